@@ -1,0 +1,42 @@
+"""The Dramatiq actors: `dramatiq refresher.actors` runs them against Redis, the scheduler in process.
+
+An actor is a door, not a place for logic: it opens log context and timer and calls the story.
+"""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+import dramatiq
+import structlog
+
+from refresher.broker import broker
+from refresher.refresh import refresh
+from refresher.rules.connection import Claim
+from refresher.settings import load
+from refresher.wiring import services
+from refresher.worker_process import WorkerProcess
+
+log = structlog.get_logger()
+_settings = load()
+broker.add_middleware(WorkerProcess())
+
+
+@dramatiq.actor(
+    actor_name="refresh_connections",
+    queue_name=_settings.integration_refresh.queue,
+    max_retries=0,
+    broker=broker,
+)
+def refresh_connections(claims: list[tuple[str, int]]) -> None:
+    """Reloads, guards and refreshes the claimed connections; a stale claim is a no-op.
+
+    Raises nothing for what a provider does. A bug in one batch ends that batch; the sweep makes its
+    rows due again, and parks a row that keeps ending batches.
+    """
+    started = time.monotonic()
+    with structlog.contextvars.bound_contextvars(batch=len(claims)):
+        tally = refresh(services(), [Claim(UUID(id_), token) for id_, token in claims])
+        seconds = round(time.monotonic() - started, 3)
+        log.info("batch done", seconds=seconds, **{kind: n for kind, n in tally.items() if n})

@@ -1,0 +1,145 @@
+"""One attempt at one connection: its request, and what its reply comes to.
+
+The part of the story in which tokens are in the clear. `refresh.py` calls it for each row between the
+steps that are done for many rows at once; it touches neither database nor network.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from refresher.cipher import Cipher
+from refresher.rules import policy as when
+from refresher.rules.connection import ParkReason, Sealed, Secret
+from refresher.rules.decision import Before, Decision, decide
+from refresher.rules.outcomes import Reply, classify
+from refresher.rules.policy import Policy
+from refresher.rules.providers import ClientCredentials, Provider, TokenRequest, build_request
+from refresher.store.reload import PauseSeen, Reloaded
+from refresher.store.settlement import SealedLife, Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A row that may be refreshed, with its provider and our own clock at the reload."""
+
+    row: Reloaded
+    provider: Provider
+    reloaded_at: float
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The time since the reload: added to the database's clock of then, it is now."""
+        return time.monotonic() - self.reloaded_at
+
+
+def request(cipher: Cipher, attempt: Attempt) -> TokenRequest:
+    """Returns the request, with tokens opened; raises `CannotDecrypt` or `UnbuildableRequest`."""
+    connection, app = attempt.row.connection, attempt.row.connection.app
+
+    def opened(sealed: Sealed | None, owner: UUID, column: str) -> Secret | None:
+        return cipher.open(sealed, owner, column) if sealed else None
+
+    client = app and ClientCredentials(
+        app.client_id, opened(app.client_secret, app.id, "client_secret")
+    )
+    return build_request(
+        attempt.provider,
+        client=client,
+        access_token=opened(connection.access_token, connection.id, "access_token"),
+        refresh_token=opened(connection.refresh_token, connection.id, "refresh_token"),
+        scopes=connection.scopes,
+        host=connection.host,
+    )
+
+
+def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply) -> Settlement:
+    """Returns what is to be written for `reply`: classified, decided, and its tokens sealed."""
+    row = attempt.row
+    before = _before(attempt)
+    outcome = classify(attempt.provider, reply, before.now_epoch_seconds)
+    decision = decide(outcome, reply, before, attempt.provider, policy)
+    dead = decision.next_due_in_seconds is None
+    pause = decision.pause
+    return Settlement(
+        row=row,
+        kind=decision.event,
+        due_in_seconds=decision.next_due_in_seconds,
+        attempt=decision.attempt,
+        unknown_outcomes=decision.unknown_outcomes,
+        park_reason=ParkReason.RECONNECT_REQUIRED if dead else None,
+        dead=dead,
+        new=_seal(cipher, row.connection.id, decision),
+        reason=decision.reason,
+        http_status=reply.status,
+        elapsed_seconds=attempt.elapsed_seconds,
+        postponed_by=f"{pause.scope}:{pause_key(row, pause.scope)}" if pause else None,
+        pause=pause,
+    )
+
+
+def parked(row: Reloaded, reason: ParkReason, detail: str | None = None) -> Settlement:
+    """Returns the settlement of a row that leaves the schedule without a request."""
+    return Settlement(
+        row=row,
+        kind="parked",
+        due_in_seconds=None,
+        attempt=row.attempt,
+        unknown_outcomes=row.unknown_outcomes,
+        park_reason=reason,
+        dead=reason is ParkReason.RECONNECT_REQUIRED and row.connection.status == "active",
+        reason=detail or reason,
+    )
+
+
+def postponed(row: Reloaded, pause: PauseSeen) -> Settlement:
+    """Returns the settlement of a row that met a pause: due at its end, nothing counted."""
+    dice = when.stable_spread(row.connection.id, row.claim.lease_token)
+    return Settlement(
+        row=row,
+        kind="postponed",
+        due_in_seconds=when.after_pause(max(0.0, pause.left_seconds), dice),
+        attempt=row.attempt,
+        unknown_outcomes=row.unknown_outcomes,
+        postponed_by=f"{pause.scope}:{pause.key}",
+        silent=True,
+    )
+
+
+def pause_key(row: Reloaded, scope: str) -> str:
+    """Returns the key of a pause for this row's provider or app."""
+    connection = row.connection
+    return connection.provider if scope == "provider" else connection.app_key
+
+
+def _before(attempt: Attempt) -> Before:
+    row, connection, elapsed = attempt.row, attempt.row.connection, attempt.elapsed_seconds
+    return Before(
+        attempt=row.attempt,
+        unknown_outcomes=row.unknown_outcomes,
+        left_seconds=0.0 if row.left_seconds is None else row.left_seconds - elapsed,
+        last_lifetime_seconds=connection.lifetime_seconds,
+        app_refusals=next((p.refusals for p in row.pauses if p.scope == "app"), 0),
+        now_epoch_seconds=row.now.timestamp() + elapsed,
+        spread=when.stable_spread(connection.id, connection.credential_version + 1),
+        dice=when.stable_spread(connection.id, row.claim.lease_token),
+    )
+
+
+def _seal(cipher: Cipher, owner: UUID, decision: Decision) -> SealedLife | None:
+    life, rescued = decision.new_life, decision.rescued_refresh_token
+    if life is None:
+        kept = rescued and cipher.seal(rescued, owner, "refresh_token")
+        return SealedLife(None, kept, None, None, None, None) if kept else None
+    grant = life.grant
+    new = grant.refresh_token
+    return SealedLife(
+        access_token=cipher.seal(grant.access_token, owner, "access_token"),
+        refresh_token=cipher.seal(new, owner, "refresh_token") if new else None,
+        lifetime_seconds=life.lifetime_seconds,
+        left_seconds=life.left_seconds,
+        refresh_token_left_seconds=life.refresh_token_left_seconds,
+        scopes=grant.scopes,
+    )

@@ -1,0 +1,108 @@
+"""Seals tokens at rest: AES-256-GCM with key ids and associated data.
+
+Layout of a sealed value: version (1 byte), key id (4), nonce (12), ciphertext and tag. The key id is
+derived from the key, so there is nothing to number. Each owner (a connection, an app) has its own
+key, derived from the master key: random 96-bit nonces are safe for 2^32 values under one key
+(NIST SP 800-38D section 8.3), which one busy master key would reach in days and one connection never.
+The associated data binds a value to its owner and column; moved elsewhere it does not open.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Sequence
+from hashlib import sha256
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from refresher.errors import CannotDecrypt, SettingsError
+from refresher.rules.connection import Sealed, Secret
+
+_VERSION = b"\x01"
+_HEADER = 1 + 4
+_NONCE = 12
+
+
+class Cipher:
+    """Seals with the first key, opens with any; asks nothing of a database."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys:
+            raise SettingsError("no encryption key is set")
+        self._keys = {key_id(key): key for key in keys}
+        self._first = key_id(keys[0])
+
+    def __repr__(self) -> str:
+        return f"Cipher(keys=[{', '.join(self.key_ids)}])"
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of the keys held, the sealing one first; they reveal nothing of the keys."""
+        return [identifier.hex() for identifier in self._keys]
+
+    def seal(self, secret: Secret, owner: UUID, column: str) -> Sealed:
+        """Returns `secret` sealed for one column of one owner."""
+        header = _VERSION + self._first
+        nonce = os.urandom(_NONCE)
+        aead = AESGCM(_owner_key(self._keys[self._first], owner))
+        text = secret.reveal().encode("utf-8", "surrogatepass")
+        return Sealed(header + nonce + aead.encrypt(nonce, text, _bound_to(header, owner, column)))
+
+    def open(self, sealed: Sealed, owner: UUID, column: str) -> Secret:
+        """Returns the secret in the clear; raises `CannotDecrypt` when no key opens it here."""
+        key = self._keys.get(sealed[1:_HEADER]) if sealed[:1] == _VERSION else None
+        if key is None:
+            wanted = sealed[1:_HEADER].hex() or "none"
+            raise CannotDecrypt(
+                f"{column} of {owner} was sealed with key {wanted}, which is not among "
+                "REFRESHER_ENCRYPTION_KEYS: add the old key behind the first one"
+            )
+        header, nonce = sealed[:_HEADER], sealed[_HEADER : _HEADER + _NONCE]
+        try:
+            text = AESGCM(_owner_key(key, owner)).decrypt(
+                nonce, sealed[_HEADER + _NONCE :], _bound_to(header, owner, column)
+            )
+        except (InvalidTag, ValueError) as error:
+            raise CannotDecrypt(f"{column} of {owner} is damaged, or was moved there") from error
+        return Secret(text.decode("utf-8", "surrogatepass"))
+
+    def needs_rotation(self, sealed: Sealed) -> bool:
+        """Whether `sealed` was made with another key than the first."""
+        return sealed[1:_HEADER] != self._first
+
+
+def new_key() -> str:
+    """Returns a new random key as text for REFRESHER_ENCRYPTION_KEYS."""
+    return urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+
+
+def parse_key(text: str) -> bytes:
+    """Returns the 32 bytes of a key; raises `SettingsError` without repeating the text."""
+    try:
+        key = urlsafe_b64decode(text.strip() + "=" * (-len(text.strip()) % 4))
+    except (NotBase64, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise SettingsError(
+            "REFRESHER_ENCRYPTION_KEYS holds a key that is not 32 bytes in base64: "
+            "`refresher encryption new-key` prints a good one"
+        )
+    return key
+
+
+def key_id(key: bytes) -> bytes:
+    """Returns the four bytes that name `key` inside each value it sealed."""
+    return sha256(b"refresher key id" + key).digest()[:4]
+
+
+def _owner_key(key: bytes, owner: UUID) -> bytes:
+    return hmac.digest(key, owner.bytes, "sha256")
+
+
+def _bound_to(header: bytes, owner: UUID, column: str) -> bytes:
+    return header + owner.bytes + column.encode()

@@ -1,0 +1,123 @@
+"""From due rows to claims handed over, and back again when nobody took them.
+
+The row is the truth, a message only a hint: after the claim's commit the messages leave; if they
+cannot, the claim is released; if this process dies in between, the sweep finds the rows. Any number
+of schedulers may do this at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection as Db
+
+from refresher.errors import RedisUnavailable
+from refresher.liveness import Watch
+from refresher.rules.connection import Claim
+from refresher.store import schedule, workers
+from refresher.store.sweep import Swept, release_unbegun, sweep
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+Enqueue = Callable[[Sequence[Sequence[Claim]]], None]
+"""Sends one message for each group of claims; raises `RedisUnavailable` when it cannot."""
+
+FULL_WAIT_SECONDS = 0.05
+"""How soon to look again when as many rows are in flight as may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What a tick did; `again_in_seconds` is when the next one is worth while."""
+
+    claimed: int
+    again_in_seconds: float
+
+
+def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
+    """Claims due rows and hands them over, until nothing is due or enough is in flight."""
+    settings, total = services.settings, 0
+    while not services.stopping.is_set():
+        with services.database.transaction() as db:
+            leased = schedule.leased_count(db, at_most=settings.max_leased)
+            limit = min(settings.claim_limit, settings.max_leased - leased)
+            claims = _claim(services, db, limit) if limit > 0 else []
+            wait = schedule.next_due_in_seconds(db) if not claims and limit > 0 else None
+        if not claims:
+            # At the cap, capacity frees up within moments; else the next due time tells.
+            soon = FULL_WAIT_SECONDS if limit <= 0 else settings.tick_seconds
+            return Dispatched(total, min(settings.tick_seconds, soon if wait is None else wait))
+        hand_over(services, claims, enqueue)
+        total += len(claims)
+    return Dispatched(total, settings.tick_seconds)
+
+
+def hand_over(services: Services, claims: Sequence[Claim], enqueue: Enqueue) -> None:
+    """Sends claims in groups; what cannot be sent is released, and the error goes on."""
+    size = services.settings.batch_size
+    groups = [claims[i : i + size] for i in range(0, len(claims), size)]
+    try:
+        enqueue(groups)
+    except RedisUnavailable:
+        with services.database.transaction() as db:
+            schedule.release(db, claims)
+        raise
+
+
+def claim_now(services: Services, connection_id: UUID) -> Claim | None:
+    """Claims one connection's row, due or not; None when it is leased or parked."""
+    with services.database.transaction() as db:
+        claims = schedule.claim_these(
+            db,
+            [connection_id],
+            lease_seconds=services.settings.lease_seconds,
+            holder_id=services.holder_id,
+        )
+    return claims[0] if claims else None
+
+
+def sweep_stalled(services: Services, watch: Watch) -> Swept:
+    """Makes rows due again whose lease ended, or whose holder died, without an outcome."""
+    settings = services.settings
+    with services.database.transaction() as db:
+        holders = workers.holders(db) if settings.liveness_lock else workers.NOBODY
+        dead = watch.dead(holders, monotonic())
+        swept = sweep(
+            db,
+            dead=dead,
+            alive=holders.alive | (holders.missing - dead),
+            attempt_timeout_seconds=settings.attempt_timeout_seconds,
+            crash_limit=settings.crash_limit,
+        )
+        if dead:
+            # Messages that a dead worker had fetched are gone with it.
+            released = release_unbegun(db)
+            for holder in dead:
+                workers.bury(db, holder)
+            log.warning("a process died", dead=len(dead), released=released)
+    if swept.total:
+        log.warning(
+            "swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked
+        )
+    return swept
+
+
+def messages_lost(services: Services) -> int:
+    """Makes rows due that were handed over and not begun: Redis lost its data."""
+    with services.database.transaction() as db:
+        released = release_unbegun(db)
+    log.error("redis lost its data; dispatching again", rows=released)
+    return released
+
+
+def _claim(services: Services, db: Db, limit: int) -> list[Claim]:
+    return schedule.claim_due(
+        db,
+        limit=limit,
+        lease_seconds=services.settings.lease_seconds,
+        holder_id=services.holder_id,
+    )

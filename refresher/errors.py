@@ -1,0 +1,96 @@
+"""The exception tree: bugs, misconfiguration and lost infrastructure.
+
+    RefresherError
+    ├── SettingsError            a setting is missing, malformed, or contradicts another
+    ├── CatalogueError           a providers file or catalogue entry is wrong
+    ├── UnknownProvider          a row or a command names a provider the catalogue lacks
+    ├── CannotDecrypt            no configured key opens this ciphertext
+    ├── DatabaseUnavailable      Postgres cannot be reached, or refuses us
+    ├── DatabaseNotMigrated      the schema is absent, older or newer than this program
+    ├── EmbeddedPostgresError    the bundled server cannot be started
+    ├── RedisUnavailable         Redis cannot be reached, or refuses us
+    ├── InvalidConnection        an imported connection lacks or garbles a field
+    └── NoSuchConnection         no connection has this id
+
+What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
+sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RefresherError(Exception):
+    """Superclass of all. Never raised directly."""
+
+    exit_code = 1
+
+
+class SettingsError(RefresherError):
+    """A setting is missing, malformed, or contradicts another."""
+
+    exit_code = 2
+
+
+class CatalogueError(RefresherError):
+    """A providers file or catalogue entry is wrong."""
+
+    exit_code = 2
+
+
+class UnknownProvider(RefresherError):
+    """A row or a command names a provider that the catalogue lacks."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f'no provider is called "{name}"{did_you_mean(name, known)}; '
+            "`refresher providers list` shows all, REFRESHER_PROVIDERS_FILE adds your own"
+        )
+
+
+class CannotDecrypt(RefresherError):
+    """No configured key opens this ciphertext."""
+
+
+class DatabaseUnavailable(RefresherError):
+    """Postgres cannot be reached, or refuses us."""
+
+    exit_code = 3
+
+
+class DatabaseNotMigrated(RefresherError):
+    """The schema is absent, older or newer than this program."""
+
+    exit_code = 4
+
+
+class EmbeddedPostgresError(RefresherError):
+    """The bundled PostgreSQL server cannot be started."""
+
+    exit_code = 3
+
+
+class RedisUnavailable(RefresherError):
+    """Redis cannot be reached, or refuses us."""
+
+    exit_code = 3
+
+
+class InvalidConnection(RefresherError):
+    """An imported connection lacks or garbles a field."""
+
+    exit_code = 2
+
+
+class NoSuchConnection(RefresherError):
+    """No connection has this id."""
+
+    exit_code = 2
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns ` (did you mean "…"?)` for the closest known word, or nothing."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f' (did you mean "{close[0]}"?)' if close else ""

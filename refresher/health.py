@@ -1,0 +1,157 @@
+"""Serves `GET /health` and `GET /health/status` on PORT, from a thread of each process.
+
+`/health` answers 500 when a restart may help: this process's own ticks have stopped, or it cannot
+register. Postgres or Redis being away is no reason to restart us, and is told in `/health/status`.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import dramatiq
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from refresher import __version__
+from refresher.errors import RefresherError
+from refresher.settings import Settings
+from refresher.store import health
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+
+
+class Probe:
+    """Knows how this process is. `registered` is set once its heartbeat runs."""
+
+    def __init__(self, role: str, services: Services, broker: dramatiq.Broker | None) -> None:
+        self.role = role
+        self.idle = False
+        self.registered: Callable[[], bool] | None = None
+        self._services = services
+        self._broker = broker
+        self._started_at = time.monotonic()
+        self._ticked_at: float | None = None
+
+    def ticked(self) -> None:
+        """Notes a finished tick."""
+        self._ticked_at = time.monotonic()
+
+    @property
+    def tick_age_seconds(self) -> float | None:
+        """Seconds since the last finished tick (or the start), None where nothing ticks."""
+        if self.role != "scheduler" or self.idle:
+            return None
+        return time.monotonic() - (self._ticked_at or self._started_at)
+
+    def faults(self) -> list[str]:
+        """Returns why this process should be restarted; nothing when it is well."""
+        limit = max(30.0, self._services.settings.tick_seconds * 10)
+        age = self.tick_age_seconds
+        if age is not None and age > limit and self._database()["ok"]:
+            return [f"no tick for {age:.0f} s although the database answers"]
+        return []
+
+    def status(self) -> dict[str, object]:
+        """Returns everything worth knowing, as plain values without a secret."""
+        return {
+            "role": self.role,
+            "version": __version__,
+            "ok": not (faults := self.faults()),
+            "faults": faults,
+            "uptime_seconds": round(time.monotonic() - self._started_at, 1),
+            "tick_age_seconds": self.tick_age_seconds and round(self.tick_age_seconds, 3),
+            "registered": self.registered() if self.registered else False,
+            "database": self._database(),
+            "queue": self._queue(),
+        }
+
+    def _database(self) -> dict[str, object]:
+        try:
+            with self._services.database.transaction() as db:
+                return {"ok": True, **asdict(health.look(db))}
+        except RefresherError as error:
+            return {"ok": False, "error": str(error)}
+
+    def _queue(self) -> dict[str, object]:
+        flow = self._services.settings.integration_refresh
+        base: dict[str, object] = {"transport": flow.transport, "name": flow.queue}
+        if self._broker is None:
+            return base
+        from refresher.broker import queue_depth  # noqa: PLC0415  this module stands below it
+
+        try:
+            return {**base, "ok": True, "depth": queue_depth(self._broker, flow.queue)}
+        except RefresherError as error:
+            return {**base, "ok": False, "error": str(error)}
+
+
+class HealthServer:
+    """Uvicorn on a thread. PORT 0 turns it off."""
+
+    def __init__(self, probe: Probe, settings: Settings) -> None:
+        self._probe = probe
+        self._settings = settings
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Starts serving, unless another process of this machine holds the port already."""
+        if self._settings.port == 0:
+            return
+        taken = _listen(self._settings.health_host, self._settings.port)
+        if taken is None:
+            # Dramatiq starts several processes beside each other: the first one speaks for all.
+            log.warning("PORT is in use; health is served by another process", port=self._settings.port)
+            return
+        config = uvicorn.Config(
+            Starlette(routes=routes(self._probe)), access_log=False, log_config=None, lifespan="off"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [taken]}, name="health", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops serving."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(timeout=5)
+
+
+def routes(probe: Probe) -> list[Route]:
+    """Returns the health routes, for this server and for the web process."""
+
+    def healthy(_request: Request) -> JSONResponse:
+        faults = probe.faults()
+        return JSONResponse({"ok": not faults, "faults": faults}, 500 if faults else 200)
+
+    def status(_request: Request) -> JSONResponse:
+        answer = probe.status()
+        return JSONResponse(answer, 200 if answer["ok"] else 500)
+
+    return [Route("/health", healthy), Route("/health/status", status)]
+
+
+def _listen(host: str, port: int) -> socket.socket | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        return None
+    made.listen(64)
+    return made
+
+

@@ -1,0 +1,185 @@
+"""Takes connections in: judged, sealed, stored and scheduled, in chunks of one transaction each.
+
+What a field means is in `rules/intake.py`; the upsert is in `store/imports.py`. Whoever hands a
+connection over (the CLI, the API) goes through `Intaker.take`, so a reconnect is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from refresher.errors import InvalidConnection, UnknownProvider
+from refresher.rules import guards, policy
+from refresher.rules.connection import App, Connection, Sealed, Secret, Status
+from refresher.rules.decision import life_in_jwt
+from refresher.rules.intake import NewConnection
+from refresher.rules.providers import Provider, UnbuildableRequest, resolve_url
+from refresher.store import apps, imports
+from refresher.store.imports import Intake
+from refresher.store.session import retrying
+from refresher.wiring import Services
+
+UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
+"""A token whose end nobody told is refreshed within a minute: the answer tells."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a chunk; `rejected` maps a position in it to the reason."""
+
+    created: int = 0
+    reconnected: int = 0
+    rejected: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database knew before a chunk. `tokens` tells which ids store which tokens."""
+
+    now: datetime
+    apps: set[tuple[str, str]]
+    tokens: Mapping[UUID, tuple[bool, bool]]
+    roots: set[UUID]
+
+
+def take(services: Services, chunk: Sequence[NewConnection]) -> Taken:
+    """Stores a chunk in one transaction. A connection that is wrong is rejected alone."""
+    return retrying(lambda: _take(services, chunk))
+
+
+def _take(services: Services, chunk: Sequence[NewConnection]) -> Taken:
+    taken = Taken()
+    with services.database.transaction() as db:
+        known = Known(
+            now=imports.database_now(db),
+            apps=apps.names(db),
+            tokens=imports.tokens_stored(db, [new.id for new in chunk]),
+            roots=imports.roots_known(db, [new.root_id for new in chunk if new.root_id]),
+        )
+        rows: dict[UUID, Intake] = {}
+        # Roots first, so that a sibling knows whether the root beside it was good.
+        for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
+            try:
+                _check_root(new, known.roots)
+                rows[new.id] = prepare(services, new, known)
+                known.roots |= {new.id} if new.root_id is None else set()
+            except (InvalidConnection, UnknownProvider) as error:
+                taken.rejected[position] = str(error)
+        if rows:
+            taken.created, taken.reconnected = imports.upsert(db, list(rows.values()))
+    return taken
+
+
+def prepare(services: Services, new: NewConnection, known: Known) -> Intake:
+    """Returns one connection ready to store; raises `InvalidConnection` or `UnknownProvider`."""
+    provider = services.catalogue[new.provider]
+    _check_host(provider, new)
+    left, life = _life(new, provider, known.now)
+    due, reason = _schedule(services, provider, new, left, life, known)
+    end = life if left is None else left
+
+    def sealed(secret: Secret | None, column: str) -> Sealed | None:
+        return services.cipher.seal(secret, new.id, column) if secret else None
+
+    return Intake(
+        id=new.id,
+        organization_id=new.organization_id,
+        provider=new.provider,
+        external_id=new.external_id,
+        name=new.name,
+        app_name=new.app,
+        root_id=new.root_id,
+        host=new.host,
+        access_token=sealed(new.access_token, "access_token"),
+        refresh_token=sealed(new.refresh_token, "refresh_token"),
+        expires_in_seconds=end,
+        expires_at=new.expires_at,
+        lifetime_seconds=life,
+        refresh_token_expires_in_seconds=new.refresh_token_expires_in_seconds,
+        scopes=new.scopes,
+        in_between_steps=new.in_between_steps,
+        metadata=new.metadata,
+        due_in_seconds=due,
+        park_reason=reason,
+    )
+
+
+def _life(
+    new: NewConnection, provider: Provider, now: datetime
+) -> tuple[float | None, float | None]:
+    """Returns what is left of the access token and its whole life, each None when unknown."""
+    left = new.expires_in_seconds
+    if new.expires_at is not None:
+        left = (new.expires_at - now).total_seconds()
+    if left is None and new.access_token is not None:
+        left = life_in_jwt(new.access_token, now.timestamp())
+    documented = provider.access_token_lifetime_seconds
+    return left, max(left or 0.0, documented or 0.0) or None
+
+
+def _schedule(
+    services: Services,
+    provider: Provider,
+    new: NewConnection,
+    left: float | None,
+    life: float | None,
+    known: Known,
+) -> tuple[float | None, str | None]:
+    verdict = guards.check(
+        _as_stored(new, left is not None or life is not None, known),
+        provider,
+        stop_when_expired=services.policy.expired_tokens == "stop",
+        expired=left is not None and left <= 0,
+    )
+    match verdict:
+        case guards.Skip(reason):
+            return None, reason
+        case guards.Proceed():
+            pass
+    spread = policy.stable_spread(new.id, 1)
+    if left is None:
+        return spread * UNKNOWN_EXPIRY_SPREAD_SECONDS, None
+    end = new.refresh_token_expires_in_seconds
+    return policy.due_in(services.policy, provider, life or 0.0, left, spread, end), None
+
+
+def _as_stored(new: NewConnection, has_expiry: bool, known: Known) -> Connection:
+    """Returns what the guard will see: which tokens there are matters, not what they say."""
+    there = Sealed(b"")
+    has_access, has_refresh = known.tokens.get(new.id, (False, False))
+    app = App(UUID(int=0), "", None) if (new.provider, new.app) in known.apps else None
+    return Connection(
+        id=new.id,
+        organization_id=new.organization_id,
+        provider=new.provider,
+        external_id=new.external_id,
+        credential_version=1,
+        grant_number=1,
+        status=Status.ACTIVE,
+        access_token=there if new.access_token or has_access else None,
+        refresh_token=there if new.refresh_token or has_refresh else None,
+        expires_at=datetime.max if has_expiry else None,
+        issued_at=None,
+        lifetime_seconds=None,
+        refresh_token_expires_at=None,
+        in_between_steps=new.in_between_steps,
+        app=app,
+    )
+
+
+def _check_host(provider: Provider, new: NewConnection) -> None:
+    try:
+        resolve_url(provider, new.host)
+    except UnbuildableRequest as error:
+        raise InvalidConnection(str(error)) from error
+
+
+def _check_root(new: NewConnection, roots: set[UUID]) -> None:
+    if new.root_id is not None and new.root_id not in roots:
+        raise InvalidConnection(
+            f'root_external_id "{new.root_external_id}" is no connection of organization '
+            f'"{new.organization_id}" at {new.provider}: import the root first'
+        )

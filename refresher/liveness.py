@@ -1,0 +1,109 @@
+"""Tells whether this process lives, and which others do not any more.
+
+Each process holds a session-level advisory lock on a connection of its own, kept by a thread. The
+lock ends with the process: its leased rows are due again within two seconds, inside the grace in which
+providers accept the same refresh token again, instead of after the lease. A frozen process keeps its
+lock, so its rows wait. Without the lock (a pooler in transaction mode) only leases count.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from uuid import UUID
+
+import structlog
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from refresher.errors import DatabaseUnavailable
+from refresher.store import workers
+from refresher.store.session import connect_arguments
+from refresher.store.workers import Holders
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+CHECK_SECONDS = 0.25
+SEEN_SECONDS = 10.0
+
+
+class Heartbeat:
+    """The thread that registers this process and holds its lock, again after each interruption."""
+
+    def __init__(self, services: Services, role: str) -> None:
+        self._services = services
+        self._role = role
+        self._stop = threading.Event()
+        self._held = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self, *, wait_seconds: float = 10.0) -> None:
+        """Starts the thread and waits for the lock, so that no lease precedes it."""
+        self._thread.start()
+        if not self._held.wait(wait_seconds):
+            log.warning("not registered yet: postgres does not answer")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the process is registered, and its lock held, at this moment."""
+        return self._held.is_set()
+
+    def stop(self) -> None:
+        """Ends the session, and notes the clean stop."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._hold()
+            except (DBAPIError, DatabaseUnavailable) as error:
+                log.warning("lost the liveness lock", why=type(error).__name__)
+            self._held.clear()
+            self._stop.wait(CHECK_SECONDS)
+
+    def _hold(self) -> None:
+        services = self._services
+        engine = create_engine(
+            services.database.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=connect_arguments(services.settings.statement_timeout_seconds),
+        )
+        with engine.connect() as db:
+            host, pid = socket.gethostname(), os.getpid()
+            me = services.holder_id
+            key = workers.register(db, me, role=self._role, host=host, process_id=pid)
+            # The session before this one may linger on the server for a moment.
+            while services.settings.liveness_lock and not workers.take_lock(db, key):
+                if self._stop.wait(CHECK_SECONDS):
+                    return
+            self._held.set()
+            while not self._stop.wait(CHECK_SECONDS):
+                workers.seen(db, me, every_seconds=SEEN_SECONDS)
+            workers.stopped(db, me)
+
+
+class Watch:
+    """Remembers since when a process's lock is missing.
+
+    A lock that is gone may come back: its session was ended, not its process. So a process is held for
+    dead when its lock was missing at two looks at least `patience_seconds` apart.
+    """
+
+    def __init__(self, *, patience_seconds: float = 1.0) -> None:
+        self._patience = patience_seconds
+        self._missing_since: dict[UUID, float] = {}
+
+    def dead(self, holders: Holders, now: float) -> frozenset[UUID]:
+        """Returns who is dead by now, given the latest look."""
+        self._missing_since = {
+            holder: self._missing_since.get(holder, now) for holder in holders.missing
+        }
+        return frozenset(
+            holder
+            for holder, since in self._missing_since.items()
+            if now - since >= self._patience
+        )

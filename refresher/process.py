@@ -1,0 +1,75 @@
+"""What every long-running process has: a database that is ready, a heartbeat, a health page.
+
+`scheduler.py`, `worker_process.py` and `web.py` start one `Process` and stop it at the end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import dramatiq
+import structlog
+
+from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsError
+from refresher.health import HealthServer, Probe
+from refresher.liveness import Heartbeat
+from refresher.log import configure
+from refresher.store import migrate
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+DATABASE_PATIENCE_SECONDS = 60.0
+"""How long a starting process waits for a database that is not there yet, or not migrated."""
+
+
+class WrongTransport(SettingsError):
+    """This process has nothing to do with the transport that is set."""
+
+
+class Process:
+    """One running process: register it, serve its health, and take both back at the end."""
+
+    def __init__(self, role: str, services: Services, broker: dramatiq.Broker | None) -> None:
+        self._services = services
+        self.probe = Probe(role, services, broker)
+        self._heartbeat = Heartbeat(services, role)
+        self._health = HealthServer(self.probe, services.settings)
+
+    def start(self) -> None:
+        """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
+        configure(self._services.settings)
+        self._health.start()
+        await_database(self._services)
+        self._heartbeat.start()
+        self.probe.registered = lambda: self._heartbeat.healthy
+
+    def stop(self) -> None:
+        """Stops both; the lock of this process ends, with nothing left to sweep."""
+        self._services.stopping.set()
+        self._heartbeat.stop()
+        self._health.stop()
+
+
+def await_database(
+    services: Services,
+    *,
+    patience_seconds: float = DATABASE_PATIENCE_SECONDS,
+    sleep: Callable[[float], object] | None = None,
+) -> None:
+    """Returns once the database answers and is migrated; raises the last sentence otherwise.
+
+    A deploy starts everything at once, so being early is normal: 0.5, 1, 2, 4 … seconds between looks.
+    """
+    wait, until = 0.5, time.monotonic() + patience_seconds
+    while True:
+        try:
+            with services.database.transaction() as db:
+                migrate.check(db)
+            return
+        except (DatabaseUnavailable, DatabaseNotMigrated) as error:
+            if time.monotonic() + wait > until or services.stopping.is_set():
+                raise
+            log.warning("waiting for the database", why=str(error), again_in_seconds=wait)
+            (sleep or services.stopping.wait)(wait)
+            wait = min(wait * 2, 10.0)

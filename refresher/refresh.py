@@ -1,0 +1,216 @@
+"""THE story: reload, guard, refresh. One claim or two hundred take the same eleven steps.
+
+    1 tick      scheduler.py              7 begin     here, store/schedule.py: marked before it leaves
+    2 claim     store/schedule.py         8 exchange  exchange/: the only module that sends
+    3 hand over dispatch.py               9 classify  rules/outcomes.py: what the reply means
+    4 receive   actors.py                10 decide    rules/decision.py, rules/policy.py: when next
+    5 reload    here, store/reload.py    11 commit    here, store/settlement.py: one transaction
+    6 guard     here, rules/guards.py
+
+Nothing stands between a reply and its commit, and no transaction is open while a request is under way.
+Each row stands for itself: a slow provider, a failure or a broken row never holds the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
+from refresher.errors import CannotDecrypt, DatabaseUnavailable
+from refresher.exchange import Outgoing
+from refresher.rules import guards
+from refresher.rules.connection import Claim, ParkReason
+from refresher.rules.decision import PauseOrder
+from refresher.rules.outcomes import Reply
+from refresher.rules.providers import UnbuildableRequest
+from refresher.store import pauses, schedule
+from refresher.store.reload import PauseSeen, Reloaded, reload
+from refresher.store.session import retrying
+from refresher.store.settlement import Settled, Settlement, settle
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+
+
+def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
+    """Refreshes the claimed connections; returns how many ended in which way.
+
+    A claim that is no longer held, or was begun already by another delivery, is a counted no-op.
+    """
+    tally: Counter[str] = Counter()
+    ready = _guard(services, _reload(services, claims, tally), tally)
+    outgoing = _build(services, _begin(services, ready, tally), tally)
+    for replies in services.exchange.stream(outgoing):
+        _commit(services, _understand(services, replies), tally)
+    return tally
+
+
+def _reload(services: Services, claims: Sequence[Claim], tally: Counter[str]) -> list[Reloaded]:
+    """Step 5. What the message remembers does not count; the stored row does."""
+    with services.database.transaction() as db:
+        rows = reload(db, claims)
+    fresh = [row for row in rows if not row.begun]
+    tally["stale"] += len(claims) - len(fresh)
+    return fresh
+
+
+def _guard(services: Services, rows: Sequence[Reloaded], tally: Counter[str]) -> list[Attempt]:
+    """Step 6. Parks what must not be refreshed, and moves what meets a pause to its end."""
+    ready: list[Attempt] = []
+    aside: list[Settlement] = []
+    probing: set[str] = set()
+    now = time.monotonic()
+    for row in rows:
+        provider = services.catalogue.get(row.connection.provider)
+        verdict = guards.check(
+            row.connection,
+            provider,
+            stop_when_expired=services.policy.expired_tokens == "stop",
+            expired=row.left_seconds is not None and row.left_seconds <= 0,
+        )
+        match verdict:
+            case guards.Skip(reason):
+                aside.append(parked(row, reason))
+            case guards.Proceed():
+                assert provider is not None
+                if pause := _pause_met(services, row, probing):
+                    aside.append(postponed(row, pause))
+                else:
+                    ready.append(Attempt(row, provider, now))
+    _commit(services, aside, tally)
+    return ready
+
+
+def _pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen | None:
+    """Returns the pause that holds this row back: one that runs, or whose probe is another's."""
+    hold = services.settings.http_total_seconds + services.settings.commit_seconds
+    for pause in row.pauses:
+        if pause.left_seconds > 0:
+            return pause
+        if pause.refusals == 0:
+            continue
+        if pause.key in probing:
+            return PauseSeen(pause.scope, pause.key, hold, pause.refusals)
+        probing.add(pause.key)
+        with services.database.transaction() as db:
+            if not pauses.take_probe(db, pause.scope, pause.key, hold_seconds=hold):
+                return PauseSeen(pause.scope, pause.key, hold, pause.refusals)
+    return None
+
+
+def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) -> list[Attempt]:
+    """Step 7. From here on, "begun and no outcome" means that the outcome is unknown."""
+    if not ready:
+        return []
+    with services.database.transaction() as db:
+        begun = schedule.begin(db, [r.row for r in ready], holder_id=services.holder_id)
+    passed = [r for r in ready if r.row.connection.id in begun]
+    tally["stale"] += len(ready) - len(passed)
+    return passed
+
+
+def _build(
+    services: Services, attempts: Sequence[Attempt], tally: Counter[str]
+) -> list[Outgoing[Attempt]]:
+    """Step 8, first half: opens the tokens and builds the requests; a broken row parks alone."""
+    outgoing: list[Outgoing[Attempt]] = []
+    broken: list[Settlement] = []
+    for attempt in attempts:
+        within = attempt.row.lease_left_seconds - services.settings.http_total_seconds
+        try:
+            made = request(services.cipher, attempt)
+            outgoing.append(Outgoing(attempt, made, max(0.0, within)))
+        except CannotDecrypt:
+            broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE))
+        except UnbuildableRequest as error:
+            broken.append(parked(attempt.row, ParkReason.UNBUILDABLE_REQUEST, str(error)))
+    _commit(services, broken, tally)
+    return outgoing
+
+
+def _understand(
+    services: Services, replies: Sequence[tuple[Attempt, Reply]]
+) -> list[Settlement]:
+    """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once."""
+    return [as_settlement(services.cipher, services.policy, a, reply) for a, reply in replies]
+
+
+def _commit(services: Services, settlements: Sequence[Settlement], tally: Counter[str]) -> None:
+    """Step 11. One transaction; while Postgres is away the replies are held and tried again."""
+    if not settlements:
+        return
+    wait = 0.05
+    while True:
+        try:
+            settled = retrying(lambda: _write(services, settlements))
+        except DatabaseUnavailable as error:
+            log.warning("holding replies: postgres is away", held=len(settlements), why=str(error))
+            time.sleep(wait)
+            wait = min(wait * 2, 2.0)
+        except DBAPIError:
+            _commit_each(services, settlements, tally)
+            return
+        else:
+            _tell(settlements, settled, tally)
+            return
+
+
+def _commit_each(
+    services: Services, settlements: Sequence[Settlement], tally: Counter[str]
+) -> None:
+    """Something in one row cannot be written: it must not hold the others."""
+    if len(settlements) == 1:
+        log.exception("cannot write an outcome", connection=str(settlements[0].id))
+        tally["unwritable"] += 1
+        return
+    for settlement in settlements:
+        _commit(services, [settlement], tally)
+
+
+def _write(services: Services, settlements: Sequence[Settlement]) -> Settled:
+    with services.database.transaction() as db:
+        settled = settle(db, settlements, lead_share=services.policy.lead_share)
+        for (scope, key), order in sorted(_pauses_ordered(settlements).items()):
+            new = pauses.pause(
+                db, scope, key, seconds=order.seconds, refusals=order.refusals, reason=order.reason
+            )
+            if new:
+                log.error("pausing", scope=scope, key=key, reason=order.reason)
+        for scope, key in sorted(_pauses_healed(settlements)):
+            if pauses.lift(db, scope, key):
+                log.info("pause lifted", scope=scope, key=key)
+        return settled
+
+
+def _pauses_ordered(settlements: Sequence[Settlement]) -> dict[tuple[str, str], PauseOrder]:
+    return {
+        (s.pause.scope, pause_key(s.row, s.pause.scope)): s.pause for s in settlements if s.pause
+    }
+
+
+def _pauses_healed(settlements: Sequence[Settlement]) -> set[tuple[str, str]]:
+    """A refresh that succeeds shows that its app is accepted again."""
+    return {
+        (p.scope, p.key) for s in settlements if s.kind == "refreshed" for p in s.row.pauses
+    }
+
+
+def _tell(settlements: Sequence[Settlement], settled: Settled, tally: Counter[str]) -> None:
+    for s in settlements:
+        kind = "fenced" if s.id in settled.fenced else s.kind
+        kind = "adopted" if s.id in settled.adopted else kind
+        tally[kind] += 1
+        if kind not in {"refreshed", "postponed"}:
+            log.warning(
+                kind,
+                connection=str(s.id),
+                provider=s.row.connection.provider,
+                reason=s.reason or s.park_reason,
+                status=s.http_status,
+                attempt=s.attempt,
+            )

@@ -1,0 +1,142 @@
+"""The values that travel through one refresh: secrets, claims, connections, grants.
+
+Frozen and free of behaviour beyond small questions. How they are stored is `store/`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+Sealed = NewType("Sealed", bytes)
+"""Ciphertext, as stored: safe to hold, useless to read."""
+
+
+class Secret:
+    """A token or client secret in the clear, whose `repr` and `str` never show it.
+
+    It exists inside one exchange only. `reveal()` is the single way to the text, so that every use
+    can be found by searching for that word.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Returns the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret does not leave its process")
+
+
+class Status(StrEnum):
+    """Whether a connection's grant is believed to be alive."""
+
+    ACTIVE = "active"
+    RECONNECT_REQUIRED = "reconnect_required"
+
+
+class ParkReason(StrEnum):
+    """Why a row is out of the schedule until something resumes it."""
+
+    MISSING = "missing"
+    DELETED = "deleted"
+    DISABLED = "disabled"
+    PAUSED = "paused"
+    MID_OAUTH = "mid_oauth"
+    RECONNECT_REQUIRED = "reconnect_required"
+    NO_EXPIRY = "no_expiry"
+    NOTHING_TO_REFRESH_WITH = "nothing_to_refresh_with"
+    UNKNOWN_PROVIDER = "unknown_provider"
+    APP_NOT_CONFIGURED = "app_not_configured"
+    UNDECRYPTABLE = "undecryptable"
+    UNBUILDABLE_REQUEST = "unbuildable_request"
+    CRASH_LOOP = "crash_loop"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to refresh one connection, named by a lease token that only grows."""
+
+    connection_id: UUID
+    lease_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Our OAuth client at one provider, with its secret still sealed."""
+
+    id: UUID
+    client_id: str
+    client_secret: Sealed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One account's grant as stored, tokens sealed: what the guard judges.
+
+    `lifetime_seconds` is the last known life of an access token; `grant_number` grows when the
+    person connects again, `credential_version` with every stored pair.
+    """
+
+    id: UUID
+    organization_id: str
+    provider: str
+    external_id: str
+    credential_version: int
+    grant_number: int
+    status: Status
+    access_token: Sealed | None
+    refresh_token: Sealed | None
+    expires_at: datetime | None
+    issued_at: datetime | None
+    lifetime_seconds: float | None
+    refresh_token_expires_at: datetime | None
+    host: str | None = None
+    scopes: tuple[str, ...] = ()
+    in_between_steps: bool = False
+    disabled: bool = False
+    paused: bool = False
+    deleted: bool = False
+    app_name: str = "default"
+    app: App | None = None
+
+    @property
+    def app_key(self) -> str:
+        """What a pause of this connection's app is called: `google/default`."""
+        return f"{self.provider}/{self.app_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token endpoint granted: an access token, perhaps a new refresh token.
+
+    `refresh_token` is None when the answer had none (or an empty one): the stored one stays.
+    Both lives are in seconds from the answer, None where the provider did not tell.
+    """
+
+    access_token: Secret
+    refresh_token: Secret | None
+    expires_in_seconds: float | None
+    refresh_token_expires_in_seconds: float | None
+    scopes: tuple[str, ...] | None = None

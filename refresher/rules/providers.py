@@ -1,0 +1,227 @@
+"""What we know of a provider, and the two halves of a strategy: build a request, never send it.
+
+A `Provider` is data (from `catalogue/` or the user's file). `build_request` turns it and the opened
+tokens into a `TokenRequest` value; `exchange.py` sends that, `outcomes.py` reads the reply.
+Sources: RFC 6749 sections 2.3.1, 4.4 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import assert_never
+from urllib.parse import quote_plus
+
+from refresher.rules.connection import Secret
+
+
+class Strategy(StrEnum):
+    """How a fresh access token is had."""
+
+    REFRESH_TOKEN = "refresh_token"  # RFC 6749 section 6
+    LONG_LIVED_EXCHANGE = "long_lived_exchange"  # the access token itself is the grant
+    CLIENT_CREDENTIALS = "client_credentials"  # minted anew, RFC 6749 section 4.4
+
+
+class ClientAuth(StrEnum):
+    """How the app proves itself at the token endpoint (RFC 7591 names: client_secret_basic, …)."""
+
+    BASIC = "basic"
+    POST = "post"
+    NONE = "none"
+
+
+class Body(StrEnum):
+    """Where the parameters travel."""
+
+    FORM = "form"
+    JSON = "json"
+    QUERY = "query"
+
+
+class Rotation(StrEnum):
+    """Whether a refresh spends the refresh token and answers with another."""
+
+    ALWAYS = "always"
+    SOMETIMES = "sometimes"
+    NEVER = "never"
+
+
+PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+"""What any host may look like, whatever an entry's own pattern allows: no slash, no user, no query."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A catalogue entry. Lifetimes are defaults in seconds: an answer's own figures always win.
+
+    An entry of `dead_grant_errors`, `misconfigured_errors` or `retry_errors` is a code
+    (`bad_refresh_token`), or a code and how its description begins
+    (`unauthorized_client: Old refresh token used`), which wins over the bare code: some providers
+    say two things with one code. `retry_errors` holds only such pairs: exceptions that end and
+    pause nothing.
+    """
+
+    name: str
+    token_url: str
+    title: str = ""
+    strategy: Strategy = Strategy.REFRESH_TOKEN
+    refresh_url: str | None = None
+    host_pattern: str | None = None
+    default_host: str | None = None
+    client_auth: ClientAuth = ClientAuth.POST
+    body: Body = Body.FORM
+    method: str = "POST"
+    grant_type: str | None = None
+    token_parameter: str | None = None
+    parameter_names: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    send_scope: bool = False
+    response_path: tuple[str, ...] = ()
+    error_path: tuple[str, ...] = ("error",)
+    error_detail_path: tuple[str, ...] = ("error_description",)
+    refresh_token_lifetime_fields: tuple[str, ...] = (
+        "refresh_token_expires_in",
+        "refresh_expires_in",
+        "x_refresh_token_expires_in",
+    )
+    dead_grant_errors: frozenset[str] = frozenset()
+    misconfigured_errors: frozenset[str] = frozenset()
+    retry_errors: frozenset[str] = frozenset()
+    success_without_error_codes: frozenset[str] = frozenset()
+    rotation: Rotation = Rotation.SOMETIMES
+    reuse_grace_seconds: float = 0.0
+    access_token_lifetime_seconds: float | None = None
+    refresh_token_lifetime_seconds: float | None = None
+    refresh_token_clock: str = "sliding"
+    not_before_expiry_seconds: float | None = None
+    min_token_age_seconds: float = 0.0
+    checked_on: date | None = None
+    sources: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    notes: str = ""
+
+    @property
+    def needs_app(self) -> bool:
+        """Whether a request carries the app's identity."""
+        return self.client_auth is not ClientAuth.NONE or self.strategy is not (
+            Strategy.LONG_LIVED_EXCHANGE
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """The app's identity, opened for one exchange."""
+
+    client_id: str
+    client_secret: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """One request to a token endpoint, ready to send. Its `repr` shows no parameter."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Body
+    parameters: Mapping[str, str] = field(repr=False)
+
+
+class UnbuildableRequest(ValueError):
+    """The stored connection and the catalogue entry do not make a request; says why."""
+
+
+def build_request(
+    provider: Provider,
+    *,
+    client: ClientCredentials | None,
+    access_token: Secret | None,
+    refresh_token: Secret | None,
+    scopes: tuple[str, ...] = (),
+    host: str | None = None,
+) -> TokenRequest:
+    """Returns the request that asks `provider` for a fresh access token.
+
+    Raises `UnbuildableRequest` when a piece is missing; nothing has been sent then.
+    """
+    parameters = _grant_parameters(provider, access_token, refresh_token)
+    if provider.send_scope and scopes:
+        parameters["scope"] = " ".join(scopes)
+    headers = {"Accept": "application/json", **provider.headers}
+    _authenticate(provider, client, parameters, headers)
+    parameters.update(provider.parameters)
+    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
+    url = resolve_url(provider, host)
+    return TokenRequest(provider.method, url, headers, provider.body, renamed)
+
+
+def _grant_parameters(
+    provider: Provider, access_token: Secret | None, refresh_token: Secret | None
+) -> dict[str, str]:
+    match provider.strategy:
+        case Strategy.REFRESH_TOKEN:
+            token, name, grant = refresh_token, "refresh_token", "refresh_token"
+        case Strategy.LONG_LIVED_EXCHANGE:
+            token, name, grant = access_token, "access_token", provider.grant_type or ""
+        case Strategy.CLIENT_CREDENTIALS:
+            return {"grant_type": provider.grant_type or "client_credentials"}
+        case _:
+            assert_never(provider.strategy)
+    if not token:
+        raise UnbuildableRequest(f"the connection stores no {name.replace('_', ' ')}")
+    return {
+        "grant_type": provider.grant_type or grant,
+        provider.token_parameter or name: token.reveal(),
+    }
+
+
+def _authenticate(
+    provider: Provider,
+    client: ClientCredentials | None,
+    parameters: dict[str, str],
+    headers: dict[str, str],
+) -> None:
+    if provider.client_auth is ClientAuth.NONE:
+        if client is not None and provider.strategy is not Strategy.LONG_LIVED_EXCHANGE:
+            parameters["client_id"] = client.client_id  # a public client names itself
+        return
+    if client is None:
+        raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
+    secret = client.client_secret.reveal() if client.client_secret else ""
+    if provider.client_auth is ClientAuth.BASIC:
+        # RFC 6749 section 2.3.1: both halves are form-encoded before the colon joins them.
+        pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}"
+        headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
+        return
+    parameters["client_id"] = client.client_id
+    if secret:
+        parameters["client_secret"] = secret
+
+
+def resolve_url(provider: Provider, host: str | None) -> str:
+    """Returns the URL to refresh at, with the connection's own host filled in and checked.
+
+    The host must match the entry's pattern whole, so that a stored row cannot send a refresh token
+    to somebody else's server. A connection without one uses the entry's default host.
+    """
+    url = provider.refresh_url or provider.token_url
+    if "{host}" not in url:
+        return url
+    chosen = host or provider.default_host
+    if not chosen:
+        raise UnbuildableRequest(f"provider {provider.name} needs a host for each connection")
+    pattern = provider.host_pattern
+    if not pattern or not PLAIN_HOST.fullmatch(chosen) or not re.fullmatch(pattern, chosen):
+        raise UnbuildableRequest(
+            f'host "{chosen}" does not match {provider.name}\'s pattern {pattern}'
+        )
+    return url.replace("{host}", chosen)

@@ -1,0 +1,148 @@
+"""The scheduler process: `python -m refresher.scheduler`.
+
+Three coarse jobs of APScheduler, never one per connection: dispatch what is due, sweep what stalled,
+tidy up. Nothing sleeps until an expiry. With the transport `in_process` it also runs the actors, on
+Dramatiq's own worker. (The *table* is `store/schedule.py`.)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import dramatiq
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from dramatiq.brokers.stub import StubBroker
+
+from refresher.dispatch import dispatch_due, messages_lost, sweep_stalled
+from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
+from refresher.liveness import Watch
+from refresher.process import Process
+from refresher.store import workers
+from refresher.wiring import Services, services
+
+log = structlog.get_logger()
+TIDY_SECONDS = 600.0
+SHORTEST_WAIT_SECONDS = 0.02
+
+
+class Scheduler:
+    """The ticks of one process, and the worker beside them when the transport is in_process."""
+
+    def __init__(self, services: Services, broker: dramatiq.Broker) -> None:
+        # Imported here: the actors take their broker from the environment when they are imported.
+        from refresher.actors import refresh_connections  # noqa: PLC0415
+        from refresher.broker import send  # noqa: PLC0415
+
+        self.process = Process("scheduler", services, broker)
+        self._services = services
+        self._broker = broker
+        self._watch = Watch()
+        self._enqueue = lambda groups: send(refresh_connections, groups)
+        self._worker: dramatiq.Worker | None = None
+        self._ticks = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(4)},
+            # The default grace of a second would drop a tick that starts late.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=UTC,
+        )
+
+    def start(self) -> None:
+        """Starts everything; returns at once."""
+        self.process.start()
+        flow = self._services.settings.integration_refresh
+        if flow.enabled:
+            if isinstance(self._broker, StubBroker):
+                self._worker = dramatiq.Worker(
+                    self._broker, worker_threads=self._services.settings.worker_threads
+                )
+                self._worker.start()
+            settings = self._services.settings
+            self._every(settings.tick_seconds, self.tick, "tick")
+            self._every(settings.sweep_interval_seconds, self.sweep, "sweep")
+        else:
+            log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
+            self.process.probe.idle = True
+        self._every(TIDY_SECONDS, self.tidy, "tidy")
+        self._ticks.start()
+        log.info("scheduler started", transport=flow.transport, queue=flow.queue)
+
+    def stop(self) -> None:
+        """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
+        self._services.stopping.set()
+        self._ticks.shutdown(wait=True)
+        if self._worker is not None:
+            self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
+        self.process.stop()
+        log.info("scheduler stopped")
+
+    def tick(self) -> None:
+        """Dispatches what is due, then asks to be woken when the next row is."""
+        from refresher.broker import marker_stands  # noqa: PLC0415
+
+        if not marker_stands(self._broker):
+            messages_lost(self._services)
+        done = dispatch_due(self._services, self._enqueue)
+        self.process.probe.ticked()
+        wait = max(SHORTEST_WAIT_SECONDS, done.again_in_seconds)
+        if wait < self._services.settings.tick_seconds:
+            wake_at = datetime.now(UTC) + timedelta(seconds=wait)
+            self._ticks.modify_job("tick", next_run_time=wake_at)
+
+    def sweep(self) -> None:
+        """Makes stalled rows due again."""
+        sweep_stalled(self._services, self._watch)
+
+    def tidy(self) -> None:
+        """Forgets processes that stopped long ago."""
+        with self._services.database.transaction() as db:
+            workers.forget_old(db)
+
+    def _every(self, seconds: float, job: Callable[[], None], name: str) -> None:
+        def run() -> None:
+            try:
+                job()
+            except (DatabaseUnavailable, RedisUnavailable) as error:
+                log.warning(f"{name} failed; again soon", why=str(error))
+            except Exception:
+                # The wrapper of every tick: a bug is told, and the next tick still comes.
+                log.exception(f"{name} failed")
+
+        self._ticks.add_job(
+            run, "interval", seconds=seconds, id=name, next_run_time=datetime.now(UTC)
+        )
+
+
+def main() -> int:
+    """Runs until SIGTERM or SIGINT; a second one ends at once. Returns the exit code."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(128 + number)  # at once: what is in flight is left to the journal
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    try:
+        from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends here, in a sentence
+
+        scheduler = Scheduler(services(), broker)
+        scheduler.start()
+    except RefresherError as error:
+        print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
+        return error.exit_code
+    while not stop.wait(1.0):
+        pass
+    scheduler.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

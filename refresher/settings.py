@@ -1,0 +1,228 @@
+"""Every knob, in one frozen `Settings`, read from the environment (prefix `REFRESHER_`).
+
+`load()` is the one way in: it validates each value, then the relations between them, and turns what
+is wrong into sentences. Durations are in seconds. What needs which setting: README, "Settings".
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from refresher.errors import SettingsError, did_you_mean
+
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+PREFIX = "REFRESHER_"
+
+
+class Flow(BaseModel):
+    """How one flow runs: where its actors live, on which queue, and whether at all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    transport: Literal["in_process", "redis"] = "redis"
+    queue: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
+    enabled: bool = True
+
+
+class IntegrationRefresh(Flow):
+    """The flow that refreshes tokens."""
+
+    queue: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)] = (
+        "integration_refresh"
+    )
+
+
+class Settings(BaseSettings):
+    """The effective settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REFRESHER_DATABASE_URL", "DATABASE_URL")
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REFRESHER_REDIS_URL", "REDIS_URL")
+    )
+    redis_db: Annotated[int, Field(ge=0, le=1023)] | None = None
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    providers_file: Path | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8080, validation_alias=AliasChoices("REFRESHER_PORT", "PORT")
+    )
+    health_host: str = "0.0.0.0"  # noqa: S104  a platform's probe comes from outside the container
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    data_directory: Path = Path(".refresher")
+
+    integration_refresh: IntegrationRefresh = IntegrationRefresh()
+
+    lead_share: Share = 0.2
+    long_lived_lead_share: Share = 0.5
+    lead_jitter_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    min_refresh_interval_seconds: Seconds = 1.0
+    expired_tokens: Literal["refresh", "stop"] = "refresh"
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    attempt_interval_seconds: Seconds = 120.0
+    attempt_coefficient: Annotated[float, Field(ge=1, le=10)] = 1.0
+    attempt_timeout_seconds: Seconds = 600.0
+    slow_lane_max_seconds: Seconds = 3600.0
+    rate_limit_wait_seconds: Seconds = 60.0
+    app_probe_interval_seconds: Seconds = 60.0
+    app_probe_max_seconds: Seconds = 900.0
+
+    lease_seconds: Seconds = 60.0
+    queue_wait_seconds: Seconds = 20.0
+    commit_seconds: Seconds = 10.0
+    http_connect_seconds: Seconds = 5.0
+    http_total_seconds: Seconds = 20.0
+    http_max_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    allow_insecure_hosts: Literal["none", "loopback"] = "loopback"
+
+    tick_seconds: Seconds = 1.0
+    sweep_interval_seconds: Seconds = 0.5
+    crash_limit: Count = 3
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
+    claim_limit: Annotated[int, Field(ge=1, le=10_000)] = 500
+    max_leased: Count = 4_000
+    worker_threads: Annotated[int, Field(ge=1, le=256)] = 4
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 200
+    shutdown_seconds: Seconds = 30.0
+    liveness_lock: bool = True
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    statement_timeout_seconds: Seconds = 10.0
+
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return tuple(k.strip() for k in value.split(",") if k.strip()) if isinstance(value, str) else value
+
+    @property
+    def database(self) -> str:
+        """The database URL in SQLAlchemy's form; raises `SettingsError` when there is none."""
+        if self.database_url is None:
+            raise SettingsError(
+                "DATABASE_URL is not set: give a PostgreSQL URL, or run `refresher up`, "
+                "which brings its own database"
+            )
+        return sqlalchemy_url(self.database_url.get_secret_value())
+
+    @property
+    def redis(self) -> str:
+        """The Redis URL with its database number; raises `SettingsError` when there is none."""
+        if self.redis_url is None:
+            raise SettingsError(
+                "REDIS_URL is not set, and REFRESHER_INTEGRATION_REFRESH__TRANSPORT (redis) needs "
+                "it: set one, or choose in_process"
+            )
+        url = self.redis_url.get_secret_value()
+        if self.redis_db is None:
+            return url
+        return urlsplit(url)._replace(path=f"/{self.redis_db}").geturl()
+
+
+def load(**overrides: object) -> Settings:
+    """Returns the settings of the environment; raises `SettingsError` naming each fault."""
+    try:
+        settings = Settings.model_validate(overrides) if overrides else Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(e) for e in error.errors())) from None
+    faults = [*_unknown_variables(), *_contradictions(settings)]
+    if faults:
+        raise SettingsError("; ".join(faults))
+    return settings
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Returns `url` with the driver we use; hosts give `postgres://` or `postgresql://`."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    if not url.startswith("postgresql+psycopg://"):
+        raise SettingsError("DATABASE_URL must begin with postgresql:// (other databases do not do)")
+    return url
+
+
+def variable(field: str) -> str:
+    """Returns the environment variable that sets `field` (dots lead into a flow)."""
+    plain = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
+    return plain.get(field) or PREFIX + field.replace(".", "__").upper()
+
+
+def _sentence(error: object) -> str:
+    assert isinstance(error, dict)
+    name = str(error["loc"][0]) if error["loc"] else ""
+    field = ".".join(str(part) for part in error["loc"])
+    shown = name if name.isupper() else variable(field)
+    return f"{shown} is wrong: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _unknown_variables() -> list[str]:
+    """Names variables that look like ours and are not: a typo must not pass in silence."""
+    known = {variable(name) for name in Settings.model_fields} | {
+        f"{PREFIX}{name}" for name in ("DATABASE_URL", "REDIS_URL", "PORT")
+    }
+    flows = ["integration_refresh"]
+    known |= {variable(f"{flow}.{key}") for flow in flows for key in Flow.model_fields}
+    ours = [v for v in os.environ if v.startswith(PREFIX) and not v.startswith(f"{PREFIX}TEST_")]
+    return [
+        f"{name} is no setting{did_you_mean(name, known)}; `refresher settings` lists all"
+        for name in ours
+        if name not in known
+    ]
+
+
+def _contradictions(s: Settings) -> list[str]:
+    """Returns one sentence for each relation that does not hold, naming both settings."""
+    cover = s.queue_wait_seconds + s.http_total_seconds + s.commit_seconds
+    shutdown = s.http_total_seconds + s.commit_seconds
+    must_be_below = [
+        ("http_connect_seconds", s.http_connect_seconds, "http_total_seconds", s.http_total_seconds),
+        ("http_total_seconds", s.http_total_seconds, "attempt_timeout_seconds", None),
+        ("tick_seconds", s.tick_seconds, "lease_seconds", s.lease_seconds),
+        ("sweep_interval_seconds", s.sweep_interval_seconds, "lease_seconds", s.lease_seconds),
+    ]
+    faults = []
+    for low, low_value, high, high_value in must_be_below:
+        limit = s.attempt_timeout_seconds if high_value is None else high_value
+        if low_value >= limit:
+            faults.append(_too_long(low, low_value, high, limit))
+    if cover > s.lease_seconds:
+        faults.append(
+            f"{variable('lease_seconds')} ({s.lease_seconds:g}) must cover "
+            f"{variable('queue_wait_seconds')} ({s.queue_wait_seconds:g}) + "
+            f"{variable('http_total_seconds')} ({s.http_total_seconds:g}) + "
+            f"{variable('commit_seconds')} ({s.commit_seconds:g}) = {cover:g}, or a slow refresh "
+            "outlives its lease"
+        )
+    if s.lease_seconds > s.attempt_timeout_seconds:
+        faults.append(
+            _too_long(
+                "lease_seconds", s.lease_seconds, "attempt_timeout_seconds", s.attempt_timeout_seconds
+            )
+        )
+    if shutdown > s.shutdown_seconds:
+        faults.append(
+            f"{variable('shutdown_seconds')} ({s.shutdown_seconds:g}) must cover "
+            f"{variable('http_total_seconds')} ({s.http_total_seconds:g}) + "
+            f"{variable('commit_seconds')} ({s.commit_seconds:g}), or a clean stop cuts a refresh off"
+        )
+    if s.batch_size > s.max_leased:
+        faults.append(_too_long("batch_size", s.batch_size, "max_leased", s.max_leased))
+    return faults
+
+
+def _too_long(low: str, low_value: float, high: str, high_value: float) -> str:
+    return (
+        f"{variable(low)} ({low_value:g}) must be less than {variable(high)} ({high_value:g})"
+    )

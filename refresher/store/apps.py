@@ -1,0 +1,98 @@
+"""The table `app`: our OAuth clients at the providers, secrets sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.connection import App, Sealed
+from refresher.store import pauses
+
+_NAMESPACE = UUID("3f0a6a0e-7c52-4d7e-9a3b-53f2b5c0d8e4")
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    """An app as people see it: no secret. `paused_until` when the provider refuses it."""
+
+    provider: str
+    name: str
+    client_id: str
+    has_secret: bool
+    paused_until: datetime | None
+    pause_reason: str | None
+    updated_at: datetime
+
+
+def app_id(provider: str, name: str) -> UUID:
+    """Returns the id that this app always has."""
+    return uuid5(_NAMESPACE, f"{provider}/{name}")
+
+
+def find(db: Db, provider: str, name: str) -> App | None:
+    """Returns one app, its secret sealed, or None."""
+    statement = text(
+        "select id, client_id, client_secret from app where provider = :provider and name = :name"
+    )
+    row = db.execute(statement, {"provider": provider, "name": name}).first()
+    if row is None:
+        return None
+    return App(row.id, row.client_id, Sealed(bytes(row.client_secret)) if row.client_secret else None)
+
+
+def names(db: Db) -> set[tuple[str, str]]:
+    """Returns provider and name of every app."""
+    return {(row[0], row[1]) for row in db.execute(text("select provider, name from app"))}
+
+
+def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed | None) -> None:
+    """Stores an app. Its pause ends, and connections that waited for it are due again."""
+    statement = text(
+        """
+        insert into app (id, provider, name, client_id, client_secret)
+        values (:id, :provider, :name, :client_id, :client_secret)
+        on conflict (provider, name) do update set client_id = excluded.client_id,
+            client_secret = excluded.client_secret, updated_at = refresher_now()
+        """
+    )
+    values = {
+        "id": app_id(provider, name),
+        "provider": provider,
+        "name": name,
+        "client_id": client_id,
+        "client_secret": client_secret,
+    }
+    db.execute(statement, values)
+    pauses.lift(db, "app", f"{provider}/{name}")
+    _resume_waiting(db, provider, name)
+
+
+def every(db: Db) -> Sequence[AppView]:
+    """Returns all apps in the order of their names."""
+    statement = text(
+        """
+        select a.provider, a.name, a.client_id, a.client_secret is not null as has_secret,
+            p.until as paused_until, p.reason as pause_reason, a.updated_at
+        from app a left join pause p on p.scope = 'app' and p.key = a.provider || '/' || a.name
+        order by a.provider, a.name
+        """
+    )
+    return [AppView(**row) for row in db.execute(statement).mappings()]
+
+
+def _resume_waiting(db: Db, provider: str, name: str) -> None:
+    statement = text(
+        """
+        update refresh_schedule s
+        set state = 0, due_at = refresher_now(), parked_reason = null
+        from connection c
+        where c.id = s.connection_id and s.state = 2 and s.parked_reason = 'app_not_configured'
+          and c.provider = :provider and c.app_name = :name
+        """
+    )
+    db.execute(statement, {"provider": provider, "name": name})

@@ -1,0 +1,210 @@
+"""The table `connection`: look up, list, and the changes of state that people ask for.
+
+What a refresh writes is in `settlement.py`; new and returning connections are in `imports.py`. A
+change of state never touches a refresh in flight: `schedule.begin` and the fences see to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import RowMapping, text
+
+from refresher.rules.connection import Sealed
+from refresher.store.events import Event, append
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """A connection and its schedule as people see them: no token, not even sealed."""
+
+    id: UUID
+    organization_id: str
+    provider: str
+    external_id: str
+    name: str | None
+    root_id: UUID | None
+    status: str
+    status_cause: str | None
+    state: str
+    due_at: datetime | None
+    parked_reason: str | None
+    attempt: int
+    expires_at: datetime | None
+    lifetime_seconds: float | None
+    refresh_token_expires_at: datetime | None
+    credential_version: int
+    scopes: list[str]
+    in_between_steps: bool
+    paused_at: datetime | None
+    disabled_at: datetime | None
+    deleted_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """The access token of a connection (its root's, for a sibling), sealed, with its owner's id."""
+
+    owner_id: UUID
+    access_token: Sealed | None
+    expires_at: datetime | None
+    left_seconds: float | None
+    status: str
+    credential_version: int
+
+
+_VIEW = """
+    select c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id,
+        r.status, r.status_cause,
+        case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end
+            as state,
+        case when s.state = 2 then null else s.due_at end as due_at, s.parked_reason,
+        coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds,
+        r.refresh_token_expires_at, r.credential_version, c.scopes, c.in_between_steps, c.paused_at,
+        c.disabled_at, c.deleted_at, c.created_at, c.updated_at
+    from connection c
+    join connection r on r.id = coalesce(c.root_id, c.id)
+    left join refresh_schedule s on s.connection_id = r.id
+"""
+
+
+def show(db: Db, connection_id: UUID) -> ConnectionView | None:
+    """Returns one connection, deleted ones too, or None."""
+    row = db.execute(text(_VIEW + " where c.id = :id"), {"id": connection_id}).mappings().first()
+    return _view(row) if row else None
+
+
+def find(
+    db: Db,
+    *,
+    organization_id: str | None = None,
+    provider: str | None = None,
+    state: str | None = None,
+    parked_reason: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    deleted: bool = False,
+) -> list[ConnectionView]:
+    """Returns connections in the order of their ids, those behind `after` only."""
+    states = {"idle": 0, "leased": 1, "parked": 2}
+    conditions = {
+        "c.organization_id = :organization_id": organization_id,
+        "c.provider = :provider": provider,
+        "s.state = :state": states.get(state) if state else None,
+        "s.parked_reason = :parked_reason": parked_reason,
+        "c.id > :after": after,
+    }
+    chosen = [sql for sql, value in conditions.items() if value is not None]
+    if not deleted:
+        chosen.append("c.deleted_at is null")
+    where = f" where {' and '.join(chosen)}" if chosen else ""
+    statement = text(_VIEW + where + " order by c.id limit :limit")
+    values = {
+        "organization_id": organization_id,
+        "provider": provider,
+        "state": states.get(state) if state else None,
+        "parked_reason": parked_reason,
+        "after": after,
+        "limit": limit,
+    }
+    used = {k: v for k, v in values.items() if v is not None}
+    return [_view(row) for row in db.execute(statement, used).mappings()]
+
+
+def root_of(db: Db, connection_id: UUID) -> UUID | None:
+    """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
+    statement = text("select coalesce(root_id, id) from connection where id = :id")
+    found: UUID | None = db.execute(statement, {"id": connection_id}).scalar()
+    return found
+
+
+def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
+    """Returns the sealed access token of a connection, or None when it is unknown or deleted."""
+    statement = text(
+        """
+        select r.id as owner_id, r.access_token, r.expires_at,
+            extract(epoch from r.expires_at - refresher_now())::float8 as left_seconds,
+            r.status, r.credential_version
+        from connection c join connection r on r.id = coalesce(c.root_id, c.id)
+        where c.id = :id and c.deleted_at is null
+        """
+    )
+    row = db.execute(statement, {"id": connection_id}).mappings().first()
+    if row is None:
+        return None
+    sealed = row["access_token"]
+    return StoredToken(**{**row, "access_token": Sealed(bytes(sealed)) if sealed else None})
+
+
+def siblings(db: Db, root_id: UUID) -> list[UUID]:
+    """Returns the living connections that use this one's grant."""
+    statement = text("select id from connection where root_id = :id and deleted_at is null")
+    return list(db.execute(statement, {"id": root_id}).scalars())
+
+
+def stop(db: Db, connection_id: UUID, how: str) -> None:
+    """Pauses, disables or deletes (softly) a connection, and parks its idle row.
+
+    A refresh in flight ends normally, and its tokens are stored; the next one is not begun.
+    """
+    column = {"paused": "paused_at", "disabled": "disabled_at", "deleted": "deleted_at"}[how]
+    db.execute(
+        text(
+            f"update connection set {column} = coalesce({column}, refresher_now()), "  # noqa: S608
+            "updated_at = refresher_now() where id = :id"
+        ),
+        {"id": connection_id},
+    )
+    db.execute(
+        text(
+            "update refresh_schedule set state = 2, parked_reason = :how "
+            "where connection_id = :id and state <> 1"
+        ),
+        {"id": connection_id, "how": how},
+    )
+    append(db, [Event(connection_id, how)])
+
+
+def resume(db: Db, connection_id: UUID) -> None:
+    """Lifts pause, disabling and reconnect-required, and makes a parked row due now.
+
+    With the stored tokens: a grant that is really dead will be parked again by the next refresh.
+    """
+    db.execute(
+        text(
+            "update connection set paused_at = null, disabled_at = null, status = 'active', "
+            "status_cause = null, updated_at = refresher_now() "
+            "where id = :id and deleted_at is null"
+        ),
+        {"id": connection_id},
+    )
+    db.execute(
+        text(
+            "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
+            "attempt = 0, starts = 0, lease_token = lease_token + 1 "
+            "where connection_id = :id and state = 2"
+        ),
+        {"id": connection_id},
+    )
+    append(db, [Event(connection_id, "resumed", due_in_seconds=0.0)])
+
+
+def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:
+    """Returns ids or external ids that begin like `text_given`, for "did you mean"."""
+    statement = text(
+        "select id::text from connection where (id::text like :p or external_id = :exact "
+        "or name = :exact) and deleted_at is null limit :limit"
+    )
+    pattern = text_given[:8].replace("%", "").replace("_", "") + "%"
+    values = {"p": pattern, "exact": text_given, "limit": limit}
+    return list(db.execute(statement, values).scalars())
+
+
+def _view(row: RowMapping) -> ConnectionView:
+    return ConnectionView(**row)

@@ -1,0 +1,66 @@
+"""The table `pause`: providers and apps that are left alone for a while, each in one row.
+
+A claimed row that meets a pause moves to its end, spread, so each row is touched once a pause and
+the claim's index stays on `due_at` alone. At the end of an app's pause one row probes, the rest wait
+on; a refresh that succeeds lifts it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+
+def pause(db: Db, scope: str, key: str, *, seconds: float, refusals: int, reason: str) -> bool:
+    """Leaves `key` alone for `seconds`, never shortening a pause; True when it is a new one."""
+    statement = text(
+        """
+        insert into pause as p (scope, key, until, refusals, reason)
+        values (:scope, :key, refresher_now() + :seconds * interval '1 second', :refusals, :reason)
+        on conflict (scope, key) do update
+        set until = greatest(p.until, excluded.until), reason = excluded.reason,
+            refusals = greatest(p.refusals, excluded.refusals)
+        returning xmax = 0
+        """
+    )
+    values = {
+        "scope": scope, "key": key, "seconds": seconds, "refusals": refusals, "reason": reason,
+    }  # fmt: skip
+    return bool(db.execute(statement, values).scalar_one())
+
+
+def take_probe(db: Db, scope: str, key: str, *, hold_seconds: float) -> bool:
+    """Whether the caller is the one that may probe: moves the pause's end on in the same moment."""
+    statement = text(
+        """
+        update pause set until = refresher_now() + :seconds * interval '1 second'
+        where scope = :scope and key = :key and until <= refresher_now()
+        """
+    )
+    values = {"scope": scope, "key": key, "seconds": hold_seconds}
+    return db.execute(statement, values).rowcount == 1
+
+
+def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0) -> bool:
+    """Ends a pause, and brings the rows that waited for its end forward, spread a little.
+
+    Those rows are due before the end and its spread of a minute, so the index on `due_at` finds them.
+    """
+    ended = db.execute(
+        text("delete from pause where scope = :scope and key = :key returning until"),
+        {"scope": scope, "key": key},
+    ).scalar()
+    if ended is None:
+        return False
+    statement = text(
+        """
+        update refresh_schedule
+        set due_at = least(due_at, refresher_now() + random() * :spread * interval '1 second'),
+            postponed_by = null
+        where state = 0 and postponed_by = :by
+          and due_at <= greatest(cast(:ended as timestamptz), refresher_now()) + interval '2 minutes'
+        """
+    )
+    by = f"{scope}:{key}"
+    db.execute(statement, {"ended": ended, "spread": spread_seconds, "by": by})
+    return True

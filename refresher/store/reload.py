@@ -1,0 +1,141 @@
+"""Reads claimed rows as they are stored now: schedule, connection, app and pauses in one statement.
+
+What a message or a claim remembers does not count; this does. No decision is taken here: the rows go
+to `rules/guards.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import RowMapping, text
+
+from refresher.rules.connection import App, Claim, Connection, Sealed, Status
+
+
+@dataclass(frozen=True, slots=True)
+class PauseSeen:
+    """A pause as it stood at the reload: over when `left_seconds` is not positive."""
+
+    scope: str
+    key: str
+    left_seconds: float
+    refusals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """A claimed row as it is stored now, with the database's clock at that moment.
+
+    `left_seconds` is the life of the access token that remains (negative: expired), None when no
+    expiry is known. `begun` tells that this very claim was begun already: a second delivery.
+    """
+
+    claim: Claim
+    connection: Connection
+    now: datetime
+    attempt: int
+    unknown_outcomes: int
+    begun: bool
+    lateness_seconds: float
+    lease_left_seconds: float
+    left_seconds: float | None
+    refresh_token_left_seconds: float | None
+    pauses: tuple[PauseSeen, ...]
+
+
+_RELOAD = text(
+    """
+    select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
+           s.begun_token = s.lease_token as begun, refresher_now() as now,
+           extract(epoch from refresher_now() - s.due_at)::float8 as lateness_seconds,
+           extract(epoch from s.lease_until - refresher_now())::float8 as lease_left_seconds,
+           extract(epoch from c.expires_at - refresher_now())::float8 as left_seconds,
+           extract(epoch from c.refresh_token_expires_at - refresher_now())::float8
+               as refresh_token_left_seconds,
+           c.organization_id, c.provider, c.external_id, c.credential_version, c.grant_number,
+           c.status, c.access_token, c.refresh_token, c.expires_at, c.issued_at,
+           c.lifetime_seconds, c.refresh_token_expires_at, c.host, c.app_name, c.scopes, c.in_between_steps,
+           c.disabled_at is not null as disabled, c.paused_at is not null as paused,
+           c.deleted_at is not null as deleted,
+           a.id as app_id, a.client_id, a.client_secret,
+           pp.key as provider_pause, pp.refusals as provider_refusals,
+           extract(epoch from pp.until - refresher_now())::float8 as provider_pause_left,
+           pa.key as app_pause, pa.refusals as app_refusals,
+           extract(epoch from pa.until - refresher_now())::float8 as app_pause_left
+    from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
+    join refresh_schedule s
+      on s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+    join connection c on c.id = s.connection_id
+    left join app a on a.provider = c.provider and a.name = c.app_name
+    left join pause pp on pp.scope = 'provider' and pp.key = c.provider
+    left join pause pa on pa.scope = 'app' and pa.key = c.provider || '/' || c.app_name
+    """
+)
+
+
+def reload(db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
+    """Returns the stored rows of those claims that are still held; the others are stale."""
+    values = {
+        "ids": [claim.connection_id for claim in claims],
+        "tokens": [claim.lease_token for claim in claims],
+    }
+    return [_reloaded(row) for row in db.execute(_RELOAD, values).mappings()]
+
+
+def _reloaded(r: RowMapping) -> Reloaded:
+    return Reloaded(
+        claim=Claim(r["connection_id"], r["lease_token"]),
+        connection=_connection(r),
+        now=r["now"],
+        attempt=r["attempt"],
+        unknown_outcomes=r["unknown_outcomes"],
+        begun=r["begun"],
+        lateness_seconds=r["lateness_seconds"] or 0.0,
+        lease_left_seconds=r["lease_left_seconds"],
+        left_seconds=r["left_seconds"],
+        refresh_token_left_seconds=r["refresh_token_left_seconds"],
+        pauses=_pauses(r),
+    )
+
+
+def _connection(r: RowMapping) -> Connection:
+    secret = r["client_secret"]
+    return Connection(
+        id=r["connection_id"],
+        organization_id=r["organization_id"],
+        provider=r["provider"],
+        external_id=r["external_id"],
+        credential_version=r["credential_version"],
+        grant_number=r["grant_number"],
+        status=Status(r["status"]),
+        access_token=_sealed(r["access_token"]),
+        refresh_token=_sealed(r["refresh_token"]),
+        expires_at=r["expires_at"],
+        issued_at=r["issued_at"],
+        lifetime_seconds=r["lifetime_seconds"],
+        refresh_token_expires_at=r["refresh_token_expires_at"],
+        host=r["host"],
+        scopes=tuple(r["scopes"]),
+        in_between_steps=r["in_between_steps"],
+        disabled=r["disabled"],
+        paused=r["paused"],
+        deleted=r["deleted"],
+        app_name=r["app_name"],
+        app=App(r["app_id"], r["client_id"], _sealed(secret)) if r["app_id"] else None,
+    )
+
+
+def _sealed(value: bytes | None) -> Sealed | None:
+    return None if value is None else Sealed(bytes(value))
+
+
+def _pauses(r: RowMapping) -> tuple[PauseSeen, ...]:
+    return tuple(
+        PauseSeen(scope, r[f"{scope}_pause"], r[f"{scope}_pause_left"], r[f"{scope}_refusals"])
+        for scope in ("provider", "app")
+        if r[f"{scope}_pause"] is not None
+    )

@@ -1,0 +1,134 @@
+"""The table `refresh_schedule`: the only truth about when a connection is refreshed.
+
+                claim                       settle: a fresh token
+    idle ──────────────────▶ leased ──────────────────────────────▶ idle (next due)
+     ▲                        │  ├── settle: trouble that passes ──▶ idle (backoff)
+     │  sweep, release        │  └── settle: guard, dead grant ────▶ parked (reason)
+     └────────────────────────┘                                        │
+     ▲                                       resume, reconnect          │
+     └──────────────────────────────────────────────────────────────────┘
+
+Here a refresh starts: claim and begin; `reload.py` reads the row between the two, `settlement.py`
+writes the outcome, `sweep.py` finds what was left behind. Do not confuse it with `refresher/scheduler.py`, the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.connection import Claim
+from refresher.store.reload import Reloaded
+
+_CLAIM = """
+    update refresh_schedule s
+    set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
+        lease_until = refresher_now() + :lease_seconds * interval '1 second'
+    from due where s.connection_id = due.connection_id
+    returning s.connection_id, s.lease_token
+"""
+# The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
+CLAIM_DUE = text(
+    """
+    with due as materialized (
+        select connection_id from refresh_schedule
+        where state = 0 and due_at <= refresher_now()
+        order by due_at limit :limit
+        for update skip locked
+    )
+    """
+    + _CLAIM
+)
+CLAIM_THESE = text(
+    """
+    with due as materialized (
+        select connection_id from refresh_schedule
+        where state = 0 and connection_id = any(cast(:ids as uuid[]))
+        for update skip locked
+    )
+    """
+    + _CLAIM
+)
+
+
+def claim_due(db: Db, *, limit: int, lease_seconds: float, holder_id: UUID) -> list[Claim]:
+    """Leases up to `limit` due rows, the longest due first, and returns the claims.
+
+    Rows that another scheduler is claiming are passed over. Commit at once: neither Redis nor HTTP
+    belongs into this transaction.
+    """
+    values = {"limit": limit, "lease_seconds": lease_seconds, "holder_id": holder_id}
+    return [Claim(row[0], row[1]) for row in db.execute(CLAIM_DUE, values)]
+
+
+def claim_these(
+    db: Db, ids: Sequence[UUID], *, lease_seconds: float, holder_id: UUID
+) -> list[Claim]:
+    """Leases these rows if they are idle, due or not: the door for "refresh now"."""
+    values = {"ids": list(ids), "lease_seconds": lease_seconds, "holder_id": holder_id}
+    return [Claim(row[0], row[1]) for row in db.execute(CLAIM_THESE, values)]
+
+
+def release(db: Db, claims: Sequence[Claim]) -> int:
+    """Gives claims back that could not be handed over: due again, nothing counted."""
+    statement = text(
+        """
+        update refresh_schedule s set state = 0, lease_until = null, holder_id = null
+        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
+        where s.connection_id = u.id and s.lease_token = u.token
+          and s.state = 1 and s.begun_token <> s.lease_token
+        """
+    )
+    return db.execute(statement, _arrays(claims)).rowcount
+
+
+def leased_count(db: Db, *, at_most: int) -> int:
+    """Returns how many rows are leased, counted no further than `at_most`."""
+    statement = text(
+        "select count(*) from (select 1 from refresh_schedule where state = 1 limit :n) leased"
+    )
+    return int(db.execute(statement, {"n": at_most}).scalar_one())
+
+
+def next_due_in_seconds(db: Db) -> float | None:
+    """Returns the seconds until the next idle row is due (negative: overdue), None without one."""
+    statement = text(
+        "select extract(epoch from min(due_at) - refresher_now()) "
+        "from refresh_schedule where state = 0"
+    )
+    seconds = db.execute(statement).scalar_one()
+    return None if seconds is None else float(seconds)
+
+
+def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID) -> set[UUID]:
+    """Marks these refreshes as begun, and returns the ids of those that may be sent.
+
+    Two deliveries of one message cannot both pass. Nor can a row whose connection changed since the
+    reload: the guard holds right up to the request. From here on, "begun and no outcome" means
+    that the outcome is unknown. The mark touches no indexed column.
+    """
+    statement = text(
+        """
+        update refresh_schedule s
+        set begun_token = s.lease_token, begun_at = refresher_now(), holder_id = :holder_id,
+            starts = least(s.starts + 1, 32000)
+        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:versions as bigint[]))
+                 u(id, token, version)
+        join connection c on c.id = u.id
+        where s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+          and s.begun_token <> s.lease_token and c.credential_version = u.version
+          and c.deleted_at is null and c.disabled_at is null and c.paused_at is null
+          and not c.in_between_steps and c.status = 'active'
+        returning s.connection_id
+        """
+    )
+    versions = [row.connection.credential_version for row in rows]
+    values = {**_arrays([r.claim for r in rows]), "versions": versions, "holder_id": holder_id}
+    return set(db.execute(statement, values).scalars())
+
+
+def _arrays(claims: Sequence[Claim]) -> dict[str, object]:
+    return {"ids": [c.connection_id for c in claims], "tokens": [c.lease_token for c in claims]}

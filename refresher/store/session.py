@@ -1,0 +1,129 @@
+"""Opens Postgres: the engine, its time-outs, and `transaction()`, the one place that commits.
+
+Errors of the driver that mean "Postgres is away" leave here as `DatabaseUnavailable`, in a sentence
+without the password. A deadlock or a serialization failure is tried again by `retrying`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
+
+T = TypeVar("T")
+_AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
+
+
+class Database:
+    """A pool of connections to one database.
+
+    `simulated_now`, when set, is what `refresher_now()` answers inside every transaction: a test
+    lives through days in milliseconds. Production code never sets it.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, statement_timeout_seconds: float = 10.0
+    ) -> None:
+        self.url = url
+        self.simulated_now: datetime | None = None
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=30,
+            pool_pre_ping=True,
+            connect_args=connect_arguments(statement_timeout_seconds),
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Opens a transaction that commits at the end of the block, or rolls back on an error."""
+        try:
+            with self.engine.begin() as db:
+                if self.simulated_now is not None:
+                    db.execute(
+                        text("select set_config('refresher.now', :now, true)"),
+                        {"now": self.simulated_now.isoformat()},
+                    )
+                yield db
+        except DBAPIError as error:
+            raise unavailable(error, self.url) or error from error
+        except PoolTimeout as error:
+            raise DatabaseUnavailable(
+                "no free database connection within 30 s: raise REFRESHER_DATABASE_POOL_SIZE"
+            ) from error
+
+    def close(self) -> None:
+        """Closes the pool."""
+        self.engine.dispose()
+
+
+def connect_arguments(statement_timeout_seconds: float) -> dict[str, object]:
+    """Returns libpq's arguments: a hung server or a dead peer is noticed within seconds."""
+    options = {
+        "statement_timeout": f"{statement_timeout_seconds * 1000:.0f}",
+        "lock_timeout": f"{statement_timeout_seconds * 500:.0f}",
+        "idle_in_transaction_session_timeout": f"{statement_timeout_seconds * 2000:.0f}",
+        "timezone": "UTC",
+    }
+    return {
+        "application_name": "refresher",
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+    }
+
+
+def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
+    """Returns `work()`, done again when Postgres chose it as a deadlock's victim."""
+    for _ in range(tries - 1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _AGAIN:
+                raise
+            time.sleep(0.01)
+    return work()
+
+
+def unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
+    """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
+    where = make_url(url).render_as_string(hide_password=True)
+    if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedFunction):
+        return DatabaseNotMigrated(f"{where} has no refresher tables: run `refresher migrate`")
+    if isinstance(error.orig, psycopg.errors.UndefinedColumn):
+        return DatabaseNotMigrated(f"{where} has older tables: run `refresher migrate`")
+    away = error.connection_invalidated or isinstance(error, InterfaceError)
+    if away or (isinstance(error, OperationalError) and _is_connection_trouble(error)):
+        return DatabaseUnavailable(f"{where} cannot be used: {_first_line(error)}")
+    return None
+
+
+def _is_connection_trouble(error: OperationalError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    # No SQLSTATE: no connection. 08: connection, 57P: shutting down, 53300: too many, 28, 3D000:
+    # refused; 57014 is our own statement time-out, a server that does not keep up.
+    return state is None or state[:2] in {"08", "28"} or state[:3] == "57P" or state in {
+        "53300",
+        "3D000",
+        "57014",
+        "55P03",
+        "25006",
+    }
+
+
+def _first_line(error: DBAPIError) -> str:
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"

@@ -1,0 +1,272 @@
+"""Writes what came of refreshes, many at a time, in the caller's one transaction.
+
+Tokens are guarded by the credential version, schedule rows by the lease token. So a late writer never
+overwrites a newer pair, and a fresh pair is stored even when the row belongs to somebody else by
+now. What could not be stored goes into quarantine, sealed: it may be the only live pair.
+Rows are written in the order of their ids, so that two writers cannot deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from refresher.rules.connection import Sealed
+from refresher.rules.decision import PauseOrder
+from refresher.store.events import Event
+from refresher.store.events import append as append_events
+from refresher.store.reload import Reloaded
+
+
+@dataclass(frozen=True, slots=True)
+class SealedLife:
+    """A new pair as it is stored; `access_token` is None when only a refresh token was rescued."""
+
+    access_token: Sealed | None
+    refresh_token: Sealed | None
+    lifetime_seconds: float | None
+    left_seconds: float | None
+    refresh_token_left_seconds: float | None
+    scopes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The outcome of one refresh: what `rules/decision.py` decided, with the tokens sealed.
+
+    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well.
+    """
+
+    row: Reloaded
+    kind: str
+    due_in_seconds: float | None
+    attempt: int
+    unknown_outcomes: int
+    park_reason: str | None = None
+    dead: bool = False
+    new: SealedLife | None = None
+    reason: str | None = None
+    http_status: int | None = None
+    elapsed_seconds: float | None = None
+    postponed_by: str | None = None
+    pause: PauseOrder | None = None
+    silent: bool = False
+
+    @property
+    def id(self) -> UUID:
+        """The connection's id."""
+        return self.row.connection.id
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Which connections were written as meant, fenced off by a newer version, or healed."""
+
+    written: frozenset[UUID]
+    fenced: frozenset[UUID]
+    adopted: frozenset[UUID]
+
+
+def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> Settled:
+    """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
+    todo = sorted(settlements, key=lambda s: s.id)
+    with_tokens = [s for s in todo if s.new]
+    dead = [s for s in todo if s.dead]
+    stored = _store_tokens(db, with_tokens)
+    adopted = _adopt_quarantined(db, dead)
+    ended = _end_grants(db, [s for s in dead if s.id not in adopted])
+    fenced = {s.id for s in with_tokens} - stored | ({s.id for s in dead} - ended - adopted)
+    meant = [s for s in todo if s.id not in fenced and s.id not in adopted]
+    written = _move(db, meant)
+    _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted], lead_share)
+    _quarantine(db, [s for s in with_tokens if s.id in fenced])
+    append_events(db, [_event(s, fenced, adopted) for s in todo if not s.silent])
+    return Settled(frozenset(written), frozenset(fenced), frozenset(adopted))
+
+
+def _store_tokens(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
+    if not todo:
+        return set()
+    statement = text(
+        """
+        update connection c set
+            access_token = coalesce(u.access_token, c.access_token),
+            refresh_token = coalesce(u.refresh_token, c.refresh_token),
+            credential_version = c.credential_version + 1,
+            issued_at = case when u.left_seconds is null then c.issued_at else refresher_now() end,
+            expires_at = coalesce(
+                refresher_now() + u.left_seconds * interval '1 second', c.expires_at),
+            lifetime_seconds = coalesce(u.lifetime_seconds, c.lifetime_seconds),
+            refresh_token_expires_at = coalesce(
+                refresher_now() + u.refresh_token_left_seconds * interval '1 second',
+                c.refresh_token_expires_at),
+            scopes = coalesce(string_to_array(u.scopes, ' '), c.scopes),
+            status = 'active', status_cause = null, updated_at = refresher_now()
+        from unnest(
+            cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:access_tokens as bytea[]),
+            cast(:refresh_tokens as bytea[]), cast(:lifetimes as float8[]),
+            cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[])
+        ) u(id, version, access_token, refresh_token, lifetime_seconds, left_seconds,
+            refresh_token_left_seconds, scopes)
+        where c.id = u.id and c.credential_version = u.version
+        returning c.id
+        """
+    )
+    lives = [s.new for s in todo if s.new]
+    values = {
+        **_ids(todo),
+        "access_tokens": [n.access_token for n in lives],
+        "refresh_tokens": [n.refresh_token for n in lives],
+        "lifetimes": [n.lifetime_seconds for n in lives],
+        "lefts": [n.left_seconds for n in lives],
+        "refresh_lefts": [n.refresh_token_left_seconds for n in lives],
+        "scopes": [" ".join(n.scopes) if n.scopes else None for n in lives],
+    }
+    return set(db.execute(statement, values).scalars())
+
+
+def _adopt_quarantined(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
+    """Replaces pairs that proved dead by the newest quarantined pair of the same grant."""
+    if not dead:
+        return set()
+    statement = text(
+        """
+        with newest as (
+            select distinct on (q.connection_id) q.*
+            from unnest(cast(:ids as uuid[]), cast(:versions as bigint[])) u(id, version)
+            join connection c on c.id = u.id and c.credential_version = u.version
+            join quarantine q on q.connection_id = c.id and q.grant_number = c.grant_number
+            where q.adopted_at is null order by q.connection_id, q.created_at desc
+        ), marked as (
+            update quarantine q set adopted_at = refresher_now() from newest where q.id = newest.id
+        )
+        update connection c set
+            access_token = n.access_token, refresh_token = coalesce(n.refresh_token, c.refresh_token),
+            expires_at = n.expires_at, lifetime_seconds = n.lifetime_seconds,
+            credential_version = c.credential_version + 1, updated_at = refresher_now()
+        from newest n where c.id = n.connection_id returning c.id
+        """
+    )
+    return set(db.execute(statement, _ids(dead)).scalars())
+
+
+def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
+    if not dead:
+        return set()
+    statement = text(
+        """
+        update connection c set status = 'reconnect_required', status_cause = u.cause,
+                                updated_at = refresher_now()
+        from unnest(cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:causes as text[]))
+                 u(id, version, cause)
+        where c.id = u.id and c.credential_version = u.version
+        returning c.id
+        """
+    )
+    return set(db.execute(statement, {**_ids(dead), "causes": [s.reason for s in dead]}).scalars())
+
+
+def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
+    if not todo:
+        return set()
+    statement = text(
+        """
+        update refresh_schedule s set
+            state = case when u.due_in is null then 2 else 0 end,
+            due_at = refresher_now() + u.due_in * interval '1 second',
+            parked_reason = u.park_reason, postponed_by = u.postponed_by,
+            attempt = u.attempt, unknown_outcomes = u.unknown_outcomes, starts = 0,
+            lease_until = null, holder_id = null, begun_token = 0, begun_at = null
+        from unnest(
+            cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:due_ins as float8[]),
+            cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:attempts as int[]),
+            cast(:unknowns as int[])
+        ) u(id, token, due_in, park_reason, postponed_by, attempt, unknown_outcomes)
+        where s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+        returning s.connection_id
+        """
+    )
+    values = {
+        **_ids(todo),
+        "due_ins": [s.due_in_seconds for s in todo],
+        "park_reasons": [s.park_reason for s in todo],
+        "postponed_bys": [s.postponed_by for s in todo],
+        "attempts": [s.attempt for s in todo],
+        "unknowns": [s.unknown_outcomes for s in todo],
+    }
+    return set(db.execute(statement, values).scalars())
+
+
+def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) -> None:
+    """Makes rows due by the pair that is stored now, which is not the one we were sent with."""
+    if not todo:
+        return
+    statement = text(
+        """
+        update refresh_schedule s set
+            state = 0, lease_until = null, holder_id = null, begun_token = 0, begun_at = null,
+            starts = 0, due_at = greatest(refresher_now(), coalesce(
+                c.expires_at - :lead_share * c.lifetime_seconds * interval '1 second',
+                refresher_now()))
+        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
+        join connection c on c.id = u.id
+        where s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+        """
+    )
+    db.execute(statement, {**_ids(todo), "lead_share": lead_share})
+
+
+def _quarantine(db: Db, todo: Sequence[Settlement]) -> None:
+    statement = text(
+        """
+        insert into quarantine (id, connection_id, grant_number, credential_version, access_token,
+                                refresh_token, expires_at, lifetime_seconds)
+        values (:id, :connection_id, :grant_number, :version, :access_token, :refresh_token,
+                refresher_now() + :left * interval '1 second', :lifetime)
+        """
+    )
+    for s in todo:
+        if s.new and s.new.access_token:
+            values = {
+                "id": uuid7(),
+                "connection_id": s.id,
+                "grant_number": s.row.connection.grant_number,
+                "version": s.row.connection.credential_version,
+                "access_token": s.new.access_token,
+                "refresh_token": s.new.refresh_token,
+                "left": s.new.left_seconds,
+                "lifetime": s.new.lifetime_seconds,
+            }
+            db.execute(statement, values)
+
+
+def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:
+    kind = "fenced" if s.id in fenced else "adopted" if s.id in adopted else s.kind
+    left = s.row.left_seconds
+    expired = max(0.0, (s.elapsed_seconds or 0.0) - left) if left is not None else None
+    return Event(
+        connection_id=s.id,
+        kind=kind,
+        lease_token=s.row.claim.lease_token,
+        credential_version=s.row.connection.credential_version,
+        attempt=s.attempt,
+        http_status=s.http_status,
+        elapsed_seconds=s.elapsed_seconds,
+        lateness_seconds=s.row.lateness_seconds,
+        expired_seconds=expired,
+        reason=s.reason,
+        due_in_seconds=s.due_in_seconds,
+    )
+
+
+def _ids(todo: Sequence[Settlement]) -> dict[str, object]:
+    return {
+        "ids": [s.id for s in todo],
+        "tokens": [s.row.claim.lease_token for s in todo],
+        "versions": [s.row.connection.credential_version for s in todo],
+    }

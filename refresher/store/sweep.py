@@ -1,0 +1,114 @@
+"""The reconciler: finds leases that ended without an outcome, and makes their rows due again.
+
+Two questions decide. Was the refresh begun? If not, nothing left the house. If so, its outcome is
+unknown, and the same refresh token is presented again at once, inside the grace that providers give.
+Does the holder live? A dead one's rows do not wait for the lease; a frozen one's wait for the attempt
+limit, since its request may still be under way. Guarded single statements: no read-then-act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.store.events import Event, append
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many rows were made due: before a begin, after one (outcome unknown), or parked."""
+
+    unbegun: int = 0
+    unknown: int = 0
+    parked: int = 0
+
+    @property
+    def total(self) -> int:
+        """All rows the sweep touched."""
+        return self.unbegun + self.unknown + self.parked
+
+
+_SWEEP = text(
+    """
+    with stalled as (
+        select connection_id, begun_token = lease_token as begun, begun_at, starts
+        from refresh_schedule
+        where state = 1 and (
+            (lease_until < refresher_now()
+                and (begun_token <> lease_token or holder_id is null
+                     or not (holder_id = any(cast(:alive as uuid[])))
+                     or begun_at < refresher_now() - :attempt_timeout_seconds * interval '1 second'))
+            or holder_id = any(cast(:dead as uuid[])))
+        order by lease_until limit :limit
+        for update skip locked
+    )
+    update refresh_schedule s set
+        state = case when stalled.begun and stalled.starts >= :crash_limit then 2 else 0 end,
+        parked_reason = case when stalled.begun and stalled.starts >= :crash_limit
+                             then 'crash_loop' end,
+        due_at = case when stalled.begun then refresher_now() else s.due_at end,
+        unknown_outcomes = s.unknown_outcomes + stalled.begun::int,
+        lease_until = null, holder_id = null, begun_token = 0, begun_at = null
+    from stalled where s.connection_id = stalled.connection_id
+    returning s.connection_id, s.lease_token, stalled.begun, s.state, s.attempt
+    """
+)
+
+
+def sweep(
+    db: Db,
+    *,
+    dead: Collection[UUID],
+    alive: Collection[UUID],
+    attempt_timeout_seconds: float,
+    crash_limit: int,
+    limit: int = 500,
+) -> Swept:
+    """Makes stalled rows due again, at most `limit`, and records each.
+
+    `dead` and `alive` are holders whose liveness is known; for any other only the lease counts.
+    """
+    values = {
+        "dead": list(dead),
+        "alive": list(alive),
+        "attempt_timeout_seconds": attempt_timeout_seconds,
+        "crash_limit": crash_limit,
+        "limit": limit,
+    }
+    rows = db.execute(_SWEEP, values).all()
+    append(db, [_event(*row) for row in rows])
+    return Swept(
+        unbegun=sum(not row.begun for row in rows),
+        unknown=sum(row.begun and row.state == 0 for row in rows),
+        parked=sum(row.state == 2 for row in rows),  # noqa: PLR2004  PARKED
+    )
+
+
+def release_unbegun(db: Db) -> int:
+    """Makes every row due that was handed over and not begun; returns how many.
+
+    For when the messages are gone: Redis lost its data, or a worker died with some in its memory.
+    One that was not lost finds its claim stale and does nothing.
+    """
+    statement = text(
+        """
+        update refresh_schedule set state = 0, lease_until = null, holder_id = null
+        where state = 1 and begun_token <> lease_token
+        """
+    )
+    return db.execute(statement).rowcount
+
+
+def _event(connection_id: UUID, lease_token: int, begun: bool, state: int, attempt: int) -> Event:
+    reason = "outcome unknown" if begun else "never begun"
+    return Event(
+        connection_id=connection_id,
+        kind="swept" if state == 0 else "parked",
+        lease_token=lease_token,
+        attempt=attempt,
+        reason=reason if state == 0 else "crash_loop",
+    )

@@ -1,0 +1,208 @@
+"""The tables, as SQLAlchemy metadata; `migrations/` creates them, and a test compares the two.
+
+Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two are written in one
+transaction. Why each index exists stands beside it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+IDLE, LEASED, PARKED = 0, 1, 2
+"""The states of a schedule row: see the diagram in the README."""
+
+
+def _instant(name: str, *, required: bool = False, default_now: bool = False) -> Column[object]:
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=not (required or default_now),
+        server_default=text("refresher_now()") if default_now else None,
+    )
+
+
+app = Table(
+    "app",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default="default"),
+    Column("client_id", Text, nullable=False),
+    Column("client_secret", LargeBinary),
+    _instant("created_at", default_now=True),
+    _instant("updated_at", default_now=True),
+    UniqueConstraint("provider", "name"),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("name", Text),
+    Column("app_name", Text, nullable=False, server_default="default"),
+    # A sibling stores no tokens: it resolves to its root, so there is nothing to synchronise.
+    Column("root_id", Uuid, ForeignKey("connection.id")),
+    Column("host", Text),
+    Column("access_token", LargeBinary),
+    Column("refresh_token", LargeBinary),
+    Column("credential_version", BigInteger, nullable=False, server_default="1"),
+    Column("grant_number", Integer, nullable=False, server_default="1"),
+    _instant("issued_at"),
+    _instant("expires_at"),
+    Column("lifetime_seconds", Double),
+    _instant("refresh_token_expires_at"),
+    Column("scopes", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("status", Text, nullable=False, server_default="active"),
+    Column("status_cause", Text),
+    Column("in_between_steps", Boolean, nullable=False, server_default=text("false")),
+    _instant("disabled_at"),
+    _instant("paused_at"),
+    _instant("deleted_at"),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _instant("created_at", default_now=True),
+    _instant("updated_at", default_now=True),
+    UniqueConstraint("organization_id", "provider", "external_id"),
+    CheckConstraint("status in ('active', 'reconnect_required')", name="status"),
+    # An empty token can never be stored, whichever path wrote it: sealed, it is still 33 bytes.
+    CheckConstraint("length(access_token) > 33", name="access_token_not_empty"),
+    CheckConstraint("length(refresh_token) > 33", name="refresh_token_not_empty"),
+    CheckConstraint(
+        "root_id is null or (access_token is null and refresh_token is null)", name="sibling_is_bare"
+    ),
+    # Only siblings stand in it: who deletes a root asks for them.
+    Index("connection_root_id_idx", "root_id", postgresql_where=text("root_id is not null")),
+    # A refresh touches no indexed column, so with room on the page it stays heap-only.
+    postgresql_with={"fillfactor": "80"},
+)
+
+refresh_schedule = Table(
+    "refresh_schedule",
+    metadata,
+    Column("connection_id", Uuid, ForeignKey("connection.id"), primary_key=True),
+    Column("state", SmallInteger, nullable=False, server_default="0"),
+    _instant("due_at"),
+    Column("lease_token", BigInteger, nullable=False, server_default="0"),
+    _instant("lease_until"),
+    Column("holder_id", Uuid),
+    Column("begun_token", BigInteger, nullable=False, server_default="0"),
+    _instant("begun_at"),
+    Column("starts", SmallInteger, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    # Requests that may have reached the provider and never told their outcome.
+    Column("unknown_outcomes", SmallInteger, nullable=False, server_default="0"),
+    Column("parked_reason", Text),
+    # "app:google/default" while an idle row waits for the end of that pause.
+    Column("postponed_by", Text),
+    CheckConstraint("state in (0, 1, 2)", name="state"),
+    # No row is ever lost: idle with a due time, leased with an end, or parked with a reason.
+    CheckConstraint("state <> 0 or due_at is not null", name="idle_has_due_at"),
+    CheckConstraint("state <> 1 or lease_until is not null", name="leased_has_lease_until"),
+    CheckConstraint("state <> 2 or parked_reason is not null", name="parked_has_reason"),
+    # The claim: nothing stands before due_at, so its cost grows only with what is due.
+    Index("refresh_schedule_due_at_idx", "due_at", postgresql_where=text("state = 0")),
+    # The sweep, and the count of what is in flight: as small as the number of leases.
+    Index("refresh_schedule_lease_until_idx", "lease_until", postgresql_where=text("state = 1")),
+    # Only for people and health: a parked row is not touched until something resumes it.
+    Index("refresh_schedule_parked_reason_idx", "parked_reason", postgresql_where=text("state = 2")),
+    postgresql_with={
+        "fillfactor": "80",
+        "autovacuum_vacuum_scale_factor": "0.01",
+        "autovacuum_vacuum_threshold": "1000",
+        "autovacuum_vacuum_cost_delay": "0",
+        "autovacuum_analyze_scale_factor": "0.02",
+    },
+)
+
+refresh_event = Table(
+    "refresh_event",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("connection_id", Uuid, nullable=False),
+    _instant("occurred_at", default_now=True),
+    Column("kind", Text, nullable=False),
+    Column("lease_token", BigInteger),
+    Column("credential_version", BigInteger),
+    Column("attempt", Integer),
+    Column("http_status", SmallInteger),
+    Column("elapsed_seconds", Double),
+    Column("lateness_seconds", Double),
+    Column("expired_seconds", Double),
+    Column("reason", Text),
+    _instant("next_due_at"),
+    Index("refresh_event_connection_id_id_idx", "connection_id", "id"),
+)
+
+pause = Table(
+    # What is left alone for a while: ("provider", name) or ("app", "provider/name").
+    "pause",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _instant("until", required=True),
+    Column("refusals", Integer, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False),
+    _instant("since", default_now=True),
+)
+
+quarantine = Table(
+    # Token pairs that came back too late to be stored; adopted when the stored pair proves dead.
+    "quarantine",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("connection_id", Uuid, ForeignKey("connection.id"), nullable=False, index=True),
+    Column("grant_number", Integer, nullable=False),
+    Column("credential_version", BigInteger, nullable=False),
+    Column("access_token", LargeBinary, nullable=False),
+    Column("refresh_token", LargeBinary),
+    _instant("expires_at"),
+    Column("lifetime_seconds", Double),
+    _instant("created_at", default_now=True),
+    _instant("adopted_at"),
+)
+
+worker = Table(
+    # One row a process; its session-level advisory lock, named by lock_key, tells that it lives.
+    "worker",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("lock_key", BigInteger, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process_id", Integer, nullable=False),
+    _instant("started_at", default_now=True),
+    _instant("seen_at", default_now=True),
+    _instant("stopped_at"),
+)

@@ -1,0 +1,102 @@
+"""Builds the services of one process from the settings: the one composition root.
+
+Built once a process, at the first use: Dramatiq forks its workers after importing the actors, and
+neither a pool nor a thread survives a fork.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import lru_cache
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from refresher import catalogue
+from refresher.catalogue import Catalogue
+from refresher.cipher import Cipher, parse_key
+from refresher.errors import SettingsError
+from refresher.exchange import Exchange, Limits
+from refresher.rules.policy import Policy
+from refresher.settings import Settings, load
+from refresher.store.session import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a refresh needs; `holder_id` names this process in leases and in `worker`."""
+
+    settings: Settings
+    database: Database
+    cipher: Cipher
+    catalogue: Catalogue
+    policy: Policy
+    exchange: Exchange
+    holder_id: UUID
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def close(self) -> None:
+        """Gives back threads and connections."""
+        self.exchange.close()
+        self.database.close()
+
+
+def build(settings: Settings) -> Services:
+    """Returns services made from `settings`; raises `SettingsError` or `CatalogueError`."""
+    return Services(
+        settings=settings,
+        database=database_from(settings),
+        cipher=cipher_from(settings),
+        catalogue=catalogue_from(settings),
+        policy=policy_from(settings),
+        exchange=Exchange(limits_from(settings)),
+        holder_id=uuid7(),
+    )
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """Returns this process's services, built from the environment at the first call."""
+    return build(load())
+
+
+def database_from(settings: Settings) -> Database:
+    """Returns the pool for the configured database; nothing is connected yet."""
+    return Database(
+        settings.database,
+        pool_size=settings.database_pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+
+
+def cipher_from(settings: Settings) -> Cipher:
+    """Returns the cipher; without a key, a sentence that names the command that makes one."""
+    if not settings.encryption_keys:
+        raise SettingsError(
+            "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "
+            "`refresher encryption new-key` prints a key"
+        )
+    return Cipher([parse_key(key.get_secret_value()) for key in settings.encryption_keys])
+
+
+def catalogue_from(settings: Settings) -> Catalogue:
+    """Returns the built-in providers and those of the user's file."""
+    loopback = settings.allow_insecure_hosts == "loopback"
+    return catalogue.load(settings.providers_file, allow_loopback=loopback)
+
+
+def policy_from(settings: Settings) -> Policy:
+    """Returns the knobs of `rules/policy.py`, which have the settings' names."""
+    names = Policy.__dataclass_fields__
+    return Policy(**{name: getattr(settings, name) for name in names})
+
+
+def limits_from(settings: Settings) -> Limits:
+    """Returns the limits of one exchange."""
+    return Limits(
+        connect_seconds=settings.http_connect_seconds,
+        total_seconds=settings.http_total_seconds,
+        max_bytes=settings.http_max_bytes,
+        max_in_flight=settings.max_in_flight,
+    )

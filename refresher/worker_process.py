@@ -1,0 +1,61 @@
+"""What a Dramatiq worker process does around its work: logging, heartbeat, health, clean stop.
+
+Hooked in as a middleware, so that plain `dramatiq refresher.actors` is all one needs to run. Everything
+starts after the fork.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import dramatiq
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import Middleware
+
+from refresher import process
+from refresher.errors import RefresherError
+from refresher.wiring import services
+
+IDLE_PICKUP_MILLISECONDS = 100
+"""How long an idle worker may leave a message waiting; Dramatiq's own default is a second."""
+
+
+class WorkerProcess(Middleware):
+    """Starts and stops what belongs to one worker process."""
+
+    def __init__(self) -> None:
+        self._process: process.Process | None = None
+
+    def after_process_boot(self, broker: dramatiq.Broker) -> None:
+        """Called by Dramatiq's command line only, in each worker process, right after the fork."""
+        try:
+            self._process = _boot(broker)
+        except RefresherError as error:
+            print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
+            sys.exit(error.exit_code)
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Makes idle workers quick, and keeps few messages in a memory that may die."""
+        worker.worker_timeout = IDLE_PICKUP_MILLISECONDS
+        worker.queue_prefetch = worker.worker_threads
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Lets what is in flight finish; what has not begun goes back."""
+        if self._process is not None:
+            services().stopping.set()
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Ends the heartbeat, which notes a clean stop."""
+        if self._process is not None:
+            self._process.stop()
+
+
+def _boot(broker: dramatiq.Broker) -> process.Process:
+    if isinstance(broker, StubBroker):
+        raise process.WrongTransport(
+            "REFRESHER_INTEGRATION_REFRESH__TRANSPORT is in_process: the scheduler runs the actors "
+            "itself, so do not start `dramatiq refresher.actors`, or choose redis"
+        )
+    running = process.Process("worker", services(), broker)
+    running.start()
+    return running
