@@ -1,9 +1,9 @@
 """Seals tokens at rest: AES-256-GCM with key ids and associated data.
 
-Layout of a sealed value: version (1 byte), key id (4), nonce (12), ciphertext and tag. The key id is
-derived from the key, so there is nothing to number. Each owner (a connection, an app) has its own
-key, derived from the master key: random 96-bit nonces are safe for 2^32 values under one key
-(NIST SP 800-38D section 8.3), which one busy master key would reach in days and one connection never.
+Layout of a sealed value: version (1 byte), key id (4), nonce (12), ciphertext and tag. The key id
+is derived from the key, so there is nothing to number. Each owner (a connection, an app) has a key
+of its own, derived from the master key: random 96-bit nonces are safe for 2^32 values under one key
+(NIST SP 800-38D section 8.3), which one busy master key would reach in days, one connection never.
 The associated data binds a value to its owner and column; moved elsewhere it does not open.
 """
 

@@ -13,12 +13,12 @@ from time import monotonic
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection as Db
 
 from refresher.errors import RedisUnavailable
 from refresher.liveness import Watch
 from refresher.rules.connection import Claim
 from refresher.store import schedule, workers
+from refresher.store.session import Db
 from refresher.store.sweep import Swept, release_unbegun, sweep
 from refresher.wiring import Services
 

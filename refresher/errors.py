@@ -13,7 +13,8 @@
     └── NoSuchConnection         no connection has this id
 
 What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
-sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a traceback.
+sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a
+traceback.
 """
 
 from collections.abc import Iterable

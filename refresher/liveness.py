@@ -14,13 +14,10 @@ import threading
 from uuid import UUID
 
 import structlog
-from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from refresher.errors import DatabaseUnavailable
 from refresher.store import workers
-from refresher.store.session import connect_arguments
+from refresher.store.session import DatabaseError
 from refresher.store.workers import Holders
 from refresher.wiring import Services
 
@@ -59,20 +56,14 @@ class Heartbeat:
         while not self._stop.is_set():
             try:
                 self._hold()
-            except (DBAPIError, DatabaseUnavailable) as error:
+            except (DatabaseError, DatabaseUnavailable) as error:
                 log.warning("lost the liveness lock", why=type(error).__name__)
             self._held.clear()
             self._stop.wait(CHECK_SECONDS)
 
     def _hold(self) -> None:
         services = self._services
-        engine = create_engine(
-            services.database.url,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args=connect_arguments(services.settings.statement_timeout_seconds),
-        )
-        with engine.connect() as db:
+        with services.database.session() as db:
             host, pid = socket.gethostname(), os.getpid()
             me = services.holder_id
             key = workers.register(db, me, role=self._role, host=host, process_id=pid)

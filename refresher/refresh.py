@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
 from refresher.errors import CannotDecrypt, DatabaseUnavailable
@@ -30,7 +29,7 @@ from refresher.rules.outcomes import Reply
 from refresher.rules.providers import UnbuildableRequest
 from refresher.store import pauses, schedule
 from refresher.store.reload import PauseSeen, Reloaded, reload
-from refresher.store.session import retrying
+from refresher.store.session import DatabaseError, retrying
 from refresher.store.settlement import Settled, Settlement, settle
 from refresher.wiring import Services
 
@@ -152,7 +151,7 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
             log.warning("holding replies: postgres is away", held=len(settlements), why=str(error))
             time.sleep(wait)
             wait = min(wait * 2, 2.0)
-        except DBAPIError:
+        except DatabaseError:
             _commit_each(services, settlements, tally)
             return
         else:

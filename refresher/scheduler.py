@@ -20,6 +20,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
+from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
 from refresher.liveness import Watch
@@ -56,6 +57,8 @@ class Scheduler:
     def start(self) -> None:
         """Starts everything; returns at once."""
         self.process.start()
+        for name in sync_apps(self._services):
+            log.info("app stored from the providers file", app=name)
         flow = self._services.settings.integration_refresh
         if flow.enabled:
             if isinstance(self._broker, StubBroker):

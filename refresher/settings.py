@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from refresher.errors import SettingsError, did_you_mean
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
 PREFIX = "REFRESHER_"
 
 
@@ -28,23 +38,26 @@ class Flow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     transport: Literal["in_process", "redis"] = "redis"
-    queue: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
+    queue: Queue
     enabled: bool = True
 
 
 class IntegrationRefresh(Flow):
     """The flow that refreshes tokens."""
 
-    queue: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)] = (
-        "integration_refresh"
-    )
+    queue: Queue = "integration_refresh"
 
 
 class Settings(BaseSettings):
     """The effective settings of one process."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a deployment file says `REDIS_URL=` and means "none"
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
     )
 
     database_url: SecretStr | None = Field(
@@ -105,7 +118,9 @@ class Settings(BaseSettings):
     @field_validator("encryption_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
-        return tuple(k.strip() for k in value.split(",") if k.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(key.strip() for key in value.split(",") if key.strip())
 
     @property
     def database(self) -> str:
@@ -126,6 +141,8 @@ class Settings(BaseSettings):
                 "it: set one, or choose in_process"
             )
         url = self.redis_url.get_secret_value()
+        if not url.startswith(("redis://", "rediss://")):
+            raise SettingsError("REDIS_URL must begin with redis:// or rediss:// (with TLS)")
         if self.redis_db is None:
             return url
         return urlsplit(url)._replace(path=f"/{self.redis_db}").geturl()
@@ -137,6 +154,11 @@ def load(**overrides: object) -> Settings:
         settings = Settings.model_validate(overrides) if overrides else Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(e) for e in error.errors())) from None
+    except UnreadableVariable:
+        flow = variable("integration_refresh")
+        raise SettingsError(
+            f"{flow} must be a JSON object; set its parts one by one, such as {flow}__TRANSPORT"
+        ) from None
     faults = [*_unknown_variables(), *_contradictions(settings)]
     if faults:
         raise SettingsError("; ".join(faults))
@@ -149,7 +171,7 @@ def sqlalchemy_url(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
     if not url.startswith("postgresql+psycopg://"):
-        raise SettingsError("DATABASE_URL must begin with postgresql:// (other databases do not do)")
+        raise SettingsError("DATABASE_URL must begin with postgresql:// (no other database does)")
     return url
 
 
@@ -161,10 +183,10 @@ def variable(field: str) -> str:
 
 def _sentence(error: object) -> str:
     assert isinstance(error, dict)
-    name = str(error["loc"][0]) if error["loc"] else ""
-    field = ".".join(str(part) for part in error["loc"])
-    shown = name if name.isupper() else variable(field)
-    return f"{shown} is wrong: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    name = ".".join(str(part) for part in error["loc"])
+    if name not in os.environ:  # of two names for one setting, the one that somebody set
+        name = variable(name.removeprefix(PREFIX).lower())
+    return f"{name} is wrong: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
 def _unknown_variables() -> list[str]:
@@ -187,42 +209,35 @@ def _contradictions(s: Settings) -> list[str]:
     cover = s.queue_wait_seconds + s.http_total_seconds + s.commit_seconds
     shutdown = s.http_total_seconds + s.commit_seconds
     must_be_below = [
-        ("http_connect_seconds", s.http_connect_seconds, "http_total_seconds", s.http_total_seconds),
-        ("http_total_seconds", s.http_total_seconds, "attempt_timeout_seconds", None),
-        ("tick_seconds", s.tick_seconds, "lease_seconds", s.lease_seconds),
-        ("sweep_interval_seconds", s.sweep_interval_seconds, "lease_seconds", s.lease_seconds),
+        ("http_connect_seconds", "http_total_seconds"),
+        ("http_total_seconds", "attempt_timeout_seconds"),
+        ("tick_seconds", "lease_seconds"),
+        ("sweep_interval_seconds", "lease_seconds"),
     ]
-    faults = []
-    for low, low_value, high, high_value in must_be_below:
-        limit = s.attempt_timeout_seconds if high_value is None else high_value
-        if low_value >= limit:
-            faults.append(_too_long(low, low_value, high, limit))
+    may_not_exceed = [("lease_seconds", "attempt_timeout_seconds"), ("batch_size", "max_leased")]
+    faults = [
+        f"{_shown(s, low)} must be less than {_shown(s, high)}"
+        for low, high in must_be_below
+        if getattr(s, low) >= getattr(s, high)
+    ]
+    faults += [
+        f"{_shown(s, low)} must not be more than {_shown(s, high)}"
+        for low, high in may_not_exceed
+        if getattr(s, low) > getattr(s, high)
+    ]
     if cover > s.lease_seconds:
         faults.append(
-            f"{variable('lease_seconds')} ({s.lease_seconds:g}) must cover "
-            f"{variable('queue_wait_seconds')} ({s.queue_wait_seconds:g}) + "
-            f"{variable('http_total_seconds')} ({s.http_total_seconds:g}) + "
-            f"{variable('commit_seconds')} ({s.commit_seconds:g}) = {cover:g}, or a slow refresh "
-            "outlives its lease"
-        )
-    if s.lease_seconds > s.attempt_timeout_seconds:
-        faults.append(
-            _too_long(
-                "lease_seconds", s.lease_seconds, "attempt_timeout_seconds", s.attempt_timeout_seconds
-            )
+            f"{_shown(s, 'lease_seconds')} must cover {_shown(s, 'queue_wait_seconds')} + "
+            f"{_shown(s, 'http_total_seconds')} + {_shown(s, 'commit_seconds')} = {cover:g}, or a "
+            "slow refresh outlives its lease"
         )
     if shutdown > s.shutdown_seconds:
         faults.append(
-            f"{variable('shutdown_seconds')} ({s.shutdown_seconds:g}) must cover "
-            f"{variable('http_total_seconds')} ({s.http_total_seconds:g}) + "
-            f"{variable('commit_seconds')} ({s.commit_seconds:g}), or a clean stop cuts a refresh off"
+            f"{_shown(s, 'shutdown_seconds')} must cover {_shown(s, 'http_total_seconds')} + "
+            f"{_shown(s, 'commit_seconds')} = {shutdown:g}, or a clean stop cuts a refresh off"
         )
-    if s.batch_size > s.max_leased:
-        faults.append(_too_long("batch_size", s.batch_size, "max_leased", s.max_leased))
     return faults
 
 
-def _too_long(low: str, low_value: float, high: str, high_value: float) -> str:
-    return (
-        f"{variable(low)} ({low_value:g}) must be less than {variable(high)} ({high_value:g})"
-    )
+def _shown(s: Settings, field: str) -> str:
+    return f"{variable(field)} ({getattr(s, field):g})"

@@ -107,17 +107,13 @@ def decide(
             assert_never(outcome)
 
 
-def new_life(
-    grant: Grant, elapsed_seconds: float, before: Before, provider: Provider
-) -> NewLife:
+def new_life(grant: Grant, elapsed_seconds: float, before: Before, provider: Provider) -> NewLife:
     """Returns the grant with its lives settled; the exchange's own time is taken off the token's.
 
     An idle clock starts again with each use, whether or not the answer brought a new refresh token.
     """
     in_token = life_in_jwt(grant.access_token, before.now_epoch_seconds)
-    life = when.lifetime(
-        grant.expires_in_seconds, in_token, before.last_lifetime_seconds, provider
-    )
+    life = when.lifetime(grant.expires_in_seconds, in_token, before.last_lifetime_seconds, provider)
     end = grant.refresh_token_expires_in_seconds
     if end is None and provider.refresh_token_clock == "sliding":
         end = provider.refresh_token_lifetime_seconds

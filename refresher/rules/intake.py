@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from unicodedata import category
@@ -19,6 +19,7 @@ from refresher.rules.connection import Secret
 
 MAX_TOKEN_BYTES = 65_536
 MAX_METADATA_BYTES = 65_536
+MAX_METADATA_LEVELS = 100
 MAX_TEXT_LENGTH = 512
 MAX_SHOWN_LENGTH = 64
 MAX_LIFETIME_SECONDS = 10 * 366 * 86_400.0
@@ -158,7 +159,8 @@ def _token(given: Mapping[str, object], name: str) -> Secret | None:
 
 
 def _is_clean(value: str) -> bool:
-    # Not `isprintable`: names hold joined emoji and wide spaces. A lone surrogate no database takes.
+    # Not `isprintable`: names hold joined emoji and wide spaces. Half a surrogate pair no database
+    # takes.
     return all(category(c) not in {"Cc", "Cs"} for c in value)
 
 
@@ -223,16 +225,34 @@ def _metadata(value: object) -> Mapping[str, object]:
         return {}
     if not isinstance(value, dict):
         raise InvalidConnection("metadata must be a JSON object")
+    if _levels(value) > MAX_METADATA_LEVELS:
+        raise InvalidConnection(f"metadata is nested more than {MAX_METADATA_LEVELS} levels deep")
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InvalidConnection(
-            "metadata holds what Postgres cannot store as JSON: NaN, half a surrogate pair, or far "
-            "too many levels"
+            "metadata holds what no database takes as JSON: NaN, Infinity, or half a surrogate pair"
         ) from None
     if size > MAX_METADATA_BYTES:
-        raise InvalidConnection(f"metadata is {size:,} bytes long; {MAX_METADATA_BYTES:,} are allowed")
+        raise InvalidConnection(
+            f"metadata is {size:,} bytes long; {MAX_METADATA_BYTES:,} are allowed"
+        )
     if "\\u0000" in text.replace("\\\\", ""):
         raise InvalidConnection("metadata contains a NUL character")
     return value
+
+
+def _levels(value: object) -> int:
+    """Returns how deep `value` is nested, without recursion; stops one past what is allowed."""
+    levels, layer = 0, [value]
+    while layer and levels <= MAX_METADATA_LEVELS:
+        layer = [child for parent in layer for child in _children(parent)]
+        levels += 1
+    return levels
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -19,7 +19,7 @@ from refresher.rules.providers import Provider
 
 DEAD_GRANT = frozenset({"invalid_grant"})
 MISCONFIGURED = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
-"""Without `invalid_scope`: that is one connection's stored scopes, and must not hold up the rest."""
+"""Without `invalid_scope`: that is one connection's fault, and must not hold up all the others."""
 SLOW_DOWN = frozenset({"slow_down", "rate_limited", "ratelimited", "too_many_requests"})
 
 UNSENT = "unsent"

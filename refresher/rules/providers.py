@@ -53,7 +53,7 @@ class Rotation(StrEnum):
 
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
-"""What any host may look like, whatever an entry's own pattern allows: no slash, no user, no query."""
+"""What a host may look like, whatever an entry's pattern allows: no slash, no user, no query."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

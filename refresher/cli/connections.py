@@ -1,0 +1,152 @@
+"""`refresher connections`: list them and show one. What changes them is in the modules beside.
+
+`importing.py`: import; `states.py`: pause, resume, disable, delete; `refreshing.py`: refresh now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from refresher.cli import importing, opening, reasons, refreshing, states
+from refresher.cli.finding import Id, find
+from refresher.cli.output import CONTEXT, Json, emit, examples, facts, note, table
+from refresher.cli.refusal import WrongUse
+from refresher.rules.connection import ParkReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refresher.store.connections import ConnectionView
+    from refresher.store.session import Database
+
+PAGE = 1_000
+
+
+class State(StrEnum):
+    """The states of a schedule row."""
+
+    IDLE = "idle"
+    LEASED = "leased"
+    PARKED = "parked"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `connections` with its commands."""
+    group = typer.Typer(help="Import, look at and steer connections.", no_args_is_help=True)
+    importing.register(group)
+    listing = examples(
+        "refresher connections list --provider google --state parked",
+        "refresher connections list --reason reconnect_required --json | jq -r .id",
+    )
+    group.command("list", epilog=listing)(list_)
+    group.command("show", epilog=examples("refresher connections show 7b0d2a4e"))(show)
+    refreshing.register(group)
+    states.register(group)
+    app.add_typer(group, name="connections", context_settings=CONTEXT)
+
+
+def list_(
+    organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
+    reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
+    after: Annotated[UUID | None, typer.Option(help="Go on behind this id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,
+    json: Json = False,
+) -> None:
+    """List connections in the order of their ids, with state and due time; never tokens."""
+    with opening.database() as database:
+        found = _pages(
+            database,
+            limit=limit,
+            after=after,
+            organization_id=_printable(organization),
+            provider=_printable(provider),
+            state=state.value if state else None,
+            parked_reason=reason.value if reason else None,
+        )
+        if json:
+            for view in found:
+                emit(asdict(view))
+            return
+        rows = list(found)
+    columns = ["id", "organization", "provider", "external id", "state", "due", "token ends"]
+    table(columns, [_row(view) for view in rows])
+    if len(rows) == limit:
+        note(f"There may be more: --after {rows[-1].id}")
+
+
+def show(connection: Id, json: Json = False) -> None:
+    """Show one connection: its state, what is next, and what keeps it from going on."""
+    from refresher.store import connections
+
+    with opening.database() as database:
+        found = find(database, connection)
+        with database.transaction() as db:
+            view = connections.show(db, found)
+            siblings = connections.siblings(db, found)
+    assert view is not None
+    described = {**asdict(view), "siblings": siblings}
+    if json:
+        emit(described)
+        return
+    facts({name.replace("_", " "): value for name, value in described.items() if value is not None})
+    if view.root_id:
+        note(f"It shares the grant of {view.root_id}; state and times are that one's.")
+    mend = reasons.mend(view.parked_reason)
+    if mend:
+        note(f"Parked: {mend}.")
+
+
+def _pages(
+    database: Database,
+    *,
+    limit: int,
+    after: UUID | None,
+    organization_id: str | None,
+    provider: str | None,
+    state: str | None,
+    parked_reason: str | None,
+) -> Iterator[ConnectionView]:
+    """Yields connections, read a thousand at a time so that a million do not fill the memory."""
+    from refresher.store import connections
+
+    while limit > 0:
+        with database.transaction() as db:
+            page = connections.find(
+                db,
+                organization_id=organization_id,
+                provider=provider,
+                state=state,
+                parked_reason=parked_reason,
+                after=after,
+                limit=min(limit, PAGE),
+            )
+        yield from page
+        if len(page) < PAGE:
+            return
+        limit, after = limit - len(page), page[-1].id
+
+
+def _row(view: ConnectionView) -> list[object]:
+    state = f"parked: {view.parked_reason}" if view.parked_reason else view.state
+    return [
+        view.id,
+        view.organization_id,
+        view.provider,
+        view.external_id,
+        state,
+        view.due_at,
+        view.expires_at,
+    ]
+
+
+def _printable(text: str | None) -> str | None:
+    if text is not None and not text.isprintable():
+        raise WrongUse("a filter contains a control character, which no stored name has")
+    return text

@@ -1,0 +1,82 @@
+"""`refresher events`: what happened to one connection, and why."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refresher.cli import opening
+from refresher.cli.finding import Id, find
+from refresher.cli.output import Json, emit, examples, instant, note, plain, span, table
+
+if TYPE_CHECKING:
+    from refresher.store.events import PastEvent
+
+LOOK_AGAIN_SECONDS = 0.5
+COLUMNS = ["when", "what", "attempt", "http", "took", "late", "reason", "next"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `events`."""
+    epilog = examples("refresher events 7b0d2a4e --limit 10", "refresher events 7b0d2a4e --follow")
+    app.command("events", epilog=epilog)(events)
+
+
+def events(
+    connection: Id,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest ones.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they happen.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the history of one connection, the newest event last; no secret ever stands in it.
+
+    A connection that shares another's grant shows that one's history: refreshes happen there.
+    """
+    from refresher.store import connections, lookup
+    from refresher.store.events import recent
+
+    with opening.database() as database:
+        found = find(database, connection)
+        with database.transaction() as db:
+            root = connections.root_of(db, found) or found
+            past = recent(db, root, limit=limit)[::-1]
+        if root != found:
+            note(f"It shares the grant of {root}; this is the history of that.")
+        _show(past, json=json)
+        while follow:
+            time.sleep(LOOK_AGAIN_SECONDS)
+            with database.transaction() as db:
+                fresh = lookup.events_after(db, root, past[-1].id if past else 0)
+            _show_more(fresh, json=json)
+            past = fresh or past
+
+
+def _show(past: list[PastEvent], *, json: bool) -> None:
+    if json:
+        _show_more(past, json=True)
+    else:
+        table(COLUMNS, [_row(event) for event in past])
+
+
+def _show_more(fresh: list[PastEvent], *, json: bool) -> None:
+    for event in fresh:
+        if json:
+            emit(event)
+        else:
+            typer.echo("  ".join(plain(value) for value in _row(event) if value not in (None, "")))
+
+
+def _row(event: PastEvent) -> list[object]:
+    took, late = event.elapsed_seconds, event.lateness_seconds
+    return [
+        f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z",
+        event.kind,
+        event.attempt,
+        event.http_status,
+        None if took is None else span(took),
+        None if late is None else span(max(0.0, late)),
+        event.reason,
+        event.next_due_at and instant(event.next_due_at),
+    ]

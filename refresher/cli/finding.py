@@ -1,0 +1,85 @@
+"""Tells which connection a person means: a whole id, its first eight characters, or an external id."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from refresher.cli.refusal import WrongUse
+from refresher.errors import NoSuchConnection
+
+if TYPE_CHECKING:
+    from refresher.store.lookup import Match
+    from refresher.store.session import Database
+
+SHORTEST_PREFIX = 8
+WHOLE_ID = 32
+MOST_SHOWN = 5
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A connection: its id, the first 8 or more characters of it, or its external id.",
+    ),
+]
+
+
+def find(database: Database, given: str) -> UUID:
+    """Returns the id of the one connection that `given` means; raises `NoSuchConnection`.
+
+    A living connection is preferred to a deleted one, an external id to the beginning of an id.
+    """
+    given = given.strip()
+    # Postgres takes no NUL in a text, and no id has a control character.
+    if not given.isprintable() or not given:
+        raise NoSuchConnection("no connection has an empty id, or one with control characters")
+    found = _matches(database, given)
+    living = [match for match in found if not match.deleted]
+    if len(living or found) > 1:
+        raise WrongUse(_ambiguous(given, living or found))
+    if not found:
+        raise NoSuchConnection(f'no connection is called "{given}"{_hint(database, given)}')
+    return (living or found)[0].id
+
+
+def _matches(database: Database, given: str) -> list[Match]:
+    from refresher.store import lookup
+
+    digits = given.replace("-", "").lower()
+    whole = len(digits) == WHOLE_ID
+    with database.transaction() as db:
+        found = lookup.with_external_id(db, given, limit=MOST_SHOWN + 1)
+        if _is_hexadecimal(digits) and len(digits) >= SHORTEST_PREFIX and (whole or not found):
+            first, last = UUID(digits.ljust(WHOLE_ID, "0")), UUID(digits.ljust(WHOLE_ID, "f"))
+            found = lookup.between(db, first, last, limit=MOST_SHOWN + 1) or found
+    return found
+
+
+def _is_hexadecimal(digits: str) -> bool:
+    return re.fullmatch(rf"[0-9a-f]{{1,{WHOLE_ID}}}", digits) is not None
+
+
+def _ambiguous(given: str, matches: list[Match]) -> str:
+    shown = ", ".join(
+        f"{m.id} ({m.provider}, organization {m.organization_id})" for m in matches[:MOST_SHOWN]
+    )
+    more = " and more" if len(matches) > MOST_SHOWN else ""
+    return f'"{given}" may mean {shown}{more}: give a whole id'
+
+
+def _hint(database: Database, given: str) -> str:
+    from refresher.store import lookup
+
+    with database.transaction() as db:
+        similar = lookup.external_ids_beginning(db, given[:2])
+    nearest = get_close_matches(given, similar, n=1, cutoff=0.6)
+    if nearest:
+        return f' (did you mean "{nearest[0]}"?)'
+    digits = given.replace("-", "").lower()
+    if _is_hexadecimal(digits) and len(digits) < SHORTEST_PREFIX:
+        return f": the beginning of an id needs {SHORTEST_PREFIX} characters or more"
+    return "; `refresher connections list` shows all"

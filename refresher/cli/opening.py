@@ -1,0 +1,51 @@
+"""Opens what a command needs and closes it again: settings, a database, or all services.
+
+A command asks for no more than it uses: looking needs neither keys nor Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refresher.settings import Settings
+    from refresher.store.session import Database
+    from refresher.wiring import Services
+
+
+@contextmanager
+def database(settings: Settings | None = None) -> Iterator[Database]:
+    """Opens the configured database. Tables that are missing are told by the first statement."""
+    from refresher.settings import load
+    from refresher.wiring import database_from
+
+    opened = database_from(settings or load())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """Opens everything but Redis, on a database that is checked to be migrated.
+
+    Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
+    """
+    from refresher.log import configure
+    from refresher.settings import load
+    from refresher.store.migrate import check
+    from refresher.wiring import build
+
+    settings = load()
+    quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}
+    configure(settings.model_copy(update=quiet))
+    opened = build(settings)
+    try:
+        with opened.database.transaction() as db:
+            check(db)
+        yield opened
+    finally:
+        opened.close()

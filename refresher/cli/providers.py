@@ -1,0 +1,105 @@
+"""`refresher providers`: what the catalogue knows, and what deserves a look in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refresher.cli.output import CONTEXT, Json, emit, examples, facts, note, span, table
+
+if TYPE_CHECKING:
+    from refresher.catalogue import Catalogue
+    from refresher.rules.providers import Provider
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as google.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `providers` with its commands."""
+    group = typer.Typer(help="Look at the catalogue of providers.", no_args_is_help=True)
+    group.command("list", epilog=examples("refresher providers list"))(list_)
+    group.command("show", epilog=examples("refresher providers show google"))(show)
+    epilog = examples("refresher providers check", "refresher providers check acme google")
+    group.command("check", epilog=epilog)(check)
+    app.add_typer(group, name="providers", context_settings=CONTEXT)
+
+
+def list_(json: Json = False) -> None:
+    """List all providers: the built-in ones and those of REFRESHER_PROVIDERS_FILE."""
+    catalogue = _catalogue()
+    if json:
+        for provider in catalogue.providers:
+            emit(_described(catalogue, provider))
+        return
+    columns = ["provider", "title", "strategy", "rotation", "access token lives", "checked", "from"]
+    table(columns, [_row(catalogue, provider) for provider in catalogue.providers])
+
+
+def show(name: Name, json: Json = False) -> None:
+    """Show all that is known of one provider, with sources; a * marks what no source confirms."""
+    catalogue = _catalogue()
+    provider = catalogue[name]
+    described = _described(catalogue, provider)
+    if json:
+        emit(described)
+        return
+    known = {k: v for k, v in described.items() if v not in (None, "", [], {}) and k != "unsure"}
+    facts({f"{k} *" if k in provider.unsure else k: _text(v) for k, v in known.items()})
+
+
+def check(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Check the providers file: what is wrong ends in an error, what deserves a look is listed.
+
+    Looks at the providers named, or at those of your file and, without one, at all.
+    """
+    from refresher import catalogue as entries
+
+    catalogue = _catalogue()
+    own = [name for name in catalogue.names if catalogue.origin(name) == "file"]
+    chosen = names or own or list(catalogue.names)
+    for name in chosen:
+        catalogue[name]
+    warnings = entries.check(catalogue, datetime.now(UTC).date(), chosen)
+    if json:
+        emit({"ok": True, "checked": chosen, "warnings": warnings})
+        return
+    for warning in warnings:
+        typer.echo(warning)
+    note(f"{len(chosen)} checked and usable, {len(warnings)} remarks.")
+
+
+def _catalogue() -> Catalogue:
+    from refresher.settings import load
+    from refresher.wiring import catalogue_from
+
+    return catalogue_from(load())
+
+
+def _described(catalogue: Catalogue, provider: Provider) -> dict[str, object]:
+    from refresher.catalogue import describe
+
+    return {**describe(provider), "origin": catalogue.origin(provider.name)}
+
+
+def _row(catalogue: Catalogue, provider: Provider) -> list[object]:
+    life = provider.access_token_lifetime_seconds
+    return [
+        provider.name,
+        provider.title,
+        provider.strategy.value,
+        provider.rotation.value,
+        span(life) if life else None,
+        provider.checked_on,
+        catalogue.origin(provider.name),
+    ]
+
+
+def _text(value: object) -> object:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} = {v}" for k, v in value.items())
+    return value

@@ -1,0 +1,118 @@
+"""`refresher settings`: the effective settings, where each comes from, and no secret."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+
+from refresher.cli.output import Json, emit, examples, table
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, SecretStr
+
+    from refresher.settings import Settings
+
+MASK = "***"
+_SECRET_QUERY = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One setting as it is shown; `origin` is the variable that set it, or "default"."""
+
+    variable: str
+    value: object
+    origin: str
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `settings`."""
+    epilog = examples("refresher settings", "refresher settings --json | jq .DATABASE_URL")
+    app.command("settings", epilog=epilog)(settings)
+
+
+def settings(json: Json = False) -> None:
+    """Show every setting as it counts, and whether it comes from the environment.
+
+    Passwords and keys are masked; an encryption key is shown by its id, which reveals nothing of it.
+    """
+    from refresher.settings import load
+
+    lines = list(effective(load()))
+    if json:
+        emit({line.variable: {"value": line.value, "origin": line.origin} for line in lines})
+    else:
+        table(["setting", "value", "from"], [(x.variable, x.value, x.origin) for x in lines])
+
+
+def effective(settings: Settings) -> Iterator[Line]:
+    """Yields all settings in the order of `settings.py`, secrets masked."""
+    from pydantic import BaseModel
+
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from _flow(name, value, given=name in settings.model_fields_set)
+        else:
+            yield _line(name, value, given=name in settings.model_fields_set)
+
+
+def _flow(flow: str, value: BaseModel, *, given: bool) -> Iterator[Line]:
+    for key in type(value).model_fields:
+        yield _line(f"{flow}.{key}", getattr(value, key), given=given and key in value.model_fields_set)
+
+
+def _line(field: str, value: object, *, given: bool) -> Line:
+    from refresher.settings import variable
+
+    origin = _set_by(field) if given else "default"
+    return Line(variable(field), _shown(field, value), origin)
+
+
+def _set_by(field: str) -> str:
+    from refresher.settings import PREFIX, variable
+
+    prefixed = f"{PREFIX}{field.replace('.', '__').upper()}"
+    here = {name.upper() for name in os.environ}
+    return prefixed if prefixed in here else variable(field)
+
+
+def _shown(field: str, value: object) -> object:
+    from pydantic import SecretStr
+
+    if field == "encryption_keys" and isinstance(value, tuple):
+        return [_key(key) for key in value]
+    if isinstance(value, SecretStr):
+        return masked_url(value.get_secret_value())
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _key(key: SecretStr) -> str:
+    from refresher.cipher import key_id, parse_key
+    from refresher.errors import SettingsError
+
+    try:
+        return f"{MASK} (id {key_id(parse_key(key.get_secret_value())).hex()})"
+    except SettingsError:
+        return f"{MASK} (not a key)"
+
+
+def masked_url(url: str) -> str:
+    """Returns a URL without its password: `user:***@host`; nothing at all of what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    if not parts.scheme or not parts.netloc and not parts.path:
+        return MASK
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    netloc = f"{name}:{MASK}@{host}" if colon else f"{user}{at}{host}"
+    query = f"?{parts.query}" if parts.query else ""
+    return _SECRET_QUERY.sub(rf"\g<1>{MASK}", f"{parts.scheme}://{netloc}{parts.path}{query}")

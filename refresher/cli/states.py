@@ -1,0 +1,141 @@
+"""`refresher connections pause | resume | disable | delete`: what people decide about a connection.
+
+A refresh in flight always ends normally, and its tokens are stored; these decide about the next one.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refresher.cli import opening, reasons
+from refresher.cli.finding import MOST_SHOWN, Id, find
+from refresher.cli.output import Json, emit, examples, note
+from refresher.cli.refusal import Refused, WrongUse
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from refresher.store.connections import ConnectionView
+    from refresher.store.session import Database
+
+DONE = {
+    "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",
+    "disabled": "is disabled: it keeps its tokens, and is not refreshed until it is resumed",
+    "deleted": "is deleted: it is not refreshed, and `refresher token` refuses it",
+}
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the four commands."""
+    for command in (pause, resume, disable):
+        name = command.__name__
+        group.command(name, epilog=examples(f"refresher connections {name} 7b0d2a4e"))(command)
+    epilog = examples(
+        "refresher connections delete 7b0d2a4e", "refresher connections delete 7b0d2a4e --yes"
+    )
+    group.command("delete", epilog=epilog)(delete)
+
+
+def pause(connection: Id, json: Json = False) -> None:
+    """Leave a connection alone for a while; `resume` ends it."""
+    _stop(connection, "paused", json=json)
+
+
+def disable(connection: Id, json: Json = False) -> None:
+    """Switch a connection off, such as when its owner has not paid; `resume` ends it."""
+    _stop(connection, "disabled", json=json)
+
+
+def resume(connection: Id, json: Json = False) -> None:
+    """Make a paused, disabled or parked connection due at once, with the tokens it has.
+
+    Ends "reconnect required" as well: a grant that is really dead is parked again by the refresh.
+    """
+    from refresher.store import connections
+
+    with opening.database() as database:
+        before = _living(database, find(database, connection))
+        with database.transaction() as db:
+            connections.resume(db, before.id)
+        after = _show(database, before.id)
+    _tell(after, "is resumed", json=json)
+    reason = before.parked_reason
+    if reason and reason not in reasons.RESUME_ALONE_HELPS:
+        note(f"It was parked, and may be again: {reasons.mend(reason)}.")
+
+
+def delete(
+    connection: Id,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete a connection (softly: importing it again brings it back).
+
+    A connection whose grant others share cannot be deleted before them.
+    """
+    with opening.database() as database:
+        view = _living(database, find(database, connection))
+        _refuse_root(database, view)
+        if not yes:
+            _confirm(view)
+    _stop(str(view.id), "deleted", json=json)
+
+
+def _stop(given: str, how: str, *, json: bool) -> None:
+    from refresher.store import connections
+
+    with opening.database() as database:
+        view = _living(database, find(database, given))
+        with database.transaction() as db:
+            connections.stop(db, view.id, how)
+        after = _show(database, view.id)
+    _tell(after, DONE[how], json=json)
+    if after.root_id and how != "deleted":
+        note(f"Its grant is that of {after.root_id}, which goes on being refreshed.")
+    if after.state == "leased":
+        note("A refresh is under way: it ends normally, and is the last one.")
+
+
+def _tell(view: ConnectionView, sentence: str, *, json: bool) -> None:
+    if json:
+        emit(asdict(view))
+    else:
+        typer.echo(f"{view.id} ({view.provider}, {view.external_id}) {sentence}.")
+
+
+def _living(database: Database, connection_id: UUID) -> ConnectionView:
+    view = _show(database, connection_id)
+    if view.deleted_at is not None:
+        raise Refused(f"{view.id} is deleted: importing it again brings it back")
+    return view
+
+
+def _show(database: Database, connection_id: UUID) -> ConnectionView:
+    from refresher.store import connections
+
+    with database.transaction() as db:
+        view = connections.show(db, connection_id)
+    assert view is not None
+    return view
+
+
+def _refuse_root(database: Database, view: ConnectionView) -> None:
+    from refresher.store import connections
+
+    with database.transaction() as db:
+        siblings = connections.siblings(db, view.id)
+    if siblings:
+        named = ", ".join(str(sibling) for sibling in siblings[:MOST_SHOWN])
+        more = f" and {len(siblings) - MOST_SHOWN} more" if len(siblings) > MOST_SHOWN else ""
+        raise Refused(f"{view.id} holds the grant that others use; delete them first: {named}{more}")
+
+
+def _confirm(view: ConnectionView) -> None:
+    if not sys.stdin.isatty():
+        raise WrongUse("there is no terminal to ask on whether to delete: give --yes")
+    what = f"Delete {view.provider} {view.external_id} of organization {view.organization_id}?"
+    typer.confirm(what, abort=True, err=True)

@@ -1,0 +1,97 @@
+"""Finds connections by what people type, and what became of one lease.
+
+Reads only; the commands that change something are in `connections.py`. Everything goes through an
+index but the external id alone, which is looked up by people and not by the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import TextClause, text
+
+from refresher.store.events import PastEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A connection that a text may mean."""
+
+    id: UUID
+    organization_id: str
+    provider: str
+    external_id: str
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSeen:
+    """A schedule row as far as somebody who waits for it cares."""
+
+    state: str
+    lease_token: int
+    parked_reason: str | None
+    postponed_by: str | None
+
+
+_MATCH = "select id, organization_id, provider, external_id, deleted_at is not null as deleted "
+_EVENT = f"select {', '.join(f.name for f in fields(PastEvent))} from refresh_event "  # noqa: S608
+
+
+def with_external_id(db: Db, external_id: str, *, limit: int) -> list[Match]:
+    """Returns connections that the providers know by this id, living ones first."""
+    statement = text(
+        _MATCH + "from connection where external_id = :external_id "
+        "order by deleted_at is not null, id limit :limit"
+    )
+    return _matches(db, statement, {"external_id": external_id, "limit": limit})
+
+
+def between(db: Db, first: UUID, last: UUID, *, limit: int) -> list[Match]:
+    """Returns connections whose ids are in this range, both ends included."""
+    statement = text(_MATCH + "from connection where id between :first and :last limit :limit")
+    return _matches(db, statement, {"first": first, "last": last, "limit": limit})
+
+
+def external_ids_beginning(db: Db, beginning: str, *, limit: int = 500) -> Sequence[str]:
+    """Returns external ids of living connections that begin like this, whatever the case."""
+    statement = text(
+        "select external_id from connection "
+        "where starts_with(lower(external_id), lower(:beginning)) and deleted_at is null limit :limit"
+    )
+    return list(db.execute(statement, {"beginning": beginning, "limit": limit}).scalars())
+
+
+def lease(db: Db, connection_id: UUID) -> LeaseSeen | None:
+    """Returns the schedule row of a root connection as it is now."""
+    statement = text(
+        "select case state when 0 then 'idle' when 1 then 'leased' else 'parked' end as state, "
+        "lease_token, parked_reason, postponed_by from refresh_schedule where connection_id = :id"
+    )
+    row = db.execute(statement, {"id": connection_id}).mappings().first()
+    return LeaseSeen(**row) if row else None
+
+
+def outcome(db: Db, connection_id: UUID, lease_token: int) -> PastEvent | None:
+    """Returns the event with which a lease ended, None while it has not (or ended silently)."""
+    statement = text(
+        _EVENT + "where connection_id = :id and lease_token = :lease_token order by id desc limit 1"
+    )
+    values = {"id": connection_id, "lease_token": lease_token}
+    row = db.execute(statement, values).mappings().first()
+    return PastEvent(**row) if row else None
+
+
+def events_after(db: Db, connection_id: UUID, event_id: int) -> list[PastEvent]:
+    """Returns the events of one connection that are newer than `event_id`, the oldest first."""
+    statement = text(_EVENT + "where connection_id = :id and id > :event_id order by id limit 1000")
+    rows = db.execute(statement, {"id": connection_id, "event_id": event_id}).mappings()
+    return [PastEvent(**row) for row in rows]
+
+
+def _matches(db: Db, statement: TextClause, values: dict[str, object]) -> list[Match]:
+    rows = db.execute(statement, values).mappings()
+    return [Match(**row) for row in rows]

@@ -1,0 +1,132 @@
+"""Adds up what happened: refreshes, lateness, seconds spent expired, and the life tokens have left.
+
+For reports and for eyes: `refreshes_since` reads every event since an instant, so it costs as much as
+happened since. A probe uses `health.py`, whose cost is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshes:
+    """What the events since an instant come to; the percentiles are None when nothing was refreshed.
+
+    `expired_seconds` adds up, over all refreshes, how long each token had been dead when its
+    successor came. `kinds` counts every kind of event.
+    """
+
+    refreshed: int
+    per_second: float
+    lateness_p50_seconds: float | None
+    lateness_p99_seconds: float | None
+    expired_seconds: float
+    kinds: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How much life the access tokens have left.
+
+    `counts` has one number for each equal part of the span, the shortest lives first; what lives
+    longer counts in the last. `expired` tokens stand in none.
+    """
+
+    expired: int
+    expired_seconds: float
+    nearest_expiry_seconds: float | None
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event with the name that people know its connection by."""
+
+    id: int
+    occurred_at: datetime
+    external_id: str
+    kind: str
+    reason: str | None
+    due_in_seconds: float | None
+
+
+def refreshes_since(db: Db, since: datetime, *, rate_over_seconds: float = 5.0) -> Refreshes:
+    """Returns what happened since an instant, and the rate of refreshes in the last seconds."""
+    totals = text(
+        """
+        select count(*) as refreshed,
+            count(*) filter (where occurred_at > refresher_now() - :over * interval '1 second')
+                / cast(:over as float8) as per_second,
+            percentile_cont(0.5) within group (order by lateness_seconds) as p50,
+            percentile_cont(0.99) within group (order by lateness_seconds) as p99,
+            coalesce(sum(expired_seconds), 0) as expired_seconds
+        from refresh_event where occurred_at >= :since and kind = 'refreshed'
+        """
+    )
+    row = db.execute(totals, {"since": since, "over": rate_over_seconds}).one()
+    return Refreshes(
+        refreshed=row.refreshed,
+        per_second=row.per_second,
+        lateness_p50_seconds=row.p50,
+        lateness_p99_seconds=row.p99,
+        expired_seconds=row.expired_seconds,
+        kinds=_kinds(db, since),
+    )
+
+
+def _kinds(db: Db, since: datetime) -> dict[str, int]:
+    statement = text(
+        "select kind, count(*) from refresh_event where occurred_at >= :since group by kind"
+    )
+    return {row[0]: row[1] for row in db.execute(statement, {"since": since})}
+
+
+def lives(db: Db, *, span_seconds: float, parts: int) -> Lives:
+    """Returns how the access tokens' remaining lives are spread over `parts` parts of a span."""
+    statement = text(
+        """
+        select width_bucket(left_seconds, 0, :span, :parts) as part, count(*) as tokens,
+            min(left_seconds) as least, sum(left_seconds) as total
+        from (
+            select extract(epoch from expires_at - refresher_now())::float8 as left_seconds
+            from connection
+            where deleted_at is null and root_id is null and expires_at is not null
+        ) c group by 1
+        """
+    )
+    rows = db.execute(statement, {"span": span_seconds, "parts": parts}).all()
+    counts = [0] * parts
+    for row in rows:
+        if row.part > 0:
+            counts[min(row.part, parts) - 1] += row.tokens
+    dead = next((row for row in rows if row.part == 0), None)
+    return Lives(
+        expired=dead.tokens if dead else 0,
+        expired_seconds=-dead.total if dead else 0.0,
+        nearest_expiry_seconds=min((row.least for row in rows), default=None),
+        counts=tuple(counts),
+    )
+
+
+def newest_events(db: Db, *, limit: int) -> list[Happening]:
+    """Returns the newest events of all connections, the newest first."""
+    statement = text(
+        """
+        select e.id, e.occurred_at, c.external_id, e.kind, e.reason,
+            extract(epoch from e.next_due_at - e.occurred_at)::float8 as due_in_seconds
+        from (select * from refresh_event order by id desc limit :limit) e
+        join connection c on c.id = e.connection_id order by e.id desc
+        """
+    )
+    return [Happening(**row) for row in db.execute(statement, {"limit": limit}).mappings()]
+
+
+def registered_process_ids(db: Db) -> set[int]:
+    """Returns the numbers of the processes that registered themselves and did not stop since."""
+    statement = text("select process_id from worker where stopped_at is null")
+    return set(db.execute(statement).scalars())

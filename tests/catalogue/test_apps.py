@@ -1,0 +1,83 @@
+"""Our OAuth clients in the user's file: three ways to a secret, and how each mistake is told."""
+
+from pathlib import Path
+
+import pytest
+
+from refresher.catalogue import AppEntry
+from refresher.rules.connection import Secret
+from tests.catalogue.conftest import ACME, Fault, Load
+
+
+def test_apps_have_their_secret_in_one_of_three_ways(
+    load_text: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """An app's secret comes from the file, the environment or another file; or it has none."""
+    # Given
+    monkeypatch.setenv("GOOGLE_SECRET", "from-env")
+    (tmp_path / "secret").write_text("from-file\n", encoding="utf-8")
+
+    # When
+    apps = load_text(
+        ACME + '[apps.acme]\nclient_id = "a"\nclient_secret = "inline"\n'
+        '[apps.google]\nclient_id = "g"\nclient_secret_env = "GOOGLE_SECRET"\n'
+        '[apps."acme/second"]\nclient_id = "b"\nclient_secret_file = "secret"\n'
+        '[apps.x]\nclient_id = "public"\n'
+    ).apps
+
+    # Then
+    assert apps == (
+        AppEntry("acme", "a", Secret("inline")),
+        AppEntry("acme", "b", Secret("from-file"), "second"),
+        AppEntry("google", "g", Secret("from-env")),
+        AppEntry("x", "public", None),
+    )
+    assert not [word for word in ("inline", "from-") if word in repr(apps)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[apps.acme]", "client_id is missing"),
+        ('[apps.acme]\nclient_id = ""', "client_id must not be empty"),
+        ('[apps.acme]\nclient_id = "a"\nclient_secret = ""', "client_secret must not be empty"),
+        ('[apps.acme]\nclient_id = "a"\nsecret = "hush"', 'there is no field "secret" (did you'),
+        ("[apps.acme]\nclient_id = 12345", "client_id must be a text in quotes"),
+        ('[apps.acm]\nclient_id = "a"', 'no provider is called "acm" (did you mean "acme"?)'),
+        ('[apps."acme/"]\nclient_id = "a"', '"" is no name for an app'),
+        ('[apps."acme/A b"]\nclient_id = "a"', '"A b" is no name for an app'),
+        ("[apps]\nacme = 1", "acme must be a table of its own, [apps.acme]"),
+        (
+            '[apps.acme]\nclient_id = "a"\n[apps."acme/default"]\nclient_id = "b"',
+            'the app "default" is given twice',
+        ),
+        (
+            '[apps.acme]\nclient_id = "a"\nclient_secret = "hush"\nclient_secret_env = "E"',
+            "client_secret and client_secret_env are both set: give the secret in one way",
+        ),
+        (
+            '[apps.acme]\nclient_id = "a"\nclient_secret_env = "ACME_SECRET_UNSET"',
+            "client_secret_env names ACME_SECRET_UNSET, which is not set in the environment",
+        ),
+        (
+            '[apps.acme]\nclient_id = "a"\nclient_secret_file = "no"',
+            "which cannot be read: No such",
+        ),
+        ('[apps.acme]\nclient_id = "a"\nclient_secret_file = "empty"', "which is empty"),
+        ('[apps.acme]\nclient_id = "a"\nclient_secret_file = "odd"', "which is not UTF-8 text"),
+    ],
+)
+def test_a_wrong_app_is_one_sentence(fault: Fault, tmp_path: Path, text: str, sentence: str):
+    """A mistake in an app names its table and never repeats what may be a secret."""
+    # Given
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
+    (tmp_path / "odd").write_bytes(b"\xff")
+
+    # When
+    said = fault(ACME + text)
+
+    # Then
+    assert sentence in said
+    assert "hush" not in said
+    assert "12345" not in said
+    assert "\n" not in said

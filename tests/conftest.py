@@ -1,0 +1,101 @@
+"""Fixtures that every test may ask for. Services start at first use, once a session."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.guard import Guard
+from tests.processes import Spawner
+from tests.services import (
+    REDIS_DATABASES,
+    PostgresServer,
+    RedisServer,
+    migrate,
+    start_postgres,
+)
+
+TEMPLATE = "refresher_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def guard() -> Iterator[Guard]:
+    """What ends our processes when pytest cannot."""
+    guard = Guard()
+    yield guard
+    guard.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(guard: Guard) -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one a session. A test that stops it should start it again."""
+    server = start_postgres(guard)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server(guard: Guard) -> Iterator[RedisServer]:
+    """A Redis server, one a session. A test that stops it should start it again."""
+    server = RedisServer(guard)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: PostgresServer) -> Iterator[str]:
+    """The name of a migrated database of which tests get copies; never connect to it."""
+    postgres.drop_database(TEMPLATE)
+    migrate(postgres.create_database(TEMPLATE))
+    yield TEMPLATE
+    postgres.start()
+    postgres.drop_database(TEMPLATE)
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated, empty database of this test's own."""
+    yield from _database(postgres, migrated_template)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """Like `database_url`, shared by the tests of one module."""
+    yield from _database(postgres, migrated_template)
+
+
+@pytest.fixture
+def bare_database_url(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh database that has not been migrated."""
+    yield from _database(postgres, "template1")
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of an empty Redis database that no neighbouring test uses."""
+    redis_server.start()
+    url = redis_server.url(next(_numbers) % REDIS_DATABASES)
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def spawn(guard: Guard, tmp_path: Path) -> Iterator[Spawner]:
+    """Starts real processes: `spawn("-m", "refresher.scheduler", env={...})`."""
+    spawner = Spawner(guard, tmp_path)
+    yield spawner
+    spawner.close()
+
+
+def _database(postgres: PostgresServer, template: str) -> Iterator[str]:
+    postgres.start()
+    name = f"refresher_test_{next(_numbers)}"
+    postgres.drop_database(name)
+    yield postgres.create_database(name, template)
+    postgres.start()
+    postgres.drop_database(name)

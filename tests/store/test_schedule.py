@@ -1,0 +1,138 @@
+"""Claim, begin, release: the fences of `store/schedule.py` on real Postgres."""
+
+import json
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from refresher.rules.connection import Claim
+from refresher.store import connections, schedule
+from refresher.store.reload import reload
+from tests.world import START, World
+
+ME = uuid4()
+
+
+def claim(world: World, limit: int = 10, lease_seconds: float = 60) -> list[Claim]:
+    """Claims due rows in a transaction of its own."""
+    with world.services.database.transaction() as db:
+        return schedule.claim_due(db, limit=limit, lease_seconds=lease_seconds, holder_id=ME)
+
+
+def test_only_due_rows_are_claimed_the_longest_due_first(world: World) -> None:
+    """A claim takes what is due, oldest first, no more than asked for."""
+    late, later = world.connect("late", expires_in=10), world.connect("later", expires_in=20)
+    world.connect("fresh", expires_in=360_000)
+    world.pass_time(30)
+    assert [c.connection_id for c in claim(world, limit=1)] == [late]
+    assert [c.connection_id for c in claim(world)] == [later]
+    assert claim(world) == []
+
+
+def test_two_claimers_never_take_the_same_row(world: World) -> None:
+    """A row that another scheduler's open transaction is claiming is passed over, not waited for."""
+    ids = {world.connect(f"c{n}", expires_in=0) for n in range(4)}
+    with world.services.database.transaction() as one, world.services.database.transaction() as two:
+        first = schedule.claim_due(one, limit=2, lease_seconds=60, holder_id=ME)
+        second = schedule.claim_due(two, limit=10, lease_seconds=60, holder_id=ME)
+    assert {c.connection_id for c in first} | {c.connection_id for c in second} == ids
+    assert {c.connection_id for c in first} & {c.connection_id for c in second} == set()
+
+
+def test_lease_tokens_only_grow(world: World) -> None:
+    """Each claim of a row has a higher token, also after a release."""
+    world.connect(expires_in=0)
+    (first,) = claim(world)
+    with world.services.database.transaction() as db:
+        assert schedule.release(db, [first]) == 1
+    (second,) = claim(world)
+    assert second.lease_token > first.lease_token
+    with world.services.database.transaction() as db:
+        assert schedule.release(db, [first]) == 0, "a stale claim cannot be released"
+
+
+def test_a_stale_claim_reloads_nothing(world: World) -> None:
+    """A message about a claim that is over finds no row."""
+    world.connect(expires_in=0)
+    (stale,) = claim(world)
+    with world.services.database.transaction() as db:
+        schedule.release(db, [stale])
+    (held,) = claim(world)
+    with world.services.database.transaction() as db:
+        assert [row.claim for row in reload(db, [stale, held])] == [held]
+
+
+def test_two_deliveries_of_one_message_cannot_both_begin(world: World) -> None:
+    """Only the first begin passes."""
+    id_ = world.connect(expires_in=0)
+    claims = claim(world)
+    with world.services.database.transaction() as db:
+        rows = reload(db, claims)
+    for passed in ({id_}, set()):
+        with world.services.database.transaction() as db:
+            assert schedule.begin(db, rows, holder_id=ME) == passed
+    assert world.row(id_).starts == 1
+
+
+def test_a_connection_that_changed_since_the_reload_is_not_begun(world: World) -> None:
+    """The guard holds up to the request: paused, deleted, reconnected in between means no."""
+    changes = {
+        "paused": lambda db, id_: connections.stop(db, id_, "paused"),
+        "disabled": lambda db, id_: connections.stop(db, id_, "disabled"),
+        "deleted": lambda db, id_: connections.stop(db, id_, "deleted"),
+        "version": lambda db, id_: db.execute(
+            text("update connection set credential_version = 99 where id = :id"), {"id": id_}
+        ),
+        "mid-oauth": lambda db, id_: db.execute(
+            text("update connection set in_between_steps = true where id = :id"), {"id": id_}
+        ),
+    }
+    ids = {name: world.connect(name, expires_in=0) for name in changes}
+    claims = claim(world)
+    with world.services.database.transaction() as db:
+        rows = reload(db, claims)
+        for name, change in changes.items():
+            change(db, ids[name])
+    with world.services.database.transaction() as db:
+        assert schedule.begin(db, rows, holder_id=ME) == set()
+
+
+def test_a_row_can_be_claimed_by_its_id_before_it_is_due(world: World) -> None:
+    """ "Refresh now" goes through the same door, and finds a leased row closed."""
+    id_ = world.connect()
+    with world.services.database.transaction() as db:
+        assert schedule.claim_these(db, [id_], lease_seconds=9, holder_id=ME) == [Claim(id_, 1)]
+        assert schedule.claim_these(db, [id_], lease_seconds=9, holder_id=ME) == []
+
+
+def test_the_next_due_time_is_told_in_seconds(world: World) -> None:
+    """The scheduler learns how long it may sleep; with nothing scheduled, nothing is told."""
+    with world.services.database.transaction() as db:
+        assert schedule.next_due_in_seconds(db) is None
+    id_ = world.connect()
+    with world.services.database.transaction() as db:
+        seconds = schedule.next_due_in_seconds(db)
+    assert seconds == (world.row(id_).due_at - START).total_seconds()
+
+
+def test_a_claim_costs_nothing_while_nothing_is_due(world: World) -> None:
+    """With 200,000 future rows, asking for due ones reads at most 10 buffers through the index."""
+    world.run(
+        "insert into connection (id, organization_id, provider, external_id) "
+        "select gen_random_uuid(), 'o', 'acme', n::text from generate_series(1, 200000) n"
+    )
+    world.run(
+        "insert into refresh_schedule (connection_id, due_at) "
+        "select id, refresher_now() + random() * interval '30 days' + interval '1 minute' "
+        "from connection"
+    )
+    world.run("analyze refresh_schedule")
+    with world.services.database.transaction() as db:
+        plan = db.execute(
+            text(f"explain (analyze, buffers, format json) {schedule.CLAIM_DUE.text}"),
+            {"limit": 500, "lease_seconds": 60, "holder_id": ME},
+        ).scalar_one()
+    found = plan if isinstance(plan, list) else json.loads(plan)
+    top = found[0]["Plan"]
+    assert "refresh_schedule_due_at_idx" in json.dumps(found)
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] <= 10

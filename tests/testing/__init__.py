@@ -1,0 +1,1 @@
+"""Tests of what refresher ships for the tests of others."""

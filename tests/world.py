@@ -1,0 +1,164 @@
+"""A small world for tests: real Postgres, a clock that stands still, a provider that says its lines.
+
+`World` holds the real services, with two things replaced at their seams: the sender answers from a
+script instead of the network, and the database's clock stands where the test puts it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from refresher import dispatch, intake, wiring
+from refresher.catalogue import Catalogue
+from refresher.cipher import new_key
+from refresher.exchange import Exchange, Limits
+from refresher.refresh import refresh
+from refresher.rules.connection import Claim, Secret
+from refresher.rules.intake import connection_id, read
+from refresher.rules.outcomes import Reply
+from refresher.rules.providers import ClientAuth, Provider, Strategy, TokenRequest
+from refresher.settings import load
+from refresher.store import apps
+from refresher.wiring import Services
+
+START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+PROVIDERS = (
+    Provider("acme", "https://acme.example/token", client_auth=ClientAuth.BASIC),
+    Provider(
+        "meta",
+        "https://meta.example/refresh",
+        strategy=Strategy.LONG_LIVED_EXCHANGE,
+        grant_type="th_refresh_token",
+        client_auth=ClientAuth.NONE,
+    ),
+)
+
+
+class Script:
+    """A sender that answers each request by a function, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[TokenRequest] = []
+        self.answer: Callable[[TokenRequest], Reply] = self.rotate
+
+    async def send(self, request: TokenRequest) -> Reply:
+        """Returns the scripted reply."""
+        self.asked.append(request)
+        return self.answer(request)
+
+    async def close(self) -> None:
+        """Has nothing to close."""
+
+    def rotate(self, _request: TokenRequest) -> Reply:
+        """Grants a fresh pair, numbered, for an hour."""
+        n = len(self.asked)
+        return granted(access_token=f"access-{n}", refresh_token=f"refresh-{n}", expires_in=3600)
+
+
+def granted(**fields: object) -> Reply:
+    """Returns a good answer with these fields."""
+    return Reply(200, {}, json.dumps(fields).encode())
+
+
+def refused(code: str, status: int = 400) -> Reply:
+    """Returns an error answer."""
+    return Reply(status, {}, json.dumps({"error": code}).encode())
+
+
+class World:
+    """Services on one test database, with short words for what tests do."""
+
+    def __init__(self, database_url: str, **settings: object) -> None:
+        self.script = Script()
+        given = {"database_url": database_url, "encryption_keys": new_key(), **settings}
+        built = wiring.build(load(**given))
+        known = Catalogue({p.name: p for p in PROVIDERS}, {})
+        self.services: Services = replace(
+            built, catalogue=known, exchange=Exchange(Limits(), self.script)
+        )
+        self.set_now(START)
+        with self.services.database.transaction() as db:
+            secret = self.services.cipher.seal(
+                Secret("app-secret"), apps.app_id("acme", "default"), "client_secret"
+            )
+            apps.put(db, "acme", "default", "app-id", secret)
+
+    def close(self) -> None:
+        """Gives back threads and connections."""
+        self.services.close()
+
+    def set_now(self, now: datetime) -> None:
+        """Puts the database's clock."""
+        self.services.database.simulated_now = now
+
+    def pass_time(self, seconds: float) -> None:
+        """Moves the database's clock on."""
+        now = self.services.database.simulated_now
+        assert now is not None
+        self.set_now(now + timedelta(seconds=seconds))
+
+    def connect(self, external_id: str = "c1", **fields: object) -> UUID:
+        """Hands a connection in, by default one of an hour, and returns its id."""
+        given = {
+            "organization_id": "org",
+            "provider": "acme",
+            "external_id": external_id,
+            "access_token": f"access-of-{external_id}",
+            "refresh_token": f"refresh-of-{external_id}",
+            "expires_in": 3600,
+            **fields,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        taken = intake.take(self.services, [read(given)])
+        assert not taken.rejected, taken.rejected
+        return connection_id("org", str(given["provider"]), external_id)
+
+    def claim(self) -> list[Claim]:
+        """Claims what is due, and hands it to nobody."""
+        claims: list[Claim] = []
+        dispatch.dispatch_due(self.services, lambda groups: claims.extend(c for g in groups for c in g))
+        return claims
+
+    def tick(self) -> Counter[str]:
+        """Claims what is due and refreshes it, as scheduler and worker do."""
+        return refresh(self.services, self.claim())
+
+    def row(self, connection_id: UUID) -> Any:
+        """Returns the schedule row and the connection's row in one."""
+        return self.one(
+            "select s.*, c.status, c.status_cause, c.credential_version, c.expires_at, "
+            "c.grant_number from refresh_schedule s join connection c on c.id = s.connection_id "
+            "where c.id = :id",
+            id=connection_id,
+        )
+
+    def token(self, connection_id: UUID, column: str = "access_token") -> str | None:
+        """Returns a stored token in the clear."""
+        sealed = self.one(f"select {column} as sealed from connection where id = :id", id=connection_id).sealed
+        return sealed and self.services.cipher.open(sealed, connection_id, column).reveal()
+
+    def events(self, connection_id: UUID) -> list[str]:
+        """Returns the kinds of a connection's events, the oldest first."""
+        sql = "select kind from refresh_event where connection_id = :id order by id"
+        return [row.kind for row in self.rows(sql, id=connection_id)]
+
+    def one(self, sql: str, **values: object) -> Any:
+        """Returns the one row of a query."""
+        with self.services.database.transaction() as db:
+            return db.execute(text(sql), values).one()
+
+    def rows(self, sql: str, **values: object) -> Sequence[Any]:
+        """Returns all rows of a query."""
+        with self.services.database.transaction() as db:
+            return db.execute(text(sql), values).all()
+
+    def run(self, sql: str, **values: object) -> None:
+        """Runs a statement."""
+        with self.services.database.transaction() as db:
+            db.execute(text(sql), values)
