@@ -8,9 +8,7 @@ from refresher.store.tables import metadata
 def run() -> None:
     """Runs all pending migrations in one transaction, so a failure leaves nothing half done."""
     connection = context.config.attributes["connection"]
-    context.configure(
-        connection=connection, target_metadata=metadata, compare_server_default=True
-    )
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
 

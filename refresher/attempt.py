@@ -42,9 +42,10 @@ def request(cipher: Cipher, attempt: Attempt) -> TokenRequest:
     def opened(sealed: Sealed | None, owner: UUID, column: str) -> Secret | None:
         return cipher.open(sealed, owner, column) if sealed else None
 
-    client = app and ClientCredentials(
-        app.client_id, opened(app.client_secret, app.id, "client_secret")
-    )
+    client = None
+    if app is not None:
+        secret = opened(app.client_secret, app.id, "client_secret")
+        client = ClientCredentials(app.client_id, secret)
     return build_request(
         attempt.provider,
         client=client,

@@ -36,7 +36,9 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
     client = redis.Redis.from_url(
         settings.redis, socket_connect_timeout=5, socket_timeout=10, health_check_interval=15
     )
-    return RedisBroker(client=client, middleware=middleware, dead_message_ttl=3_600_000)
+    return RedisBroker(  # type: ignore[no-untyped-call]
+        client=client, middleware=middleware, dead_message_ttl=3_600_000
+    )
 
 
 def send(actor: dramatiq.Actor[..., None], groups: Sequence[Sequence[Claim]]) -> None:
@@ -68,7 +70,7 @@ def queue_depth(broker: dramatiq.Broker, queue: str) -> int:
             return int(broker.client.llen(f"{broker.namespace}:{queue}"))
         except redis.RedisError as error:
             raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
-    return broker.queues[queue].qsize() if queue in broker.queues else 0  # type: ignore[attr-defined]
+    return broker.queues[queue].qsize() if queue in broker.queues else 0
 
 
 def from_environment() -> dramatiq.Broker:

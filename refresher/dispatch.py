@@ -100,9 +100,7 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
                 workers.bury(db, holder)
             log.warning("a process died", dead=len(dead), released=released)
     if swept.total:
-        log.warning(
-            "swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked
-        )
+        log.warning("swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked)
     return swept
 
 

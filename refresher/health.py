@@ -110,7 +110,9 @@ class HealthServer:
         taken = _listen(self._settings.health_host, self._settings.port)
         if taken is None:
             # Dramatiq starts several processes beside each other: the first one speaks for all.
-            log.warning("PORT is in use; health is served by another process", port=self._settings.port)
+            log.warning(
+                "PORT is in use; health is served by another process", port=self._settings.port
+            )
             return
         config = uvicorn.Config(
             Starlette(routes=routes(self._probe)), access_log=False, log_config=None, lifespan="off"
@@ -153,5 +155,3 @@ def _listen(host: str, port: int) -> socket.socket | None:
         return None
     made.listen(64)
     return made
-
-

@@ -129,7 +129,7 @@ def _schedule(
     known: Known,
 ) -> tuple[float | None, str | None]:
     verdict = guards.check(
-        _as_stored(new, left is not None or life is not None, known),
+        _as_stored(new, known, has_expiry=left is not None or life is not None),
         provider,
         stop_when_expired=services.policy.expired_tokens == "stop",
         expired=left is not None and left <= 0,
@@ -146,7 +146,7 @@ def _schedule(
     return policy.due_in(services.policy, provider, life or 0.0, left, spread, end), None
 
 
-def _as_stored(new: NewConnection, has_expiry: bool, known: Known) -> Connection:
+def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> Connection:
     """Returns what the guard will see: which tokens there are matters, not what they say."""
     there = Sealed(b"")
     has_access, has_refresh = known.tokens.get(new.id, (False, False))
@@ -161,7 +161,7 @@ def _as_stored(new: NewConnection, has_expiry: bool, known: Known) -> Connection
         status=Status.ACTIVE,
         access_token=there if new.access_token or has_access else None,
         refresh_token=there if new.refresh_token or has_refresh else None,
-        expires_at=datetime.max if has_expiry else None,
+        expires_at=known.now if has_expiry else None,
         issued_at=None,
         lifetime_seconds=None,
         refresh_token_expires_at=None,

@@ -94,7 +94,5 @@ class Watch:
             holder: self._missing_since.get(holder, now) for holder in holders.missing
         }
         return frozenset(
-            holder
-            for holder, since in self._missing_since.items()
-            if now - since >= self._patience
+            holder for holder, since in self._missing_since.items() if now - since >= self._patience
         )

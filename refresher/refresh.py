@@ -132,9 +132,7 @@ def _build(
     return outgoing
 
 
-def _understand(
-    services: Services, replies: Sequence[tuple[Attempt, Reply]]
-) -> list[Settlement]:
+def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> list[Settlement]:
     """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once."""
     return [as_settlement(services.cipher, services.policy, a, reply) for a, reply in replies]
 
@@ -164,7 +162,7 @@ def _commit_each(
 ) -> None:
     """Something in one row cannot be written: it must not hold the others."""
     if len(settlements) == 1:
-        log.exception("cannot write an outcome", connection=str(settlements[0].id))
+        log.error("cannot write an outcome", connection=str(settlements[0].id), exc_info=True)
         tally["unwritable"] += 1
         return
     for settlement in settlements:
@@ -194,9 +192,7 @@ def _pauses_ordered(settlements: Sequence[Settlement]) -> dict[tuple[str, str], 
 
 def _pauses_healed(settlements: Sequence[Settlement]) -> set[tuple[str, str]]:
     """A refresh that succeeds shows that its app is accepted again."""
-    return {
-        (p.scope, p.key) for s in settlements if s.kind == "refreshed" for p in s.row.pauses
-    }
+    return {(p.scope, p.key) for s in settlements if s.kind == "refreshed" for p in s.row.pauses}
 
 
 def _tell(settlements: Sequence[Settlement], settled: Settled, tally: Counter[str]) -> None:

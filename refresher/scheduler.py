@@ -112,10 +112,10 @@ class Scheduler:
             try:
                 job()
             except (DatabaseUnavailable, RedisUnavailable) as error:
-                log.warning(f"{name} failed; again soon", why=str(error))
+                log.warning("a tick failed; again soon", tick=name, why=str(error))
             except Exception:
                 # The wrapper of every tick: a bug is told, and the next tick still comes.
-                log.exception(f"{name} failed")
+                log.exception("a tick failed", tick=name)
 
         self._ticks.add_job(
             run, "interval", seconds=seconds, id=name, next_run_time=datetime.now(UTC)

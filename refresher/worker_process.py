@@ -34,17 +34,17 @@ class WorkerProcess(Middleware):
             print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
             sys.exit(error.exit_code)
 
-    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_boot(self, _broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Makes idle workers quick, and keeps few messages in a memory that may die."""
         worker.worker_timeout = IDLE_PICKUP_MILLISECONDS
         worker.queue_prefetch = worker.worker_threads
 
-    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
         """Lets what is in flight finish; what has not begun goes back."""
         if self._process is not None:
             services().stopping.set()
 
-    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
         """Ends the heartbeat, which notes a clean stop."""
         if self._process is not None:
             self._process.stop()

@@ -1,4 +1,4 @@
-"""A small world for tests: real Postgres, a clock that stands still, a provider that says its lines.
+"""A small world for tests: real Postgres, a clock that stands still, a provider with a script.
 
 `World` holds the real services, with two things replaced at their seams: the sender answers from a
 script instead of the network, and the database's clock stands where the test puts it.
@@ -122,7 +122,9 @@ class World:
     def claim(self) -> list[Claim]:
         """Claims what is due, and hands it to nobody."""
         claims: list[Claim] = []
-        dispatch.dispatch_due(self.services, lambda groups: claims.extend(c for g in groups for c in g))
+        dispatch.dispatch_due(
+            self.services, lambda groups: claims.extend(c for g in groups for c in g)
+        )
         return claims
 
     def tick(self) -> Counter[str]:
@@ -140,7 +142,8 @@ class World:
 
     def token(self, connection_id: UUID, column: str = "access_token") -> str | None:
         """Returns a stored token in the clear."""
-        sealed = self.one(f"select {column} as sealed from connection where id = :id", id=connection_id).sealed
+        sql = f"select {column} as sealed from connection where id = :id"
+        sealed = self.one(sql, id=connection_id).sealed
         return sealed and self.services.cipher.open(sealed, connection_id, column).reveal()
 
     def events(self, connection_id: UUID) -> list[str]:

@@ -15,7 +15,12 @@ from refresher.exchange import Limits
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
 
 
 class HttpxSender:

@@ -42,7 +42,9 @@ def find(db: Db, provider: str, name: str) -> App | None:
     row = db.execute(statement, {"provider": provider, "name": name}).first()
     if row is None:
         return None
-    return App(row.id, row.client_id, Sealed(bytes(row.client_secret)) if row.client_secret else None)
+    return App(
+        row.id, row.client_id, Sealed(bytes(row.client_secret)) if row.client_secret else None
+    )
 
 
 def names(db: Db) -> set[tuple[str, str]]:

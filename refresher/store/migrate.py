@@ -43,7 +43,9 @@ def check(db: Db) -> None:
     _refuse_newer(current)
     if current != newest():
         was = f"is at migration {current}" if current else "has no refresher tables"
-        raise DatabaseNotMigrated(f"the database {was}, {newest()} is needed: run `refresher migrate`")
+        raise DatabaseNotMigrated(
+            f"the database {was}, {newest()} is needed: run `refresher migrate`"
+        )
 
 
 def newest() -> str:

@@ -47,7 +47,9 @@ def _page(db: Db, after: UUID, limit: int) -> list[StoredPair]:
     )
     rows = db.execute(statement, {"after": after, "limit": limit}).mappings()
     return [
-        StoredPair(r["id"], r["external_id"], _sealed(r["access_token"]), _sealed(r["refresh_token"]))
+        StoredPair(
+            r["id"], r["external_id"], _sealed(r["access_token"]), _sealed(r["refresh_token"])
+        )
         for r in rows
     ]
 

@@ -9,7 +9,7 @@
      └──────────────────────────────────────────────────────────────────┘
 
 Here a refresh starts: claim and begin; `reload.py` reads the row between the two, `settlement.py`
-writes the outcome, `sweep.py` finds what was left behind. Do not confuse it with `refresher/scheduler.py`, the process.
+writes the outcome, `sweep.py` finds what was left behind. (`refresher/scheduler.py` is the process.)
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ class Database:
             max_overflow=0,
             pool_timeout=30,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text must not carry what was to be stored
             connect_args=self._connect_arguments,
         )
 
@@ -77,6 +78,7 @@ class Database:
         engine = create_engine(
             self.url,
             poolclass=NullPool,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_arguments,
         )
@@ -141,13 +143,19 @@ def _is_connection_trouble(error: OperationalError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     # No SQLSTATE: no connection. 08: connection, 57P: shutting down, 53300: too many, 28, 3D000:
     # refused; 57014 is our own statement time-out, a server that does not keep up.
-    return state is None or state[:2] in {"08", "28"} or state[:3] == "57P" or state in {
-        "53300",
-        "3D000",
-        "57014",
-        "55P03",
-        "25006",
-    }
+    return (
+        state is None
+        or state[:2] in {"08", "28"}
+        or state[:3] == "57P"
+        or state
+        in {
+            "53300",
+            "3D000",
+            "57014",
+            "55P03",
+            "25006",
+        }
+    )
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -47,8 +47,7 @@ class Lives:
 class Happening:
     """An event with the name that people know its connection by."""
 
-    id: int
-    occurred_at: datetime
+    age_seconds: float
     external_id: str
     kind: str
     reason: str | None
@@ -117,7 +116,8 @@ def newest_events(db: Db, *, limit: int) -> list[Happening]:
     """Returns the newest events of all connections, the newest first."""
     statement = text(
         """
-        select e.id, e.occurred_at, c.external_id, e.kind, e.reason,
+        select extract(epoch from refresher_now() - e.occurred_at)::float8 as age_seconds,
+            c.external_id, e.kind, e.reason,
             extract(epoch from e.next_due_at - e.occurred_at)::float8 as due_in_seconds
         from (select * from refresh_event order by id desc limit :limit) e
         join connection c on c.id = e.connection_id order by e.id desc

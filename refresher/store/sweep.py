@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from refresher.store.events import Event, append
 
@@ -80,11 +80,11 @@ def sweep(
         "limit": limit,
     }
     rows = db.execute(_SWEEP, values).all()
-    append(db, [_event(*row) for row in rows])
+    append(db, [_event(row) for row in rows])
     return Swept(
         unbegun=sum(not row.begun for row in rows),
         unknown=sum(row.begun and row.state == 0 for row in rows),
-        parked=sum(row.state == 2 for row in rows),  # noqa: PLR2004  PARKED
+        parked=sum(row.state == 2 for row in rows),
     )
 
 
@@ -103,12 +103,12 @@ def release_unbegun(db: Db) -> int:
     return db.execute(statement).rowcount
 
 
-def _event(connection_id: UUID, lease_token: int, begun: bool, state: int, attempt: int) -> Event:
-    reason = "outcome unknown" if begun else "never begun"
+def _event(row: Row[tuple[UUID, int, bool, int, int]]) -> Event:
+    reason = "outcome unknown" if row.begun else "never begun"
     return Event(
-        connection_id=connection_id,
-        kind="swept" if state == 0 else "parked",
-        lease_token=lease_token,
-        attempt=attempt,
-        reason=reason if state == 0 else "crash_loop",
+        connection_id=row.connection_id,
+        kind="swept" if row.state == 0 else "parked",
+        lease_token=row.lease_token,
+        attempt=row.attempt,
+        reason=reason if row.state == 0 else "crash_loop",
     )

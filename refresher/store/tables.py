@@ -100,7 +100,8 @@ connection = Table(
     CheckConstraint("length(access_token) > 33", name="access_token_not_empty"),
     CheckConstraint("length(refresh_token) > 33", name="refresh_token_not_empty"),
     CheckConstraint(
-        "root_id is null or (access_token is null and refresh_token is null)", name="sibling_is_bare"
+        "root_id is null or (access_token is null and refresh_token is null)",
+        name="sibling_is_bare",
     ),
     # Only siblings stand in it: who deletes a root asks for them.
     Index("connection_root_id_idx", "root_id", postgresql_where=text("root_id is not null")),
@@ -136,7 +137,9 @@ refresh_schedule = Table(
     # The sweep, and the count of what is in flight: as small as the number of leases.
     Index("refresh_schedule_lease_until_idx", "lease_until", postgresql_where=text("state = 1")),
     # Only for people and health: a parked row is not touched until something resumes it.
-    Index("refresh_schedule_parked_reason_idx", "parked_reason", postgresql_where=text("state = 2")),
+    Index(
+        "refresh_schedule_parked_reason_idx", "parked_reason", postgresql_where=text("state = 2")
+    ),
     postgresql_with={
         "fillfactor": "80",
         "autovacuum_vacuum_scale_factor": "0.01",

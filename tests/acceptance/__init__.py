@@ -1,0 +1,1 @@
+"""Real processes against OAuth servers that we did not write."""

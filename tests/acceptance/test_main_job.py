@@ -5,8 +5,9 @@ lives, and a scheduler killed with -9 in the middle. The server's own request lo
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from refresher import apps, intake, wiring
 from refresher.cipher import new_key
 from refresher.rules.connection import Sealed
 from refresher.rules.intake import read
-from refresher.settings import load
+from refresher.settings import load, sqlalchemy_url
+from refresher.store import migrate
 from refresher.wiring import Services
 from tests.acceptance.authserver.harness import AuthServer
 from tests.processes import Process, Spawner
@@ -28,25 +30,61 @@ LIVES = 6
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
 
+@dataclass(frozen=True)
+class Deployment:
+    """One transport's deployment: its own authorization server, database and processes."""
+
+    server: AuthServer
+    services: Services
+    environment: dict[str, str]
+    spawn: Spawner
+
+    def start(self) -> Process:
+        """Starts the scheduler, and a worker first where the transport needs one."""
+        if "REDIS_URL" in self.environment:
+            arguments = ("--processes", "1", "--threads", "4")
+            self.spawn("-m", "dramatiq", "refresher.actors", *arguments, env=self.environment)
+        return self.scheduler()
+
+    def scheduler(self) -> Process:
+        """Starts a scheduler alone."""
+        return self.spawn("-m", "refresher.scheduler", env=self.environment)
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[AuthServer]:
-    """An authorization server with fifty grants whose access tokens live 20 s."""
-    with AuthServer(
-        tmp_path / "authserver", grants=GRANTS, access_token_seconds=LIFE_SECONDS
-    ) as running:
-        yield running
-
-
-@pytest.fixture(params=["redis", "in_process"])
-def environment(
-    request: pytest.FixtureRequest,
-    server: AuthServer,
+def deployments(
     tmp_path: Path,
+    bare_database_url: str,
     database_url: str,
     redis_url: str,
-) -> dict[str, str]:
-    """The settings of one deployment, with one provider and one app of the user's own."""
-    file = tmp_path / "providers.toml"
+    spawn: Spawner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[list[Deployment]]:
+    """Both transports, each against a server of its own with fifty grants of 20 s."""
+    migrate.upgrade(sqlalchemy_url(bare_database_url))
+    urls = {"redis": bare_database_url, "in_process": database_url}
+    with ExitStack() as stack:
+        made = []
+        for transport, url in urls.items():
+            directory = tmp_path / transport
+            server = stack.enter_context(
+                AuthServer(directory, grants=GRANTS, access_token_seconds=LIFE_SECONDS)
+            )
+            environment = _environment(server, directory, transport, url)
+            if transport == "redis":
+                environment["REDIS_URL"] = redis_url
+            # The same deployment seen from the test: to hand connections in, to open what is stored.
+            with monkeypatch.context() as patch:
+                for name, value in environment.items():
+                    patch.setenv(name, value)
+                services = stack.enter_context(closing(wiring.build(load())))
+            apps.sync_apps(services)
+            made.append(Deployment(server, services, environment, spawn))
+        yield made
+
+
+def _environment(server: AuthServer, directory: Path, transport: str, url: str) -> dict[str, str]:
+    file = directory / "providers.toml"
     file.write_text(
         f"""
         [providers.toolkit]
@@ -58,104 +96,89 @@ def environment(
         client_secret_env = "TOOLKIT_SECRET"
         """
     )
-    common = {
-        "DATABASE_URL": database_url,
+    return {
+        "DATABASE_URL": url,
         "REFRESHER_ENCRYPTION_KEYS": new_key(),
         "REFRESHER_PROVIDERS_FILE": str(file),
-        "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": request.param,
+        "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": transport,
         "TOOLKIT_SECRET": server.client_secret,
         "PORT": "0",
     }
-    return common | ({"REDIS_URL": redis_url} if request.param == "redis" else {})
-
-
-@pytest.fixture
-def services(
-    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
-    """The same deployment seen from the test: to hand connections in, and to open what is stored."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with closing(wiring.build(load())) as built:
-        apps.sync_apps(built)
-        yield built
 
 
 def test_every_token_stays_alive_and_no_refresh_token_is_spent_twice(
-    server: AuthServer, services: Services, environment: dict[str, str], spawn: Spawner
+    deployments: list[Deployment],
 ) -> None:
     """Over six lives, through a kill -9 of the scheduler: none lost, none spent twice, none late."""
-    # Given fifty connections of an application, and the processes of a deployment
-    taken = intake.take(services, [read(grant) for grant in server.grants()])
-    assert (taken.created, taken.rejected) == (GRANTS, {})
+    # Given fifty connections of an application on each transport, and their processes
+    for d in deployments:
+        taken = intake.take(d.services, [read(grant) for grant in d.server.grants()])
+        assert (taken.created, taken.rejected) == (GRANTS, {})
     started_at = time.monotonic()
-    scheduler = start(spawn, environment)
-    # When three lives have passed, and the scheduler is killed and started again
-    wait_until(lambda: refreshed(services) >= GRANTS * LIVES // 2, LIFE_SECONDS * LIVES)
-    assert all_active(server, services)
-    # (this server has no grace: a reply in flight at that moment could not be had again)
-    wait_until(lambda: one(services, "select count(*) from refresh_schedule where state = 1") == 0)
-    scheduler.kill()
-    scheduler = spawn("-m", "refresher.scheduler", env=environment)
+    schedulers = [d.start() for d in deployments]
+    # When three lives have passed, and each scheduler is killed and started again
+    half = GRANTS * LIVES // 2
+    for n, d in enumerate(deployments):
+        wait_until(lambda d=d: refreshed(d) >= half, LIFE_SECONDS * LIVES)  # type: ignore[misc]
+        assert all_active(d)
+        # (this server has no grace: a reply in flight at that moment could not be had again)
+        wait_until(lambda d=d: number(d, LEASED) == 0)  # type: ignore[misc]
+        schedulers[n].kill()
+        schedulers[n] = d.scheduler()
     # Then after six lives every stored token is alive
-    wait_until(
-        lambda: time.monotonic() - started_at > LIFE_SECONDS * LIVES,
-        LIFE_SECONDS * LIVES + 10,
-    )
-    assert all_active(server, services)
-    scheduler.terminate()
-    assert scheduler.wait() == 0, scheduler.output
-    # And by the server's own log, no refresh token came twice, and none was refused
-    assert refreshed(services) >= GRANTS * LIVES
-    assert server.presented_twice() == 0
-    assert {answer.status for answer in server.requests()} == {200}
-    # And by ours, no token was ever expired, and every row is where it belongs
-    assert one(services, "select ceil(sum(expired_seconds)) from refresh_event") == 0
-    assert one(services, "select count(*) from refresh_schedule where state = 2") == 0
-    assert canary_free(services, environment, spawn)
+    six_lives = LIFE_SECONDS * LIVES
+    wait_until(lambda: time.monotonic() - started_at > six_lives, six_lives + 10)
+    for d, scheduler in zip(deployments, schedulers, strict=True):
+        assert all_active(d)
+        scheduler.terminate()
+        assert scheduler.wait() == 0, scheduler.output
+        # And by the server's own log, no refresh token came twice, and none was refused
+        assert refreshed(d) >= GRANTS * LIVES
+        assert d.server.presented_twice() == 0
+        assert {answer.status for answer in d.server.requests()} == {200}
+        # And by ours, no token was ever expired, and every row is where it belongs
+        assert number(d, "select ceil(sum(expired_seconds)) from refresh_event") == 0
+        assert number(d, "select count(*) from refresh_schedule where state = 2") == 0
+        assert tells_no_secret(d)
 
 
-def start(spawn: Spawner, environment: Mapping[str, str]) -> Process:
-    """Starts a worker where the transport needs one, and the scheduler."""
-    if "REDIS_URL" in environment:
-        arguments = ("--processes", "1", "--threads", "4")
-        spawn("-m", "dramatiq", "refresher.actors", *arguments, env=environment)
-    return spawn("-m", "refresher.scheduler", env=environment)
+LEASED = "select count(*) from refresh_schedule where state = 1"
 
 
-def refreshed(services: Services) -> int:
+def refreshed(deployment: Deployment) -> int:
     """Returns how many refreshes succeeded so far."""
-    return one(services, "select count(*) from refresh_event where kind = 'refreshed'")
+    return number(deployment, "select count(*) from refresh_event where kind = 'refreshed'")
 
 
-def all_active(server: AuthServer, services: Services) -> bool:
-    """Whether the server accepts every stored token; one that is just being replaced is asked again."""
-    dead = dict.fromkeys(stored(services), True)
+def all_active(deployment: Deployment) -> bool:
+    """Whether the server accepts every stored token; one just being replaced is asked again."""
+    dead = set(stored(deployment))
     for _ in range(5):
-        tokens = {id_: token for id_, token in stored(services).items() if id_ in dead}
-        answers = server.introspect(list(tokens.values()))
-        dead = {id_: True for id_, ok in zip(tokens, answers, strict=True) if not ok}
+        tokens = {id_: token for id_, token in stored(deployment).items() if id_ in dead}
+        answers = deployment.server.introspect(list(tokens.values()))
+        dead = {id_ for id_, ok in zip(tokens, answers, strict=True) if not ok}
         if not dead:
             return True
     return False
 
 
-def stored(services: Services) -> dict[str, str]:
+def stored(deployment: Deployment) -> dict[str, str]:
     """Returns every stored access token in the clear."""
+    services = deployment.services
     with services.database.transaction() as db:
         rows = db.execute(text("select id, access_token from connection")).all()
     opened = services.cipher.open
     return {str(r[0]): opened(Sealed(r[1]), r[0], "access_token").reveal() for r in rows}
 
 
-def canary_free(services: Services, environment: Mapping[str, str], spawn: Spawner) -> bool:
-    """Whether no token that is stored, nor the app's secret, stands in any process's output."""
-    said = spawn.outputs()
-    secrets = [*stored(services).values(), environment["TOOLKIT_SECRET"]]
+def tells_no_secret(deployment: Deployment) -> bool:
+    """Whether neither a stored token nor the app's secret stands in any process's output."""
+    said = deployment.spawn.outputs()
+    secrets = [*stored(deployment).values(), deployment.environment["TOOLKIT_SECRET"]]
     return not any(secret in said for secret in secrets)
 
 
-def one(services: Services, sql: str) -> int:
+def number(deployment: Deployment, sql: str) -> int:
     """Returns the one number of a query."""
-    with services.database.transaction() as db:
+    with deployment.services.database.transaction() as db:
         return int(db.execute(text(sql)).scalar_one())

@@ -98,7 +98,7 @@ def test_a_connection_that_changed_since_the_reload_is_not_begun(world: World) -
 
 
 def test_a_row_can_be_claimed_by_its_id_before_it_is_due(world: World) -> None:
-    """ "Refresh now" goes through the same door, and finds a leased row closed."""
+    """To refresh now goes through the same door, and finds a leased row closed."""
     id_ = world.connect()
     with world.services.database.transaction() as db:
         assert schedule.claim_these(db, [id_], lease_seconds=9, holder_id=ME) == [Claim(id_, 1)]

@@ -58,7 +58,8 @@ def test_a_fresh_pair_is_stored_and_the_row_is_due_before_its_expiry(world: Worl
 
 def test_an_answer_without_a_refresh_token_keeps_the_stored_one(world: World) -> None:
     """M2: absent, null and empty never replace a stored token."""
-    for n, missing in enumerate([{}, {"refresh_token": None}, {"refresh_token": ""}]):
+    absences: list[dict[str, str | None]] = [{}, {"refresh_token": None}, {"refresh_token": ""}]
+    for n, missing in enumerate(absences):
         id_ = world.connect(f"c{n}", expires_in=0)
         (attempt,) = begun(world, world.claim())
         write(world, answered(world, attempt, granted(access_token="a", expires_in=9, **missing)))
@@ -73,7 +74,10 @@ def test_a_stale_holder_never_overwrites_a_newer_pair(world: World) -> None:
     release_by_force(world)
     (quick,) = begun(world, world.claim())
     # When both come back, the slow one last
-    write(world, answered(world, quick, granted(access_token="quick", refresh_token="q", expires_in=60)))
+    write(
+        world,
+        answered(world, quick, granted(access_token="quick", refresh_token="q", expires_in=60)),
+    )
     late = write(
         world, answered(world, slow, granted(access_token="slow", refresh_token="s", expires_in=60))
     )
@@ -105,7 +109,10 @@ def test_invalid_grant_ends_a_connection_only_while_its_version_stands(world: Wo
     (slow,) = begun(world, world.claim())
     release_by_force(world)
     (quick,) = begun(world, world.claim())
-    write(world, answered(world, slow, granted(access_token="a2", refresh_token="r2", expires_in=3600)))
+    write(
+        world,
+        answered(world, slow, granted(access_token="a2", refresh_token="r2", expires_in=3600)),
+    )
     settled = write(world, answered(world, quick, refused("invalid_grant")))
     row = world.row(id_)
     assert settled.fenced == {id_}
@@ -120,8 +127,13 @@ def test_a_quarantined_pair_is_adopted_when_the_stored_one_proves_dead(world: Wo
     (slow,) = begun(world, world.claim())
     release_by_force(world)
     (quick,) = begun(world, world.claim())
-    write(world, answered(world, quick, granted(access_token="quick", refresh_token="q", expires_in=60)))
-    write(world, answered(world, slow, granted(access_token="slow", refresh_token="s", expires_in=60)))
+    write(
+        world,
+        answered(world, quick, granted(access_token="quick", refresh_token="q", expires_in=60)),
+    )
+    write(
+        world, answered(world, slow, granted(access_token="slow", refresh_token="s", expires_in=60))
+    )
     # When the provider says that the stored one is dead
     world.pass_time(60)
     (attempt,) = begun(world, world.claim())
@@ -162,7 +174,12 @@ def test_one_batch_writes_different_outcomes(world: World) -> None:
     """Each row stands for itself in the one transaction of a batch."""
     ids = [world.connect(f"c{n}", expires_in=0) for n in range(4)]
     attempts = {a.row.connection.id: a for a in begun(world, world.claim())}
-    replies = [granted(access_token="a", expires_in=60), refused("invalid_grant"), Reply(503), Reply(429)]
+    replies = [
+        granted(access_token="a", expires_in=60),
+        refused("invalid_grant"),
+        Reply(503),
+        Reply(429),
+    ]
     write(
         world,
         *(answered(world, attempts[i], r) for i, r in zip(ids, replies, strict=True)),

@@ -1,0 +1,200 @@
+"""Looks at the server and at the tables for `refresher doctor`; and says what a refusal means.
+
+Reads only, each look bounded: a sick database must still answer. The counts that health pages show are in
+`health.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from refresher.rules.connection import Sealed
+from refresher.store.session import Database, connect_arguments
+from refresher.store.workers import LOCK_CLASS
+
+MOST_COUNTED = 10_001
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the server says about itself; `now` is its clock at this very moment."""
+
+    version_number: int
+    version: str
+    database: str
+    now: datetime
+    isolation: str
+    autovacuum: bool
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSeen:
+    """A process that has not noted its end; `locked` tells that its liveness lock stands."""
+
+    role: str
+    host: str
+    process_id: int
+    locked: bool
+    seen_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PauseNow:
+    """A pause that is not over: `scope` is "app" or "provider"."""
+
+    scope: str
+    key: str
+    left_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """One sealed value with its owner and column, as the cipher wants to know them."""
+
+    owner_id: UUID
+    column: str
+    value: Sealed
+
+
+def server(db: Db) -> Server:
+    """Returns the facts of the server that matter to us."""
+    statement = text(
+        """
+        select current_setting('server_version_num')::int as version_number,
+            current_setting('server_version') as version, current_database() as database,
+            clock_timestamp() as now,
+            current_setting('default_transaction_isolation') as isolation,
+            current_setting('autovacuum')::boolean and current_setting('track_counts')::boolean
+                as autovacuum,
+            pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as read_only
+        """
+    )
+    return Server(**db.execute(statement).mappings().one())
+
+
+def sessions_are_ours(database: Database) -> bool:
+    """Whether a session keeps its server process: false behind a pooler in transaction mode."""
+    engine = create_engine(
+        database.url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args=connect_arguments(5),
+    )
+    with engine.connect() as first, engine.connect() as second:
+        return keeps_lock(first, second)
+
+
+def keeps_lock(first: Db, second: Db) -> bool:
+    """Whether an advisory lock taken in one of two sessions is still that session's afterwards.
+
+    A pooler in transaction mode gives both the same server process, one after the other.
+    """
+    pid = text("select pg_backend_pid()")
+    if first.execute(pid).scalar() == second.execute(pid).scalar():
+        return False
+    values = {"class": LOCK_CLASS, "key": first.execute(pid).scalar()}
+    first.execute(
+        text("select pg_try_advisory_lock(cast(:class as int), cast(:key as int))"), values
+    )
+    second.execute(text("begin"))
+    try:
+        unlock = text("select pg_advisory_unlock(cast(:class as int), cast(:key as int))")
+        return bool(first.execute(unlock, values).scalar())
+    finally:
+        second.execute(text("rollback"))
+
+
+def processes(db: Db) -> list[ProcessSeen]:
+    """Returns the processes that registered and noted no end."""
+    statement = text(
+        """
+        select w.role, w.host, w.process_id, l.objid is not null as locked,
+            extract(epoch from refresher_now() - w.seen_at)::float8 as seen_seconds
+        from worker w
+        left join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = :class
+            and l.objid::bigint = w.lock_key and l.granted
+            and l.database = (select oid from pg_database where datname = current_database())
+        where w.stopped_at is null order by w.role, w.host, w.process_id
+        """
+    )
+    return [ProcessSeen(**r) for r in db.execute(statement, {"class": LOCK_CLASS}).mappings()]
+
+
+def parked_for(db: Db, reason: str) -> Sequence[tuple[str, str, int]]:
+    """Returns provider, app and number of the rows that are parked for this reason."""
+    statement = text(
+        """
+        select c.provider, c.app_name, count(*) from (
+            select connection_id from refresh_schedule
+            where state = 2 and parked_reason = :reason limit :most) p
+        join connection c on c.id = p.connection_id group by 1, 2 order by 1, 2
+        """
+    )
+    values = {"reason": reason, "most": MOST_COUNTED}
+    return [(row[0], row[1], row[2]) for row in db.execute(statement, values)]
+
+
+def pauses_now(db: Db) -> list[PauseNow]:
+    """Returns the pauses that are not over."""
+    statement = text(
+        """
+        select scope, key, reason,
+            extract(epoch from until - refresher_now())::float8 as left_seconds
+        from pause where until > refresher_now() order by scope, key
+        """
+    )
+    return [PauseNow(**row) for row in db.execute(statement).mappings()]
+
+
+def sealed_sample(db: Db, start: UUID, *, limit: int) -> list[SealedValue]:
+    """Returns sealed tokens of the connections behind `start`, and of the first ones if few follow.
+
+    Ids are spread evenly, so a random start gives a fair sample at the cost of an index.
+    """
+    statement = text(
+        """
+        select id, access_token, refresh_token from (
+            (select id, access_token, refresh_token from connection
+             where id >= :start and deleted_at is null order by id limit :limit)
+            union
+            (select id, access_token, refresh_token from connection
+             where deleted_at is null order by id limit :limit)) s
+        """
+    )
+    columns = ("access_token", "refresh_token")
+    rows = db.execute(statement, {"start": start, "limit": limit}).mappings()
+    return [
+        SealedValue(row["id"], column, Sealed(bytes(row[column])))
+        for row in rows
+        for column in columns
+        if row[column] is not None
+    ]
+
+
+def sealed_secrets(db: Db) -> list[SealedValue]:
+    """Returns the sealed client secrets of all apps."""
+    statement = text("select id, client_secret from app where client_secret is not null")
+    return [
+        SealedValue(row.id, "client_secret", Sealed(bytes(row.client_secret)))
+        for row in db.execute(statement)
+    ]
+
+
+def refusal(error: BaseException) -> str | None:
+    """Returns a sentence for what the database refuses, without our statement; None for a bug."""
+    if isinstance(error, ArgumentError):
+        return "DATABASE_URL is not a URL that can be read"
+    if not isinstance(error, DBAPIError):
+        return None
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    return f"the database refuses: {lines[0] if lines else 'no reason given'}"
