@@ -11,6 +11,7 @@ from uuid import UUID
 import dramatiq
 import structlog
 
+from refresher import points
 from refresher.broker import broker
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim
@@ -35,6 +36,7 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
     Raises nothing for what a provider does. A bug in one batch ends that batch; the sweep makes its
     rows due again, and parks a row that keeps ending batches.
     """
+    points.reach("received")
     started = time.monotonic()
     with structlog.contextvars.bound_contextvars(batch=len(claims)):
         tally = refresh(services(), [Claim(UUID(id_), token) for id_, token in claims])

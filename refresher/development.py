@@ -20,6 +20,16 @@ KEY_FILE = "development.key"
 ENVIRONMENT_FILE = "env"
 
 
+def own_directory(directory: Path) -> None:
+    """Makes `directory` where it is absent: for its owner alone, and unseen by git.
+
+    A folder that is there already is left as it is: it may be somebody's repository.
+    """
+    if not directory.is_dir():
+        directory.mkdir(mode=0o700, parents=True)
+        (directory / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
 def development_key(directory: Path) -> str:
     """Returns the key in `directory`, made at the first call and readable by its owner alone.
 
@@ -28,7 +38,7 @@ def development_key(directory: Path) -> str:
     """
     path = directory / KEY_FILE
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_directory(directory)
         if not path.exists():
             _create(path, new_key() + "\n")
         return _read(path)
@@ -39,12 +49,16 @@ def development_key(directory: Path) -> str:
         ) from None
 
 
+def write_private(path: Path, text: str) -> None:
+    """Writes `path` anew, mode 0600; a reader sees the old text or the new one, whole."""
+    _beside(path, text).replace(path)
+
+
 def write_environment(directory: Path, variables: Mapping[str, str]) -> Path:
     """Writes `directory/env`, mode 0600, for `set -a; . directory/env; set +a` in a shell."""
     lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     path = directory / ENVIRONMENT_FILE
-    made = _beside(path, "\n".join(["# Written by `refresher up` at each start.", *lines, ""]))
-    made.replace(path)
+    write_private(path, "\n".join(["# Written by `refresher up` at each start.", *lines, ""]))
     return path
 
 

@@ -14,8 +14,10 @@ from uuid import UUID
 
 import structlog
 
+from refresher import points
 from refresher.errors import RedisUnavailable
 from refresher.liveness import Watch
+from refresher.recovery import drain
 from refresher.rules.connection import Claim
 from refresher.store import schedule, workers
 from refresher.store.session import Db
@@ -51,7 +53,9 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
             # At the cap, capacity frees up within moments; else the next due time tells.
             soon = FULL_WAIT_SECONDS if limit <= 0 else settings.tick_seconds
             return Dispatched(total, min(settings.tick_seconds, soon if wait is None else wait))
+        points.reach("claimed")
         hand_over(services, claims, enqueue)
+        points.reach("handed_over")
         total += len(claims)
     return Dispatched(total, settings.tick_seconds)
 
@@ -82,6 +86,7 @@ def claim_now(services: Services, connection_id: UUID) -> Claim | None:
 
 def sweep_stalled(services: Services, watch: Watch) -> Swept:
     """Makes rows due again whose lease ended, or whose holder died, without an outcome."""
+    drain(services)
     settings = services.settings
     with services.database.transaction() as db:
         holders = workers.holders(db) if settings.liveness_lock else workers.NOBODY
@@ -93,6 +98,7 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
             attempt_timeout_seconds=settings.attempt_timeout_seconds,
             crash_limit=settings.crash_limit,
         )
+        points.reach("sweeping")
         if dead:
             # Messages that a dead worker had fetched are gone with it.
             released = release_unbegun(db)
@@ -102,6 +108,12 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
     if swept.total:
         log.warning("swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked)
     return swept
+
+
+def release_own(services: Services) -> int:
+    """Gives back what this process claimed and will not begin any more: it is stopping."""
+    with services.database.transaction() as db:
+        return release_unbegun(db, holder_id=services.holder_id)
 
 
 def messages_lost(services: Services) -> int:

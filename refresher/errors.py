@@ -91,7 +91,11 @@ class NoSuchConnection(RefresherError):
     exit_code = 2
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns ` (did you mean "…"?)` for the closest known word, or nothing."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f' (did you mean "{close[0]}"?)' if close else ""
+def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """Returns ` (did you mean "…"?)` for the closest known word, or nothing.
+
+    A `prefix` that all have does not count: it would make everything look alike.
+    """
+    rests = sorted({name.removeprefix(prefix) for name in known})
+    close = get_close_matches(word.removeprefix(prefix), rests, n=1, cutoff=0.6)
+    return f' (did you mean "{prefix}{close[0]}"?)' if close else ""

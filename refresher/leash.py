@@ -21,7 +21,7 @@ class Leash:
     """Holds child processes that must not outlive us."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  this Python, this module
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, start_new_session=True
         )
         assert self._process.stdin is not None

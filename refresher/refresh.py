@@ -19,9 +19,11 @@ from collections.abc import Sequence
 
 import structlog
 
+from refresher import points
 from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
 from refresher.errors import CannotDecrypt, DatabaseUnavailable
 from refresher.exchange import Outgoing
+from refresher.recovery import save
 from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.decision import PauseOrder
@@ -45,6 +47,7 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     ready = _guard(services, _reload(services, claims, tally), tally)
     outgoing = _build(services, _begin(services, ready, tally), tally)
     for replies in services.exchange.stream(outgoing):
+        points.reach("replied")
         _commit(services, _understand(services, replies), tally)
     return tally
 
@@ -53,6 +56,7 @@ def _reload(services: Services, claims: Sequence[Claim], tally: Counter[str]) ->
     """Step 5. What the message remembers does not count; the stored row does."""
     with services.database.transaction() as db:
         rows = reload(db, claims)
+    points.reach("reloaded")
     fresh = [row for row in rows if not row.begun]
     tally["stale"] += len(claims) - len(fresh)
     return fresh
@@ -108,6 +112,7 @@ def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) ->
         return []
     with services.database.transaction() as db:
         begun = schedule.begin(db, [r.row for r in ready], holder_id=services.holder_id)
+    points.reach("begun")
     passed = [r for r in ready if r.row.connection.id in begun]
     tally["stale"] += len(ready) - len(passed)
     return passed
@@ -141,14 +146,19 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
     """Step 11. One transaction; while Postgres is away the replies are held and tried again."""
     if not settlements:
         return
-    wait = 0.05
+    wait, stop_at = 0.05, None
     while True:
         try:
             settled = retrying(lambda: _write(services, settlements))
         except DatabaseUnavailable as error:
             log.warning("holding replies: postgres is away", held=len(settlements), why=str(error))
+            if services.stopping.is_set() and stop_at is None:
+                stop_at = time.monotonic() + services.settings.commit_seconds
+            if stop_at is not None and time.monotonic() + wait > stop_at:
+                tally["spooled"] += save(services, settlements)
+                return
             time.sleep(wait)
-            wait = min(wait * 2, 2.0)
+            wait = min(wait * 2, 1.0)
         except DatabaseError:
             _commit_each(services, settlements, tally)
             return
@@ -181,7 +191,9 @@ def _write(services: Services, settlements: Sequence[Settlement]) -> Settled:
         for scope, key in sorted(_pauses_healed(settlements)):
             if pauses.lift(db, scope, key):
                 log.info("pause lifted", scope=scope, key=key)
-        return settled
+        points.reach("committing")
+    points.reach("committed")
+    return settled
 
 
 def _pauses_ordered(settlements: Sequence[Settlement]) -> dict[tuple[str, str], PauseOrder]:

@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
 from refresher.apps import sync_apps
-from refresher.dispatch import dispatch_due, messages_lost, sweep_stalled
+from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
 from refresher.liveness import Watch
 from refresher.process import Process
@@ -82,8 +82,15 @@ class Scheduler:
         self._ticks.shutdown(wait=True)
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
+            self._release()
         self.process.stop()
         log.info("scheduler stopped")
+
+    def _release(self) -> None:
+        try:
+            log.info("released", rows=release_own(self._services))
+        except DatabaseUnavailable as error:
+            log.warning("claims are left to the sweep", why=str(error))
 
     def tick(self) -> None:
         """Dispatches what is due, then asks to be woken when the next row is."""

@@ -186,22 +186,29 @@ def _sentence(error: object) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if name not in os.environ:  # of two names for one setting, the one that somebody set
         name = variable(name.removeprefix(PREFIX).lower())
+    if error["type"] == "extra_forbidden":
+        return _no_setting(name)
     return f"{name} is wrong: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
 def _unknown_variables() -> list[str]:
     """Names variables that look like ours and are not: a typo must not pass in silence."""
-    known = {variable(name) for name in Settings.model_fields} | {
-        f"{PREFIX}{name}" for name in ("DATABASE_URL", "REDIS_URL", "PORT")
-    }
-    flows = ["integration_refresh"]
-    known |= {variable(f"{flow}.{key}") for flow in flows for key in Flow.model_fields}
     ours = [v for v in os.environ if v.startswith(PREFIX) and not v.startswith(f"{PREFIX}TEST_")]
-    return [
-        f"{name} is no setting{did_you_mean(name, known)}; `refresher settings` lists all"
-        for name in ours
-        if name not in known
-    ]
+    # The parts of a flow are judged with it.
+    flow = variable("integration_refresh") + "__"
+    known = _known_variables()
+    return [_no_setting(v) for v in ours if v not in known and not v.startswith(flow)]
+
+
+def _known_variables() -> set[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    parts = {variable(f"integration_refresh.{part}") for part in Flow.model_fields}
+    return known | parts | {variable(name) for name in Settings.model_fields}
+
+
+def _no_setting(name: str) -> str:
+    hint = did_you_mean(name, _known_variables(), PREFIX)
+    return f"{name} is no setting{hint}; `refresher settings` lists all"
 
 
 def _contradictions(s: Settings) -> list[str]:

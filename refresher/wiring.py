@@ -20,6 +20,7 @@ from refresher.errors import SettingsError
 from refresher.exchange import Exchange, Limits
 from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
+from refresher.spool import Spool
 from refresher.store.session import Database
 
 
@@ -33,6 +34,7 @@ class Services:
     catalogue: Catalogue
     policy: Policy
     exchange: Exchange
+    spool: Spool
     holder_id: UUID
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -51,6 +53,7 @@ def build(settings: Settings) -> Services:
         catalogue=catalogue_from(settings),
         policy=policy_from(settings),
         exchange=Exchange(limits_from(settings)),
+        spool=Spool(settings),
         holder_id=uuid7(),
     )
 

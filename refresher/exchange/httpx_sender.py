@@ -11,6 +11,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from refresher import points
 from refresher.exchange import Limits
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
@@ -62,6 +63,7 @@ class HttpxSender:
             request.method,
             request.url,
             headers=dict(request.headers),
+            extensions={"trace": _trace} if points.installed() else None,
             **_content(request),  # type: ignore[arg-type]
         ) as response:
             body = bytearray()
@@ -80,6 +82,11 @@ def _content(request: TokenRequest) -> dict[str, object]:
             return {"json": dict(request.parameters)}
         case Body.QUERY:
             return {"params": dict(request.parameters)}
+
+
+async def _trace(event: str, _info: object) -> None:
+    if event == "http11.send_request_body.complete":
+        points.reach("sent")
 
 
 def _name(error: Exception) -> str:

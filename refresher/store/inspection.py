@@ -1,7 +1,7 @@
 """Looks at the server and at the tables for `refresher doctor`; and says what a refusal means.
 
-Reads only, each look bounded: a sick database must still answer. The counts that health pages show are in
-`health.py`.
+Reads only, each look bounded: a sick database must still answer. The counts that health pages show
+are in `health.py`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from refresher.rules.connection import Claim
 from refresher.store.reload import Reloaded
 
-_CLAIM = """
+_LEASE = """
     update refresh_schedule s
     set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
         lease_until = refresher_now() + :lease_seconds * interval '1 second'
@@ -31,27 +31,23 @@ _CLAIM = """
     returning s.connection_id, s.lease_token
 """
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
-CLAIM_DUE = text(
-    """
+_DUE = """
     with due as materialized (
         select connection_id from refresh_schedule
         where state = 0 and due_at <= refresher_now()
         order by due_at limit :limit
         for update skip locked
     )
-    """
-    + _CLAIM
-)
-CLAIM_THESE = text(
-    """
+"""
+_THESE = """
     with due as materialized (
         select connection_id from refresh_schedule
         where state = 0 and connection_id = any(cast(:ids as uuid[]))
         for update skip locked
     )
-    """
-    + _CLAIM
-)
+"""
+CLAIM_DUE = text(_DUE + _LEASE)
+CLAIM_THESE = text(_THESE + _LEASE)
 
 
 def claim_due(db: Db, *, limit: int, lease_seconds: float, holder_id: UUID) -> list[Claim]:

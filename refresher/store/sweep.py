@@ -88,19 +88,20 @@ def sweep(
     )
 
 
-def release_unbegun(db: Db) -> int:
-    """Makes every row due that was handed over and not begun; returns how many.
+def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
+    """Makes every row due that was handed over (by `holder_id`) and not begun; returns how many.
 
-    For when the messages are gone: Redis lost its data, or a worker died with some in its memory.
+    For when the messages are gone: Redis lost its data, or a process ended with some in its memory.
     One that was not lost finds its claim stale and does nothing.
     """
     statement = text(
         """
         update refresh_schedule set state = 0, lease_until = null, holder_id = null
         where state = 1 and begun_token <> lease_token
+          and (cast(:holder_id as uuid) is null or holder_id = :holder_id)
         """
     )
-    return db.execute(statement).rowcount
+    return db.execute(statement, {"holder_id": holder_id}).rowcount
 
 
 def _event(row: Row[tuple[UUID, int, bool, int, int]]) -> Event:

@@ -1,0 +1,90 @@
+"""Keeps sealed token pairs that could not be committed before the process had to stop.
+
+In Redis where there is one, since a container's disk goes with it; else, or when Redis is away too, in
+a file of mode 0600. Only sealed values get here. `recovery.py` writes them to Postgres later.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Literal
+
+import redis
+import structlog
+
+from refresher.settings import Settings
+
+log = structlog.get_logger()
+KEY = "refresher:spool"
+
+
+class Spool:
+    """A list of texts that survives this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = settings.data_directory / "spool.jsonl"
+        self._redis = None
+        if settings.redis_url is not None:
+            self._redis = redis.Redis.from_url(
+                settings.redis, socket_connect_timeout=2, socket_timeout=2
+            )
+
+    def put(self, entries: Sequence[str]) -> str:
+        """Keeps entries and returns where: "redis" or the file's name."""
+        if self._redis is not None:
+            try:
+                self._redis.rpush(KEY, *entries)
+            except redis.RedisError as error:
+                log.warning("redis does not take the spool", why=type(error).__name__)
+            else:
+                return "redis"
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(self._file, "a") as file:
+            file.writelines(f"{entry}\n" for entry in entries)
+            file.flush()
+            os.fsync(file.fileno())
+        return str(self._file)
+
+    def entries(self) -> list[str]:
+        """Returns what is kept, the oldest first."""
+        found: list[str] = []
+        if self._file.exists():
+            with _locked(self._file, "r") as file:
+                found += [line.rstrip("\n") for line in file if line.strip()]
+        if self._redis is not None:
+            try:
+                kept = self._redis.lrange(KEY, 0, -1)
+                found += [e if isinstance(e, str) else e.decode() for e in kept]
+            except redis.RedisError as error:
+                log.debug("redis does not answer; its spool waits", why=type(error).__name__)
+        return found
+
+    def remove(self, entry: str) -> None:
+        """Forgets one entry, once Postgres has it."""
+        if self._file.exists():
+            with _locked(self._file, "r+") as file:
+                kept = [line for line in file if line.rstrip("\n") != entry]
+                file.seek(0)
+                file.writelines(kept)
+                file.truncate()
+        if self._redis is not None:
+            try:
+                self._redis.lrem(KEY, 0, entry)
+            except redis.RedisError as error:
+                log.debug("redis does not answer; its spool waits", why=type(error).__name__)
+
+
+@contextmanager
+def _locked(path: Path, mode: Literal["a", "r", "r+"]) -> Iterator[IO[str]]:
+    """Opens the file for one process at a time, readable by its owner only."""
+
+    def private(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
+
+    with open(path, mode, opener=private, encoding="utf-8") as file:  # noqa: PTH123  needs opener
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
