@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for. Services start at first use, once a session."""
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.services import (
     start_postgres,
 )
 
+# An actor takes its broker from the environment when it is imported: here, Dramatiq's StubBroker.
+os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
 TEMPLATE = "refresher_template"
 _numbers = count(1)
 

@@ -14,21 +14,21 @@ from hypothesis import strategies as st
 from refresher.cipher import Cipher, key_id, new_key, parse_key
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import Sealed, Secret
+from tests.rules.samples import SAME_EACH_TIME
 
 OLD, NEW, STRANGE = b"o" * 32, b"n" * 32, b"s" * 32
 ALICE, BOB = UUID(int=1), UUID(int=2)
 COLUMN = "refresh_token"
 TEXT = "rt-s3cr3t"
 RAW = b"\xfb\xef" * 16  # "-" and "_" in one alphabet, "+" and "/" in the other
-# Hypothesis has no promise of its own here: sealing draws a nonce, so examples differ anyway.
-SOME = settings(deadline=None, database=None, max_examples=200)
 
 
 def sealed_by(key: bytes, text: str = TEXT) -> Sealed:
+    """Returns `text` sealed for Alice's refresh token."""
     return Cipher([key]).seal(Secret(text), ALICE, COLUMN)
 
 
-@SOME
+@settings(SAME_EACH_TIME, max_examples=300)
 @given(
     st.text() | st.text(st.characters(categories=["Cs"])),
     st.uuids(),
@@ -43,7 +43,7 @@ def test_what_is_sealed_opens_again(text: str, owner: UUID, column: str, keys: l
 
 def test_the_text_is_not_in_the_sealed_value() -> None:
     """M10: what is stored does not contain the token."""
-    assert TEXT.encode() not in sealed_by(NEW)
+    assert bytes(sealed_by(NEW)).find(TEXT.encode()) == -1
 
 
 def test_sealing_twice_gives_two_values() -> None:
@@ -130,7 +130,9 @@ def test_an_error_shows_neither_token_nor_key(fail: Callable[[], object]) -> Non
     """M10: not in its text, nor anywhere in its traceback's chain of causes."""
     with pytest.raises((CannotDecrypt, SettingsError)) as caught:
         fail()
-    shown = "".join(traceback.TracebackException.from_exception(caught.value).format_exception_only())
+    shown = "".join(
+        traceback.TracebackException.from_exception(caught.value).format_exception_only()
+    )
     causes = [repr(caught.value), repr(caught.value.__cause__), repr(caught.value.__context__)]
     for text in (shown, *causes):
         assert "s3cr3t" not in text

@@ -1,0 +1,117 @@
+"""Dispatch and sweep: claims are handed over in batches, capped, and given back when Redis refuses."""
+
+from collections.abc import Iterator, Sequence
+from uuid import uuid4
+
+import pytest
+
+from refresher import dispatch
+from refresher.errors import RedisUnavailable
+from refresher.liveness import Watch
+from refresher.rules.connection import Claim
+from refresher.store.workers import Holders
+from tests.world import World
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    """Real services with small limits."""
+    made = World(database_url, batch_size=4, claim_limit=10, max_leased=25)
+    yield made
+    made.close()
+
+
+class Sent:
+    """An enqueue function that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[Claim]] = []
+
+    def __call__(self, groups: Sequence[Sequence[Claim]]) -> None:
+        """Keeps the groups."""
+        self.groups += [list(group) for group in groups]
+
+
+def test_due_rows_leave_in_batches_until_none_is_left(world: World) -> None:
+    """A backlog is drained in one tick, and each message carries at most a batch."""
+    for n in range(23):
+        world.connect(f"c{n}", expires_in=0)
+    sent = Sent()
+    done = dispatch.dispatch_due(world.services, sent)
+    assert done.claimed == 23
+    assert [len(group) for group in sent.groups] == [4, 4, 2, 4, 4, 2, 3]
+    assert len({claim.connection_id for group in sent.groups for claim in group}) == 23
+
+
+def test_no_more_is_claimed_than_may_be_in_flight(world: World) -> None:
+    """Back-pressure: an outage's backlog waits in the table, not in Redis."""
+    for n in range(40):
+        world.connect(f"c{n}", expires_in=0)
+    done = dispatch.dispatch_due(world.services, Sent())
+    assert done.claimed == 25
+    assert done.again_in_seconds < 0.1, "capacity frees up within moments"
+    assert dispatch.dispatch_due(world.services, Sent()).claimed == 0
+
+
+def test_the_next_tick_is_when_the_next_row_is_due(world: World) -> None:
+    """An idle scheduler sleeps until then, at most a tick long."""
+    assert dispatch.dispatch_due(world.services, Sent()).again_in_seconds == 1.0
+    id_ = world.connect(expires_in=3600)
+    due_at = world.row(id_).due_at
+    world.set_now(due_at)
+    world.pass_time(-0.25)
+    assert dispatch.dispatch_due(world.services, Sent()).again_in_seconds == pytest.approx(0.25)
+
+
+def test_claims_that_redis_refuses_are_released(world: World) -> None:
+    """Postgres is the truth: the rows are due again, and nothing is counted against them."""
+    id_ = world.connect(expires_in=0)
+
+    def refuse(_groups: object) -> None:
+        raise RedisUnavailable("redis is away")
+
+    with pytest.raises(RedisUnavailable):
+        dispatch.dispatch_due(world.services, refuse)
+    assert (world.row(id_).state, world.row(id_).starts) == (0, 0)
+    assert dispatch.dispatch_due(world.services, Sent()).claimed == 1
+
+
+def test_rows_whose_messages_are_lost_are_dispatched_again(world: World) -> None:
+    """An emptied Redis costs one tick."""
+    world.connect(expires_in=0)
+    dispatch.dispatch_due(world.services, Sent())
+    assert dispatch.messages_lost(world.services) == 1
+    assert dispatch.dispatch_due(world.services, Sent()).claimed == 1
+
+
+def test_a_stopping_process_claims_nothing(world: World) -> None:
+    """SIGTERM: what is due stays in the table for the next one."""
+    world.connect(expires_in=0)
+    world.services.stopping.set()
+    assert dispatch.dispatch_due(world.services, Sent()).claimed == 0
+
+
+def test_a_row_can_be_claimed_now_by_one_caller_only(world: World) -> None:
+    """M15: "refresh now" goes through the claim, and whoever comes second finds it leased."""
+    id_ = world.connect()
+    assert dispatch.claim_now(world.services, id_) is not None
+    assert dispatch.claim_now(world.services, id_) is None
+
+
+def test_a_process_is_dead_when_its_lock_stays_away() -> None:
+    """A session that was ended and comes back within a second kills nobody."""
+    watch, one, two = Watch(patience_seconds=1.0), uuid4(), uuid4()
+    both = Holders(alive=frozenset(), missing=frozenset({one, two}))
+    assert watch.dead(both, now=10.0) == set()
+    assert watch.dead(Holders(frozenset({one}), frozenset({two})), now=10.5) == set()
+    assert watch.dead(both, now=11.0) == {two}, "one was back in between"
+    assert watch.dead(both, now=12.0) == {one, two}
+
+
+def test_an_unregistered_holder_is_swept_by_its_lease(world: World) -> None:
+    """The sweep takes a row of nobody known once its lease is over."""
+    world.connect(expires_in=0)
+    dispatch.dispatch_due(world.services, Sent())
+    assert dispatch.sweep_stalled(world.services, Watch()).total == 0
+    world.pass_time(61)
+    assert dispatch.sweep_stalled(world.services, Watch()).unbegun == 1

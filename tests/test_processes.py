@@ -1,0 +1,169 @@
+"""How the processes start, serve their health, and stop: real ones, on real services."""
+
+import os
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from refresher.cipher import new_key
+from tests.processes import Process, Spawner
+from tests.services import PostgresServer, RedisServer, free_port
+from tests.waiting import wait_until
+
+SCHEDULER = ("-m", "refresher.scheduler")
+WORKER = ("-m", "dramatiq", "refresher.actors", "--processes", "1", "--threads", "2")
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> dict[str, str]:
+    """The settings of a deployment on Redis."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "REFRESHER_ENCRYPTION_KEYS": new_key(),
+        "PORT": str(free_port()),
+    }
+
+
+def ask(settings: dict[str, str], path: str) -> httpx.Response | None:
+    """Asks a process's health page; None while it does not answer."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{settings['PORT']}{path}", timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return None
+
+
+def status(settings: dict[str, str]) -> dict[str, Any]:
+    """Waits for a process to be registered, and returns its status page."""
+    found: dict[str, Any] = {}
+
+    def registered() -> bool:
+        answer = ask(settings, "/health/status")
+        found.update(answer.json() if answer is not None else {})
+        return bool(found.get("registered"))
+
+    wait_until(registered, 20, lambda: str(found))
+    return found
+
+
+@pytest.mark.parametrize("command", [SCHEDULER, WORKER, ("-m", "refresher.web")])
+def test_each_process_serves_its_health_and_stops_cleanly(
+    command: tuple[str, ...], settings: dict[str, str], spawn: Spawner
+) -> None:
+    """`/health` and `/health/status` answer; SIGTERM ends with 0 and leaves nothing registered."""
+    process = spawn(*command, env=settings)
+    found = status(settings)
+    answer = ask(settings, "/health")
+    assert answer is not None
+    assert answer.status_code == 200
+    assert found["database"]["ok"]
+    assert found["queue"] == {
+        "transport": "redis", "name": "integration_refresh", "ok": True, "depth": 0,
+    }  # fmt: skip
+    process.terminate()
+    assert process.wait() == 0, process.output
+    with psycopg.connect(plain(settings)) as db:
+        assert db.execute("select count(*) from worker where stopped_at is null").fetchone() == (0,)
+
+
+def test_a_worker_with_nothing_to_do_says_so(settings: dict[str, str], spawn: Spawner) -> None:
+    """With the transport in_process, `dramatiq refresher.actors` ends in one sentence."""
+    settings["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
+    process = spawn(*WORKER, env=settings)
+    assert process.wait() != 0
+    assert "is in_process: the scheduler runs the actors itself" in process.output
+    assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
+        ({"REDIS_URL": ""}, "REDIS_URL is not set"),
+        ({"REFRESHER_ENCRYPTION_KEYS": ""}, "`refresher encryption new-key` prints a key"),
+        ({"REFRESHER_ENCRYPTION_KEYS": "short"}, "not 32 bytes"),
+        ({"REFRESHER_LEASE_SECONDS": "30"}, "REFRESHER_HTTP_TOTAL_SECONDS (20)"),
+        ({"REFRESHER_LEASE_SECOND": "30"}, 'did you mean "REFRESHER_LEASE_SECONDS"'),
+        ({"REFRESHER_PROVIDERS_FILE": "/no/such/file.toml"}, "/no/such/file.toml"),
+    ],
+)
+@pytest.mark.parametrize("command", [SCHEDULER, WORKER])
+def test_a_wrong_setting_ends_in_one_sentence(
+    command: tuple[str, ...],
+    wrong: dict[str, str],
+    sentence: str,
+    settings: dict[str, str],
+    spawn: Spawner,
+) -> None:
+    """No traceback for a user's mistake, and a non-zero exit."""
+    process = spawn(*command, env=settings | wrong)
+    assert process.wait() != 0
+    assert sentence in process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_scheduler_waits_for_a_database_that_comes_later(
+    settings: dict[str, str], bare_database_url: str, spawn: Spawner
+) -> None:
+    """A deploy starts everything at once: not migrated yet is told, and then it goes on."""
+    settings["DATABASE_URL"] = bare_database_url
+    process = spawn(*SCHEDULER, env=settings)
+    process.wait_for("waiting for the database")
+    assert "refresher migrate" in process.output
+    migration = spawn("-m", "refresher", "migrate", env=settings)
+    assert migration.wait() == 0, migration.output
+    assert status(settings)["database"]["ok"]
+
+
+def test_a_database_that_is_away_is_no_reason_to_restart(
+    settings: dict[str, str], postgres: PostgresServer, spawn: Spawner
+) -> None:
+    """`/health` stays 200, `/health/status` tells, and the process goes on when it is back."""
+    process = spawn(*SCHEDULER, env=settings)
+    status(settings)
+    postgres.immediate_stop()
+    try:
+        wait_until(lambda: not _database(settings)["ok"], 20)
+        answer = ask(settings, "/health")
+        assert answer is not None
+        assert answer.status_code == 200
+    finally:
+        postgres.start()
+    wait_until(lambda: _database(settings)["ok"] and status(settings)["tick_age_seconds"] < 2, 20)
+    assert process.is_running()
+
+
+def test_a_redis_that_is_away_is_told_and_dispatch_resumes(
+    settings: dict[str, str], redis_server: RedisServer, spawn: Spawner
+) -> None:
+    """The scheduler outlives Redis, and ticks again when it is back."""
+    process = spawn(*SCHEDULER, env=settings)
+    status(settings)
+    redis_server.kill()
+    try:
+        process.wait_for("a tick failed; again soon")
+        assert status(settings)["queue"]["ok"] is False
+    finally:
+        redis_server.start()
+    wait_until(lambda: status(settings)["tick_age_seconds"] < 2, 20)
+
+
+def _database(settings: dict[str, str]) -> dict[str, Any]:
+    answer = ask(settings, "/health/status")
+    return dict(answer.json()["database"]) if answer is not None else {"ok": None}
+
+
+def plain(settings: dict[str, str]) -> str:
+    """Returns the database's URL without SQLAlchemy's driver."""
+    return settings["DATABASE_URL"].replace("+psycopg", "")
+
+
+def test_the_second_signal_ends_at_once(settings: dict[str, str], spawn: Spawner) -> None:
+    """An impatient operator gets an end, and the journal keeps what was in flight."""
+    process: Process = spawn(*SCHEDULER, env=settings)
+    status(settings)
+    os.kill(process.pid, 15)
+    os.kill(process.pid, 15)
+    assert process.wait(10) in {0, 128 + 15}
