@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from time import monotonic
 from uuid import UUID
 
@@ -62,10 +63,8 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
 
 def hand_over(services: Services, claims: Sequence[Claim], enqueue: Enqueue) -> None:
     """Sends claims in groups; what cannot be sent is released, and the error goes on."""
-    size = services.settings.batch_size
-    groups = [claims[i : i + size] for i in range(0, len(claims), size)]
     try:
-        enqueue(groups)
+        enqueue(_batches(claims, services.settings.batch_size))
     except RedisUnavailable:
         with services.database.transaction() as db:
             schedule.release(db, claims)
@@ -122,6 +121,13 @@ def messages_lost(services: Services) -> int:
         released = release_unbegun(db)
     log.error("redis lost its data; dispatching again", rows=released)
     return released
+
+
+def _batches(claims: Sequence[Claim], size: int) -> list[list[Claim]]:
+    """Groups claims by provider, so that a provider that hangs holds only its own batches."""
+    by_provider = groupby(sorted(claims, key=lambda c: c.provider), key=lambda c: c.provider)
+    rows = [list(group) for _, group in by_provider]
+    return [group[i : i + size] for group in rows for i in range(0, len(group), size)]
 
 
 def _claim(services: Services, db: Db, limit: int) -> list[Claim]:

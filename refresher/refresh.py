@@ -139,7 +139,8 @@ def _build(
 
 def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> list[Settlement]:
     """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once."""
-    return [as_settlement(services.cipher, services.policy, a, reply) for a, reply in replies]
+    made = [as_settlement(services.cipher, services.policy, a, reply) for a, reply in replies]
+    return services.breakers.observe(made)
 
 
 def _commit(services: Services, settlements: Sequence[Settlement], tally: Counter[str]) -> None:

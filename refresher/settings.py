@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     app_probe_interval_seconds: Seconds = 60.0
     app_probe_max_seconds: Seconds = 900.0
 
+    breaker_failures: Count = 20
+    breaker_pause_seconds: Seconds = 30.0
+    breaker_max_seconds: Seconds = 600.0
+
     lease_seconds: Seconds = 60.0
     queue_wait_seconds: Seconds = 20.0
     commit_seconds: Seconds = 10.0

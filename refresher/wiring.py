@@ -14,10 +14,12 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher import catalogue
+from refresher.breakers import Breakers
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Exchange, Limits
+from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
 from refresher.spool import Spool
@@ -35,6 +37,7 @@ class Services:
     policy: Policy
     exchange: Exchange
     spool: Spool
+    breakers: Breakers
     holder_id: UUID
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -54,6 +57,7 @@ def build(settings: Settings) -> Services:
         policy=policy_from(settings),
         exchange=Exchange(limits_from(settings)),
         spool=Spool(settings),
+        breakers=Breakers(breaker_policy_from(settings)),
         holder_id=uuid7(),
     )
 
@@ -93,6 +97,15 @@ def policy_from(settings: Settings) -> Policy:
     """Returns the knobs of `rules/policy.py`, which have the settings' names."""
     names = Policy.__dataclass_fields__
     return Policy(**{name: getattr(settings, name) for name in names})
+
+
+def breaker_policy_from(settings: Settings) -> BreakerPolicy:
+    """Returns the knobs of the circuit breakers."""
+    return BreakerPolicy(
+        failures=settings.breaker_failures,
+        pause_seconds=settings.breaker_pause_seconds,
+        max_seconds=settings.breaker_max_seconds,
+    )
 
 
 def limits_from(settings: Settings) -> Limits:

@@ -41,6 +41,16 @@ def test_what_is_sealed_opens_again(text: str, owner: UUID, column: str, keys: l
     assert cipher.open(cipher.seal(Secret(text), owner, column), owner, column) == Secret(text)
 
 
+def test_what_an_earlier_version_sealed_still_opens() -> None:
+    """M10: layout, derived key and associated data are stored facts, which no change may move."""
+    sealed = Sealed(
+        bytes.fromhex(
+            "01d2f840cb000102030405060708090a0beceabcced343d050889106720e29eeaa1fb2e4dad4c5d96a5d"
+        )
+    )
+    assert Cipher([NEW]).open(sealed, ALICE, COLUMN) == Secret(TEXT)
+
+
 def test_the_text_is_not_in_the_sealed_value() -> None:
     """M10: what is stored does not contain the token."""
     assert bytes(sealed_by(NEW)).find(TEXT.encode()) == -1

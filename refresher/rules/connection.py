@@ -5,7 +5,7 @@ Frozen and free of behaviour beyond small questions. How they are stored is `sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -76,10 +76,14 @@ class ParkReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to refresh one connection, named by a lease token that only grows."""
+    """The right to refresh one connection, named by a lease token that only grows.
+
+    The provider is there to group claims by; it is not part of the right.
+    """
 
     connection_id: UUID
     lease_token: int
+    provider: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
 
 from refresher.rules.connection import Sealed
-from refresher.store.session import Database, connect_arguments
+from refresher.store.session import Database
 from refresher.store.workers import LOCK_CLASS
 
 MOST_COUNTED = 10_001
@@ -84,13 +83,7 @@ def server(db: Db) -> Server:
 
 def sessions_are_ours(database: Database) -> bool:
     """Whether a session keeps its server process: false behind a pooler in transaction mode."""
-    engine = create_engine(
-        database.url,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        connect_args=connect_arguments(5),
-    )
-    with engine.connect() as first, engine.connect() as second:
+    with database.session() as first, database.session() as second:
         return keeps_lock(first, second)
 
 

@@ -27,8 +27,9 @@ _LEASE = """
     update refresh_schedule s
     set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
         lease_until = refresher_now() + :lease_seconds * interval '1 second'
-    from due where s.connection_id = due.connection_id
-    returning s.connection_id, s.lease_token
+    from due join connection c on c.id = due.connection_id
+    where s.connection_id = due.connection_id
+    returning s.connection_id, s.lease_token, c.provider
 """
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
 _DUE = """
@@ -57,7 +58,7 @@ def claim_due(db: Db, *, limit: int, lease_seconds: float, holder_id: UUID) -> l
     belongs into this transaction.
     """
     values = {"limit": limit, "lease_seconds": lease_seconds, "holder_id": holder_id}
-    return [Claim(row[0], row[1]) for row in db.execute(CLAIM_DUE, values)]
+    return [Claim(*row) for row in db.execute(CLAIM_DUE, values)]
 
 
 def claim_these(
@@ -65,7 +66,7 @@ def claim_these(
 ) -> list[Claim]:
     """Leases these rows if they are idle, due or not: the door for "refresh now"."""
     values = {"ids": list(ids), "lease_seconds": lease_seconds, "holder_id": holder_id}
-    return [Claim(row[0], row[1]) for row in db.execute(CLAIM_THESE, values)]
+    return [Claim(*row) for row in db.execute(CLAIM_THESE, values)]
 
 
 def release(db: Db, claims: Sequence[Claim]) -> int:

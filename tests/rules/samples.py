@@ -10,10 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from refresher.rules.connection import App, Connection, Sealed, Status
 from refresher.rules.decision import Before
 from refresher.rules.outcomes import Reply
+from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -23,6 +25,24 @@ ID = UUID("0190f3a0-0000-7000-8000-000000000007")
 
 SAME_EACH_TIME = settings(deadline=None, derandomize=True, database=None)
 """Generated examples that are the same in each run, so that a red build stays red."""
+
+
+SPREADS = st.floats(min_value=0, max_value=1, exclude_max=True)
+_SHARES = st.floats(min_value=0.001, max_value=0.999)
+POLICIES = st.builds(
+    Policy,
+    lead_share=_SHARES,
+    long_lived_lead_share=_SHARES,
+    lead_jitter_share=st.floats(min_value=0, max_value=0.999),
+    min_refresh_interval_seconds=st.floats(min_value=0.001, max_value=HOUR),
+    attempts=st.integers(min_value=1, max_value=100),
+    attempt_interval_seconds=st.floats(min_value=0.001, max_value=DAY),
+    attempt_coefficient=st.floats(min_value=1, max_value=10),
+    slow_lane_max_seconds=st.floats(min_value=0.001, max_value=DAY),
+)
+
+NAMED = {"organization_id": "org", "provider": "acme", "external_id": "42"}
+"""The least that a connection handed over must say."""
 
 
 def provider(**facts: Any) -> Provider:
@@ -76,3 +96,11 @@ def jwt(payload: object) -> str:
     """Returns a token in the form of a JWT, with a signature that proves nothing."""
     middle = urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
     return f"eyJhbGciOiJub25lIn0.{middle}.c2lnbmF0dXJl"
+
+
+def nested(levels: int) -> object:
+    """Returns an object that is nested so many levels deep."""
+    value: object = {}
+    for _ in range(levels - 2):
+        value = [value]
+    return {"a": value}

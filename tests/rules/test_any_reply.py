@@ -31,7 +31,16 @@ PROVIDERS = st.sampled_from(
 )
 STATUSES = st.sampled_from([None, 100, 200, 204, 301, 400, 401, 403, 408, 429, 500, 503, 999])
 FIELDS = st.sampled_from(
-    ["error", "code", "data", "expires_in", "refresh_expires_in", "scope", "ok", "error_description"]
+    [
+        "error",
+        "code",
+        "data",
+        "expires_in",
+        "refresh_expires_in",
+        "scope",
+        "ok",
+        "error_description",
+    ]
 )
 WORDS = st.sampled_from(["invalid_grant", "invalid_client", "slow_down", "3600", "NaN", "", "0"])
 ODD_NUMBERS = st.sampled_from([0, -1, 10**15, 10**400, float("nan"), float("inf"), 1e308])
@@ -66,6 +75,7 @@ RAW_ODDITIES = st.sampled_from(
 
 @st.composite
 def json_bodies(draw: st.DrawFn) -> bytes:
+    """Draws JSON that may be cut off."""
     text = json.dumps(draw(VALUES | SURROUNDINGS), ensure_ascii=draw(st.booleans()))
     cut = draw(st.none() | st.integers(min_value=0, max_value=40))
     return text.encode("utf-8", "surrogatepass")[:cut]
@@ -74,6 +84,7 @@ def json_bodies(draw: st.DrawFn) -> bytes:
 BODIES = st.binary() | json_bodies() | st.text().map(str.encode)
 
 
+@pytest.mark.timeout(300)
 @settings(SAME_EACH_TIME, max_examples=4_000)
 @given(PROVIDERS, BODIES, HEADERS, STATUSES, st.booleans())
 def test_every_reply_has_a_meaning(
@@ -90,6 +101,7 @@ def test_every_reply_has_a_meaning(
 
 
 def expect_refreshed(of: Provider, body: bytes, access: str, refresh: object) -> None:
+    """Asserts that `body` brings these two, the second only if it is a token."""
     outcome = classify(of, Reply(status=200, body=body), EPOCH)
     assert isinstance(outcome, Refreshed)
     assert outcome.grant.access_token == Secret(access)
@@ -97,6 +109,7 @@ def expect_refreshed(of: Provider, body: bytes, access: str, refresh: object) ->
     assert outcome.grant.refresh_token == (Secret(str(refresh)) if usable else None)
 
 
+@pytest.mark.timeout(300)
 @settings(SAME_EACH_TIME, max_examples=4_000)
 @given(SURROUNDINGS, TOKENS, TOKENS | VALUES, st.booleans(), st.sampled_from(["", "data"]))
 def test_an_access_token_in_a_json_object_is_always_found(
@@ -104,7 +117,7 @@ def test_an_access_token_in_a_json_object_is_always_found(
 ) -> None:
     """M2: whatever stands around it, a 2xx answer with an access token is a refresh with its pair.
 
-    (Slack's `ok: false` is the one field that says otherwise.)
+    Slack's `ok: false` is the one field that says otherwise.
     """
     pair = {"access_token": access, "refresh_token": refresh}
     around = {name: value for name, value in around.items() if (name, value) != ("ok", False)}

@@ -47,7 +47,9 @@ def test_only_reveal_gives_the_text() -> None:
 
 
 @pytest.mark.parametrize("value", [Secret(TEXT), (Secret(TEXT),), GRANT], ids=type)
-@pytest.mark.parametrize("leave", [copy.deepcopy, pickle.dumps, json.dumps], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "leave", [copy.deepcopy, pickle.dumps, json.dumps], ids=lambda f: f.__name__
+)
 def test_a_secret_does_not_leave_its_process(
     leave: Callable[[object], object], value: object
 ) -> None:

@@ -18,6 +18,7 @@ PUBLIC = provider(client_auth=ClientAuth.NONE)
 def verdict(
     of: Provider | None = ACME, *, stop: bool = False, expired: bool = False, **stored: Any
 ) -> Verdict:
+    """Returns the verdict on a connection that is healthy, except for `stored`."""
     return check(connection(**stored), of, stop_when_expired=stop, expired=expired)
 
 

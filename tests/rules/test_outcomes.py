@@ -27,6 +27,7 @@ ODD = provider(
 
 
 def meaning(given: Reply, of: Provider = ACME) -> Outcome:
+    """Returns what `given` means."""
     return classify(of, given, EPOCH)
 
 
@@ -200,14 +201,12 @@ def test_a_senseless_answer_still_gives_up_its_refresh_token(
     assert meaning(given) == expected
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 399])
 def test_a_redirect_is_never_followed(status: int) -> None:
     """M10: a refresh token is not carried to another address; the reply is malformed."""
     given = reply({"access_token": "a"}, status, headers={"Location": "https://elsewhere.example"})
     outcome = meaning(given)
-    assert outcome == Malformed(
-        f"redirect with status {status}, which is never followed", status
-    )
+    assert outcome == Malformed(f"redirect with status {status}, which is never followed", status)
 
 
 def test_a_reply_does_not_show_its_body() -> None:

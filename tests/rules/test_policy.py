@@ -11,27 +11,23 @@ from hypothesis import strategies as st
 from refresher.rules import policy as when
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
-from tests.rules.samples import DAY, HOUR, ID, MINUTE, SAME_EACH_TIME, provider
+from tests.rules.samples import (
+    DAY,
+    HOUR,
+    ID,
+    MINUTE,
+    POLICIES,
+    SAME_EACH_TIME,
+    SPREADS,
+    provider,
+)
 
 ACME = provider()
 LONG_LIVED = provider(strategy=Strategy.LONG_LIVED_EXCHANGE)
 USUAL = Policy()
 MIDDLE = 0.5
 
-SPREADS = st.floats(min_value=0, max_value=1, exclude_max=True)
 LIVES = st.floats(min_value=1e-3, max_value=1e9)
-SHARES = st.floats(min_value=0.001, max_value=0.999)
-POLICIES = st.builds(
-    Policy,
-    lead_share=SHARES,
-    long_lived_lead_share=SHARES,
-    lead_jitter_share=st.floats(min_value=0, max_value=0.999),
-    min_refresh_interval_seconds=st.floats(min_value=0.001, max_value=HOUR),
-    attempts=st.integers(min_value=1, max_value=100),
-    attempt_interval_seconds=st.floats(min_value=0.001, max_value=DAY),
-    attempt_coefficient=st.floats(min_value=1, max_value=10),
-    slow_lane_max_seconds=st.floats(min_value=0.001, max_value=DAY),
-)
 PROVIDERS = st.builds(
     provider,
     strategy=st.sampled_from(Strategy),
@@ -41,7 +37,7 @@ PROVIDERS = st.builds(
 )
 
 
-# Lifetimes (M7)
+# --- Lifetimes: M7
 
 
 @pytest.mark.parametrize(
@@ -67,7 +63,7 @@ def test_a_lifetime_is_the_first_one_known(
     assert when.lifetime(answered, in_token, last, of) == counted
 
 
-# Leads (M8)
+# --- Leads: M8
 
 
 @pytest.mark.parametrize(
@@ -131,7 +127,7 @@ def test_a_lead_is_never_negative_and_never_longer_than_the_life(
         assert lead <= (of.not_before_expiry_seconds or lead)
 
 
-# Due times (M6, M8, M9)
+# --- Due times: M6, M8 and M9
 
 
 @pytest.mark.parametrize(
@@ -185,116 +181,7 @@ def test_a_due_time_is_never_in_the_past_nor_after_the_end(
     assert 0.0 <= due <= max(0.0, left)
 
 
-# Retries (M12)
-
-
-@pytest.mark.parametrize(
-    ("attempt", "wait"),
-    [
-        (1, 2 * MINUTE),
-        (2, 2 * MINUTE),
-        (3, 4 * MINUTE),
-        (4, 8 * MINUTE),
-        (5, 16 * MINUTE),
-        (6, 32 * MINUTE),
-        (7, HOUR),
-        (8, HOUR),
-        (1_000_000, HOUR),
-    ],
-)
-@pytest.mark.parametrize("left", [HOUR, 0.0, -30 * DAY])
-def test_three_attempts_then_the_slow_lane(attempt: int, wait: float, left: float) -> None:
-    """M12: 2 min twice, then 4, 8, 16, 32 and 60 minutes for ever; never "too late"."""
-    assert when.retry_in(USUAL, attempt, left, 0.0) == wait
-
-
-def test_the_slow_lane_is_spread_downwards() -> None:
-    """M12: connections that failed together come back up to a quarter earlier, never later."""
-    waits = [when.retry_in(USUAL, 7, 0.0, s / 100) for s in range(100)]
-    assert max(waits) == HOUR
-    assert min(waits) == pytest.approx(0.7525 * HOUR)
-    assert len(set(waits)) == 100
-
-
-def test_a_short_lead_holds_all_attempts() -> None:
-    """M12: with 40 s left the waits are 10 s each, and a fourth try comes before the end."""
-    left, waits = 40.0, []
-    for attempt in (1, 2, 3):
-        waits.append(when.retry_in(USUAL, attempt, left, 0.9))
-        left -= waits[-1]
-    assert waits == pytest.approx([10.0, 10.0, 10.0])
-    assert left == pytest.approx(10.0)
-
-
-@pytest.mark.parametrize(
-    ("knobs", "waits"),
-    [
-        (Policy(attempts=1), [240.0, 480.0]),
-        (Policy(attempts=5, attempt_coefficient=2.0), [120.0, 240.0, 480.0, 960.0, 240.0]),
-        (Policy(attempts=9, attempt_coefficient=10.0), [120.0, 1200.0, HOUR, HOUR]),
-        (Policy(attempt_interval_seconds=2 * HOUR), [2 * HOUR, 2 * HOUR, HOUR]),
-        (Policy(attempt_interval_seconds=0.1), [1.0, 1.0, 1.0, 1.0, 1.0, 1.6]),
-    ],
-)
-def test_the_knobs_shape_the_waits(knobs: Policy, waits: list[float]) -> None:
-    """M12: interval, coefficient, number and cap do what they say; no wait is below a second."""
-    found = [when.retry_in(knobs, n, 0.0, 0.0) for n in range(1, len(waits) + 1)]
-    assert found == pytest.approx(waits)
-
-
-@settings(SAME_EACH_TIME, max_examples=1_000)
-@given(
-    POLICIES,
-    st.integers(min_value=1, max_value=10**9),
-    st.floats(min_value=-1e9, max_value=1e9),
-    SPREADS,
-)
-def test_a_wait_has_bounds_for_ever(
-    policy: Policy, attempt: int, left: float, spread: float
-) -> None:
-    """M12: at least a second, at most the larger of the two knobs, after any number of failures."""
-    wait = when.retry_in(policy, attempt, left, spread)
-    longest = max(policy.attempt_interval_seconds, policy.slow_lane_max_seconds)
-    assert 1.0 <= wait <= max(1.0, longest)
-
-
-# Pauses (M4, M5)
-
-
-@pytest.mark.parametrize(
-    ("asked", "pause"), [(None, 60.0), (30.0, 30.0), (0.0, 1.0), (DAY, DAY)]
-)
-def test_a_rate_limit_is_waited_out(asked: float | None, pause: float) -> None:
-    """M5: as long as the provider asks, else a minute; never less than a second."""
-    assert when.rate_limit_pause(USUAL, asked) == pause
-
-
-@pytest.mark.parametrize(
-    ("refusals", "minutes"),
-    [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8), (5, 15), (6, 15), (10**9, 15)],
-)
-def test_a_refused_app_is_probed_ever_more_seldom(refusals: int, minutes: float) -> None:
-    """M4: after 1, 2, 4, 8 and then each 15 minutes: at most one probe a minute."""
-    assert when.app_pause(USUAL, refusals) == minutes * MINUTE
-
-
-@pytest.mark.parametrize(
-    ("pause", "spread", "due"),
-    [
-        (60.0, 0.0, 60.0),
-        (60.0, 0.5, 63.0),
-        (1.0, 0.5, 1.5),
-        (0.0, 0.5, 0.5),
-        (900.0, 0.5, 930.0),
-        (DAY, 0.5, DAY + 30.0),
-    ],
-)
-def test_rows_come_back_after_a_pause_one_by_one(pause: float, spread: float, due: float) -> None:
-    """M5: never before its end; spread over a tenth of it, between a second and a minute."""
-    assert when.after_pause(pause, spread) == due
-
-
-# The spread
+# --- The spread
 
 
 @settings(SAME_EACH_TIME, max_examples=200)

@@ -1,0 +1,49 @@
+"""The life that a token tells of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from refresher.rules.connection import Secret
+from refresher.rules.decision import life_in_jwt
+from tests.rules.samples import EPOCH, jwt
+
+
+@pytest.mark.parametrize(
+    ("token", "life"),
+    [
+        (jwt({"exp": EPOCH + 900}), 900.0),
+        (jwt({"exp": str(EPOCH + 900)}), 900.0),
+        (jwt({"exp": EPOCH + 900.5, "name": "caf\u00e9"}), 900.5),
+        (jwt({"exp": EPOCH}), None),
+        (jwt({"exp": EPOCH - 1}), None),
+        (jwt({"exp": (EPOCH + 900) * 1000}), None),
+        (jwt({"exp": 10**400}), None),
+        (jwt({"exp": float("nan")}), None),
+        (jwt({"exp": None}), None),
+        (jwt({"exp": [1]}), None),
+        (jwt({"exp": "soon"}), None),
+        (jwt({}), None),
+        (jwt([]), None),
+        (jwt("exp"), None),
+        (jwt(7), None),
+        ("a.b.c", None),
+        ("a.\u00e9.c", None),
+        ("a.////.c", None),
+        ("a..c", None),
+        ("opaque", None),
+        ("a.b", None),
+        ("a.b.c.d.e", None),
+        ("", None),
+    ],
+)
+def test_a_jwt_tells_its_own_life(token: str, life: float | None) -> None:
+    """M7: `exp` is read where there is one; an opaque, encrypted or odd token tells nothing."""
+    assert life_in_jwt(Secret(token), EPOCH) == life
+
+
+def test_a_jwt_of_any_depth_tells_nothing() -> None:
+    """M7: a payload that no parser takes is no reason to fail."""
+    deep = jwt(None).split(".")
+    deep[1] = "W1tb" * 40_000  # "[[[" in base64
+    assert life_in_jwt(Secret(".".join(deep)), EPOCH) is None
