@@ -49,25 +49,37 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
             leased = schedule.leased_count(db, at_most=settings.max_leased)
             limit = min(settings.claim_limit, settings.max_leased - leased)
             claims = _claim(services, db, limit) if limit > 0 else []
+            now, later = _paced(services, db, claims, leased)
+            if later:
+                schedule.postpone(db, later)
             wait = schedule.next_due_in_seconds(db) if not claims and limit > 0 else None
         if not claims:
             # At the cap, capacity frees up within moments; else the next due time tells.
             soon = FULL_WAIT_SECONDS if limit <= 0 else settings.tick_seconds
             return Dispatched(total, min(settings.tick_seconds, soon if wait is None else wait))
         points.reach("claimed")
-        hand_over(services, claims, enqueue)
+        hand_over(services, now, enqueue)
         points.reach("handed_over")
-        total += len(claims)
+        total += sum(len(rows) for rows in now)
+        if later:
+            return Dispatched(total, FULL_WAIT_SECONDS)
     return Dispatched(total, settings.tick_seconds)
 
 
-def hand_over(services: Services, claims: Sequence[Claim], enqueue: Enqueue) -> None:
-    """Sends claims in groups; what cannot be sent is released, and the error goes on."""
+def hand_over(
+    services: Services, by_provider: Sequence[Sequence[Claim]], enqueue: Enqueue
+) -> None:
+    """Sends claims in batches; what cannot be sent is released, and the error goes on.
+
+    A batch has one provider's claims, so that a provider that hangs holds only its own batches.
+    """
+    size = services.settings.batch_size
+    batches = [rows[i : i + size] for rows in by_provider for i in range(0, len(rows), size)]
     try:
-        enqueue(_batches(claims, services.settings.batch_size))
+        enqueue(batches)
     except RedisUnavailable:
         with services.database.transaction() as db:
-            schedule.release(db, claims)
+            schedule.release(db, [claim for batch in batches for claim in batch])
         raise
 
 
@@ -123,11 +135,23 @@ def messages_lost(services: Services) -> int:
     return released
 
 
-def _batches(claims: Sequence[Claim], size: int) -> list[list[Claim]]:
-    """Groups claims by provider, so that a provider that hangs holds only its own batches."""
-    by_provider = groupby(sorted(claims, key=lambda c: c.provider), key=lambda c: c.provider)
-    rows = [list(group) for _, group in by_provider]
-    return [group[i : i + size] for group in rows for i in range(0, len(group), size)]
+def _paced(
+    services: Services, db: Db, claims: Sequence[Claim], leased_before: int
+) -> tuple[list[list[Claim]], list[tuple[Claim, float]]]:
+    """Returns the claims that may go, by provider, and those that wait, each with its delay."""
+    capacity = services.settings.max_leased * services.settings.provider_share
+    crowded = leased_before + len(claims) > capacity
+    leased = schedule.leased_by_provider(db) if claims and crowded else {}
+    if len(leased) < 2:
+        leased = {}  # nobody to share with
+    now: list[list[Claim]] = []
+    later: list[tuple[Claim, float]] = []
+    ordered = sorted(claims, key=lambda claim: claim.provider)
+    for provider, rows in groupby(ordered, key=lambda claim: claim.provider):
+        goes, waits = services.pacer.split(provider, list(rows), leased)
+        now += [goes] if goes else []
+        later += waits
+    return now, later
 
 
 def _claim(services: Services, db: Db, limit: int) -> list[Claim]:

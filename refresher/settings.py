@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
     claim_limit: Annotated[int, Field(ge=1, le=10_000)] = 500
     max_leased: Count = 4_000
+    provider_share: Share = 0.5
     worker_threads: Annotated[int, Field(ge=1, le=256)] = 4
     max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 200
     shutdown_seconds: Seconds = 30.0

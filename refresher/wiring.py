@@ -19,6 +19,7 @@ from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Exchange, Limits
+from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
@@ -38,6 +39,7 @@ class Services:
     exchange: Exchange
     spool: Spool
     breakers: Breakers
+    pacer: Pacer
     holder_id: UUID
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -49,15 +51,17 @@ class Services:
 
 def build(settings: Settings) -> Services:
     """Returns services made from `settings`; raises `SettingsError` or `CatalogueError`."""
+    known = catalogue_from(settings)
     return Services(
         settings=settings,
         database=database_from(settings),
         cipher=cipher_from(settings),
-        catalogue=catalogue_from(settings),
+        catalogue=known,
         policy=policy_from(settings),
         exchange=Exchange(limits_from(settings)),
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
+        pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
         holder_id=uuid7(),
     )
 

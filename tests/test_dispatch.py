@@ -115,3 +115,40 @@ def test_an_unregistered_holder_is_swept_by_its_lease(world: World) -> None:
     assert dispatch.sweep_stalled(world.services, Watch()).total == 0
     world.pass_time(61)
     assert dispatch.sweep_stalled(world.services, Watch()).unbegun == 1
+
+
+def test_a_provider_takes_no_more_than_its_share_when_others_are_due(world: World) -> None:
+    """With two in flight, one gets half of the capacity, and the rest of it a second later."""
+    # Given a row of one provider in flight, and more of another than half the capacity
+    world.connect("m1", provider="meta", refresh_token=None, expires_in=10)
+    world.pass_time(6)
+    sent = Sent()
+    dispatch.dispatch_due(world.services, sent)
+    for n in range(20):
+        world.connect(f"hog{n}", expires_in=0)
+    # When they are dispatched, and a second row of the first comes due
+    while dispatch.dispatch_due(world.services, sent).claimed:
+        pass
+    late = world.connect("m2", provider="meta", refresh_token=None, expires_in=3)
+    world.pass_time(1.7)
+    dispatch.dispatch_due(world.services, sent)
+    # Then there was room for it
+    claimed = [claim for group in sent.groups for claim in group]
+    assert sum(claim.provider == "acme" for claim in claimed) == 12
+    assert late in {claim.connection_id for claim in claimed}
+    assert all(len({claim.provider for claim in group}) == 1 for group in sent.groups)
+
+
+def test_a_provider_with_a_rate_is_paced(world: World) -> None:
+    """A herd of tokens with one expiry becomes a stream at the provider's rate; none is lost."""
+    ids = [world.connect(f"p{n}", provider="paced", expires_in=0) for n in range(24)]
+    sent = Sent()
+    dispatch.dispatch_due(world.services, sent)
+    assert sum(len(group) for group in sent.groups) == 10
+    due_in = sorted(
+        (row.due_at - world.services.database.simulated_now).total_seconds()  # type: ignore[operator]
+        for row in map(world.row, ids)
+        if row.state == 0
+    )
+    assert len(due_in) == 14
+    assert [round(seconds, 3) for seconds in due_in[-10:]] == [n / 10 for n in range(1, 11)]

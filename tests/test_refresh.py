@@ -322,3 +322,29 @@ def test_a_lease_with_too_little_time_left_is_not_sent(world: World) -> None:
     assert world.script.asked == []
     row = world.row(id_)
     assert (row.state, row.attempt, row.unknown_outcomes) == (0, 0, 0)
+
+
+def test_a_provider_that_answers_nobody_is_left_alone(world: World) -> None:
+    """The breaker opens after 20 failures in a row, one row probes, and all resume together."""
+    # Given a provider that is down, with sixty connections
+    ids = [world.connect(f"c{n}", expires_in=0) for n in range(60)]
+    world.script.answer = lambda _: Reply(failure="timeout")
+    claims = world.claim()
+    refresh(world.services, claims[:25])
+    # When the others come, they wait for the pause, and it costs them no attempt
+    refresh(world.services, claims[25:])
+    assert len(world.script.asked) == 25
+    assert [world.row(c.connection_id).attempt for c in claims[25:]] == [0] * 35
+    # When it is down for six hours, it is asked by one probe a pause
+    for _ in range(6 * 60):
+        world.pass_time(60)
+        world.tick()
+    assert len(world.script.asked) < 25 + 6 * 60 / 10 + 15
+    # Then a probe that succeeds brings all of them back
+    world.script.answer = world.script.rotate
+    for _ in range(12):
+        world.pass_time(60)
+        world.tick()
+    world.pass_time(3600)
+    world.tick()
+    assert {world.row(i).attempt for i in ids} == {0}

@@ -18,6 +18,7 @@ from refresher import dispatch, intake, wiring
 from refresher.catalogue import Catalogue
 from refresher.cipher import new_key
 from refresher.exchange import Exchange, Limits
+from refresher.pacing import Pacer
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim, Secret
 from refresher.rules.intake import connection_id, read
@@ -30,6 +31,12 @@ from refresher.wiring import Services
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 PROVIDERS = (
     Provider("acme", "https://acme.example/token", client_auth=ClientAuth.BASIC),
+    Provider(
+        "paced",
+        "https://paced.example/token",
+        client_auth=ClientAuth.NONE,
+        max_requests_per_second=10,
+    ),
     Provider(
         "meta",
         "https://meta.example/refresh",
@@ -79,8 +86,12 @@ class World:
         given = {"database_url": database_url, "encryption_keys": new_key(), **settings}
         built = wiring.build(load(**given))
         known = Catalogue({p.name: p for p in PROVIDERS}, {})
+        limits = built.settings
         self.services: Services = replace(
-            built, catalogue=known, exchange=Exchange(Limits(), self.script)
+            built,
+            catalogue=known,
+            exchange=Exchange(Limits(), self.script),
+            pacer=Pacer(known, capacity=int(limits.max_leased * limits.provider_share)),
         )
         self.set_now(START)
         with self.services.database.transaction() as db:
@@ -88,6 +99,7 @@ class World:
                 Secret("app-secret"), apps.app_id("acme", "default"), "client_secret"
             )
             apps.put(db, "acme", "default", "app-id", secret)
+            apps.put(db, "paced", "default", "app-id", None)
 
     def close(self) -> None:
         """Gives back threads and connections."""

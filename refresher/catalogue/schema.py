@@ -57,6 +57,7 @@ class ProviderTable(BaseModel):
     refresh_token_clock: Literal["sliding", "fixed"] | None = None
     not_before_expiry_seconds: Lifetime | None = None
     min_token_age_seconds: Duration | None = None
+    max_requests_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
     checked_on: Annotated[date, Field(strict=True)] | None = None
     sources: tuple[Text, ...] | None = None
     unsure: tuple[Text, ...] | None = None

@@ -104,6 +104,7 @@ class Provider:
     refresh_token_clock: str = "sliding"
     not_before_expiry_seconds: float | None = None
     min_token_age_seconds: float = 0.0
+    max_requests_per_second: float | None = None
     checked_on: date | None = None
     sources: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()

@@ -82,6 +82,31 @@ def release(db: Db, claims: Sequence[Claim]) -> int:
     return db.execute(statement, _arrays(claims)).rowcount
 
 
+def postpone(db: Db, later: Sequence[tuple[Claim, float]]) -> int:
+    """Gives claims back that their provider has no room for now: due again in so many seconds."""
+    statement = text(
+        """
+        update refresh_schedule s set state = 0, lease_until = null, holder_id = null,
+            due_at = refresher_now() + u.seconds * interval '1 second'
+        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:seconds as float8[]))
+                 u(id, token, seconds)
+        where s.connection_id = u.id and s.lease_token = u.token
+          and s.state = 1 and s.begun_token <> s.lease_token
+        """
+    )
+    values = {**_arrays([claim for claim, _ in later]), "seconds": [s for _, s in later]}
+    return db.execute(statement, values).rowcount
+
+
+def leased_by_provider(db: Db) -> dict[str, int]:
+    """Returns how many rows each provider has in flight."""
+    statement = text(
+        "select c.provider, count(*) from refresh_schedule s "
+        "join connection c on c.id = s.connection_id where s.state = 1 group by c.provider"
+    )
+    return {row[0]: row[1] for row in db.execute(statement)}
+
+
 def leased_count(db: Db, *, at_most: int) -> int:
     """Returns how many rows are leased, counted no further than `at_most`."""
     statement = text(

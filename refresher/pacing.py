@@ -1,0 +1,46 @@
+"""Holds claims back that a provider's rate limit, or its share of our capacity, has no room for.
+
+The arithmetic is `rules/pacing.py`'s; here is what one process remembers of each provider. Two
+schedulers pace each on their own: give each its part of the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import monotonic
+
+from refresher.catalogue import Catalogue
+from refresher.rules.connection import Claim
+from refresher.rules.pacing import Bucket, delays, room, take
+
+FULL_SECONDS = 1.0
+"""When a row comes again whose provider has all of its share in flight."""
+
+
+class Pacer:
+    """Splits a provider's claims into those that go now and those that wait."""
+
+    def __init__(self, catalogue: Catalogue, *, capacity: int) -> None:
+        self._catalogue = catalogue
+        self._capacity = capacity
+        self._buckets: dict[str, Bucket] = {}
+
+    def split(
+        self, provider: str, claims: Sequence[Claim], leased: Mapping[str, int]
+    ) -> tuple[list[Claim], list[tuple[Claim, float]]]:
+        """Returns what goes now, and the rest with the seconds until it is due again.
+
+        `leased` counts what each provider has in flight, these claims among it; empty while there is
+        room for everybody.
+        """
+        others = leased.get(provider, len(claims)) - len(claims)
+        fitting = room(self._capacity, others, len(claims))
+        now, over = list(claims[:fitting]), [(c, FULL_SECONDS) for c in claims[fitting:]]
+        entry = self._catalogue.get(provider)
+        rate = entry.max_requests_per_second if entry else None
+        if rate is None or not now:
+            return now, over
+        bucket = self._buckets.get(provider, Bucket(max(1.0, rate), monotonic()))
+        granted, self._buckets[provider] = take(bucket, monotonic(), rate, len(now))
+        held = now[granted:]
+        return now[:granted], over + list(zip(held, delays(rate, len(held)), strict=True))
