@@ -6,6 +6,7 @@ lifts its pause and resumes connections that waited for it, so it must not happe
 
 from __future__ import annotations
 
+from refresher.catalogue import AppEntry
 from refresher.cipher import Cipher
 from refresher.errors import CannotDecrypt
 from refresher.rules.connection import App, Secret
@@ -14,23 +15,16 @@ from refresher.store.session import Database
 from refresher.wiring import Services
 
 
-def store_app(
-    database: Database,
-    cipher: Cipher,
-    *,
-    provider: str,
-    name: str,
-    client_id: str,
-    client_secret: Secret | None,
-) -> bool:
+def store_app(database: Database, cipher: Cipher, app: AppEntry) -> bool:
     """Stores one app; False when exactly that was stored already."""
-    owner = apps.app_id(provider, name)
+    secret = app.client_secret
     with database.transaction() as db:
-        stored = apps.find(db, provider, name)
-        if stored and stored.client_id == client_id and _opened(cipher, stored) == client_secret:
+        stored = apps.find(db, app.provider, app.name)
+        if stored and stored.client_id == app.client_id and _opened(cipher, stored) == secret:
             return False
-        sealed = cipher.seal(client_secret, owner, "client_secret") if client_secret else None
-        apps.put(db, provider, name, client_id, sealed)
+        owner = apps.app_id(app.provider, app.name)
+        sealed = cipher.seal(secret, owner, "client_secret") if secret else None
+        apps.put(db, app.provider, app.name, app.client_id, sealed)
     return True
 
 
@@ -40,16 +34,9 @@ def sync_apps(services: Services) -> list[str]:
     Apps that the file does not name stay as they are.
     """
     return [
-        f"{entry.provider}/{entry.name}"
-        for entry in services.catalogue.apps
-        if store_app(
-            services.database,
-            services.cipher,
-            provider=entry.provider,
-            name=entry.name,
-            client_id=entry.client_id,
-            client_secret=entry.client_secret,
-        )
+        f"{app.provider}/{app.name}"
+        for app in services.catalogue.apps
+        if store_app(services.database, services.cipher, app)
     ]
 
 

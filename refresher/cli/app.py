@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import apps, connections, doctor, encryption, events, migrate, providers
+from refresher.cli import apps, connections, doctor, encryption, events, migrate, providers, token
 from refresher.cli import settings as settings_command
-from refresher.cli import token
 from refresher.cli.group import RootGroup
 from refresher.cli.output import CONTEXT
 
@@ -19,7 +18,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         cls=RootGroup,
         no_args_is_help=True,
-        add_completion=True,
+        rich_markup_mode="markdown",
         # A traceback with local variables would show tokens.
         pretty_exceptions_enable=False,
         context_settings=CONTEXT,

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 from refresher.cli import opening
-from refresher.cli.output import CONTEXT, Json, emit, examples, note, table
+from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
+from refresher.rules.connection import Secret
 
 MOST_CHARACTERS = 4_096
 SECRET_WAYS = "--secret-stdin, --secret-env VARIABLE or --no-secret"
@@ -36,10 +37,16 @@ def register(app: typer.Typer) -> None:
 def set_(
     provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
     client_id: Annotated[str, typer.Option(help="The client id that the provider gave.")],
-    name: Annotated[str, typer.Option(help="Where you have several apps at one provider.")] = "default",
-    secret_stdin: Annotated[bool, typer.Option("--secret-stdin", help="Read it from stdin.")] = False,
+    name: Annotated[
+        str, typer.Option(help="Where you have several apps at one provider.")
+    ] = "default",
+    secret_stdin: Annotated[
+        bool, typer.Option("--secret-stdin", help="Read it from stdin.")
+    ] = False,
     secret_env: Annotated[str | None, typer.Option(help="Read it from this variable.")] = None,
-    no_secret: Annotated[bool, typer.Option("--no-secret", help="A public client has none.")] = False,
+    no_secret: Annotated[
+        bool, typer.Option("--no-secret", help="A public client has none.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Store an app: its client id, and its client secret sealed.
@@ -48,30 +55,23 @@ def set_(
     for its right secret, go on at once.
     """
     from refresher.apps import store_app
-    from refresher.rules.connection import Secret
-    from refresher.settings import load
+    from refresher.catalogue import AppEntry
     from refresher.wiring import catalogue_from, cipher_from
 
-    settings = load()
+    settings = opening.read_settings()
     catalogue, cipher = catalogue_from(settings), cipher_from(settings)
     catalogue[provider]
-    client_id = _checked("--client-id", client_id)
-    name = _checked("--name", name)
-    given = _secret(stdin=secret_stdin, variable=secret_env, none=no_secret)
+    client_id, name = _checked("--client-id", client_id), _checked("--name", name)
+    secret = _secret(stdin=secret_stdin, variable=secret_env, none=no_secret)
+    app = AppEntry(provider, client_id, secret, name)
     with opening.database(settings) as database:
-        changed = store_app(
-            database,
-            cipher,
-            provider=provider,
-            name=name,
-            client_id=client_id,
-            client_secret=Secret(given) if given else None,
-        )
+        changed = store_app(database, cipher, app)
     if json:
         emit({"provider": provider, "name": name, "client_id": client_id, "changed": changed})
     else:
-        typer.echo(f"{provider}/{name} {'is stored' if changed else 'was stored like that already'}.")
-    if any((app.provider, app.name) == (provider, name) for app in catalogue.apps):
+        how = "is stored" if changed else "was stored like that already"
+        typer.echo(f"{provider}/{name} {how}.")
+    if (provider, name) in {(entry.provider, entry.name) for entry in catalogue.apps}:
         note("The providers file has this app too, and wins when the scheduler starts.")
 
 
@@ -90,7 +90,7 @@ def list_(json: Json = False) -> None:
         columns,
         [
             (f"{a.provider}/{a.name}", a.client_id, "sealed" if a.has_secret else "none",
-             a.paused_until, a.pause_reason, a.updated_at)
+             a.paused_until, a.pause_reason, distance(a.updated_at))
             for a in found
         ],
     )  # fmt: skip
@@ -98,16 +98,21 @@ def list_(json: Json = False) -> None:
         note("No app is stored yet: `refresher apps set PROVIDER --client-id ID`.")
 
 
-def _secret(*, stdin: bool, variable: str | None, none: bool) -> str | None:
+def _secret(*, stdin: bool, variable: str | None, none: bool) -> Secret | None:
     if stdin + (variable is not None) + none > 1:
         raise WrongUse(f"give one of {SECRET_WAYS}, not several")
     if none:
         return None
+    return Secret(_secret_text(stdin=stdin, variable=variable))
+
+
+def _secret_text(*, stdin: bool, variable: str | None) -> str:
     if variable is not None:
-        return _checked(f"--secret-env {variable}", os.environ.get(variable, ""))
+        # Its name is not repeated: somebody may have given the secret itself.
+        return _checked("the variable that --secret-env names", os.environ.get(variable, ""))
     if stdin:
         return _checked("the secret on stdin", sys.stdin.read(MOST_CHARACTERS + 2).rstrip("\r\n"))
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise WrongUse(f"there is no terminal to ask for the client secret on: give {SECRET_WAYS}")
     return _checked("the secret", str(typer.prompt("Client secret", hide_input=True, err=True)))
 
@@ -122,3 +127,7 @@ def _checked(what: str, text: str) -> str:
     if not text.isascii() or not text.isprintable():
         raise WrongUse(f"{what} contains characters that no client id, name or secret may have")
     return text
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -13,8 +13,18 @@ from uuid import UUID
 import typer
 
 from refresher.cli import importing, opening, reasons, refreshing, states
-from refresher.cli.finding import Id, find
-from refresher.cli.output import CONTEXT, Json, emit, examples, facts, note, table
+from refresher.cli.finding import SHORTEST_PREFIX, Id, find
+from refresher.cli.output import (
+    CONTEXT,
+    Json,
+    distance,
+    emit,
+    examples,
+    facts,
+    is_narrow,
+    note,
+    table,
+)
 from refresher.cli.refusal import WrongUse
 from refresher.rules.connection import ParkReason
 
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from refresher.store.session import Database
 
 PAGE = 1_000
+COLUMNS = ["id", "organization", "provider", "external id", "state", "due", "token ends"]
 
 
 class State(StrEnum):
@@ -70,15 +81,9 @@ def list_(
             state=state.value if state else None,
             parked_reason=reason.value if reason else None,
         )
-        if json:
-            for view in found:
-                emit(asdict(view))
-            return
-        rows = list(found)
-    columns = ["id", "organization", "provider", "external id", "state", "due", "token ends"]
-    table(columns, [_row(view) for view in rows])
-    if len(rows) == limit:
-        note(f"There may be more: --after {rows[-1].id}")
+        count, last = _listed(found, json=json)
+    if count == limit:
+        note(f"There may be more: --after {last}")
 
 
 def show(connection: Id, json: Json = False) -> None:
@@ -98,9 +103,24 @@ def show(connection: Id, json: Json = False) -> None:
     facts({name.replace("_", " "): value for name, value in described.items() if value is not None})
     if view.root_id:
         note(f"It shares the grant of {view.root_id}; state and times are that one's.")
-    mend = reasons.mend(view.parked_reason)
+    mend = reasons.mend(view.parked_reason, view.root_id or view.id)
     if mend:
         note(f"Parked: {mend}.")
+
+
+def _listed(found: Iterator[ConnectionView], *, json: bool) -> tuple[int, UUID | None]:
+    """Prints connections; returns how many there were, and the last one's id."""
+    count, last = 0, None
+    rows: list[list[object]] = []
+    for view in found:
+        count, last = count + 1, view.id
+        if json:
+            emit(asdict(view))
+        else:
+            rows.append(_row(view))
+    if not json:
+        table(COLUMNS, rows)
+    return count, last
 
 
 def _pages(
@@ -136,13 +156,13 @@ def _pages(
 def _row(view: ConnectionView) -> list[object]:
     state = f"parked: {view.parked_reason}" if view.parked_reason else view.state
     return [
-        view.id,
+        str(view.id)[:SHORTEST_PREFIX] if is_narrow() else view.id,
         view.organization_id,
         view.provider,
         view.external_id,
         state,
-        view.due_at,
-        view.expires_at,
+        view.due_at and distance(view.due_at),
+        view.expires_at and distance(view.expires_at),
     ]
 
 

@@ -9,13 +9,13 @@ import typer
 
 from refresher.cli import opening
 from refresher.cli.finding import Id, find
-from refresher.cli.output import Json, emit, examples, instant, note, plain, span, table
+from refresher.cli.output import Json, distance, emit, examples, note, plain, span, table
 
 if TYPE_CHECKING:
     from refresher.store.events import PastEvent
 
 LOOK_AGAIN_SECONDS = 0.5
-COLUMNS = ["when", "what", "attempt", "http", "took", "late", "reason", "next"]
+COLUMNS = ["when", "what", "try", "http", "took", "late", "reason", "next"]
 
 
 def register(app: typer.Typer) -> None:
@@ -71,12 +71,12 @@ def _show_more(fresh: list[PastEvent], *, json: bool) -> None:
 def _row(event: PastEvent) -> list[object]:
     took, late = event.elapsed_seconds, event.lateness_seconds
     return [
-        f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z",
+        f"{event.occurred_at:%m-%d %H:%M:%S}Z",
         event.kind,
         event.attempt,
         event.http_status,
         None if took is None else span(took),
         None if late is None else span(max(0.0, late)),
         event.reason,
-        event.next_due_at and instant(event.next_due_at),
+        event.next_due_at and distance(event.next_due_at),
     ]

@@ -1,7 +1,7 @@
 """How every command ends: whatever a person can do wrong is one sentence on stderr and an exit code.
 
 0 well, 1 refused or failed, 2 wrong use or settings, 3 Postgres or Redis away, 4 not migrated, 130
-interrupted, 141 nobody reads our output. Only a bug in refresher leaves a traceback.
+interrupted. Only a bug in refresher leaves a traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from refresher.cli.output import note
 from refresher.errors import RefresherError
 
 INTERRUPTED = 130
-NOBODY_READS = 141
+NOBODY_READS = 1
 
 
 class RootGroup(TyperGroup):
@@ -56,7 +56,8 @@ def _told(error: BaseException) -> int | None:
         note("refresher: stopped; nothing was changed")
         return 1
     if isinstance(error, RefresherError):
-        note(f"refresher: {error}")
+        for sentence in str(error).splitlines():
+            note(f"refresher: {sentence}")
         return error.exit_code
     if hasattr(error, "format_message"):
         return _usage_told(error)
@@ -73,7 +74,7 @@ def _usage_told(error: BaseException) -> int:
     if type(error).__name__ != "NoArgsIsHelpError":  # that one has printed the help already
         context = getattr(error, "ctx", None)
         command = getattr(context, "command_path", "refresher")
-        sentence = " ".join(str(message).split()).rstrip(".")
+        sentence = " ".join(str(message).replace("Value error, ", "").split()).rstrip(".")
         note(f"refresher: {sentence[:1].lower()}{sentence[1:]}; see `{command} --help`")
     return int(getattr(error, "exit_code", 2))
 
@@ -94,7 +95,7 @@ def _nobody_reads() -> int:
 
 
 def _forgive_odd_terminals() -> None:
-    """Lets a terminal without UTF-8 show `\\u2026` for what it lacks, instead of failing."""
+    """Lets a terminal without UTF-8 show a number for a character it lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:

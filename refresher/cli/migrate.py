@@ -18,10 +18,10 @@ def migrate(json: Json = False) -> None:
     Safe to run at every deploy and from several places at once: they take turns, and who finds
     nothing to do does nothing.
     """
-    from refresher.settings import load
+    from refresher.cli.opening import read_settings
     from refresher.store.migrate import upgrade
 
-    before, after = upgrade(load().database)
+    before, after = upgrade(read_settings().database)
     if json:
         emit({"before": before, "after": after, "changed": before != after})
     elif before == after:

@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from refresher.errors import SettingsError
+
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 if TYPE_CHECKING:
     from refresher.settings import Settings
@@ -15,13 +20,32 @@ if TYPE_CHECKING:
     from refresher.wiring import Services
 
 
+def read_settings() -> Settings:
+    """Returns the settings of the environment; raises `SettingsError` for a URL that is none."""
+    from refresher.settings import load
+
+    settings = load()
+    _check_url("DATABASE_URL", settings.database if settings.database_url else None)
+    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
+    _check_url("REDIS_URL", redis)
+    if redis is not None and not redis.startswith(REDIS_SCHEMES):
+        raise SettingsError(f"REDIS_URL must begin with {' or '.join(REDIS_SCHEMES)}")
+    return settings
+
+
+def _check_url(name: str, url: str | None) -> None:
+    try:
+        _ = urlsplit(url or "").port
+    except ValueError:
+        raise SettingsError(f"{name} is no URL: its host or port cannot be read") from None
+
+
 @contextmanager
 def database(settings: Settings | None = None) -> Iterator[Database]:
     """Opens the configured database. Tables that are missing are told by the first statement."""
-    from refresher.settings import load
     from refresher.wiring import database_from
 
-    opened = database_from(settings or load())
+    opened = database_from(settings or read_settings())
     try:
         yield opened
     finally:
@@ -35,11 +59,10 @@ def services() -> Iterator[Services]:
     Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
     """
     from refresher.log import configure
-    from refresher.settings import load
     from refresher.store.migrate import check
     from refresher.wiring import build
 
-    settings = load()
+    settings = read_settings()
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}
     configure(settings.model_copy(update=quiet))
     opened = build(settings)

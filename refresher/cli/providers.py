@@ -50,7 +50,9 @@ def show(name: Name, json: Json = False) -> None:
 
 
 def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check the providers file: what is wrong ends in an error, what deserves a look is listed.
@@ -74,10 +76,10 @@ def check(
 
 
 def _catalogue() -> Catalogue:
-    from refresher.settings import load
+    from refresher.cli.opening import read_settings
     from refresher.wiring import catalogue_from
 
-    return catalogue_from(load())
+    return catalogue_from(read_settings())
 
 
 def _described(catalogue: Catalogue, provider: Provider) -> dict[str, object]:

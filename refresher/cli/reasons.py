@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from refresher.rules.connection import ParkReason
 
 RESUME = "`refresher connections resume ID`"
@@ -45,6 +47,7 @@ RESUME_ALONE_HELPS = frozenset(
 """With any other reason, resuming without mending ends in the same place."""
 
 
-def mend(reason: str | None) -> str | None:
+def mend(reason: str | None, connection_id: UUID | None = None) -> str | None:
     """Returns what to do about a reason, None for one that we do not know."""
-    return MENDS.get(ParkReason(reason)) if reason in set(ParkReason) else None
+    advice = MENDS.get(ParkReason(reason)) if reason in set(ParkReason) else None
+    return advice.replace(" ID`", f" {connection_id}`") if advice and connection_id else advice

@@ -42,9 +42,9 @@ def settings(json: Json = False) -> None:
 
     Passwords and keys are masked; an encryption key is shown by its id, which reveals nothing of it.
     """
-    from refresher.settings import load
+    from refresher.cli.opening import read_settings
 
-    lines = list(effective(load()))
+    lines = list(effective(read_settings()))
     if json:
         emit({line.variable: {"value": line.value, "origin": line.origin} for line in lines})
     else:
@@ -65,7 +65,9 @@ def effective(settings: Settings) -> Iterator[Line]:
 
 def _flow(flow: str, value: BaseModel, *, given: bool) -> Iterator[Line]:
     for key in type(value).model_fields:
-        yield _line(f"{flow}.{key}", getattr(value, key), given=given and key in value.model_fields_set)
+        yield _line(
+            f"{flow}.{key}", getattr(value, key), given=given and key in value.model_fields_set
+        )
 
 
 def _line(field: str, value: object, *, given: bool) -> Line:
@@ -109,7 +111,7 @@ def masked_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return MASK
-    if not parts.scheme or not parts.netloc and not parts.path:
+    if not parts.scheme or (not parts.netloc and not parts.path):
         return MASK
     user, at, host = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")

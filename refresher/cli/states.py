@@ -64,8 +64,10 @@ def resume(connection: Id, json: Json = False) -> None:
         after = _show(database, before.id)
     _tell(after, "is resumed", json=json)
     reason = before.parked_reason
-    if reason and reason not in reasons.RESUME_ALONE_HELPS:
-        note(f"It was parked, and may be again: {reasons.mend(reason)}.")
+    if before.root_id:
+        note(f"It shares the grant of {before.root_id}, which this did not change.")
+    elif reason and reason not in reasons.RESUME_ALONE_HELPS:
+        note(f"It was parked, and may be again: {reasons.mend(reason, before.id)}.")
 
 
 def delete(
@@ -82,21 +84,24 @@ def delete(
         _refuse_root(database, view)
         if not yes:
             _confirm(view)
-    _stop(str(view.id), "deleted", json=json)
+        _apply(database, view, "deleted", json=json)
 
 
 def _stop(given: str, how: str, *, json: bool) -> None:
+    with opening.database() as database:
+        _apply(database, _living(database, find(database, given)), how, json=json)
+
+
+def _apply(database: Database, view: ConnectionView, how: str, *, json: bool) -> None:
     from refresher.store import connections
 
-    with opening.database() as database:
-        view = _living(database, find(database, given))
-        with database.transaction() as db:
-            connections.stop(db, view.id, how)
-        after = _show(database, view.id)
+    with database.transaction() as db:
+        connections.stop(db, view.id, how)
+    after = _show(database, view.id)
     _tell(after, DONE[how], json=json)
-    if after.root_id and how != "deleted":
+    if after.root_id:
         note(f"Its grant is that of {after.root_id}, which goes on being refreshed.")
-    if after.state == "leased":
+    elif after.state == "leased":
         note("A refresh is under way: it ends normally, and is the last one.")
 
 
@@ -131,11 +136,17 @@ def _refuse_root(database: Database, view: ConnectionView) -> None:
     if siblings:
         named = ", ".join(str(sibling) for sibling in siblings[:MOST_SHOWN])
         more = f" and {len(siblings) - MOST_SHOWN} more" if len(siblings) > MOST_SHOWN else ""
-        raise Refused(f"{view.id} holds the grant that others use; delete them first: {named}{more}")
+        raise Refused(
+            f"{view.id} holds the grant that others use; delete them first: {named}{more}"
+        )
 
 
 def _confirm(view: ConnectionView) -> None:
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise WrongUse("there is no terminal to ask on whether to delete: give --yes")
     what = f"Delete {view.provider} {view.external_id} of organization {view.organization_id}?"
     typer.confirm(what, abort=True, err=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()

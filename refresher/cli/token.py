@@ -28,18 +28,19 @@ def register(app: typer.Typer) -> None:
 
 def token(
     connection: Id,
-    even_expired: Annotated[bool, typer.Option("--even-expired", help="Print a dead one too.")] = False,
+    even_expired: Annotated[
+        bool, typer.Option("--even-expired", help="Print a dead one too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the stored access token of a connection, and nothing else, on stdout.
 
     Nothing is refreshed by this. Where the token has expired, the exit code is 1 and stderr says so.
     """
-    from refresher.settings import load
     from refresher.store import connections
     from refresher.wiring import cipher_from
 
-    settings = load()
+    settings = opening.read_settings()
     cipher = cipher_from(settings)
     with opening.database(settings) as database:
         found = find(database, connection)
@@ -48,7 +49,9 @@ def token(
     if stored is None:
         raise Refused(f"{found} is deleted: importing it again brings it back")
     if stored.access_token is None:
-        raise Refused(f"{found} has no access token yet; `refresher connections show {found}` says why")
+        raise Refused(
+            f"{found} has no access token yet; `refresher connections show {found}` says why"
+        )
     if not even_expired:
         _refuse_expired(stored)
     _print(cipher.open(stored.access_token, stored.owner_id, "access_token"), stored, json=json)
@@ -64,9 +67,13 @@ def _refuse_expired(stored: StoredToken) -> None:
 
 
 def _print(opened: Secret, stored: StoredToken, *, json: bool) -> None:
-    if sys.stdout.isatty():
+    if _is_terminal():
         note("This is a secret: whoever has it can act for the account until it expires.")
     if json:
         emit({"access_token": opened.reveal(), "expires_at": stored.expires_at})
     else:
         typer.echo(opened.reveal())
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()

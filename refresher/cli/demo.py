@@ -1,0 +1,179 @@
+"""`refresher demo` and `refresher up`: see it work, then run it, with nothing to set up.
+
+What they do is in `refresher/demo` and `refresher/up`; here are their options and what they print.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refresher.cli.output import Json, emit, examples
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from refresher.demo.verdict import Verdict
+    from refresher.up.running import Running
+
+Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]
+Lifetime = Annotated[float, typer.Option(help="Seconds that an access token lives.")]
+Seconds = Annotated[float, typer.Option(help="How long to watch.")]
+Kill = Annotated[
+    bool,
+    typer.Option("--kill", help="Restart the scheduler with kill -9; the provider forgives 10 s."),
+]
+Seed = Annotated[int, typer.Option(help="Of every chance that the provider takes.")]
+Directory = Annotated[
+    Path | None, typer.Option(help="Keep database and logs here, not in a temporary folder.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `demo` and `up`."""
+    demos = ("refresher demo", "refresher demo --kill", "refresher demo --connections 2000 --json")
+    app.command("demo", epilog=examples(*demos))(demo)
+    ups = ("refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
+    app.command("up", epilog=examples(*ups))(up)
+
+
+def demo(
+    connections: Connections = 200,
+    lifetime: Lifetime = 20.0,
+    seconds: Seconds = 60.0,
+    kill: Kill = False,
+    seed: Seed = 1,
+    directory: Directory = None,
+    json: Json = False,
+) -> None:
+    """Watch connections being kept fresh against an OAuth server that rotates and forgives nothing.
+
+    Starts an embedded PostgreSQL, an OAuth server and a scheduler, each a process of its own, and
+    removes all of them at the end. Half-way the scheduler is stopped as a deploy does and started
+    again. With --kill it is killed: a request that was on its way then has an unknown outcome, so its
+    refresh token is presented once more, and the provider has to forgive that, as most do for some
+    seconds. Exits with 1 when a token was lost or spent twice, or nothing was refreshed.
+    """
+    from rich.console import Console
+
+    from refresher.demo.plan import Plan, check
+    from refresher.demo.show import perform
+
+    plan = check(Plan(connections, lifetime, seconds, kill, seed, directory))
+    console = Console(stderr=json, highlight=False)
+    verdict = perform(plan, console)
+    _close(console, verdict, directory)
+    if json:
+        emit(verdict.as_json())
+    raise typer.Exit(0 if verdict.is_good else 1)
+
+
+def _close(console: Console, verdict: Verdict, directory: Path | None) -> None:
+    from refresher.demo.verdict import table
+
+    console.print()
+    console.print(table(verdict))
+    if directory is not None:
+        console.print(f"Database and logs are kept in {directory}.", markup=False)
+    if verdict.is_good:
+        console.print("Nothing slept, so nothing was lost. Your own connections: `refresher up`.")
+
+
+def up(json: Json = False) -> None:
+    """Run everything in one process: database, scheduler, refreshes, health.
+
+    Without DATABASE_URL an embedded PostgreSQL keeps its data in REFRESHER_DATA_DIRECTORY
+    (.refresher), with a development key beside it. With REDIS_URL a worker process is started too.
+    Stop it with Ctrl-C; the next start goes on with the same data.
+    """
+    from refresher.up.running import Ending, run
+
+    inherited = dict(os.environ)
+    tell = _tell_as_json if json else _tell
+    if run(tell) is Ending.AGAIN:
+        sys.stdout.flush()
+        os.execve(sys.executable, sys.orig_argv, inherited)  # noqa: S606  ourselves
+
+
+def _tell(running: Running) -> None:
+    """Prints what runs and where, and what to do next."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for what, where in _what_runs(running).items():
+        table.add_row(f"  {what}", where)
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    console.print("refresher is up. Ctrl-C stops it; the next `refresher up` goes on from there.\n")
+    console.print(table)
+    console.print("\nNext, in another terminal:\n")
+    for number, step in enumerate(_next_steps(running), 1):
+        console.print(f"  {number}. {step}", soft_wrap=True)
+    console.print()
+    sys.stdout.flush()
+
+
+def _what_runs(running: Running) -> dict[str, str]:
+    ground = running.ground
+    in_process = ground.transport == "in_process"
+    told = {
+        "database": f"embedded PostgreSQL in {_short(ground.directory / 'postgres')}"
+        if ground.postgres
+        else "yours (DATABASE_URL)",
+        "scheduler": f"this process, {os.getpid()}"
+        + (", which refreshes too (transport in_process)" if in_process else ""),
+    }
+    if running.worker_pid is not None:
+        told["worker"] = f"dramatiq refresher.actors, process {running.worker_pid}, through Redis"
+    told["health"] = _health_url(running) or f"not served: PORT is {running.settings.port or 'off'}"
+    told["providers"] = f"{_short(ground.providers_file)}, read again when it changes"
+    if ground.has_development_key:
+        told["key"] = (
+            f"a development key, {_short(ground.directory / 'development.key')}: keep it with the "
+            "data, and give REFRESHER_ENCRYPTION_KEYS in production"
+        )
+    return told
+
+
+def _next_steps(running: Running) -> list[str]:
+    file, providers = _short(running.environment_file), _short(running.ground.providers_file)
+    return [
+        f"set -a; . {shlex.quote(file)}; set +a       # other commands find all this",
+        f"your OAuth app: in {providers}, or `refresher apps set google --client-id ID`",
+        "refresher connections import connections.jsonl",
+    ]
+
+
+def _tell_as_json(running: Running) -> None:
+    ground = running.ground
+    emit(
+        {
+            "pid": os.getpid(),
+            "database": "embedded" if ground.postgres else "DATABASE_URL",
+            "transport": ground.transport,
+            "worker_pid": running.worker_pid,
+            "directory": str(ground.directory),
+            "environment_file": str(running.environment_file),
+            "providers_file": str(ground.providers_file),
+            "development_key": ground.has_development_key,
+            "health": _health_url(running),
+        }
+    )
+    sys.stdout.flush()
+
+
+def _health_url(running: Running) -> str | None:
+    return f"http://127.0.0.1:{running.settings.port}/health" if running.is_health_served else None
+
+
+def _short(path: Path) -> str:
+    """Returns a path as people write it: from here where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,72 @@
+"""`refresher doctor`: looks at everything that must be right, and says how to mend what is not.
+
+`setup.py`: settings, keys, providers; `postgres.py` and `redis.py`: the two servers; `work.py`: what
+the tables tell about the work itself. Every check yields `Finding`s; what it finds it never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from refresher.cli.output import Json, emit, examples, table
+
+if TYPE_CHECKING:
+    from refresher.cli.doctor.finding import Finding
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `doctor`."""
+    epilog = examples("refresher doctor", "refresher doctor --json | jq '.findings[] | .mend'")
+    app.command("doctor", epilog=epilog)(doctor)
+
+
+def doctor(json: Json = False) -> None:
+    """Check settings, database, Redis and the work itself, and say how to mend what is wrong.
+
+    The exit code is 1 when something is wrong. A warning is worth reading and changes no exit code.
+    """
+    findings = list(findings_now())
+    failed = sum(finding.level == "fail" for finding in findings)
+    if json:
+        emit({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
+    else:
+        table(["", "check", "found"], [row for finding in findings for row in _rows(finding)])
+        warned = sum(finding.level == "warn" for finding in findings)
+        typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(findings)} checked.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def findings_now() -> Iterator[Finding]:
+    """Yields everything there is to say, as far as the checks can get."""
+    from refresher.cli.doctor import postgres, redis, setup, work
+    from refresher.cli.doctor.finding import fail
+    from refresher.cli.opening import database, read_settings
+    from refresher.errors import SettingsError
+
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
+        return
+    yield from setup.check(settings)
+    if settings.integration_refresh.transport == "redis":
+        yield from redis.check(settings)
+    if settings.database_url is None:
+        yield postgres.no_url()
+        return
+    with database(settings) as opened:
+        findings = list(postgres.check(settings, opened))
+        yield from findings
+        if not any(finding.level == "fail" and finding.check == "database" for finding in findings):
+            yield from work.check(settings, opened)
+
+
+def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
+    yield finding.level, finding.check, finding.message
+    if finding.mend:
+        yield "", "", f"→ {finding.mend}"

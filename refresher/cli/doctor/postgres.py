@@ -1,0 +1,125 @@
+"""Checks the PostgreSQL server: reachable, migrated, and set up so that claims and leases hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from refresher.cli.doctor.finding import Finding, fail, ok, warn
+from refresher.cli.output import span
+from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
+from refresher.settings import Settings
+from refresher.store import inspection, migrate
+from refresher.store.inspection import Server
+from refresher.store.session import Database
+
+OLDEST_VERSION = 140_000
+MOST_SKEW_SECONDS = 2.0
+
+
+def no_url() -> Finding:
+    """Returns the finding for a database that nobody named."""
+    return fail(
+        "database",
+        "DATABASE_URL is not set",
+        "give a PostgreSQL URL, or run `refresher up`, which brings its own database",
+    )
+
+
+def check(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Yields findings on the server; a failed "database" means that nothing else can be looked at."""
+    try:
+        with database.transaction() as db:
+            server = inspection.server(db)
+            skew = (server.now - datetime.now(UTC)).total_seconds()
+    except DatabaseUnavailable as error:
+        yield fail("database", str(error), _reach(str(error)))
+        return
+    yield ok("database", f"PostgreSQL {server.version} answers as database {server.database}")
+    yield from _server(server)
+    yield _clock(skew)
+    yield _sessions(settings, database)
+    yield _tables(database)
+
+
+def _reach(message: str) -> str:
+    if "startup parameter" in message:
+        return "a pooler refuses our session settings: connect to Postgres itself"
+    if "does not exist" in message:
+        return "create it, or put DATABASE_URL right"
+    if "password" in message or "authentication" in message:
+        return "put user and password in DATABASE_URL right"
+    return "start PostgreSQL, or put host and port in DATABASE_URL right"
+
+
+def _server(server: Server) -> Iterator[Finding]:
+    if server.version_number < OLDEST_VERSION:
+        message = f"PostgreSQL {server.version} is too old"
+        yield fail("version", message, "run PostgreSQL 14 or newer")
+    if server.read_only:
+        yield fail(
+            "writable",
+            "the server is read-only (a standby, or default_transaction_read_only is on)",
+            "point DATABASE_URL at the primary",
+        )
+    if server.isolation == "read committed":
+        yield ok("isolation", "transactions are read committed")
+    else:
+        yield fail(
+            "isolation",
+            f"transactions are {server.isolation}, under which claims abort each other",
+            f'alter database "{server.database}" set default_transaction_isolation = '
+            "'read committed'",
+        )
+    if server.autovacuum:
+        yield ok("autovacuum", "autovacuum is on")
+    else:
+        yield fail(
+            "autovacuum",
+            "autovacuum (or track_counts) is off: each refresh leaves dead rows, and claims slow down",
+            "turn both on in the server's configuration",
+        )
+
+
+def _clock(skew: float) -> Finding:
+    if abs(skew) <= MOST_SKEW_SECONDS:
+        return ok("clock", "the database's clock agrees with this machine's")
+    side = "ahead of" if skew > 0 else "behind"
+    return warn(
+        "clock",
+        f"the database's clock is {span(abs(skew))} {side} this machine's; the database's counts",
+        "let both follow the same time server",
+    )
+
+
+def _sessions(settings: Settings, database: Database) -> Finding:
+    if not settings.liveness_lock:
+        return ok(
+            "liveness lock", "it is turned off: what a killed process held waits for its lease"
+        )
+    try:
+        ours = inspection.sessions_are_ours(database)
+    except DatabaseUnavailable as error:
+        return warn("liveness lock", f"it cannot be tried: {error}", "run `refresher doctor` again")
+    if ours:
+        return ok("liveness lock", "sessions keep their locks")
+    return fail(
+        "liveness lock",
+        "a session loses its locks: DATABASE_URL leads to a pooler in transaction mode",
+        "connect to Postgres itself or to a pooler in session mode, or set "
+        "REFRESHER_LIVENESS_LOCK to false",
+    )
+
+
+def _tables(database: Database) -> Finding:
+    try:
+        with database.transaction() as db:
+            migrate.check(db)
+    except DatabaseNotMigrated as error:
+        message = str(error)
+        if "newer refresher" in message:
+            return fail("database", message, "deploy that version, here too")
+        return fail(
+            "database", message.removesuffix(": run `refresher migrate`"), "`refresher migrate`"
+        )
+    return ok("tables", f"the schema is at migration {migrate.newest()}, as it should be")

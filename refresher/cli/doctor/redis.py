@@ -1,0 +1,85 @@
+"""Checks Redis, where the transport is redis: reachable, ours alone, and keeping what it is given.
+
+Redis is a hint: whatever is wrong here costs time, never a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import redis
+
+from refresher.cli.doctor.finding import Finding, fail, ok, warn
+from refresher.cli.settings import masked_url
+from refresher.errors import SettingsError
+from refresher.settings import Settings
+
+MOST_KEYS = 1_000
+OURS = ("dramatiq:", "refresher:")
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Yields findings on Redis."""
+    try:
+        url = settings.redis
+        client = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
+    except SettingsError:
+        yield fail(
+            "redis",
+            "REDIS_URL is not set, and the transport is redis",
+            "set REDIS_URL, or REFRESHER_INTEGRATION_REFRESH__TRANSPORT to in_process",
+        )
+        return
+    except ValueError as error:
+        yield fail(
+            "redis", f"REDIS_URL is no URL of Redis: {_first_sentence(error)}", "put it right"
+        )
+        return
+    with client:
+        try:
+            yield from _look(client, masked_url(url))
+        except redis.RedisError as error:
+            message = f"{masked_url(url)} cannot be used: {_first_sentence(error)}"
+            yield fail("redis", message, "start Redis, or put REDIS_URL right")
+
+
+def _look(client: redis.Redis, where: str) -> Iterator[Finding]:
+    client.ping()
+    yield ok("redis", f"{where} answers")
+    memory, stats = _info(client, "memory"), _info(client, "stats")
+    policy = str(memory.get("maxmemory_policy", "unknown"))
+    limited = bool(memory.get("maxmemory"))
+    if limited and policy not in {"noeviction", "unknown"}:
+        yield warn(
+            "redis memory",
+            f"maxmemory-policy is {policy}, and {stats.get('evicted_keys', 0)} keys were dropped so "
+            "far: a dropped message means a late refresh",
+            "set maxmemory-policy to noeviction",
+        )
+    else:
+        yield ok("redis memory", f"nothing is evicted (maxmemory-policy {policy})")
+    yield _shared(client)
+
+
+def _info(client: redis.Redis, section: str) -> dict[str, object]:
+    found = client.info(section)
+    return found if isinstance(found, dict) else {}
+
+
+def _shared(client: redis.Redis) -> Finding:
+    keys = [
+        key.decode("utf-8", "replace") for key in islice(client.scan_iter(count=500), MOST_KEYS)
+    ]
+    foreign = sum(not key.startswith(OURS) for key in keys)
+    if not foreign:
+        return ok("redis database", "nobody else's keys are in it")
+    return warn(
+        "redis database",
+        f"{foreign} of the first {len(keys)} keys are not refresher's: somebody else uses it too",
+        "give refresher a database of its own: REFRESHER_REDIS_DB",
+    )
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -1,0 +1,53 @@
+"""Checks what can be known without any server: settings, keys, providers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from refresher import catalogue
+from refresher.cli.doctor.finding import Finding, fail, ok, warn
+from refresher.errors import CatalogueError, SettingsError
+from refresher.settings import Settings, variable
+from refresher.wiring import catalogue_from, cipher_from
+
+NEW_KEY = "`refresher encryption new-key` prints a good one"
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Yields findings on settings, encryption keys and the providers file."""
+    yield ok("settings", "every setting is valid, and none contradicts another")
+    if not settings.integration_refresh.enabled:
+        name = variable("integration_refresh.enabled")
+        yield warn("settings", f"{name} is false, so nothing is refreshed", f"set {name} to true")
+    yield _keys(settings)
+    yield _providers(settings)
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        ids = cipher_from(settings).key_ids
+    except SettingsError as error:
+        return fail("keys", _first_part(error), f"set REFRESHER_ENCRYPTION_KEYS; {NEW_KEY}")
+    older = f", {len(ids) - 1} more for what was sealed before" if len(ids) > 1 else ""
+    return ok("keys", f"key {ids[0]} seals{older}")
+
+
+def _providers(settings: Settings) -> Finding:
+    try:
+        loaded = catalogue_from(settings)
+    except CatalogueError as error:
+        file = (
+            f"mend {settings.providers_file}" if settings.providers_file else "reinstall refresher"
+        )
+        return fail("providers", str(error), f"{file}; `refresher providers check` tries it")
+    own = [name for name in loaded.names if loaded.origin(name) == "file"]
+    remarks = catalogue.check(loaded, datetime.now(UTC).date(), own) if own else []
+    if remarks:
+        message = f"{len(loaded)} are known, and {len(remarks)} remarks on those of your file"
+        return warn("providers", message, "read them: `refresher providers check`")
+    return ok("providers", f"{len(loaded)} are known, {len(own)} of them from your file")
+
+
+def _first_part(error: SettingsError) -> str:
+    return str(error).split(": `", maxsplit=1)[0]

@@ -1,0 +1,152 @@
+"""Checks the work itself: what is due, who does it, what is parked or paused, what no key opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import uuid4
+
+from refresher.cli.doctor.finding import Finding, fail, ok, warn
+from refresher.cli.output import span
+from refresher.cli.reasons import ON_PURPOSE, mend
+from refresher.errors import CannotDecrypt, SettingsError
+from refresher.rules.connection import ParkReason
+from refresher.settings import Settings
+from refresher.store import health, inspection
+from refresher.store.health import ScheduleHealth
+from refresher.store.inspection import PauseNow, ProcessSeen, SealedValue
+from refresher.store.session import Database
+from refresher.wiring import cipher_from
+
+SAMPLE = 100
+FROZEN_SECONDS = 60.0
+LATE_SECONDS = 30.0
+"""A row may be late by a tick or two, or while a burst is worked off."""
+OURS_TO_MEND = frozenset(
+    {
+        ParkReason.APP_NOT_CONFIGURED,
+        ParkReason.UNKNOWN_PROVIDER,
+        ParkReason.UNDECRYPTABLE,
+        ParkReason.UNBUILDABLE_REQUEST,
+        ParkReason.CRASH_LOOP,
+    }
+)
+
+
+def check(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Yields findings on the work, from a handful of bounded looks."""
+    with database.transaction() as db:
+        schedule = health.look(db)
+        running = inspection.processes(db)
+        missing_apps = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
+        unknown = inspection.parked_for(db, ParkReason.UNKNOWN_PROVIDER)
+        paused = inspection.pauses_now(db)
+        sealed = inspection.sealed_sample(db, uuid4(), limit=SAMPLE) + inspection.sealed_secrets(db)
+    yield from _processes(settings, running, schedule)
+    yield _overdue(settings, schedule)
+    yield from _parked(schedule)
+    for provider, app, count in missing_apps:
+        name = "" if app == "default" else f" --name {app}"
+        message = f"the app {provider}/{app} is not stored; connections that wait: {_many(count)}"
+        yield fail("apps", message, f"`refresher apps set {provider}{name} --client-id ID`")
+    for provider in sorted({row[0] for row in unknown}):
+        message = f"connections name the provider {provider}, which the catalogue lacks"
+        yield fail("providers", message, "add it to REFRESHER_PROVIDERS_FILE")
+    yield from _paused(paused)
+    yield from _sealed(settings, sealed)
+
+
+def _processes(
+    settings: Settings, running: Sequence[ProcessSeen], schedule: ScheduleHealth
+) -> Iterator[Finding]:
+    needed = {"scheduler": "`python -m refresher.scheduler`"}
+    if settings.integration_refresh.transport == "redis":
+        needed["worker"] = "`dramatiq refresher.actors`"
+    for role, command in needed.items():
+        alive = [p for p in running if p.role == role and _lives(settings, p)]
+        if alive:
+            hosts = ", ".join(sorted({p.host for p in alive}))
+            yield ok(role, f"{len(alive)} running ({hosts})")
+        elif schedule.idle or schedule.leased:
+            yield fail(role, f"no {role} is running, and connections wait to be refreshed", command)
+        else:
+            yield warn(role, f"no {role} is running, though nothing waits for it yet", command)
+    for process in running:
+        if process.locked and process.seen_seconds > FROZEN_SECONDS:
+            yield warn(
+                process.role,
+                f"process {process.process_id} on {process.host} holds its lock but gave no sign of "
+                f"life for {span(process.seen_seconds)}",
+                "look whether it is suspended, and restart it",
+            )
+
+
+def _lives(settings: Settings, process: ProcessSeen) -> bool:
+    return process.locked if settings.liveness_lock else process.seen_seconds < FROZEN_SECONDS
+
+
+def _overdue(settings: Settings, schedule: ScheduleHealth) -> Finding:
+    if schedule.oldest_overdue_seconds <= max(LATE_SECONDS, 10 * settings.tick_seconds):
+        text = f"{_many(schedule.idle)} wait for their time, {_many(schedule.leased)} are under way"
+        return ok("due", f"{text}, none is late")
+    return fail(
+        "due",
+        f"connections that are late: {_many(schedule.overdue)}, the first by "
+        f"{span(schedule.oldest_overdue_seconds)}",
+        "see that scheduler and worker run and log no errors; if they do, raise "
+        "REFRESHER_MAX_IN_FLIGHT or start another worker",
+    )
+
+
+def _parked(schedule: ScheduleHealth) -> Iterator[Finding]:
+    for reason, count in sorted(schedule.parked.items()):
+        message = f"{reason}: {_many(count)}"
+        advice = mend(reason) or "`refresher connections list --state parked` shows them"
+        if reason in OURS_TO_MEND:
+            yield fail("parked", message, advice)
+        elif reason in ON_PURPOSE:
+            yield ok("parked", message)
+        else:
+            yield warn("parked", message, advice)
+
+
+def _paused(paused: Sequence[PauseNow]) -> Iterator[Finding]:
+    for pause in paused:
+        left = span(pause.left_seconds)
+        if pause.scope == "app":
+            provider, _, name = pause.key.partition("/")
+            option = "" if name == "default" else f" --name {name}"
+            yield fail(
+                "apps",
+                f"the provider refuses the app {pause.key} ({pause.reason}); next try in {left}",
+                f"put its id and secret right: `refresher apps set {provider}{option} --client-id ID`",
+            )
+        else:
+            message = f"{pause.key} asked us to wait ({pause.reason}); {left} are left"
+            yield warn("providers", message, "nothing: it goes on by itself")
+
+
+def _sealed(settings: Settings, sealed: Sequence[SealedValue]) -> Iterator[Finding]:
+    try:
+        cipher = cipher_from(settings)
+    except SettingsError:
+        return  # told already, by the check of the keys
+    closed, older = 0, 0
+    for item in sealed:
+        older += cipher.needs_rotation(item.value)
+        try:
+            cipher.open(item.value, item.owner_id, item.column)
+        except CannotDecrypt:
+            closed += 1
+    if closed:
+        yield fail(
+            "secrets",
+            f"{closed} of {len(sealed)} stored secrets that were tried are opened by no key",
+            "put the old key behind the first one in REFRESHER_ENCRYPTION_KEYS",
+        )
+    else:
+        note = f", {older} of them with an older key" if older else ""
+        yield ok("secrets", f"{len(sealed)} stored secrets were tried, and all open{note}")
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < health.MOST_COUNTED else f"more than {health.MOST_COUNTED - 1:,}"

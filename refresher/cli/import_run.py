@@ -1,0 +1,135 @@
+"""One import: lines in, chunks of connections stored, and a reason for each line that is not.
+
+The judging is in `rules/intake.py`, the storing in `intake.py`. Here it is only decided what goes
+together: two thousand to a transaction, no connection twice, roots before those that share their grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+
+from refresher.cli.import_lines import MAX_LINE_BYTES, Line
+from refresher.errors import DatabaseUnavailable, InvalidConnection
+from refresher.intake import Taken, take
+from refresher.rules.intake import NewConnection, read
+from refresher.store.inspection import refusal
+from refresher.wiring import Services
+
+CHUNK = 2_000
+Item = tuple[Line, NewConnection]
+Reject = Callable[[Line, str], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an import did so far; `stored_to` is the last line that is safely dealt with."""
+
+    read: int = 0
+    created: int = 0
+    reconnected: int = 0
+    rejected: int = 0
+    stored_to: int = 0
+
+
+class ImportRun:
+    """Feeds lines to the store. `reject` is called once for each line that is not taken."""
+
+    def __init__(self, services: Services, reject: Reject) -> None:
+        self.counts = Counts()
+        self._services = services
+        self._reject_line = reject
+        self._first_line: dict[UUID, int] = {}
+        self._chunk: list[Item] = []
+        # Connections whose root may stand further down in the file.
+        self._waiting: list[Item] = []
+
+    def run(self, lines: Iterable[Line]) -> Iterator[Counts]:
+        """Stores all `lines`; yields the counts after each chunk."""
+        for line in lines:
+            self._add(line)
+            if len(self._chunk) >= CHUNK:
+                self._flush(line.number)
+                yield self.counts
+        last = self._chunk[-1][0].number if self._chunk else self.counts.stored_to
+        self._flush(last)
+        yield self.counts
+        for start in range(0, len(self._waiting), CHUNK):
+            self._store(self._waiting[start : start + CHUNK])
+            yield self.counts
+        self._waiting = []
+
+    def abandon(self) -> None:
+        """Rejects what waited for its root when the import could not go on."""
+        for line, _ in self._waiting:
+            self._reject(line, "the import stopped before its root was stored")
+
+    def _add(self, line: Line) -> None:
+        self.counts.read += 1
+        try:
+            new = read(_decoded(line))
+        except InvalidConnection as error:
+            self._reject(line, str(error))
+            return
+        identity = new.id
+        before = self._first_line.setdefault(identity, line.number)
+        if before != line.number:
+            self._reject(line, f"the same connection stands in line {before} already")
+        elif new.root_id is not None and new.root_id not in self._first_line:
+            self._waiting.append((line, new))
+        else:
+            self._chunk.append((line, new))
+
+    def _flush(self, to_line: int) -> None:
+        self._store(self._chunk)
+        self._chunk = []
+        self.counts.stored_to = to_line
+
+    def _store(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        taken = self._taken(items)
+        self.counts.created += taken.created
+        self.counts.reconnected += taken.reconnected
+        for position in sorted(taken.rejected):
+            self._reject(items[position][0], taken.rejected[position])
+
+    def _taken(self, items: Sequence[Item]) -> Taken:
+        """Takes a chunk; where the database refuses it, finds the connection that is to blame."""
+        try:
+            return take(self._services, [new for _, new in items])
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            reason = refusal(error)
+            if reason is None:
+                raise
+            if len(items) == 1:
+                return Taken(rejected={0: reason})
+        half = len(items) // 2
+        first, second = self._taken(items[:half]), self._taken(items[half:])
+        rejected = first.rejected | {half + at: why for at, why in second.rejected.items()}
+        return Taken(
+            first.created + second.created, first.reconnected + second.reconnected, rejected
+        )
+
+    def _reject(self, line: Line, reason: str) -> None:
+        self.counts.rejected += 1
+        self._reject_line(line, reason)
+
+
+def _decoded(line: Line) -> object:
+    """Returns the JSON value of a line; raises `InvalidConnection` without repeating the line."""
+    if line.cut:
+        raise InvalidConnection(f"the line is longer than {MAX_LINE_BYTES // 1_048_576} MB")
+    try:
+        return orjson.loads(line.raw)
+    except orjson.JSONDecodeError as error:
+        if error.msg.startswith("str is not valid UTF-8"):
+            raise InvalidConnection("the line is not UTF-8 text") from None
+        raise InvalidConnection(
+            f"the line is not JSON: {error.msg} (column {error.colno})"
+        ) from None

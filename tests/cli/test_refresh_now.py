@@ -1,0 +1,142 @@
+"""`connections refresh`: the claim is the one door, also for a person who is in a hurry."""
+
+import os
+import signal
+import subprocess
+import threading
+from uuid import UUID
+
+import pytest
+
+from refresher.dispatch import claim_now, release_own
+from refresher.refresh import refresh
+from refresher.settings import load
+from refresher.testing.fake_provider import FakeProvider
+from refresher.wiring import Services, build
+from tests.cli.kit import COMMAND, Cli
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def services(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    """Another process's services, on the same database."""
+    for name, value in cli.env.items():
+        monkeypatch.setenv(name, value)
+    opened = build(load())
+    yield opened
+    opened.close()
+
+
+def test_a_refresh_now_stores_a_fresh_token(cli: Cli, granted: str, provider: FakeProvider):
+    """The row is claimed before it is due, refreshed here, and due again in time."""
+    before = cli("token", granted).stdout
+    ran = cli("connections", "refresh", granted, "--json")
+    assert (ran.code, ran.json["outcome"], ran.json["by_us"]) == (0, "refreshed", True)
+    assert cli("token", granted).stdout != before
+    shown = cli.show(granted)
+    assert (shown["state"], shown["credential_version"]) == ("idle", 2)
+    assert provider.admin.summary().requests == 1
+    assert "refreshed; the token ends at" in cli("connections", "refresh", granted).stdout
+
+
+def test_a_sibling_is_refreshed_at_its_root(cli: Cli, granted: str):
+    """Refreshing a connection that shares a grant refreshes that grant."""
+    bare = {"access_token": None, "refresh_token": None, "expires_in": None}
+    cli.connect("page", root_external_id=granted, **bare)
+    ran = cli("connections", "refresh", "page", "--json")
+    assert (ran.code, ran.json["id"]) == (0, cli.show(granted)["id"])
+    assert "shares the grant" in ran.stderr
+
+
+def test_a_dead_grant_is_told(cli: Cli, granted: str, provider: FakeProvider):
+    """When the provider ended the grant, the exit code is 1 and the sentence says what to do."""
+    provider.admin.revoke(granted)
+    ran = cli.process("connections", "refresh", granted)
+    assert ran.code == 1
+    assert "revoked (invalid_grant); parked: the provider ended the grant" in ran.stdout
+    parked = cli.process("connections", "refresh", granted)
+    parked.refused("is parked (reconnect_required)", code=1)
+
+
+def test_trouble_that_passes_is_told(cli: Cli, granted: str, provider: FakeProvider):
+    """A provider's fault leaves exit code 1, the reason, and the time of the next attempt."""
+    provider.admin.add_fault("status_500", count=1)
+    ran = cli.process("connections", "refresh", granted, "--json")
+    assert (ran.code, ran.json["outcome"], ran.json["http_status"]) == (1, "transient", 500)
+    assert ran.json["next_due_at"]
+
+
+def test_a_paused_app_is_told(cli: Cli, granted: str, provider: FakeProvider):
+    """When the provider refuses the app, the next refresh is not even sent, and this is told."""
+    provider.admin.set_client_secret("another")
+    first = cli.process("connections", "refresh", granted, "--json")
+    second = cli.process("connections", "refresh", granted)
+    assert (first.code, first.json["outcome"]) == (1, "misconfigured")
+    assert second.code == 1
+    assert "postponed (app:acme/default is paused)" in second.stdout
+
+
+def test_a_parked_connection_is_not_refreshed(cli: Cli, granted: str, provider: FakeProvider):
+    """A paused connection is refused with what ends the pause; nothing is sent."""
+    cli("connections", "pause", granted)
+    cli("connections", "refresh", granted).refused("is parked (paused)", "resume", code=1)
+    assert provider.admin.summary().requests == 0
+
+
+def test_who_finds_it_leased_waits_for_that_outcome(
+    cli: Cli, granted: str, provider: FakeProvider, services: Services
+):
+    """M15: while another process refreshes, nothing is sent twice; its outcome is told."""
+    # Given another process that holds the claim
+    root = UUID(cli.show(granted)["id"])
+    claim = claim_now(services, root)
+    assert claim is not None
+    # When we want a refresh, and the other one ends its own meanwhile
+    other = threading.Timer(0.5, lambda: refresh(services, [claim]))
+    other.start()
+    ran = cli("connections", "refresh", granted, "--json")
+    other.join()
+    # Then there was one request, and its outcome is ours
+    assert (ran.code, ran.json["outcome"], ran.json["by_us"]) == (0, "refreshed", False)
+    assert provider.admin.summary().requests == 1
+
+
+def test_waiting_has_an_end(cli: Cli, granted: str, services: Services):
+    """After --timeout seconds of another's lease the command gives up, in a sentence."""
+    assert claim_now(services, UUID(cli.show(granted)["id"])) is not None
+    ran = cli("connections", "refresh", granted, "--timeout", "0.2")
+    ran.refused("still being refreshed by another process", code=1)
+
+
+def test_a_lease_that_ends_without_outcome_is_taken_over(
+    cli: Cli, granted: str, provider: FakeProvider, services: Services
+):
+    """When the other process gives its claim back, we claim and refresh."""
+    assert claim_now(services, UUID(cli.show(granted)["id"])) is not None
+    other = threading.Timer(0.5, lambda: release_own(services))
+    other.start()
+    ran = cli("connections", "refresh", granted, "--json")
+    other.join()
+    assert (ran.code, ran.json["outcome"], ran.json["by_us"]) == (0, "refreshed", True)
+    assert provider.admin.summary().requests == 1
+
+
+def test_an_interrupt_waits_for_the_refresh(cli: Cli, granted: str, provider: FakeProvider):
+    """Ctrl-C between request and commit loses no rotated token: the refresh ends first."""
+    # Given a provider that takes its time
+    provider.admin.change_options(latency_seconds=2.0)
+    process = subprocess.Popen(
+        [*COMMAND, "connections", "refresh", granted],
+        env=cli.environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: provider.admin.summary().requests_in_flight, 30)
+    # When the command is interrupted while the request is under way
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    # Then the new pair is stored before the process goes
+    assert process.returncode == 130, stderr
+    assert b"again to stop at once" in stderr
+    assert cli.show(granted)["credential_version"] == 2
+    assert provider.admin.summary().requests == 1
