@@ -13,7 +13,7 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
 from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
@@ -25,8 +25,8 @@ MARKER = "refresher:here"
 
 def make_broker(settings: Settings) -> dramatiq.Broker:
     """Returns a broker for the flow's transport, with the few middlewares that serve us."""
+    # No TimeLimit: it would tear a reply out of the hands that hold it until Postgres is back.
     middleware: list[Middleware] = [
-        TimeLimit(time_limit=int(settings.attempt_timeout_seconds * 1000)),
         ShutdownNotifications(),
         # The row is the only retry authority; this only sends what failed to the dead letters.
         Retries(max_retries=0),

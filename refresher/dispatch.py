@@ -66,9 +66,7 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
     return Dispatched(total, settings.tick_seconds)
 
 
-def hand_over(
-    services: Services, by_provider: Sequence[Sequence[Claim]], enqueue: Enqueue
-) -> None:
+def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueue: Enqueue) -> None:
     """Sends claims in batches; what cannot be sent is released, and the error goes on.
 
     A batch has one provider's claims, so that a provider that hangs holds only its own batches.

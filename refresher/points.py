@@ -15,7 +15,7 @@ Point = Literal[
     "received",  # by an actor
     "reloaded",
     "begun",  # committed: the request may leave
-    "sent",  # the whole request has left
+    "sent",  # the whole request has left; only httpx tells, so set REFRESHER_SENDER=httpx
     "replied",  # the reply is here, nothing is written
     "committing",  # written, not committed
     "committed",

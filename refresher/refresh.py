@@ -44,7 +44,8 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     A claim that is no longer held, or was begun already by another delivery, is a counted no-op.
     """
     tally: Counter[str] = Counter()
-    ready = _guard(services, _reload(services, claims, tally), tally)
+    reloaded_at = time.monotonic()  # before, not after: what is late must not look early
+    ready = _guard(services, _reload(services, claims, tally), reloaded_at, tally)
     outgoing = _build(services, _begin(services, ready, tally), tally)
     for replies in services.exchange.stream(outgoing):
         points.reach("replied")
@@ -62,12 +63,13 @@ def _reload(services: Services, claims: Sequence[Claim], tally: Counter[str]) ->
     return fresh
 
 
-def _guard(services: Services, rows: Sequence[Reloaded], tally: Counter[str]) -> list[Attempt]:
+def _guard(
+    services: Services, rows: Sequence[Reloaded], reloaded_at: float, tally: Counter[str]
+) -> list[Attempt]:
     """Step 6. Parks what must not be refreshed, and moves what meets a pause to its end."""
     ready: list[Attempt] = []
     aside: list[Settlement] = []
     probing: set[str] = set()
-    now = time.monotonic()
     for row in rows:
         provider = services.catalogue.get(row.connection.provider)
         verdict = guards.check(
@@ -84,7 +86,7 @@ def _guard(services: Services, rows: Sequence[Reloaded], tally: Counter[str]) ->
                 if pause := _pause_met(services, row, probing):
                     aside.append(postponed(row, pause))
                 else:
-                    ready.append(Attempt(row, provider, now))
+                    ready.append(Attempt(row, provider, reloaded_at))
     _commit(services, aside, tally)
     return ready
 
@@ -125,7 +127,9 @@ def _build(
     outgoing: list[Outgoing[Attempt]] = []
     broken: list[Settlement] = []
     for attempt in attempts:
-        within = attempt.row.lease_left_seconds - services.settings.http_total_seconds
+        # A process that was frozen since the reload must not send: its row may be another's by now.
+        left = attempt.row.lease_left_seconds - attempt.elapsed_seconds
+        within = left - services.settings.http_total_seconds
         try:
             made = request(services.cipher, attempt)
             outgoing.append(Outgoing(attempt, made, max(0.0, within)))
@@ -160,8 +164,8 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
                 return
             time.sleep(wait)
             wait = min(wait * 2, 1.0)
-        except DatabaseError:
-            _commit_each(services, settlements, tally)
+        except DatabaseError as error:
+            _commit_each(services, settlements, tally, error)
             return
         else:
             _tell(settlements, settled, tally)
@@ -169,11 +173,14 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
 
 
 def _commit_each(
-    services: Services, settlements: Sequence[Settlement], tally: Counter[str]
+    services: Services,
+    settlements: Sequence[Settlement],
+    tally: Counter[str],
+    error: DatabaseError,
 ) -> None:
     """Something in one row cannot be written: it must not hold the others."""
     if len(settlements) == 1:
-        log.error("cannot write an outcome", connection=str(settlements[0].id), exc_info=True)
+        log.error("cannot write an outcome", connection=str(settlements[0].id), why=str(error.orig))
         tally["unwritable"] += 1
         return
     for settlement in settlements:

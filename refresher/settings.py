@@ -30,6 +30,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
 PREFIX = "REFRESHER_"
+DATABASE_SCHEMES = ("postgres://", "postgresql://", "postgresql+psycopg://")
+REDIS_SCHEMES = ("redis://", "rediss://")
 
 
 class Flow(BaseModel):
@@ -103,6 +105,7 @@ class Settings(BaseSettings):
     commit_seconds: Seconds = 10.0
     http_connect_seconds: Seconds = 5.0
     http_total_seconds: Seconds = 20.0
+    sender: Literal["auto", "httpx", "pyreqwest"] = "auto"
     http_max_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     allow_insecure_hosts: Literal["none", "loopback"] = "loopback"
 
@@ -146,8 +149,6 @@ class Settings(BaseSettings):
                 "it: set one, or choose in_process"
             )
         url = self.redis_url.get_secret_value()
-        if not url.startswith(("redis://", "rediss://")):
-            raise SettingsError("REDIS_URL must begin with redis:// or rediss:// (with TLS)")
         if self.redis_db is None:
             return url
         return urlsplit(url)._replace(path=f"/{self.redis_db}").geturl()
@@ -164,20 +165,34 @@ def load(**overrides: object) -> Settings:
         raise SettingsError(
             f"{flow} must be a JSON object; set its parts one by one, such as {flow}__TRANSPORT"
         ) from None
-    faults = [*_unknown_variables(), *_contradictions(settings)]
+    faults = [*_unknown_variables(), *_unreadable_urls(settings), *_contradictions(settings)]
     if faults:
         raise SettingsError("; ".join(faults))
     return settings
 
 
+def _unreadable_urls(settings: Settings) -> list[str]:
+    given = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    faults = []
+    for name, url in given.items():
+        try:
+            _ = urlsplit(url.get_secret_value() if url else "").port
+        except ValueError:
+            faults.append(f"{name} is no URL: its host or port cannot be read")
+    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
+    if redis is not None and not redis.startswith(REDIS_SCHEMES):
+        faults.append("REDIS_URL must begin with redis:// or rediss:// (with TLS)")
+    if settings.database_url is not None:
+        url_given = settings.database_url.get_secret_value()
+        if not url_given.startswith(DATABASE_SCHEMES):
+            faults.append("DATABASE_URL must begin with postgresql:// (no other database does)")
+    return faults
+
+
 def sqlalchemy_url(url: str) -> str:
     """Returns `url` with the driver we use; hosts give `postgres://` or `postgresql://`."""
-    for scheme in ("postgres://", "postgresql://"):
-        if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    if not url.startswith("postgresql+psycopg://"):
-        raise SettingsError("DATABASE_URL must begin with postgresql:// (no other database does)")
-    return url
+    rest = url.partition("://")[2]
+    return f"postgresql+psycopg://{rest}"
 
 
 def variable(field: str) -> str:

@@ -85,6 +85,6 @@ def _locked(path: Path, mode: Literal["a", "r", "r+"]) -> Iterator[IO[str]]:
     def private(name: str, flags: int) -> int:
         return os.open(name, flags, 0o600)
 
-    with open(path, mode, opener=private, encoding="utf-8") as file:  # noqa: PTH123  needs opener
+    with open(path, mode, opener=private, encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file

@@ -58,7 +58,7 @@ def build(settings: Settings) -> Services:
         cipher=cipher_from(settings),
         catalogue=known,
         policy=policy_from(settings),
-        exchange=Exchange(limits_from(settings)),
+        exchange=Exchange(limits_from(settings), name=settings.sender),
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),

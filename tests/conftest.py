@@ -17,6 +17,7 @@ from tests.services import (
     migrate,
     start_postgres,
 )
+from tests.world import World
 
 # An actor takes its broker from the environment when it is imported: here, Dramatiq's StubBroker.
 os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
@@ -85,6 +86,14 @@ def redis_url(redis_server: RedisServer) -> str:
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    """Real services on a fresh database."""
+    made = World(database_url)
+    yield made
+    made.close()
 
 
 @pytest.fixture

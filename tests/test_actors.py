@@ -12,14 +12,6 @@ from tests.world import World
 
 
 @pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    """Real services on a fresh database."""
-    made = World(database_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def stub_broker(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBroker]:
     """The broker that the actors were declared on, empty, and with this test's services."""
     assert isinstance(broker.broker, StubBroker)

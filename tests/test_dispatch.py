@@ -146,7 +146,7 @@ def test_a_provider_with_a_rate_is_paced(world: World) -> None:
     dispatch.dispatch_due(world.services, sent)
     assert sum(len(group) for group in sent.groups) == 10
     due_in = sorted(
-        (row.due_at - world.services.database.simulated_now).total_seconds()  # type: ignore[operator]
+        (row.due_at - world.services.database.simulated_now).total_seconds()
         for row in map(world.row, ids)
         if row.state == 0
     )

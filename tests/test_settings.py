@@ -85,12 +85,16 @@ def test_each_part_of_a_flow_has_a_variable(
     assert flow.model_dump() == expected
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "PORT"])
-def test_our_own_name_wins_over_the_platform_s(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("DATABASE_URL", "postgresql://"), ("REDIS_URL", "redis://"), ("PORT", "")]
+)
+def test_our_own_name_wins_over_the_platform_s(
+    monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
+) -> None:
     """A platform sets DATABASE_URL for everyone; REFRESHER_DATABASE_URL is for us alone."""
-    environment(monkeypatch, **{name: "1", f"REFRESHER_{name}": "2"})
+    environment(monkeypatch, **{name: f"{scheme}1", f"REFRESHER_{name}": f"{scheme}2"})
     value = getattr(load(), name.lower())
-    assert (value if name == "PORT" else value.get_secret_value()) in {2, "2"}
+    assert (value if name == "PORT" else value.get_secret_value()) in {2, f"{scheme}2"}
 
 
 def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

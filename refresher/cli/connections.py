@@ -31,7 +31,7 @@ from refresher.rules.connection import ParkReason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refresher.store.connections import ConnectionView
+    from refresher.store.connections import ConnectionView, Filter
     from refresher.store.session import Database
 
 PAGE = 1_000
@@ -71,16 +71,16 @@ def list_(
     json: Json = False,
 ) -> None:
     """List connections in the order of their ids, with state and due time; never tokens."""
+    from refresher.store.connections import Filter
+
+    chosen = Filter(
+        organization_id=_printable(organization),
+        provider=_printable(provider),
+        state=state.value if state else None,
+        parked_reason=reason.value if reason else None,
+    )
     with opening.database() as database:
-        found = _pages(
-            database,
-            limit=limit,
-            after=after,
-            organization_id=_printable(organization),
-            provider=_printable(provider),
-            state=state.value if state else None,
-            parked_reason=reason.value if reason else None,
-        )
+        found = _pages(database, chosen, limit=limit, after=after)
         count, last = _listed(found, json=json)
     if count == limit:
         note(f"There may be more: --after {last}")
@@ -124,29 +124,14 @@ def _listed(found: Iterator[ConnectionView], *, json: bool) -> tuple[int, UUID |
 
 
 def _pages(
-    database: Database,
-    *,
-    limit: int,
-    after: UUID | None,
-    organization_id: str | None,
-    provider: str | None,
-    state: str | None,
-    parked_reason: str | None,
+    database: Database, chosen: Filter, *, limit: int, after: UUID | None
 ) -> Iterator[ConnectionView]:
     """Yields connections, read a thousand at a time so that a million do not fill the memory."""
     from refresher.store import connections
 
     while limit > 0:
         with database.transaction() as db:
-            page = connections.find(
-                db,
-                organization_id=organization_id,
-                provider=provider,
-                state=state,
-                parked_reason=parked_reason,
-                after=after,
-                limit=min(limit, PAGE),
-            )
+            page = connections.find(db, chosen, after=after, limit=min(limit, PAGE))
         yield from page
         if len(page) < PAGE:
             return

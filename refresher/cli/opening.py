@@ -8,11 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-from refresher.errors import SettingsError
-
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 if TYPE_CHECKING:
     from refresher.settings import Settings
@@ -21,23 +16,10 @@ if TYPE_CHECKING:
 
 
 def read_settings() -> Settings:
-    """Returns the settings of the environment; raises `SettingsError` for a URL that is none."""
+    """Returns the settings of the environment."""
     from refresher.settings import load
 
-    settings = load()
-    _check_url("DATABASE_URL", settings.database if settings.database_url else None)
-    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
-    _check_url("REDIS_URL", redis)
-    if redis is not None and not redis.startswith(REDIS_SCHEMES):
-        raise SettingsError(f"REDIS_URL must begin with {' or '.join(REDIS_SCHEMES)}")
-    return settings
-
-
-def _check_url(name: str, url: str | None) -> None:
-    try:
-        _ = urlsplit(url or "").port
-    except ValueError:
-        raise SettingsError(f"{name} is no URL: its host or port cannot be read") from None
+    return load()
 
 
 @contextmanager

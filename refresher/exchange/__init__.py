@@ -2,7 +2,7 @@
 
 `Exchange.stream` sends many requests at once from one event loop a process and hands the replies over
 as they arrive, so that a fast one never waits for a slow one, while the story that calls it stays
-synchronous. What a reply means is `rules/outcomes.py`'s business.
+synchronous. Who sends: `sender.py`. What a reply means is `rules/outcomes.py`'s business.
 """
 
 from __future__ import annotations
@@ -11,19 +11,35 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
+import structlog
+
+from refresher.errors import SettingsError
+from refresher.exchange.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals
+from refresher.exchange.sender import (
+    CANCELLED,
+    NO_SENDER,
+    Limits,
+    Sender,
+    SenderName,
+    choose_sender,
+    is_fast,
+)
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
 
+__all__ = ["GATHER_SECONDS", "MOST_REPLIES", "Exchange", "Limits", "Outgoing", "Sender"]
+
 K = TypeVar("K")
-MOST_REPLIES = 100
-GATHER_SECONDS = 0.005
-"""Replies are handed over in groups: what arrives within 5 ms, at most 100."""
+NAME_LOOKUPS = 64
+"""Threads that look host names up for httpx: one dead name server must not hold up the others."""
+CLOSE_SECONDS = 5.0
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,132 +49,151 @@ class Outgoing(Generic[K]):
     key: K
     request: TokenRequest
     start_within_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Time and size limits of one exchange."""
-
-    connect_seconds: float = 5.0
-    total_seconds: float = 20.0
-    max_bytes: int = 1_048_576
-    max_in_flight: int = 200
-
-
-class Sender(Protocol):
-    """Sends one request. Never raises for what the network or the provider does."""
-
-    async def send(self, request: TokenRequest) -> Reply:
-        """Returns the reply within the time limits."""
-
-    async def close(self) -> None:
-        """Closes the connections."""
+    made_at: float = field(default_factory=time.monotonic)
 
 
 class Exchange:
-    """One event loop on a thread of its own, started at the first use (after any fork)."""
+    """One event loop on a thread of its own, started at the first use (after any fork).
 
-    def __init__(self, limits: Limits, sender: Sender | None = None) -> None:
+    Raises `SettingsError` at once for a sender that is asked for and not installed.
+    """
+
+    def __init__(
+        self, limits: Limits, sender: Sender | None = None, *, name: SenderName = "auto"
+    ) -> None:
         self._limits = limits
-        self._given = sender
+        self._name = name
+        self._fast = sender is None and is_fast(name)
+        self._sender = sender
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._sender: Sender | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
         self._places = asyncio.Semaphore(limits.max_in_flight)
 
     def stream(self, outgoing: Sequence[Outgoing[K]]) -> Iterator[list[tuple[K, Reply]]]:
         """Sends all requests and yields their replies in groups, as they arrive.
 
-        Every request yields exactly one reply, also when it was never sent (`failure="unsent"`).
+        Every request yields exactly one reply, also when it was never sent (`failure="unsent"`):
+        its place was not had in time, or this exchange is closed.
         """
-        arrived: SimpleQueue[tuple[K, Reply]] = SimpleQueue()
-        loop = self._started()
-        loop.call_soon_threadsafe(self._launch, outgoing, arrived)
-        missing = len(outgoing)
-        while missing:
-            replies = _gather(arrived, missing)
-            missing -= len(replies)
-            yield replies
+        arrivals: Arrivals[tuple[K, Reply]] = Arrivals(len(outgoing))
+        failure = self._hand_over(outgoing, arrivals) if outgoing else None
+        if failure is None:
+            yield from arrivals.groups()
+            return
+        for start in range(0, len(outgoing), MOST_REPLIES):
+            group = outgoing[start : start + MOST_REPLIES]
+            yield [(item.key, Reply(failure=failure, sent=False)) for item in group]
+
+    def open(self) -> None:
+        """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""
+        with self._lock:
+            self._start()
 
     def close(self) -> None:
-        """Cancels what is still under way (its replies say so) and stops the loop."""
+        """Cancels what is still under way (its replies say so) and stops the loop, for good."""
         with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is None:
+            loop, self._loop, self._closed = self._loop, None, True
+        if loop is None or self._thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self._shut_down(), loop).result(timeout=10)
-        loop.call_soon_threadsafe(loop.stop)
+        asyncio.run_coroutine_threadsafe(self._shut_down(), loop)
+        self._thread.join(timeout=3 * CLOSE_SECONDS)
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _hand_over(
+        self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]
+    ) -> str | None:
+        """Gives the batch to the loop; returns why not. Under the lock: a loop must not end between."""
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=self._run, args=(self._loop,), name="exchange", daemon=True
-                ).start()
-            return self._loop
+            if self._closed:
+                return UNSENT
+            try:
+                loop = self._start()
+            except SettingsError as error:
+                log.error("cannot send", why=str(error))  # noqa: TRY400  a sentence, no traceback
+                return NO_SENDER
+            loop.call_soon_threadsafe(self._launch, outgoing, arrivals)
+            return None
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            loop.close()
+    def _start(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._sender = self._sender or choose_sender(self._limits, self._name)
+            self._loop = _new_loop(fast=self._fast)
+            self._thread = threading.Thread(
+                target=_run, args=(self._loop,), name="exchange", daemon=True
+            )
+            self._thread.start()
+        return self._loop
 
-    def _launch(
-        self, outgoing: Sequence[Outgoing[K]], arrived: SimpleQueue[tuple[K, Reply]]
-    ) -> None:
-        if self._sender is None:
-            self._sender = self._given or choose_sender(self._limits)
+    def _launch(self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]) -> None:
+        loop = asyncio.get_running_loop()
         for item in outgoing:
-            task = asyncio.ensure_future(self._one(item, time.monotonic()))
-            task.add_done_callback(partial(_arrive, arrived, item.key))
+            start_before = item.made_at + item.start_within_seconds
+            task = loop.create_task(self._one(item.request, start_before))
+            task.add_done_callback(partial(_arrive, arrivals, item.key))
 
-    async def _one(self, item: Outgoing[K], queued_at: float) -> Reply:
-        async with self._places:
-            if time.monotonic() - queued_at > item.start_within_seconds:
+    async def _one(self, request: TokenRequest, start_before: float) -> Reply:
+        assert self._sender is not None
+        try:
+            await self._places.acquire()
+        except asyncio.CancelledError:
+            return Reply(failure=UNSENT, sent=False)
+        try:
+            started = time.monotonic()
+            if started > start_before:
                 return Reply(failure=UNSENT, sent=False)
-            sent_at = time.monotonic()
-            assert self._sender is not None
-            reply = await self._sender.send(item.request)
-            return _with_elapsed(reply, time.monotonic() - sent_at)
+            reply = await self._sender.send(request)
+            return _with_elapsed(reply, time.monotonic() - started)
+        finally:
+            self._places.release()
 
     async def _shut_down(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*others, return_exceptions=True)
-        if self._sender is not None:
-            await self._sender.close()
-
-
-def choose_sender(limits: Limits) -> Sender:
-    """Returns the sender for this process."""
-    from refresher.exchange.httpx_sender import HttpxSender  # noqa: PLC0415  imported where needed
-
-    return HttpxSender(limits)
-
-
-def _gather(arrived: SimpleQueue[tuple[K, Reply]], missing: int) -> list[tuple[K, Reply]]:
-    replies = [arrived.get()]
-    until = time.monotonic() + GATHER_SECONDS
-    most = min(missing, MOST_REPLIES)
-    while len(replies) < most:
+        loop = asyncio.get_running_loop()
         try:
-            replies.append(arrived.get(timeout=max(0.0, until - time.monotonic())))
-        except Empty:
-            break
-    return replies
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            if others:
+                await asyncio.wait(others, timeout=CLOSE_SECONDS)
+            if self._sender is not None:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._sender.close()
+        finally:
+            loop.stop()
 
 
-def _arrive(arrived: SimpleQueue[tuple[K, Reply]], key: K, task: asyncio.Task[Reply]) -> None:
-    arrived.put((key, _reply_of(task)))
+def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
+    """Returns uvloop's where it is installed, for pyreqwest only.
+
+    httpx looks names up through the loop, and uvloop has four threads for that.
+    """
+    if fast:
+        try:
+            import uvloop  # noqa: PLC0415  optional
+        except ImportError:
+            pass
+        else:
+            return uvloop.new_event_loop()
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="names"))
+    return loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _arrive(arrivals: Arrivals[tuple[K, Reply]], key: K, task: asyncio.Task[Reply]) -> None:
+    arrivals.add((key, _reply_of(task)))
 
 
 def _reply_of(task: asyncio.Task[Reply]) -> Reply:
     if task.cancelled():
-        return Reply(failure="cancelled")
+        return Reply(failure=CANCELLED)
     error = task.exception()
     return Reply(failure=f"bug in the sender: {type(error).__name__}") if error else task.result()
 

@@ -1,95 +1,147 @@
-"""Sends with httpx: the default, with proxies and custom CAs from the environment.
+"""Sends with httpx: always there, and the one that can tell when a request has left.
 
 No cookies are kept (one connection's must never reach another's request), no redirect is followed (a
-refresh token goes to the catalogue's URL and nowhere else), no more than the limit is read.
+refresh token goes to the catalogue's URL and nowhere else), no more than the limit is read. Proxies
+and custom CAs come from the environment. The fast twin: `pyreqwest_sender.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from refresher import points
-from refresher.exchange import Limits
+from refresher.errors import SettingsError
+from refresher.exchange import sender as seam
+from refresher.exchange.proxies import environment_proxies
+from refresher.exchange.sender import Limits
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
 
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-)
+PER_CLIENT = 5
+IDLE_PER_CLIENT = 10
+_NEVER_SENT: dict[type[Exception], str] = {
+    httpx.UnsupportedProtocol: seam.UNSENDABLE,
+    httpx.ConnectTimeout: seam.CONNECT_TIMEOUT,
+    httpx.ConnectError: seam.CONNECT,
+    httpx.ProxyError: seam.CONNECT,  # a proxy that opens no tunnel
+}
 
 
 class HttpxSender:
-    """One client with a pool of kept-alive connections."""
+    """Several clients of a few connections each.
 
-    def __init__(self, limits: Limits, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    httpx's pool looks through all its connections for each request: with 200 under way, one client
+    carries some 10 requests a second and forty carry 700.
+    """
+
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(limits.total_seconds, connect=limits.connect_seconds),
-            limits=httpx.Limits(
-                max_connections=limits.max_in_flight,
-                max_keepalive_connections=limits.max_in_flight,
-                keepalive_expiry=30,
-            ),
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": "refresher"},
-        )
+        count = -(-limits.max_in_flight // PER_CLIENT)
+        self._clients = _clients(limits, count)
+        self._busy = [0] * count
 
     async def send(self, request: TokenRequest) -> Reply:
         """Returns the reply within the total time; failures are named, without any URL or token."""
         try:
+            prepared = _prepare(self._clients[0], request)
+        except (httpx.InvalidURL, ValueError):
+            return Reply(failure=seam.UNSENDABLE, sent=False)
+        chosen = self._choose(prepared.url.host)
+        self._busy[chosen] += 1
+        try:
             async with asyncio.timeout(self._limits.total_seconds):
-                return await self._send(request)
-        except _NEVER_SENT as error:
-            return Reply(failure=_name(error), sent=False)
+                return await self._exchange(self._clients[chosen], prepared)
+        except tuple(_NEVER_SENT) as error:
+            return Reply(failure=_NEVER_SENT[type(error)], sent=False)
         except (TimeoutError, httpx.TimeoutException):
-            return Reply(failure="timeout")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
-            return Reply(failure=_name(error))
+            return Reply(failure=seam.TIMEOUT)
+        except (httpx.HTTPError, httpx.StreamError, OSError):
+            return Reply(failure=seam.PROTOCOL)
+        finally:
+            self._busy[chosen] -= 1
 
     async def close(self) -> None:
-        """Closes the client's connections."""
-        await self._client.aclose()
+        """Closes the clients' connections."""
+        for client in self._clients:
+            await client.aclose()
 
-    async def _send(self, request: TokenRequest) -> Reply:
-        async with self._client.stream(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            extensions={"trace": _trace} if points.installed() else None,
-            **_content(request),  # type: ignore[arg-type]
-        ) as response:
+    def _choose(self, host: str) -> int:
+        """Returns the client to send with: the host's own, so that connections are used again.
+
+        While that one is busy, the next that is not.
+        """
+        count = len(self._clients)
+        home = hash(host) % count
+        for step in range(count):
+            chosen = (home + step) % count
+            if self._busy[chosen] < PER_CLIENT:
+                return chosen
+        return home
+
+    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Reply:
+        if points.installed():
+            request.extensions = {**request.extensions, "trace": _trace}
+        response = await client.send(request, stream=True)
+        try:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > self._limits.max_bytes:
-                    return Reply(failure="too_large")
+                    return Reply(failure=seam.TOO_LARGE)
             return Reply(response.status_code, dict(response.headers), bytes(body))
+        finally:
+            await response.aclose()
 
 
-def _content(request: TokenRequest) -> dict[str, object]:
+def _prepare(client: httpx.AsyncClient, request: TokenRequest) -> httpx.Request:
+    url, headers = httpx.URL(request.url), dict(request.headers)
+    parameters = dict(request.parameters)
     match request.body:
         case Body.FORM:
-            return {"data": dict(request.parameters)}
+            return client.build_request(request.method, url, headers=headers, data=parameters)
         case Body.JSON:
-            return {"json": dict(request.parameters)}
-        case Body.QUERY:
-            return {"params": dict(request.parameters)}
+            return client.build_request(request.method, url, headers=headers, json=parameters)
+        case Body.QUERY:  # `params` would drop what the URL has already
+            url = url.copy_merge_params(parameters)
+            return client.build_request(request.method, url, headers=headers)
+
+
+def _clients(limits: Limits, count: int) -> list[httpx.AsyncClient]:
+    """Returns clients that share one TLS context; raises `SettingsError` for the environment."""
+    environment_proxies()  # for its sentence; httpx reads the same variables itself
+    try:
+        trusted = httpx.create_ssl_context()
+        return [_client(limits, trusted) for _ in range(count)]
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        raise SettingsError(
+            f"httpx cannot use the proxies of the environment ({type(error).__name__}): correct "
+            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error.strerror or 'no certificate'}"
+        ) from None
+
+
+def _client(limits: Limits, trusted: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=trusted,
+        timeout=httpx.Timeout(limits.total_seconds, connect=limits.connect_seconds),
+        limits=httpx.Limits(
+            max_connections=None,  # _choose sees to it
+            max_keepalive_connections=IDLE_PER_CLIENT,
+            keepalive_expiry=seam.IDLE_SECONDS,
+        ),
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"User-Agent": seam.USER_AGENT},
+    )
 
 
 async def _trace(event: str, _info: object) -> None:
     if event == "http11.send_request_body.complete":
         points.reach("sent")
-
-
-def _name(error: Exception) -> str:
-    return {"ConnectError": "connect", "ConnectTimeout": "connect_timeout"}.get(
-        type(error).__name__, type(error).__name__
-    )

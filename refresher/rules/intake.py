@@ -61,10 +61,12 @@ class NewConnection:
     in_between_steps: bool = False
     metadata: Mapping[str, object] = field(default_factory=dict)
 
-    @property
-    def id(self) -> UUID:
-        """The connection's id: the same for the same organization, provider and external id."""
-        return connection_id(self.organization_id, self.provider, self.external_id)
+    id: UUID = field(init=False)
+    """The same for the same organization, provider and external id."""
+
+    def __post_init__(self) -> None:
+        made = connection_id(self.organization_id, self.provider, self.external_id)
+        object.__setattr__(self, "id", made)
 
     @property
     def root_id(self) -> UUID | None:

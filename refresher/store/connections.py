@@ -7,7 +7,7 @@ change of state never touches a refresh in flight: `schedule.begin` and the fenc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -80,41 +80,35 @@ def show(db: Db, connection_id: UUID) -> ConnectionView | None:
     return _view(row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which connections to list; None leaves a condition away."""
+
+    organization_id: str | None = None
+    provider: str | None = None
+    state: str | None = None
+    parked_reason: str | None = None
+    deleted: bool = False
+
+
 def find(
-    db: Db,
-    *,
-    organization_id: str | None = None,
-    provider: str | None = None,
-    state: str | None = None,
-    parked_reason: str | None = None,
-    after: UUID | None = None,
-    limit: int = 50,
-    deleted: bool = False,
+    db: Db, chosen: Filter, *, after: UUID | None = None, limit: int = 50
 ) -> list[ConnectionView]:
     """Returns connections in the order of their ids, those behind `after` only."""
-    states = {"idle": 0, "leased": 1, "parked": 2}
+    state = {"idle": 0, "leased": 1, "parked": 2}.get(chosen.state or "")
     conditions = {
-        "c.organization_id = :organization_id": organization_id,
-        "c.provider = :provider": provider,
-        "s.state = :state": states.get(state) if state else None,
-        "s.parked_reason = :parked_reason": parked_reason,
+        "c.organization_id = :organization_id": chosen.organization_id,
+        "c.provider = :provider": chosen.provider,
+        "s.state = :state": state,
+        "s.parked_reason = :parked_reason": chosen.parked_reason,
         "c.id > :after": after,
+        "c.deleted_at is null": None if chosen.deleted else True,
     }
-    chosen = [sql for sql, value in conditions.items() if value is not None]
-    if not deleted:
-        chosen.append("c.deleted_at is null")
-    where = f" where {' and '.join(chosen)}" if chosen else ""
-    statement = text(_VIEW + where + " order by c.id limit :limit")
-    values = {
-        "organization_id": organization_id,
-        "provider": provider,
-        "state": states.get(state) if state else None,
-        "parked_reason": parked_reason,
-        "after": after,
-        "limit": limit,
-    }
-    used = {k: v for k, v in values.items() if v is not None}
-    return [_view(row) for row in db.execute(statement, used).mappings()]
+    where = " and ".join(["true", *(sql for sql, value in conditions.items() if value is not None)])
+    statement = text(_VIEW + f" where {where} order by c.id limit :limit")
+    values = {**asdict(chosen), "state": state, "after": after, "limit": limit}
+    named = {name: value for name, value in values.items() if f":{name}" in statement.text}
+    return [_view(row) for row in db.execute(statement, named).mappings()]
 
 
 def root_of(db: Db, connection_id: UUID) -> UUID | None:

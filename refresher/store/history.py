@@ -100,5 +100,5 @@ def endless_starts(db: Db, crash_limit: int) -> list[Oddity]:
 
 
 def _oddities(db: Db, sql: str, **values: object) -> list[Oddity]:
-    rows: Sequence[tuple[UUID, str]] = db.execute(text(sql), values).all()  # type: ignore[assignment]
+    rows: Sequence[tuple[UUID, str]] = db.execute(text(sql), values).all()
     return [Oddity(row[0], row[1]) for row in rows]

@@ -1,0 +1,62 @@
+"""Hands replies from the event loop's thread to the caller's, in groups.
+
+One wake-up a group instead of one a reply: at some thousand replies a second, waking costs more than
+sending. Nothing here knows what a reply is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+MOST_REPLIES = 100
+GATHER_SECONDS = 0.005
+"""A group is what arrives within 5 ms of its first, at most 100."""
+
+
+class Arrivals(Generic[T]):
+    """The way back of one batch, whose size is known. The loop's thread adds, one other reads."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._missing = expected
+        self._ready: deque[T] = deque()
+        self._wake = threading.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, item: T) -> None:
+        """Takes one in; called on the loop's thread only."""
+        self._ready.append(item)
+        self._missing -= 1
+        if self._missing == 0 or len(self._ready) >= MOST_REPLIES:
+            self._tell()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tell)
+
+    def groups(self) -> Iterator[list[T]]:
+        """Yields until all expected have come; what came during the caller's work goes at once."""
+        left = self._expected
+        while left:
+            group = self._next()
+            left -= len(group)
+            yield group
+
+    def _tell(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake.set()
+
+    def _next(self) -> list[T]:
+        while True:
+            self._wake.wait()
+            self._wake.clear()  # before the look: what is added after it sets it again
+            group = [self._ready.popleft() for _ in range(min(len(self._ready), MOST_REPLIES))]
+            if self._ready:
+                self._wake.set()
+            if group:
+                return group
