@@ -9,6 +9,9 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3 python
 NEW_ENOUGH := -c "import sys; sys.exit(sys.version_info < (3, 11))"
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$p && break; done)
 
+# Many tests wait for processes and lives of tokens, so more of them than cores run beside each other.
+PARALLEL ?= -n 4 --dist worksteal
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint check format chaos bench clean
@@ -21,7 +24,7 @@ demo: $(VENV)/.demo ## See tokens being refreshed: 200 connections, nothing to s
 	@$(BIN)/refresher demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests; they bring their own PostgreSQL and Redis
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -30,7 +33,7 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/lint-imports --no-logo
 
 check: lint ## All of CI: lint, then the tests with branch coverage
-	$(BIN)/pytest --cov $(ARGS)
+	$(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 
 format: $(VENV)/.dev ## Put the code in form

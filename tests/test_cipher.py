@@ -116,6 +116,7 @@ def test_a_value_under_another_key_needs_rotation(key: bytes, needed: bool) -> N
         (Sealed(b"\x01"), "none"),
         (Sealed(b"plain text token"), b"lain".hex()),
     ],
+    ids=["strange", "empty", "short", "plain"],  # a sealed value is another one each time
 )
 def test_a_missing_key_is_named(sealed: Sealed, wanted: str) -> None:
     """The operator reads which key id is missing, and where to put the key."""
