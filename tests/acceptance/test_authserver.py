@@ -49,7 +49,7 @@ def refresh(server: AuthServer, refresh_token: str) -> httpx.Response:
 
 
 def test_grants_are_importable_and_spread_over_their_lifetime(server: AuthServer) -> None:
-    """Seeded grants carry the import fields, and last a quarter to the whole of the lifetime."""
+    """Seeded grants carry the import fields, and last three fifths to the whole of the lifetime."""
     # Given the file that `refresher import` reads
     grants = [json.loads(line) for line in Path(server.ready.grants_file).read_text().splitlines()]
     # Then every line has what an import needs

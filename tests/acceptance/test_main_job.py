@@ -7,7 +7,7 @@ lives, and a scheduler killed with -9 in the middle. The server's own request lo
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -38,17 +38,19 @@ class Deployment:
     services: Services
     environment: dict[str, str]
     spawn: Spawner
+    schedulers: list[Process] = field(default_factory=list)
 
-    def start(self) -> Process:
+    def start(self) -> None:
         """Starts the scheduler, and a worker first where the transport needs one."""
         if "REDIS_URL" in self.environment:
             arguments = ("--processes", "1", "--threads", "4")
             self.spawn("-m", "dramatiq", "refresher.actors", *arguments, env=self.environment)
-        return self.scheduler()
+        self.schedulers.append(self.spawn("-m", "refresher.scheduler", env=self.environment))
 
-    def scheduler(self) -> Process:
-        """Starts a scheduler alone."""
-        return self.spawn("-m", "refresher.scheduler", env=self.environment)
+    def kill_and_start_again(self) -> None:
+        """Kills the scheduler with -9, and starts another."""
+        self.schedulers.pop().kill()
+        self.schedulers.append(self.spawn("-m", "refresher.scheduler", env=self.environment))
 
 
 @pytest.fixture
@@ -79,7 +81,10 @@ def deployments(
                     patch.setenv(name, value)
                 services = stack.enter_context(closing(wiring.build(load())))
             apps.sync_apps(services)
+            taken = intake.take(services, [read(grant) for grant in server.grants()])
+            assert (taken.created, taken.rejected) == (GRANTS, {})
             made.append(Deployment(server, services, environment, spawn))
+            made[-1].start()
         yield made
 
 
@@ -111,25 +116,21 @@ def test_every_token_stays_alive_and_no_refresh_token_is_spent_twice(
 ) -> None:
     """Over six lives, through a kill -9 of the scheduler: none lost, none spent twice, none late."""
     # Given fifty connections of an application on each transport, and their processes
-    for d in deployments:
-        taken = intake.take(d.services, [read(grant) for grant in d.server.grants()])
-        assert (taken.created, taken.rejected) == (GRANTS, {})
     started_at = time.monotonic()
-    schedulers = [d.start() for d in deployments]
     # When three lives have passed, and each scheduler is killed and started again
     half = GRANTS * LIVES // 2
-    for n, d in enumerate(deployments):
+    for d in deployments:
         wait_until(lambda d=d: refreshed(d) >= half, LIFE_SECONDS * LIVES)  # type: ignore[misc]
         assert all_active(d)
         # (this server has no grace: a reply in flight at that moment could not be had again)
         wait_until(lambda d=d: number(d, LEASED) == 0)  # type: ignore[misc]
-        schedulers[n].kill()
-        schedulers[n] = d.scheduler()
+        d.kill_and_start_again()
     # Then after six lives every stored token is alive
     six_lives = LIFE_SECONDS * LIVES
     wait_until(lambda: time.monotonic() - started_at > six_lives, six_lives + 10)
-    for d, scheduler in zip(deployments, schedulers, strict=True):
+    for d in deployments:
         assert all_active(d)
+        (scheduler,) = d.schedulers
         scheduler.terminate()
         assert scheduler.wait() == 0, scheduler.output
         # And by the server's own log, no refresh token came twice, and none was refused

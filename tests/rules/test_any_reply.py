@@ -85,7 +85,7 @@ BODIES = st.binary() | json_bodies() | st.text().map(str.encode)
 
 
 @pytest.mark.timeout(300)
-@settings(SAME_EACH_TIME, max_examples=4_000)
+@settings(SAME_EACH_TIME, max_examples=1_500)
 @given(PROVIDERS, BODIES, HEADERS, STATUSES, st.booleans())
 def test_every_reply_has_a_meaning(
     of: Provider, body: bytes, headers: dict[str, str], status: int | None, sent: bool
@@ -110,7 +110,7 @@ def expect_refreshed(of: Provider, body: bytes, access: str, refresh: object) ->
 
 
 @pytest.mark.timeout(300)
-@settings(SAME_EACH_TIME, max_examples=4_000)
+@settings(SAME_EACH_TIME, max_examples=1_500)
 @given(SURROUNDINGS, TOKENS, TOKENS | VALUES, st.booleans(), st.sampled_from(["", "data"]))
 def test_an_access_token_in_a_json_object_is_always_found(
     around: dict[str, object], access: str, refresh: object, ascii_only: bool, inside: str

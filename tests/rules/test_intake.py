@@ -162,7 +162,7 @@ PLAIN: Any = {
 
 
 @pytest.mark.timeout(300)
-@settings(SAME_EACH_TIME, max_examples=3_000)
+@settings(SAME_EACH_TIME, max_examples=1_000)
 @given(VALUES | st.dictionaries(FIELDS | st.text(), VALUES), st.booleans())
 def test_nothing_but_a_sentence_is_ever_raised(value: Any, named: bool) -> None:
     """Whatever JSON a line holds, it is read or refused; and what is read can be stored."""

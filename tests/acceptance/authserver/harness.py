@@ -47,7 +47,7 @@ class Ready:
 class AuthServer(AbstractContextManager["AuthServer"]):
     """A running authorization server with `grants` users who have granted one client access.
 
-    Access tokens live `access_token_seconds` from each refresh; the first ones a quarter to the
+    Access tokens live `access_token_seconds` from each refresh; the first ones three fifths to the
     whole of it. A refresh token that comes back later than `grace_seconds` after it was spent ends
     its whole family.
     """

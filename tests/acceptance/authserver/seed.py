@@ -64,13 +64,13 @@ def register_client(name: str) -> Client:
 
 
 def lifetimes(count: int, access_token_seconds: float) -> list[float]:
-    """Returns `count` lifetimes spread evenly from a quarter to the whole of the given one.
+    """Returns `count` lifetimes spread evenly from three fifths to the whole of the given one.
 
     As among users who connected over time, so that their refreshes do not fall due together:
     5, 10, 15 and 20 s for four grants of 20 s.
     """
     steps = max(count - 1, 1)
-    return [access_token_seconds * (0.25 + 0.75 * step / steps) for step in range(count)]
+    return [access_token_seconds * (0.6 + 0.4 * step / steps) for step in range(count)]
 
 
 def issue_grants(client: Client, expires_in: Sequence[float]) -> list[Grant]:
