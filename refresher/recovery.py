@@ -1,4 +1,4 @@
-"""Saves replies that Postgres could not take before a stop, and writes them when it is back.
+"""Outlasts a Postgres that is away; saves replies that it could not take before a stop.
 
 A rotated refresh token exists nowhere but in the reply. So a process that must end while Postgres is
 away spools what it holds, sealed; and every scheduler empties the spool before it sweeps, or the
@@ -8,13 +8,16 @@ sweep would present a refresh token that is spent.
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
 
+from refresher.errors import DatabaseUnavailable
 from refresher.rules.connection import Claim, Connection, Sealed, Status
 from refresher.store import imports
 from refresher.store.reload import Reloaded
@@ -22,6 +25,26 @@ from refresher.store.settlement import SealedLife, Settlement, settle
 from refresher.wiring import Services
 
 log = structlog.get_logger()
+T = TypeVar("T")
+
+
+def outlast(services: Services, work: Callable[[int], T]) -> T:
+    """Returns `work(tried)`, tried again while Postgres is away and the leases in hand may last.
+
+    Without that, these rows would wait for the end of their lease. An earlier try of the
+    `tried` may have been committed.
+    """
+    give_up_at = time.monotonic() + services.settings.lease_seconds
+    tried, wait = 0, 0.05
+    while True:
+        try:
+            return work(tried)
+        except DatabaseUnavailable as error:
+            if services.stopping.is_set() or time.monotonic() + wait > give_up_at:
+                raise
+            log.warning("waiting: postgres is away", why=str(error))
+        time.sleep(wait)
+        tried, wait = tried + 1, min(wait * 2, 1.0)
 
 
 def save(services: Services, settlements: Sequence[Settlement]) -> int:

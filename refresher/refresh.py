@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 
@@ -23,7 +24,7 @@ from refresher import points
 from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
 from refresher.errors import CannotDecrypt, DatabaseUnavailable
 from refresher.exchange import Outgoing
-from refresher.recovery import save
+from refresher.recovery import outlast, save
 from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.decision import PauseOrder
@@ -44,8 +45,7 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     A claim that is no longer held, or was begun already by another delivery, is a counted no-op.
     """
     tally: Counter[str] = Counter()
-    reloaded_at = time.monotonic()  # before, not after: what is late must not look early
-    ready = _guard(services, _reload(services, claims, tally), reloaded_at, tally)
+    ready = _guard(services, *_reload(services, claims, tally), tally)
     outgoing = _build(services, _begin(services, ready, tally), tally)
     for replies in services.exchange.stream(outgoing):
         points.reach("replied")
@@ -53,14 +53,21 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     return tally
 
 
-def _reload(services: Services, claims: Sequence[Claim], tally: Counter[str]) -> list[Reloaded]:
+def _reload(
+    services: Services, claims: Sequence[Claim], tally: Counter[str]
+) -> tuple[list[Reloaded], float]:
     """Step 5. What the message remembers does not count; the stored row does."""
-    with services.database.transaction() as db:
-        rows = reload(db, claims)
+
+    def read(_tried: int) -> tuple[list[Reloaded], float]:
+        before = time.monotonic()  # before, not after: what is late must not look early
+        with services.database.transaction() as db:
+            return reload(db, claims), before
+
+    rows, reloaded_at = outlast(services, read)
     points.reach("reloaded")
     fresh = [row for row in rows if not row.begun]
     tally["stale"] += len(claims) - len(fresh)
-    return fresh
+    return fresh, reloaded_at
 
 
 def _guard(
@@ -112,8 +119,13 @@ def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) ->
     """Step 7. From here on, "begun and no outcome" means that the outcome is unknown."""
     if not ready:
         return []
-    with services.database.transaction() as db:
-        begun = schedule.begin(db, [r.row for r in ready], holder_id=services.holder_id)
+
+    def mark(tried: int) -> set[UUID]:
+        rows = [r.row for r in ready]
+        with services.database.transaction() as db:
+            return schedule.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
+
+    begun = outlast(services, mark)
     points.reach("begun")
     passed = [r for r in ready if r.row.connection.id in begun]
     tally["stale"] += len(ready) - len(passed)

@@ -12,11 +12,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import dramatiq
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
@@ -47,6 +49,8 @@ class Scheduler:
         self._watch = Watch()
         self._enqueue = lambda groups: send(refresh_connections, groups)
         self._worker: dramatiq.Worker | None = None
+        self._running: list[threading.Lock] = []
+        self._in_doubt = False
         self._ticks = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(4)},
             # The default grace of a second would drop a tick that starts late.
@@ -79,7 +83,11 @@ class Scheduler:
     def stop(self) -> None:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
         self._services.stopping.set()
-        self._ticks.shutdown(wait=True)
+        # Not `wait=True`: APScheduler would wait with the lock in hand that a tick's end asks for.
+        self._ticks.shutdown(wait=False)
+        for running in self._running:
+            with running:
+                pass  # whoever comes now sees that we are stopping
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
             self._release()
@@ -96,6 +104,10 @@ class Scheduler:
         """Dispatches what is due, then asks to be woken when the next row is."""
         from refresher.broker import marker_stands  # noqa: PLC0415
 
+        if self._in_doubt:
+            # A claim may have been committed without our knowing, a message be refused by a worker.
+            log.warning("claiming anew after an interruption", rows=release_own(self._services))
+            self._in_doubt = False
         if not marker_stands(self._broker):
             messages_lost(self._services)
         done = dispatch_due(self._services, self._enqueue)
@@ -103,7 +115,8 @@ class Scheduler:
         wait = max(SHORTEST_WAIT_SECONDS, done.again_in_seconds)
         if wait < self._services.settings.tick_seconds:
             wake_at = datetime.now(UTC) + timedelta(seconds=wait)
-            self._ticks.modify_job("tick", next_run_time=wake_at)
+            with suppress(JobLookupError):  # stopped meanwhile
+                self._ticks.modify_job("tick", next_run_time=wake_at)
 
     def sweep(self) -> None:
         """Makes stalled rows due again."""
@@ -115,10 +128,16 @@ class Scheduler:
             workers.forget_old(db)
 
     def _every(self, seconds: float, job: Callable[[], None], name: str) -> None:
+        running = threading.Lock()
+        self._running.append(running)
+
         def run() -> None:
             try:
-                job()
+                with running:
+                    if not self._services.stopping.is_set():
+                        job()
             except (DatabaseUnavailable, RedisUnavailable) as error:
+                self._in_doubt = True
                 log.warning("a tick failed; again soon", tick=name, why=str(error))
             except Exception:
                 # The wrapper of every tick: a bug is told, and the next tick still comes.

@@ -19,6 +19,9 @@ from refresher.wiring import services
 IDLE_PICKUP_MILLISECONDS = 100
 """How long an idle worker may leave a message waiting; Dramatiq's own default is a second."""
 
+REDIS_AGAIN_SECONDS = 1
+"""How soon a worker asks a Redis again that was away; Dramatiq waits three seconds, and five."""
+
 
 class WorkerProcess(Middleware):
     """Starts and stops what belongs to one worker process."""
@@ -38,6 +41,8 @@ class WorkerProcess(Middleware):
         """Makes idle workers quick, and keeps few messages in a memory that may die."""
         worker.worker_timeout = IDLE_PICKUP_MILLISECONDS
         worker.queue_prefetch = worker.worker_threads
+        dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = REDIS_AGAIN_SECONDS
+        dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = REDIS_AGAIN_SECONDS
 
     def before_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
         """Lets what is in flight finish; what has not begun goes back."""

@@ -125,30 +125,38 @@ def next_due_in_seconds(db: Db) -> float | None:
     return None if seconds is None else float(seconds)
 
 
-def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID) -> set[UUID]:
+def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = False) -> set[UUID]:
     """Marks these refreshes as begun, and returns the ids of those that may be sent.
 
     Two deliveries of one message cannot both pass. Nor can a row whose connection changed since the
     reload: the guard holds right up to the request. From here on, "begun and no outcome" means
-    that the outcome is unknown. The mark touches no indexed column.
+    that the outcome is unknown. The mark touches no indexed column. `again` is for a commit of which
+    nobody knows whether it took place: a mark that this very reload has set counts as ours.
     """
     statement = text(
         """
         update refresh_schedule s
-        set begun_token = s.lease_token, begun_at = refresher_now(), holder_id = :holder_id,
-            starts = least(s.starts + 1, 32000)
-        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:versions as bigint[]))
-                 u(id, token, version)
+        set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,
+            starts = least(s.starts + (s.begun_token <> s.lease_token)::int, 32000)
+        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:versions as bigint[]),
+                    cast(:reloaded_ats as timestamptz[])) u(id, token, version, reloaded_at)
         join connection c on c.id = u.id
         where s.connection_id = u.id and s.lease_token = u.token and s.state = 1
-          and s.begun_token <> s.lease_token and c.credential_version = u.version
+          and (s.begun_token <> s.lease_token
+               or (:again and s.holder_id = :holder_id and s.begun_at = u.reloaded_at))
+          and c.credential_version = u.version
           and c.deleted_at is null and c.disabled_at is null and c.paused_at is null
           and not c.in_between_steps and c.status = 'active'
         returning s.connection_id
         """
     )
-    versions = [row.connection.credential_version for row in rows]
-    values = {**_arrays([r.claim for r in rows]), "versions": versions, "holder_id": holder_id}
+    values = {
+        **_arrays([row.claim for row in rows]),
+        "versions": [row.connection.credential_version for row in rows],
+        "reloaded_ats": [row.now for row in rows],
+        "holder_id": holder_id,
+        "again": again,
+    }
     return set(db.execute(statement, values).scalars())
 
 
