@@ -21,9 +21,10 @@ def environment_proxies() -> dict[str, str]:
     """
     given = getproxies()
     found = {scheme: _url(scheme, given[scheme]) for scheme in SCHEMES if given.get(scheme)}
-    if found and given.get("no"):
-        found["no"] = given["no"]
-    return found
+    excepted = [host.strip() for host in given.get("no", "").split(",") if host.strip()]
+    if "*" in excepted:
+        return {}
+    return {**found, "no": ",".join(excepted)} if found and excepted else found
 
 
 def _url(scheme: str, text: str) -> str:

@@ -1,9 +1,10 @@
 """Sends with pyreqwest, a Rust HTTP client: some tens of times the speed of httpx (extra `fast`).
 
 The same rules as `httpx_sender.py`: no cookies kept, no redirect followed, no more than the limit read.
-Two differences: roots of trust are the operating system's (SSL_CERT_FILE and SSL_CERT_DIR count in
-both), and the point `sent` is never reached, because Rust does not say when a request has left: tests
-that stop a process there choose httpx.
+Three differences. Roots of trust are the operating system's (SSL_CERT_FILE and SSL_CERT_DIR count in
+both). The point `sent` is never reached: Rust does not say when a request has left, so tests that stop
+a process there choose httpx. A request that is cancelled before its answer begins runs on until the
+total limit; so time limits are the client's own, and only `Exchange.close`, at the end, cancels.
 """
 
 from __future__ import annotations

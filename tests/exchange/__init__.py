@@ -1,0 +1,1 @@
+"""Both senders behind one seam, tested over real sockets on loopback."""
