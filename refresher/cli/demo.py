@@ -36,7 +36,7 @@ Directory = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds `demo` and `up`."""
-    demos = ("refresher demo", "refresher demo --kill", "refresher demo --connections 2000 --json")
+    demos = ("refresher demo", "refresher demo --kill", "refresher demo --connections 1000 --json")
     app.command("demo", epilog=examples(*demos))(demo)
     ups = ("refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
     app.command("up", epilog=examples(*ups))(up)
@@ -80,8 +80,13 @@ def _close(console: Console, verdict: Verdict, directory: Path | None) -> None:
     console.print(table(verdict))
     if directory is not None:
         console.print(f"Database and logs are kept in {directory}.", markup=False)
-    if verdict.is_good:
+    if verdict.is_good and not verdict.expired_seconds:
         console.print("Nothing slept, so nothing was lost. Your own connections: `refresher up`.")
+    elif verdict.is_good:
+        console.print(
+            "Nothing was lost, but some tokens expired before their turn: this machine is too slow "
+            "for so many. Try fewer --connections or a longer --lifetime."
+        )
 
 
 def up(json: Json = False) -> None:

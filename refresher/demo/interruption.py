@@ -1,6 +1,6 @@
 """The restart in the middle: stops the scheduler (or kills it), then starts another at once.
 
-One step a frame, so that the view goes on meanwhile. By default it is what a deploy does: SIGTERM,
+In small steps, so that the view goes on meanwhile. By default it is what a deploy does: SIGTERM,
 what is in hand is finished, a new process takes over. With --kill it is SIGKILL: requests that were
 under way have unknown outcomes, and the new process presents the same refresh tokens again.
 """
@@ -43,6 +43,11 @@ class Interruption:
         self.notes: list[Note] = []
         self.away_seconds = 0.0
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the scheduler is on its way out or in."""
+        return self.phase in {Phase.STOPPING, Phase.STARTING}
+
     def step(self, now_seconds: float, *, is_registered: bool) -> None:
         """Does what is next; raises `DemoFailed` when the scheduler does not do its part."""
         match self.phase:
@@ -79,8 +84,7 @@ class Interruption:
         if is_registered:
             self.away_seconds, self.phase = away, Phase.OVER
             self._note(
-                now_seconds,
-                f"started again after {away:.1f} s: nothing slept, the table knows what is due",
+                now_seconds, f"started again after {away:.1f} s: due times are rows, nothing slept"
             )
         elif away > START_SECONDS:
             raise DemoFailed(f"the scheduler did not start again within {START_SECONDS:.0f} s")

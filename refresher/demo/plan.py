@@ -46,28 +46,21 @@ class Plan:
 
 def check(plan: Plan) -> Plan:
     """Returns the plan; raises `SettingsError` with one sentence for a wish that cannot be met."""
-    low, high = LIFETIME_SECONDS
-    faults = [
-        (
-            not 1 <= plan.connections <= MOST_CONNECTIONS,
-            f"--connections is {plan.connections}: give a number from 1 to {MOST_CONNECTIONS:,}",
-        ),
-        (
-            not low <= plan.lifetime_seconds <= high,
-            f"--lifetime is {plan.lifetime_seconds:g}: give {low:g} to {high:g} seconds (a shorter "
-            "life leaves no time to restart a process within it)",
-        ),
-        (
-            not plan.lifetime_seconds <= plan.seconds <= MOST_SECONDS,
-            f"--seconds is {plan.seconds:g}: give at least one lifetime ({plan.lifetime_seconds:g}), "
-            f"{MOST_SECONDS:g} at most, so that every token is refreshed",
-        ),
-        (
-            not 0 <= plan.seed < 2**32,
-            f"--seed is {plan.seed}: give a number from 0 to {2**32 - 1}",
-        ),
-    ]
-    for is_wrong, sentence in faults:
-        if is_wrong:
-            raise SettingsError(sentence)
+    (low, high), life = LIFETIME_SECONDS, plan.lifetime_seconds
+    if not 1 <= plan.connections <= MOST_CONNECTIONS:
+        raise SettingsError(
+            f"--connections is {plan.connections}: give a number from 1 to {MOST_CONNECTIONS:,}"
+        )
+    if not low <= life <= high:
+        raise SettingsError(
+            f"--lifetime is {life:g}: give {low:g} to {high:g} seconds (a shorter life leaves no "
+            "time to restart a process within it)"
+        )
+    if not life <= plan.seconds <= MOST_SECONDS:
+        raise SettingsError(
+            f"--seconds is {plan.seconds:g}: give at least one lifetime ({life:g}), so that every "
+            f"token is refreshed, and {MOST_SECONDS:g} at most"
+        )
+    if not 0 <= plan.seed < 2**32:
+        raise SettingsError(f"--seed is {plan.seed}: give a number from 0 to {2**32 - 1}")
     return plan

@@ -19,7 +19,7 @@ from refresher.rules.intake import NewConnection, read
 
 NAME = "demo"
 CLIENT_ID = "demo-client"
-CLIENT_SECRET = "demo-secret"  # noqa: S105  of a server that lives for a minute on the loopback
+CLIENT_SECRET = "demo-secret"
 CONSENTS_AT_ONCE = 1_000
 LEAST_LEFT_SHARE = 0.3
 
@@ -61,7 +61,7 @@ class Provider:
     """The server process and our conversation with it."""
 
     def __init__(self, plan: Plan, log: Path) -> None:
-        from refresher.testing.fake_provider import FakeProviderClient
+        from refresher.testing.fake_provider import FakeProviderClient  # noqa: PLC0415
 
         self._plan = plan
         self._process = _start(plan, log)
@@ -112,7 +112,7 @@ class Provider:
 
     def judge(self, pairs: Iterable[Held]) -> Iterator[Judged]:
         """Yields the referee's word on stored pairs; a token it never issued is no good."""
-        from refresher.testing.fake_provider import HeldTokens
+        from refresher.testing.fake_provider import HeldTokens  # noqa: PLC0415
 
         held = (
             HeldTokens(
@@ -160,7 +160,7 @@ def _start(plan: Plan, log: Path) -> subprocess.Popen[bytes]:
     flags = [word for name, value in options.items() for word in (f"--{name}", value)]
     command = [sys.executable, "-m", "refresher.testing.fake_provider", "--exit-with-parent"]
     with log.open("wb") as errors:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603  this Python, options of ours
             [*command, *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ Started, asked to stop, killed; nothing else. What it does is told by the databa
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from refresher.demo.plan import DemoFailed
 from refresher.leash import Leash
 
 STOP_SECONDS = 45.0
+LONGEST_COMPLAINT = 600
+UNINTERESTING = {"level", "timestamp"}
 
 
 class SchedulerProcess:
@@ -34,7 +37,7 @@ class SchedulerProcess:
     def start(self) -> None:
         """Starts one; it is ready once it has registered itself in the database."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  this Python, a module of ours
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "refresher.scheduler"],
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
@@ -75,6 +78,18 @@ class SchedulerProcess:
             self.kill()
             self._process.wait()
         self.has_ended()
+
+    def last_complaint(self) -> str | None:
+        """Returns the last warning or error of its log, if any, for when the verdict is bad."""
+        for line in reversed(self._log.read_text(errors="replace").splitlines()):
+            try:
+                told = json.loads(line)
+            except ValueError:
+                return line  # not our log format: a traceback at start, or a last word
+            if told.get("level") in {"warning", "error"}:
+                kept = {name: value for name, value in told.items() if name not in UNINTERESTING}
+                return json.dumps(kept)[:LONGEST_COMPLAINT]
+        return None
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

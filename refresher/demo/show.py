@@ -21,6 +21,7 @@ from refresher.demo.stage import Stage, is_registered, set_up
 from refresher.demo.verdict import Verdict, judge
 from refresher.demo.view import View, Viewer
 
+STEP_SECONDS = 0.05
 FRAME_SECONDS = 0.25
 LINE_SECONDS = 5.0
 Show = Callable[[View], None]
@@ -28,13 +29,19 @@ Show = Callable[[View], None]
 
 def perform(plan: Plan, console: Console) -> Verdict:
     """Runs the demo on `console` and returns its verdict; raises `RefresherError` when it cannot."""
-    # A plain `kill` ends the demo as Ctrl-C does, with everything it started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with set_up(plan, lambda done: console.print(f"[green]✓[/] {done}", highlight=False)) as stage:
+    # A plain `kill` or a closed window ends the demo as Ctrl-C does, with everything it started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    with set_up(plan, lambda done: console.print(f"[green]✓[/] {done}", soft_wrap=True)) as stage:
         with suppress(KeyboardInterrupt):
             _watch(stage, console)
         stage.scheduler.stop()
-        return judge(stage)
+        verdict = judge(stage)
+        complaint = None if verdict.is_good else stage.scheduler.last_complaint()
+        if complaint:
+            console.print(f"The scheduler complained: {complaint}", markup=False, soft_wrap=True)
+        return verdict
 
 
 def _watch(stage: Stage, console: Console) -> None:
@@ -46,14 +53,20 @@ def _watch(stage: Stage, console: Console) -> None:
 
 
 def _run(stage: Stage, show: Show) -> None:
-    """Looks, interrupts and shows, a few times a second, until the time is over."""
+    """Looks, interrupts and shows, a few times a second, until the time is over.
+
+    A restart that is under way then is waited for: it must end, or the demo has failed.
+    """
     viewer, interruption = Viewer(stage), Interruption(stage.plan, stage.scheduler)
-    began = monotonic()
-    while (now := monotonic() - began) < stage.plan.seconds:
+    began, shown_at = monotonic(), -FRAME_SECONDS
+    while (now := monotonic() - began) < stage.plan.seconds or interruption.is_under_way:
         starting = interruption.phase is Phase.STARTING
         interruption.step(now, is_registered=starting and is_registered(stage))
-        show(viewer.look(now, interruption.phase, interruption.notes))
-        sleep(FRAME_SECONDS)
+        if now - shown_at >= FRAME_SECONDS:
+            show(viewer.look(now, interruption.phase, interruption.notes))
+            shown_at = now
+        sleep(STEP_SECONDS)
+    show(viewer.look(now, interruption.phase, interruption.notes))
 
 
 def _lines(console: Console) -> Show:
@@ -63,10 +76,10 @@ def _lines(console: Console) -> Show:
     def show(view: View) -> None:
         nonlocal told, next_at
         for note in view.notes[told:]:
-            console.print(f"{note.at_seconds:5.1f} s  {note.text}", highlight=False)
+            console.print(f"{note.at_seconds:5.1f} s  {note.text}", soft_wrap=True)
         told = len(view.notes)
         if view.now_seconds >= next_at:
             next_at += LINE_SECONDS
-            console.print(progress_line(view), highlight=False)
+            console.print(progress_line(view), soft_wrap=True)
 
     return show

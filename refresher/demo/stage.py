@@ -51,14 +51,14 @@ def set_up(plan: Plan, say: Say) -> Iterator[Stage]:
     with ExitStack() as stack:
         directory = stack.enter_context(_directory(plan))
         key = development_key(directory)
-        say("a key made for this demo seals every token (AES-256-GCM)")
+        say("a development key, made for this demo alone, seals the tokens")
         began = monotonic()
         postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
         migrate.upgrade(postgres.url)
         say(f"PostgreSQL started and migrated in {monotonic() - began:.1f} s")
         provider = Provider(plan, directory / "provider.log")
         stack.callback(provider.stop)
-        say(f"an OAuth server listens on {provider.url}: {_strictness(plan)}")
+        say(f"{_strictness(plan)} OAuth server runs at {provider.url}")
         environment = _environment(directory, postgres.plain_url, key, plan, provider.url)
         services = build(_settings(environment))
         stack.callback(services.close)
@@ -99,7 +99,9 @@ def _import(stage: Stage, say: Say) -> None:
 @contextmanager
 def _directory(plan: Plan) -> Iterator[Path]:
     if plan.directory is None:
-        with tempfile.TemporaryDirectory(prefix="refresher-demo-", ignore_cleanup_errors=True) as made:
+        with tempfile.TemporaryDirectory(
+            prefix="refresher-demo-", ignore_cleanup_errors=True
+        ) as made:
             yield Path(made)
         return
     directory = plan.directory.expanduser().resolve()
@@ -123,6 +125,7 @@ def _environment(
     return inherited | {
         "DATABASE_URL": database_url,
         "PORT": "0",
+        "REFRESHER_DATA_DIRECTORY": str(directory),
         "REFRESHER_ENCRYPTION_KEYS": key,
         "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
         "REFRESHER_LOG_FORMAT": "json",
@@ -154,6 +157,4 @@ def _now(services: Services) -> datetime:
 
 
 def _strictness(plan: Plan) -> str:
-    if plan.grace_seconds:
-        return f"each refresh token works once, and again within {plan.grace_seconds:g} s"
-    return "each refresh token works once, and twice ends the grant"
+    return f"a forgiving ({plan.grace_seconds:g} s)" if plan.grace_seconds else "a strict"

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from refresher.demo.provider import Held
 from refresher.demo.stage import Stage
+from refresher.rules.connection import Sealed, Secret
 from refresher.store import pairs, statistics
 from refresher.store.pairs import StoredPair
 from refresher.wiring import Services
@@ -82,12 +83,16 @@ def table(verdict: Verdict) -> Table:
     made.add_row("connections", f"{verdict.connections:,}", "this demo")
     made.add_row("refreshes", f"{verdict.refreshed:,}", "refresh_event")
     expired = f"{verdict.expired_seconds:g} s"
-    made.add_row("time any token was expired", _mark(expired, verdict.expired_seconds), "refresh_event")
+    made.add_row(
+        "time any token was expired", _mark(expired, verdict.expired_seconds), "refresh_event"
+    )
     late = f"{_shown(verdict.lateness_p50_ms)} / {_shown(verdict.lateness_p99_ms)}"
     made.add_row("lateness p50 / p99", late, "refresh_event")
     made.add_row("tokens lost", _mark(f"{verdict.lost}", verdict.lost), "the OAuth server")
     twice = f"{verdict.double_spends}"
-    made.add_row("refresh tokens spent twice", _mark(twice, verdict.double_spends), "the OAuth server")
+    made.add_row(
+        "refresh tokens spent twice", _mark(twice, verdict.double_spends), "the OAuth server"
+    )
     if verdict.forgiven:
         made.add_row("presented again in its grace", f"{verdict.forgiven}", "the OAuth server")
     return made
@@ -99,11 +104,13 @@ def _opened(services: Services) -> Iterator[Held]:
 
 
 def _open(services: Services, pair: StoredPair) -> Held:
-    access, refresh = pair.access_token, pair.refresh_token
+    def opened(sealed: Sealed | None, column: str) -> Secret | None:
+        return services.cipher.open(sealed, pair.id, column) if sealed else None
+
     return Held(
         pair.external_id,
-        access and services.cipher.open(access, pair.id, "access_token"),
-        refresh and services.cipher.open(refresh, pair.id, "refresh_token"),
+        opened(pair.access_token, "access_token"),
+        opened(pair.refresh_token, "refresh_token"),
     )
 
 

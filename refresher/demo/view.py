@@ -27,6 +27,7 @@ class View:
     """One frame."""
 
     plan: Plan
+    lead_share: float
     now_seconds: float
     pid: int | None
     phase: Phase
@@ -54,6 +55,7 @@ class Viewer:
         with stage.services.database.transaction() as db:
             return View(
                 plan=stage.plan,
+                lead_share=stage.services.policy.lead_share,
                 now_seconds=now_seconds,
                 pid=stage.scheduler.pid,
                 phase=phase,

@@ -1,5 +1,7 @@
 """Grants without a refresh token, and the tokens themselves. No server, no clock."""
 
+from base64 import urlsafe_b64decode
+
 import orjson
 import pytest
 

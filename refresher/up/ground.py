@@ -1,0 +1,121 @@
+"""What `refresher up` stands on: a database, a key, a transport, a providers file.
+
+What the environment gives is used as it is; what it does not give is made in the data directory.
+Nothing runs here but the embedded database.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from refresher.development import (
+    KEY_FILE,
+    development_key,
+    own_directory,
+    read_environment,
+    write_environment,
+    write_private,
+)
+from refresher.embedded import EmbeddedPostgres
+from refresher.errors import SettingsError
+from refresher.settings import Settings, variable
+from refresher.wiring import cipher_from
+
+PROVIDERS_TEMPLATE = """\
+# Your apps, and providers that refresher does not know (`refresher providers list` shows those it
+# knows). `refresher up` reads this file again whenever it changes.
+
+# [apps.google]
+# client_id = "123.apps.googleusercontent.com"
+# client_secret_env = "GOOGLE_CLIENT_SECRET"   # or client_secret_file = "google.secret"
+
+# [providers.acme]
+# token_url = "https://auth.acme.example/oauth/token"
+
+# [apps.acme]
+# client_id = "abc"
+# client_secret_file = "acme.secret"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What was found or made; `variables` are the settings that follow from it, key included."""
+
+    directory: Path
+    postgres: EmbeddedPostgres | None
+    transport: Literal["in_process", "redis"]
+    providers_file: Path
+    has_development_key: bool
+    variables: dict[str, str]
+
+
+def prepare(settings: Settings, stack: ExitStack) -> Ground:
+    """Makes what is missing, and starts the embedded database on `stack` where none is given."""
+    directory = settings.data_directory.expanduser().resolve()
+    own_directory(directory)
+    is_ours = _database_is_ours(settings, directory)
+    key = _key(settings, directory, is_ours=is_ours)
+    postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres")) if is_ours else None
+    transport = _transport(settings)
+    providers_file = _providers_file(settings, directory)
+    variables = {
+        variable("data_directory"): str(directory),
+        variable("providers_file"): str(providers_file),
+        variable("integration_refresh.transport"): transport,
+    }
+    if postgres is not None:
+        variables[variable("database_url")] = postgres.plain_url
+    if key is not None:
+        variables[variable("encryption_keys")] = key
+    return Ground(directory, postgres, transport, providers_file, key is not None, variables)
+
+
+def hand_out(ground: Ground) -> Path:
+    """Writes the variables to a file that a shell reads, so that other commands find all this."""
+    return write_environment(ground.directory, ground.variables)
+
+
+def _database_is_ours(settings: Settings, directory: Path) -> bool:
+    """Whether no database is given, or the one that an earlier `up` wrote into its file."""
+    if settings.database_url is None:
+        return True
+    written = read_environment(directory).get(variable("database_url"))
+    return settings.database_url.get_secret_value() == written
+
+
+def _key(settings: Settings, directory: Path, *, is_ours: bool) -> str | None:
+    """Returns the development key for a database of ours without one; None when a key is given.
+
+    A database that somebody else looks after deserves a key that somebody looks after.
+    """
+    if settings.encryption_keys or not is_ours:
+        cipher_from(settings)
+        return None
+    path = directory / KEY_FILE
+    if (directory / "postgres" / "data").exists() and not path.exists():
+        raise SettingsError(
+            f"{path} is gone, and the database beside it may hold tokens sealed with it: put it "
+            f"back, set REFRESHER_ENCRYPTION_KEYS, or delete {directory} to begin anew"
+        )
+    return development_key(directory)
+
+
+def _transport(settings: Settings) -> Literal["in_process", "redis"]:
+    """Returns the transport that is set; else redis where a Redis is given, in_process otherwise."""
+    flow = settings.integration_refresh
+    if "transport" in flow.model_fields_set:
+        return flow.transport
+    return "in_process" if settings.redis_url is None else "redis"
+
+
+def _providers_file(settings: Settings, directory: Path) -> Path:
+    if settings.providers_file is not None:
+        return settings.providers_file.expanduser().resolve()
+    path = directory / "providers.toml"
+    if not path.exists():
+        write_private(path, PROVIDERS_TEMPLATE)
+    return path

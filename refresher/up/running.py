@@ -1,0 +1,189 @@
+"""From start to stop: migrate, run the scheduler in this process, look after everything, end cleanly.
+
+Stopping at any moment, kill -9 included, loses nothing: the next start continues with the same data.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from time import monotonic, sleep
+
+import structlog
+
+from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
+from refresher.log import configure
+from refresher.process import DATABASE_PATIENCE_SECONDS
+from refresher.settings import Settings, load
+from refresher.store import migrate
+from refresher.up.ground import Ground, hand_out, prepare
+from refresher.up.worker import WorkerProcess
+from refresher.wiring import catalogue_from
+
+log = structlog.get_logger()
+LOOK_SECONDS = 0.5
+
+
+class Ending(Enum):
+    """Why `run` returned: somebody asked it to, or it has to be started anew."""
+
+    STOPPED = auto()
+    AGAIN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What runs now, for whoever tells the user."""
+
+    settings: Settings
+    ground: Ground
+    environment_file: Path
+    worker_pid: int | None
+    is_health_served: bool
+
+
+def run(tell: Callable[[Running], None]) -> Ending:
+    """Runs until SIGTERM or Ctrl-C; calls `tell` once everything runs.
+
+    Changes this process's environment, which is where the actors read their settings from.
+    """
+    stop = _Stop()
+    with ExitStack() as stack:
+        settings = load()
+        configure(settings)
+        ground = prepare(settings, stack)
+        os.environ.update(ground.variables)
+        settings = load()
+        catalogue_from(settings)
+        _migrate(settings.database)
+        environment_file = hand_out(ground)
+        has_port = _port_is_free(settings)
+        worker = stack.enter_context(_scheduler_and_worker(settings, ground))
+        pid = worker.pid if worker else None
+        tell(Running(settings, ground, environment_file, pid, has_port))
+        return _look_after(stop, ground, worker)
+
+
+class _Stop:
+    """Turns the first signal into a clean stop, and a second one into an end at once."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._is_running = False
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` asks us to stay
+                signal.signal(number, self._on_signal)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a stop was asked for within so many seconds."""
+        self._is_running = True
+        return self._asked.wait(seconds)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._asked.is_set():
+            os._exit(128 + number)  # what is in flight is left to the sweep
+        self._asked.set()
+        if not self._is_running:
+            raise KeyboardInterrupt  # something is being started: leave it, and take it down
+
+
+@contextmanager
+def _scheduler_and_worker(settings: Settings, ground: Ground) -> Iterator[WorkerProcess | None]:
+    """Runs the scheduler on this process's threads, and a worker process where Redis carries."""
+    # Imported here: the broker is made from the environment when it is imported.
+    from refresher.broker import broker  # noqa: PLC0415
+    from refresher.scheduler import Scheduler  # noqa: PLC0415
+    from refresher.wiring import services  # noqa: PLC0415
+
+    scheduler = Scheduler(services(), broker)
+    scheduler.start()
+    worker: WorkerProcess | None = None
+    try:
+        if ground.transport == "redis":
+            worker = WorkerProcess(settings.worker_threads, settings.shutdown_seconds)
+        yield worker
+    finally:
+        scheduler.stop()
+        if worker is not None:
+            worker.stop()
+        services().close()
+
+
+def _look_after(stop: _Stop, ground: Ground, worker: WorkerProcess | None) -> Ending:
+    """Keeps database and worker running, and notices a changed providers file."""
+    seen = _stamp(ground.providers_file)
+    while not stop.wait(LOOK_SECONDS):
+        if worker is not None:
+            worker.look_after()
+        if not _database_stays(ground):
+            return Ending.AGAIN
+        now = _stamp(ground.providers_file)
+        if now != seen and _providers_are_good():
+            log.info("the providers file changed: starting again with it")
+            return Ending.AGAIN
+        seen = now
+    return Ending.STOPPED
+
+
+def _database_stays(ground: Ground) -> bool:
+    """Starts a dead embedded database again; False when it has moved, so that all must start anew."""
+    if ground.postgres is None or ground.postgres.is_alive():
+        return True
+    log.error("the embedded database died; starting it again", why=ground.postgres.last_words())
+    before = ground.postgres.plain_url
+    try:
+        return ground.postgres.start().plain_url == before
+    except EmbeddedPostgresError as error:
+        log.error("it does not start; trying again soon", why=str(error))  # noqa: TRY400  a sentence
+        return True
+
+
+def _providers_are_good() -> bool:
+    try:
+        catalogue_from(load())
+    except RefresherError as error:
+        log.error("the providers file is wrong: going on with the old one", why=str(error))  # noqa: TRY400
+        return False
+    return True
+
+
+def _port_is_free(settings: Settings) -> bool:
+    """Whether health can be served: not with PORT 0, and not where somebody else listens."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", settings.port))
+        except OSError:
+            return False
+    return settings.port != 0
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _migrate(url: str) -> None:
+    """Brings the tables up to date; waits a minute for a database that is not there yet."""
+    give_up_at, wait = monotonic() + DATABASE_PATIENCE_SECONDS, 0.5
+    while True:
+        try:
+            migrate.upgrade(url)
+        except DatabaseUnavailable as error:
+            if monotonic() + wait > give_up_at:
+                raise
+            log.warning("waiting for the database", why=str(error), again_in_seconds=wait)
+            sleep(wait)
+            wait = min(wait * 2, 10.0)
+        else:
+            return

@@ -1,0 +1,1 @@
+"""Tests of `refresher demo` and `refresher up`: real commands, real processes."""
