@@ -15,8 +15,9 @@ SHOWN = 5
 def check_history(database: Database, *, crash_limit: int = 3) -> list[str]:
     """Returns one sentence for each promise that does not hold; an empty list is the good answer.
 
-    No row is lost: each is idle with a due time, leased with an end, or parked with a reason. Pairs only
-    go forwards, and so do leases. No row is begun `crash_limit` times without an outcome and not parked.
+    No row is lost: each is idle with a due time, leased with an end, or parked with a reason. Pairs
+    only go forwards, and so do leases. No row is begun `crash_limit` times without an outcome and
+    not parked.
     """
     with database.transaction() as db:
         found = {

@@ -1,8 +1,8 @@
 """Kills, freezes or parks a process exactly at a named point of the story (`refresher/points.py`).
 
-A folder is the wire: the process under test listens, the test arms. One process takes one armed trigger,
-whichever gets there first. Never imported by production code: wrap `refresher.actors` in a module of
-your own that calls `Triggers(folder).listen()` first (`tests/chaos/actors.py` is one).
+A folder is the wire: the process under test listens, the test arms. One process takes an armed
+trigger, whichever gets there first. Never imported by production code: wrap `refresher.actors` in a
+module of your own that calls `Triggers(folder).listen()` first (`tests/chaos/actors.py` is one).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Triggers:
             armed.rename(taken)
         except FileNotFoundError:
             return  # another process was quicker
-        self._act(cast(Action, taken.read_text()), taken)
+        self._act(cast("Action", taken.read_text()), taken)
 
     def _act(self, action: Action, taken: Path) -> None:
         match action:
