@@ -38,7 +38,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     server = _listen(options.port)
     # Last, because the seeded tokens live for seconds and start to age here.
-    print(json.dumps(_seed(options, f"http://127.0.0.1:{server.effective_port}")), flush=True)
+    ready = json.dumps(_seed(options, f"http://127.0.0.1:{server.effective_port}"))
+    sys.stdout.write(f"{ready}\n")
+    sys.stdout.flush()
     server.run()
 
 
