@@ -25,6 +25,21 @@ TEMPLATE = "refresher_template"
 _numbers = count(1)
 
 
+_ordinary_nice = os.nice(0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the acceptance tests first: they take two minutes, and the rest runs beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
+
+
+@pytest.fixture(autouse=True)
+def _make_way(request: pytest.FixtureRequest) -> None:
+    """Lets acceptance tests, which live in real time, go before all that only wants to be done."""
+    if request.node.get_closest_marker("acceptance") is None and os.nice(0) == _ordinary_nice:
+        os.nice(10)
+
+
 @pytest.fixture(scope="session")
 def guard() -> Iterator[Guard]:
     """What ends our processes when pytest cannot."""

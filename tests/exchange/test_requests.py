@@ -157,7 +157,7 @@ def test_a_thousand_requests_never_exceed_the_limit_in_flight(exchange: MakeExch
             await peer.say(answer())
 
     server = serve(counting)
-    sending = exchange(max_in_flight=50)
+    sending = exchange(max_in_flight=50, total_seconds=60)
 
     replies = ask_all(sending, [a_request(server.url(f"/{n}")) for n in range(1_000)])
 
