@@ -1,0 +1,133 @@
+"""M10: a token that goes through everything is found nowhere but sealed in its own column.
+
+A real scheduler and worker at log level debug, a provider that answers, refuses, breaks off and
+sends garbage; then every byte that Redis, Postgres, the logs, the health page and the commands hold
+is searched for every token that there was.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from refresher.cipher import Cipher, new_key, parse_key
+from refresher.rules.connection import Sealed
+from refresher.testing.fake_provider import FakeProvider, Options
+from tests.processes import Spawner
+from tests.services import free_port
+from tests.waiting import wait_until
+
+APP_SECRET = "canary-app-secret"
+GRANTS = 24
+
+
+@pytest.fixture
+def provider() -> Iterator[FakeProvider]:
+    """A provider whose tokens live eight seconds, and which misbehaves now and then."""
+    options = Options(client_secret=APP_SECRET, lifetime_seconds=8, grace_seconds=30)
+    with FakeProvider(options) as running:
+        yield running
+
+
+def test_no_secret_is_found_anywhere(
+    provider: FakeProvider, tmp_path: Path, database_url: str, redis_url: str, spawn: Spawner
+) -> None:
+    """Not in Redis, events, errors, logs, health or command output; not in any column in clear."""
+    # Given connections whose tokens we know, and a deployment that logs all it can
+    key = new_key()
+    environment = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "REFRESHER_ENCRYPTION_KEYS": key,
+        "REFRESHER_PROVIDERS_FILE": str(_providers_file(tmp_path, provider.url)),
+        "REFRESHER_LOG_LEVEL": "debug",
+        "REFRESHER_SENDER": "httpx",
+        "APP_SECRET": APP_SECRET,
+        "PORT": str(free_port()),
+    }
+    secrets = {APP_SECRET, key} | _hand_in(provider, tmp_path, environment, spawn)
+    # When they are refreshed through every kind of answer
+    for kind in ("status_503", "drop_after_commit", "garbage", "extra_fields", "truncated"):
+        provider.admin.add_fault(kind, count=4)
+    provider.admin.add_fault("error", count=2, error="invalid_grant")
+    spawn("-m", "dramatiq", "refresher.actors", "--processes", "1", env=environment)
+    spawn("-m", "refresher.scheduler", env=environment | {"PORT": "0"})
+    with psycopg.connect(database_url.replace("+psycopg", "")) as db:
+        wait_until(lambda: _kinds(db) >= {"refreshed", "transient", "malformed", "revoked"}, 40)
+        secrets |= _opened(db, Cipher([parse_key(key)]))
+        held = _everything_in(db)
+    # Then none of their tokens, and neither secret nor key, stands in what all that left behind
+    held += _everything_in_redis(redis_url)
+    held += httpx.get(f"http://127.0.0.1:{environment['PORT']}/health/status", trust_env=False).text
+    for command in (["connections", "list", "--json"], ["settings"], ["doctor"], ["apps", "list"]):
+        spawn("-m", "refresher", *command, env=environment).wait()
+    held += spawn.outputs()
+    assert "refreshed" in held, "the search looked at something"
+    assert {secret for secret in secrets if secret in held} == set()
+
+
+def _providers_file(folder: Path, url: str) -> Path:
+    file = folder / "providers.toml"
+    file.write_text(
+        f'[providers.fake]\ntoken_url = "{url}/token"\n'
+        '[apps.fake]\nclient_id = "fake-client"\nclient_secret_env = "APP_SECRET"\n'
+    )
+    return file
+
+
+def _hand_in(
+    provider: FakeProvider, folder: Path, environment: dict[str, str], spawn: Spawner
+) -> set[str]:
+    """Imports connections with the command, and returns their tokens."""
+    grants = provider.admin.create_grants(GRANTS)
+    lines = [
+        json.dumps(
+            {
+                "organization_id": "org",
+                "provider": "fake",
+                "external_id": grant.external_id,
+                "access_token": grant.access_token,
+                "refresh_token": grant.refresh_token,
+                "expires_in": 1,
+            }
+        )
+        for grant in grants
+    ]
+    file = folder / "connections.jsonl"
+    file.write_text("\n".join(lines))
+    imported = spawn("-m", "refresher", "connections", "import", str(file), env=environment)
+    assert imported.wait() == 0, imported.output
+    return {g.access_token for g in grants} | {g.refresh_token for g in grants if g.refresh_token}
+
+
+def _kinds(db: psycopg.Connection) -> set[str]:
+    return {row[0] for row in db.execute("select distinct kind from refresh_event")}
+
+
+def _opened(db: psycopg.Connection, cipher: Cipher) -> set[str]:
+    """Returns the tokens that are stored now, in the clear."""
+    found = set()
+    for column in ("access_token", "refresh_token"):
+        for id_, sealed in db.execute(f"select id, {column} from connection"):
+            found.add(cipher.open(Sealed(bytes(sealed)), id_, column).reveal())
+    return found
+
+
+def _everything_in(db: psycopg.Connection) -> str:
+    """Returns every row of every table as text."""
+    tables = db.execute("select relname from pg_stat_user_tables").fetchall()
+    return "\n".join(
+        str(row[0]) for (table,) in tables for row in db.execute(f'select t::text from "{table}" t')
+    )
+
+
+def _everything_in_redis(url: str) -> str:
+    """Returns every key with its dump, byte for byte."""
+    with redis.Redis.from_url(url) as client:
+        keys = list(client.scan_iter())
+        assert keys, "Redis was used"
+        return "\n".join(f"{key!r} {client.dump(key)!r}" for key in keys)
