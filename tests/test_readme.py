@@ -1,0 +1,63 @@
+"""What the README says is so: its settings, commands, import line and providers file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from refresher import catalogue
+from refresher.rules.intake import read
+from refresher.settings import IntegrationRefresh, Settings, variable
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, starts: str) -> str:
+    """Returns the code block that begins so."""
+    found = re.findall(rf"```{language}\n({re.escape(starts)}.*?)```", README, re.DOTALL)
+    assert found, f"no {language} block begins with {starts!r}"
+    return str(found[0])
+
+
+def test_every_setting_in_the_readme_exists() -> None:
+    """A name in the table is a variable that is read; `…_NAME` stands for `REFRESHER_NAME`."""
+    flow = {variable(f"integration_refresh.{name}") for name in IntegrationRefresh.model_fields}
+    known = {variable(name) for name in Settings.model_fields} | flow
+    named = {n.rstrip("_") for n in re.findall(r"REFRESHER_[A-Z_]+", README)} - {"REFRESHER"}
+    named |= {f"REFRESHER_{n}" for n in re.findall(r"`…_([A-Z_]+)`", README)}
+    assert named - known == set()
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    """`make demo` and `make test` are there, and so is every other that is named."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z]+)", README))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_the_import_line_is_one() -> None:
+    """The example of the import format is taken as it stands, but for the ellipses."""
+    line = block("json", '{"organization_id"').replace("…", "x")
+    assert read(json.loads(line)).provider == "google"
+
+
+def test_the_providers_file_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example of a providers file loads."""
+    text = block("console", "$ .venv/bin/refresher up").partition("providers.toml")[2]
+    lines = [line for line in text.splitlines()[1:] if not line.startswith("$")]
+    file = tmp_path / "providers.toml"
+    file.write_text("\n".join(lines))
+    monkeypatch.setenv("ACME_CLIENT_SECRET", "s")
+    loaded = catalogue.load(file)
+    assert loaded["acme"].token_url == "https://acme.example/oauth/token"
+    assert [app.provider for app in loaded.apps] == ["acme"]
+
+
+def test_the_reading_order_is_short() -> None:
+    """Six files, under about a thousand lines, hold the whole idea."""
+    section = README.partition("## Reading the code")[2]
+    files = re.findall(r"\]\((refresher/[a-z_/]+\.py)\)", section)
+    assert len(files) == 6
+    assert sum(len((ROOT / file).read_text().splitlines()) for file in files) < 1_050
