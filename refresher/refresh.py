@@ -24,7 +24,7 @@ from refresher import points
 from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
 from refresher.errors import CannotDecrypt, DatabaseUnavailable
 from refresher.exchange import Outgoing
-from refresher.recovery import outlast, save
+from refresher.recovery import aged, forget, outlast, save
 from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.decision import PauseOrder
@@ -163,23 +163,28 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
     """Step 11. One transaction; while Postgres is away the replies are held and tried again."""
     if not settlements:
         return
-    wait, stop_at = 0.05, None
+    wait, stop_at, held_since = 0.05, None, time.monotonic()
+    spooled: list[str] = []
     while True:
         try:
-            settled = retrying(lambda: _write(services, settlements))
+            held = [aged(s, time.monotonic() - held_since) for s in settlements]
+            settled = retrying(lambda: _write(services, held))  # noqa: B023  used at once
         except DatabaseUnavailable as error:
             log.warning("holding replies: postgres is away", held=len(settlements), why=str(error))
+            spooled = spooled or save(services, settlements)
             if services.stopping.is_set() and stop_at is None:
                 stop_at = time.monotonic() + services.settings.commit_seconds
             if stop_at is not None and time.monotonic() + wait > stop_at:
-                tally["spooled"] += save(services, settlements)
+                tally["spooled"] += len(spooled)
                 return
             time.sleep(wait)
             wait = min(wait * 2, 1.0)
         except DatabaseError as error:
+            forget(services, spooled)
             _commit_each(services, settlements, tally, error)
             return
         else:
+            forget(services, spooled)
             _tell(settlements, settled, tally)
             return
 

@@ -112,15 +112,18 @@ class Scheduler:
             messages_lost(self._services)
         done = dispatch_due(self._services, self._enqueue)
         self.process.probe.ticked()
-        wait = max(SHORTEST_WAIT_SECONDS, done.again_in_seconds)
-        if wait < self._services.settings.tick_seconds:
-            wake_at = datetime.now(UTC) + timedelta(seconds=wait)
-            with suppress(JobLookupError):  # stopped meanwhile
-                self._ticks.modify_job("tick", next_run_time=wake_at)
+        self._wake_in(done.again_in_seconds)
 
     def sweep(self) -> None:
-        """Makes stalled rows due again."""
-        sweep_stalled(self._services, self._watch)
+        """Makes stalled rows due again, and has them claimed at once."""
+        if sweep_stalled(self._services, self._watch).total:
+            self._wake_in(0.0)
+
+    def _wake_in(self, seconds: float) -> None:
+        if seconds < self._services.settings.tick_seconds:
+            wait = timedelta(seconds=max(SHORTEST_WAIT_SECONDS, seconds))
+            with suppress(JobLookupError):  # stopped meanwhile
+                self._ticks.modify_job("tick", next_run_time=datetime.now(UTC) + wait)
 
     def tidy(self) -> None:
         """Forgets processes that stopped long ago."""

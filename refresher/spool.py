@@ -15,6 +15,8 @@ from typing import IO, Literal
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from refresher.settings import Settings
 
@@ -30,7 +32,11 @@ class Spool:
         self._redis = None
         if settings.redis_url is not None:
             self._redis = redis.Redis.from_url(
-                settings.redis, socket_connect_timeout=2, socket_timeout=2
+                settings.redis,
+                socket_connect_timeout=2,
+                socket_timeout=2,
+                # A sweep asks twice a second, and a stop cannot wait: there is the file.
+                retry=Retry(NoBackoff(), 1),
             )
 
     def put(self, entries: Sequence[str]) -> str:
@@ -42,12 +48,12 @@ class Spool:
                 log.warning("redis does not take the spool", why=type(error).__name__)
             else:
                 return "redis"
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(self._file, "a") as file:
-            file.writelines(f"{entry}\n" for entry in entries)
-            file.flush()
-            os.fsync(file.fileno())
+        self._write(self._file, entries)
         return str(self._file)
+
+    def set_aside(self, entry: str) -> None:
+        """Keeps an entry that cannot be stored where a person may look at it: `spool.unreadable`."""
+        self._write(self._file.with_suffix(".unreadable"), [entry])
 
     def entries(self) -> list[str]:
         """Returns what is kept, the oldest first."""
@@ -76,6 +82,13 @@ class Spool:
                 self._redis.lrem(KEY, 0, entry)
             except redis.RedisError as error:
                 log.debug("redis does not answer; its spool waits", why=type(error).__name__)
+
+    def _write(self, file: Path, entries: Sequence[str]) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(file, "a") as opened:
+            opened.writelines(f"{entry}\n" for entry in entries)
+            opened.flush()
+            os.fsync(opened.fileno())
 
 
 @contextmanager

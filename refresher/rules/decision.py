@@ -27,6 +27,9 @@ from refresher.rules.outcomes import (
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
 
+ANSWER_LOST = frozenset({502, 504})
+"""A gateway's word that the provider's own answer did not come through."""
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
@@ -153,6 +156,9 @@ def _transient(outcome: Transient, reply: Reply, before: Before, policy: Policy)
         return Decision("unsent", 1.0, before.attempt, before.unknown_outcomes, outcome.reason)
     unknown = reply.sent and (reply.status is None or reply.status >= 500)
     again = _again("transient", outcome.reason, before, policy, unknown=unknown)
+    if reply.sent and (reply.status is None or reply.status in ANSWER_LOST):
+        soon = min(again.next_due_in_seconds or 0.0, when.replay_in(before.unknown_outcomes))
+        again = replace(again, next_due_in_seconds=soon)
     asked = outcome.retry_after_seconds
     if not asked:
         return again

@@ -113,6 +113,15 @@ def retry_in(policy: Policy, attempt: int, left_seconds: float, spread: float) -
     return max(1.0, wait)
 
 
+def replay_in(unknown_outcomes: int) -> float:
+    """Returns how soon a refresh token is presented again whose answer was lost on the way.
+
+    The provider may have rotated, and tells the new pair once more only while its grace lasts (10 s
+    to 30 min): so after 1, 2, 4, 8 … seconds, up to the usual wait after a failure.
+    """
+    return 2.0 ** min(unknown_outcomes, 30)
+
+
 def rate_limit_pause(policy: Policy, asked_seconds: float | None) -> float:
     """Returns how long to leave a provider alone after it asked us to slow down."""
     return policy.rate_limit_wait_seconds if asked_seconds is None else max(1.0, asked_seconds)

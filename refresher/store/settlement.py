@@ -74,10 +74,12 @@ class Settled:
 
 def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> Settled:
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
-    todo = sorted(settlements, key=lambda s: s.id)
+    given = sorted(settlements, key=lambda s: s.id)
+    stored = _store_tokens(db, [s for s in given if s.new])
+    done = _stored_already(db, [s for s in given if s.new and s.id not in stored])
+    todo = [s for s in given if s.id not in done]
     with_tokens = [s for s in todo if s.new]
     dead = [s for s in todo if s.dead]
-    stored = _store_tokens(db, with_tokens)
     adopted = _adopt_quarantined(db, dead)
     ended = _end_grants(db, [s for s in dead if s.id not in adopted])
     fenced = {s.id for s in with_tokens} - stored | ({s.id for s in dead} - ended - adopted)
@@ -86,7 +88,23 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted], lead_share)
     _quarantine(db, [s for s in with_tokens if s.id in fenced])
     append_events(db, [_event(s, fenced, adopted) for s in todo if not s.silent])
-    return Settled(frozenset(written), frozenset(fenced), frozenset(adopted))
+    return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
+
+
+def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
+    """Returns whose pair an earlier try has stored, whose commit took place without our knowing."""
+    if not todo:
+        return set()
+    statement = text(
+        """
+        select c.id from unnest(cast(:ids as uuid[]), cast(:access_tokens as bytea[]))
+            u(id, access_token)
+        join connection c on c.id = u.id and c.access_token = u.access_token
+        """
+    )
+    tokens = [s.new.access_token for s in todo if s.new]
+    values = {"ids": [s.id for s in todo], "access_tokens": tokens}
+    return set(db.execute(statement, values).scalars())
 
 
 def _store_tokens(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
@@ -131,7 +149,10 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
 
 
 def _adopt_quarantined(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
-    """Replaces pairs that proved dead by the newest quarantined pair of the same grant."""
+    """Replaces pairs that proved dead by the newest quarantined pair of the same grant.
+
+    Only one that came after the dead pair was stored can be newer; an older one is spent.
+    """
     if not dead:
         return set()
     statement = text(
@@ -141,7 +162,8 @@ def _adopt_quarantined(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
             from unnest(cast(:ids as uuid[]), cast(:versions as bigint[])) u(id, version)
             join connection c on c.id = u.id and c.credential_version = u.version
             join quarantine q on q.connection_id = c.id and q.grant_number = c.grant_number
-            where q.adopted_at is null order by q.connection_id, q.created_at desc
+            where q.adopted_at is null and q.created_at >= coalesce(c.issued_at, '-infinity')
+            order by q.connection_id, q.created_at desc
         ), marked as (
             update quarantine q set adopted_at = refresher_now() from newest where q.id = newest.id
         )
@@ -187,7 +209,7 @@ def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
             cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:attempts as int[]),
             cast(:unknowns as int[])
         ) u(id, token, due_in, park_reason, postponed_by, attempt, unknown_outcomes)
-        where s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+        where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
         returning s.connection_id
         """
     )
@@ -215,7 +237,7 @@ def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) 
                 refresher_now()))
         from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
         join connection c on c.id = u.id
-        where s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+        where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
         """
     )
     db.execute(statement, {**_ids(todo), "lead_share": lead_share})
