@@ -1,4 +1,4 @@
-"""How many requests a second `Exchange.stream` carries, per sender, against `instant_provider.py`.
+"""How many requests a second `Exchange.stream` carries, per sender, against our instant provider.
 
 One run, one machine, both senders side by side, next to pyreqwest alone: read the ratios.
 
@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from refresher.exchange import Exchange, Limits, Outgoing
 from refresher.exchange.sender import SenderName
@@ -78,9 +77,9 @@ def _stream(exchange: Exchange, request: TokenRequest, batch: int, batches: int)
 
 @contextmanager
 def _provider(latency_seconds: float) -> Iterator[str]:
-    script = Path(__file__).with_name("instant_provider.py")
+    module = "refresher.testing.instant_provider"
     process = subprocess.Popen(
-        [sys.executable, script, "--latency-seconds", str(latency_seconds)],
+        [sys.executable, "-m", module, "--latency-seconds", str(latency_seconds)],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -1,0 +1,111 @@
+"""`refresher bench`: how many refreshes a second this machine carries.
+
+What it does is in `refresher/bench`; here are its options and what it prints.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from refresher.cli.output import Json, emit, examples, note
+from refresher.cli.refusal import WrongUse
+
+if TYPE_CHECKING:
+    from refresher.bench.plan import SenderName
+    from refresher.bench.report import Report
+
+Connections = Annotated[int, typer.Option(help="How many connections to refresh once.")]
+Latency = Annotated[float, typer.Option(help="Seconds that the provider takes to answer.")]
+TransportName = Annotated[str, typer.Option(help="redis, or in_process: the scheduler refreshes.")]
+Processes = Annotated[
+    int | None, typer.Option(help="Worker processes: 2, or 1 when in_process.", show_default=False)
+]
+Threads = Annotated[int, typer.Option(help="Batches that each process works on at a time.")]
+InFlight = Annotated[
+    int | None,
+    typer.Option(
+        help="Requests that each process has under way: 200, or enough for 10,000 a second at this "
+        "latency.",
+        show_default=False,
+    ),
+]
+Sender = Annotated[str, typer.Option(help="auto, httpx or pyreqwest.")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(help="An empty database of its own, instead of an embedded PostgreSQL."),
+]
+RedisUrl = Annotated[str | None, typer.Option(help="A Redis, instead of one started for the run.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `bench`."""
+    runs = (
+        "refresher bench",
+        "refresher bench --latency 0.2 --connections 100000",
+        "refresher bench --transport in_process --json",
+    )
+    app.command("bench", epilog=examples(*runs))(bench)
+
+
+def bench(
+    connections: Connections = 20_000,
+    latency: Latency = 0.0,
+    transport: TransportName = "redis",
+    processes: Processes = None,
+    threads: Threads = 8,
+    in_flight: InFlight = None,
+    sender: Sender = "auto",
+    database_url: DatabaseUrl = None,
+    redis_url: RedisUrl = None,
+    json: Json = False,
+) -> None:
+    """Measure refreshes a second with the real processes, all on this machine.
+
+    Imports connections with sealed tokens, starts the scheduler and the workers, makes all rows due at
+    one instant, and waits until each is refreshed against a token endpoint that answers at once.
+    Provider, PostgreSQL, Redis and workers share this machine, so read ratios, not absolute
+    figures. REFRESHER_* settings of the environment count. Exits with 1 unless all were refreshed.
+    """
+    if find_spec("psutil") is None:
+        raise WrongUse("psutil is needed to measure processes: install refresher[embedded]")
+    _one_of("--transport", transport, ("redis", "in_process"))
+    _one_of("--sender", sender, ("auto", "httpx", "pyreqwest"))
+    from refresher.bench.plan import Plan, check
+    from refresher.bench.run import perform
+
+    count = processes if processes is not None else (2 if transport == "redis" else 1)
+    plan = check(
+        Plan(
+            connections=connections,
+            latency_seconds=latency,
+            transport="redis" if transport == "redis" else "in_process",
+            processes=count,
+            threads=threads,
+            in_flight=in_flight,
+            sender=cast("SenderName", sender),
+            database_url=database_url,
+            redis_url=redis_url,
+        )
+    )
+    report = perform(plan, note)
+    if json:
+        emit(report.as_json())
+    else:
+        _print(report)
+    raise typer.Exit(0 if report.is_good else 1)
+
+
+def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
+    if given not in allowed:
+        raise WrongUse(f"{option} is {given}: give {', '.join(allowed[:-1])} or {allowed[-1]}")
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+
+    from refresher.bench.report import table
+
+    Console(highlight=False).print(table(report))

@@ -1,0 +1,1 @@
+"""Tests of `refresher bench`: small runs for real, and what it refuses."""
