@@ -16,7 +16,13 @@ from refresher.rules.connection import ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.outcomes import Reply, classify
 from refresher.rules.policy import Policy
-from refresher.rules.providers import ClientCredentials, Provider, TokenRequest, build_request
+from refresher.rules.providers import (
+    ClientCredentials,
+    Provider,
+    Strategy,
+    TokenRequest,
+    build_request,
+)
 from refresher.store.reload import PauseSeen, Reloaded
 from refresher.store.settlement import SealedLife, Settlement
 
@@ -36,7 +42,10 @@ class Attempt:
 
 
 def request(cipher: Cipher, attempt: Attempt) -> TokenRequest:
-    """Returns the request, with tokens opened; raises `CannotDecrypt` or `UnbuildableRequest`."""
+    """Returns the request, with the one token opened that it carries.
+
+    Raises `CannotDecrypt` or `UnbuildableRequest`.
+    """
     connection, app = attempt.row.connection, attempt.row.connection.app
 
     def opened(sealed: Sealed | None, owner: UUID, column: str) -> Secret | None:
@@ -46,11 +55,14 @@ def request(cipher: Cipher, attempt: Attempt) -> TokenRequest:
     if app is not None:
         secret = opened(app.client_secret, app.id, "client_secret")
         client = ClientCredentials(app.client_id, secret)
+    strategy = attempt.provider.strategy
+    access = connection.access_token if strategy is Strategy.LONG_LIVED_EXCHANGE else None
+    refresh = connection.refresh_token if strategy is Strategy.REFRESH_TOKEN else None
     return build_request(
         attempt.provider,
         client=client,
-        access_token=opened(connection.access_token, connection.id, "access_token"),
-        refresh_token=opened(connection.refresh_token, connection.id, "refresh_token"),
+        access_token=opened(access, connection.id, "access_token"),
+        refresh_token=opened(refresh, connection.id, "refresh_token"),
         scopes=connection.scopes,
         host=connection.host,
     )

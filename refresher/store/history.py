@@ -27,11 +27,10 @@ _UNSCHEDULED = """
     left join refresh_schedule s on s.connection_id = c.id
     where c.root_id is null and s.connection_id is null
 """
-_OUT_OF_STEP = """
-    select c.id, 'status ' || c.status || ', state ' || s.state as seen
+_PARKED_WITHOUT_NEED = """
+    select c.id, 'status ' || c.status || ', parked as ' || s.parked_reason as seen
     from connection c join refresh_schedule s on s.connection_id = c.id
-    where (c.status = 'reconnect_required') <> (s.state = 2
-        and s.parked_reason = 'reconnect_required') and s.state <> 1
+    where c.status = 'active' and s.state = 2 and s.parked_reason = 'reconnect_required'
 """
 _ROW_WITHOUT_ITS_PART = """
     select connection_id, 'state ' || state as seen from refresh_schedule
@@ -74,9 +73,9 @@ def unscheduled(db: Db) -> list[Oddity]:
     return _oddities(db, _UNSCHEDULED)
 
 
-def out_of_step(db: Db) -> list[Oddity]:
-    """Returns connections whose status and schedule contradict each other."""
-    return _oddities(db, _OUT_OF_STEP)
+def parked_without_need(db: Db) -> list[Oddity]:
+    """Returns connections with a living grant whose row waits for a reconnect."""
+    return _oddities(db, _PARKED_WITHOUT_NEED)
 
 
 def incomplete(db: Db) -> list[Oddity]:

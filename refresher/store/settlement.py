@@ -14,12 +14,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
-from uuid_utils.compat import uuid7
 
 from refresher.rules.connection import Sealed
 from refresher.rules.decision import PauseOrder
+from refresher.store import quarantine
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
+from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
 
 
@@ -80,13 +81,15 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     todo = [s for s in given if s.id not in done]
     with_tokens = [s for s in todo if s.new]
     dead = [s for s in todo if s.dead]
-    adopted = _adopt_quarantined(db, dead)
+    versions = [s.row.connection.credential_version for s in dead]
+    adopted = quarantine.adopt(db, [s.id for s in dead], versions)
     ended = _end_grants(db, [s for s in dead if s.id not in adopted])
     fenced = {s.id for s in with_tokens} - stored | ({s.id for s in dead} - ended - adopted)
     meant = [s for s in todo if s.id not in fenced and s.id not in adopted]
     written = _move(db, meant)
-    _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted], lead_share)
-    _quarantine(db, [s for s in with_tokens if s.id in fenced])
+    late = stored - written  # good, although their row is somebody else's by now
+    _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
+    quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := _orphan(s))])
     append_events(db, [_event(s, fenced, adopted) for s in todo if not s.silent])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
 
@@ -148,35 +151,6 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     return set(db.execute(statement, values).scalars())
 
 
-def _adopt_quarantined(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
-    """Replaces pairs that proved dead by the newest quarantined pair of the same grant.
-
-    Only one that came after the dead pair was stored can be newer; an older one is spent.
-    """
-    if not dead:
-        return set()
-    statement = text(
-        """
-        with newest as (
-            select distinct on (q.connection_id) q.*
-            from unnest(cast(:ids as uuid[]), cast(:versions as bigint[])) u(id, version)
-            join connection c on c.id = u.id and c.credential_version = u.version
-            join quarantine q on q.connection_id = c.id and q.grant_number = c.grant_number
-            where q.adopted_at is null and q.created_at >= coalesce(c.issued_at, '-infinity')
-            order by q.connection_id, q.created_at desc
-        ), marked as (
-            update quarantine q set adopted_at = refresher_now() from newest where q.id = newest.id
-        )
-        update connection c set
-            access_token = n.access_token, refresh_token = coalesce(n.refresh_token, c.refresh_token),
-            expires_at = n.expires_at, lifetime_seconds = n.lifetime_seconds,
-            credential_version = c.credential_version + 1, updated_at = refresher_now()
-        from newest n where c.id = n.connection_id returning c.id
-        """
-    )
-    return set(db.execute(statement, _ids(dead)).scalars())
-
-
 def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
     if not dead:
         return set()
@@ -196,6 +170,8 @@ def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
 def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     if not todo:
         return set()
+    # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
+    # it would read all of them for each commit.
     statement = text(
         """
         update refresh_schedule s set
@@ -225,46 +201,43 @@ def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
 
 
 def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) -> None:
-    """Makes rows due by the pair that is stored now, which is not the one we were sent with."""
+    """Makes rows due by the pair that is stored now, which is not the one we were sent with.
+
+    Ours, and one that was parked because the pair that was stored before was refused.
+    """
     if not todo:
         return
     statement = text(
         """
         update refresh_schedule s set
             state = 0, lease_until = null, holder_id = null, begun_token = 0, begun_at = null,
-            starts = 0, due_at = greatest(refresher_now(), coalesce(
+            starts = 0, parked_reason = null, due_at = greatest(refresher_now(), coalesce(
                 c.expires_at - :lead_share * c.lifetime_seconds * interval '1 second',
                 refresher_now()))
         from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
         join connection c on c.id = u.id
-        where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
+        where s.connection_id = u.id
+          and (s.lease_token = u.token and s.state + 0 = 1
+               or s.state + 0 = 2 and s.parked_reason = 'reconnect_required' and c.status = 'active')
         """
     )
     db.execute(statement, {**_ids(todo), "lead_share": lead_share})
 
 
-def _quarantine(db: Db, todo: Sequence[Settlement]) -> None:
-    statement = text(
-        """
-        insert into quarantine (id, connection_id, grant_number, credential_version, access_token,
-                                refresh_token, expires_at, lifetime_seconds)
-        values (:id, :connection_id, :grant_number, :version, :access_token, :refresh_token,
-                refresher_now() + :left * interval '1 second', :lifetime)
-        """
+def _orphan(s: Settlement) -> Orphan | None:
+    """Returns the pair for the quarantine; a refresh token rescued alone has no place there."""
+    connection, new = s.row.connection, s.new
+    if new is None or new.access_token is None:
+        return None
+    return Orphan(
+        connection.id,
+        connection.grant_number,
+        connection.credential_version,
+        new.access_token,
+        new.refresh_token,
+        new.left_seconds,
+        new.lifetime_seconds,
     )
-    for s in todo:
-        if s.new and s.new.access_token:
-            values = {
-                "id": uuid7(),
-                "connection_id": s.id,
-                "grant_number": s.row.connection.grant_number,
-                "version": s.row.connection.credential_version,
-                "access_token": s.new.access_token,
-                "refresh_token": s.new.refresh_token,
-                "left": s.new.left_seconds,
-                "lifetime": s.new.lifetime_seconds,
-            }
-            db.execute(statement, values)
 
 
 def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:

@@ -23,7 +23,7 @@ def check_history(database: Database, *, crash_limit: int = 3) -> list[str]:
         found = {
             "connections without a schedule row": history.unscheduled(db),
             "rows without what their state needs": history.incomplete(db),
-            "rows out of step with their connection's status": history.out_of_step(db),
+            "living grants that wait for a reconnect": history.parked_without_need(db),
             "pairs that replaced a newer one": history.versions_backwards(db),
             "refreshes under a lease that had ended in another": history.leases_backwards(db),
             "rows begun too often without an outcome": history.endless_starts(db, crash_limit),

@@ -1,0 +1,83 @@
+"""The table `quarantine`: sealed pairs that came too late to be stored, and may be the only live ones.
+
+A pair gets here when the version had moved on; it is adopted when the stored pair proves dead. Both
+happen inside `settlement.settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from refresher.rules.connection import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A pair without a place, and the version and grant of the pair that it was got with."""
+
+    connection_id: UUID
+    grant_number: int
+    credential_version: int
+    access_token: Sealed
+    refresh_token: Sealed | None
+    left_seconds: float | None
+    lifetime_seconds: float | None
+
+
+def put(db: Db, orphans: Sequence[Orphan]) -> None:
+    """Keeps pairs that a newer version fenced off."""
+    statement = text(
+        """
+        insert into quarantine (id, connection_id, grant_number, credential_version, access_token,
+                                refresh_token, expires_at, lifetime_seconds)
+        values (:id, :connection_id, :grant_number, :version, :access_token, :refresh_token,
+                refresher_now() + :left * interval '1 second', :lifetime)
+        """
+    )
+    for orphan in orphans:
+        values = {
+            "id": uuid7(),
+            "connection_id": orphan.connection_id,
+            "grant_number": orphan.grant_number,
+            "version": orphan.credential_version,
+            "access_token": orphan.access_token,
+            "refresh_token": orphan.refresh_token,
+            "left": orphan.left_seconds,
+            "lifetime": orphan.lifetime_seconds,
+        }
+        db.execute(statement, values)
+
+
+def adopt(db: Db, ids: Sequence[UUID], versions: Sequence[int]) -> set[UUID]:
+    """Replaces pairs that proved dead by the newest quarantined pair of the same grant.
+
+    Only one that came after the dead pair was stored can be newer; an older one is spent.
+    """
+    if not ids:
+        return set()
+    statement = text(
+        """
+        with newest as (
+            select distinct on (q.connection_id) q.*
+            from unnest(cast(:ids as uuid[]), cast(:versions as bigint[])) u(id, version)
+            join connection c on c.id = u.id and c.credential_version = u.version
+            join quarantine q on q.connection_id = c.id and q.grant_number = c.grant_number
+            where q.adopted_at is null and q.created_at >= coalesce(c.issued_at, '-infinity')
+            order by q.connection_id, q.created_at desc
+        ), marked as (
+            update quarantine q set adopted_at = refresher_now() from newest where q.id = newest.id
+        )
+        update connection c set
+            access_token = n.access_token, refresh_token = coalesce(n.refresh_token, c.refresh_token),
+            expires_at = n.expires_at, lifetime_seconds = n.lifetime_seconds,
+            credential_version = c.credential_version + 1, updated_at = refresher_now()
+        from newest n where c.id = n.connection_id returning c.id
+        """
+    )
+    return set(db.execute(statement, {"ids": list(ids), "versions": list(versions)}).scalars())
