@@ -1,0 +1,1 @@
+"""Real processes, real signals, and a provider that keeps the books: `python -m tests.chaos --help`."""

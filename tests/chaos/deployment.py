@@ -1,0 +1,236 @@
+"""One whole deployment under test: provider, scheduler and workers as processes, and our eyes on it.
+
+The harness is the supervisor: what a fault ended is started again at once (`Member.restart`). What the
+deployment must show is judged in `referee.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import text
+
+from refresher import intake, wiring
+from refresher.apps import sync_apps
+from refresher.cipher import new_key
+from refresher.errors import DatabaseUnavailable
+from refresher.rules.intake import read
+from refresher.settings import load
+from refresher.testing.fake_provider import FakeProviderClient, IssuedGrant
+from refresher.testing.fake_provider.faults import FaultKind
+from refresher.testing.triggers import Triggers
+from tests.chaos.ground import Ground
+from tests.processes import Process
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PROVIDER, CLIENT_SECRET = "chaos", "chaos-secret"
+# Small, so that minutes of chaos see many lives; the relations are those that settings.py demands.
+SETTINGS: Mapping[str, object] = {
+    "lead_share": 0.4,
+    "attempt_interval_seconds": 2,
+    "http_connect_seconds": 1,
+    "http_total_seconds": 3,
+    "commit_seconds": 2,
+    "queue_wait_seconds": 5,
+    "lease_seconds": 10,
+    "attempt_timeout_seconds": 20,
+    "shutdown_seconds": 6,
+    "statement_timeout_seconds": 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one deployment is set up; `settings` are those of refresher, by their names.
+
+    `faults` are the provider's, by kind; first expiries are drawn between two shares of a lifetime.
+    """
+
+    connections: int = 200
+    lifetime_seconds: float = 10.0
+    grace_seconds: float = 10.0
+    latency_seconds: float = 0.1
+    workers: int = 2
+    threads: int = 4
+    twice: bool = False
+    first_expiry: tuple[float, float] = (0.3, 1.0)
+    faults: Mapping[FaultKind, Mapping[str, float]] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+class Member:
+    """One place in the deployment, and the process that fills it at the moment."""
+
+    def __init__(self, ground: Ground, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+        self._spawn, self._arguments, self._env = ground.spawn, arguments, env
+        self.process: Process = self._spawn(*arguments, env=env)
+
+    def restart(self) -> None:
+        """Ends what is left of the process with -9, and starts it anew."""
+        self.process.kill()
+        self.process = self._spawn(*self._arguments, env=self._env)
+
+
+class Deployment:
+    """Everything that runs for one fault; a context manager that leaves nothing behind."""
+
+    def __init__(self, ground: Ground, plan: Plan) -> None:
+        self.ground, self.plan = ground, plan
+        folder = ground.folder
+        self.triggers = Triggers(folder / "triggers")
+        self.provider_process, self.provider = _start_provider(ground, plan)
+        settings = {**SETTINGS, **plan.settings}
+        file = folder / "providers.toml"
+        file.write_text(_providers_toml(self.provider.url))
+        given = {
+            "database_url": ground.database(),
+            "redis_url": ground.redis_url(),
+            "encryption_keys": new_key(),
+            "providers_file": file,
+            "data_directory": folder / "data",
+            **settings,
+        }
+        self.services = wiring.build(load(**given))
+        self._environment = _environment(given, self.triggers, folder, plan)
+        self.workers: list[Member] = []
+        self.scheduler: Member
+
+    def __enter__(self) -> Self:
+        sync_apps(self.services)
+        for kind, rule in self.plan.faults.items():
+            self.provider.add_fault(kind, **rule)
+        spread = [share * self.plan.lifetime_seconds for share in self.plan.first_expiry]
+        self.take(
+            self.provider.create_grants(
+                self.plan.connections, expires_spread_seconds=spread, seed=1
+            )
+        )
+        worker = ("-m", "dramatiq", "tests.chaos.actors", "--processes", "1")
+        threads = ("--threads", str(self.plan.threads))
+        for _ in range(self.plan.workers):
+            self.workers.append(Member(self.ground, (*worker, *threads), self._environment))
+        self.scheduler = Member(self.ground, ("-m", "tests.chaos.scheduler"), self._environment)
+        everybody = self.plan.workers + 1
+        wait_until(lambda: self.number(_REGISTERED) >= everybody, 60, self.ground.spawn.outputs)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.ground.spawn.close()
+        self.services.close()
+        self.provider.close()
+
+    def member(self, group_id: int) -> Member:
+        """Returns the member whose process leads this group."""
+        return next(member for member in self.members if member.process.pid == group_id)
+
+    @property
+    def members(self) -> list[Member]:
+        """The scheduler and the workers."""
+        return [self.scheduler, *self.workers]
+
+    def take(self, grants: list[IssuedGrant]) -> None:
+        """Hands grants of the provider in, as an application does after a user's consent."""
+        given = [
+            read(
+                {
+                    "organization_id": "org",
+                    "provider": PROVIDER,
+                    "external_id": grant.external_id,
+                    "access_token": grant.access_token,
+                    "refresh_token": grant.refresh_token,
+                    "expires_in": grant.expires_in,
+                }
+            )
+            for grant in grants
+        ]
+        taken = intake.take(self.services, given)
+        assert not taken.rejected, taken.rejected
+
+    def reconnect(self, external_ids: list[str]) -> None:
+        """Has these accounts connected again by their users, after a grant was lost."""
+        if external_ids:
+            self.take(self.provider.grant_again(external_ids))
+
+    def settle_down(self) -> None:
+        """Stops the scheduler, then the workers, cleanly: from here on nothing moves."""
+        for member in self.members:
+            with suppress(ProcessLookupError):
+                os.killpg(member.process.pid, signal.SIGCONT)
+            member.process.terminate()
+            member.process.wait(60)
+
+    def number(self, sql: str, **values: object) -> float:
+        """Returns the one number of a query; 0 for null."""
+        return float(self.rows(sql, **values)[0][0] or 0)
+
+    def rows(self, sql: str, **values: object) -> list[Any]:
+        """Returns all rows of a query; while Postgres is away, asks again for ten seconds."""
+        give_up_at = time.monotonic() + 10
+        while True:
+            try:
+                with self.services.database.transaction() as db:
+                    return list(db.execute(text(sql), values).all())
+            except DatabaseUnavailable:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.05)
+
+
+_REGISTERED = "select count(*) from worker where stopped_at is null"
+
+
+def _start_provider(ground: Ground, plan: Plan) -> tuple[Process, FakeProviderClient]:
+    flags = {
+        "client-secret": CLIENT_SECRET,
+        "rotation": "always",
+        "reuse": "revoke_family",
+        "grace-seconds": plan.grace_seconds,
+        "lifetime-seconds": plan.lifetime_seconds,
+        "latency-seconds": plan.latency_seconds,
+        "events-kept": 20,
+    }
+    arguments = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    process = ground.spawn("-m", "refresher.testing.fake_provider", "--port", "0", *arguments)
+    process.wait_for("\n")
+    return process, FakeProviderClient(json.loads(process.output)["url"])
+
+
+def _providers_toml(url: str) -> str:
+    return f"""
+        [providers.{PROVIDER}]
+        token_url = "{url}/token"
+        client_auth = "basic"
+
+        [apps.{PROVIDER}]
+        client_id = "fake-client"
+        client_secret = "{CLIENT_SECRET}"
+        """
+
+
+def _environment(
+    given: Mapping[str, object], triggers: Triggers, folder: Path, plan: Plan
+) -> dict[str, str]:
+    urls = {"DATABASE_URL": str(given["database_url"]), "REDIS_URL": str(given["redis_url"])}
+    ours = {
+        f"REFRESHER_{name.upper()}": str(value)
+        for name, value in given.items()
+        if not name.endswith("_url")
+    }
+    twice = {"CHAOS_TWICE": "1"} if plan.twice else {}
+    chaos = {"CHAOS_TRIGGERS": str(folder / "triggers"), "PYTHONPATH": str(ROOT), "PORT": "0"}
+    return {**urls, **ours, **twice, **chaos}

@@ -1,0 +1,183 @@
+"""The table's lines, in its order: what is done, how often, what it must show, and who does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from tests.chaos import (
+    answers,
+    databases,
+    freezes,
+    kills,
+    outage,
+    queues,
+    replies,
+    secret,
+    stops,
+)
+from tests.chaos.row import Bench, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One line to be: `seconds` is about what it takes, so that the long ones start first."""
+
+    name: str
+    title: str
+    must_show: str
+    times: int
+    seconds: float
+    run: Callable[[Bench], Row]
+
+
+def all_faults() -> list[Fault]:
+    """Returns every line in the order of the table."""
+    return [*_kills(), *_points(), *_others()]
+
+
+GRACE = kills.GRACE_SECONDS
+
+
+def _kills() -> Iterator[Fault]:
+    yield Fault(
+        "kill-worker",
+        "kill -9 a worker at random, grace 10 s",
+        "0 lost",
+        100,
+        340,
+        partial(kills.kill_workers_at_random, grace_seconds=GRACE),
+    )
+    yield Fault(
+        "kill-worker-strict",
+        "kill -9 a worker at random, no grace",
+        "lost only with the reply in flight, told as interrupted within 5 s",
+        100,
+        340,
+        partial(kills.kill_workers_at_random, grace_seconds=0),
+    )
+
+
+def _points() -> Iterator[Fault]:
+    for grace_seconds in (GRACE, 0.0):
+        for point in (*kills.SCHEDULER_POINTS, *kills.WORKER_POINTS):
+            may_lose = not grace_seconds and point in kills.REPLY_IN_FLIGHT
+            grace = "grace 10 s" if grace_seconds else "no grace"
+            yield Fault(
+                f"kill-at-{point}" + ("" if grace_seconds else "-strict"),
+                f'kill -9 at "{point}", {grace}',
+                "told as interrupted within 5 s" if may_lose else "0 lost",
+                20,
+                75,
+                partial(kills.kill_at, point=point, grace_seconds=grace_seconds),
+            )
+
+
+def _others() -> list[Fault]:
+    return [
+        Fault(
+            "kill-scheduler",
+            "kill -9 the scheduler",
+            "0 lost, no token expires",
+            50,
+            150,
+            kills.kill_schedulers,
+        ),
+        Fault(
+            "freeze",
+            "SIGSTOP a worker past its lease, then SIGCONT",
+            "0 double-spent, newest pair stored",
+            10,
+            90,
+            freezes.freeze_workers,
+        ),
+        Fault(
+            "freeze-strict",
+            'SIGSTOP at "begun" past the lease, then SIGCONT, no grace',
+            "0 double-spent, newest pair stored",
+            10,
+            100,
+            freezes.freeze_before_sending,
+        ),
+        Fault(
+            "postgres",
+            "Postgres immediate stop and start, no grace",
+            "0 lost, 95 % of the former rate within 30 s",
+            20,
+            120,
+            databases.restart_postgres,
+        ),
+        Fault(
+            "sessions",
+            "Postgres sessions ended, 5 a second for 60 s, no grace",
+            "0 lost",
+            1,
+            70,
+            databases.end_sessions,
+        ),
+        Fault(
+            "redis-flush",
+            "Redis FLUSHALL, no grace",
+            "0 lost, dispatching again within 5 s",
+            20,
+            50,
+            queues.flush_redis,
+        ),
+        Fault(
+            "redis-kill",
+            "Redis kill -9 and start, no grace",
+            "0 lost, dispatching again within 5 s",
+            20,
+            80,
+            queues.kill_redis,
+        ),
+        Fault(
+            "twice",
+            "every message delivered twice and reordered, no grace",
+            "0 double-spent",
+            1,
+            40,
+            queues.deliver_twice,
+        ),
+        Fault(
+            "sigterm",
+            "SIGTERM during load (deploy), no grace",
+            "0 unknown outcomes",
+            20,
+            60,
+            stops.stop_cleanly,
+        ),
+        Fault(
+            "replies",
+            "a fifth of all replies dropped after the rotation, grace 30 s",
+            "0 lost",
+            1,
+            35,
+            replies.drop_replies,
+        ),
+        Fault(
+            "outage",
+            "provider down for seven simulated days, then back",
+            "0 parked, requests under the bound",
+            1,
+            70,
+            outage.provider_down,
+        ),
+        Fault(
+            "secret",
+            "wrong client secret for 500 connections",
+            "1 alert, 0 parked, all resume when mended",
+            1,
+            35,
+            secret.refuse_the_secret,
+        ),
+        Fault(
+            "answers",
+            "generated token answers",
+            "no crash; a refresh token that came is stored",
+            10_000,
+            60,
+            answers.generated_answers,
+        ),
+    ]

@@ -1,0 +1,37 @@
+"""Replies that never arrive although the provider has rotated: asked for again within its grace."""
+
+from __future__ import annotations
+
+import time
+
+from tests.chaos.deployment import Deployment, Plan
+from tests.chaos.row import Bench, Row
+from tests.waiting import wait_until
+
+# All have expired and are due at once, and the usual wait after a failure is far longer than the grace.
+PLAN = Plan(
+    connections=300,
+    lifetime_seconds=600.0,
+    grace_seconds=30.0,
+    first_expiry=(0.0, 0.0),
+    faults={"drop_after_commit": {"probability": 0.2}},
+    settings={"attempt_interval_seconds": 120},
+)
+
+
+def drop_replies(bench: Bench) -> Row:
+    """Has the provider rotate and then drop the connection, for every fifth request."""
+    with Deployment(bench.ground, PLAN) as deployment:
+        began = time.monotonic()
+        wait_until(lambda: not deployment.number(_WAITING), PLAN.grace_seconds + 15)
+        took = time.monotonic() - began
+        dropped = deployment.provider.summary().dropped_answers
+        bench.advance()
+        note = f"{dropped} replies dropped after the provider had rotated"
+        return bench.conclude(deployment, [took], note=note)
+
+
+_WAITING = """
+    select count(*) from connection c where c.status = 'active' and not exists (
+        select 1 from refresh_event e where e.connection_id = c.id and e.kind = 'refreshed')
+"""

@@ -1,0 +1,395 @@
+"""Any order of claims, deliveries, losses, deaths and people's wishes: the real store against a model.
+
+Hypothesis draws the schedules. The store, the story and the sweep are real, on Postgres; the clock and
+the provider are simulated. The model is `reference.py`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from uuid_utils.compat import uuid7
+
+from refresher import dispatch, points
+from refresher.cipher import Cipher, new_key, parse_key
+from refresher.exchange import Exchange, Limits
+from refresher.points import Point
+from refresher.refresh import refresh
+from refresher.rules.connection import Claim
+from refresher.rules.outcomes import Reply
+from refresher.rules.providers import TokenRequest
+from refresher.store import connections
+from refresher.store.sweep import release_unbegun, sweep
+from refresher.testing.history import check_history
+from refresher.wiring import Services
+from tests.reference import (
+    CRASH_LIMIT,
+    LOST,
+    UNSENT,
+    Attempt,
+    Row,
+    StrictProvider,
+    begin,
+    finish,
+    reply_for,
+)
+from tests.world import START, World
+
+NAMES = ("ann", "bob", "cyd")
+STATES = {0: "idle", 1: "leased", 2: "parked"}
+DEATHS: tuple[Point, ...] = ("reloaded", "begun", "replied", "committing", "committed")
+# One claim a message: where a worker dies, it dies for that one.
+SETTINGS = {"batch_size": 1, "attempt_timeout_seconds": 61, "breaker_failures": 1_000_000}
+_STORED = """
+    select c.id, s.state, s.lease_token, s.begun_token = s.lease_token and s.begun_token > 0 as begun,
+        s.starts, s.unknown_outcomes, s.parked_reason, c.status = 'active' as active,
+        c.credential_version, c.refresh_token
+    from connection c join refresh_schedule s on s.connection_id = c.id
+"""
+EMPTY = "truncate refresh_event, refresh_schedule, quarantine, pause, connection cascade"
+
+
+class Died(BaseException):
+    """A process ended here."""
+
+
+class Schedules(RuleBasedStateMachine):
+    """Three accounts, two workers, a queue that may lose and repeat, and a strict provider."""
+
+    world: World
+
+    @initialize(grace_seconds=st.sampled_from([0, 30, 1000]), revokes=st.booleans())
+    def empty(self, grace_seconds: int, revokes: bool) -> None:
+        """Starts with nothing, and a provider of one kind."""
+        self.world.run(EMPTY)
+        self.world.set_now(START)
+        self.provider = StrictProvider(grace_seconds, revokes=revokes)
+        self.model: dict[UUID, Row] = {}
+        self.names: dict[UUID, str] = {}
+        self.queue: list[list[Claim]] = []
+        self.excused: Counter[str] = Counter()
+        self.dead: set[UUID] = set()
+        self.keys = [key.get_secret_value() for key in self.world.services.settings.encryption_keys]
+        self.workers = [self.new_worker(), self.new_worker()]
+        self.use_keys()
+        for name in NAMES[:2]:
+            self.connect(name)
+
+    # --- People
+
+    @rule(name=st.sampled_from(NAMES))
+    def connect(self, name: str) -> None:
+        """A user consents, for the first time or again."""
+        token = self.provider.grant(name)
+        id_ = self.world.connect(
+            name, access_token=f"at-{token}", refresh_token=token, expires_in=0
+        )
+        before = self.model.get(id_)
+        self.names[id_] = name
+        self.model[id_] = Row(token)
+        if before is not None:
+            self.model[id_].version, self.model[id_].lease = before.version + 1, before.lease + 1
+            self.model[id_].paused = before.paused
+            if before.paused:
+                self.model[id_].end_lease("parked", "paused")
+
+    @rule(data=st.data())
+    def pause(self, data: st.DataObject) -> None:
+        """A person sets a connection aside; a refresh in flight ends normally."""
+        id_ = self.any_connection(data)
+        with self.world.services.database.transaction() as db:
+            connections.stop(db, id_, "paused")
+        row = self.model[id_]
+        row.paused = True
+        if row.state != "leased":
+            row.end_lease("parked", "paused")
+
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        """A person lets it go on, with whatever token is stored."""
+        id_ = self.any_connection(data)
+        with self.world.services.database.transaction() as db:
+            connections.resume(db, id_)
+        row = self.model[id_]
+        row.paused, row.active = False, True
+        self.excused[self.names[id_]] += 1
+        if row.state == "parked":
+            row.end_lease("idle")
+            row.lease, row.starts = row.lease + 1, 0
+
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        """A user withdraws the consent at the provider."""
+        self.provider.revoke(self.names[self.any_connection(data)])
+
+    @rule()
+    def rotate_key(self) -> None:
+        """New values are sealed with a new key, old ones still open."""
+        self.keys.insert(0, new_key())
+        self.use_keys()
+
+    def use_keys(self) -> None:
+        """Has every process seal with the newest key."""
+        cipher = Cipher([parse_key(key) for key in self.keys])
+        self.world.services = replace(self.world.services, cipher=cipher)
+        self.workers = [replace(worker, cipher=cipher) for worker in self.workers]
+
+    # --- Processes
+
+    @rule(seconds=st.sampled_from([1, 20, 62, 85]))
+    def tick(self, seconds: int) -> None:
+        """Time passes, and whatever is due by then is claimed."""
+        self.world.pass_time(seconds)
+        self.claim()
+
+    @rule()
+    def claim(self) -> None:
+        """A scheduler leases what is due, and hands it over."""
+        sql = "select connection_id as id from refresh_schedule where state = 0 and due_at <= :now"
+        now = self.world.services.database.simulated_now
+        due = {row.id for row in self.world.rows(sql, now=now)}
+        before = len(self.queue)
+        dispatch.dispatch_due(
+            self.world.services, lambda groups: self.queue.extend(list(g) for g in groups)
+        )
+        claimed = [claim for group in self.queue[before:] for claim in group]
+        assert {claim.connection_id for claim in claimed} == due
+        for claim in claimed:
+            row = self.model[claim.connection_id]
+            row.state, row.lease, row.begun = "leased", row.lease + 1, False
+            row.holder = self.world.services.holder_id
+            row.lease_until = self.now + self.world.services.settings.lease_seconds
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), again=st.booleans(), lost=st.booleans())
+    def deliver(self, data: st.DataObject, again: bool, lost: bool) -> None:
+        """A message reaches a worker; it may come again later, and the reply may get lost."""
+        self.refresh(self.workers[0], self.any_message(data, keep=again), lost=lost)
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), at=st.sampled_from(DEATHS))
+    def die(self, data: st.DataObject, at: Point) -> None:
+        """A worker is killed at one step of a delivery; another one starts in its place."""
+        worker = self.workers[0]
+        self.refresh(worker, self.any_message(data, keep=False), dies_at=at)
+        self.dead.add(worker.holder_id)
+        self.workers[0] = replace(worker, holder_id=uuid7())
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), seconds=st.sampled_from([5, 62]))
+    def freeze(self, data: st.DataObject, seconds: int) -> None:
+        """A worker freezes with its requests sent, the others go on, and it wakes up late."""
+
+        def meanwhile() -> None:
+            self.world.pass_time(seconds)
+            self.sweep()
+            self.claim()
+            for message in self.queue:
+                self.refresh(self.workers[1], message)
+            self.queue.clear()
+
+        self.refresh(self.workers[0], self.any_message(data, keep=False), meanwhile=meanwhile)
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        """A message is lost, and nobody notices."""
+        self.any_message(data, keep=False)
+
+    @rule()
+    def flush(self) -> None:
+        """Redis is emptied, which is noticed."""
+        self.queue.clear()
+        with self.world.services.database.transaction() as db:
+            release_unbegun(db)
+        for row in self.model.values():
+            if row.state == "leased" and not row.begun:
+                row.end_lease("idle")
+
+    @rule()
+    def sweep(self) -> None:
+        """Stalled rows are made due again."""
+        alive = {self.world.services.holder_id, *(w.holder_id for w in self.workers)}
+        limit = self.world.services.settings.attempt_timeout_seconds
+        with self.world.services.database.transaction() as db:
+            sweep(
+                db,
+                dead=self.dead,
+                alive=alive,
+                attempt_timeout_seconds=limit,
+                crash_limit=CRASH_LIMIT,
+            )
+        for row in self.model.values():
+            row.sweep(self.now, self.dead, alive, limit)
+
+    # --- What must hold after every step
+
+    @invariant()
+    def the_store_is_as_the_model_says(self) -> None:
+        """States, leases, starts, versions, statuses and stored tokens."""
+        opened = self.world.services.cipher.open
+        for is_ in self.world.rows(_STORED):
+            row = self.model[is_.id]
+            seen = (
+                *(STATES[is_.state], is_.lease_token, is_.begun, is_.starts, is_.unknown_outcomes),
+                *(is_.parked_reason, is_.active, is_.credential_version),
+                opened(is_.refresh_token, is_.id, "refresh_token").reveal(),
+            )
+            assert seen == (
+                *(row.state, row.lease, row.begun, row.starts, row.unknown),
+                *(row.reason, row.active, row.version),
+                row.stored,
+            )
+
+    @invariant()
+    def no_pair_is_lost_in_silence(self) -> None:
+        """Whoever is at rest stores the newest token of a living grant, or is told to be dead."""
+        for id_, row in self.model.items():
+            newest = self.provider.newest(self.names[id_])
+            at_rest = not row.begun and not row.unknown and row.active
+            if at_rest and newest is not None and not self.excused[self.names[id_]]:
+                assert row.stored == newest
+
+    @invariant()
+    def no_token_is_spent_twice_without_need(self) -> None:
+        """A spent token is presented only after an interruption, once for each."""
+        spent = self.provider.spent_presented
+        assert all(spent[name] <= self.excused[name] for name in spent)
+
+    def teardown(self) -> None:
+        """Ends a schedule: what a user's own check would say of all that happened."""
+        assert check_history(self.world.services.database, crash_limit=CRASH_LIMIT) == []
+
+    # --- How it is done
+
+    @property
+    def now(self) -> float:
+        """The simulated time as a number."""
+        now = self.world.services.database.simulated_now
+        assert now is not None
+        return now.timestamp()
+
+    def any_connection(self, data: st.DataObject) -> UUID:
+        """Draws one of the connections."""
+        return data.draw(st.sampled_from(sorted(self.model)))
+
+    def any_message(self, data: st.DataObject, *, keep: bool) -> list[Claim]:
+        """Draws one of the messages, and takes it out of the queue unless it comes again."""
+        n = data.draw(st.integers(0, len(self.queue) - 1))
+        return self.queue[n] if keep else self.queue.pop(n)
+
+    def new_worker(self) -> Services:
+        """Returns a process's services: its own name, and its own loop that sends."""
+        exchange = Exchange(Limits(), self.world.script)
+        type(self).exchanges.append(exchange)
+        return replace(self.world.services, holder_id=uuid7(), exchange=exchange)
+
+    exchanges: list[Exchange] = []  # noqa: RUF012  of all examples, closed at the end
+
+    def refresh(
+        self,
+        worker: Services,
+        claims: list[Claim],
+        *,
+        lost: bool = False,
+        dies_at: Point | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        """Refreshes in the store and in the model, and compares nothing yet."""
+        parks = any(self.model[claim.connection_id].is_set_aside for claim in claims)
+        too_early = dies_at == "reloaded" or (dies_at == "committing" and parks)
+        attempts = {} if too_early else self.begin(worker, claims)
+        answers: dict[str, str | None] = {}
+        once = iter([meanwhile] if meanwhile else [])
+
+        trouble: list[BaseException] = []
+
+        def answer(request: TokenRequest) -> Reply:
+            token = request.parameters["refresh_token"]
+            answers[token] = self.provider.present(token, self.now)
+            try:
+                for act in once:
+                    act()
+            except BaseException as error:  # noqa: BLE001  it would end as a reply
+                trouble.append(error)
+            self.world.script.answer = answer
+            return reply_for(LOST if lost else answers[token])
+
+        self.world.script.answer = answer
+        presented = {id_: self.model[id_].stored for id_ in attempts}
+        self.run(worker, claims, dies_at)
+        if trouble:
+            raise trouble[0]
+        for id_, attempt in attempts.items():
+            given = answers[presented[id_]] if attempt.in_time and dies_at != "begun" else UNSENT
+            if lost and given != UNSENT:
+                given = LOST
+            interrupted = lost or meanwhile or dies_at in {"replied", "committing"}
+            self.excused[self.names[id_]] += bool(interrupted and given != UNSENT)
+            if dies_at in {None, "committed"}:
+                finish(self.model[id_], attempt, given)
+
+    def begin(self, worker: Services, claims: list[Claim]) -> dict[UUID, Attempt]:
+        """Has the model begin, and returns what passed."""
+        passed = {
+            claim.connection_id: begin(
+                self.model[claim.connection_id], claim, self.now, worker.holder_id
+            )
+            for claim in claims
+        }
+        return {id_: attempt for id_, attempt in passed.items() if attempt}
+
+    def run(self, worker: Services, claims: list[Claim], dies_at: Point | None) -> None:
+        """Runs the real story, up to the point of death."""
+
+        def reached(point: Point) -> None:
+            if point == dies_at:
+                raise Died
+
+        points.install(reached if dies_at else None)
+        try:
+            refresh(worker, claims)
+        except Died:
+            pass
+        finally:
+            points.install(None)
+
+
+@pytest.fixture
+def machine(module_database_url: str) -> Iterator[type[Schedules]]:
+    """The machine on one database, which each schedule empties."""
+    Schedules.world = World(module_database_url, **SETTINGS)
+    yield Schedules
+    for exchange in Schedules.exchanges:
+        exchange.close()
+    Schedules.world.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_no_schedule_loses_or_spends_a_token_that_the_model_keeps(machine: Any) -> None:
+    """Hundreds of schedules: the store does what the model says, and nothing is lost in silence."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=100,
+            stateful_step_count=20,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
