@@ -40,8 +40,8 @@ format: $(VENV)/.dev ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-chaos: $(VENV)/.dev ## Only the tests with real processes, killed and started again
-	$(BIN)/pytest -m acceptance $(ARGS)
+chaos: $(VENV)/.dev ## Kill, freeze and stop everything, again and again: about 17 minutes
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(VENV)/.dev ## Measure refreshes per second on this machine
 	@test -d bench || { echo 'There are no benchmarks yet.'; exit 1; }
