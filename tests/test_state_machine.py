@@ -51,40 +51,21 @@ from tests.world import START, World
 NAMES = ("ann", "bob", "cyd")
 STATES = {0: "idle", 1: "leased", 2: "parked"}
 DEATHS: tuple[Point, ...] = ("reloaded", "begun", "replied", "committing", "committed")
-# One claim a message: where a worker dies, it dies for that one.
-SETTINGS = {"batch_size": 1, "attempt_timeout_seconds": 61, "breaker_failures": 1_000_000}
 _STORED = """
     select c.id, s.state, s.lease_token, s.begun_token = s.lease_token and s.begun_token > 0 as begun,
         s.starts, s.unknown_outcomes, s.parked_reason, c.status = 'active' as active,
         c.credential_version, c.refresh_token
     from connection c join refresh_schedule s on s.connection_id = c.id
 """
-EMPTY = "truncate refresh_event, refresh_schedule, quarantine, pause, connection cascade"
 
 
-class Died(BaseException):
-    """A process ended here."""
-
-
-class Schedules(RuleBasedStateMachine):
+class Schedules(Simulation):
     """Three accounts, two workers, a queue that may lose and repeat, and a strict provider."""
-
-    world: World
 
     @initialize(grace_seconds=st.sampled_from([0, 30, 1000]), revokes=st.booleans())
     def empty(self, grace_seconds: int, revokes: bool) -> None:
         """Starts with nothing, and a provider of one kind."""
-        self.world.run(EMPTY)
-        self.world.set_now(START)
-        self.provider = StrictProvider(grace_seconds, revokes=revokes)
-        self.model: dict[UUID, Row] = {}
-        self.names: dict[UUID, str] = {}
-        self.queue: list[list[Claim]] = []
-        self.excused: Counter[str] = Counter()
-        self.dead: set[UUID] = set()
-        self.keys = [key.get_secret_value() for key in self.world.services.settings.encryption_keys]
-        self.workers = [self.new_worker(), self.new_worker()]
-        self.use_keys()
+        self.begin_anew(StrictProvider(grace_seconds, revokes=revokes))
         for name in NAMES[:2]:
             self.connect(name)
 
@@ -141,12 +122,6 @@ class Schedules(RuleBasedStateMachine):
         self.keys.insert(0, new_key())
         self.use_keys()
 
-    def use_keys(self) -> None:
-        """Has every process seal with the newest key."""
-        cipher = Cipher([parse_key(key) for key in self.keys])
-        self.world.services = replace(self.world.services, cipher=cipher)
-        self.workers = [replace(worker, cipher=cipher) for worker in self.workers]
-
     # --- Processes
 
     @rule(seconds=st.sampled_from([1, 20, 62, 85]))
@@ -202,6 +177,18 @@ class Schedules(RuleBasedStateMachine):
             self.queue.clear()
 
         self.refresh(self.workers[0], self.any_message(data, keep=False), meanwhile=meanwhile)
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data())
+    def race(self, data: st.DataObject) -> None:
+        """Two workers get the same message; one overtakes the other after its reload."""
+        message = self.any_message(data, keep=False)
+
+        def overtake() -> None:
+            points.install(None)
+            self.refresh(self.workers[1], message)
+
+        self.run(self.workers[0], message, "reloaded", overtake)
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data())
@@ -273,100 +260,6 @@ class Schedules(RuleBasedStateMachine):
         """Ends a schedule: what a user's own check would say of all that happened."""
         assert check_history(self.world.services.database, crash_limit=CRASH_LIMIT) == []
 
-    # --- How it is done
-
-    @property
-    def now(self) -> float:
-        """The simulated time as a number."""
-        now = self.world.services.database.simulated_now
-        assert now is not None
-        return now.timestamp()
-
-    def any_connection(self, data: st.DataObject) -> UUID:
-        """Draws one of the connections."""
-        return data.draw(st.sampled_from(sorted(self.model)))
-
-    def any_message(self, data: st.DataObject, *, keep: bool) -> list[Claim]:
-        """Draws one of the messages, and takes it out of the queue unless it comes again."""
-        n = data.draw(st.integers(0, len(self.queue) - 1))
-        return self.queue[n] if keep else self.queue.pop(n)
-
-    def new_worker(self) -> Services:
-        """Returns a process's services: its own name, and its own loop that sends."""
-        exchange = Exchange(Limits(), self.world.script)
-        type(self).exchanges.append(exchange)
-        return replace(self.world.services, holder_id=uuid7(), exchange=exchange)
-
-    exchanges: list[Exchange] = []  # noqa: RUF012  of all examples, closed at the end
-
-    def refresh(
-        self,
-        worker: Services,
-        claims: list[Claim],
-        *,
-        lost: bool = False,
-        dies_at: Point | None = None,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> None:
-        """Refreshes in the store and in the model, and compares nothing yet."""
-        parks = any(self.model[claim.connection_id].is_set_aside for claim in claims)
-        too_early = dies_at == "reloaded" or (dies_at == "committing" and parks)
-        attempts = {} if too_early else self.begin(worker, claims)
-        answers: dict[str, str | None] = {}
-        once = iter([meanwhile] if meanwhile else [])
-
-        trouble: list[BaseException] = []
-
-        def answer(request: TokenRequest) -> Reply:
-            token = request.parameters["refresh_token"]
-            answers[token] = self.provider.present(token, self.now)
-            try:
-                for act in once:
-                    act()
-            except BaseException as error:  # noqa: BLE001  it would end as a reply
-                trouble.append(error)
-            self.world.script.answer = answer
-            return reply_for(LOST if lost else answers[token])
-
-        self.world.script.answer = answer
-        presented = {id_: self.model[id_].stored for id_ in attempts}
-        self.run(worker, claims, dies_at)
-        if trouble:
-            raise trouble[0]
-        for id_, attempt in attempts.items():
-            given = answers[presented[id_]] if attempt.in_time and dies_at != "begun" else UNSENT
-            if lost and given != UNSENT:
-                given = LOST
-            interrupted = lost or meanwhile or dies_at in {"replied", "committing"}
-            self.excused[self.names[id_]] += bool(interrupted and given != UNSENT)
-            if dies_at in {None, "committed"}:
-                finish(self.model[id_], attempt, given)
-
-    def begin(self, worker: Services, claims: list[Claim]) -> dict[UUID, Attempt]:
-        """Has the model begin, and returns what passed."""
-        passed = {
-            claim.connection_id: begin(
-                self.model[claim.connection_id], claim, self.now, worker.holder_id
-            )
-            for claim in claims
-        }
-        return {id_: attempt for id_, attempt in passed.items() if attempt}
-
-    def run(self, worker: Services, claims: list[Claim], dies_at: Point | None) -> None:
-        """Runs the real story, up to the point of death."""
-
-        def reached(point: Point) -> None:
-            if point == dies_at:
-                raise Died
-
-        points.install(reached if dies_at else None)
-        try:
-            refresh(worker, claims)
-        except Died:
-            pass
-        finally:
-            points.install(None)
-
 
 @pytest.fixture
 def machine(module_database_url: str) -> Iterator[type[Schedules]]:
@@ -379,13 +272,13 @@ def machine(module_database_url: str) -> Iterator[type[Schedules]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_no_schedule_loses_or_spends_a_token_that_the_model_keeps(machine: Any) -> None:
     """Hundreds of schedules: the store does what the model says, and nothing is lost in silence."""
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=100,
+            max_examples=200,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

@@ -14,7 +14,7 @@ from refresher.cli.output import Json, emit, examples, note
 from refresher.cli.refusal import WrongUse
 
 if TYPE_CHECKING:
-    from refresher.bench.plan import SenderName
+    from refresher.bench.plan import Plan, SenderName, Transport
     from refresher.bench.report import Report
 
 Connections = Annotated[int, typer.Option(help="How many connections to refresh once.")]
@@ -64,38 +64,43 @@ def bench(
 ) -> None:
     """Measure refreshes a second with the real processes, all on this machine.
 
-    Imports connections with sealed tokens, starts the scheduler and the workers, makes all rows due at
-    one instant, and waits until each is refreshed against a token endpoint that answers at once.
-    Provider, PostgreSQL, Redis and workers share this machine, so read ratios, not absolute
-    figures. REFRESHER_* settings of the environment count. Exits with 1 unless all were refreshed.
+    Imports connections, starts scheduler and workers, makes all rows due at one instant and waits
+    until each is refreshed against a token endpoint that answers at once. All share this machine, so
+    read ratios. REFRESHER_* settings count. Exits with 1 unless all were refreshed.
     """
-    if find_spec("psutil") is None:
-        raise WrongUse("psutil is needed to measure processes: install refresher[embedded]")
+    _demand_psutil()
     _one_of("--transport", transport, ("redis", "in_process"))
     _one_of("--sender", sender, ("auto", "httpx", "pyreqwest"))
     from refresher.bench.plan import Plan, check
+
+    plan = Plan(
+        connections=connections,
+        latency_seconds=latency,
+        transport=cast("Transport", transport),
+        processes=processes if processes is not None else (2 if transport == "redis" else 1),
+        threads=threads,
+        in_flight=in_flight,
+        sender=cast("SenderName", sender),
+        database_url=database_url,
+        redis_url=redis_url,
+    )
+    _run(check(plan), json=json)
+
+
+def _run(plan: Plan, *, json: bool) -> None:
     from refresher.bench.run import perform
 
-    count = processes if processes is not None else (2 if transport == "redis" else 1)
-    plan = check(
-        Plan(
-            connections=connections,
-            latency_seconds=latency,
-            transport="redis" if transport == "redis" else "in_process",
-            processes=count,
-            threads=threads,
-            in_flight=in_flight,
-            sender=cast("SenderName", sender),
-            database_url=database_url,
-            redis_url=redis_url,
-        )
-    )
     report = perform(plan, note)
     if json:
         emit(report.as_json())
     else:
         _print(report)
     raise typer.Exit(0 if report.is_good else 1)
+
+
+def _demand_psutil() -> None:
+    if find_spec("psutil") is None:
+        raise WrongUse("psutil is needed to measure processes: install refresher[embedded]")
 
 
 def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
