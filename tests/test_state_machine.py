@@ -1,20 +1,17 @@
 """Any order of claims, deliveries, losses, deaths and people's wishes: the real store against a model.
 
 Hypothesis draws the schedules. The store, the story and the sweep are real, on Postgres; the clock and
-the provider are simulated. The model is `reference.py`.
+the provider are simulated. The model is `machine/reference.py`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -24,29 +21,13 @@ from hypothesis.stateful import (
 from uuid_utils.compat import uuid7
 
 from refresher import dispatch, points
-from refresher.cipher import Cipher, new_key, parse_key
-from refresher.exchange import Exchange, Limits
+from refresher.cipher import new_key
 from refresher.points import Point
-from refresher.refresh import refresh
-from refresher.rules.connection import Claim
-from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
 from refresher.store import connections
 from refresher.store.sweep import release_unbegun, sweep
 from refresher.testing.history import check_history
-from refresher.wiring import Services
-from tests.reference import (
-    CRASH_LIMIT,
-    LOST,
-    UNSENT,
-    Attempt,
-    Row,
-    StrictProvider,
-    begin,
-    finish,
-    reply_for,
-)
-from tests.world import START, World
+from tests.machine.reference import CRASH_LIMIT, Row, StrictProvider
+from tests.machine.simulation import Simulation
 
 NAMES = ("ann", "bob", "cyd")
 STATES = {0: "idle", 1: "leased", 2: "parked"}
@@ -158,10 +139,8 @@ class Schedules(Simulation):
     @rule(data=st.data(), at=st.sampled_from(DEATHS))
     def die(self, data: st.DataObject, at: Point) -> None:
         """A worker is killed at one step of a delivery; another one starts in its place."""
-        worker = self.workers[0]
-        self.refresh(worker, self.any_message(data, keep=False), dies_at=at)
-        self.dead.add(worker.holder_id)
-        self.workers[0] = replace(worker, holder_id=uuid7())
+        self.refresh(self.workers[0], self.any_message(data, keep=False), dies_at=at)
+        self.bury(0)
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data(), seconds=st.sampled_from([5, 62]))
@@ -179,14 +158,16 @@ class Schedules(Simulation):
         self.refresh(self.workers[0], self.any_message(data, keep=False), meanwhile=meanwhile)
 
     @precondition(lambda self: self.queue)
-    @rule(data=st.data())
-    def race(self, data: st.DataObject) -> None:
-        """Two workers get the same message; one overtakes the other after its reload."""
+    @rule(data=st.data(), at=st.sampled_from([None, "begun", "replied"]))
+    def race(self, data: st.DataObject, at: Point | None) -> None:
+        """Two workers get the same message; one overtakes the other, and may die with it."""
         message = self.any_message(data, keep=False)
 
         def overtake() -> None:
             points.install(None)
-            self.refresh(self.workers[1], message)
+            self.refresh(self.workers[1], message, dies_at=at)
+            if at is not None:
+                self.bury(1)
 
         self.run(self.workers[0], message, "reloaded", overtake)
 
@@ -221,6 +202,11 @@ class Schedules(Simulation):
             )
         for row in self.model.values():
             row.sweep(self.now, self.dead, alive, limit)
+
+    def bury(self, n: int) -> None:
+        """Has a worker be dead, and another one in its place."""
+        self.dead.add(self.workers[n].holder_id)
+        self.workers[n] = replace(self.workers[n], holder_id=uuid7())
 
     # --- What must hold after every step
 
@@ -264,11 +250,9 @@ class Schedules(Simulation):
 @pytest.fixture
 def machine(module_database_url: str) -> Iterator[type[Schedules]]:
     """The machine on one database, which each schedule empties."""
-    Schedules.world = World(module_database_url, **SETTINGS)
+    Schedules.open(module_database_url)
     yield Schedules
-    for exchange in Schedules.exchanges:
-        exchange.close()
-    Schedules.world.close()
+    Schedules.close()
 
 
 @pytest.mark.slow

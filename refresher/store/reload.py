@@ -69,7 +69,7 @@ _RELOAD = text(
            extract(epoch from pa.until - refresher_now())::float8 as app_pause_left
     from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
     join refresh_schedule s
-      on s.connection_id = u.id and s.lease_token = u.token and s.state = 1
+      on s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
     join connection c on c.id = s.connection_id
     left join app a on a.provider = c.provider and a.name = c.app_name
     left join pause pp on pp.scope = 'provider' and pp.key = c.provider

@@ -1,4 +1,4 @@
-"""What test_state_machine.py compares the real store with: a strict provider, and a model of the rows.
+"""What the real store is compared with: a strict provider, and a model of the rows.
 
 The model is the design in sixty lines: no SQL, no tokens but as texts, and time as a number.
 """

@@ -1,0 +1,185 @@
+"""Runs the real story for simulated processes, and the model beside it.
+
+Two workers and a scheduler share one database, one simulated clock and one provider; each worker sends
+from a loop of its own, so that one may be frozen in flight while the other works.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine
+from uuid_utils.compat import uuid7
+
+from refresher import points
+from refresher.cipher import Cipher, parse_key
+from refresher.exchange import Exchange, Limits
+from refresher.points import Point
+from refresher.refresh import refresh
+from refresher.rules.connection import Claim
+from refresher.rules.outcomes import Reply
+from refresher.rules.providers import TokenRequest
+from refresher.wiring import Services
+from tests.machine.reference import (
+    LOST,
+    UNSENT,
+    Attempt,
+    Row,
+    StrictProvider,
+    begin,
+    finish,
+    reply_for,
+)
+from tests.world import START, World
+
+# One claim a message: where a worker dies, it dies for that one.
+SETTINGS = {"batch_size": 1, "attempt_timeout_seconds": 61, "breaker_failures": 1_000_000}
+EMPTY = "truncate refresh_event, refresh_schedule, quarantine, pause, connection cascade"
+
+
+class Died(BaseException):
+    """A process ended here."""
+
+
+def die_here() -> None:
+    """Ends the process: nothing after this point is done."""
+    raise Died
+
+
+class Simulation(RuleBasedStateMachine):
+    """What the rules of a schedule are made of."""
+
+    world: World
+    exchanges: tuple[Exchange, ...]
+
+    @classmethod
+    def open(cls, database_url: str) -> None:
+        """Makes the world that all schedules share, one after the other."""
+        cls.world = World(database_url, **SETTINGS)
+        cls.exchanges = tuple(Exchange(Limits(), cls.world.script) for _ in range(2))
+
+    @classmethod
+    def close(cls) -> None:
+        """Gives back threads and connections."""
+        for exchange in cls.exchanges:
+            exchange.close()
+        cls.world.close()
+
+    def begin_anew(self, provider: StrictProvider) -> None:
+        """Empties the database, and starts two workers at the first moment."""
+        self.world.run(EMPTY)
+        self.world.set_now(START)
+        self.provider = provider
+        self.model: dict[UUID, Row] = {}
+        self.names: dict[UUID, str] = {}
+        self.queue: list[list[Claim]] = []
+        self.excused: Counter[str] = Counter()
+        self.dead: set[UUID] = set()
+        self.keys = [key.get_secret_value() for key in self.world.services.settings.encryption_keys]
+        self.workers = [
+            replace(self.world.services, holder_id=uuid7(), exchange=exchange)
+            for exchange in self.exchanges
+        ]
+        self.use_keys()
+
+    def use_keys(self) -> None:
+        """Has every process seal with the newest key."""
+        cipher = Cipher([parse_key(key) for key in self.keys])
+        self.world.services = replace(self.world.services, cipher=cipher)
+        self.workers = [replace(worker, cipher=cipher) for worker in self.workers]
+
+    @property
+    def now(self) -> float:
+        """The simulated time as a number."""
+        now = self.world.services.database.simulated_now
+        assert now is not None
+        return now.timestamp()
+
+    def any_connection(self, data: st.DataObject) -> UUID:
+        """Draws one of the connections."""
+        return data.draw(st.sampled_from(sorted(self.model)))
+
+    def any_message(self, data: st.DataObject, *, keep: bool) -> list[Claim]:
+        """Draws one of the messages, and takes it out of the queue unless it comes again."""
+        n = data.draw(st.integers(0, len(self.queue) - 1))
+        return self.queue[n] if keep else self.queue.pop(n)
+
+    def refresh(
+        self,
+        worker: Services,
+        claims: list[Claim],
+        *,
+        lost: bool = False,
+        dies_at: Point | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        """Refreshes in the store and in the model, and compares nothing yet."""
+        parks = any(self.model[claim.connection_id].is_set_aside for claim in claims)
+        too_early = dies_at == "reloaded" or (dies_at == "committing" and parks)
+        attempts = {} if too_early else self.begin(worker, claims)
+        answers: dict[str, str | None] = {}
+        once = iter([meanwhile] if meanwhile else [])
+
+        def answer(request: TokenRequest) -> Reply:
+            token = request.parameters["refresh_token"]
+            answers[token] = self.provider.present(token, self.now)
+            self._act(once, trouble)
+            self.world.script.answer = answer
+            return reply_for(LOST if lost else answers[token])
+
+        trouble: list[BaseException] = []
+        self.world.script.answer = answer
+        presented = {id_: self.model[id_].stored for id_ in attempts}
+        self.run(worker, claims, dies_at)
+        if trouble:
+            raise trouble[0]
+        interrupted = lost or meanwhile or dies_at in {"replied", "committing"}
+        for id_, attempt in attempts.items():
+            given = answers[presented[id_]] if attempt.in_time and dies_at != "begun" else UNSENT
+            given = LOST if lost and given != UNSENT else given
+            self.excused[self.names[id_]] += bool(interrupted and given != UNSENT)
+            if dies_at in {None, "committed"}:
+                finish(self.model[id_], attempt, given)
+
+    @staticmethod
+    def _act(acts: Iterator[Callable[[], None]], trouble: list[BaseException]) -> None:
+        try:
+            for act in acts:
+                act()
+        except BaseException as error:  # noqa: BLE001  it would end as a reply
+            trouble.append(error)
+
+    def begin(self, worker: Services, claims: list[Claim]) -> dict[UUID, Attempt]:
+        """Has the model begin, and returns what passed."""
+        passed = {
+            claim.connection_id: begin(
+                self.model[claim.connection_id], claim, self.now, worker.holder_id
+            )
+            for claim in claims
+        }
+        return {id_: attempt for id_, attempt in passed.items() if attempt}
+
+    def run(
+        self,
+        worker: Services,
+        claims: list[Claim],
+        at: Point | None,
+        act: Callable[[], None] = die_here,
+    ) -> None:
+        """Runs the real story, and `act` at one of its points."""
+
+        def reached(point: Point) -> None:
+            if point == at:
+                act()
+
+        points.install(reached if at else None)
+        try:
+            refresh(worker, claims)
+        except Died:
+            pass
+        finally:
+            points.install(None)
