@@ -21,7 +21,8 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
     """Lets the block end before a signal takes effect; a second signal ends the process at once.
 
     Between a provider's reply and its commit, this process holds the only copy of a rotated token.
-    `on_signal` tells the block that it should not take longer than it must.
+    `what` completes the sentence "Stopping when …"; `on_signal` tells the block that it should not take
+    longer than it must.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's business
@@ -33,7 +34,7 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
             os._exit(128 + number)
         received.append(number)
         on_signal()
-        note(f"Stopping when {what} has ended; again to stop at once.")
+        note(f"Stopping when {what}; again to stop at once.")
 
     before = {number: signal.signal(number, remember) for number in SIGNALS}
     try:

@@ -2,16 +2,19 @@
 
 The judging is in `rules/intake.py`, the storing in `intake.py`. Here it is only decided what goes
 together: two thousand to a transaction, no connection twice, roots before those that share their grant.
+A signal waits for the transaction under way, so that what is told to be stored is stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
 
+from refresher.cli.holding import signals_held
 from refresher.cli.import_lines import MAX_LINE_BYTES, Line
 from refresher.errors import DatabaseUnavailable, InvalidConnection
 from refresher.intake import Taken, take
@@ -57,10 +60,11 @@ class ImportRun:
         last = self._chunk[-1][0].number if self._chunk else self.counts.stored_to
         self._flush(last)
         yield self.counts
-        for start in range(0, len(self._waiting), CHUNK):
-            self._store(self._waiting[start : start + CHUNK])
+        while self._waiting:
+            with _signals_wait():
+                self._store(self._waiting[:CHUNK])
+                del self._waiting[:CHUNK]
             yield self.counts
-        self._waiting = []
 
     def abandon(self) -> None:
         """Rejects what waited for its root when the import could not go on."""
@@ -84,9 +88,10 @@ class ImportRun:
             self._chunk.append((line, new))
 
     def _flush(self, to_line: int) -> None:
-        self._store(self._chunk)
-        self._chunk = []
-        self.counts.stored_to = to_line
+        with _signals_wait():
+            self._store(self._chunk)
+            self._chunk = []
+            self.counts.stored_to = to_line
 
     def _store(self, items: Sequence[Item]) -> None:
         if not items:
@@ -119,6 +124,10 @@ class ImportRun:
     def _reject(self, line: Line, reason: str) -> None:
         self.counts.rejected += 1
         self._reject_line(line, reason)
+
+
+def _signals_wait() -> AbstractContextManager[None]:
+    return signals_held("the lines at hand are stored", lambda: None)
 
 
 def _decoded(line: Line) -> object:

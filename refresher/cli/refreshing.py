@@ -97,7 +97,7 @@ def _run(services: Services, claim: Claim) -> Ending:
     from refresher.refresh import refresh as refresh_claims
 
     heartbeat = Heartbeat(services, "command")
-    with signals_held("the refresh", services.stopping.set):
+    with signals_held("the refresh has ended", services.stopping.set):
         heartbeat.start()
         try:
             tally = refresh_claims(services, [claim])

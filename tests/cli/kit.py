@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,23 @@ class Cli:
             timeout=LIMIT_SECONDS,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    @contextmanager
+    def running(self, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+        """Starts a command as a process; whatever happens to the test, the process ends with it."""
+        command = [*COMMAND, *map(str, arguments)]
+        with subprocess.Popen(
+            command,
+            env=self.environment({}),
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Returns this test's environment: the machine's, without what concerns refresher."""

@@ -1,6 +1,5 @@
 """The command line itself: help, version, wrong use, and how commands end."""
 
-import os
 import signal
 import subprocess
 
@@ -12,7 +11,7 @@ COMMANDS = [
     "migrate", "doctor", "settings", "token", "events", "providers list", "providers show",
     "providers check", "apps set", "apps list", "encryption new-key", "connections import",
     "connections list", "connections show", "connections refresh", "connections pause",
-    "connections resume", "connections disable", "connections delete",
+    "connections resume", "connections disable", "connections delete", "bench",
 ]  # fmt: skip
 
 
@@ -90,18 +89,13 @@ def test_an_interrupt_ends_with_130(cli: Cli):
     """Ctrl-C ends a command with exit code 130 and no traceback."""
     # Given a command that follows a connection's history
     cli.connect("c1")
-    process = subprocess.Popen(
-        [*COMMAND, "events", "c1", "--follow", "--json"],
-        env=cli.environment({}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert b"imported" in process.stdout.readline()
-    # When it is interrupted
-    os.kill(process.pid, signal.SIGINT)
-    # Then it is gone, without a word
-    _, stderr = process.communicate(timeout=20)
+    with cli.running("events", "c1", "--follow", "--json") as process:
+        assert process.stdout is not None
+        assert b"imported" in process.stdout.readline()
+        # When it is interrupted
+        process.send_signal(signal.SIGINT)
+        # Then it is gone, without a word
+        _, stderr = process.communicate(timeout=55)
     assert (process.returncode, stderr) == (130, b"")
 
 

@@ -2,10 +2,8 @@
 
 import gzip
 import json
-import os
 import signal
 import stat
-import subprocess
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from refresher.cli.import_lines import MAX_LINE_BYTES
-from tests.cli.kit import COMMAND, Cli, row
+from tests.cli.kit import Cli, row
 from tests.waiting import wait_until
 
 
@@ -267,20 +265,15 @@ def test_an_import_needs_a_migrated_database(bare: Cli, bare_database_url: str):
 def test_an_interrupted_import_tells_where_to_go_on(cli: Cli):
     """Ctrl-C leaves whole chunks, and says with which line to go on."""
     # Given an import from a pipe that has got 2,000 of its lines
-    process = subprocess.Popen(
-        [*COMMAND, "connections", "import", "-"],
-        env=cli.environment({}),
-        cwd=cli.folder,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    process.stdin.write(b"".join(json.dumps(row(f"c{n}")).encode() + b"\n" for n in range(2_500)))
-    process.stdin.flush()
-    wait_until(lambda: cli("connections", "list", "--limit", 1, "--json").stdout, 30)
-    # When it is interrupted
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
+    lines = b"".join(json.dumps(row(f"c{n}")).encode() + b"\n" for n in range(2_500))
+    with cli.running("connections", "import", "-") as process:
+        assert process.stdin is not None
+        process.stdin.write(lines)
+        process.stdin.flush()
+        wait_until(lambda: cli("connections", "list", "--limit", 1, "--json").stdout, 30)
+        # When it is interrupted, right after its first commit
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=55)
     # Then the first chunk is stored
     assert process.returncode == 130
     assert stderr.decode().splitlines()[-1] == (

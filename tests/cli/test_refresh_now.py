@@ -1,8 +1,6 @@
 """`connections refresh`: the claim is the one door, also for a person who is in a hurry."""
 
-import os
 import signal
-import subprocess
 import threading
 from uuid import UUID
 
@@ -13,7 +11,7 @@ from refresher.refresh import refresh
 from refresher.settings import load
 from refresher.testing.fake_provider import FakeProvider
 from refresher.wiring import Services, build
-from tests.cli.kit import COMMAND, Cli
+from tests.cli.kit import Cli
 from tests.waiting import wait_until
 
 
@@ -125,16 +123,11 @@ def test_an_interrupt_waits_for_the_refresh(cli: Cli, granted: str, provider: Fa
     """Ctrl-C between request and commit loses no rotated token: the refresh ends first."""
     # Given a provider that takes its time
     provider.admin.change_options(latency_seconds=2.0)
-    process = subprocess.Popen(
-        [*COMMAND, "connections", "refresh", granted],
-        env=cli.environment({}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    wait_until(lambda: provider.admin.summary().requests_in_flight, 30)
-    # When the command is interrupted while the request is under way
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    with cli.running("connections", "refresh", granted) as process:
+        wait_until(lambda: provider.admin.summary().requests_in_flight, 30)
+        # When the command is interrupted while the request is under way
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=55)
     # Then the new pair is stored before the process goes
     assert process.returncode == 130, stderr
     assert b"again to stop at once" in stderr

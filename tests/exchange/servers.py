@@ -45,6 +45,12 @@ def answer(body: bytes = TOKENS, status: str = "200 OK", *headers: str) -> bytes
     return "\r\n".join(lines).encode("latin-1") + body
 
 
+async def _rounds() -> None:
+    """Lets the loop do what it was asked to do soon."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 class Peer:
     """One client's connection, as the server has it."""
 
@@ -91,6 +97,7 @@ class Server:
         self._handler = handler
         self._tls = tls
         self._peers: set[asyncio.Task[None]] = set()
+        self._transports: set[asyncio.WriteTransport] = set()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
@@ -120,12 +127,18 @@ class Server:
         self._listening.set()
         await self._stop.wait()
         listener.close()
+        await _rounds()  # what was accepted a moment ago becomes a peer
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
+        # A task that was cancelled before its first step has closed nothing.
+        for transport in self._transports:
+            transport.abort()
+        await _rounds()  # an abort takes effect in the next ones
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._transports.add(writer.transport)
         task = asyncio.ensure_future(self._converse(reader, writer))
         self._peers.add(task)
         task.add_done_callback(self._peers.discard)
@@ -142,3 +155,4 @@ class Server:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+            self._transports.discard(writer.transport)
