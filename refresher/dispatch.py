@@ -139,9 +139,7 @@ def _paced(
     """Returns the claims that may go, by provider, and those that wait, each with its delay."""
     capacity = services.settings.max_leased * services.settings.provider_share
     crowded = leased_before + len(claims) > capacity
-    leased = schedule.leased_by_provider(db) if claims and crowded else {}
-    if len(leased) < 2:
-        leased = {}  # nobody to share with
+    leased = _in_flight(services, db, {c.provider for c in claims}) if claims and crowded else {}
     now: list[list[Claim]] = []
     later: list[tuple[Claim, float]] = []
     ordered = sorted(claims, key=lambda claim: claim.provider)
@@ -150,6 +148,15 @@ def _paced(
         now += [goes] if goes else []
         later += waits
     return now, later
+
+
+def _in_flight(services: Services, db: Db, providers: set[str]) -> dict[str, int]:
+    """Returns what each provider has in flight; nothing while one has nobody to share with."""
+    if services.pacer.is_alone(providers):
+        return {}
+    leased = schedule.leased_by_provider(db)
+    services.pacer.saw(leased)
+    return leased if len(leased) > 1 else {}
 
 
 def _claim(services: Services, db: Db, limit: int) -> list[Claim]:

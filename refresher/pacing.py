@@ -6,7 +6,7 @@ schedulers pace each on their own: give each its part of the rate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import monotonic
 
 from refresher.catalogue import Catalogue
@@ -15,6 +15,8 @@ from refresher.rules.pacing import Bucket, delays, room, take
 
 FULL_SECONDS = 1.0
 """When a row comes again whose provider has all of its share in flight."""
+ALONE_SECONDS = 1.0
+"""How long one provider that had everything in flight is taken to be alone still."""
 
 
 class Pacer:
@@ -24,6 +26,17 @@ class Pacer:
         self._catalogue = catalogue
         self._capacity = capacity
         self._buckets: dict[str, Bucket] = {}
+        self._alone: str | None = None
+        self._alone_until = 0.0
+
+    def is_alone(self, providers: Collection[str]) -> bool:
+        """Whether these are just the one provider that a moment ago had nobody to share with."""
+        return set(providers) == {self._alone} and monotonic() < self._alone_until
+
+    def saw(self, leased: Mapping[str, int]) -> None:
+        """Remembers who was in flight: counting all of it costs milliseconds, for every claim."""
+        self._alone = next(iter(leased)) if len(leased) == 1 else None
+        self._alone_until = monotonic() + ALONE_SECONDS
 
     def split(
         self, provider: str, claims: Sequence[Claim], leased: Mapping[str, int]

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     allow_insecure_hosts: Literal["none", "loopback"] = "loopback"
 
     tick_seconds: Seconds = 1.0
-    sweep_interval_seconds: Seconds = 0.5
+    sweep_interval_seconds: Seconds = 0.25
     crash_limit: Count = 3
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
     claim_limit: Annotated[int, Field(ge=1, le=10_000)] = 500

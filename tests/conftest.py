@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for. Services start at first use, once a session."""
 
 import os
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,9 @@ from tests.world import World
 
 # An actor takes its broker from the environment when it is imported: here, Dramatiq's StubBroker.
 os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background: our children would ignore Ctrl-C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 TEMPLATE = "refresher_template"
 _numbers = count(1)
 

@@ -36,7 +36,9 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
         on_signal()
         note(f"Stopping when {what}; again to stop at once.")
 
-    before = {number: signal.signal(number, remember) for number in SIGNALS}
+    # What is ignored stays ignored: a command in the background, or under nohup.
+    heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, remember) for number in heard}
     try:
         yield
     finally:
