@@ -12,6 +12,9 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p $(NEW_ENOUGH) >/dev/null 2>&1 &
 # Many tests wait for processes and lives of tokens, so more of them than cores run beside each other.
 PARALLEL ?= -n 4 --dist worksteal
 
+# The tests start hundreds of processes: without compiled modules each takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint check format chaos bench clean

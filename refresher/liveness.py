@@ -84,7 +84,7 @@ class Watch:
     dead when its lock was missing at two looks at least `patience_seconds` apart.
     """
 
-    def __init__(self, *, patience_seconds: float = 0.75) -> None:
+    def __init__(self, *, patience_seconds: float = 1.0) -> None:
         self._patience = patience_seconds
         self._missing_since: dict[UUID, float] = {}
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status
+
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,13 @@ def reload(db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
         "ids": [claim.connection_id for claim in claims],
         "tokens": [claim.lease_token for claim in claims],
     }
-    return [_reloaded(row) for row in db.execute(_RELOAD, values).mappings()]
+    found = db.execute(_RELOAD, values)
+    names = tuple(found.keys())
+    # A dict: looking 40 columns up in SQLAlchemy's own mapping takes five times as long.
+    return [_reloaded(dict(zip(names, row, strict=True))) for row in found]
 
 
-def _reloaded(r: RowMapping) -> Reloaded:
+def _reloaded(r: Columns) -> Reloaded:
     return Reloaded(
         claim=Claim(r["connection_id"], r["lease_token"]),
         connection=_connection(r),
@@ -103,7 +109,7 @@ def _reloaded(r: RowMapping) -> Reloaded:
     )
 
 
-def _connection(r: RowMapping) -> Connection:
+def _connection(r: Columns) -> Connection:
     secret = r["client_secret"]
     return Connection(
         id=r["connection_id"],
@@ -134,7 +140,7 @@ def _sealed(value: bytes | None) -> Sealed | None:
     return None if value is None else Sealed(bytes(value))
 
 
-def _pauses(r: RowMapping) -> tuple[PauseSeen, ...]:
+def _pauses(r: Columns) -> tuple[PauseSeen, ...]:
     return tuple(
         PauseSeen(scope, r[f"{scope}_pause"], r[f"{scope}_pause_left"], r[f"{scope}_refusals"])
         for scope in ("provider", "app")
