@@ -173,6 +173,7 @@ def plot(days: list[Figures], path: Path) -> None:
         axes.plot(hours, day.done_per_minute, color="#4c72b0", linewidth=1.1, label="are done")
         axes.set_title(day.scenario, loc="left", fontsize=9)
         axes.set_ylabel("refreshes/s", fontsize=8)
+        axes.set_ylim(bottom=0)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     rows[0].legend(fontsize=8, frameon=False, loc="upper right")
