@@ -1,6 +1,6 @@
 """The first tables, and the clock that every comparison of times reads.
 
-Written out and frozen: later changes of `refresher/store/tables.py` come in later migrations.
+Written out and frozen: later changes of `refresher/store/tables/` come in later migrations.
 """
 
 from alembic import op

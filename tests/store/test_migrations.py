@@ -21,7 +21,7 @@ def opened(url: str) -> closing[Database]:
 
 
 def test_migrations_and_tables_agree(database_url: str) -> None:
-    """A migrated database differs in nothing from the metadata of `store/tables.py`."""
+    """A migrated database differs in nothing from the metadata of `store/tables/`."""
     with opened(database_url) as database, database.transaction() as db:
         context = MigrationContext.configure(db, opts={"compare_server_default": True})
         assert compare_metadata(context, metadata) == []

@@ -1,8 +1,4 @@
-"""The tables, as SQLAlchemy metadata; `migrations/` creates them, and a test compares the two.
-
-Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two are written in one
-transaction. Why each index exists stands beside it.
-"""
+"""The tables of the main job: connections, their schedule, and what happened to them."""
 
 from __future__ import annotations
 
@@ -11,14 +7,12 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -28,28 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "pk": "%(table_name)s_pkey",
-    }
-)
-
-IDLE, LEASED, PARKED = 0, 1, 2
-"""The states of a schedule row: see the diagram in the README."""
-
-
-def _instant(name: str, *, required: bool = False, default_now: bool = False) -> Column[object]:
-    return Column(
-        name,
-        DateTime(timezone=True),
-        nullable=not (required or default_now),
-        server_default=text("refresher_now()") if default_now else None,
-    )
-
+from refresher.store.tables.base import instant, metadata
 
 app = Table(
     "app",
@@ -59,8 +32,8 @@ app = Table(
     Column("name", Text, nullable=False, server_default="default"),
     Column("client_id", Text, nullable=False),
     Column("client_secret", LargeBinary),
-    _instant("created_at", default_now=True),
-    _instant("updated_at", default_now=True),
+    instant("created_at", default_now=True),
+    instant("updated_at", default_now=True),
     UniqueConstraint("provider", "name"),
 )
 
@@ -80,20 +53,20 @@ connection = Table(
     Column("refresh_token", LargeBinary),
     Column("credential_version", BigInteger, nullable=False, server_default="1"),
     Column("grant_number", Integer, nullable=False, server_default="1"),
-    _instant("issued_at"),
-    _instant("expires_at"),
+    instant("issued_at"),
+    instant("expires_at"),
     Column("lifetime_seconds", Double),
-    _instant("refresh_token_expires_at"),
+    instant("refresh_token_expires_at"),
     Column("scopes", ARRAY(Text), nullable=False, server_default="{}"),
     Column("status", Text, nullable=False, server_default="active"),
     Column("status_cause", Text),
     Column("in_between_steps", Boolean, nullable=False, server_default=text("false")),
-    _instant("disabled_at"),
-    _instant("paused_at"),
-    _instant("deleted_at"),
+    instant("disabled_at"),
+    instant("paused_at"),
+    instant("deleted_at"),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    _instant("created_at", default_now=True),
-    _instant("updated_at", default_now=True),
+    instant("created_at", default_now=True),
+    instant("updated_at", default_now=True),
     UniqueConstraint("organization_id", "provider", "external_id"),
     CheckConstraint("status in ('active', 'reconnect_required')", name="status"),
     # An empty token can never be stored, whichever path wrote it: sealed, it is still 33 bytes.
@@ -114,12 +87,12 @@ refresh_schedule = Table(
     metadata,
     Column("connection_id", Uuid, ForeignKey("connection.id"), primary_key=True),
     Column("state", SmallInteger, nullable=False, server_default="0"),
-    _instant("due_at"),
+    instant("due_at"),
     Column("lease_token", BigInteger, nullable=False, server_default="0"),
-    _instant("lease_until"),
+    instant("lease_until"),
     Column("holder_id", Uuid),
     Column("begun_token", BigInteger, nullable=False, server_default="0"),
-    _instant("begun_at"),
+    instant("begun_at"),
     Column("starts", SmallInteger, nullable=False, server_default="0"),
     Column("attempt", Integer, nullable=False, server_default="0"),
     # Requests that may have reached the provider and never told their outcome.
@@ -154,7 +127,7 @@ refresh_event = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("connection_id", Uuid, nullable=False),
-    _instant("occurred_at", default_now=True),
+    instant("occurred_at", default_now=True),
     Column("kind", Text, nullable=False),
     Column("lease_token", BigInteger),
     Column("credential_version", BigInteger),
@@ -164,7 +137,7 @@ refresh_event = Table(
     Column("lateness_seconds", Double),
     Column("expired_seconds", Double),
     Column("reason", Text),
-    _instant("next_due_at"),
+    instant("next_due_at"),
     Index("refresh_event_connection_id_id_idx", "connection_id", "id"),
 )
 
@@ -174,10 +147,10 @@ pause = Table(
     metadata,
     Column("scope", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    _instant("until", required=True),
+    instant("until", required=True),
     Column("refusals", Integer, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
-    _instant("since", default_now=True),
+    instant("since", default_now=True),
 )
 
 quarantine = Table(
@@ -190,10 +163,10 @@ quarantine = Table(
     Column("credential_version", BigInteger, nullable=False),
     Column("access_token", LargeBinary, nullable=False),
     Column("refresh_token", LargeBinary),
-    _instant("expires_at"),
+    instant("expires_at"),
     Column("lifetime_seconds", Double),
-    _instant("created_at", default_now=True),
-    _instant("adopted_at"),
+    instant("created_at", default_now=True),
+    instant("adopted_at"),
 )
 
 worker = Table(
@@ -205,7 +178,7 @@ worker = Table(
     Column("role", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("process_id", Integer, nullable=False),
-    _instant("started_at", default_now=True),
-    _instant("seen_at", default_now=True),
-    _instant("stopped_at"),
+    instant("started_at", default_now=True),
+    instant("seen_at", default_now=True),
+    instant("stopped_at"),
 )

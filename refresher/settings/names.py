@@ -1,0 +1,58 @@
+"""The names of settings: which variable sets which field, and which variable is a typo."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from refresher.errors import did_you_mean
+from refresher.settings.values import PREFIX, Flow
+
+_PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
+
+
+def variable(field: str) -> str:
+    """Returns the environment variable that sets `field` (dots lead into a flow)."""
+    return _PLAIN.get(field) or PREFIX + field.replace(".", "__").upper()
+
+
+def sentence(error: Mapping[str, object], fields: Mapping[str, object]) -> str:
+    """Returns what pydantic found wrong, naming the variable that somebody set."""
+    loc, msg = error["loc"], str(error["msg"])
+    assert isinstance(loc, tuple)
+    name = ".".join(str(part) for part in loc)
+    if name not in os.environ:  # of two names for one setting, the one that somebody set
+        name = variable(name.removeprefix(PREFIX).lower())
+    if error["type"] == "extra_forbidden":
+        return _no_setting(name, fields)
+    return f"{name} is wrong: {msg[:1].lower()}{msg[1:]}"
+
+
+def unknown_variables(fields: Mapping[str, object]) -> list[str]:
+    """Names variables that look like ours and are not: a typo must not pass in silence."""
+    ours = [v for v in os.environ if v.startswith(PREFIX) and not v.startswith(f"{PREFIX}TEST_")]
+    known = _known_variables(fields)
+    # The parts of a flow are judged with it.
+    parts = tuple(f"{variable(name)}__" for name in flows(fields))
+    return [_no_setting(v, fields) for v in ours if v not in known and not v.startswith(parts)]
+
+
+def flows(fields: Mapping[str, object]) -> list[str]:
+    """Returns the names of the fields that are flows."""
+    return [name for name, field in fields.items() if _is_flow(field)]
+
+
+def _is_flow(field: object) -> bool:
+    annotation = getattr(field, "annotation", None)
+    return isinstance(annotation, type) and issubclass(annotation, Flow)
+
+
+def _known_variables(fields: Mapping[str, object]) -> set[str]:
+    known = {PREFIX + name.upper() for name in fields}
+    parts = {variable(f"{flow}.{part}") for flow in flows(fields) for part in Flow.model_fields}
+    return known | parts | {variable(name) for name in fields}
+
+
+def _no_setting(name: str, fields: Mapping[str, object]) -> str:
+    hint = did_you_mean(name, _known_variables(fields), PREFIX)
+    return f"{name} is no setting{hint}; `refresher settings` lists all"

@@ -1,0 +1,29 @@
+"""The types of settings: durations in seconds, shares, counts, and what every flow has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
+PREFIX = "REFRESHER_"
+
+
+class Flow(BaseModel):
+    """How one flow runs: where its actors live, on which queue, and whether at all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    transport: Literal["in_process", "redis"] = "redis"
+    queue: Queue
+    enabled: bool = True
+
+
+class IntegrationRefresh(Flow):
+    """The flow that refreshes tokens."""
+
+    queue: Queue = "integration_refresh"
