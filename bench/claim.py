@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ from refresher.embedded import EmbeddedPostgres
 from refresher.store import migrate
 from refresher.store.schedule import CLAIM_DUE, claim_due
 from refresher.store.session import Database, Db
+from refresher.watermark import ClaimWindow
 
 SIZES, LARGEST = (10_000, 100_000, 1_000_000), 10_000_000
 CLAIM, ROUNDS = 500, 20
@@ -121,10 +123,11 @@ def _line(cost: Cost) -> str:
 def _measure(database: Database, url: str, size: int, idle_seconds: float) -> Cost:
     nothing_buffers, nothing_ms = _explained(database)
     _make_due(url, CLAIM * ROUNDS)
-    claim_ms = median(_claim(database) for _ in range(ROUNDS))
+    window = ClaimWindow()
+    claim_ms = median(_claim(database, window) for _ in range(ROUNDS))
     _make_due(url, CLAIM)
     claim_buffers, _ = _explained(database)
-    _claim(database)
+    _claim(database, ClaimWindow())
     beside_ms, beside_buffers = _beside_idle(database, url, idle_seconds)
     return Cost(
         scheduled=size,
@@ -144,39 +147,42 @@ def _beside_idle(database: Database, url: str, seconds: float) -> tuple[float | 
         return None, None
     rounds = int(seconds)
     _make_due(url, CLAIM * (rounds + 12))
+    window = ClaimWindow()  # as a scheduler's: mostly from where the claim before ended
     with psycopg.connect(url) as forgotten:
         # A snapshot and an id: nothing that dies from now on may be cleaned away.
         forgotten.execute("set transaction isolation level repeatable read")
         forgotten.execute("select pg_current_xact_id()")
         for _ in range(rounds):
             began = time.monotonic()
-            _claim(database)
+            _claim(database, window)
             time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
-        milliseconds = median(_claim(database) for _ in range(10))
-        buffers, _ = _explained(database)
+        milliseconds = median(_claim(database, window) for _ in range(10))
+        buffers, _ = _explained(database, window.since())
         forgotten.rollback()
-    while _claim(database) and _due(url):
+    while _claim(database, ClaimWindow()) and _due(url):
         pass
     return round(milliseconds, 2), buffers
 
 
-def _claim(database: Database) -> float:
+def _claim(database: Database, window: ClaimWindow) -> float:
     """Claims once and schedules the rows anew; returns the claim's milliseconds."""
+    since = window.since()
     with database.transaction() as db:
         before = time.perf_counter()
-        claims = claim_due(db, limit=CLAIM, lease_seconds=60.0, holder_id=uuid4())
+        claims = claim_due(db, limit=CLAIM, lease_seconds=60.0, holder_id=uuid4(), since=since)
         milliseconds = (time.perf_counter() - before) * 1000
+    window.claimed(since, claims)
     with database.transaction() as db:
         db.execute(RESCHEDULE, {"ids": [claim.connection_id for claim in claims]})
     return milliseconds
 
 
-def _explained(database: Database) -> tuple[int, float]:
+def _explained(database: Database, since: datetime | None = None) -> tuple[int, float]:
     """Returns buffers and milliseconds of the claim as Postgres tells them; nothing is claimed."""
 
     def plan(db: Db) -> Any:
         statement = text("explain (analyze, buffers, format json) " + CLAIM_DUE.text)
-        return db.execute(statement, VALUES).scalar_one()[0]
+        return db.execute(statement, {**VALUES, "since": since}).scalar_one()[0]
 
     with database.engine.connect() as db, db.begin() as transaction:
         found = plan(db)

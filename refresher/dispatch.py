@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from time import monotonic
 from uuid import UUID
@@ -48,11 +49,15 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
         with services.database.transaction() as db:
             leased = schedule.leased_count(db, at_most=settings.max_leased)
             limit = min(settings.claim_limit, settings.max_leased - leased)
-            claims = _claim(services, db, limit) if limit > 0 else []
+            since = services.claim_window.since()
+            claims = _claim(services, db, limit, since) if limit > 0 else []
             now, later = _paced(services, db, claims, leased)
             if later:
                 schedule.postpone(db, later)
-            wait = schedule.next_due_in_seconds(db) if not claims and limit > 0 else None
+            looks = not claims and limit > 0
+            wait = schedule.next_due_in_seconds(db, since=since) if looks else None
+        if limit > 0:
+            services.claim_window.claimed(since, claims)
         if not claims:
             # At the cap, capacity frees up within moments; else the next due time tells.
             soon = FULL_WAIT_SECONDS if limit <= 0 else settings.tick_seconds
@@ -78,6 +83,7 @@ def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueu
     except RedisUnavailable:
         with services.database.transaction() as db:
             schedule.release(db, [claim for batch in batches for claim in batch])
+        services.claim_window.reopen()
         raise
 
 
@@ -114,6 +120,8 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
             for holder in dead:
                 workers.bury(db, holder)
             log.warning("a process died", dead=len(dead), released=released)
+    if swept.total or dead:
+        services.claim_window.reopen()
     if swept.total:
         log.warning("swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked)
     return swept
@@ -122,13 +130,16 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
 def release_own(services: Services) -> int:
     """Gives back what this process claimed and will not begin any more: it is stopping."""
     with services.database.transaction() as db:
-        return release_unbegun(db, holder_id=services.holder_id)
+        released = release_unbegun(db, holder_id=services.holder_id)
+    services.claim_window.reopen()
+    return released
 
 
 def messages_lost(services: Services) -> int:
     """Makes rows due that were handed over and not begun: Redis lost its data."""
     with services.database.transaction() as db:
         released = release_unbegun(db)
+    services.claim_window.reopen()
     log.error("redis lost its data; dispatching again", rows=released)
     return released
 
@@ -159,10 +170,11 @@ def _in_flight(services: Services, db: Db, providers: set[str]) -> dict[str, int
     return leased if len(leased) > 1 else {}
 
 
-def _claim(services: Services, db: Db, limit: int) -> list[Claim]:
+def _claim(services: Services, db: Db, limit: int, since: datetime | None) -> list[Claim]:
     return schedule.claim_due(
         db,
         limit=limit,
         lease_seconds=services.settings.lease_seconds,
         holder_id=services.holder_id,
+        since=since,
     )

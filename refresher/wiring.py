@@ -25,6 +25,7 @@ from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
 from refresher.spool import Spool
 from refresher.store.session import Database
+from refresher.watermark import ClaimWindow
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Services:
     breakers: Breakers
     pacer: Pacer
     holder_id: UUID
+    claim_window: ClaimWindow = field(default_factory=ClaimWindow)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:

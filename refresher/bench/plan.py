@@ -23,9 +23,15 @@ class BenchFailed(RefresherError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A benchmark's options. What is None is chosen, or started for this run alone."""
+    """A benchmark's options. What is None is chosen, or started for this run alone.
+
+    With `due_per_second` only as many connections fall due as `for_seconds` at that rate take, one
+    after the other; the rest are scheduled for tomorrow. Without, all fall due at one instant.
+    """
 
     connections: int = 20_000
+    due_per_second: float | None = None
+    for_seconds: float = 30.0
     latency_seconds: float = 0.0
     transport: Transport = "redis"
     processes: int = 2
@@ -34,6 +40,13 @@ class Plan:
     sender: SenderName = "auto"
     database_url: str | None = None
     redis_url: str | None = None
+
+    @property
+    def wanted(self) -> int:
+        """How many refreshes the measured time has."""
+        if self.due_per_second is None:
+            return self.connections
+        return max(1, round(self.due_per_second * self.for_seconds))
 
 
 def check(plan: Plan) -> Plan:
@@ -44,6 +57,8 @@ def check(plan: Plan) -> Plan:
     _within("threads", plan.threads, 1, MOST_THREADS)
     if plan.in_flight is not None:
         _within("in-flight", plan.in_flight, 1, MOST_IN_FLIGHT)
+    if plan.due_per_second is not None:
+        _check_rate(plan, plan.due_per_second)
     if plan.transport == "in_process" and plan.processes != 1:
         raise SettingsError(
             f"--processes is {plan.processes}: with --transport in_process the scheduler is the "
@@ -53,6 +68,17 @@ def check(plan: Plan) -> Plan:
         raise SettingsError("--redis-url is of no use with --transport in_process: leave one out")
     chosen = in_flight_for(plan.latency_seconds, plan.processes)
     return plan if plan.in_flight is not None else replace(plan, in_flight=chosen)
+
+
+def _check_rate(plan: Plan, due_per_second: float) -> None:
+    _within("due-per-second", due_per_second, 0.1, AIM_PER_SECOND)
+    _within("for-seconds", plan.for_seconds, 1, 3_600)
+    if plan.wanted > plan.connections:
+        raise SettingsError(
+            f"--due-per-second {due_per_second:g} for --for-seconds {plan.for_seconds:g} takes "
+            f"{plan.wanted:,} connections, and --connections is {plan.connections:,}: raise that, "
+            "or lower one of them"
+        )
 
 
 def in_flight_for(latency_seconds: float, processes: int) -> int:

@@ -13,8 +13,6 @@ from rich.table import Table
 from refresher.bench.plan import Plan
 from refresher.exchange.sender import is_fast
 
-DUE = "all rows became due at one instant, so lateness is the time a row stood in the queue"
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -36,7 +34,7 @@ class Report:
     @property
     def is_good(self) -> bool:
         """Whether every connection was refreshed once, without any trouble."""
-        return self.finished and not self.errors and self.refreshed == self.plan.connections
+        return self.finished and not self.errors and self.refreshed == self.plan.wanted
 
     @property
     def refreshes_per_second(self) -> float:
@@ -57,7 +55,8 @@ class Report:
             "refreshes_per_second": round(self.refreshes_per_second, 1),
             "seconds": round(self.seconds, 3),
             "lateness_seconds": {name: _rounded(s) for name, s in self.lateness_seconds.items()},
-            "lateness_note": DUE,
+            "lateness_note": due_told(plan),
+            "due_per_second": plan.due_per_second,
             "cpu_microseconds_per_refresh": dict(self.cpu_microseconds),
             "peak_memory_megabytes": dict(self.peak_megabytes),
             "statements_per_refresh": _rounded(self.statements),
@@ -72,6 +71,15 @@ class Report:
             "database_settings": dict(self.database_settings),
             "machine": dict(self.machine),
         }
+
+
+def due_told(plan: Plan) -> str:
+    """Returns when rows fall due, without which a lateness says nothing."""
+    if plan.due_per_second is None:
+        return (
+            "all rows become due at one instant, so lateness is the time a row stands in the queue"
+        )
+    return f"{plan.due_per_second:g} of {plan.connections:,} rows become due each second"
 
 
 def cost_of(cpu_seconds: Mapping[str, float], refreshed: int) -> dict[str, float]:
@@ -103,10 +111,10 @@ def table(report: Report) -> Table:
 def _rows(r: Report) -> Iterator[tuple[str, str]]:
     plan, style = r.plan, "bold green" if r.is_good else "bold red"
     yield "refreshes a second", f"[{style}]{r.refreshes_per_second:,.0f}[/]"
-    yield "refreshed", f"{r.refreshed:,} of {plan.connections:,} in {r.seconds:.2f} s"
+    yield "refreshed", f"{r.refreshed:,} of {plan.wanted:,} in {r.seconds:.2f} s"
     late = r.lateness_seconds
     parts = [f"{name} {seconds:.2f} s" for name, seconds in late.items() if seconds is not None]
-    yield "lateness", f"{', '.join(parts)} ({DUE})"
+    yield "lateness", f"{', '.join(parts)} ({due_told(plan)})"
     yield "CPU per refresh", _each(r.cpu_microseconds, "µs", 0)
     yield "peak memory of a process", _each(r.peak_megabytes, "MB", 0)
     if r.statements is not None and r.transactions is not None:

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 from refresher.bench import usage
 from refresher.bench.plan import BenchFailed, Plan
-from refresher.bench.report import Report, cost_of, machine
+from refresher.bench.report import Report, cost_of, due_told, machine
 from refresher.bench.stage import Say, Stage, set_up, start_processes
 from refresher.store import benchmark, statistics
 from refresher.store.session import Db
@@ -60,13 +60,15 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
     _warm_up(stage, db)
     after = benchmark.newest_event(db)
     in_seconds = NOTICE_SECONDS + stage.plan.connections / PREPARED_PER_SECOND
-    due_at = benchmark.make_due(db, in_seconds)
+    due_at = benchmark.make_due(
+        db, in_seconds, count=stage.plan.wanted, per_second=stage.plan.due_per_second
+    )
     if log is not None:
         benchmark.checkpoint(db)
-    say("all rows become due at one instant; from then on the time counts")
+    say(f"{due_told(stage.plan)}; from then on the time counts")
     logged_before = log.stat().st_size if log else 0
     used = usage.cpu_seconds(kinds)
-    ended_at, finished = _watch(stage, db, after, stage.plan.connections)
+    ended_at, finished = _watch(stage, db, after, stage.plan.wanted)
     used_at_end = usage.cpu_seconds(kinds)
     return Measured(
         due_at=due_at,

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 Connections = Annotated[int, typer.Option(help="How many connections to refresh once.")]
 Latency = Annotated[float, typer.Option(help="Seconds that the provider takes to answer.")]
+DuePerSecond = Annotated[
+    float | None,
+    typer.Option(
+        help="So many fall due each second, the rest tomorrow; without it, all at one instant.",
+        show_default=False,
+    ),
+]
+ForSeconds = Annotated[float, typer.Option(help="For how long, with --due-per-second.")]
 TransportName = Annotated[str, typer.Option(help="redis, or in_process: the scheduler refreshes.")]
 Processes = Annotated[
     int | None, typer.Option(help="Worker processes: 2, or 1 when in_process.", show_default=False)
@@ -46,6 +54,7 @@ def register(app: typer.Typer) -> None:
         "refresher bench",
         "refresher bench --latency 0.2 --connections 100000",
         "refresher bench --transport in_process --json",
+        "refresher bench --connections 1000000 --due-per-second 500",
     )
     app.command("bench", epilog=examples(*runs))(bench)
 
@@ -53,6 +62,8 @@ def register(app: typer.Typer) -> None:
 def bench(
     connections: Connections = 20_000,
     latency: Latency = 0.0,
+    due_per_second: DuePerSecond = None,
+    for_seconds: ForSeconds = 30.0,
     transport: TransportName = "redis",
     processes: Processes = None,
     threads: Threads = 8,
@@ -64,8 +75,8 @@ def bench(
 ) -> None:
     """Measure refreshes a second with the real processes, all on this machine.
 
-    Imports connections, starts scheduler and workers, makes all rows due at one instant and waits
-    until each is refreshed against a token endpoint that answers at once. All share this machine, so
+    Imports connections, starts scheduler and workers, makes rows due and waits until each is
+    refreshed against a token endpoint that answers at once. All share this machine, so
     read ratios. REFRESHER_* settings count. Exits with 1 unless all were refreshed.
     """
     _demand_psutil()
@@ -76,6 +87,8 @@ def bench(
     plan = Plan(
         connections=connections,
         latency_seconds=latency,
+        due_per_second=due_per_second,
+        for_seconds=for_seconds,
         transport=cast("Transport", transport),
         processes=processes if processes is not None else (2 if transport == "redis" else 1),
         threads=threads,

@@ -78,12 +78,13 @@ class ParkReason(StrEnum):
 class Claim:
     """The right to refresh one connection, named by a lease token that only grows.
 
-    The provider is there to group claims by; it is not part of the right.
+    The provider is there to group claims by, `due_at` to go on from; they are no part of the right.
     """
 
     connection_id: UUID
     lease_token: int
     provider: str = field(default="", compare=False)
+    due_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

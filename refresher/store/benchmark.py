@@ -19,6 +19,19 @@ TELLING = ("server_version", "synchronous_commit", "fsync", "full_page_writes", 
            "max_wal_size", "max_connections", "autovacuum")  # fmt: skip
 
 
+_IN_TURN = text(
+    """
+    with turn as (
+        select connection_id, row_number() over () - 1 as n from refresh_schedule
+    )
+    update refresh_schedule s set due_at = cast(:due_at as timestamptz) + case
+        when turn.n < :count then turn.n / cast(:per_second as float8) * interval '1 second'
+        else interval '1 day' + random() * interval '1 hour' end
+    from turn where turn.connection_id = s.connection_id
+    """
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is: `written` events since the start, at this instant of the database's clock."""
@@ -75,9 +88,10 @@ def make_some_due(db: Db, most: int) -> int:
     return db.execute(statement, {"most": most}).rowcount
 
 
-def make_due(db: Db, in_seconds: float) -> datetime:
-    """Makes all rows due at one instant, which it returns; `db` is a session outside transactions.
+def make_due(db: Db, in_seconds: float, *, count: int, per_second: float | None = None) -> datetime:
+    """Makes rows due from an instant on, which it returns; `db` is a session outside transactions.
 
+    All at that instant; or, `per_second`, `count` of them one after the other, the others tomorrow.
     Then tidies up as autovacuum would in time, so that a run meets neither the dead rows of its own
     preparation nor tables without statistics.
     """
@@ -85,7 +99,11 @@ def make_due(db: Db, in_seconds: float) -> datetime:
     due_at: datetime = db.execute(
         text("select clock_timestamp() + :seconds * interval '1 second'"), {"seconds": in_seconds}
     ).scalar_one()
-    db.execute(text("update refresh_schedule set due_at = :due_at"), {"due_at": due_at})
+    if per_second is None:
+        db.execute(text("update refresh_schedule set due_at = :due_at"), {"due_at": due_at})
+    else:
+        values = {"due_at": due_at, "per_second": per_second, "count": count}
+        db.execute(_IN_TURN, values)
     db.execute(text("vacuum analyze refresh_schedule, connection, refresh_event, app"))
     return due_at
 

@@ -15,6 +15,7 @@ writes the outcome, `sweep.py` finds what was left behind. (`refresher/scheduler
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -31,13 +32,14 @@ _LEASE = """
         lease_until = refresher_now() + :lease_seconds * interval '1 second'
     from due join connection c on c.id = due.connection_id
     where s.connection_id = due.connection_id
-    returning s.connection_id, s.lease_token, c.provider
+    returning s.connection_id, s.lease_token, c.provider, s.due_at
 """
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
 _DUE = """
     with due as materialized (
         select connection_id from refresh_schedule
         where state = 0 and due_at <= refresher_now()
+          and due_at >= coalesce(cast(:since as timestamptz), '-infinity')
         order by due_at limit :limit
         for update skip locked
     )
@@ -53,13 +55,20 @@ CLAIM_DUE = text(_DUE + _LEASE)
 CLAIM_THESE = text(_THESE + _LEASE)
 
 
-def claim_due(db: Db, *, limit: int, lease_seconds: float, holder_id: UUID) -> list[Claim]:
+def claim_due(
+    db: Db, *, limit: int, lease_seconds: float, holder_id: UUID, since: datetime | None = None
+) -> list[Claim]:
     """Leases up to `limit` due rows, the longest due first, and returns the claims.
 
-    Rows that another scheduler is claiming are passed over. Commit at once: neither Redis nor HTTP
-    belongs into this transaction.
+    Rows that another scheduler is claiming are passed over. `since` leaves out what was due before
+    it: see `rules/watermark.py`. Commit at once: neither Redis nor HTTP belongs into this transaction.
     """
-    values = {"limit": limit, "lease_seconds": lease_seconds, "holder_id": holder_id}
+    values = {
+        "limit": limit,
+        "lease_seconds": lease_seconds,
+        "holder_id": holder_id,
+        "since": since,
+    }
     return [Claim(*row) for row in db.execute(CLAIM_DUE, values)]
 
 
@@ -117,13 +126,17 @@ def leased_count(db: Db, *, at_most: int) -> int:
     return int(db.execute(statement, {"n": at_most}).scalar_one())
 
 
-def next_due_in_seconds(db: Db) -> float | None:
-    """Returns the seconds until the next idle row is due (negative: overdue), None without one."""
+def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | None:
+    """Returns the seconds until the next idle row is due (negative: overdue), None without one.
+
+    Only rows due from `since` on count, as in `claim_due`.
+    """
     statement = text(
         "select extract(epoch from min(due_at) - refresher_now()) "
-        "from refresh_schedule where state = 0"
+        "from refresh_schedule where state = 0 "
+        "and due_at >= coalesce(cast(:since as timestamptz), '-infinity')"
     )
-    seconds = db.execute(statement).scalar_one()
+    seconds = db.execute(statement, {"since": since}).scalar_one()
     return None if seconds is None else float(seconds)
 
 

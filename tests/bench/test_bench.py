@@ -17,7 +17,7 @@ from tests.services import plain
 
 KEYS = {
     *("connections", "refreshed", "refreshes_per_second", "seconds"),
-    *("lateness_seconds", "lateness_note", "cpu_microseconds_per_refresh"),
+    *("lateness_seconds", "lateness_note", "cpu_microseconds_per_refresh", "due_per_second"),
     *("peak_memory_megabytes", "statements_per_refresh", "transactions_per_refresh", "errors"),
     *("transport", "sender", "latency_seconds", "processes", "threads", "in_flight"),
     *("database_settings", "machine"),
@@ -76,7 +76,7 @@ def test_a_database_of_the_users_own_is_left_as_it_was(bare_database_url, redis_
     """A run on --database-url and --redis-url works, and leaves no row behind."""
     # When
     ran = bench(
-        *("--connections", "50", "--json"),
+        *("--connections", "60", "--due-per-second", "50", "--for-seconds", "1", "--json"),
         *("--database-url", plain(bare_database_url), "--redis-url", redis_url),
     )
     # Then
@@ -110,6 +110,11 @@ def test_a_database_in_use_is_refused(bare_database_url):
         (["--sender", "curl"], ["--sender is curl", "httpx"]),
         (["--transport", "in_process", "--processes", "2"], ["--processes is 2"]),
         (["--threads", "0"], ["--threads is 0"]),
+        (["--due-per-second", "0"], ["--due-per-second is 0"]),
+        (
+            ["--due-per-second", "500", "--for-seconds", "60"],
+            ["takes 30,000 connections, and --connections is 20,000"],
+        ),
         (["--connections", "many"], ["'--connections'"]),
     ],
 )

@@ -1,0 +1,41 @@
+"""The watermark of the claim: rules/watermark.py, as tables."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from refresher.rules.watermark import FULL_LOOK_SECONDS, MARGIN, Watermark, after_claim
+
+T = datetime(2030, 1, 1, tzinfo=UTC)
+LOW = T - timedelta(hours=1)
+
+
+def test_the_first_claim_looks_at_everything():
+    """Nothing is left out before anything is known."""
+    assert Watermark().claim_from(0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "since"), [(9.0, T), (9.999, T), (10.0, None), (11.0, None)], ids=str
+)
+def test_a_look_at_everything_comes_every_few_seconds(now: float, since: datetime | None):
+    """Until its time comes, a claim begins at the watermark; then at the very beginning."""
+    assert Watermark(T, 10.0).claim_from(now) == since
+
+
+@pytest.mark.parametrize(
+    ("began_at", "last", "expected"),
+    [
+        (None, T, Watermark(T - MARGIN, 7.0 + FULL_LOOK_SECONDS)),
+        (None, None, Watermark()),
+        (LOW, T, Watermark(T - MARGIN, 9.0)),
+        (LOW, None, Watermark(LOW, 9.0)),
+        (LOW, LOW + MARGIN / 2, Watermark(LOW, 9.0)),
+    ],
+    ids=["all, some", "all, none", "from, some", "from, none", "never lower"],
+)
+def test_a_claim_moves_the_watermark(
+    began_at: datetime | None, last: datetime | None, expected: Watermark
+):
+    """It follows the last row claimed by a margin, never falls, and goes when all is claimed."""
+    assert after_claim(Watermark(LOW, 9.0), began_at, last, 7.0) == expected
