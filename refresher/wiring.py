@@ -24,6 +24,7 @@ from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
 from refresher.spool import Spool
+from refresher.store import workers
 from refresher.store.session import Database
 from refresher.watermark import ClaimWindow
 
@@ -54,9 +55,10 @@ class Services:
 def build(settings: Settings) -> Services:
     """Returns services made from `settings`; raises `SettingsError` or `CatalogueError`."""
     known = catalogue_from(settings)
+    holder_id = uuid7()
     return Services(
         settings=settings,
-        database=database_from(settings),
+        database=database_from(settings, name=workers.session_name(holder_id)),
         cipher=cipher_from(settings),
         catalogue=known,
         policy=policy_from(settings),
@@ -64,7 +66,7 @@ def build(settings: Settings) -> Services:
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
-        holder_id=uuid7(),
+        holder_id=holder_id,
     )
 
 
@@ -74,12 +76,13 @@ def services() -> Services:
     return build(load())
 
 
-def database_from(settings: Settings) -> Database:
+def database_from(settings: Settings, *, name: str = "refresher") -> Database:
     """Returns the pool for the configured database; nothing is connected yet."""
     return Database(
         settings.database,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        name=name,
     )
 
 

@@ -33,16 +33,22 @@ _AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
 class Database:
     """A pool of connections to one database.
 
+    `name` is what Postgres shows of its sessions: by it others see that a process still has some.
     `simulated_now`, when set, is what `refresher_now()` answers inside every transaction: a test
     lives through days in milliseconds. Production code never sets it.
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 10, statement_timeout_seconds: float = 10.0
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        statement_timeout_seconds: float = 10.0,
+        name: str = "refresher",
     ) -> None:
         self.url = url
         self.simulated_now: datetime | None = None
-        self._connect_arguments = connect_arguments(statement_timeout_seconds)
+        self._connect_arguments = connect_arguments(statement_timeout_seconds, name)
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
@@ -125,7 +131,9 @@ def _send_arrays_in_binary(connection: psycopg.Connection[object], _record: obje
     connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
-def connect_arguments(statement_timeout_seconds: float) -> dict[str, object]:
+def connect_arguments(
+    statement_timeout_seconds: float, name: str = "refresher"
+) -> dict[str, object]:
     """Returns libpq's arguments: a hung server or a dead peer is noticed within seconds."""
     options = {
         "statement_timeout": f"{statement_timeout_seconds * 1000:.0f}",
@@ -134,7 +142,7 @@ def connect_arguments(statement_timeout_seconds: float) -> dict[str, object]:
         "timezone": "UTC",
     }
     return {
-        "application_name": "refresher",
+        "application_name": name,
         "connect_timeout": 5,
         "keepalives_idle": 10,
         "keepalives_interval": 5,

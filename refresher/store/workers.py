@@ -1,8 +1,10 @@
 """The table `worker`, and the session-level advisory locks that tell which processes live.
 
 A lock ends with its session, so a process killed with -9 is known to be dead within a second or two,
-while a frozen one is known to live. Only a session connection carries such a lock: a pooler in
-transaction mode does not (REFRESHER_LIVENESS_LOCK=false falls back to leases).
+while a frozen one is known to live. One session may end without its process (an operator, a restart
+of a proxy), so a process is missing only when none of its sessions is left, which have its name.
+Only a session connection carries such a lock: a pooler in transaction mode does not
+(REFRESHER_LIVENESS_LOCK=false falls back to leases).
 """
 
 from __future__ import annotations
@@ -19,10 +21,15 @@ LOCK_CLASS = 0x72656672
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """The processes that may hold leases: those whose lock is there, and those without."""
+    """The processes that may hold leases: those with a lock or another session, and those without."""
 
     alive: frozenset[UUID]
     missing: frozenset[UUID]
+
+
+def session_name(worker_id: UUID) -> str:
+    """Returns the name of every database session of a process."""
+    return f"refresher {worker_id}"
 
 
 def register(db: Db, worker_id: UUID, *, role: str, host: str, process_id: int) -> int:
@@ -61,13 +68,16 @@ def stopped(db: Db, worker_id: UUID) -> None:
 
 
 def holders(db: Db) -> Holders:
-    """Returns which registered processes live, by their locks.
+    """Returns which registered processes live, by their locks and their sessions.
 
     Right after the server started no lock can be back yet, so nobody is called missing then.
     """
     statement = text(
         """
-        select w.id, l.objid is not null as locked,
+        select w.id,
+               l.objid is not null or exists (
+                   select from pg_stat_activity a where a.application_name = 'refresher ' || w.id
+               ) as present,
                pg_postmaster_start_time() > clock_timestamp() - interval '5 seconds' as too_early
         from worker w
         left join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = :class
@@ -77,7 +87,7 @@ def holders(db: Db) -> Holders:
         """
     )
     rows = db.execute(statement, {"class": LOCK_CLASS}).all()
-    alive = frozenset(row.id for row in rows if row.locked or row.too_early)
+    alive = frozenset(row.id for row in rows if row.present or row.too_early)
     return Holders(alive, frozenset(row.id for row in rows) - alive)
 
 
