@@ -132,7 +132,7 @@ def _make_user_in_turn() -> ServerUser:
     """Makes the system user unless somebody just did.
 
     Two `useradd` at the same moment both succeed, and the second one gives the user a new number: the
-    servers of the first would then run as nobody. So the first lock is ours, on the file that it changes.
+    servers of the first would then run as nobody. So whoever makes it locks the file that is changed.
     """
     import fcntl  # noqa: PLC0415  does not exist on Windows
 
