@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
@@ -76,6 +76,7 @@ def run(faults: Sequence[Fault], scale: float, lanes: int, *, quiet: bool) -> li
                 work = _Work(guard, Path(folder), scale, times)
                 start, advance = _reporting(progress, task)
                 futures[fault.name] = pool.submit(work, fault, start, advance)
+                futures[fault.name].add_done_callback(_telling(progress))
             return [futures[fault.name].result() for fault in faults]
     finally:
         guard.close()
@@ -91,14 +92,12 @@ class _Work:
     def __call__(self, fault: Fault, start: Callable[[], None], advance: Callable[[], None]) -> Row:
         """Returns the fault's line."""
         start()
-        with Ground(self._guard, self._folder / fault.name) as ground:
-            bench = Bench(ground, fault.title, self._times, self._scale, advance)
-            try:
-                return fault.run(bench)
-            except Exception as error:  # noqa: BLE001  one fault must not take the table down
-                said = " ".join(str(error).split())[:300]
-                broken = f"{type(error).__name__}: {said}"
-                return Row(fault.title, self._times, 0, broken=(broken,))
+        try:
+            with Ground(self._guard, self._folder / fault.name) as ground:
+                return fault.run(Bench(ground, fault.title, self._times, self._scale, advance))
+        except Exception as error:  # noqa: BLE001  one fault must not take the table down
+            said = " ".join(str(error).split())[:300]
+            return Row(fault.title, self._times, 0, broken=(f"{type(error).__name__}: {said}",))
 
 
 def _reporting(progress: Progress, task: object) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -106,6 +105,17 @@ def _reporting(progress: Progress, task: object) -> tuple[Callable[[], None], Ca
         lambda: progress.start_task(task),  # type: ignore[arg-type]
         lambda: progress.advance(task),  # type: ignore[arg-type]
     )
+
+
+def _telling(progress: Progress) -> Callable[[Future[Row]], None]:
+    """Returns what prints a line for each fault that has ended: also where no bar can be drawn."""
+
+    def tell(ended: Future[Row]) -> None:
+        if not ended.cancelled() and not progress.disable:
+            row = ended.result()
+            progress.console.print(f"{'; '.join(row.broken) or 'ok'}: {row.fault}", markup=False)
+
+    return tell
 
 
 def _markdown(rows: Sequence[Row], minutes: float, arguments: Sequence[str] | None) -> str:
