@@ -14,6 +14,7 @@ import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class Cipher:
         """Returns `secret` sealed for one column of one owner."""
         header = _VERSION + self._first
         nonce = os.urandom(_NONCE)
-        aead = AESGCM(_owner_key(self._keys[self._first], owner))
+        aead = _aead(self._keys[self._first], owner.bytes)
         text = secret.reveal().encode("utf-8", "surrogatepass")
         return Sealed(header + nonce + aead.encrypt(nonce, text, _bound_to(header, owner, column)))
 
@@ -64,7 +65,7 @@ class Cipher:
             )
         header, nonce = sealed[:_HEADER], sealed[_HEADER : _HEADER + _NONCE]
         try:
-            text = AESGCM(_owner_key(key, owner)).decrypt(
+            text = _aead(key, owner.bytes).decrypt(
                 nonce, sealed[_HEADER + _NONCE :], _bound_to(header, owner, column)
             )
         except (InvalidTag, ValueError) as error:
@@ -100,8 +101,10 @@ def key_id(key: bytes) -> bytes:
     return sha256(b"refresher key id" + key).digest()[:4]
 
 
-def _owner_key(key: bytes, owner: UUID) -> bytes:
-    return hmac.digest(key, owner.bytes, "sha256")
+@lru_cache(maxsize=4096)
+def _aead(key: bytes, owner: bytes) -> AESGCM:
+    """Returns the cipher with an owner's own key: one refresh needs it three times."""
+    return AESGCM(hmac.digest(key, owner, "sha256"))
 
 
 def _bound_to(header: bytes, owner: UUID, column: str) -> bytes:

@@ -10,9 +10,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl
+
+import orjson
 
 from refresher.rules.connection import Grant, Secret
 from refresher.rules.providers import Provider
@@ -114,6 +117,8 @@ def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) ->
 
 def _parse(text: str) -> object:
     if text[:1] in "{[":
+        with suppress(ValueError):  # the quick way; what it refuses has a second chance
+            return orjson.loads(text)
         try:
             return json.loads(text, strict=False, parse_int=_integer)
         except RecursionError:
