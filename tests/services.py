@@ -9,7 +9,6 @@ import importlib.util
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -21,9 +20,9 @@ from psycopg import sql
 
 from refresher.embedded.cluster import SUPERUSER, Cluster, StopMode
 from tests.guard import Guard
+from tests.ports import LOOPBACK, free_port
 from tests.waiting import wait_until
 
-LOOPBACK = "127.0.0.1"
 REDIS_DATABASES = 64
 # Not durable, which only a power cut would show; otherwise as in production.
 POSTGRES_SETTINGS = {
@@ -33,13 +32,6 @@ POSTGRES_SETTINGS = {
     "full_page_writes": "off",
     "timezone": "UTC",
 }
-
-
-def free_port() -> int:
-    """Returns a TCP port on which nothing listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def migrate(url: str) -> None:
@@ -168,7 +160,7 @@ class RedisServer:
                 [self._binary, *arguments], stdout=log, stderr=log, start_new_session=True
             )
         self._guard.watch(self._process.pid)
-        wait_until(self.answers, 20, lambda: f"Redis did not start: {self.log}")
+        wait_until(self.answers, reason=lambda: f"Redis did not start: {self.log}")
 
     def answers(self) -> bool:
         """Whether the server replies to PING."""

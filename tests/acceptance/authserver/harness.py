@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+from tests import loopback
 
 from . import request_log
 from .options import Options
@@ -73,9 +73,7 @@ class AuthServer(AbstractContextManager["AuthServer"]):
             credentials = self.ready.introspection
             self._resource_server = opening.enter_context(
                 # A proxy of the machine's has no business between two local processes.
-                httpx.Client(
-                    auth=(credentials["client_id"], credentials["client_secret"]), trust_env=False
-                )
+                loopback.client(auth=(credentials["client_id"], credentials["client_secret"]))
             )
             self._open = opening.pop_all()
         return self
