@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from tests.guard import Guard
 from tests.processes import Spawner
+from tests.rules.samples import SAME_EACH_TIME
 from tests.services import (
     REDIS_DATABASES,
     PostgresServer,
@@ -25,6 +27,8 @@ os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: our children would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+settings.register_profile("same each time", SAME_EACH_TIME)
+settings.load_profile("same each time")
 TEMPLATE = "refresher_template"
 _numbers = count(1)
 

@@ -26,7 +26,7 @@ from .options import Options
 from .request_log import TokenRequest
 
 PROJECT = Path(__file__).resolve().parents[3]
-STOP_SECONDS = 5.0
+STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class AuthServer(AbstractContextManager["AuthServer"]):
         grants: int = 50,
         access_token_seconds: int = 20,
         grace_seconds: int = 0,
-        start_seconds: float = 30.0,
+        start_seconds: float = 100.0,
     ) -> None:
         self._options = Options(directory, grants, access_token_seconds, grace_seconds)
         self._start_seconds = start_seconds
