@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
@@ -156,12 +155,22 @@ def test_closing_closes_the_sender_and_ends_the_thread():
     assert replies(exchange, outgoing("b"))["b"].failure == "unsent"
 
 
+class Clock:
+    """Stands where the test puts it; in place of the module `time`."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        """Returns the seconds."""
+        return self.now
+
+
 def test_the_time_of_an_exchange_does_not_count_the_wait_for_a_place(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """A token's life starts when it is asked for, not when its request began to queue."""
     # Given a clock of the test's own, and one place
-    clock = SimpleNamespace(monotonic=lambda: clock.now, now=100.0)
+    clock = Clock()
     monkeypatch.setattr("refresher.exchange.time", clock)
     sender = Scripted()
     exchange = Exchange(Limits(max_in_flight=1), sender)
