@@ -42,6 +42,8 @@ def migrate(url: str) -> None:
 class PostgresServer:
     """A PostgreSQL on loopback TCP, with a password; everything in it is thrown away."""
 
+    _admin: psycopg.Connection | None = None
+
     def __init__(self, guard: Guard) -> None:
         # Not under pytest's own temporary folder: as root, the server's account cannot go there.
         self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
@@ -83,7 +85,8 @@ class PostgresServer:
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Makes a database, a copy of `template` (to which nobody may be connected)."""
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        # Without fsync, copying files is three times as quick as logging each of their pages.
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
@@ -93,14 +96,28 @@ class PostgresServer:
         self._execute(statement.format(sql.Identifier(name)))
 
     def _stop(self, mode: StopMode) -> None:
+        self._leave()
         server = self._cluster.postmaster()
         self._cluster.stop(mode)
         if server is not None:
             self._guard.forget(server.pid)
 
     def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(plain(self.url()), autocommit=True) as connection:
-            connection.execute(statement)
+        """Runs a statement on a connection that is kept: each test makes and drops a database."""
+        if self._admin is None:
+            self._admin = psycopg.connect(plain(self.url()), autocommit=True)
+        try:
+            self._admin.execute(statement)
+        except psycopg.OperationalError:
+            if not self._admin.closed:
+                raise
+            self._admin = psycopg.connect(plain(self.url()), autocommit=True)
+            self._admin.execute(statement)
+
+    def _leave(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
 
 class ForeignPostgres(PostgresServer):
@@ -126,6 +143,7 @@ class ForeignPostgres(PostgresServer):
 
     def close(self) -> None:
         """Leaves it as it was: databases are dropped by whoever made them."""
+        self._leave()
 
 
 class RedisServer:
