@@ -41,6 +41,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Loads our own plugin where the package was installed before it had one."""
+    if not config.pluginmanager.has_plugin("refresher"):
+        config.pluginmanager.import_plugin("refresher.testing.plugin")
+    # Its switch is for other people's tests; ours start what they start on purpose.
+    os.environ.pop("REFRESHER_INTEGRATION_REFRESH__ENABLED", None)
+
+
+@pytest.fixture
+def refresher_database_url(database_url: str) -> str:
+    """The test kit works on our own server."""
+    return database_url
+
+
 @pytest.fixture(autouse=True)
 def _make_way(request: pytest.FixtureRequest) -> None:
     """Lets acceptance tests, which live in real time, go before all that only wants to be done."""

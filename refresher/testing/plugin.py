@@ -139,7 +139,7 @@ def refresher_sandbox(
 @pytest.fixture
 def refresher_events(refresher_sandbox: Sandbox) -> EventRecorder:
     """The events that happen in this test."""
-    return refresher_sandbox.events
+    return refresher_sandbox.recorder
 
 
 @pytest.fixture

@@ -43,14 +43,14 @@ class Sandbox:
     """Services, and short words for what tests do with them.
 
     `provider` is the fake provider that connections are granted by; `clock` is the database's (and the
-    provider's); `events` are those since the sandbox was made.
+    provider's); `recorder` tells the events since the sandbox was made.
     """
 
     def __init__(self, services: Services, provider: FakeProvider | None = None) -> None:
         self.services: Services = services
         self.provider = provider
         self.clock = FrozenClock(services.database, provider)
-        self.events = EventRecorder(services.database)
+        self.recorder = EventRecorder(services.database)
 
     @classmethod
     def build(
