@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 import redis
 from hypothesis import settings
 
+from tests.coverage_files import remove_unfinished
 from tests.guard import Guard
 from tests.processes import Spawner
 from tests.rules.samples import SAME_EACH_TIME
@@ -47,6 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.import_plugin("refresher.testing.plugin")
     # Its switch is for other people's tests; ours start what they start on purpose.
     os.environ.pop("REFRESHER_INTEGRATION_REFRESH__ENABLED", None)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Leaves to pytest-cov, which combines what is there after this, only what can be read."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):
+        remove_unfinished(session.config.rootpath)
+    return result
 
 
 @pytest.fixture
