@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
+from refresher import points
 from refresher.cipher import Cipher
 from refresher.rules import policy as when
 from refresher.rules.connection import ParkReason, Sealed, Secret
@@ -73,7 +74,9 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     row = attempt.row
     before = _before(attempt)
     outcome = classify(attempt.provider, reply, before.now_epoch_seconds)
+    points.reach("classified", outcome)
     decision = decide(outcome, reply, before, attempt.provider, policy)
+    points.reach("decided", decision)
     dead = decision.next_due_in_seconds is None
     pause = decision.pause
     return Settlement(

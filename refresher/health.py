@@ -11,20 +11,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import dramatiq
 import structlog
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from refresher import __version__
 from refresher.errors import RefresherError
 from refresher.settings import Settings
 from refresher.store import health
 from refresher.wiring import Services
+
+if TYPE_CHECKING:  # loaded by who serves: a process without PORT starts sooner
+    import uvicorn
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
 
 log = structlog.get_logger()
 
@@ -114,6 +116,9 @@ class HealthServer:
                 "PORT is in use; health is served by another process", port=self._settings.port
             )
             return
+        import uvicorn  # noqa: PLC0415
+        from starlette.applications import Starlette  # noqa: PLC0415
+
         config = uvicorn.Config(
             Starlette(routes=routes(self._probe)), access_log=False, log_config=None, lifespan="off"
         )
@@ -132,6 +137,8 @@ class HealthServer:
 
 def routes(probe: Probe) -> list[Route]:
     """Returns the health routes, for this server and for the web process."""
+    from starlette.responses import JSONResponse  # noqa: PLC0415
+    from starlette.routing import Route  # noqa: PLC0415
 
     def healthy(_request: Request) -> JSONResponse:
         faults = probe.faults()

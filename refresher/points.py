@@ -1,11 +1,13 @@
 """Named points in the story at which a test may stop, kill or freeze a process.
 
 In production nothing is installed and `reach` is one comparison. Tests install a function (see
-`refresher.testing.triggers`); the names are those of the steps that have just been done.
+`refresher.testing`: triggers.py, stepper.py, trace.py); the names are those of the steps that have just
+been done, and `in_hand` is what the story had in hand there.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Literal
 
@@ -14,21 +16,27 @@ Point = Literal[
     "handed_over",  # in Redis, or in the queue of this process
     "received",  # by an actor
     "reloaded",
+    "guarded",  # pure: nothing is parked or begun yet
     "begun",  # committed: the request may leave
     "sent",  # the whole request has left; only httpx tells, so set REFRESHER_SENDER=httpx
     "replied",  # the reply is here, nothing is written
+    "classified",
+    "decided",
     "committing",  # written, not committed
     "committed",
     "sweeping",  # stalled rows are chosen and locked
 ]
 
-_installed: Callable[[Point], None] | None = None
+Listener = Callable[[Point], None]
+_installed: Listener | None = None
+_here = threading.local()
 
 
-def install(function: Callable[[Point], None] | None) -> None:
-    """Has `function` called at each point; None ends that. For tests only."""
-    global _installed  # noqa: PLW0603  one per process, like a signal handler
-    _installed = function
+def install(function: Listener | None) -> Listener | None:
+    """Has `function` called at each point, None ends that; returns who listened. For tests only."""
+    global _installed
+    before, _installed = _installed, function
+    return before
 
 
 def installed() -> bool:
@@ -36,7 +44,13 @@ def installed() -> bool:
     return _installed is not None
 
 
-def reach(point: Point) -> None:
-    """Tells a listening test that `point` has been reached."""
+def reach(point: Point, in_hand: object = None) -> None:
+    """Tells a listening test that `point` has been reached, and with what."""
     if _installed is not None:
+        _here.in_hand = in_hand
         _installed(point)
+
+
+def in_hand() -> object:
+    """Returns what the story of this thread had in hand at the point that is being listened to."""
+    return getattr(_here, "in_hand", None)

@@ -48,7 +48,7 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     ready = _guard(services, *_reload(services, claims, tally), tally)
     outgoing = _build(services, _begin(services, ready, tally), tally)
     for replies in services.exchange.stream(outgoing):
-        points.reach("replied")
+        points.reach("replied", replies)
         _commit(services, _understand(services, replies), tally)
     return tally
 
@@ -64,7 +64,7 @@ def _reload(
             return reload(db, claims), before
 
     rows, reloaded_at = outlast(services, read)
-    points.reach("reloaded")
+    points.reach("reloaded", rows)
     fresh = [row for row in rows if not row.begun]
     tally["stale"] += len(claims) - len(fresh)
     return fresh, reloaded_at
@@ -94,6 +94,7 @@ def _guard(
                     aside.append(postponed(row, pause))
                 else:
                     ready.append(Attempt(row, provider, reloaded_at))
+    points.reach("guarded", (ready, aside))
     _commit(services, aside, tally)
     return ready
 
@@ -126,7 +127,7 @@ def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) ->
             return schedule.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
 
     begun = outlast(services, mark)
-    points.reach("begun")
+    points.reach("begun", begun)
     passed = [r for r in ready if r.row.connection.id in begun]
     tally["stale"] += len(ready) - len(passed)
     return passed
@@ -216,8 +217,8 @@ def _write(services: Services, settlements: Sequence[Settlement]) -> Settled:
         for scope, key in sorted(_pauses_healed(settlements)):
             if pauses.lift(db, scope, key):
                 log.info("pause lifted", scope=scope, key=key)
-        points.reach("committing")
-    points.reach("committed")
+        points.reach("committing", settled)
+    points.reach("committed", settled)
     return settled
 
 

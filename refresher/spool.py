@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
-import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from refresher.settings import Settings
+
+if TYPE_CHECKING:
+    import redis
 
 log = structlog.get_logger()
 KEY = "refresher:spool"
@@ -29,8 +29,14 @@ class Spool:
 
     def __init__(self, settings: Settings) -> None:
         self._file = settings.data_directory / "spool.jsonl"
-        self._redis = None
+        self._redis: redis.Redis | None = None
+        self._trouble: type[Exception] = OSError
         if settings.redis_url is not None:
+            import redis  # noqa: PLC0415  a quarter of a second, for those who have one
+            from redis.backoff import NoBackoff  # noqa: PLC0415
+            from redis.retry import Retry  # noqa: PLC0415
+
+            self._trouble = redis.RedisError
             self._redis = redis.Redis.from_url(
                 settings.redis,
                 socket_connect_timeout=2,
@@ -44,7 +50,7 @@ class Spool:
         if self._redis is not None:
             try:
                 self._redis.rpush(KEY, *entries)
-            except redis.RedisError as error:
+            except self._trouble as error:
                 log.warning("redis does not take the spool", why=type(error).__name__)
             else:
                 return "redis"
@@ -65,7 +71,7 @@ class Spool:
             try:
                 kept = self._redis.lrange(KEY, 0, -1)
                 found += [e if isinstance(e, str) else e.decode() for e in kept]
-            except redis.RedisError as error:
+            except self._trouble as error:
                 log.debug("redis does not answer; its spool waits", why=type(error).__name__)
         return found
 
@@ -80,7 +86,7 @@ class Spool:
         if self._redis is not None:
             try:
                 self._redis.lrem(KEY, 0, entry)
-            except redis.RedisError as error:
+            except self._trouble as error:
                 log.debug("redis does not answer; its spool waits", why=type(error).__name__)
 
     def _write(self, file: Path, entries: Sequence[str]) -> None:

@@ -2,15 +2,18 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
+from tests.coverage_files import remove_unfinished
 from tests.guard import Guard
 from tests.processes import Spawner
+from tests.rules.samples import SAME_EACH_TIME
 from tests.services import (
     REDIS_DATABASES,
     PostgresServer,
@@ -25,6 +28,8 @@ os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: our children would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+settings.register_profile("same each time", SAME_EACH_TIME)
+settings.load_profile("same each time")
 TEMPLATE = "refresher_template"
 _numbers = count(1)
 
@@ -35,6 +40,29 @@ _ordinary_nice = os.nice(0)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the acceptance tests first: they take two minutes, and the rest runs beside them."""
     items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Loads our own plugin where the package was installed before it had one."""
+    if not config.pluginmanager.has_plugin("refresher"):
+        config.pluginmanager.import_plugin("refresher.testing.plugin")
+    # Its switch is for other people's tests; ours start what they start on purpose.
+    os.environ.pop("REFRESHER_INTEGRATION_REFRESH__ENABLED", None)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Leaves to pytest-cov, which combines what is there after this, only what can be read."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):
+        remove_unfinished(session.config.rootpath)
+    return result
+
+
+@pytest.fixture
+def refresher_database_url(database_url: str) -> str:
+    """The test kit works on our own server."""
+    return database_url
 
 
 @pytest.fixture(autouse=True)

@@ -48,11 +48,11 @@ class Process:
         """Whether it has not ended yet."""
         return self._popen.poll() is None
 
-    def wait(self, limit_seconds: float = 30.0) -> int:
+    def wait(self, limit_seconds: float = 60.0) -> int:
         """Waits for its end and returns the exit code (negative: the signal that ended it)."""
         return self._popen.wait(timeout=limit_seconds)
 
-    def wait_for(self, text: str, limit_seconds: float = 30.0) -> None:
+    def wait_for(self, text: str, limit_seconds: float = 60.0) -> None:
         """Waits until it has printed `text`; fails at once when it ends without."""
         wait_until(
             lambda: text in self.output or not self.is_running(),

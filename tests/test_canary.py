@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 import redis
@@ -17,8 +16,9 @@ import redis
 from refresher.cipher import Cipher, new_key, parse_key
 from refresher.rules.connection import Sealed
 from refresher.testing.fake_provider import FakeProvider, Options
+from tests import loopback
+from tests.ports import free_port
 from tests.processes import Spawner
-from tests.services import free_port
 from tests.waiting import wait_until
 
 APP_SECRET = "canary-app-secret"
@@ -28,7 +28,7 @@ GRANTS = 24
 @pytest.fixture
 def provider() -> Iterator[FakeProvider]:
     """A provider whose tokens live eight seconds, and which misbehaves now and then."""
-    options = Options(client_secret=APP_SECRET, lifetime_seconds=8, grace_seconds=30)
+    options = Options(client_secret=APP_SECRET, lifetime_seconds=8, grace_seconds=300)
     with FakeProvider(options) as running:
         yield running
 
@@ -57,14 +57,15 @@ def test_no_secret_is_found_anywhere(
     spawn("-m", "dramatiq", "refresher.actors", "--processes", "1", env=environment)
     spawn("-m", "refresher.scheduler", env=environment | {"PORT": "0"})
     with psycopg.connect(database_url.replace("+psycopg", "")) as db:
-        wait_until(lambda: _kinds(db) >= {"refreshed", "transient", "malformed", "revoked"}, 40)
+        wait_until(lambda: _kinds(db) >= {"refreshed", "transient", "malformed", "revoked"})
         secrets |= _opened(db, Cipher([parse_key(key)]))
         held = _everything_in(db)
     # Then none of their tokens, and neither secret nor key, stands in what all that left behind
     held += _everything_in_redis(redis_url)
-    held += httpx.get(f"http://127.0.0.1:{environment['PORT']}/health/status", trust_env=False).text
-    for command in (["connections", "list", "--json"], ["settings"], ["doctor"], ["apps", "list"]):
-        spawn("-m", "refresher", *command, env=environment).wait()
+    held += loopback.get(f"http://127.0.0.1:{environment['PORT']}/health/status").text
+    commands = (["connections", "list", "--json"], ["settings"], ["doctor"], ["apps", "list"])
+    for command in [spawn("-m", "refresher", *words, env=environment) for words in commands]:
+        command.wait()
     held += spawn.outputs()
     assert "refreshed" in held, "the search looked at something"
     assert {secret for secret in secrets if secret in held} == set()

@@ -1,34 +1,32 @@
 """A small world for tests: real Postgres, a clock that stands still, a provider with a script.
 
-`World` holds the real services, with two things replaced at their seams: the sender answers from a
-script instead of the network, and the database's clock stands where the test puts it.
+`World` is the `Sandbox` of our own test kit; its sender answers from a script instead of the network,
+and its tables may be asked in SQL.
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from refresher import dispatch, intake, wiring
+from refresher import wiring
 from refresher.catalogue import Catalogue
 from refresher.cipher import new_key
 from refresher.exchange import Exchange, Limits
 from refresher.pacing import Pacer
-from refresher.refresh import refresh
-from refresher.rules.connection import Claim, Secret
-from refresher.rules.intake import connection_id, read
+from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import ClientAuth, Provider, Strategy, TokenRequest
 from refresher.settings import load
 from refresher.store import apps
-from refresher.wiring import Services
+from refresher.testing.clock import START
+from refresher.testing.sandbox import Sandbox
 
-START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+__all__ = ["START", "World", "granted", "refused"]
 PROVIDERS = (
     Provider("acme", "https://acme.example/token", client_auth=ClientAuth.BASIC),
     Provider(
@@ -78,8 +76,8 @@ def refused(code: str, status: int = 400) -> Reply:
     return Reply(status, {}, json.dumps({"error": code}).encode())
 
 
-class World:
-    """Services on one test database, with short words for what tests do."""
+class World(Sandbox):
+    """The test kit's sandbox with a script for a provider, and with eyes for the tables."""
 
     def __init__(self, database_url: str, **settings: object) -> None:
         self.script = Script()
@@ -87,13 +85,14 @@ class World:
         built = wiring.build(load(**given))
         known = Catalogue({p.name: p for p in PROVIDERS}, {})
         limits = built.settings
-        self.services: Services = replace(
-            built,
-            catalogue=known,
-            exchange=Exchange(Limits(), self.script),
-            pacer=Pacer(known, capacity=int(limits.max_leased * limits.provider_share)),
+        super().__init__(
+            replace(
+                built,
+                catalogue=known,
+                exchange=Exchange(Limits(), self.script),
+                pacer=Pacer(known, capacity=int(limits.max_leased * limits.provider_share)),
+            )
         )
-        self.set_now(START)
         with self.services.database.transaction() as db:
             secret = self.services.cipher.seal(
                 Secret("app-secret"), apps.app_id("acme", "default"), "client_secret"
@@ -101,19 +100,13 @@ class World:
             apps.put(db, "acme", "default", "app-id", secret)
             apps.put(db, "paced", "default", "app-id", None)
 
-    def close(self) -> None:
-        """Gives back threads and connections."""
-        self.services.close()
-
     def set_now(self, now: datetime) -> None:
         """Puts the database's clock."""
-        self.services.database.simulated_now = now
+        self.clock.set(now)
 
     def pass_time(self, seconds: float) -> None:
         """Moves the database's clock on."""
-        now = self.services.database.simulated_now
-        assert now is not None
-        self.set_now(now + timedelta(seconds=seconds))
+        self.set_now(self.clock.now + timedelta(seconds=seconds))
 
     def connect(self, external_id: str = "c1", **fields: object) -> UUID:
         """Hands a connection in, by default one of an hour, and returns its id."""
@@ -127,21 +120,7 @@ class World:
             **fields,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        taken = intake.take(self.services, [read(given)])
-        assert not taken.rejected, taken.rejected
-        return connection_id("org", str(given["provider"]), external_id)
-
-    def claim(self) -> list[Claim]:
-        """Claims what is due, and hands it to nobody."""
-        claims: list[Claim] = []
-        dispatch.dispatch_due(
-            self.services, lambda groups: claims.extend(c for g in groups for c in g)
-        )
-        return claims
-
-    def tick(self) -> Counter[str]:
-        """Claims what is due and refreshes it, as scheduler and worker do."""
-        return refresh(self.services, self.claim())
+        return self.take(given)
 
     def row(self, connection_id: UUID) -> Any:
         """Returns the schedule row and the connection's row in one."""

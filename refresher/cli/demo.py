@@ -26,7 +26,7 @@ Lifetime = Annotated[float, typer.Option(help="Seconds that an access token live
 Seconds = Annotated[float, typer.Option(help="How long to watch.")]
 Kill = Annotated[
     bool,
-    typer.Option("--kill", help="Restart the scheduler with kill -9; the provider forgives 10 s."),
+    typer.Option("--kill", help="Restart the scheduler with kill -9; the provider forgives 30 s."),
 ]
 Seed = Annotated[int, typer.Option(help="Of every chance that the provider takes.")]
 Directory = Annotated[

@@ -14,6 +14,9 @@ from refresher.demo.plan import DemoFailed, Plan
 from refresher.demo.scheduler_process import STOP_SECONDS, SchedulerProcess
 from refresher.demo.stage import START_SECONDS
 
+SETTLE_SECONDS = 4.0
+"""A dead process's rows are due again within two seconds; then they are refreshed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -42,6 +45,11 @@ class Interruption:
         self.phase = Phase.AHEAD
         self.notes: list[Note] = []
         self.away_seconds = 0.0
+
+    @property
+    def settled_at_seconds(self) -> float:
+        """When a restart's consequences are over: the sweep has made up for what was cut off."""
+        return self._since + self.away_seconds + SETTLE_SECONDS
 
     @property
     def is_under_way(self) -> bool:

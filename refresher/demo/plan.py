@@ -10,7 +10,7 @@ from refresher.errors import RefresherError, SettingsError
 MOST_CONNECTIONS = 100_000
 LIFETIME_SECONDS = (5.0, 3_600.0)
 MOST_SECONDS = 86_400.0
-KILL_GRACE_SECONDS = 10.0
+KILL_GRACE_SECONDS = 30.0
 """With --kill the provider accepts a spent refresh token again for so long, as many real ones do."""
 
 

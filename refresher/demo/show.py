@@ -55,11 +55,16 @@ def _watch(stage: Stage, console: Console) -> None:
 def _run(stage: Stage, show: Show) -> None:
     """Looks, interrupts and shows, a few times a second, until the time is over.
 
-    A restart that is under way then is waited for: it must end, or the demo has failed.
+    A restart that is under way then is waited for: it must end, or the demo has failed. So is what
+    follows from it, which on a slow machine may come late.
     """
     viewer, interruption = Viewer(stage), Interruption(stage.plan, stage.scheduler)
     began, shown_at = monotonic(), -FRAME_SECONDS
-    while (now := monotonic() - began) < stage.plan.seconds or interruption.is_under_way:
+    while (
+        (now := monotonic() - began) < stage.plan.seconds
+        or interruption.is_under_way
+        or now < interruption.settled_at_seconds
+    ):
         starting = interruption.phase is Phase.STARTING
         interruption.step(now, is_registered=starting and is_registered(stage))
         if now - shown_at >= FRAME_SECONDS:

@@ -1,19 +1,18 @@
 """Brings the schema up to date, and tells whether it is: Alembic on `migrations/`.
 
 Two migrations at the same time (two services deployed at once) take turns on an advisory lock; the
-second finds nothing to do.
+second finds nothing to do. Alembic is loaded only to migrate: every process asks at its start which
+revision the database is at, and that is one query and a look at the files.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as Db
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
@@ -23,15 +22,20 @@ from refresher.errors import DatabaseNotMigrated
 from refresher.store.session import connect_arguments, unavailable
 
 _LOCK = 0x7265667265736831  # "refresh1" in ASCII
+_NAMES = re.compile(r"""^(down_)?revision\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
     """Runs the pending migrations; returns the revision before and after."""
+    from alembic import command  # noqa: PLC0415  a fifth of a process's start, see above
+    from alembic.config import Config  # noqa: PLC0415
+
     with _connected(url) as db:
         db.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        before = MigrationContext.configure(db).get_current_revision()
+        before = _current(db)
         _refuse_newer(before)
-        config = _config()
+        config = Config()
+        config.set_main_option("script_location", str(_directory()).replace("%", "%%"))
         config.attributes["connection"] = db
         command.upgrade(config, "head")
         return before, newest()
@@ -39,7 +43,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
 
 def check(db: Db) -> None:
     """Raises `DatabaseNotMigrated` unless the schema is exactly the one this program knows."""
-    current = MigrationContext.configure(db).get_current_revision()
+    current = _current(db)
     _refuse_newer(current)
     if current != newest():
         was = f"is at migration {current}" if current else "has no refresher tables"
@@ -50,24 +54,34 @@ def check(db: Db) -> None:
 
 def newest() -> str:
     """Returns the revision that this program's tables are at."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
+    known, followed = _revisions()
+    (head,) = known - followed
     return head
 
 
+def _current(db: Db) -> str | None:
+    if db.execute(text("select to_regclass('alembic_version')")).scalar_one() is None:
+        return None
+    found = db.execute(text("select version_num from alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+@cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """Returns every revision there is, and those that another one follows."""
+    files = sorted((_directory() / "versions").glob("*.py"))
+    named = [pair for file in files for pair in _NAMES.findall(file.read_text(encoding="utf-8"))]
+    known = frozenset(name for down, name in named if not down)
+    return known, frozenset(name for down, name in named if down)
+
+
 def _refuse_newer(current: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known, _ = _revisions()
     if current is not None and current not in known:
         raise DatabaseNotMigrated(
             f"the database is at migration {current}, which this version does not know: "
             "a newer refresher has been here; deploy that version"
         )
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_directory()).replace("%", "%%"))
-    return config
 
 
 def _directory() -> Path:

@@ -1,5 +1,55 @@
-"""Helpers for the tests of applications that use refresher.
+"""The test kit: what the tests of applications that use refresher are made of.
 
-Never imported by production code. `fake_provider` is a whole OAuth 2.0 authorization server with
-faults and a ledger, for tests that should talk to a real socket.
+Never imported by production code, and nothing is loaded before it is asked for. The pytest fixtures are
+in `plugin.py`, the words explained in docs/testing.md.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refresher.testing.clock import FrozenClock as FrozenClock
+    from refresher.testing.fake_provider import FakeProvider as FakeProvider
+    from refresher.testing.fake_provider import FaultRule as FaultRule
+    from refresher.testing.fake_provider import Options as Options
+    from refresher.testing.history import check_history as check_history
+    from refresher.testing.recorder import EventRecorder as EventRecorder
+    from refresher.testing.recorder import RecordedEvent as RecordedEvent
+    from refresher.testing.sandbox import Sandbox as Sandbox
+    from refresher.testing.stepper import Stepper as Stepper
+    from refresher.testing.trace import run_with_trace as run_with_trace
+
+_HOMES = {
+    "EventRecorder": "recorder",
+    "FakeProvider": "fake_provider",
+    "FaultRule": "fake_provider",
+    "FrozenClock": "clock",
+    "Options": "fake_provider",
+    "RecordedEvent": "recorder",
+    "Sandbox": "sandbox",
+    "Stepper": "stepper",
+    "check_history": "history",
+    "run_with_trace": "trace",
+}
+__all__ = [
+    "EventRecorder",
+    "FakeProvider",
+    "FaultRule",
+    "FrozenClock",
+    "Options",
+    "RecordedEvent",
+    "Sandbox",
+    "Stepper",
+    "check_history",
+    "run_with_trace",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Loads a part of the kit when it is first named."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

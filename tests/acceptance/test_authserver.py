@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import loopback
 from tests.acceptance.authserver.harness import AuthServer
 from tests.acceptance.authserver.request_log import fingerprint
 
@@ -40,11 +41,10 @@ def unused(server: AuthServer) -> Iterator[dict[str, Any]]:
 
 def refresh(server: AuthServer, refresh_token: str) -> httpx.Response:
     """Presents a refresh token as RFC 6749 section 6 has it, with a Basic header."""
-    return httpx.post(
+    return loopback.post(
         server.token_url,
         data={"grant_type": "refresh_token", "refresh_token": refresh_token},
         auth=(server.client_id, server.client_secret),
-        trust_env=False,
     )
 
 
@@ -91,7 +91,7 @@ def test_client_may_authenticate_in_the_body(
     data["client_id"] = server.client_id
     # When they come with a wrong secret, then with the right one
     wrong, right = (
-        httpx.post(server.token_url, data={**data, "client_secret": secret}, trust_env=False)
+        loopback.post(server.token_url, data={**data, "client_secret": secret})
         for secret in ("wrong", server.client_secret)
     )
     # Then the first leaves the refresh token unspent for the second

@@ -121,7 +121,7 @@ class Deployment:
             self.workers.append(Member(self.ground, (*worker, *threads), self._environment))
         self.scheduler = Member(self.ground, ("-m", "tests.chaos.scheduler"), self._environment)
         everybody = self.plan.workers + 1
-        wait_until(lambda: self.number(_REGISTERED) >= everybody, 60, self.ground.spawn.outputs)
+        wait_until(lambda: self.number(_REGISTERED) >= everybody, 120, self.ground.spawn.outputs)
         return self
 
     def __exit__(
@@ -179,8 +179,8 @@ class Deployment:
         return float(self.rows(sql, **values)[0][0] or 0)
 
     def rows(self, sql: str, **values: object) -> list[Any]:
-        """Returns all rows of a query; while Postgres is away, asks again for ten seconds."""
-        give_up_at = time.monotonic() + 10
+        """Returns all rows of a query; while Postgres is away, asks again for half a minute."""
+        give_up_at = time.monotonic() + 30
         while True:
             try:
                 with self.services.database.transaction() as db:

@@ -98,7 +98,7 @@ def kill(deployment: Deployment, member: Member) -> Moment:
     return killed
 
 
-def kill_at_point(deployment: Deployment, point: Point, limit_seconds: float = 30.0) -> Moment:
+def kill_at_point(deployment: Deployment, point: Point, limit_seconds: float = 90.0) -> Moment:
     """Has the next process that comes to `point` killed there, and starts it anew."""
     deployment.triggers.arm(point)
     wait_until(lambda: deployment.triggers.taken(point), limit_seconds, lambda: f"never {point}")

@@ -57,8 +57,8 @@ def dispatching_after(deployment: Deployment) -> float:
     began = time.monotonic()
     before = deployment.number(_CLAIMS)
     with redis.Redis.from_url(deployment.services.settings.redis) as client:
-        wait_until(lambda: client.exists(MARKER), 30)
-    wait_until(lambda: deployment.number(_CLAIMS) > before, 30)
+        wait_until(lambda: client.exists(MARKER))
+    wait_until(lambda: deployment.number(_CLAIMS) > before)
     return time.monotonic() - began
 
 

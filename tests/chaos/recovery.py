@@ -48,7 +48,7 @@ _OUTCOMES = """
 """
 
 
-def recover(deployment: Deployment, since: Moment, *, limit_seconds: float = 45.0) -> float:
+def recover(deployment: Deployment, since: Moment, *, limit_seconds: float = 90.0) -> float:
     """Waits until all that was in flight has an outcome and a refresh has succeeded since.
 
     Returns how many seconds after the fault the last of these happened.

@@ -14,8 +14,28 @@ from tests.guard import Guard
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(300)]
 KILLS_AT_RANDOM = 5
-# Sixty refreshes in about four seconds; a grace such as Auth0 or Okta give on request.
-PLAN = Plan(connections=60, grace_seconds=30, settings={"sender": "httpx"})
+# What a busy machine takes to answer is not the point here: no request should run into its limit.
+UNHURRIED = {
+    "http_connect_seconds": 10,
+    "http_total_seconds": 20,
+    "lease_seconds": 30,
+    "attempt_timeout_seconds": 60,
+    "shutdown_seconds": 25,
+    "statement_timeout_seconds": 20,
+}
+# Sixty refreshes in about four seconds; a grace longer than any restart, as Auth0 gives on request.
+# The lease stays short: what a killed worker had fetched and not begun waits for its end.
+PLAN = Plan(
+    connections=60,
+    grace_seconds=300,
+    settings={
+        "sender": "httpx",
+        "http_connect_seconds": 4,
+        "http_total_seconds": 6,
+        "queue_wait_seconds": 2,
+        "shutdown_seconds": 10,
+    },
+)
 
 
 @pytest.fixture
@@ -27,7 +47,7 @@ def ground(guard: Guard, tmp_path: Path) -> Iterator[Ground]:
 
 def test_nothing_is_lost_whatever_is_killed_stopped_or_emptied(ground: Ground) -> None:
     """Killed -9 at random and at each step, a Postgres crash, a Redis flush, a deploy: 0 lost."""
-    # Given refreshes under way in two workers, by a provider that forgives for half a minute
+    # Given refreshes under way in two workers, by a provider that forgives for minutes
     with Deployment(ground, PLAN) as deployment:
         # When workers are killed at random
         for n in range(KILLS_AT_RANDOM):
@@ -42,7 +62,8 @@ def test_nothing_is_lost_whatever_is_killed_stopped_or_emptied(ground: Ground) -
         recover(deployment, emptied)
         for member in (deployment.scheduler, deployment.workers[0]):
             since = moment(deployment)
-            assert stops.stop(member) < deployment.services.settings.shutdown_seconds + 3
+            limit = deployment.services.settings.shutdown_seconds
+            assert stops.stop(member) < limit + stops.EXIT_SLACK_SECONDS
             recover(deployment, since)
         deployment.settle_down()
         # Then the provider's ledger and the database agree, and the history holds
@@ -55,9 +76,8 @@ def test_nothing_is_lost_whatever_is_killed_stopped_or_emptied(ground: Ground) -
 
 def test_a_message_that_comes_twice_spends_no_refresh_token_twice(ground: Ground) -> None:
     """Every message twice and out of order, at a provider that ends the family of a spent token."""
-    plan = Plan(
-        connections=60, lifetime_seconds=5, grace_seconds=0, twice=True, settings={"batch_size": 5}
-    )
+    settings = {**UNHURRIED, "batch_size": 5}
+    plan = Plan(connections=60, lifetime_seconds=5, grace_seconds=0, twice=True, settings=settings)
     with Deployment(ground, plan) as deployment:
         since = moment(deployment)
         while deployment.number(queues.REFRESHED) < 2 * plan.connections:

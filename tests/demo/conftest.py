@@ -10,8 +10,8 @@ import pytest
 
 from refresher.development import read_environment
 from tests.embedded.kit import wait_for_clean_stop
+from tests.ports import free_port
 from tests.processes import Process, Spawner
-from tests.services import free_port
 
 
 @pytest.fixture

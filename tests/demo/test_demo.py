@@ -98,7 +98,9 @@ def test_a_killed_demo_takes_its_scheduler_along(directory, spawn):
     # When
     demo.kill()
     # Then
-    wait_until(lambda: "scheduler stopped" in log.read_text() or not uses(log), 20, log.read_text)
+    wait_until(
+        lambda: "scheduler stopped" in log.read_text() or not uses(log), reason=log.read_text
+    )
 
 
 def uses(log):

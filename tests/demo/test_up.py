@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
 from refresher.development import KEY_FILE
 from refresher.settings import PREFIX
+from tests import loopback
 from tests.processes import OURS
 from tests.services import plain
 from tests.waiting import wait_until
@@ -70,8 +70,8 @@ def test_up_serves_health_and_stops_cleanly(start_up):
     # Then
     told = up.told[-1]
     assert (told["database"], told["transport"]) == ("embedded", "in_process")
-    assert httpx.get(told["health"]).json() == {"ok": True, "faults": []}
-    status = httpx.get(f"{told['health']}/status").json()
+    assert loopback.get(told["health"]).json() == {"ok": True, "faults": []}
+    status = loopback.get(f"{told['health']}/status").json()
     assert status["database"]["ok"]
     assert status["role"] == "scheduler"
     # When
@@ -87,7 +87,7 @@ def test_a_kill_loses_nothing_and_the_next_start_goes_on(start_up):
     # Given
     up = start_up()
     (up.directory / "providers.toml").write_text(ACME)
-    wait_until(lambda: len(up.told) == 2, 20, lambda: up.process.output)
+    wait_until(lambda: len(up.told) == 2, reason=lambda: up.process.output)
     imported = refresher(up.environment, "connections", "import", "-", given=json.dumps(CONNECTION))
     assert imported.returncode == 0, imported.stderr
     # When
@@ -112,7 +112,7 @@ def test_the_providers_file_is_read_again_when_it_changes(start_up):
     # When
     file.write_text(ACME)
     # Then
-    wait_until(lambda: len(up.told) == 2, 20, lambda: up.process.output)
+    wait_until(lambda: len(up.told) == 2, reason=lambda: up.process.output)
     assert up.told[0]["pid"] == up.told[1]["pid"]
     assert "acme/default" in refresher(up.environment, "apps", "list").stdout
 
@@ -147,8 +147,8 @@ def test_a_dead_database_is_started_again(start_up):
             up.process.pid,
         }
 
-    wait_until(is_back, 20, lambda: up.process.output)
-    wait_until(lambda: not names_or_error(up.environment), 20, lambda: up.process.output)
+    wait_until(is_back, reason=lambda: up.process.output)
+    wait_until(lambda: not names_or_error(up.environment), reason=lambda: up.process.output)
 
 
 def names_or_error(environment):
@@ -174,11 +174,11 @@ def test_given_services_are_used(start_up, bare_database_url, redis_url):
                 row[0] for row in db.execute("select role from worker where stopped_at is null")
             }
 
-    wait_until(lambda: roles() == {"scheduler", "worker"}, 20, lambda: up.process.output)
+    wait_until(lambda: roles() == {"scheduler", "worker"}, reason=lambda: up.process.output)
     # When
     up.process.kill()
     # Then
-    wait_until(lambda: not lives(told["worker_pid"]), 20)
+    wait_until(lambda: not lives(told["worker_pid"]))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from pathlib import Path
 from refresher.embedded import EmbeddedPostgres
 
 with EmbeddedPostgres(Path(sys.argv[1])) as server:
-    print(f"up guard={server._guard}", flush=True)
     try:
+        # Inside: whoever reads this may interrupt us before the next line.
+        print(f"up guard={server._guard}", flush=True)
         signal.pause()
     except KeyboardInterrupt:
         print("interrupted", flush=True)
@@ -38,7 +39,7 @@ def remember(database: EmbeddedPostgres) -> None:
 
 def wait_for_clean_stop(folder: Path) -> None:
     """Waits until the server of `folder` has removed its claim, as it does at a clean stop."""
-    wait_until(lambda: postmaster.read(folder / "data") is None, 20)
+    wait_until(lambda: postmaster.read(folder / "data") is None)
 
 
 def kill_server(folder: Path) -> None:

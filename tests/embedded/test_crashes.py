@@ -56,7 +56,7 @@ def test_a_dead_server_is_noticed_and_started_again(folder):
         assert database.is_alive()
         # When
         kill_server(folder)
-        wait_until(lambda: not database.is_alive(), 5)
+        wait_until(lambda: not database.is_alive())
         # Then
         database.start()
         assert database.is_alive()
@@ -69,7 +69,7 @@ def test_a_dead_servers_number_may_belong_to_somebody_else(folder, spawn):
         stranger = spawn("-c", "import signal; signal.pause()")
         # Given a server killed with -9, whose number the stranger then gets
         kill_server(folder)
-        wait_until(lambda: not database.is_alive(), 5)
+        wait_until(lambda: not database.is_alive())
         claim = folder / "data" / "postmaster.pid"
         _, _, rest = claim.read_text().partition("\n")
         claim.write_text(f"{stranger.pid}\n{rest}")

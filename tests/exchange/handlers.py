@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.exchange.servers import TOKENS, Handler, Peer, answer
-from tests.services import LOOPBACK
+from tests.ports import LOOPBACK
 
 
 def always(response: bytes) -> Handler:

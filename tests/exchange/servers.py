@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.services import LOOPBACK
+from tests.ports import LOOPBACK
 
 TOKENS = b'{"access_token": "fresh", "refresh_token": "next"}'
 
@@ -101,7 +101,7 @@ class Server:
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._listening.wait(10)
+        assert self._listening.wait(60)
 
     def url(self, path: str = "/token", host: str = LOOPBACK) -> str:
         """Returns the URL of a path here."""
@@ -114,7 +114,7 @@ class Server:
     def close(self) -> None:
         """Drops every connection."""
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     async def _serve(self) -> None:

@@ -77,8 +77,8 @@ def test_a_request_whose_turn_comes_too_late_is_not_sent():
         lambda: found.update(replies(exchange, outgoing("late", start_within_seconds=0.0)))
     )
     sender.let_go()
-    first.join(10)
-    second.join(10)
+    first.join(60)
+    second.join(60)
 
     # Then it says so, and was never sent
     assert (found["late"].failure, found["late"].sent) == ("unsent", False)
@@ -131,7 +131,7 @@ def test_what_comes_while_the_caller_works_is_handed_over_in_full_groups():
     # When all others arrive while the caller is busy
     sender.let_go()
     assert exchange._loop is not None
-    asyncio.run_coroutine_threadsafe(_others_done(), exchange._loop).result(10)
+    asyncio.run_coroutine_threadsafe(_others_done(), exchange._loop).result(60)
 
     assert [len(group) for group in groups] == [100, 99]
     exchange.close()
@@ -155,18 +155,35 @@ def test_closing_closes_the_sender_and_ends_the_thread():
     assert replies(exchange, outgoing("b"))["b"].failure == "unsent"
 
 
-def test_the_time_of_an_exchange_does_not_count_the_wait_for_a_place():
+class Clock:
+    """Stands where the test puts it; in place of the module `time`."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        """Returns the seconds."""
+        return self.now
+
+
+def test_the_time_of_an_exchange_does_not_count_the_wait_for_a_place(
+    monkeypatch: pytest.MonkeyPatch,
+):
     """A token's life starts when it is asked for, not when its request began to queue."""
+    # Given a clock of the test's own, and one place
+    clock = Clock()
+    monkeypatch.setattr("refresher.exchange.time", clock)
     sender = Scripted()
     exchange = Exchange(Limits(max_in_flight=1), sender)
     batch = exchange.stream(outgoing("held", "next"))
     found: dict[str, Reply] = {}
     caller = in_background(lambda: found.update(reply for group in batch for reply in group))
     wait_until(lambda: sender.sent)
+    # When the first is held for seven seconds
+    clock.now += 7
     sender.let_go()
-    caller.join(10)
-
-    assert found["held"].elapsed_seconds > found["next"].elapsed_seconds > 0
+    caller.join(60)
+    # Then only its own exchange took them
+    assert (found["held"].elapsed_seconds, found["next"].elapsed_seconds) == (7.0, 0.0)
     exchange.close()
 
 

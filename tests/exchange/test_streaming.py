@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from refresher.exchange import Exchange, Outgoing
+from refresher.exchange.sender import SenderName
 from refresher.rules.outcomes import Reply
 from tests.exchange.conftest import MakeExchange, Serve, a_request, ask_all
 from tests.exchange.handlers import deaf, quick_or_slow, silent
@@ -28,7 +29,7 @@ def test_a_quick_reply_never_waits_for_a_slow_one(exchange: MakeExchange, serve:
 
 
 def test_closing_ends_what_is_in_flight_and_each_still_has_one_reply(
-    exchange: MakeExchange, serve: Serve
+    exchange: MakeExchange, serve: Serve, sender_name: SenderName
 ):
     """A request that is cut off may have arrived; one that still waited for its place has not.
 
@@ -36,7 +37,7 @@ def test_closing_ends_what_is_in_flight_and_each_still_has_one_reply(
     """
     # Given five places, twelve requests, and a provider that never answers
     server = serve(silent)
-    sending = exchange(max_in_flight=5, total_seconds=4.0)
+    sending = exchange(max_in_flight=5, total_seconds=60.0 if sender_name == "httpx" else 5.0)
     replies: list[Reply] = []
     caller = threading.Thread(
         target=lambda: replies.extend(ask_all(sending, [a_request(server.url())] * 12))
@@ -46,7 +47,7 @@ def test_closing_ends_what_is_in_flight_and_each_still_has_one_reply(
 
     # When the exchange is closed
     sending.close()
-    caller.join(10)
+    caller.join(60)
 
     # Then the batch ends, and every connection is dropped
     ends = sorted((reply.failure or "", reply.sent) for reply in replies)
@@ -83,7 +84,7 @@ def test_callers_on_several_threads_get_their_own_replies(exchange: MakeExchange
     for caller in callers:
         caller.start()
     for caller in callers:
-        caller.join(20)
+        caller.join(60)
 
     assert answered == {caller: {(caller, n) for n in range(50)} for caller in range(4)}
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from refresher.rules.connection import App, Connection, Sealed, Status
@@ -23,8 +23,16 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EPOCH = NOW.timestamp()
 ID = UUID("0190f3a0-0000-7000-8000-000000000007")
 
-SAME_EACH_TIME = settings(deadline=None, derandomize=True, database=None)
-"""Generated examples that are the same in each run, so that a red build stays red."""
+SAME_EACH_TIME = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+"""Generated examples that are the same in each run, so that a red build stays red.
+
+However long they take to draw and to run: a busy machine is no fault. In pytest this is the default.
+"""
 
 
 SPREADS = st.floats(min_value=0, max_value=1, exclude_max=True)

@@ -36,8 +36,9 @@ def test_a_connection_that_died_while_it_rested_is_replaced(
         assert db.execute(text("select 1")).scalar_one() == 1
 
 
-def test_a_busy_connection_that_died_is_told_once(world: World):
+def test_a_busy_connection_that_died_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch):
     """In the middle of work nothing is asked first: one error says that Postgres was away."""
+    monkeypatch.setattr(session, "PING_AFTER_SECONDS", 3600.0)
     database = world.services.database
     with database.transaction() as db:
         db.execute(text("select 1"))

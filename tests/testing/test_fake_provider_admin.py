@@ -13,6 +13,7 @@ from refresher.testing.fake_provider import (
     IssuedGrant,
     Options,
 )
+from tests import loopback
 
 CLIENT = ("fake-client", "fake-secret")
 
@@ -29,7 +30,7 @@ def refresh(
 ) -> httpx.Response:
     """Asks for a refresh in the ordinary way."""
     fields = {"grant_type": "refresh_token", "refresh_token": token}
-    return httpx.post(f"{provider.url}/token", data=fields, auth=auth, trust_env=False)
+    return loopback.post(f"{provider.url}/token", data=fields, auth=auth)
 
 
 def held(grant: IssuedGrant) -> HeldTokens:
@@ -142,7 +143,7 @@ def test_options_change_while_running(provider: FakeProvider) -> None:
 @pytest.mark.parametrize("body", ["{", "[]", '{"rotation": "never"}', '{"colour": "red"}'])
 def test_a_wrong_option_is_refused_in_one_sentence(provider: FakeProvider, body: str) -> None:
     """A mistake in an admin request is a 400 with one sentence, and changes nothing."""
-    reply = httpx.patch(f"{provider.url}/admin/options", content=body, trust_env=False)
+    reply = loopback.patch(f"{provider.url}/admin/options", content=body)
     assert reply.status_code == 400
     assert "\n" not in reply.json()["error"]
     assert provider.admin.options() == Options(lifetime_seconds=60).public()
@@ -176,7 +177,7 @@ def test_the_ledger_knows_tokens_by_fingerprint(provider: FakeProvider) -> None:
     assert record.access_token_sha256 == sha256(body["access_token"].encode()).hexdigest()
     assert record.refresh_token_sha256 == sha256(body["refresh_token"].encode()).hexdigest()
     assert record.events[0].presented == sha256(grant.refresh_token.encode()).hexdigest()
-    page = httpx.get(f"{provider.url}/admin/ledger/grants", trust_env=False).text
+    page = loopback.get(f"{provider.url}/admin/ledger/grants").text
     assert body["access_token"] not in page
     assert body["refresh_token"] not in page
 
@@ -184,7 +185,7 @@ def test_the_ledger_knows_tokens_by_fingerprint(provider: FakeProvider) -> None:
 @pytest.mark.parametrize("query", ["after=-1", "limit=0", "limit=10001", "after=x"])
 def test_a_wrong_page_is_refused(provider: FakeProvider, query: str) -> None:
     """A page that cannot be is a 400 that names its field."""
-    reply = httpx.get(f"{provider.url}/admin/ledger/grants?{query}", trust_env=False)
+    reply = loopback.get(f"{provider.url}/admin/ledger/grants?{query}")
     assert reply.status_code == 400
     assert query.partition("=")[0] in reply.json()["error"]
 

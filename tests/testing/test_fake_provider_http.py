@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from refresher.testing.fake_provider import FakeProvider, IssuedGrant
+from tests import loopback
 
 CLIENT = ("fake-client", "fake-secret")
 
@@ -20,7 +21,7 @@ def provider() -> Iterator[FakeProvider]:
 @pytest.fixture
 def http(provider: FakeProvider) -> Iterator[httpx.Client]:
     """A client that sends the right credentials."""
-    with httpx.Client(base_url=provider.url, auth=CLIENT, trust_env=False) as client:
+    with loopback.client(base_url=provider.url, auth=CLIENT) as client:
         yield client
 
 
@@ -42,7 +43,7 @@ def test_a_refresh_opens_the_resource(
     reply = refresh(http, grant.refresh_token)
     assert (reply.status_code, reply.headers["cache-control"]) == (200, "no-store")
     bearer = {"Authorization": f"Bearer {reply.json()['access_token']}"}
-    resource = httpx.get(f"{provider.url}/resource", headers=bearer, trust_env=False)
+    resource = loopback.get(f"{provider.url}/resource", headers=bearer)
     assert (resource.status_code, resource.json()) == (200, {"sub": "acct-0"})
     assert provider.admin.summary().resource_ok == 1
 
@@ -51,7 +52,7 @@ def test_a_refresh_opens_the_resource(
 def test_the_resource_refuses_strangers(provider: FakeProvider, authorization: str) -> None:
     """The resource answers 401 with a challenge to whoever has no good token."""
     headers = {"Authorization": authorization}
-    reply = httpx.get(f"{provider.url}/resource", headers=headers, trust_env=False)
+    reply = loopback.get(f"{provider.url}/resource", headers=headers)
     assert reply.status_code == 401
     assert "invalid_token" in reply.headers["www-authenticate"]
     assert provider.admin.summary().resource_refused == 1
@@ -69,17 +70,15 @@ def test_clients_come_by_every_road(
         fields |= {"client_id": CLIENT[0], "client_secret": CLIENT[1]}
     url = f"{provider.url}/token"
     if road == "form":
-        reply = httpx.post(url, data=fields, auth=auth, trust_env=False)
+        reply = loopback.post(url, data=fields, auth=auth)
     else:
-        reply = httpx.post(url, json=fields, auth=auth, trust_env=False)
+        reply = loopback.post(url, json=fields, auth=auth)
     assert reply.status_code == 200, reply.text
 
 
 def test_a_wrong_client_never_reaches_the_grant(provider: FakeProvider, grant: IssuedGrant) -> None:
     """A wrong secret is 401 invalid_client, and the refresh token is not spent by it."""
-    with httpx.Client(
-        base_url=provider.url, auth=("fake-client", "wrong"), trust_env=False
-    ) as http:
+    with loopback.client(base_url=provider.url, auth=("fake-client", "wrong")) as http:
         reply = refresh(http, grant.refresh_token)
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
     assert next(provider.admin.grants()).generation == 0
@@ -141,11 +140,11 @@ def test_a_long_lived_token_renews_itself(
     """GET /refresh_access_token exchanges a live token without a client; a dead one is refused."""
     url = f"{provider.url}/refresh_access_token"
     query = {"grant_type": grant_type, "access_token": grant.access_token}
-    renewed = httpx.get(url, params=query, trust_env=False).json()
+    renewed = loopback.get(url, params=query).json()
     assert renewed["access_token"] != grant.access_token
     assert "refresh_token" not in renewed
     provider.admin.advance_clock(4000)
-    refused = httpx.get(url, params=query, trust_env=False)
+    refused = loopback.get(url, params=query)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, 190)
 
 
@@ -158,7 +157,7 @@ def test_the_exchange_with_a_client_needs_its_secret(
     known = fields | {"client_id": CLIENT[0], "client_secret": CLIENT[1]}
     where = "params" if method == "GET" else "data"
     url = f"{provider.url}/oauth/access_token"
-    with httpx.Client(trust_env=False) as http:
+    with loopback.client() as http:
         good = http.request(method, url, **{where: known})  # type: ignore[arg-type]
         bad = http.request(method, url, **{where: fields})  # type: ignore[arg-type]
     assert (good.status_code, bad.status_code) == (200, 401)
@@ -194,8 +193,8 @@ def test_revocation_ends_the_family(http: httpx.Client, grant: IssuedGrant) -> N
 def test_looking_at_tokens_needs_a_client_and_a_token(provider: FakeProvider, path: str) -> None:
     """Introspection and revocation are 401 without credentials and 400 without a token."""
     url = f"{provider.url}{path}"
-    assert httpx.post(url, data={"token": "x"}, trust_env=False).status_code == 401
-    assert httpx.post(url, auth=CLIENT, trust_env=False).status_code == 400
+    assert loopback.post(url, data={"token": "x"}).status_code == 401
+    assert loopback.post(url, auth=CLIENT).status_code == 400
 
 
 def test_the_provider_keeps_its_own_date(provider: FakeProvider, http: httpx.Client) -> None:
@@ -214,7 +213,7 @@ def test_no_token_reaches_the_log(
     """The server logs no request, whatever logging its host process has set up."""
     caplog.set_level("DEBUG", "uvicorn")
     query = {"grant_type": "th_refresh_token", "access_token": grant.access_token}
-    httpx.get(f"{provider.url}/refresh_access_token", params=query, trust_env=False)
+    loopback.get(f"{provider.url}/refresh_access_token", params=query)
     said = [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")]
     assert grant.access_token not in " ".join(said)
 

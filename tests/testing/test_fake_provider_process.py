@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from refresher.testing.fake_provider import FakeProvider, FakeProviderClient
+from tests import loopback
 from tests.processes import Process, Spawner
 from tests.waiting import wait_until
 
@@ -78,7 +79,7 @@ def test_the_process_can_end_with_its_parent(spawn: Spawner) -> None:
 
     def is_gone() -> bool:
         try:
-            httpx.get(f"{url}/admin/options", trust_env=False)
+            loopback.get(f"{url}/admin/options")
         except httpx.TransportError:
             return True
         return False

@@ -19,14 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+from tests import loopback
 
 from . import request_log
 from .options import Options
 from .request_log import TokenRequest
 
 PROJECT = Path(__file__).resolve().parents[3]
-STOP_SECONDS = 5.0
+STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class AuthServer(AbstractContextManager["AuthServer"]):
         grants: int = 50,
         access_token_seconds: int = 20,
         grace_seconds: int = 0,
-        start_seconds: float = 30.0,
+        start_seconds: float = 100.0,
     ) -> None:
         self._options = Options(directory, grants, access_token_seconds, grace_seconds)
         self._start_seconds = start_seconds
@@ -73,9 +73,7 @@ class AuthServer(AbstractContextManager["AuthServer"]):
             credentials = self.ready.introspection
             self._resource_server = opening.enter_context(
                 # A proxy of the machine's has no business between two local processes.
-                httpx.Client(
-                    auth=(credentials["client_id"], credentials["client_secret"]), trust_env=False
-                )
+                loopback.client(auth=(credentials["client_id"], credentials["client_secret"]))
             )
             self._open = opening.pop_all()
         return self

@@ -1,0 +1,141 @@
+"""Real services on a test's own database, with a clock that stands still and a provider of its own.
+
+Nothing is patched: the tables, the story and the HTTP exchange are the real ones. Made by the fixture
+`refresher_sandbox`, or by hand from any `Services`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from uuid import UUID
+
+from refresher import dispatch, intake, wiring
+from refresher.apps import sync_apps
+from refresher.cipher import new_key
+from refresher.liveness import Watch
+from refresher.refresh import refresh
+from refresher.rules.connection import Claim, Sealed
+from refresher.rules.intake import connection_id, read
+from refresher.settings import load
+from refresher.store import pairs, snapshots
+from refresher.store.snapshots import Snapshot
+from refresher.store.sweep import Swept
+from refresher.testing.clock import FrozenClock
+from refresher.testing.fake_provider import FakeProvider
+from refresher.testing.recorder import EventRecorder
+from refresher.testing.stepper import Stepper
+from refresher.wiring import Services
+
+PROVIDER, ORGANIZATION = "fake", "test"
+_PROVIDERS_FILE = """
+[providers.{name}]
+token_url = "{url}/token"
+client_auth = "basic"
+
+[apps.{name}]
+client_id = "fake-client"
+client_secret = "fake-secret"
+"""
+
+
+class Sandbox:
+    """Services, and short words for what tests do with them.
+
+    `provider` is the fake provider that connections are granted by; `clock` is the database's (and the
+    provider's); `recorder` tells the events since the sandbox was made.
+    """
+
+    def __init__(self, services: Services, provider: FakeProvider | None = None) -> None:
+        self.services: Services = services
+        self.provider = provider
+        self.clock = FrozenClock(services.database, provider)
+        self.recorder = EventRecorder(services.database)
+
+    @classmethod
+    def build(
+        cls, database_url: str, provider: FakeProvider, folder: Path, **settings: object
+    ) -> Sandbox:
+        """Returns a sandbox on a migrated database; `settings` are refresher's, by their names."""
+        file = folder / "providers.toml"
+        file.write_text(_PROVIDERS_FILE.format(name=PROVIDER, url=provider.url), encoding="utf-8")
+        given = {
+            "database_url": database_url,
+            "encryption_keys": new_key(),
+            "providers_file": file,
+            "data_directory": folder,
+            **settings,
+        }
+        services = wiring.build(load(**given))
+        sync_apps(services)
+        return cls(services, provider)
+
+    def close(self) -> None:
+        """Gives back threads and connections."""
+        self.services.close()
+
+    def connect(self, external_id: str = "account-1", **fields: object) -> UUID:
+        """Connects an account at the fake provider, as a user's consent does; returns its id.
+
+        `fields` go over those of the import format: `expires_in=0` makes it due at once.
+        """
+        if self.provider is None:
+            raise RuntimeError("this sandbox has no provider: hand one in, or use `take`")
+        grant = self.provider.admin.grant_again([external_id])[0]
+        return self.take(
+            {
+                "organization_id": ORGANIZATION,
+                "provider": PROVIDER,
+                "external_id": external_id,
+                "access_token": grant.access_token,
+                "refresh_token": grant.refresh_token,
+                "expires_in": grant.expires_in,
+                **fields,
+            }
+        )
+
+    def take(self, given: dict[str, object]) -> UUID:
+        """Takes one connection in the import format (docs: README); returns its id."""
+        taken = intake.take(self.services, [read(given)])
+        if taken.rejected:
+            raise ValueError(next(iter(taken.rejected.values())))
+        names = (str(given[n]) for n in ("organization_id", "provider", "external_id"))
+        return connection_id(*names)
+
+    def claim(self) -> list[Claim]:
+        """Claims what is due, and hands it to nobody."""
+        claims: list[Claim] = []
+        dispatch.dispatch_due(
+            self.services, lambda groups: claims.extend(c for g in groups for c in g)
+        )
+        return claims
+
+    def tick(self) -> Counter[str]:
+        """Claims what is due and refreshes it, as scheduler and worker do; returns how that ended."""
+        return refresh(self.services, self.claim())
+
+    def sweep(self) -> Swept:
+        """Makes rows due again whose lease ended, or whose process died, without an outcome."""
+        return dispatch.sweep_stalled(self.services, Watch())
+
+    def step(self, connection: UUID) -> Stepper:
+        """Returns what advances a refresh step by step: `with sandbox.step(id) as step:`."""
+        return Stepper(self.services, connection)
+
+    def state(self, connection: UUID) -> Snapshot:
+        """Returns what is stored of a connection and its schedule row, without its tokens."""
+        with self.services.database.transaction() as db:
+            found = snapshots.snapshot(db, connection)
+        if found is None:
+            raise LookupError(f"no connection {connection} has a schedule row of its own")
+        return found
+
+    def tokens(self, connection: UUID) -> tuple[str | None, str | None]:
+        """Returns the stored access token and refresh token in the clear."""
+        pair = next(p for p in pairs.stored_pairs(self.services.database) if p.id == connection)
+        opened = self.services.cipher.open
+
+        def clear(sealed: Sealed | None, column: str) -> str | None:
+            return None if sealed is None else opened(sealed, pair.id, column).reveal()
+
+        return clear(pair.access_token, "access_token"), clear(pair.refresh_token, "refresh_token")
