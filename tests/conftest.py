@@ -67,9 +67,12 @@ def refresher_database_url(database_url: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _make_way(request: pytest.FixtureRequest) -> None:
-    """Lets acceptance tests, which live in real time, go before all that only wants to be done."""
+    """Lets acceptance tests, which live in real time, go before all that only wants to be done.
+
+    Not by much: who shares the machine with us would leave us nothing.
+    """
     if request.node.get_closest_marker("acceptance") is None and os.nice(0) == _ordinary_nice:
-        os.nice(10)
+        os.nice(4)
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ class Process:
         """Kills it and its children with -9; does no harm when it has ended."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        code = self._popen.wait(timeout=55)
+        code = self._popen.wait(timeout=200)
         self._guard.forget(self.pid)
         return code
 

@@ -210,7 +210,7 @@ class RedisServer:
         if self._process is None:
             return
         self._process.send_signal(number)
-        self._process.wait(timeout=55)
+        self._process.wait(timeout=200)
         self._guard.forget(self._process.pid)
         self._process = None
 

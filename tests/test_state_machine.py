@@ -257,7 +257,7 @@ def machine(module_database_url: str) -> Iterator[type[Schedules]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_schedule_loses_or_spends_a_token_that_the_model_keeps(machine: Any, part: int) -> None:
     """Hundreds of schedules: the store does what the model says, and nothing is lost in silence."""

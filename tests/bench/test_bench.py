@@ -37,7 +37,7 @@ def bench(*arguments: str, env: Mapping[str, str] | None = None):
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=200,
     )
 
 

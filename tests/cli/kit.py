@@ -16,7 +16,7 @@ from refresher.cli.app import build
 from tests.processes import OURS
 
 COMMAND = [sys.executable, "-m", "refresher"]
-LIMIT_SECONDS = 100  # no assumption: only against hanging
+LIMIT_SECONDS = 200  # no assumption: only against hanging
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def test_an_interrupt_ends_with_130(cli: Cli):
         # When it is interrupted
         process.send_signal(signal.SIGINT)
         # Then it is gone, without a word
-        _, stderr = process.communicate(timeout=55)
+        _, stderr = process.communicate(timeout=200)
     assert (process.returncode, stderr) == (130, b"")
 
 

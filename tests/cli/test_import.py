@@ -273,7 +273,7 @@ def test_an_interrupted_import_tells_where_to_go_on(cli: Cli):
         wait_until(lambda: cli("connections", "list", "--limit", 1, "--json").stdout, 30)
         # When it is interrupted, right after its first commit
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=55)
+        _, stderr = process.communicate(timeout=200)
     # Then the first chunk is stored
     assert process.returncode == 130
     assert stderr.decode().splitlines()[-1] == (

@@ -43,7 +43,7 @@ def run_demo(*arguments, env=None):
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=200,
     )
 
 

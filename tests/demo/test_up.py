@@ -43,7 +43,7 @@ def refresher(environment, *arguments, given=""):
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=200,
     )
 
 

@@ -34,7 +34,7 @@ def run_pytest(folder: Path, tests: str, *arguments: str, **env: str):
         capture_output=True,
         text=True,
         check=False,
-        timeout=140,
+        timeout=200,
     )
 
 
