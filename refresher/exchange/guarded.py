@@ -30,7 +30,7 @@ def refusal_in(error: BaseException) -> str | None:
     """Returns why `error` came from `Egress`, or None when it has another reason."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, EgressRefused):
+        if isinstance(cause, Refused | EgressRefused):  # the pool drops causes
             return str(cause)
         cause = cause.__cause__
     return None
