@@ -13,7 +13,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher import catalogue
+from refresher import catalogue, keyfile
 from refresher.breakers import Breakers
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
@@ -85,12 +85,15 @@ def database_from(settings: Settings) -> Database:
 
 def cipher_from(settings: Settings) -> Cipher:
     """Returns the cipher; without a key, a sentence that names the command that makes one."""
-    if not settings.encryption_keys:
+    keys = [key.get_secret_value() for key in settings.encryption_keys]
+    if settings.encryption_keys_file is not None:
+        keys = keyfile.read(settings.encryption_keys_file)
+    if not keys:
         raise SettingsError(
             "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "
             "`refresher encryption new-key` prints a key"
         )
-    return Cipher([parse_key(key.get_secret_value()) for key in settings.encryption_keys])
+    return Cipher([parse_key(key) for key in keys])
 
 
 def catalogue_from(settings: Settings) -> Catalogue:
