@@ -11,6 +11,7 @@
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidConnection        an imported connection lacks or garbles a field
     ├── NoSuchConnection         no connection has this id
+    ├── EgressRefused            a URL leads where no request may go
     ├── Conflict                 what is asked contradicts what is stored
     ├── TokenUnavailable         no valid access token can be had; `code` tells why
     └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
@@ -92,6 +93,12 @@ class InvalidConnection(RefresherError):
 
 class NoSuchConnection(RefresherError):
     """No connection has this id."""
+
+    exit_code = 2
+
+
+class EgressRefused(RefresherError):
+    """A URL leads where no request may go: a private address, or no https."""
 
     exit_code = 2
 

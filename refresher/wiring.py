@@ -13,12 +13,12 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher import catalogue
+from refresher import catalogue, keyfile
 from refresher.breakers import Breakers
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
-from refresher.exchange import Exchange, Limits
+from refresher.exchange import Egress, Exchange, Limits
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
@@ -62,7 +62,9 @@ def build(settings: Settings) -> Services:
         cipher=cipher_from(settings),
         catalogue=known,
         policy=policy_from(settings),
-        exchange=Exchange(limits_from(settings), name=settings.sender),
+        exchange=Exchange(
+            limits_from(settings), name=settings.sender, egress=egress_from(settings)
+        ),
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
@@ -88,18 +90,28 @@ def database_from(settings: Settings, *, name: str = "refresher") -> Database:
 
 def cipher_from(settings: Settings) -> Cipher:
     """Returns the cipher; without a key, a sentence that names the command that makes one."""
-    if not settings.encryption_keys:
+    keys = [key.get_secret_value() for key in settings.encryption_keys]
+    if settings.encryption_keys_file is not None:
+        keys = keyfile.read(settings.encryption_keys_file)
+    if not keys:
         raise SettingsError(
             "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "
             "`refresher encryption new-key` prints a key"
         )
-    return Cipher([parse_key(key.get_secret_value()) for key in settings.encryption_keys])
+    return Cipher([parse_key(key) for key in keys])
 
 
 def catalogue_from(settings: Settings) -> Catalogue:
     """Returns the built-in providers and those of the user's file."""
     loopback = settings.allow_insecure_hosts == "loopback"
     return catalogue.load(settings.providers_file, allow_loopback=loopback)
+
+
+def egress_from(settings: Settings) -> Egress:
+    """Returns the rule of where requests may go, for whatever sends to a URL of somebody else."""
+    return Egress(
+        settings.allowed_private_networks, loopback=settings.allow_insecure_hosts == "loopback"
+    )
 
 
 def policy_from(settings: Settings) -> Policy:

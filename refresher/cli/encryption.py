@@ -1,20 +1,35 @@
-"""`refresher encryption`: keys for sealing tokens at rest."""
+"""`refresher encryption`: keys for sealing tokens at rest, and changing them (`rotating.py`)."""
 
 from __future__ import annotations
 
 import typer
 
+from refresher.cli import rotating
 from refresher.cli.output import CONTEXT, Json, emit, examples, note
 
 
 def register(app: typer.Typer) -> None:
     """Adds `encryption` with its commands."""
-    group = typer.Typer(help="Make keys for sealing tokens.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Make, change and count keys for sealing tokens.", no_args_is_help=True
+    )
     epilog = examples(
         "refresher encryption new-key",
         "export REFRESHER_ENCRYPTION_KEYS=$(refresher encryption new-key)",
     )
     group.command("new-key", epilog=epilog)(new_key)
+    group.command(
+        "rotate",
+        epilog=examples(
+            "refresher encryption rotate", "refresher encryption rotate --json | jq .unopenable"
+        ),
+    )(rotating.rotate)
+    group.command(
+        "status",
+        epilog=examples(
+            "refresher encryption status", "refresher encryption status --json | jq .unneeded"
+        ),
+    )(rotating.status)
     app.add_typer(group, name="encryption", context_settings=CONTEXT)
 
 

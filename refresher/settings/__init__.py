@@ -45,6 +45,7 @@ class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
     )
     redis_db: Annotated[int, Field(ge=0, le=1023)] | None = None
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    encryption_keys_file: Path | None = None
     providers_file: Path | None = None
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8080, validation_alias=AliasChoices("REFRESHER_PORT", "PORT")

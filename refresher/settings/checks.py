@@ -65,6 +65,9 @@ def contradictions(s: Settings) -> list[str]:
             f"{_shown(s, 'shutdown_seconds')} must cover {_shown(s, 'http_total_seconds')} + "
             f"{_shown(s, 'commit_seconds')} = {shutdown:g}, or a clean stop cuts a refresh off"
         )
+    if s.encryption_keys and s.encryption_keys_file is not None:
+        keys, file = variable("encryption_keys"), variable("encryption_keys_file")
+        faults.append(f"{keys} and {file} are both set: keep the keys in one place")
     return faults
 
 

@@ -92,7 +92,8 @@ def _key(settings: Settings, directory: Path, *, is_ours: bool) -> str | None:
 
     A database that somebody else looks after deserves a key that somebody looks after.
     """
-    if settings.encryption_keys or not is_ours:
+    given = settings.encryption_keys or settings.encryption_keys_file
+    if given or not is_ours:
         cipher_from(settings)
         return None
     path = directory / KEY_FILE

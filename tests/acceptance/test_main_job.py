@@ -28,7 +28,7 @@ GRANTS = 50
 LIFE_SECONDS = 20
 LIVES = 6
 RESTART_SECONDS = 3.0
-"""A token is refreshed 4 s before its end: a machine whose restarts take longer must be late by that."""
+"""A token is refreshed 4 s before its end: a machine whose restart takes longer must be late."""
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from refresher import catalogue
+from refresher import catalogue, keyfile
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.errors import CatalogueError, SettingsError
 from refresher.settings import Settings, variable
@@ -29,6 +29,10 @@ def _keys(settings: Settings) -> Finding:
         ids = cipher_from(settings).key_ids
     except SettingsError as error:
         return fail("keys", _first_part(error), f"set REFRESHER_ENCRYPTION_KEYS; {NEW_KEY}")
+    file = settings.encryption_keys_file
+    if file is not None and keyfile.is_open_to_others(file):
+        message = f"key {ids[0]} seals, but {file} can be read or changed by others"
+        return warn("keys", message, f"chmod 600 {file}")
     older = f", {len(ids) - 1} more for what was sealed before" if len(ids) > 1 else ""
     return ok("keys", f"key {ids[0]} seals{older}")
 
