@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 
 class WebSettings(BaseModel):
     """What the web process, its keys and its reach are set by; a part of `Settings`."""
+
+    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    web_threads: Annotated[int, Field(ge=1, le=128)] = 8
+    api_requests_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = 1_000.0
+    api_max_body_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 262_144
