@@ -10,7 +10,8 @@
     ├── EmbeddedPostgresError    the bundled server cannot be started
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidConnection        an imported connection lacks or garbles a field
-    └── NoSuchConnection         no connection has this id
+    ├── NoSuchConnection         no connection has this id
+    └── TokenUnavailable         no valid access token can be had; `code` tells why
 
 What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
 sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a
@@ -89,6 +90,21 @@ class NoSuchConnection(RefresherError):
     """No connection has this id."""
 
     exit_code = 2
+
+
+class TokenUnavailable(RefresherError):
+    """No valid access token of a connection can be had now.
+
+    `code` is one of `rules.serving.Why` or `rules.connection.ParkReason`, `retry_after_seconds` is None
+    when waiting alone does not help.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, *, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.retry_after_seconds = retry_after_seconds
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
