@@ -1,4 +1,4 @@
-"""API keys: made, shown once, revoked, and looked up for each request without asking Postgres each time.
+"""API keys: made, shown once, revoked, and looked up without asking Postgres for each request.
 
 What a key is and may do: `rules/access.py`. The command line and the web process share this module.
 """
