@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from refresher.dispatch import claim_now, release_own
 from refresher.errors import DatabaseUnavailable, TokenUnavailable
 from refresher.on_demand import OnDemand
+from refresher.on_demand.flow import Await, Try
 from refresher.refresh import refresh
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
@@ -357,7 +358,12 @@ def test_refreshing_now_together_is_one_refresh(
     """Who asks while it is under way gets the ending of that one."""
     connection = world.connect()
     gate, joined, join = Gate(world), list[object](), on_demand._future
-    monkeypatch.setattr(on_demand, "_future", lambda step: joined.append(step) or join(step))
+
+    def counted(step: Try | Await) -> Future[object]:
+        joined.append(step)
+        return join(step)
+
+    monkeypatch.setattr(on_demand, "_future", counted)
     with ThreadPoolExecutor(20) as threads:
         asked = [
             threads.submit(on_demand.refresh_now, connection, wait_seconds=20) for _ in range(20)

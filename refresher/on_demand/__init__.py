@@ -122,7 +122,7 @@ class OnDemand:
                 result: T = end.value
                 return result
             match step:
-                case flow.Pending(until=until):
+                case flow.Try(until=until) | flow.Await(until=until):
                     future = self._future(step)
                     with suppress(TimeoutError, CancelledError):
                         future.exception(max(0.0, until - time.monotonic()))
@@ -141,7 +141,7 @@ class OnDemand:
                 result: T = end.value
                 return result
             match step:
-                case flow.Pending(until=until):
+                case flow.Try(until=until) | flow.Await(until=until):
                     future = self._future(step)
                     await _settled(future, max(0.0, until - time.monotonic()))
                     answer = _answer(future)

@@ -94,7 +94,7 @@ def token(
         interval = services.settings.on_demand_interval_seconds
         root = whole.stored.root_id
         match serving.next_step(
-            judged, whole.row, interval_seconds=interval, late=late, tried=tried
+            judged, whole.stored, whole.row, interval_seconds=interval, late=late, tried=tried
         ):
             case Serve() as serve:
                 return _served(services, whole.stored, serve)
@@ -166,7 +166,7 @@ def _judged(
         opened = _open(services, stored)
     rejected = opened is not None and fingerprint(opened) == ask.rejected
     need = serving.needs(stored, ask, rejected=rejected)
-    return need or _served(services, stored, serving.as_stored(stored, ask), opened)
+    return need or _served(services, stored, serving.as_stored(stored), opened)
 
 
 def _open(services: Services, stored: Stored) -> Secret:

@@ -43,8 +43,12 @@ class LeaseWatch:
         return future
 
     def close(self) -> None:
-        """Lets everybody look for himself once more."""
+        """Lets everybody look for himself once more, and ends the thread."""
         self._closed.set()
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _watch(self) -> None:
         while self._look():

@@ -13,6 +13,7 @@ from refresher.on_demand.flow import ReadOutcome, Reads, ReadToken, ReadWhole
 from refresher.rules.served import Ending
 from refresher.rules.serving import Stored
 from refresher.store import lookup, serving
+from refresher.store.events import PastEvent
 from refresher.wiring import Services
 
 LANES = 2
@@ -92,7 +93,7 @@ class Reading:
             return serving.stored_many(db, ids)
 
 
-def ended(event: lookup.PastEvent | None, *, by_us: bool) -> Ending | None:
+def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:
     """Returns the ending that an event tells of, None when there is none or the sweep made it."""
     if event is None or event.kind == WITHOUT_OUTCOME:
         return None

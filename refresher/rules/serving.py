@@ -16,7 +16,7 @@ from uuid import UUID
 from refresher.rules.connection import ParkReason, Sealed, Status
 
 MOST_OF_A_LIFE = 0.5
-"""Who asks for more than this share of a token's life gets this share: else each call would refresh."""
+"""Who asks for more than this share of the lives that a provider gives gets this share."""
 SOON_SECONDS = 1.0
 SUCCESSES = frozenset({"refreshed", "adopted"})
 FAILURES = frozenset({"transient", "malformed", "rate_limited", "misconfigured", "revoked"})
@@ -165,22 +165,25 @@ def needs(stored: Stored, ask: Ask, *, rejected: bool) -> Need | None:
         return Need.EXPIRED
     if rejected:
         return Need.REJECTED
-    if left is not None and left < _enough(stored, ask):
+    if left is not None and left < ask.min_ttl_seconds:
         return Need.ENDING
     return None
 
 
-def as_stored(stored: Stored, ask: Ask) -> Serve:
+def as_stored(stored: Stored) -> Serve:
     """Returns the service of a token that will do, with what a caller should know about it."""
-    if stored.status == Status.RECONNECT_REQUIRED:
-        return Serve(ParkReason.RECONNECT_REQUIRED)
-    if stored.left_seconds is not None and stored.left_seconds < ask.min_ttl_seconds:
-        return Serve(Why.SHORT_LIVED)
-    return Serve()
+    ended = stored.status == Status.RECONNECT_REQUIRED
+    return Serve(ParkReason.RECONNECT_REQUIRED) if ended else Serve()
 
 
 def next_step(
-    need: Need, row: Row, *, interval_seconds: float, late: bool = False, tried: str | None = None
+    need: Need,
+    stored: Stored,
+    row: Row,
+    *,
+    interval_seconds: float,
+    late: bool = False,
+    tried: str | None = None,
 ) -> Step:
     """Returns what to do about `need`.
 
@@ -188,27 +191,30 @@ def next_step(
     caller's patience is over. Within `interval_seconds` of a failure nothing is tried again, nor after
     a success just because the token is refused.
     """
+    if need is Need.ENDING and _is_short_lived(stored, row, tried):
+        return Serve(Why.SHORT_LIVED)
+    impatient = Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS) if late else None
     match row.state:
         case "leased":
-            if late:
-                return _instead(need, Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS))
-            return Wait(row.lease_token)
+            return _instead(need, impatient) if impatient else Wait(row.lease_token)
         case "parked" | "none":
             return _parked(need, row)
         case "idle":
-            obstacle = _obstacle(need, row, interval_seconds, tried)
-            if obstacle is not None:
-                return _instead(need, obstacle)
-            if late:
-                return _instead(need, Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS))
-            return Refresh(row.lease_token)
+            obstacle = _obstacle(need, row, interval_seconds, tried) or impatient
+            return _instead(need, obstacle) if obstacle else Refresh(row.lease_token)
         case _:
             assert_never(row.state)
 
 
-def _enough(stored: Stored, ask: Ask) -> float:
-    life = stored.lifetime_seconds
-    return ask.min_ttl_seconds if not life else min(ask.min_ttl_seconds, MOST_OF_A_LIFE * life)
+def _is_short_lived(stored: Stored, row: Row, tried: str | None) -> bool:
+    """Whether the provider gives no more life than this: else every call would refresh.
+
+    What an import tells is what was left then, not a whole life; so only a refresh counts.
+    """
+    if row.last_event not in SUCCESSES:
+        return False
+    share = MOST_OF_A_LIFE * (stored.lifetime_seconds or 0.0)
+    return tried is not None or 0 < share <= (stored.left_seconds or 0.0)
 
 
 def _parked(need: Need, row: Row) -> Step:

@@ -38,6 +38,7 @@ TOKEN = Stored(
     scopes=(),
     credential_version=1,
 )
+TOKEN_ENDING = replace(TOKEN, left_seconds=5.0)
 IDLE = Row("idle", 7)
 LEASED = Row("leased", 7)
 FAILED = replace(IDLE, last_event="transient", last_reason="http_500", since_seconds=4.0)
@@ -59,11 +60,6 @@ DONE = replace(IDLE, last_event="refreshed", since_seconds=4.0)
         # Nobody tells the end: it will do, until somebody refuses it.
         ({"left_seconds": None}, 60, False, None),
         ({"left_seconds": None}, 60, True, Need.REJECTED),
-        # More than half a life is not asked for, or every call would refresh.
-        ({"left_seconds": 31.0, "lifetime_seconds": 60.0}, 600, False, None),
-        ({"left_seconds": 29.0, "lifetime_seconds": 60.0}, 600, False, Need.ENDING),
-        ({"left_seconds": 31.0, "lifetime_seconds": None}, 600, False, Need.ENDING),
-        ({"left_seconds": 31.0, "lifetime_seconds": 0.0}, 600, False, Need.ENDING),
     ],
 )
 def test_what_a_token_lacks(changed, min_ttl_seconds, rejected, need):
@@ -76,13 +72,12 @@ def test_what_a_token_lacks(changed, min_ttl_seconds, rejected, need):
     [
         ({}, Serve()),
         ({"left_seconds": None}, Serve()),
-        ({"left_seconds": 31.0}, Serve(Why.SHORT_LIVED)),
         ({"status": "reconnect_required"}, Serve(ParkReason.RECONNECT_REQUIRED)),
     ],
 )
 def test_a_token_that_will_do_tells_what_to_know(changed, expected):
-    """A short life, or a grant that has ended, is told with the token."""
-    assert as_stored(replace(TOKEN, **changed), Ask(60)) == expected
+    """A grant that has ended is told with the token that may still be good."""
+    assert as_stored(replace(TOKEN, **changed)) == expected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +132,7 @@ def test_a_token_that_will_do_tells_what_to_know(changed, expected):
 )
 def test_the_next_step(need, row, expected):
     """What is done about a token that will not do depends on its row and its last attempt."""
-    assert next_step(need, row, interval_seconds=10) == expected
+    assert next_step(need, TOKEN_ENDING, row, interval_seconds=10) == expected
 
 
 @pytest.mark.parametrize("row", [IDLE, LEASED])
@@ -152,7 +147,28 @@ def test_the_next_step(need, row, expected):
 )
 def test_patience_ends(row, need, expected):
     """Who has waited long enough gets what is there, or an error; never an expired token."""
-    assert next_step(need, row, interval_seconds=10, late=True) == expected
+    assert next_step(need, TOKEN_ENDING, row, interval_seconds=10, late=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "life", "row", "expected"),
+    [
+        # Half of what the provider gives is enough, or every call would refresh.
+        (31.0, 60.0, DONE, Serve(Why.SHORT_LIVED)),
+        (31.0, 60.0, replace(LEASED, last_event="adopted"), Serve(Why.SHORT_LIVED)),
+        (29.0, 60.0, DONE, Refresh(7)),
+        (31.0, None, DONE, Refresh(7)),
+        (31.0, 0.0, DONE, Refresh(7)),
+        (None, 60.0, DONE, Refresh(7)),
+        # What an import tells is not a whole life.
+        (31.0, 60.0, replace(IDLE, last_event="imported"), Refresh(7)),
+        (31.0, 60.0, IDLE, Refresh(7)),
+    ],
+)
+def test_a_short_life_is_half_used(left, life, row, expected):
+    """Who asks for more life than a provider gives gets half of it at least."""
+    stored = replace(TOKEN, left_seconds=left, lifetime_seconds=life)
+    assert next_step(Need.ENDING, stored, row, interval_seconds=10) == expected
 
 
 @pytest.mark.parametrize(
@@ -166,11 +182,12 @@ def test_patience_ends(row, need, expected):
             Refuse(Why.REFRESH_FAILED, "transient (http_500)", 1.0),
         ),
         (Need.REJECTED, replace(DONE, since_seconds=99.0), Serve(Why.REFRESHED_JUST_NOW)),
+        (Need.ENDING, DONE, Serve(Why.SHORT_LIVED)),
     ],
 )
 def test_nobody_tries_twice(need, row, expected):
     """After a refresh of one's own that did not help there is no second for the same call."""
-    assert next_step(need, row, interval_seconds=10, tried="postponed") == expected
+    assert next_step(need, TOKEN_ENDING, row, interval_seconds=10, tried="postponed") == expected
 
 
 def test_every_reason_has_a_sentence():
