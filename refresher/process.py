@@ -15,6 +15,7 @@ from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsE
 from refresher.health import HealthServer, Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
+from refresher.metrics.sources import Sources, sources_from
 from refresher.store import migrate
 from refresher.wiring import Services
 
@@ -39,6 +40,7 @@ class Process:
     def start(self) -> None:
         """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
         configure(self._services.settings)
+        self._services.meter.open(self.probe.role, self._sources())
         self._health.start()
         await_database(self._services)
         self._heartbeat.start()
@@ -49,6 +51,19 @@ class Process:
         self._services.stopping.set()
         self._heartbeat.stop()
         self._health.stop()
+        self._services.meter.close()
+
+    def _sources(self) -> Sources:
+        services = self._services
+        return sources_from(
+            self.probe.role,
+            services.settings,
+            database=services.database,
+            spool=services.spool,
+            providers=services.catalogue.names,
+            tick_age_seconds=lambda: self.probe.tick_age_seconds,
+            queue=self.probe.queue_seen,
+        )
 
 
 def await_database(

@@ -18,6 +18,7 @@ from refresher import dispatch, intake, wiring
 from refresher.catalogue import Catalogue
 from refresher.cipher import new_key
 from refresher.exchange import Exchange, Limits
+from refresher.metrics import Meter
 from refresher.pacing import Pacer
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim, Secret
@@ -91,6 +92,7 @@ class World:
             built,
             catalogue=known,
             exchange=Exchange(Limits(), self.script),
+            meter=Meter(known.names, enabled=limits.metrics),
             pacer=Pacer(known, capacity=int(limits.max_leased * limits.provider_share)),
         )
         self.set_now(START)
