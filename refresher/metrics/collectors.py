@@ -154,7 +154,7 @@ def _schedule(now: Gauges) -> Iterator[Metric]:
     yield labelled("rows", "Schedule rows by state.", ("state",), states)
     reasons = [((reason,), count) for reason, count in now.parked.items()]
     yield labelled("parked_rows", "Parked rows by reason.", ("reason",), reasons)
-    yield gauge("overdue_rows", "Idle rows whose due time is past.", now.overdue)
+    yield gauge("overdue_rows", "Rows past their due time, claimed or not.", now.overdue)
     yield gauge(
         "oldest_overdue_seconds", "By how long the most overdue row is.", now.oldest_overdue_seconds
     )

@@ -14,7 +14,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import ParkReason
-from refresher.store.health import MOST_COUNTED
+from refresher.store.health import MOST_COUNTED, overdue
 from refresher.store.workers import LOCK_CLASS
 
 MOST_OPENED = 2_000
@@ -65,10 +65,6 @@ _SCHEDULE = text(
         (select reltuples::bigint from pg_class
             where oid = to_regclass('refresh_schedule_due_at_idx')) as idle_estimate,
         (select count(*) from (select 1 from refresh_schedule where state = 1 limit :most) l) as leased,
-        (select count(*) from (select 1 from refresh_schedule
-            where state = 0 and due_at <= refresher_now() limit :most) o) as overdue,
-        (select greatest(0, extract(epoch from refresher_now() - min(due_at)))::float8
-            from refresh_schedule where state = 0) as oldest,
         (select count(*) from (select 1 from quarantine
             where adopted_at is null limit :most) q) as quarantined
     """
@@ -122,14 +118,15 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
     """
     db.execute(text(f"set local statement_timeout = {STATEMENT_MILLISECONDS}"))
     row = db.execute(_SCHEDULE, {"most": MOST_COUNTED}).one()
+    late = overdue(db)
     lives = db.execute(_LIVES, {"most": MOST_OPENED}).one()
     reasons = {"most": MOST_COUNTED, "reasons": list(ParkReason)}
     return Gauges(
         idle=row.idle if row.idle < MOST_COUNTED else max(row.idle, row.idle_estimate or 0),
         leased=row.leased,
         parked={r[0]: r[1] for r in db.execute(_PARKED, reasons)},
-        overdue=row.overdue,
-        oldest_overdue_seconds=row.oldest or 0.0,
+        overdue=late.rows,
+        oldest_overdue_seconds=late.oldest_seconds,
         expired_tokens=lives.expired,
         least_life_seconds=lives.least,
         quarantined=row.quarantined,

@@ -9,7 +9,7 @@ import pytest
 from refresher.metrics import collectors
 from refresher.rules.connection import ParkReason
 from refresher.rules.outcomes import Reply
-from refresher.store import gauges, pauses, workers
+from refresher.store import gauges, health, pauses, workers
 from refresher.store.gauges import Gauges
 from tests.metrics.kit import open_meter, scrape
 from tests.services import PostgresServer
@@ -177,7 +177,7 @@ def test_no_look_reads_a_whole_table(world: World) -> None:
     )  # fmt: skip
     world.run("analyze")
     values = {"most": 100, "reasons": list(ParkReason)}
-    for statement in (gauges._SCHEDULE, gauges._PARKED, gauges._LIVES):
+    for statement in (gauges._SCHEDULE, gauges._PARKED, gauges._LIVES, health._OVERDUE):
         names = set(statement.compile().params)
         plan = world.one(
             f"explain (analyze, format json) {statement.text}",

@@ -129,12 +129,14 @@ def test_metrics_follow_a_deployment_whose_workers_come_and_go(
     # Then the next scrape tells that nobody works and what waits, and doctor says what to do
     seen = scheduler()
     assert seen("processes", role="worker", state="alive") == 0
-    assert seen("oldest_overdue_seconds") + seen("oldest_handed_over_seconds") > 0
+    assert 90 <= seen("oldest_overdue_seconds") < 200
+    assert seen("overdue_rows") == GRANTS
     doctor = spawn("-m", "refresher", "doctor", "--json", env=environment)
     assert doctor.wait() == 1, doctor.output
     findings = json.loads(doctor.output.splitlines()[-1])["findings"]
     mends = {f["check"]: f["mend"] for f in findings if f["level"] == "fail"}
     assert "dramatiq refresher.actors" in mends["worker"]
+    assert "60" in next(f["message"] for f in findings if f["check"] == "due")
 
 
 def _who_refreshed(environment: dict[str, str]) -> int:
