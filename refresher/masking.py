@@ -1,7 +1,7 @@
 """Masks what looks like a secret in anything that leaves this process for people to read.
 
 A second net: `Secret` masks itself and no module logs a body or a header. What an exception of a
-library or a careless line carries is caught here: credentials in headers, in URLs and in forms, JWTs, and
+library or a careless line carries is caught here: credentials in headers, URLs and forms, JWTs, and
 long random texts. Ids, times, paths and our own words stay readable.
 """
 
@@ -24,10 +24,11 @@ _SECRET_KEY = re.compile(
 )
 _PLAIN_KEYS = frozenset({"lease_token", "begun_token", "expired_tokens", "key_id", "status_code"})
 """Names that only sound like secrets."""
-_SCHEME = re.compile(r"(?i)\b(bearer|basic|token|digest)(\s+)[A-Za-z0-9._~+/=-]{8,}")
+_SCHEME = re.compile(r"(?i)\b(bearer)(\s+)(?=\S*\d|\S{16})[A-Za-z0-9._~+/=-]{4,}")
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)(['\"]?\s*[:=]\s*)[^\r\n,}]+")
 _ASSIGNED = re.compile(
-    rf"(?i)(?<![a-z0-9])({_NAME}|code|code_verifier)(['\"]?\s*(?:=|:|%3d)\s*)"
+    rf"(?i)(?<![a-z0-9_])((?:[a-z0-9]{{1,20}}[_-]){{0,4}}{_NAME}|code|code_verifier)"
+    r"(['\"]?\s*(?:=|:|%3d)\s*)"
     r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&;,'\"}\])]+)"
 )
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
@@ -38,6 +39,8 @@ _KNOWN = re.compile(
 )
 _RANDOM = re.compile(r"(?<![A-Za-z0-9_+/-])[A-Za-z0-9_+/-]{32,}={0,2}")
 _HEX_ID = re.compile(r"^[0-9a-f-]{32,36}$")
+_WORD = re.compile(r"^(?:[A-Z]?[a-z]*\d{0,4}|[A-Z]+\d{0,4}|\d+)$")
+_LEAST_RANDOM = 16
 
 
 def mask(text: str) -> str:
@@ -60,8 +63,6 @@ def masked(value: Any, depth: int = 0) -> Any:
         return value
     if depth > DEEPEST:
         return MASK
-    if isinstance(value, str):
-        return mask(value)
     if isinstance(value, Mapping):
         return {k: _entry(k, v, depth) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -84,6 +85,8 @@ def _entry(name: Any, value: Any, depth: int) -> Any:
 
 def _assigned(found: re.Match[str]) -> str:
     name, between, value = found.groups()
+    if name.lower() in _PLAIN_KEYS:
+        return found[0]
     if name.lower() == "code" and value.strip("'\"").isdigit():
         return found[0]  # an exit code
     quote = value[0] if value[0] in "'\"" else ""
@@ -95,6 +98,6 @@ def _random(found: re.Match[str]) -> str:
     text = found[0]
     if _HEX_ID.match(text):
         return text
-    mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
-    longest_word = max(map(len, re.split(r"[_/+-]", text)))
-    return MASK if mixed and longest_word >= 20 else text
+    pieces = re.split(r"[_/+=-]", text)
+    odd = sum(len(piece) for piece in pieces if not _WORD.match(piece))
+    return MASK if odd >= _LEAST_RANDOM else text
