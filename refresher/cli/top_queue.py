@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from refresher.broker import make_broker, queue_age_seconds, queue_depth
 from refresher.errors import RefresherError
 from refresher.settings import Settings
 
@@ -25,6 +24,8 @@ def queue_now(settings: Settings) -> QueueNow:
     flow = settings.integration_refresh
     if flow.transport == "in_process":
         return QueueNow(flow.transport, flow.queue, None)
+    from refresher.broker import make_broker, queue_age_seconds, queue_depth
+
     try:
         broker = make_broker(settings)
         try:

@@ -1,4 +1,4 @@
-"""What `refresher top` shows: the gauges, who is at it, and what the newest events tell. All bounded."""
+"""What `refresher top` shows: the gauges, who is at it, what the newest events tell. All bounded."""
 
 from __future__ import annotations
 
