@@ -7,6 +7,7 @@ Nothing connects at import. Redis is a hint: what it loses, the sweep finds.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 
 import dramatiq
@@ -71,6 +72,24 @@ def queue_depth(broker: dramatiq.Broker, queue: str) -> int:
         except redis.RedisError as error:
             raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
     return broker.queues[queue].qsize() if queue in broker.queues else 0
+
+
+def queue_age_seconds(broker: dramatiq.Broker, queue: str) -> float:
+    """Returns how long the message that is next in a queue has waited; 0 in an empty queue."""
+    if isinstance(broker, RedisBroker):
+        name = f"{broker.namespace}:{queue}"
+        try:
+            first = broker.client.lindex(name, 0)
+            data = first and broker.client.hget(f"{name}.msgs", first)
+        except redis.RedisError as error:
+            raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
+    else:
+        waiting = list(broker.queues[queue].queue) if queue in broker.queues else []
+        data = waiting[0] if waiting else None
+    if not data:
+        return 0.0
+    sent_at = dramatiq.Message.decode(data).message_timestamp / 1000
+    return max(0.0, time.time() - sent_at)
 
 
 def from_environment() -> dramatiq.Broker:

@@ -65,7 +65,9 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
         points.reach("claimed")
         hand_over(services, now, enqueue)
         points.reach("handed_over")
-        total += sum(len(rows) for rows in now)
+        handed_over = sum(len(rows) for rows in now)
+        services.meter.claimed(handed_over)
+        total += handed_over
         if later:
             return Dispatched(total, FULL_WAIT_SECONDS)
     return Dispatched(total, settings.tick_seconds)
@@ -124,6 +126,7 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
             for holder in dead:
                 workers.bury(db, holder)
             log.warning("a process died", dead=len(dead), released=released)
+    services.meter.swept(swept, len(dead))
     if swept.total or dead:
         services.claim_window.reopen()
     if swept.total:

@@ -1,4 +1,4 @@
-"""Serves `GET /health` and `GET /health/status` on PORT, from a thread of each process.
+"""Serves `GET /health`, `GET /health/status` and `GET /metrics` on PORT, from a thread of each process.
 
 `/health` answers 500 when a restart may help: this process's own ticks have stopped, or it cannot
 register. Postgres or Redis being away is no reason to restart us, and is told in `/health/status`.
@@ -19,6 +19,7 @@ import structlog
 
 from refresher import __version__
 from refresher.errors import RefresherError
+from refresher.metrics.sources import QueueSeen
 from refresher.settings import Settings
 from refresher.store import health
 from refresher.wiring import Services
@@ -26,7 +27,7 @@ from refresher.wiring import Services
 if TYPE_CHECKING:  # loaded by who serves: a process without PORT starts sooner
     import uvicorn
     from starlette.requests import Request
-    from starlette.responses import JSONResponse
+    from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -77,6 +78,22 @@ class Probe:
             "database": self._database(),
             "queue": self._queue(),
         }
+
+    def queue_seen(self) -> QueueSeen:
+        """Returns what waits in the queue; raises `RedisUnavailable`."""
+        from refresher.broker import (  # noqa: PLC0415  this module stands below it
+            queue_age_seconds,
+            queue_depth,
+        )
+
+        name = self._services.settings.integration_refresh.queue
+        if self._broker is None:
+            return QueueSeen(0, 0.0)
+        return QueueSeen(queue_depth(self._broker, name), queue_age_seconds(self._broker, name))
+
+    def scrape(self, accept: str) -> tuple[bytes, str] | None:
+        """Returns the metrics of this process, None when they are turned off."""
+        return self._services.meter.scrape(accept)
 
     def _database(self) -> dict[str, object]:
         try:
@@ -173,8 +190,8 @@ class HealthServer:
 
 
 def routes(probe: Probe) -> list[Route]:
-    """Returns the health routes, for this server and for the web process."""
-    from starlette.responses import JSONResponse  # noqa: PLC0415
+    """Returns the routes of health and metrics, for this server and for the web process."""
+    from starlette.responses import JSONResponse, PlainTextResponse, Response  # noqa: PLC0415
     from starlette.routing import Route  # noqa: PLC0415
 
     def healthy(_request: Request) -> JSONResponse:
@@ -185,7 +202,17 @@ def routes(probe: Probe) -> list[Route]:
         answer = probe.status()
         return JSONResponse(answer, 200 if answer["ok"] else 500)
 
-    return [Route("/health", healthy), Route("/health/status", status)]
+    def metrics(request: Request) -> Response:
+        made = probe.scrape(request.headers.get("accept", ""))
+        if made is None:
+            return PlainTextResponse("REFRESHER_METRICS is false: nothing is counted\n", 404)
+        return Response(made[0], media_type=None, headers={"content-type": made[1]})
+
+    return [
+        Route("/health", healthy),
+        Route("/health/status", status),
+        Route("/metrics", metrics),
+    ]
 
 
 def listen(host: str, port: int) -> socket.socket | None:

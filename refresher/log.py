@@ -1,6 +1,7 @@
 """Sets up structlog: one line an event, JSON for machines, colours for a terminal.
 
-Secrets cannot get in by accident: `Secret` masks itself, and no module logs a body or a header.
+Secrets cannot get in by accident: `Secret` masks itself, no module logs a body or a header, tracebacks
+come without their variables, and `masking.py` goes over every line, the libraries' lines too.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
+from refresher.masking import mask, masked
 from refresher.settings import Settings
+
+CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "uvicorn.error", "alembic")
+"""Libraries whose lines below a warning say nothing that ours do not. httpx logs each request with its
+URL, and a long-lived exchange has its token in the URL."""
 
 
 def configure(settings: Settings) -> None:
@@ -19,35 +25,68 @@ def configure(settings: Settings) -> None:
     json = settings.log_format == "json" or (
         settings.log_format == "auto" and not sys.stderr.isatty()
     )
-    renderer: Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
-    )
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     level = getattr(logging, settings.log_level.upper())
+    last = [*_exceptions(json=json), mask_event, _renderer(json=json)]
     structlog.configure(
-        processors=[*shared, *([structlog.processors.dict_tracebacks] if json else []), renderer],
+        processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    _adopt_standard_logging(shared, renderer, level)
+    _adopt_standard_logging([*shared, structlog.stdlib.add_logger_name], last, level)
 
 
-def _adopt_standard_logging(shared: list[Processor], renderer: Processor, level: int) -> None:
+def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Returns the event without anything that looks like a secret: the second net."""
+    record = event.pop("_record", None)
+    clean: EventDict = masked(event)
+    if record is not None:
+        clean["_record"] = record
+    return clean
+
+
+class MaskedFormatter(structlog.stdlib.ProcessorFormatter):
+    """Formats a library's line like ours; one that cannot be formatted is told without its values."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the finished line."""
+        try:
+            return super().format(record)
+        except Exception as error:  # noqa: BLE001  logging would print the arguments as they are
+            return f"a log line of {record.name} cannot be shown: {mask(type(error).__name__)}"
+
+
+def _exceptions(*, json: bool) -> list[Processor]:
+    """Tracebacks as structures or as text, in either case without local variables."""
+    if json:
+        shown = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [structlog.processors.ExceptionRenderer(shown)]
+    return [structlog.processors.format_exc_info]
+
+
+def _renderer(*, json: bool) -> Processor:
+    if json:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        exception_formatter=structlog.dev.plain_traceback, colors=sys.stderr.isatty()
+    )
+
+
+def _adopt_standard_logging(shared: list[Processor], last: list[Processor], level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        MaskedFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
             foreign_pre_chain=shared,
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # httpx logs each request with its URL, and a long-lived exchange has its token in the URL.
-    for chatty in ("httpx", "httpcore", "apscheduler", "uvicorn.access", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

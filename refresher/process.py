@@ -16,6 +16,7 @@ from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsE
 from refresher.health import Api, HealthServer, Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
+from refresher.metrics.sources import Sources, sources_from
 from refresher.store import migrate
 from refresher.wiring import Services
 
@@ -49,6 +50,7 @@ class Process:
     def start(self) -> None:
         """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
         configure(self._services.settings)
+        self._services.meter.open(self.probe.role, self._sources())
         self._health.start()
         await_database(self._services)
         self._heartbeat.start()
@@ -59,6 +61,19 @@ class Process:
         self._services.stopping.set()
         self._health.stop()  # first: a refresh that a caller waits for needs our liveness lock
         self._heartbeat.stop()
+        self._services.meter.close()
+
+    def _sources(self) -> Sources:
+        services = self._services
+        return sources_from(
+            self.probe.role,
+            services.settings,
+            database=services.database,
+            spool=services.spool,
+            providers=services.catalogue.names,
+            tick_age_seconds=lambda: self.probe.tick_age_seconds,
+            queue=self.probe.queue_seen,
+        )
 
 
 def await_database(

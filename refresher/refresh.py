@@ -34,6 +34,7 @@ from refresher.store import pauses, schedule
 from refresher.store.reload import PauseSeen, Reloaded, reload
 from refresher.store.session import DatabaseError, retrying
 from refresher.store.settlement import Settled, Settlement, settle
+from refresher.telling import tell
 from refresher.wiring import Services
 
 log = structlog.get_logger()
@@ -49,7 +50,9 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     outgoing = _build(services, _begin(services, ready, tally), tally)
     for replies in services.exchange.stream(outgoing):
         points.reach("replied", replies)
+        services.meter.replied(replies)
         _commit(services, _understand(services, replies), tally)
+    services.meter.finished(tally)
     return tally
 
 
@@ -186,7 +189,7 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
             return
         else:
             forget(services, spooled)
-            _tell(settlements, settled, tally)
+            tell(services, settlements, settled, tally)
             return
 
 
@@ -231,19 +234,3 @@ def _pauses_ordered(settlements: Sequence[Settlement]) -> dict[tuple[str, str], 
 def _pauses_healed(settlements: Sequence[Settlement]) -> set[tuple[str, str]]:
     """A refresh that succeeds shows that its app is accepted again."""
     return {(p.scope, p.key) for s in settlements if s.kind == "refreshed" for p in s.row.pauses}
-
-
-def _tell(settlements: Sequence[Settlement], settled: Settled, tally: Counter[str]) -> None:
-    for s in settlements:
-        kind = "fenced" if s.id in settled.fenced else s.kind
-        kind = "adopted" if s.id in settled.adopted else kind
-        tally[kind] += 1
-        if kind not in {"refreshed", "postponed"}:
-            log.warning(
-                kind,
-                connection=str(s.id),
-                provider=s.row.connection.provider,
-                reason=s.reason or s.park_reason,
-                status=s.http_status,
-                attempt=s.attempt,
-            )

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -135,15 +136,19 @@ class Scheduler:
         self._running.append(running)
 
         def run() -> None:
+            began = time.monotonic()
             try:
                 with running:
                     if not self._services.stopping.is_set():
                         job()
+                        self._services.meter.ticked(name, time.monotonic() - began)
             except (DatabaseUnavailable, RedisUnavailable) as error:
                 self._in_doubt = True
+                self._services.meter.tick_failed(name)
                 log.warning("a tick failed; again soon", tick=name, why=str(error))
             except Exception:
                 # The wrapper of every tick: a bug is told, and the next tick still comes.
+                self._services.meter.tick_failed(name)
                 log.exception("a tick failed", tick=name)
 
         self._ticks.add_job(

@@ -75,6 +75,20 @@ class Spool:
                 log.debug("redis does not answer; its spool waits", why=type(error).__name__)
         return found
 
+    def in_file(self) -> int:
+        """Returns how many entries are kept on this machine's disk."""
+        if not self._file.exists():
+            return 0
+        with _locked(self._file, "r") as file:
+            return sum(1 for line in file if line.strip())
+
+    def in_redis(self) -> int | None:
+        """Returns how many entries are kept in Redis; None without one, or when it is away."""
+        try:
+            return None if self._redis is None else int(self._redis.llen(KEY))
+        except redis.RedisError:
+            return None
+
     def remove(self, entry: str) -> None:
         """Forgets one entry, once Postgres has it."""
         if self._file.exists():

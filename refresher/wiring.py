@@ -19,6 +19,7 @@ from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Egress, Exchange, Limits
+from refresher.metrics import Meter
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
@@ -42,6 +43,7 @@ class Services:
     spool: Spool
     breakers: Breakers
     pacer: Pacer
+    meter: Meter
     holder_id: UUID
     claim_window: ClaimWindow = field(default_factory=ClaimWindow)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -68,6 +70,7 @@ def build(settings: Settings) -> Services:
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
+        meter=Meter(known.names, enabled=settings.metrics),
         holder_id=holder_id,
     )
 

@@ -17,6 +17,7 @@ from refresher import wiring
 from refresher.catalogue import Catalogue
 from refresher.cipher import new_key
 from refresher.exchange import Exchange, Limits
+from refresher.metrics import Meter
 from refresher.pacing import Pacer
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
@@ -90,6 +91,7 @@ class World(Sandbox):
                 built,
                 catalogue=known,
                 exchange=Exchange(Limits(), self.script),
+                meter=Meter(known.names, enabled=limits.metrics),
                 pacer=Pacer(known, capacity=int(limits.max_leased * limits.provider_share)),
             )
         )

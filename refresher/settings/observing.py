@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel
+
+from refresher.settings.values import Seconds
 
 
 class ObservingSettings(BaseModel):
     """What people see is set by; a part of `Settings`."""
+
+    metrics: bool = True
+    metrics_gauges: Literal["auto", "on", "off"] = "auto"
+    metrics_cache_seconds: Seconds = 5.0

@@ -21,17 +21,40 @@ class ScheduleHealth:
     parked: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many rows are past their due time, and by how long the first one is."""
+
+    rows: int
+    oldest_seconds: float
+
+
+# A row that was claimed is as late as before: without a worker, all that is due is leased again and
+# again. In the order of due_at the idle ones cost what is counted; leased ones are few by setting.
+_OVERDUE = text(
+    """
+    select count(*) as rows,
+        coalesce(extract(epoch from refresher_now() - min(due_at)), 0)::float8 as oldest_seconds
+    from (
+        (select due_at from refresh_schedule
+         where state = 0 and due_at <= refresher_now() order by due_at limit :most)
+        union all
+        (select due_at from refresh_schedule
+         where state = 1 and due_at <= refresher_now() limit :most)
+    ) late
+    """
+)
+
+
+def overdue(db: Db) -> Overdue:
+    """Returns what is late, whether it waits to be claimed or is in somebody's hands."""
+    row = db.execute(_OVERDUE, {"most": MOST_COUNTED}).one()
+    return Overdue(min(row.rows, MOST_COUNTED), row.oldest_seconds)
+
+
 def look(db: Db) -> ScheduleHealth:
     """Returns the state of the schedule."""
-    overdue_statement = text(
-        """
-        select coalesce(extract(epoch from refresher_now() - min(due_at)), 0)::float8 as oldest,
-            (select count(*) from (select 1 from refresh_schedule
-                where state = 0 and due_at <= refresher_now() limit :most) o) as overdue
-        from refresh_schedule where state = 0 and due_at <= refresher_now()
-        """
-    )
-    overdue = db.execute(overdue_statement, {"most": MOST_COUNTED}).one()
+    late = overdue(db)
     parked = db.execute(
         text(
             "select parked_reason, count(*) from (select parked_reason from refresh_schedule "
@@ -40,8 +63,8 @@ def look(db: Db) -> ScheduleHealth:
         {"most": MOST_COUNTED},
     )
     return ScheduleHealth(
-        oldest_overdue_seconds=overdue.oldest,
-        overdue=overdue.overdue,
+        oldest_overdue_seconds=late.oldest_seconds,
+        overdue=late.rows,
         idle=_count(db, 0),
         leased=_count(db, 1),
         parked={row[0]: row[1] for row in parked},

@@ -172,6 +172,32 @@ def test_rows_that_are_late(cli: Cli, services: Services, scheduler: None):
     assert "are late: 2, the first by 4.2 h" in found(cli, "due", "fail")[0]["message"]
 
 
+def test_rows_that_nobody_works_on_are_late_although_they_are_claimed(
+    cli: Cli, services: Services, scheduler: None
+):
+    """Without a worker the rows are leased again and again: they are late all the same."""
+    cli.connect("c1")
+    run(
+        services,
+        "update refresh_schedule set state = 1, lease_until = now() + interval '1 minute', "
+        "due_at = now() - interval '5 minutes'",
+    )
+    assert "are late: 1, the first by 5 min" in found(cli, "due", "fail")[0]["message"]
+
+
+def test_tokens_that_are_dead(cli: Cli, services: Services, scheduler: None):
+    """Dead tokens and pairs in quarantine are told, with what to do."""
+    cli.connect("c1", "c2")
+    run(services, "update connection set expires_at = now() - interval '1 minute'")
+    run(
+        services,
+        "insert into quarantine (id, connection_id, grant_number, credential_version, access_token)"
+        " select gen_random_uuid(), id, 1, 1, access_token from connection limit 1",
+    )
+    assert "to be refreshed: 2" in found(cli, "tokens", "fail")[0]["message"]
+    assert "REFRESHER_LEASE_SECONDS" in found(cli, "quarantine", "warn")[0]["mend"]
+
+
 def test_parked_connections_by_reason(cli: Cli, services: Services):
     """Each reason for parking is counted: what we must mend fails, what people chose is well."""
     cli.connect("mine", "theirs", "chosen")

@@ -11,7 +11,8 @@ from refresher.cli.reasons import ON_PURPOSE, mend
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import ParkReason
 from refresher.settings import Settings
-from refresher.store import health, inspection
+from refresher.store import gauges, health, inspection
+from refresher.store.gauges import Gauges
 from refresher.store.health import ScheduleHealth
 from refresher.store.inspection import PauseNow, ProcessSeen, SealedValue
 from refresher.store.session import Database
@@ -41,8 +42,11 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         unknown = inspection.parked_for(db, ParkReason.UNKNOWN_PROVIDER)
         paused = inspection.pauses_now(db)
         sealed = inspection.sealed_sample(db, uuid4(), limit=SAMPLE) + inspection.sealed_secrets(db)
+    with database.transaction() as db:
+        now = gauges.read(db, has_lock=settings.liveness_lock)
     yield from _processes(settings, running, schedule)
     yield _overdue(settings, schedule)
+    yield from _tokens(now)
     yield from _parked(schedule)
     for provider, app, count in missing_apps:
         name = "" if app == "default" else f" --name {app}"
@@ -95,6 +99,25 @@ def _overdue(settings: Settings, schedule: ScheduleHealth) -> Finding:
         "see that scheduler and worker run and log no errors; if they do, raise "
         "REFRESHER_MAX_IN_FLIGHT or start another worker",
     )
+
+
+def _tokens(now: Gauges) -> Iterator[Finding]:
+    """Yields what is dead at this moment, and what waits for a place."""
+    if now.expired_tokens:
+        yield fail(
+            "tokens",
+            f"access tokens that are dead now, and to be refreshed: {now.expired_tokens:,}",
+            "mend what is wrong here; `refresher events ID` tells what keeps one from being "
+            "refreshed, and each is tried again until it is",
+        )
+    if now.quarantined:
+        yield warn(
+            "quarantine",
+            f"token pairs that came too late, kept in case they prove the living ones: "
+            f"{_many(now.quarantined)}",
+            "nothing, unless it grows: then requests outlive their leases, so raise "
+            "REFRESHER_LEASE_SECONDS",
+        )
 
 
 def _parked(schedule: ScheduleHealth) -> Iterator[Finding]:

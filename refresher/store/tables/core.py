@@ -107,6 +107,13 @@ refresh_schedule = Table(
     CheckConstraint("state <> 2 or parked_reason is not null", name="parked_has_reason"),
     # The claim: nothing stands before due_at, so its cost grows only with what is due.
     Index("refresh_schedule_due_at_idx", "due_at", postgresql_where=text("state = 0")),
+    # For the gauges: rows whose due time tells nothing about the life of their token. A row that is
+    # refreshed as planned never stands in it.
+    Index(
+        "refresh_schedule_troubled_idx",
+        "due_at",
+        postgresql_where=text("state = 0 and (attempt > 0 or postponed_by is not null)"),
+    ),
     # The sweep, and the count of what is in flight: as small as the number of leases.
     Index("refresh_schedule_lease_until_idx", "lease_until", postgresql_where=text("state = 1")),
     # Only for people and health: a parked row is not touched until something resumes it.

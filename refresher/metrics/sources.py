@@ -1,0 +1,67 @@
+"""What a scrape asks: handed in by whoever opens the meter, so that nothing here knows the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from refresher.settings import Settings
+from refresher.spool import Spool
+from refresher.store.session import Database
+
+GAUGE_ROLES = frozenset({"scheduler", "web"})
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSeen:
+    """How many messages wait, and how long the oldest one has."""
+
+    depth: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is asked at a scrape.
+
+    `tick_age_seconds` answers None where nothing ticks; `queue` raises `RedisUnavailable`.
+    `gauges` tells whether this process tells about the whole deployment.
+    """
+
+    database: Database
+    spool: Spool
+    providers: tuple[str, ...]
+    liveness_lock: bool
+    cache_seconds: float
+    gauges: bool
+    tick_age_seconds: Callable[[], float | None]
+    queue: Callable[[], QueueSeen]
+
+
+def tells_gauges(role: str, chosen: Literal["auto", "on", "off"]) -> bool:
+    """Whether a process of this role tells about the whole deployment."""
+    return role in GAUGE_ROLES if chosen == "auto" else chosen == "on"
+
+
+def sources_from(
+    role: str,
+    settings: Settings,
+    *,
+    database: Database,
+    spool: Spool,
+    providers: tuple[str, ...],
+    tick_age_seconds: Callable[[], float | None],
+    queue: Callable[[], QueueSeen],
+) -> Sources:
+    """Returns what a process of this role asks at a scrape, by its settings."""
+    return Sources(
+        database=database,
+        spool=spool,
+        providers=providers,
+        liveness_lock=settings.liveness_lock,
+        cache_seconds=settings.metrics_cache_seconds,
+        gauges=tells_gauges(role, settings.metrics_gauges),
+        tick_age_seconds=tick_age_seconds,
+        queue=queue,
+    )
