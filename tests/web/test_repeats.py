@@ -18,9 +18,9 @@ LINE = {
 }
 
 
-def put(site: Site, name: str, key: str | None = "", **more: Any) -> httpx.Response:
+def put(site: Site, repeat: str, key: str | None = "", **more: Any) -> httpx.Response:
     """Registers a connection under an idempotency key."""
-    headers = {"Idempotency-Key": name}
+    headers = {"Idempotency-Key": repeat}
     return site("PUT", "/v1/connections", json={**LINE, **more}, headers=headers, key=key)
 
 
