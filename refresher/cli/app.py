@@ -13,6 +13,7 @@ from refresher.cli import (
     doctor,
     encryption,
     events,
+    keys,
     migrate,
     providers,
     token,
@@ -42,7 +43,7 @@ def build() -> typer.Typer:
         from refresher.cli import bench
 
         bench.register(app)
-    for module in (migrate, doctor, settings_command, providers, apps, encryption):
+    for module in (migrate, doctor, settings_command, providers, apps, encryption, keys):
         module.register(app)
     for module in (connections, token, events, top):
         module.register(app)
