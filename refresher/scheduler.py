@@ -22,6 +22,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
+from refresher import notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
@@ -77,6 +78,7 @@ class Scheduler:
             log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
             self.process.probe.idle = True
         self._every(TIDY_SECONDS, self.tidy, "tidy")
+        self._every(notices.LOOK_SECONDS, self.tell, "tell")
         self._ticks.start()
         log.info("scheduler started", transport=flow.transport, queue=flow.queue)
 
@@ -129,6 +131,11 @@ class Scheduler:
         """Forgets processes that stopped long ago."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
+        notices.forget_old(self._services)
+
+    def tell(self) -> None:
+        """Notes what people are to be told that no refresh could know."""
+        notices.tell(self._services)
 
     def _every(self, seconds: float, job: Callable[[], None], name: str) -> None:
         running = threading.Lock()

@@ -60,6 +60,8 @@ connection = Table(
     Column("scopes", ARRAY(Text), nullable=False, server_default="{}"),
     Column("status", Text, nullable=False, server_default="active"),
     Column("status_cause", Text),
+    # What people are told of; null while all is well. A refresh reads it for nothing.
+    Column("trouble", Text),
     Column("in_between_steps", Boolean, nullable=False, server_default=text("false")),
     instant("disabled_at"),
     instant("paused_at"),
@@ -107,6 +109,12 @@ refresh_schedule = Table(
     CheckConstraint("state <> 2 or parked_reason is not null", name="parked_has_reason"),
     # The claim: nothing stands before due_at, so its cost grows only with what is due.
     Index("refresh_schedule_due_at_idx", "due_at", postgresql_where=text("state = 0")),
+    # Rows that wait because of trouble: has a token expired meanwhile? Empty while all is well.
+    Index(
+        "refresh_schedule_delayed_idx",
+        "connection_id",
+        postgresql_where=text("state = 0 and (attempt > 0 or postponed_by is not null)"),
+    ),
     # The sweep, and the count of what is in flight: as small as the number of leases.
     Index("refresh_schedule_lease_until_idx", "lease_until", postgresql_where=text("state = 1")),
     # Only for people and health: a parked row is not touched until something resumes it.
