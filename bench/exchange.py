@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from refresher.exchange import Exchange, Limits, Outgoing
+from refresher.exchange import Egress, Exchange, Limits, Outgoing
 from refresher.exchange.sender import SenderName
 from refresher.rules.providers import Body, TokenRequest
 
@@ -46,7 +46,7 @@ def main() -> None:
 def _measure(
     name: SenderName, limits: Limits, url: str, requests: int, given: argparse.Namespace
 ) -> float:
-    exchange = Exchange(limits, name=name)
+    exchange = Exchange(limits, name=name, egress=Egress(loopback=True))
     request = TokenRequest("POST", url, {"Accept": "application/json"}, Body.FORM, FORM)
     _stream(exchange, request, given.batch, 1)  # connections are made, modules loaded
     batches = max(1, requests // given.batch // given.callers)

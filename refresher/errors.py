@@ -10,7 +10,8 @@
     ├── EmbeddedPostgresError    the bundled server cannot be started
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidConnection        an imported connection lacks or garbles a field
-    └── NoSuchConnection         no connection has this id
+    ├── NoSuchConnection         no connection has this id
+    └── EgressRefused            a URL leads where no request may go
 
 What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
 sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a
@@ -87,6 +88,12 @@ class InvalidConnection(RefresherError):
 
 class NoSuchConnection(RefresherError):
     """No connection has this id."""
+
+    exit_code = 2
+
+
+class EgressRefused(RefresherError):
+    """A URL leads where no request may go: a private address, or no https."""
 
     exit_code = 2
 

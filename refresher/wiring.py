@@ -18,7 +18,7 @@ from refresher.breakers import Breakers
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
-from refresher.exchange import Exchange, Limits
+from refresher.exchange import Egress, Exchange, Limits
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
@@ -58,7 +58,9 @@ def build(settings: Settings) -> Services:
         cipher=cipher_from(settings),
         catalogue=known,
         policy=policy_from(settings),
-        exchange=Exchange(limits_from(settings), name=settings.sender),
+        exchange=Exchange(
+            limits_from(settings), name=settings.sender, egress=egress_from(settings)
+        ),
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
@@ -95,6 +97,13 @@ def catalogue_from(settings: Settings) -> Catalogue:
     """Returns the built-in providers and those of the user's file."""
     loopback = settings.allow_insecure_hosts == "loopback"
     return catalogue.load(settings.providers_file, allow_loopback=loopback)
+
+
+def egress_from(settings: Settings) -> Egress:
+    """Returns the rule of where requests may go, for whatever sends to a URL of somebody else."""
+    return Egress(
+        settings.allowed_private_networks, loopback=settings.allow_insecure_hosts == "loopback"
+    )
 
 
 def policy_from(settings: Settings) -> Policy:

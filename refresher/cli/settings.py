@@ -90,6 +90,8 @@ def _shown(field: str, value: object) -> object:
 
     if field == "encryption_keys" and isinstance(value, tuple):
         return [_key(key) for key in value]
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
     if isinstance(value, SecretStr):
         return masked_url(value.get_secret_value())
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

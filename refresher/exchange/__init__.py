@@ -20,6 +20,7 @@ import structlog
 
 from refresher.errors import SettingsError
 from refresher.exchange.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals
+from refresher.exchange.egress import NAME_LOOKUPS, Egress
 from refresher.exchange.sender import (
     CANCELLED,
     NO_SENDER,
@@ -32,11 +33,9 @@ from refresher.exchange.sender import (
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
 
-__all__ = ["GATHER_SECONDS", "MOST_REPLIES", "Exchange", "Limits", "Outgoing", "Sender"]
+__all__ = ["GATHER_SECONDS", "MOST_REPLIES", "Egress", "Exchange", "Limits", "Outgoing", "Sender"]
 
 K = TypeVar("K")
-NAME_LOOKUPS = 64
-"""Threads that look host names up for httpx: one dead name server must not hold up the others."""
 CLOSE_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -55,14 +54,21 @@ class Outgoing(Generic[K]):
 class Exchange:
     """One event loop on a thread of its own, started at the first use (after any fork).
 
-    Raises `SettingsError` at once for a sender that is asked for and not installed.
+    It goes where `egress` lets it: to public addresses only, unless told otherwise. Raises
+    `SettingsError` at once for a sender that is asked for and not installed.
     """
 
     def __init__(
-        self, limits: Limits, sender: Sender | None = None, *, name: SenderName = "auto"
+        self,
+        limits: Limits,
+        sender: Sender | None = None,
+        *,
+        name: SenderName = "auto",
+        egress: Egress | None = None,
     ) -> None:
         self._limits = limits
         self._name = name
+        self._egress = egress or Egress()
         self._fast = sender is None and is_fast(name)
         self._sender = sender
         self._lock = threading.Lock()
@@ -99,6 +105,7 @@ class Exchange:
             return
         asyncio.run_coroutine_threadsafe(self._shut_down(), loop)
         self._thread.join(timeout=3 * CLOSE_SECONDS)
+        self._egress.close()
 
     def _hand_over(
         self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]
@@ -117,7 +124,7 @@ class Exchange:
 
     def _start(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._sender = self._sender or choose_sender(self._limits, self._name)
+            self._sender = self._sender or choose_sender(self._limits, self._egress, self._name)
             self._loop = _new_loop(fast=self._fast)
             self._thread = threading.Thread(
                 target=_run, args=(self._loop,), name="exchange", daemon=True
@@ -165,7 +172,7 @@ class Exchange:
 def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
     """Returns uvloop's where it is installed, for pyreqwest only.
 
-    httpx looks names up through the loop, and uvloop has four threads for that.
+    httpx looks its proxies up through the loop, and uvloop has four threads for that.
     """
     if fast:
         try:

@@ -1,8 +1,9 @@
 """Sends with httpx: always there, and the one that can tell when a request has left.
 
 No cookies are kept (one connection's must never reach another's request), no redirect is followed (a
-refresh token goes to the catalogue's URL and nowhere else), no more than the limit is read. Proxies
-and custom CAs come from the environment. The fast twin: `pyreqwest_sender.py`.
+refresh token goes to the catalogue's URL and nowhere else), no more than the limit is read, and only
+addresses that `egress.py` lets through are connected to. Proxies and custom CAs come from the
+environment. The fast twin: `pyreqwest_sender.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import httpx
 from refresher import points
 from refresher.errors import SettingsError
 from refresher.exchange import sender as seam
-from refresher.exchange.proxies import environment_proxies
+from refresher.exchange.egress import Egress
+from refresher.exchange.guarded import Transport, refusal_in
 from refresher.exchange.sender import Limits
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
@@ -38,10 +40,10 @@ class HttpxSender:
     carries some 10 requests a second and forty carry 700.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, egress: Egress) -> None:
         self._limits = limits
         count = -(-limits.max_in_flight // PER_CLIENT)
-        self._clients = _clients(limits, count)
+        self._clients = _clients(limits, egress, count)
         self._busy = [0] * count
 
     async def send(self, request: TokenRequest) -> Reply:
@@ -56,7 +58,8 @@ class HttpxSender:
             async with asyncio.timeout(self._limits.total_seconds):
                 return await self._exchange(self._clients[chosen], prepared)
         except tuple(_NEVER_SENT) as error:
-            return Reply(failure=_NEVER_SENT[type(error)], sent=False)
+            failure = seam.FORBIDDEN if refusal_in(error) else _NEVER_SENT[type(error)]
+            return Reply(failure=failure, sent=False)
         except (TimeoutError, httpx.TimeoutException):
             return Reply(failure=seam.TIMEOUT)
         except (httpx.HTTPError, httpx.StreamError, OSError):
@@ -110,12 +113,11 @@ def _prepare(client: httpx.AsyncClient, request: TokenRequest) -> httpx.Request:
             return client.build_request(request.method, url, headers=headers)
 
 
-def _clients(limits: Limits, count: int) -> list[httpx.AsyncClient]:
+def _clients(limits: Limits, egress: Egress, count: int) -> list[httpx.AsyncClient]:
     """Returns clients that share one TLS context; raises `SettingsError` for the environment."""
-    environment_proxies()  # for its sentence; httpx reads the same variables itself
     try:
         trusted = httpx.create_ssl_context()
-        return [_client(limits, trusted) for _ in range(count)]
+        return [_client(limits, egress, trusted) for _ in range(count)]
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         raise SettingsError(
             f"httpx cannot use the proxies of the environment ({type(error).__name__}): correct "
@@ -127,15 +129,16 @@ def _clients(limits: Limits, count: int) -> list[httpx.AsyncClient]:
         ) from None
 
 
-def _client(limits: Limits, trusted: ssl.SSLContext) -> httpx.AsyncClient:
+def _client(limits: Limits, egress: Egress, trusted: ssl.SSLContext) -> httpx.AsyncClient:
+    connections = httpx.Limits(
+        max_connections=None,  # _choose sees to it
+        max_keepalive_connections=IDLE_PER_CLIENT,
+        keepalive_expiry=seam.IDLE_SECONDS,
+    )
     return httpx.AsyncClient(
-        verify=trusted,
+        transport=Transport(egress, verify=trusted, limits=connections),
+        trust_env=False,  # nor a password from .netrc
         timeout=httpx.Timeout(limits.total_seconds, connect=limits.connect_seconds),
-        limits=httpx.Limits(
-            max_connections=None,  # _choose sees to it
-            max_keepalive_connections=IDLE_PER_CLIENT,
-            keepalive_expiry=seam.IDLE_SECONDS,
-        ),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": seam.USER_AGENT},

@@ -5,27 +5,38 @@ Three differences. Roots of trust are the operating system's (SSL_CERT_FILE and 
 both). The point `sent` is never reached: Rust does not say when a request has left, so tests that stop
 a process there choose httpx. A request that is cancelled before its answer begins runs on until the
 total limit; so time limits are the client's own, and only `Exchange.close`, at the end, cancels.
+
+pyreqwest has no hook for looking names up, but a client can be told what a name means. So each name is
+sent to with a client that holds the address which `egress.py` let through (`pins.py`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 import orjson
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, PyreqwestError
-from pyreqwest.http import HeaderMap
+from pyreqwest.http import HeaderMap, Url
 from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBuilder, StreamRequest
 from pyreqwest.response import Response
 
-from refresher.errors import SettingsError
+from refresher.errors import EgressRefused, SettingsError
 from refresher.exchange import sender as seam
-from refresher.exchange.proxies import environment_proxies
+from refresher.exchange.egress import Egress
+from refresher.exchange.pins import Pin, Pins
+from refresher.exchange.proxies import environment_proxies, proxy_for
 from refresher.exchange.sender import Limits
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
 
+MOST_TARGETS = 10_000
 _NEVER_CONNECTED = "client error (Connect)"
 """The one cause that proves that nothing has left.
 
@@ -35,46 +46,121 @@ as sent, which costs a replay and never a token.
 """
 
 
-class PyreqwestSender:
-    """One client with a pool of kept-alive connections."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a URL says of the way to its server; `name` is None for an address."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._max_bytes = limits.max_bytes
-        self._client = _client(limits)
+    host: str
+    name: str | None
+    proxied: bool
+
+
+class PyreqwestSender:
+    """Clients with pools of kept-alive connections: one for addresses, one for proxies, and pins."""
+
+    def __init__(self, limits: Limits, egress: Egress) -> None:
+        self._limits = limits
+        self._egress = egress
+        self._straight = _build(_plain(limits).no_proxy())
+        proxies = environment_proxies()
+        self._proxied = _build(_with_proxies(_plain(limits), proxies)) if proxies else None
+        self._pins = Pins(egress, lambda pins: _build(_pinned(limits, pins)))
+        self._target = lru_cache(MOST_TARGETS)(lambda url: _target(url, proxies))
 
     async def send(self, request: TokenRequest) -> Reply:
         """Returns the reply within the total time; failures are named, without any URL or token."""
         try:
-            prepared = self._prepare(request)
+            target = self._target(request.url)
         except ValueError:
             return Reply(failure=seam.UNSENDABLE, sent=False)
-        try:
-            async with prepared as response:
-                return await self._read(response)
-        except PyreqwestError as error:
-            return _failed(error)
+        if target.name is None or target.proxied:
+            return await self._send_to(target, request)
+        return await self._send_pinned(target.name, request)
 
     async def close(self) -> None:
-        """Closes the client's connections."""
-        await self._client.close()
+        """Closes the clients' connections."""
+        await self._pins.close()
+        await self._straight.close()
+        if self._proxied is not None:
+            await self._proxied.close()
 
-    def _prepare(self, request: TokenRequest) -> StreamRequest:
-        builder = self._client.request(request.method, request.url)
-        return _with_parameters(builder, request).headers(request.headers).build_streamed()
+    async def _send_to(self, target: _Target, request: TokenRequest) -> Reply:
+        """Sends to an address, or through a proxy, which looks names up itself."""
+        try:
+            if target.name is None and self._egress.known(target.host) is None:
+                await self._egress.addresses(target.host)
+        except EgressRefused:
+            return Reply(failure=seam.FORBIDDEN, sent=False)
+        proxied = self._proxied if target.proxied else None
+        return await self._send_with(proxied or self._straight, request)
+
+    async def _send_pinned(self, name: str, request: TokenRequest) -> Reply:
+        """Sends to the address of `name`; to its next one when no connection to the first is had."""
+        until = time.monotonic() + self._limits.total_seconds
+        while True:
+            found = self._pins.ready(name) or await self._find(name)
+            if isinstance(found, Reply):
+                return found
+            left = until - time.monotonic()
+            reply = await self._send_with(found.client, request, left)
+            if reply.sent or reply.failure == seam.UNSENDABLE or not self._pins.failed(found):
+                return reply
+            if until - time.monotonic() < self._limits.connect_seconds:
+                return reply
+
+    async def _find(self, name: str) -> Pin | Reply:
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                return await self._pins.get(name)
+        except TimeoutError:
+            failure = seam.CONNECT_TIMEOUT
+        except EgressRefused:
+            failure = seam.FORBIDDEN
+        except seam.SenderUnusable:
+            failure = seam.NO_SENDER
+        except (OSError, UnicodeError):
+            failure = seam.CONNECT
+        return Reply(failure=failure, sent=False)
+
+    async def _send_with(
+        self, client: Client, request: TokenRequest, left_seconds: float | None = None
+    ) -> Reply:
+        try:
+            prepared = _prepare(client, request, left_seconds)
+            async with prepared as response:
+                return await self._read(response)
+        except ValueError:
+            return Reply(failure=seam.UNSENDABLE, sent=False)
+        except PyreqwestError as error:
+            return _failed(error)
 
     async def _read(self, response: Response) -> Reply:
         body = bytearray()
         reader = response.body_reader
         while (chunk := await reader.read_chunk()) is not None:
             body += chunk
-            if len(body) > self._max_bytes:
+            if len(body) > self._limits.max_bytes:
                 return Reply(failure=seam.TOO_LARGE)
         return Reply(response.status, _headers(response.headers), bytes(body))
 
 
-def _client(limits: Limits) -> Client:
-    """Returns a client; raises `SenderUnusable` without roots of trust, `SettingsError` for a proxy."""
-    builder = (
+def _target(url: str, proxies: Mapping[str, str]) -> _Target:
+    """Returns the way to the server of `url`, read as pyreqwest reads it; raises `ValueError`."""
+    parts = Url(url)
+    host = (parts.host_str or "").strip("[]")
+    proxy = proxy_for(proxies, parts.scheme, host, parts.port_or_known_default)
+    return _Target(host, parts.domain, proxy is not None)
+
+
+def _prepare(client: Client, request: TokenRequest, left_seconds: float | None) -> StreamRequest:
+    builder = client.request(request.method, request.url)
+    if left_seconds is not None:
+        builder = builder.timeout(timedelta(seconds=max(left_seconds, 0.001)))
+    return _with_parameters(builder, request).headers(request.headers).build_streamed()
+
+
+def _plain(limits: Limits) -> ClientBuilder:
+    return (
         ClientBuilder()
         .timeout(timedelta(seconds=limits.total_seconds))
         .connect_timeout(timedelta(seconds=limits.connect_seconds))
@@ -85,8 +171,19 @@ def _client(limits: Limits) -> Client:
         .referer(enable=False)
         .user_agent(seam.USER_AGENT)
     )
+
+
+def _pinned(limits: Limits, pins: Mapping[str, str]) -> ClientBuilder:
+    builder = _plain(limits).no_proxy()
+    for name, address in pins.items():
+        builder = builder.resolve(name, address, 0)  # 0: the URL's own port
+    return builder
+
+
+def _build(builder: ClientBuilder) -> Client:
+    """Returns the client; raises `SenderUnusable` without roots of trust."""
     try:
-        return _with_proxies(builder).build()
+        return builder.build()
     except BuilderError as error:
         raise seam.SenderUnusable(
             f"pyreqwest cannot start ({_causes(error)[-1]}): install the system's ca-certificates, "
@@ -94,16 +191,13 @@ def _client(limits: Limits) -> Client:
         ) from None
 
 
-def _with_proxies(builder: ClientBuilder) -> ClientBuilder:
-    """Adds the environment's proxies; pyreqwest's own look-up would pass over a broken one."""
-    proxies = environment_proxies()
-    if not proxies:
-        return builder.no_proxy()
+def _with_proxies(builder: ClientBuilder, proxies: Mapping[str, str]) -> ClientBuilder:
+    """Adds the environment's proxies; which request needs one, `proxy_for` says."""
     makers = {"http": ProxyBuilder.http, "https": ProxyBuilder.https, "all": ProxyBuilder.all}
     for scheme, make in makers.items():
         if scheme in proxies:
             try:
-                builder = builder.proxy(make(proxies[scheme]).no_proxy(proxies.get("no")))
+                builder = builder.proxy(make(proxies[scheme]))
             except (BuilderError, ValueError):
                 raise SettingsError(f"{scheme.upper()}_PROXY names a proxy we cannot use") from None
     return builder

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import structlog
 
 from refresher.errors import SettingsError
+from refresher.exchange.egress import Egress
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 
@@ -30,6 +31,8 @@ PROTOCOL = "protocol"
 """The connection broke, or what came over it is no whole HTTP answer. The request may have arrived."""
 UNSENDABLE = "unsendable"
 """A URL or a header that no HTTP client can send. Nothing has left."""
+FORBIDDEN = "forbidden_address"
+"""The name leads where no request may go (`egress.py`). Nothing has left."""
 CANCELLED = "cancelled"
 NO_SENDER = "no_sender"
 
@@ -71,7 +74,7 @@ def is_fast(name: SenderName) -> bool:
     return installed and name != "httpx"
 
 
-def choose_sender(limits: Limits, name: SenderName = "auto") -> Sender:
+def choose_sender(limits: Limits, egress: Egress, name: SenderName = "auto") -> Sender:
     """Returns the sender for this process: pyreqwest where it is installed, otherwise httpx.
 
     Imported here and not above, after any fork: a Rust runtime does not survive one. Raises
@@ -80,13 +83,13 @@ def choose_sender(limits: Limits, name: SenderName = "auto") -> Sender:
     from refresher.exchange.httpx_sender import HttpxSender  # noqa: PLC0415  a slow import
 
     if not is_fast(name):
-        return HttpxSender(limits)
+        return HttpxSender(limits, egress)
     from refresher.exchange.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
 
     try:
-        return PyreqwestSender(limits)
+        return PyreqwestSender(limits, egress)
     except SenderUnusable as error:
         if name == "pyreqwest":
             raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
         log.warning("sending with httpx, which is slower", why=str(error))
-        return HttpxSender(limits)
+        return HttpxSender(limits, egress)

@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, LiteralString
+
+from pydantic import BaseModel, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import NoDecode
 
 
 class WebSettings(BaseModel):
     """What the web process, its keys and its reach are set by; a part of `Settings`."""
+
+    allowed_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+
+    @field_validator("allowed_private_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(_network(text.strip()) for text in value.split(",") if text.strip())
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise _fault('"{text}" is no network: write 10.1.0.0/16, or one address', text) from None
+    if network.prefixlen == 0:
+        raise _fault("{text} is every address there is: name the networks that are meant", text)
+    return network
+
+
+def _fault(sentence: LiteralString, text: str) -> PydanticCustomError:
+    return PydanticCustomError("network", sentence, {"text": text})

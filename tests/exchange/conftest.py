@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from refresher.exchange import Exchange, Limits, Outgoing
+from refresher.exchange import Egress, Exchange, Limits, Outgoing
 from refresher.exchange.sender import SenderName
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
@@ -42,8 +42,9 @@ def exchange(sender_name: SenderName) -> Iterator[MakeExchange]:
     """Makes exchanges: `exchange(total_seconds=0.5)`."""
     with ExitStack() as stack:
 
-        def make(**limits: float) -> Exchange:
-            made = Exchange(Limits(**limits), name=sender_name)  # type: ignore[arg-type]
+        def make(egress: Egress | None = None, **limits: float) -> Exchange:
+            egress = egress or Egress(loopback=True)
+            made = Exchange(Limits(**limits), name=sender_name, egress=egress)  # type: ignore[arg-type]
             stack.callback(made.close)
             return made
 

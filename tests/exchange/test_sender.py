@@ -9,7 +9,7 @@ import pytest
 from refresher import points, wiring
 from refresher.cipher import new_key
 from refresher.errors import SettingsError
-from refresher.exchange import Exchange, Limits
+from refresher.exchange import Egress, Exchange, Limits
 from refresher.exchange.httpx_sender import HttpxSender
 from refresher.exchange.pyreqwest_sender import PyreqwestSender
 from refresher.exchange.sender import SenderName, choose_sender
@@ -36,7 +36,7 @@ def test_pyreqwest_is_chosen_where_it_is_installed(
     if not installed:
         monkeypatch.setattr("refresher.exchange.sender.find_spec", lambda _: None)
 
-    assert isinstance(choose_sender(Limits(), name), expected)
+    assert isinstance(choose_sender(Limits(), Egress(), name), expected)
 
 
 def test_without_roots_of_trust_auto_falls_back_and_a_name_is_refused(
@@ -45,9 +45,9 @@ def test_without_roots_of_trust_auto_falls_back_and_a_name_is_refused(
     """An image without ca-certificates still refreshes, with the roots that httpx brings along."""
     monkeypatch.setenv("SSL_CERT_DIR", NOWHERE)
 
-    assert isinstance(choose_sender(Limits()), HttpxSender)
+    assert isinstance(choose_sender(Limits(), Egress()), HttpxSender)
     with pytest.raises(SettingsError, match="ca-certificates"):
-        choose_sender(Limits(), "pyreqwest")
+        choose_sender(Limits(), Egress(), "pyreqwest")
 
 
 def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
@@ -55,7 +55,7 @@ def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SSL_CERT_FILE", NOWHERE)
 
     with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
-        choose_sender(Limits(), "httpx")
+        choose_sender(Limits(), Egress(), "httpx")
 
 
 def test_the_setting_reaches_the_exchange(monkeypatch: pytest.MonkeyPatch):
@@ -76,7 +76,7 @@ def test_the_fast_loop_is_optional(
     """The fast sender runs on uvloop where it is installed, and on asyncio's own loop otherwise."""
     if not with_uvloop:
         monkeypatch.setitem(sys.modules, "uvloop", None)
-    exchange = Exchange(Limits(), name="pyreqwest")
+    exchange = Exchange(Limits(), name="pyreqwest", egress=Egress(loopback=True))
 
     assert ask(exchange, serve(good).url()).status == 200
 
