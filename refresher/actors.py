@@ -13,9 +13,11 @@ import structlog
 
 from refresher import points
 from refresher.broker import broker
+from refresher.delivering import take
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim
 from refresher.settings import load
+from refresher.store.deliveries import DeliveryClaim
 from refresher.wiring import services
 from refresher.worker_process import WorkerProcess
 
@@ -42,3 +44,14 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
         tally = refresh(services(), [Claim(UUID(id_), token) for id_, token in claims])
         seconds = round(time.monotonic() - started, 3)
         log.info("batch done", seconds=seconds, **{kind: n for kind, n in tally.items() if n})
+
+
+@dramatiq.actor(
+    actor_name="deliver_webhooks",
+    queue_name=_settings.webhook_delivery.queue,
+    max_retries=0,
+    broker=broker,
+)
+def deliver_webhooks(claims: list[tuple[int, int]]) -> None:
+    """Has the claimed messages sent, and does not wait for that; a stale claim is a no-op."""
+    take(services(), [DeliveryClaim(id_, token) for id_, token in claims])

@@ -18,6 +18,7 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
 from refresher.settings import Settings, load
+from refresher.store.deliveries import DeliveryClaim
 
 MARKER = "refresher:here"
 """While this key stands, Redis has not lost its data since we set it."""
@@ -46,9 +47,20 @@ def send(actor: dramatiq.Actor[..., None], groups: Sequence[Sequence[Claim]]) ->
 
     A message carries ids and lease tokens as texts and numbers, never a secret.
     """
+    _send_all(actor, [[[str(c.connection_id), c.lease_token] for c in group] for group in groups])
+
+
+def send_deliveries(
+    actor: dramatiq.Actor[..., None], batches: Sequence[Sequence[DeliveryClaim]]
+) -> None:
+    """Sends one message for each batch of webhooks; raises `RedisUnavailable` when Redis refuses."""
+    _send_all(actor, [[[claim.id, claim.lease_token] for claim in batch] for batch in batches])
+
+
+def _send_all(actor: dramatiq.Actor[..., None], messages: Sequence[object]) -> None:
     try:
-        for group in groups:
-            actor.send([[str(claim.connection_id), claim.lease_token] for claim in group])
+        for message in messages:
+            actor.send(message)
     except (redis.RedisError, dramatiq.ConnectionError) as error:
         raise RedisUnavailable(f"redis refuses messages: {type(error).__name__}") from error
 

@@ -11,7 +11,9 @@
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidConnection        an imported connection lacks or garbles a field
     ├── NoSuchConnection         no connection has this id
-    └── EgressRefused            a URL leads where no request may go
+    ├── EgressRefused            a URL leads where no request may go
+    ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
+    └── NoSuchWebhook            no webhook endpoint has this id
 
 What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
 sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a
@@ -96,6 +98,24 @@ class EgressRefused(RefresherError):
     """A URL leads where no request may go: a private address, or no https."""
 
     exit_code = 2
+
+
+class InvalidWebhook(RefresherError):
+    """A webhook endpoint lacks or garbles a field."""
+
+    exit_code = 2
+
+
+class NoSuchWebhook(RefresherError):
+    """No webhook endpoint has this id, or none of this organization."""
+
+    exit_code = 2
+
+    def __init__(self, given: object, organization_id: str | None = None) -> None:
+        whose = "" if organization_id is None else f" of organization {organization_id}"
+        super().__init__(
+            f"no webhook endpoint{whose} is called {given}; `refresher webhooks list` shows all"
+        )
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:

@@ -19,6 +19,8 @@ Point = Literal[
     "replied",  # the reply is here, nothing is written
     "committing",  # written, not committed
     "committed",
+    "webhook_begun",  # committed: the message may leave
+    "webhook_answered",  # the endpoint has it, nothing is written
     "sweeping",  # stalled rows are chosen and locked
 ]
 

@@ -22,7 +22,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
-from refresher import notices
+from refresher import delivery_dispatch, notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
@@ -41,19 +41,20 @@ class Scheduler:
 
     def __init__(self, services: Services, broker: dramatiq.Broker) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
-        from refresher.actors import refresh_connections  # noqa: PLC0415
-        from refresher.broker import send  # noqa: PLC0415
+        from refresher.actors import deliver_webhooks, refresh_connections  # noqa: PLC0415
+        from refresher.broker import send, send_deliveries  # noqa: PLC0415
 
         self.process = Process("scheduler", services, broker)
         self._services = services
         self._broker = broker
         self._watch = Watch()
         self._enqueue = lambda groups: send(refresh_connections, groups)
+        self._enqueue_deliveries = lambda batches: send_deliveries(deliver_webhooks, batches)
         self._worker: dramatiq.Worker | None = None
         self._running: list[threading.Lock] = []
         self._in_doubt = False
         self._ticks = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(4)},
+            executors={"default": ThreadPoolExecutor(8)},
             # The default grace of a second would drop a tick that starts late.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
@@ -77,10 +78,17 @@ class Scheduler:
         else:
             log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
             self.process.probe.idle = True
+        self._start_webhooks()
         self._every(TIDY_SECONDS, self.tidy, "tidy")
         self._every(notices.LOOK_SECONDS, self.tell, "tell")
         self._ticks.start()
         log.info("scheduler started", transport=flow.transport, queue=flow.queue)
+
+    def _start_webhooks(self) -> None:
+        settings = self._services.settings
+        if settings.webhook_delivery.enabled:
+            self._every(settings.tick_seconds, self.deliver, "webhooks")
+            self._every(settings.tick_seconds, self.sweep_webhooks, "sweep webhooks")
 
     def stop(self) -> None:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
@@ -93,6 +101,7 @@ class Scheduler:
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
             self._release()
+        self._services.finish_deliveries()
         self.process.stop()
         log.info("scheduler stopped")
 
@@ -112,6 +121,7 @@ class Scheduler:
             self._in_doubt = False
         if not marker_stands(self._broker):
             messages_lost(self._services)
+            delivery_dispatch.messages_lost(self._services)
         done = dispatch_due(self._services, self._enqueue)
         self.process.probe.ticked()
         self._wake_in(done.again_in_seconds)
@@ -121,17 +131,28 @@ class Scheduler:
         if sweep_stalled(self._services, self._watch).total:
             self._wake_in(0.0)
 
-    def _wake_in(self, seconds: float) -> None:
+    def deliver(self) -> None:
+        """Claims webhooks that are due, then asks to be woken when the next one is."""
+        done = delivery_dispatch.dispatch_due(self._services, self._enqueue_deliveries)
+        self._wake_in(done.again_in_seconds, "webhooks")
+
+    def sweep_webhooks(self) -> None:
+        """Makes webhooks due again that a process left behind, and has them claimed at once."""
+        if delivery_dispatch.sweep_stalled(self._services):
+            self._wake_in(0.0, "webhooks")
+
+    def _wake_in(self, seconds: float, tick: str = "tick") -> None:
         if seconds < self._services.settings.tick_seconds:
             wait = timedelta(seconds=max(SHORTEST_WAIT_SECONDS, seconds))
             with suppress(JobLookupError):  # stopped meanwhile
-                self._ticks.modify_job("tick", next_run_time=datetime.now(UTC) + wait)
+                self._ticks.modify_job(tick, next_run_time=datetime.now(UTC) + wait)
 
     def tidy(self) -> None:
         """Forgets processes that stopped long ago."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
         notices.forget_old(self._services)
+        delivery_dispatch.tidy(self._services)
 
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""

@@ -7,6 +7,7 @@ neither a pool nor a thread survives a fork.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from uuid import UUID
@@ -21,10 +22,15 @@ from refresher.errors import SettingsError
 from refresher.exchange import Egress, Exchange, Limits
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
+from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
 from refresher.spool import Spool
 from refresher.store.session import Database
+from refresher.webhook_sender import SenderLimits, WebhookSender
+
+DELIVERERS = 64
+"""Threads that wait for webhooks' answers, so that none of those that refresh has to."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,24 @@ class Services:
     spool: Spool
     breakers: Breakers
     pacer: Pacer
+    webhook_sender: WebhookSender
+    delivery_policy: DeliveryPolicy
     holder_id: UUID
     stopping: threading.Event = field(default_factory=threading.Event)
+    deliverers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")
+    )
 
     def close(self) -> None:
         """Gives back threads and connections."""
+        self.finish_deliveries()
         self.exchange.close()
+        self.webhook_sender.close()
         self.database.close()
+
+    def finish_deliveries(self) -> None:
+        """Waits for webhooks under way (REFRESHER_WEBHOOK_TOTAL_SECONDS); takes no more."""
+        self.deliverers.shutdown(wait=True, cancel_futures=True)
 
 
 def build(settings: Settings) -> Services:
@@ -64,6 +81,8 @@ def build(settings: Settings) -> Services:
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
+        webhook_sender=webhook_sender_from(settings),
+        delivery_policy=delivery_policy_from(settings),
         holder_id=uuid7(),
     )
 
@@ -103,6 +122,31 @@ def egress_from(settings: Settings) -> Egress:
     """Returns the rule of where requests may go, for whatever sends to a URL of somebody else."""
     return Egress(
         settings.allowed_private_networks, loopback=settings.allow_insecure_hosts == "loopback"
+    )
+
+
+def webhook_sender_from(settings: Settings) -> WebhookSender:
+    """Returns what sends webhooks; nothing runs before the first one."""
+    limits = SenderLimits(
+        connect_seconds=min(settings.http_connect_seconds, settings.webhook_total_seconds),
+        total_seconds=settings.webhook_total_seconds,
+        max_in_flight=settings.webhook_max_in_flight,
+    )
+    return WebhookSender(egress_from(settings), limits)
+
+
+def delivery_policy_from(settings: Settings) -> DeliveryPolicy:
+    """Returns the knobs of `rules/delivery.py`."""
+    return DeliveryPolicy(
+        retry_first_seconds=settings.webhook_retry_first_seconds,
+        retry_coefficient=settings.webhook_retry_coefficient,
+        retry_max_seconds=settings.webhook_retry_max_seconds,
+        give_up_after_seconds=settings.webhook_give_up_after_seconds,
+        breaker=BreakerPolicy(
+            failures=settings.webhook_breaker_failures,
+            pause_seconds=settings.webhook_breaker_pause_seconds,
+            max_seconds=settings.webhook_breaker_max_seconds,
+        ),
     )
 
 

@@ -52,6 +52,7 @@ class WorkerProcess(Middleware):
     def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
         """Ends the heartbeat, which notes a clean stop."""
         if self._process is not None:
+            services().finish_deliveries()
             self._process.stop()
 
 

@@ -21,7 +21,7 @@ DAY_SECONDS = 86_400.0
 MOVED_SECONDS = 3_600.0
 """An end that came nearer by less is the same end, told with another rounding."""
 
-Scope = Literal["connection", "app"]
+Scope = Literal["connection", "app", "webhook"]
 
 
 class State(StrEnum):
@@ -42,6 +42,7 @@ class Kind(StrEnum):
     REFRESH_DELAYED = "connection.refresh_delayed"
     APP_MISCONFIGURED = "app.misconfigured"
     APP_RECOVERED = "app.recovered"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 @dataclass(frozen=True, slots=True)

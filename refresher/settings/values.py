@@ -27,3 +27,9 @@ class IntegrationRefresh(Flow):
     """The flow that refreshes tokens."""
 
     queue: Queue = "integration_refresh"
+
+
+class WebhookDelivery(Flow):
+    """The flow that sends webhooks."""
+
+    queue: Queue = "webhook_delivery"

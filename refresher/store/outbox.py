@@ -38,7 +38,7 @@ CONSUMERS = ("mail", "webhook")
 """Who reads the outbox, each at its own pace."""
 
 Subject = tuple[Scope, str]
-"""A connection (its id as text) or an app (`google/default`)."""
+"""A connection or a webhook endpoint (its id as text), or an app (`google/default`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,11 @@ _APPEND = text(
             jsonb_build_object('app', u.key, 'provider', split_part(u.key, '/', 1))
             || cast(u.facts as jsonb)
         from news u where u.scope = 'app'
+        union all
+        select u.id, null, null, null, u.sequence, u.kind,
+            jsonb_build_object('webhook_id', e.id, 'organization_id', e.organization_id,
+                'url', split_part(e.url, '?', 1)) || cast(u.facts as jsonb)
+        from news u join webhook_endpoint e on e.id = cast(u.key as uuid) where u.scope = 'webhook'
         returning id
     )
     insert into outbox_pending (consumer, outbox_id)
@@ -160,13 +165,15 @@ def about(db: Db, connection_id: UUID, *, limit: int = 50) -> list[Entry]:
 
 
 def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:
-    """Deletes entries older than `days` that every consumer has read; returns how many."""
+    """Deletes entries older than `days` that nobody has still to be told of; returns how many."""
     statement = text(
         """
         delete from outbox where id in (
             select o.id from outbox o
             where o.occurred_at < refresher_now() - :days * interval '1 day'
               and not exists (select 1 from outbox_pending p where p.outbox_id = o.id)
+              and not exists (select 1 from webhook_delivery d
+                              where d.event_id = o.id and d.state < 3)
             limit :limit)
         """
     )

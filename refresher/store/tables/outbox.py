@@ -31,7 +31,8 @@ outbox = Table(
     Column("kind", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
     instant("occurred_at", default_now=True),
-    CheckConstraint("(connection_id is null) <> (app_key is null)", name="one_subject"),
+    # Neither where it is about a webhook endpoint.
+    CheckConstraint("connection_id is null or app_key is null", name="one_subject"),
     Index("outbox_connection_id_sequence_idx", "connection_id", "sequence"),
     Index("outbox_occurred_at_idx", "occurred_at"),
 )
@@ -58,7 +59,7 @@ notice = Table(
     # Set while a notice waits: it may be over by then.
     instant("look_at"),
     Column("detail", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    CheckConstraint("scope in ('connection', 'app')", name="scope"),
+    CheckConstraint("scope in ('connection', 'app', 'webhook')", name="scope"),
     Index("notice_look_at_idx", "look_at", postgresql_where=text("look_at is not null")),
 )
 
