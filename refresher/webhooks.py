@@ -29,6 +29,7 @@ from refresher.store.webhooks import PREVIOUS_SECRET, SECRET, EndpointView
 from refresher.webhook_sender import Message, WebhookSender
 
 MOST_CHARACTERS = 2_048
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 KINDS = tuple(kind.value for kind in Kind)
 
 
@@ -100,6 +101,9 @@ def _check(egress: Egress, wanted: Wanted) -> None:
     faults = rules.filter_faults(wanted.events, KINDS)
     if faults:
         raise InvalidWebhook("; ".join(faults))
+    parts = wanted.url.partition("://")
+    if parts[0] == "http" and not parts[2].startswith(LOOPBACK):
+        raise InvalidWebhook("url must begin with https://: ids and names of accounts travel there")
     egress.check(wanted.url)
 
 

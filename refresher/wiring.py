@@ -62,8 +62,15 @@ class Services:
         self.database.close()
 
     def finish_deliveries(self) -> None:
-        """Waits for webhooks under way (REFRESHER_WEBHOOK_TOTAL_SECONDS); takes no more."""
+        """Waits for webhooks under way, no longer than REFRESHER_SHUTDOWN_SECONDS; takes no more.
+
+        What is cut off then is marked as tried, and goes again.
+        """
+        cut_off = threading.Timer(self.settings.shutdown_seconds, self.webhook_sender.close)
+        cut_off.daemon = True
+        cut_off.start()
         self.deliverers.shutdown(wait=True, cancel_futures=True)
+        cut_off.cancel()
 
 
 def build(settings: Settings) -> Services:

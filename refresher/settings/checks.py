@@ -78,12 +78,6 @@ def _webhook_contradictions(s: Settings) -> Iterator[str]:
             f"{_shown(s, 'webhook_total_seconds')} + {_shown(s, 'commit_seconds')} = {cover:g}, or "
             "a slow webhook outlives its lease and is sent twice"
         )
-    shutdown = s.webhook_total_seconds + s.commit_seconds
-    if shutdown > s.shutdown_seconds:
-        yield (
-            f"{_shown(s, 'shutdown_seconds')} must cover {_shown(s, 'webhook_total_seconds')} + "
-            f"{_shown(s, 'commit_seconds')} = {shutdown:g}, or a clean stop cuts a webhook off"
-        )
 
 
 def _shown(s: Settings, field: str) -> str:

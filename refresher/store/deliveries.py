@@ -75,7 +75,7 @@ _PLAN = text(
              u(id, organization_id, kind, subject, sequence)
     join webhook_endpoint e on (e.organization_id is null or e.organization_id = u.organization_id)
         and e.events && array[u.kind, split_part(u.kind, '.', 1) || '.*', '*']
-    order by u.sequence, u.id
+    order by u.id
     on conflict (endpoint_id, event_id) do nothing
     """
 )

@@ -12,6 +12,8 @@ COMMANDS = [
     "providers check", "apps set", "apps list", "encryption new-key", "connections import",
     "connections list", "connections show", "connections refresh", "connections pause",
     "connections resume", "connections disable", "connections delete", "bench",
+    "webhooks add", "webhooks list", "webhooks show", "webhooks remove", "webhooks enable",
+    "webhooks rotate-secret", "webhooks test", "webhooks deliveries", "webhooks replay",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from refresher.rules.notices import Kind
 from refresher.store import outbox
 from refresher.store.deliveries import DeliveryClaim
 from refresher.webhooks import Wanted
+from refresher.wiring import Services
 from tests.world import World
 
 STEP = timedelta(seconds=60)
@@ -38,22 +39,27 @@ def happen(world: World, connection_id: UUID, kind: Kind = Kind.RECOVERED, **fac
     return event_id
 
 
-def claim(world: World) -> list[DeliveryClaim]:
+def claims(services: Services) -> list[DeliveryClaim]:
     """Plans and claims what is due, and hands it to nobody."""
-    claims: list[DeliveryClaim] = []
+    found: list[DeliveryClaim] = []
 
     def take(batches: Sequence[Sequence[DeliveryClaim]]) -> None:
-        claims.extend(claim for batch in batches for claim in batch)
+        found.extend(claim for batch in batches for claim in batch)
 
-    delivery_dispatch.dispatch_due(world.services, take)
-    return claims
+    delivery_dispatch.dispatch_due(services, take)
+    return found
+
+
+def claim(world: World) -> list[DeliveryClaim]:
+    """Plans and claims what is due, and hands it to nobody."""
+    return claims(world.services)
 
 
 def tick(world: World) -> Counter[str]:
     """Plans, claims and sends what is due, until nothing can go at this instant."""
     tally: Counter[str] = Counter()
-    while claims := claim(world):
-        tally += deliver(world.services, claims)
+    while found := claim(world):
+        tally += deliver(world.services, found)
     return tally
 
 
