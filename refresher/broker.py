@@ -1,4 +1,7 @@
-"""Makes the Dramatiq broker that the settings ask for, and sends claims through it.
+"""Makes the Dramatiq brokers that the settings ask for, and sends claims through them.
+
+One broker for each transport that a flow has: `broker` is that of the refreshes, `mail_broker` that of
+the mails, often the same. `dramatiq refresher.actors` works on the one that is Redis.
 
 An actor keeps the broker that was there when it was declared, so `actors.py` imports this module first.
 Nothing connects at import. Redis is a hint: what it loses, the sweep finds.
@@ -7,7 +10,10 @@ Nothing connects at import. Redis is a hint: what it loses, the sweep finds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+from uuid import UUID
 
 import dramatiq
 import redis
@@ -19,19 +25,20 @@ from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
 from refresher.settings import Settings, load
 
+Transport = Literal["in_process", "redis"]
 MARKER = "refresher:here"
 """While this key stands, Redis has not lost its data since we set it."""
 
 
-def make_broker(settings: Settings) -> dramatiq.Broker:
-    """Returns a broker for the flow's transport, with the few middlewares that serve us."""
+def make_broker(settings: Settings, transport: Transport | None = None) -> dramatiq.Broker:
+    """Returns a broker for a transport (by default the refreshes' own), with what serves us."""
     # No TimeLimit: it would tear a reply out of the hands that hold it until Postgres is back.
     middleware: list[Middleware] = [
         ShutdownNotifications(),
         # The row is the only retry authority; this only sends what failed to the dead letters.
         Retries(max_retries=0),
     ]
-    if settings.integration_refresh.transport == "in_process":
+    if (transport or settings.integration_refresh.transport) == "in_process":
         return StubBroker(middleware=middleware, fail_fast_default=False)
     client = redis.Redis.from_url(
         settings.redis, socket_connect_timeout=5, socket_timeout=10, health_check_interval=15
@@ -46,9 +53,21 @@ def send(actor: dramatiq.Actor[..., None], groups: Sequence[Sequence[Claim]]) ->
 
     A message carries ids and lease tokens as texts and numbers, never a secret.
     """
-    try:
+    with _told():
         for group in groups:
             actor.send([[str(claim.connection_id), claim.lease_token] for claim in group])
+
+
+def send_mail(actor: dramatiq.Actor[..., None], mail_id: UUID, lease_token: int) -> None:
+    """Sends the message that has one mail sent; raises `RedisUnavailable` when Redis refuses."""
+    with _told():
+        actor.send(str(mail_id), lease_token)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except (redis.RedisError, dramatiq.ConnectionError) as error:
         raise RedisUnavailable(f"redis refuses messages: {type(error).__name__}") from error
 
@@ -73,18 +92,22 @@ def queue_depth(broker: dramatiq.Broker, queue: str) -> int:
     return broker.queues[queue].qsize() if queue in broker.queues else 0
 
 
-def from_environment() -> dramatiq.Broker:
-    """Returns this process's broker; a wrong setting ends the process with its sentence.
+def from_environment() -> tuple[dramatiq.Broker, dramatiq.Broker]:
+    """Returns the brokers of refreshes and mails; a wrong setting ends the process with its sentence.
 
     Dramatiq's command line would print a traceback for any other exception raised at import.
     """
     try:
-        made = make_broker(load())
+        settings = load()
+        refreshes = make_broker(settings)
+        mails = refreshes
+        if settings.notification_email.transport != settings.integration_refresh.transport:
+            mails = make_broker(settings, settings.notification_email.transport)
     except RefresherError as error:
         print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  before logging is set up
         raise SystemExit(error.exit_code) from None
-    dramatiq.set_broker(made)
-    return made
+    dramatiq.set_broker(mails if isinstance(mails, RedisBroker) else refreshes)
+    return refreshes, mails
 
 
-broker = from_environment()
+broker, mail_broker = from_environment()

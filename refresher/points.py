@@ -20,6 +20,9 @@ Point = Literal[
     "committing",  # written, not committed
     "committed",
     "sweeping",  # stalled rows are chosen and locked
+    "mail_claimed",  # a mail is leased, not handed over
+    "mail_begun",  # committed: the mail may leave
+    "mailed",  # the mail server has answered, nothing is written
 ]
 
 _installed: Callable[[Point], None] | None = None

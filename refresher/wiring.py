@@ -19,6 +19,7 @@ from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Exchange, Limits
+from refresher.mailer import MailSender, Renderer, make_sender
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.policy import Policy
@@ -40,12 +41,15 @@ class Services:
     spool: Spool
     breakers: Breakers
     pacer: Pacer
+    mailer: MailSender
+    renderer: Renderer
     holder_id: UUID
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
         """Gives back threads and connections."""
         self.exchange.close()
+        self.mailer.close()
         self.database.close()
 
 
@@ -62,6 +66,8 @@ def build(settings: Settings) -> Services:
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
+        mailer=make_sender(settings),
+        renderer=Renderer(settings.mail_templates),
         holder_id=uuid7(),
     )
 

@@ -27,3 +27,10 @@ class IntegrationRefresh(Flow):
     """The flow that refreshes tokens."""
 
     queue: Queue = "integration_refresh"
+
+
+class NotificationEmail(Flow):
+    """The flow that sends notices by mail: few messages, so the scheduler can send them itself."""
+
+    transport: Literal["in_process", "redis"] = "in_process"
+    queue: Queue = "notification_email"
