@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import UUID
 
 from refresher import links
 from refresher.rules.notices import Kind
-from refresher.store.mails import Letter
+from refresher.store.mails import Form, Letter
 from refresher.store.outbox import Entry
 
 MOST_LISTED = 50
@@ -47,12 +48,12 @@ _WORDS: Mapping[Kind, Words] = {
     Kind.RECONNECT_REQUIRED: Words(
         label="Action needed",
         tone="bad",
-        title="{provider} must be connected again: {account}",
-        sentence="{provider} no longer accepts the access that it had given to this account. Until "
-        "somebody connects it again, whatever depends on it stands still.",
+        title="Reconnect {provider}: {account}",
+        sentence="{provider} no longer accepts the access it once gave us to this account. Until "
+        "somebody reconnects it, whatever depends on it stands still.",
         advice="It takes a minute: sign in at {provider} and agree again.",
-        action="Connect again",
-        group="To be connected again",
+        action="Reconnect",
+        group="To be reconnected",
         group_sentence="What depends on these connections stands still until somebody does.",
         remark="",
     ),
@@ -70,12 +71,12 @@ _WORDS: Mapping[Kind, Words] = {
     Kind.EXPIRING: Words(
         label="Soon",
         tone="warn",
-        title="{provider} must be connected again by {ends}: {account}",
+        title="Reconnect {provider} by {ends}: {account}",
         sentence="The access that {provider} gave ends on that day, and only a person can renew it.",
-        advice="Connect it again before, and nothing stops.",
-        action="Connect again",
+        advice="Reconnect it before, and nothing stops.",
+        action="Reconnect",
         group="Ending soon",
-        group_sentence="Connect them again before that day, and nothing stops.",
+        group_sentence="Reconnect them before that day, and nothing stops.",
         remark="ends {ends}",
     ),
     Kind.REFRESH_DELAYED: Words(
@@ -114,6 +115,7 @@ _WORDS: Mapping[Kind, Words] = {
         remark="",
     ),
 }
+_TONES = ("bad", "warn", "good")
 _LINKED = frozenset({Kind.RECONNECT_REQUIRED, Kind.EXPIRING})
 
 
@@ -197,7 +199,7 @@ def _listed(entry: Entry, facts: Mapping[str, str]) -> list[tuple[str, str]]:
 def _digest(told: Sequence[tuple[Kind, dict[str, object]]]) -> dict[str, object]:
     groups = [
         _group(kind, notices)
-        for kind in Kind
+        for kind in sorted(Kind, key=lambda kind: _TONES.index(_WORDS[kind].tone))
         if (notices := [words for told_kind, words in told if told_kind is kind])
     ]
     return {"title": _digest_title(told), "groups": groups, "count": len(told)}
@@ -218,7 +220,7 @@ def _group(kind: Kind, notices: Sequence[dict[str, object]]) -> dict[str, object
 def _digest_title(told: Sequence[tuple[Kind, dict[str, object]]]) -> str:
     broken = sum(kind is Kind.RECONNECT_REQUIRED for kind, _ in told)
     if broken:
-        return f"{_count(broken, 'connection')} must be connected again"
+        return f"{_count(broken, 'connection')} must be reconnected"
     return f"{_count(len(told), 'notice')} about your connections"
 
 
@@ -239,3 +241,33 @@ def _day(value: object) -> str:
 
 def _filled(text: str, facts: Mapping[str, str]) -> str:
     return text.format_map(facts)
+
+
+def samples() -> dict[str, dict[str, object]]:
+    """Returns values for each form with which templates can be tried."""
+    at = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+    facts = {
+        "provider": "google",
+        "external_id": "1042",
+        "name": "Ann's calendar",
+        "app": "google/default",
+        "cause": "invalid_grant",
+        "refresh_token_expires_at": at.isoformat(),
+    }
+    told = tuple(
+        Entry(UUID(int=n), "org-1", UUID(int=1), None, n, kind, {**facts}, at)
+        for n, kind in enumerate(Kind, start=1)
+    )
+
+    def letter(form: Form, entries: tuple[Entry, ...]) -> Letter:
+        return Letter(
+            UUID(int=9), 1, form, 0, 0.0, 0, UUID(int=8), "ann@example.com", "org-1", "Acme", None,
+            entries,
+        )  # fmt: skip
+
+    def made(form: Form, entries: tuple[Entry, ...]) -> dict[str, object]:
+        link = "https://app.example/connections/{external_id}/reconnect"
+        words = values(letter(form, entries), default_reconnect_url=link)
+        return {**words, "unsubscribe_url": "https://app.example/unsubscribe"}
+
+    return {"plain": made("plain", told[:1]), "digest": made("digest", told)}

@@ -12,6 +12,8 @@ COMMANDS = [
     "providers check", "apps set", "apps list", "encryption new-key", "connections import",
     "connections list", "connections show", "connections refresh", "connections pause",
     "connections resume", "connections disable", "connections delete", "bench",
+    "recipients add", "recipients list", "recipients remove", "organizations set",
+    "organizations list",
 ]  # fmt: skip
 
 
