@@ -22,6 +22,9 @@ Point = Literal[
     "webhook_begun",  # committed: the message may leave
     "webhook_answered",  # the endpoint has it, nothing is written
     "sweeping",  # stalled rows are chosen and locked
+    "mail_claimed",  # a mail is leased, not handed over
+    "mail_begun",  # committed: the mail may leave
+    "mailed",  # the mail server has answered, nothing is written
 ]
 
 _installed: Callable[[Point], None] | None = None

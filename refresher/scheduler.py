@@ -22,13 +22,15 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
-from refresher import delivery_dispatch, notices
+from refresher import notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
 from refresher.liveness import Watch
+from refresher.mail_flow import MailFlow
 from refresher.process import Process
 from refresher.store import workers
+from refresher.webhook_flow import WebhookFlow
 from refresher.wiring import Services, services
 
 log = structlog.get_logger()
@@ -41,15 +43,14 @@ class Scheduler:
 
     def __init__(self, services: Services, broker: dramatiq.Broker) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
-        from refresher.actors import deliver_webhooks, refresh_connections  # noqa: PLC0415
-        from refresher.broker import send, send_deliveries  # noqa: PLC0415
+        from refresher.actors import refresh_connections  # noqa: PLC0415
+        from refresher.broker import send  # noqa: PLC0415
 
         self.process = Process("scheduler", services, broker)
         self._services = services
         self._broker = broker
         self._watch = Watch()
         self._enqueue = lambda groups: send(refresh_connections, groups)
-        self._enqueue_deliveries = lambda batches: send_deliveries(deliver_webhooks, batches)
         self._worker: dramatiq.Worker | None = None
         self._running: list[threading.Lock] = []
         self._in_doubt = False
@@ -59,6 +60,8 @@ class Scheduler:
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
+        self._mail = MailFlow(services, self._every, self._wake_in)
+        self._webhooks = WebhookFlow(services, self._every, self._wake_in)
 
     def start(self) -> None:
         """Starts everything; returns at once."""
@@ -69,7 +72,9 @@ class Scheduler:
         if flow.enabled:
             if isinstance(self._broker, StubBroker):
                 self._worker = dramatiq.Worker(
-                    self._broker, worker_threads=self._services.settings.worker_threads
+                    self._broker,
+                    queues={flow.queue},
+                    worker_threads=self._services.settings.worker_threads,
                 )
                 self._worker.start()
             settings = self._services.settings
@@ -81,14 +86,9 @@ class Scheduler:
         self._start_webhooks()
         self._every(TIDY_SECONDS, self.tidy, "tidy")
         self._every(notices.LOOK_SECONDS, self.tell, "tell")
+        self._mail.start()
         self._ticks.start()
         log.info("scheduler started", transport=flow.transport, queue=flow.queue)
-
-    def _start_webhooks(self) -> None:
-        settings = self._services.settings
-        if settings.webhook_delivery.enabled:
-            self._every(settings.tick_seconds, self.deliver, "webhooks")
-            self._every(settings.tick_seconds, self.sweep_webhooks, "sweep webhooks")
 
     def stop(self) -> None:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
@@ -101,7 +101,8 @@ class Scheduler:
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
             self._release()
-        self._services.finish_deliveries()
+        self._mail.stop()
+        self._webhooks.stop()
         self.process.stop()
         log.info("scheduler stopped")
 
@@ -121,7 +122,6 @@ class Scheduler:
             self._in_doubt = False
         if not marker_stands(self._broker):
             messages_lost(self._services)
-            delivery_dispatch.messages_lost(self._services)
         done = dispatch_due(self._services, self._enqueue)
         self.process.probe.ticked()
         self._wake_in(done.again_in_seconds)
@@ -130,16 +130,6 @@ class Scheduler:
         """Makes stalled rows due again, and has them claimed at once."""
         if sweep_stalled(self._services, self._watch).total:
             self._wake_in(0.0)
-
-    def deliver(self) -> None:
-        """Claims webhooks that are due, then asks to be woken when the next one is."""
-        done = delivery_dispatch.dispatch_due(self._services, self._enqueue_deliveries)
-        self._wake_in(done.again_in_seconds, "webhooks")
-
-    def sweep_webhooks(self) -> None:
-        """Makes webhooks due again that a process left behind, and has them claimed at once."""
-        if delivery_dispatch.sweep_stalled(self._services):
-            self._wake_in(0.0, "webhooks")
 
     def _wake_in(self, seconds: float, tick: str = "tick") -> None:
         if seconds < self._services.settings.tick_seconds:
@@ -152,7 +142,8 @@ class Scheduler:
         with self._services.database.transaction() as db:
             workers.forget_old(db)
         notices.forget_old(self._services)
-        delivery_dispatch.tidy(self._services)
+        self._mail.tidy()
+        self._webhooks.tidy()
 
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""

@@ -20,6 +20,7 @@ from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Egress, Exchange, Limits
+from refresher.mailer import MailSender, Renderer, make_sender
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.delivery import DeliveryPolicy
@@ -46,6 +47,8 @@ class Services:
     spool: Spool
     breakers: Breakers
     pacer: Pacer
+    mailer: MailSender
+    renderer: Renderer
     webhook_sender: WebhookSender
     delivery_policy: DeliveryPolicy
     holder_id: UUID
@@ -58,6 +61,7 @@ class Services:
         """Gives back threads and connections."""
         self.finish_deliveries()
         self.exchange.close()
+        self.mailer.close()
         self.webhook_sender.close()
         self.database.close()
 
@@ -88,6 +92,8 @@ def build(settings: Settings) -> Services:
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
+        mailer=make_sender(settings),
+        renderer=Renderer(settings.mail_templates),
         webhook_sender=webhook_sender_from(settings),
         delivery_policy=delivery_policy_from(settings),
         holder_id=uuid7(),

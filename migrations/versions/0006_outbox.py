@@ -56,6 +56,69 @@ CREATE TABLE grant_end (
     CONSTRAINT grant_end_connection_id_fkey FOREIGN KEY(connection_id) REFERENCES connection (id) ON DELETE CASCADE
 );
 CREATE INDEX grant_end_look_at_idx ON grant_end (look_at);
+CREATE TABLE organization (
+    id TEXT NOT NULL,
+    name TEXT,
+    reconnect_url TEXT,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT refresher_now() NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE DEFAULT refresher_now() NOT NULL,
+    CONSTRAINT organization_pkey PRIMARY KEY (id)
+);
+CREATE TABLE recipient (
+    id UUID NOT NULL,
+    organization_id TEXT NOT NULL,
+    address TEXT NOT NULL,
+    choices JSONB DEFAULT '{}'::jsonb NOT NULL,
+    blocked_at TIMESTAMP WITH TIME ZONE,
+    blocked_reason TEXT,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT refresher_now() NOT NULL,
+    CONSTRAINT recipient_pkey PRIMARY KEY (id),
+    CONSTRAINT recipient_organization_id_address_key UNIQUE (organization_id, address)
+);
+CREATE TABLE mail (
+    id UUID NOT NULL,
+    recipient_id UUID NOT NULL,
+    form TEXT NOT NULL,
+    state SMALLINT DEFAULT '0' NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    lease_token BIGINT DEFAULT '0' NOT NULL,
+    lease_until TIMESTAMP WITH TIME ZONE,
+    begun_token BIGINT DEFAULT '0' NOT NULL,
+    attempt INTEGER DEFAULT '0' NOT NULL,
+    reason TEXT,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT refresher_now() NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT mail_pkey PRIMARY KEY (id),
+    CONSTRAINT mail_form_check CHECK (form in ('plain', 'digest')),
+    CONSTRAINT mail_state_check CHECK (state in (0, 1, 2, 3)),
+    CONSTRAINT mail_leased_has_lease_until_check CHECK (state <> 1 or lease_until is not null),
+    CONSTRAINT mail_recipient_id_fkey FOREIGN KEY(recipient_id) REFERENCES recipient (id) ON DELETE CASCADE
+);
+CREATE INDEX mail_due_at_idx ON mail (due_at) WHERE state = 0;
+CREATE INDEX mail_lease_until_idx ON mail (lease_until) WHERE state = 1;
+CREATE INDEX mail_failed_idx ON mail (ended_at) WHERE state = 3;
+CREATE INDEX mail_recipient_id_created_at_idx ON mail (recipient_id, created_at);
+CREATE TABLE mail_entry (
+    recipient_id UUID NOT NULL,
+    outbox_id UUID NOT NULL,
+    mail_id UUID,
+    delivered_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT mail_entry_pkey PRIMARY KEY (recipient_id, outbox_id),
+    CONSTRAINT mail_entry_recipient_id_fkey FOREIGN KEY(recipient_id) REFERENCES recipient (id) ON DELETE CASCADE,
+    CONSTRAINT mail_entry_outbox_id_fkey FOREIGN KEY(outbox_id) REFERENCES outbox (id) ON DELETE CASCADE,
+    CONSTRAINT mail_entry_mail_id_fkey FOREIGN KEY(mail_id) REFERENCES mail (id) ON DELETE CASCADE
+);
+CREATE INDEX mail_entry_mail_id_idx ON mail_entry (mail_id);
+CREATE INDEX mail_entry_outbox_id_idx ON mail_entry (outbox_id);
+CREATE INDEX mail_entry_waiting_idx ON mail_entry (recipient_id) WHERE mail_id is null;
+CREATE TABLE mail_slot (
+    name TEXT NOT NULL,
+    next_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    pauses INTEGER DEFAULT '0' NOT NULL,
+    reason TEXT,
+    CONSTRAINT mail_slot_pkey PRIMARY KEY (name)
+);
+INSERT INTO mail_slot (name, next_at) VALUES ('mail', '-infinity');
 """
 
 
@@ -66,6 +129,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drops the tables: notices that were not sent yet are lost."""
+    op.execute("drop table mail_slot, mail_entry, mail, recipient, organization")
     op.execute("drop table outbox_pending, outbox, notice, grant_end")
     op.execute("drop index refresh_schedule_delayed_idx")
     op.execute("alter table connection drop column trouble")

@@ -14,7 +14,9 @@ from refresher.cli import (
     encryption,
     events,
     migrate,
+    organizations,
     providers,
+    recipients,
     token,
     webhooks,
 )
@@ -44,7 +46,7 @@ def build() -> typer.Typer:
         bench.register(app)
     for module in (migrate, doctor, settings_command, providers, apps, encryption):
         module.register(app)
-    for module in (connections, token, events, webhooks):
+    for module in (connections, token, events, recipients, organizations, webhooks):
         module.register(app)
     return app
 

@@ -14,6 +14,8 @@ COMMANDS = [
     "connections resume", "connections disable", "connections delete", "bench",
     "webhooks add", "webhooks list", "webhooks show", "webhooks remove", "webhooks enable",
     "webhooks rotate-secret", "webhooks test", "webhooks deliveries", "webhooks replay",
+    "recipients add", "recipients list", "recipients remove", "organizations set",
+    "organizations list",
 ]  # fmt: skip
 
 
