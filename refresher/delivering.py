@@ -223,7 +223,7 @@ def _tell_disabled(db: Db, endpoint_id: UUID, reason: str) -> None:
     """Tells operators, in the transaction that disables it."""
     log.error("webhook endpoint disabled", endpoint=str(endpoint_id), reason=reason)
     outbox.append(
-        db, [outbox.News(("webhook", str(endpoint_id)), Kind.WEBHOOK_DISABLED, {"reason": reason})]
+        db, [outbox.News(("webhook", str(endpoint_id)), Kind.WEBHOOK_DISABLED, {"cause": reason})]
     )
 
 

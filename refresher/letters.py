@@ -114,6 +114,17 @@ _WORDS: Mapping[Kind, Words] = {
         group_sentence="Their connections are being refreshed.",
         remark="",
     ),
+    Kind.WEBHOOK_DISABLED: Words(
+        label="Action needed",
+        tone="bad",
+        title="A webhook endpoint is disabled: {account}",
+        sentence="It is sent nothing any more: {cause}. Its messages are kept, and none is lost.",
+        advice="See to it, then `refresher webhooks enable {webhook}`; they go out in their order.",
+        action="",
+        group="Disabled webhook endpoints",
+        group_sentence="Their messages are kept until somebody enables them.",
+        remark="{cause}",
+    ),
 }
 _TONES = ("bad", "warn", "good")
 _LINKED = frozenset({Kind.RECONNECT_REQUIRED, Kind.EXPIRING})
@@ -165,14 +176,15 @@ def _facts(entry: Entry) -> dict[str, str]:
     payload = entry.payload
     provider_id = str(payload.get("provider", ""))
     provider = provider_name(provider_id)
-    account = str(payload.get("name") or payload.get("external_id") or "")
+    account = str(payload.get("name") or payload.get("external_id") or payload.get("url") or "")
     app = str(payload.get("app", "")).partition("/")[2]
     delay = _DELAYS.get(str(payload.get("cause")), "")
     return {
         "provider": provider,
         "provider_id": provider_id,
         "account": account,
-        "subject": f"{provider} · {account or app}",
+        "subject": f"{provider} · {account or app}" if provider else account,
+        "webhook": str(payload.get("webhook_id") or ""),
         "app": app,
         "app_option": "" if app == "default" else f" --name {app}",
         "cause": str(payload.get("cause") or ""),
@@ -186,7 +198,7 @@ def _listed(entry: Entry, facts: Mapping[str, str]) -> list[tuple[str, str]]:
     rows = [
         ("Provider", facts["provider"]),
         ("App", facts["app"]),
-        ("Account", facts["account"]),
+        ("Endpoint" if facts["webhook"] else "Account", facts["account"]),
         ("Account id", str(payload.get("external_id") or "")),
         ("Organization", entry.organization_id or ""),
         ("Reason", facts["cause"]),

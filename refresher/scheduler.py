@@ -83,10 +83,10 @@ class Scheduler:
         else:
             log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
             self.process.probe.idle = True
-        self._start_webhooks()
         self._every(TIDY_SECONDS, self.tidy, "tidy")
         self._every(notices.LOOK_SECONDS, self.tell, "tell")
         self._mail.start()
+        self._webhooks.start()
         self._ticks.start()
         log.info("scheduler started", transport=flow.transport, queue=flow.queue)
 

@@ -36,6 +36,7 @@ DEFAULTS: Mapping[Kind, Choice] = {
     Kind.REFRESH_DELAYED: Choice.DIGEST,
     Kind.APP_MISCONFIGURED: Choice.IMMEDIATE,
     Kind.APP_RECOVERED: Choice.IMMEDIATE,
+    Kind.WEBHOOK_DISABLED: Choice.IMMEDIATE,
 }
 """What holds for a recipient who has not chosen: what needs a person comes at once."""
 

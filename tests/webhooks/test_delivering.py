@@ -129,7 +129,7 @@ def test_nothing_for_a_day_disables_the_endpoint_and_tells_operators(
     assert alert.kind == "webhook.disabled"
     assert alert.data["webhook_id"] == str(endpoint_id)
     assert alert.data["url"] == nobody
-    assert "nothing came through" in alert.data["reason"]
+    assert "nothing came through" in alert.data["cause"]
     # What happens meanwhile is held as well
     kit.happen(world, connection)
     kit.tick(world)
