@@ -12,16 +12,21 @@ import dramatiq
 import structlog
 
 from refresher import points
-from refresher.broker import broker
+from refresher.broker import broker, mail_broker, webhook_broker
+from refresher.delivering import take
+from refresher.mailing import deliver
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim
 from refresher.settings import load
+from refresher.store.deliveries import DeliveryClaim
+from refresher.store.mails import Form, Lease
 from refresher.wiring import services
 from refresher.worker_process import WorkerProcess
 
 log = structlog.get_logger()
 _settings = load()
-broker.add_middleware(WorkerProcess())
+for _broker in {broker, mail_broker, webhook_broker}:
+    _broker.add_middleware(WorkerProcess())
 
 
 @dramatiq.actor(
@@ -42,3 +47,41 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
         tally = refresh(services(), [Claim(UUID(id_), token) for id_, token in claims])
         seconds = round(time.monotonic() - started, 3)
         log.info("batch done", seconds=seconds, **{kind: n for kind, n in tally.items() if n})
+
+
+@dramatiq.actor(
+    actor_name="send_notification",
+    queue_name=_settings.notification_email.queue,
+    max_retries=0,
+    broker=mail_broker,
+)
+def send_notification(mail_id: str, lease_token: int) -> None:
+    """Sends one notice to one recipient; a stale claim is a no-op."""
+    _deliver(mail_id, lease_token, "plain")
+
+
+@dramatiq.actor(
+    actor_name="flush_digest",
+    queue_name=_settings.notification_email.queue,
+    max_retries=0,
+    broker=mail_broker,
+)
+def flush_digest(mail_id: str, lease_token: int) -> None:
+    """Sends what has gathered for one recipient; what it delivered is marked, the rest stays."""
+    _deliver(mail_id, lease_token, "digest")
+
+
+def _deliver(mail_id: str, lease_token: int, form: Form) -> None:
+    with structlog.contextvars.bound_contextvars(mail=mail_id):
+        deliver(services(), Lease(UUID(mail_id), lease_token, form))
+
+
+@dramatiq.actor(
+    actor_name="deliver_webhooks",
+    queue_name=_settings.webhook_delivery.queue,
+    max_retries=0,
+    broker=webhook_broker,
+)
+def deliver_webhooks(claims: list[tuple[int, int]]) -> None:
+    """Has the claimed messages sent, and does not wait for that; a stale claim is a no-op."""
+    take(services(), [DeliveryClaim(id_, token) for id_, token in claims])

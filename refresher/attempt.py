@@ -15,6 +15,7 @@ from refresher.cipher import Cipher
 from refresher.rules import policy as when
 from refresher.rules.connection import ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
+from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import Reply, classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import (
@@ -78,7 +79,7 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     decision = decide(outcome, reply, before, attempt.provider, policy)
     points.reach("decided", decision)
     dead = decision.next_due_in_seconds is None
-    pause = decision.pause
+    pause, life = decision.pause, decision.new_life
     return Settlement(
         row=row,
         kind=decision.event,
@@ -93,6 +94,11 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         elapsed_seconds=attempt.elapsed_seconds,
         postponed_by=f"{pause.scope}:{pause_key(row, pause.scope)}" if pause else None,
         pause=pause,
+        end_is_news=end_is_news(
+            slides=attempt.provider.refresh_token_clock == "sliding",
+            left_before_seconds=row.refresh_token_left_seconds,
+            left_after_seconds=life.refresh_token_left_seconds if life else None,
+        ),
     )
 
 

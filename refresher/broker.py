@@ -1,4 +1,7 @@
-"""Makes the Dramatiq broker that the settings ask for, and sends claims through it.
+"""Makes the Dramatiq brokers that the settings ask for, and sends claims through them.
+
+One broker for each transport that a flow has: `broker` is that of the refreshes, `mail_broker` that of
+the mails, often the same. `dramatiq refresher.actors` works on the one that is Redis.
 
 An actor keeps the broker that was there when it was declared, so `actors.py` imports this module first.
 Nothing connects at import. Redis is a hint: what it loses, the sweep finds.
@@ -8,7 +11,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+from uuid import UUID
 
 import dramatiq
 import redis
@@ -18,21 +24,23 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
 from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
-from refresher.settings import Settings, load
+from refresher.settings import Flow, Settings, load
+from refresher.store.deliveries import DeliveryClaim
 
+Transport = Literal["in_process", "redis"]
 MARKER = "refresher:here"
 """While this key stands, Redis has not lost its data since we set it."""
 
 
-def make_broker(settings: Settings) -> dramatiq.Broker:
-    """Returns a broker for the flow's transport, with the few middlewares that serve us."""
+def make_broker(settings: Settings, transport: Transport | None = None) -> dramatiq.Broker:
+    """Returns a broker for a transport (by default the refreshes' own), with what serves us."""
     # No TimeLimit: it would tear a reply out of the hands that hold it until Postgres is back.
     middleware: list[Middleware] = [
         ShutdownNotifications(),
         # The row is the only retry authority; this only sends what failed to the dead letters.
         Retries(max_retries=0),
     ]
-    if settings.integration_refresh.transport == "in_process":
+    if (transport or settings.integration_refresh.transport) == "in_process":
         return StubBroker(middleware=middleware, fail_fast_default=False)
     client = redis.Redis.from_url(
         settings.redis, socket_connect_timeout=5, socket_timeout=10, health_check_interval=15
@@ -47,19 +55,40 @@ def send(actor: dramatiq.Actor[..., None], groups: Sequence[Sequence[Claim]]) ->
 
     A message carries ids and lease tokens as texts and numbers, never a secret.
     """
-    try:
+    with _told():
         for group in groups:
             actor.send([[str(claim.connection_id), claim.lease_token] for claim in group])
+
+
+def send_mail(actor: dramatiq.Actor[..., None], mail_id: UUID, lease_token: int) -> None:
+    """Sends the message that has one mail sent; raises `RedisUnavailable` when Redis refuses."""
+    with _told():
+        actor.send(str(mail_id), lease_token)
+
+
+def send_webhooks(
+    actor: dramatiq.Actor[..., None], batches: Sequence[Sequence[DeliveryClaim]]
+) -> None:
+    """Sends one message for each batch of webhooks; raises `RedisUnavailable` when Redis refuses."""
+    with _told():
+        for batch in batches:
+            actor.send([[claim.id, claim.lease_token] for claim in batch])
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except (redis.RedisError, dramatiq.ConnectionError) as error:
         raise RedisUnavailable(f"redis refuses messages: {type(error).__name__}") from error
 
 
-def marker_stands(broker: dramatiq.Broker) -> bool:
-    """Whether Redis still has its data; sets the marker when not. Always true without Redis."""
+def marker_stands(broker: dramatiq.Broker, flow: str = "") -> bool:
+    """Whether Redis still has its data; sets the flow's marker when not. Always true without Redis."""
     if not isinstance(broker, RedisBroker):
         return True
     try:
-        return not broker.client.set(MARKER, "1", nx=True)
+        return not broker.client.set(MARKER + flow, "1", nx=True)
     except redis.RedisError as error:
         raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
 
@@ -80,7 +109,7 @@ def queue_age_seconds(broker: dramatiq.Broker, queue: str) -> float:
         name = f"{broker.namespace}:{queue}"
         try:
             first = broker.client.lindex(name, 0)
-            data = first and broker.client.hget(f"{name}.msgs", first)
+            data = broker.client.hget(f"{name}.msgs", first) if first else None
         except redis.RedisError as error:
             raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
     else:
@@ -88,22 +117,35 @@ def queue_age_seconds(broker: dramatiq.Broker, queue: str) -> float:
         data = waiting[0] if waiting else None
     if not data:
         return 0.0
+    assert isinstance(data, bytes), "the client decodes nothing"
     sent_at = dramatiq.Message.decode(data).message_timestamp / 1000
     return max(0.0, time.time() - sent_at)
 
 
-def from_environment() -> dramatiq.Broker:
-    """Returns this process's broker; a wrong setting ends the process with its sentence.
+def from_environment() -> tuple[dramatiq.Broker, dramatiq.Broker, dramatiq.Broker]:
+    """Returns the brokers of refreshes, mails and webhooks: one for each transport there is.
 
-    Dramatiq's command line would print a traceback for any other exception raised at import.
+    A wrong setting ends the process with its sentence: Dramatiq's command line would print a traceback
+    for any other exception raised at import.
     """
     try:
-        made = make_broker(load())
+        settings = load()
+        flows = (
+            settings.integration_refresh,
+            settings.notification_email,
+            settings.webhook_delivery,
+        )
+        made = {transport: make_broker(settings, transport) for transport in _transports(flows)}
     except RefresherError as error:
         print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  before logging is set up
         raise SystemExit(error.exit_code) from None
-    dramatiq.set_broker(made)
-    return made
+    refreshes, mails, webhooks = (made[flow.transport] for flow in flows)
+    dramatiq.set_broker(made.get("redis", refreshes))
+    return refreshes, mails, webhooks
 
 
-broker = from_environment()
+def _transports(flows: Sequence[Flow]) -> list[Transport]:
+    return sorted({flow.transport for flow in flows})
+
+
+broker, mail_broker, webhook_broker = from_environment()

@@ -12,6 +12,8 @@
     ├── InvalidConnection        an imported connection lacks or garbles a field
     ├── NoSuchConnection         no connection has this id
     ├── EgressRefused            a URL leads where no request may go
+    ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
+    ├── NoSuchWebhook            no webhook endpoint has this id
     ├── Conflict                 what is asked contradicts what is stored
     ├── TokenUnavailable         no valid access token can be had; `code` tells why
     └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
@@ -109,6 +111,12 @@ class Conflict(RefresherError):
     exit_code = 2
 
 
+class InvalidWebhook(RefresherError):
+    """A webhook endpoint lacks or garbles a field."""
+
+    exit_code = 2
+
+
 class TokenUnavailable(RefresherError):
     """No valid access token of a connection can be had now.
 
@@ -150,6 +158,18 @@ class NotAuthorized(ApiError):
 
 class ApiUnavailable(ApiError):
     """The HTTP API cannot be reached, or is in trouble itself: asking again later may help."""
+
+
+class NoSuchWebhook(RefresherError):
+    """No webhook endpoint has this id, or none of this organization."""
+
+    exit_code = 2
+
+    def __init__(self, given: object, organization_id: str | None = None) -> None:
+        whose = "" if organization_id is None else f" of organization {organization_id}"
+        super().__init__(
+            f"no webhook endpoint{whose} is called {given}; `refresher webhooks list` shows all"
+        )
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:

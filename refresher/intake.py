@@ -16,6 +16,7 @@ from refresher.rules import guards, policy
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
 from refresher.rules.decision import life_in_jwt
 from refresher.rules.intake import NewConnection
+from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider, UnbuildableRequest, resolve_url
 from refresher.store import apps, imports
 from refresher.store.imports import Intake
@@ -104,6 +105,11 @@ def prepare(services: Services, new: NewConnection, known: Known) -> Intake:
         metadata=new.metadata,
         due_in_seconds=due,
         park_reason=reason,
+        end_is_fixed=end_is_news(
+            slides=provider.refresh_token_clock == "sliding",
+            left_before_seconds=None,
+            left_after_seconds=new.refresh_token_expires_in_seconds,
+        ),
     )
 
 

@@ -24,7 +24,12 @@ Point = Literal[
     "decided",
     "committing",  # written, not committed
     "committed",
+    "webhook_begun",  # committed: the message may leave
+    "webhook_answered",  # the endpoint has it, nothing is written
     "sweeping",  # stalled rows are chosen and locked
+    "mail_claimed",  # a mail is leased, not handed over
+    "mail_begun",  # committed: the mail may leave
+    "mailed",  # the mail server has answered, nothing is written
 ]
 
 Listener = Callable[[Point], None]

@@ -23,13 +23,16 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
+from refresher import notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
 from refresher.health import Api, Probe
 from refresher.liveness import Watch
+from refresher.mail_flow import MailFlow
 from refresher.process import Process
 from refresher.store import workers
+from refresher.webhook_flow import WebhookFlow
 from refresher.wiring import Services, services
 
 log = structlog.get_logger()
@@ -59,11 +62,13 @@ class Scheduler:
         self._running: list[threading.Lock] = []
         self._in_doubt = False
         self._ticks = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(4)},
+            executors={"default": ThreadPoolExecutor(8)},
             # The default grace of a second would drop a tick that starts late.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
+        self._mail = MailFlow(services, self._every, self._wake_in)
+        self._webhooks = WebhookFlow(services, self._every, self._wake_in)
 
     def start(self) -> None:
         """Starts everything; returns at once."""
@@ -74,7 +79,9 @@ class Scheduler:
         if flow.enabled:
             if isinstance(self._broker, StubBroker):
                 self._worker = dramatiq.Worker(
-                    self._broker, worker_threads=self._services.settings.worker_threads
+                    self._broker,
+                    queues={flow.queue},
+                    worker_threads=self._services.settings.worker_threads,
                 )
                 self._worker.start()
             settings = self._services.settings
@@ -84,6 +91,9 @@ class Scheduler:
             log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
             self.process.probe.idle = True
         self._every(TIDY_SECONDS, self.tidy, "tidy")
+        self._every(notices.LOOK_SECONDS, self.tell, "tell")
+        self._mail.start()
+        self._webhooks.start()
         self._ticks.start()
         log.info("scheduler started", transport=flow.transport, queue=flow.queue)
 
@@ -98,6 +108,8 @@ class Scheduler:
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
             self._release()
+        self._mail.stop()
+        self._webhooks.stop()
         self.process.stop()
         log.info("scheduler stopped")
 
@@ -126,16 +138,23 @@ class Scheduler:
         if sweep_stalled(self._services, self._watch).total:
             self._wake_in(0.0)
 
-    def _wake_in(self, seconds: float) -> None:
+    def _wake_in(self, seconds: float, tick: str = "tick") -> None:
         if seconds < self._services.settings.tick_seconds:
             wait = timedelta(seconds=max(SHORTEST_WAIT_SECONDS, seconds))
             with suppress(JobLookupError):  # stopped meanwhile
-                self._ticks.modify_job("tick", next_run_time=datetime.now(UTC) + wait)
+                self._ticks.modify_job(tick, next_run_time=datetime.now(UTC) + wait)
 
     def tidy(self) -> None:
         """Forgets processes that stopped long ago."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
+        notices.forget_old(self._services)
+        self._mail.tidy()
+        self._webhooks.tidy()
+
+    def tell(self) -> None:
+        """Notes what people are to be told that no refresh could know."""
+        notices.tell(self._services)
 
     def _every(self, seconds: float, job: Callable[[], None], name: str) -> None:
         running = threading.Lock()

@@ -86,7 +86,7 @@ class Spool:
         """Returns how many entries are kept in Redis; None without one, or when it is away."""
         try:
             return None if self._redis is None else int(self._redis.llen(KEY))
-        except redis.RedisError:
+        except self._trouble:
             return None
 
     def remove(self, entry: str) -> None:

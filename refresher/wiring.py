@@ -7,6 +7,7 @@ neither a pool nor a thread survives a fork.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from uuid import UUID
@@ -19,15 +20,21 @@ from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Egress, Exchange, Limits
+from refresher.mailer import MailSender, Renderer, make_sender
 from refresher.metrics import Meter
 from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
+from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.policy import Policy
 from refresher.settings import Settings, load
 from refresher.spool import Spool
 from refresher.store import workers
 from refresher.store.session import Database
 from refresher.watermark import ClaimWindow
+from refresher.webhook_sender import SenderLimits, WebhookSender
+
+DELIVERERS = 64
+"""Threads that wait for webhooks' answers, so that none of those that refresh has to."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +51,35 @@ class Services:
     breakers: Breakers
     pacer: Pacer
     meter: Meter
+    mailer: MailSender
+    renderer: Renderer
+    webhook_sender: WebhookSender
+    delivery_policy: DeliveryPolicy
     holder_id: UUID
     claim_window: ClaimWindow = field(default_factory=ClaimWindow)
     stopping: threading.Event = field(default_factory=threading.Event)
+    deliverers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")
+    )
 
     def close(self) -> None:
         """Gives back threads and connections."""
+        self.finish_deliveries()
         self.exchange.close()
+        self.mailer.close()
+        self.webhook_sender.close()
         self.database.close()
+
+    def finish_deliveries(self) -> None:
+        """Waits for webhooks under way, no longer than REFRESHER_SHUTDOWN_SECONDS; takes no more.
+
+        What is cut off then is marked as tried, and goes again.
+        """
+        cut_off = threading.Timer(self.settings.shutdown_seconds, self.webhook_sender.close)
+        cut_off.daemon = True
+        cut_off.start()
+        self.deliverers.shutdown(wait=True, cancel_futures=True)
+        cut_off.cancel()
 
 
 def build(settings: Settings) -> Services:
@@ -72,6 +100,10 @@ def build(settings: Settings) -> Services:
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
         meter=Meter(known.names, enabled=settings.metrics),
         holder_id=holder_id,
+        mailer=make_sender(settings),
+        renderer=Renderer(settings.mail_templates),
+        webhook_sender=webhook_sender_from(settings),
+        delivery_policy=delivery_policy_from(settings),
     )
 
 
@@ -114,6 +146,31 @@ def egress_from(settings: Settings) -> Egress:
     """Returns the rule of where requests may go, for whatever sends to a URL of somebody else."""
     return Egress(
         settings.allowed_private_networks, loopback=settings.allow_insecure_hosts == "loopback"
+    )
+
+
+def webhook_sender_from(settings: Settings) -> WebhookSender:
+    """Returns what sends webhooks; nothing runs before the first one."""
+    limits = SenderLimits(
+        connect_seconds=min(settings.http_connect_seconds, settings.webhook_total_seconds),
+        total_seconds=settings.webhook_total_seconds,
+        max_in_flight=settings.webhook_max_in_flight,
+    )
+    return WebhookSender(egress_from(settings), limits)
+
+
+def delivery_policy_from(settings: Settings) -> DeliveryPolicy:
+    """Returns the knobs of `rules/delivery.py`."""
+    return DeliveryPolicy(
+        retry_first_seconds=settings.webhook_retry_first_seconds,
+        retry_coefficient=settings.webhook_retry_coefficient,
+        retry_max_seconds=settings.webhook_retry_max_seconds,
+        give_up_after_seconds=settings.webhook_give_up_after_seconds,
+        breaker=BreakerPolicy(
+            failures=settings.webhook_breaker_failures,
+            pause_seconds=settings.webhook_breaker_pause_seconds,
+            max_seconds=settings.webhook_breaker_max_seconds,
+        ),
     )
 
 

@@ -48,10 +48,12 @@ class WorkerProcess(Middleware):
         """Lets what is in flight finish; what has not begun goes back."""
         if self._process is not None:
             services().stopping.set()
+            services().deliverers.shutdown(wait=False, cancel_futures=True)
 
     def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
         """Ends the heartbeat, which notes a clean stop."""
         if self._process is not None:
+            services().finish_deliveries()
             self._process.stop()
 
 

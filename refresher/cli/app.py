@@ -15,9 +15,12 @@ from refresher.cli import (
     events,
     keys,
     migrate,
+    organizations,
     providers,
+    recipients,
     token,
     top,
+    webhooks,
 )
 from refresher.cli import settings as settings_command
 from refresher.cli.group import RootGroup
@@ -45,7 +48,7 @@ def build() -> typer.Typer:
         bench.register(app)
     for module in (migrate, doctor, settings_command, providers, apps, encryption, keys):
         module.register(app)
-    for module in (connections, token, events, top):
+    for module in (connections, token, events, top, recipients, organizations, webhooks):
         module.register(app)
     return app
 

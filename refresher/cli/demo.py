@@ -28,6 +28,10 @@ Kill = Annotated[
     bool,
     typer.Option("--kill", help="Restart the scheduler with kill -9; the provider forgives 30 s."),
 ]
+WithNotifications = Annotated[
+    bool,
+    typer.Option("--with-notifications", help="Break one connection, and show what is told of it."),
+]
 Seed = Annotated[int, typer.Option(help="Of every chance that the provider takes.")]
 Directory = Annotated[
     Path | None, typer.Option(help="Keep database and logs here, not in a temporary folder.")
@@ -36,7 +40,12 @@ Directory = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds `demo` and `up`."""
-    demos = ("refresher demo", "refresher demo --kill", "refresher demo --connections 1000 --json")
+    demos = (
+        "refresher demo",
+        "refresher demo --kill",
+        "refresher demo --with-notifications",
+        "refresher demo --connections 1000 --json",
+    )
     app.command("demo", epilog=examples(*demos))(demo)
     ups = ("refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
     app.command("up", epilog=examples(*ups))(up)
@@ -49,6 +58,7 @@ def demo(
     kill: Kill = False,
     seed: Seed = 1,
     directory: Directory = None,
+    with_notifications: WithNotifications = False,
     json: Json = False,
 ) -> None:
     """Watch connections being kept fresh against an OAuth server that rotates and forgives nothing.
@@ -64,7 +74,7 @@ def demo(
     from refresher.demo.plan import Plan, check
     from refresher.demo.show import perform
 
-    plan = check(Plan(connections, lifetime, seconds, kill, seed, directory))
+    plan = check(Plan(connections, lifetime, seconds, kill, seed, directory, with_notifications))
     console = Console(stderr=json, highlight=False)
     verdict = perform(plan, console)
     _close(console, verdict, directory)

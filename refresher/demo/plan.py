@@ -28,6 +28,7 @@ class Plan:
     kill: bool = False
     seed: int = 1
     directory: Path | None = None
+    with_notifications: bool = False
 
     @property
     def grace_seconds(self) -> float:

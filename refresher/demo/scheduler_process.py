@@ -79,9 +79,15 @@ class SchedulerProcess:
             self._process.wait()
         self.has_ended()
 
+    def log_text(self) -> str:
+        """Returns everything that it has logged."""
+        return self._log.read_text(errors="replace")
+
     def last_complaint(self) -> str | None:
         """Returns the last warning or error of its log, if any, for when the verdict is bad."""
-        for line in reversed(self._log.read_text(errors="replace").splitlines()):
+        for line in reversed(self.log_text().splitlines()):
+            if line.startswith("mail "):
+                continue  # the console sender's
             try:
                 told = json.loads(line)
             except ValueError:

@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from rich.console import Console
 from rich.live import Live
 
+from refresher.demo import notifications
 from refresher.demo.interruption import Interruption, Phase
 from refresher.demo.plan import Plan
 from refresher.demo.screen import frame, progress_line
@@ -34,14 +35,25 @@ def perform(plan: Plan, console: Console) -> Verdict:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     with set_up(plan, lambda done: console.print(f"[green]✓[/] {done}", soft_wrap=True)) as stage:
+        if plan.with_notifications:
+            notifications.prepare(stage)
         with suppress(KeyboardInterrupt):
             _watch(stage, console)
         stage.scheduler.stop()
+        if plan.with_notifications:
+            _show_told(stage, console)
         verdict = judge(stage)
         complaint = None if verdict.is_good else stage.scheduler.last_complaint()
         if complaint:
             console.print(f"The scheduler complained: {complaint}", markup=False, soft_wrap=True)
         return verdict
+
+
+def _show_told(stage: Stage, console: Console) -> None:
+    for heading, lines in notifications.shown(stage):
+        console.print(f"\n[bold]{heading}[/]\n")
+        for line in lines or ["(none was sent)"]:
+            console.print(f"  │ {line}", markup=False, soft_wrap=True)
 
 
 def _watch(stage: Stage, console: Console) -> None:

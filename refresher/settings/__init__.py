@@ -16,13 +16,32 @@ from pydantic_settings import SettingsError as UnreadableVariable
 
 from refresher.errors import SettingsError
 from refresher.settings.checks import contradictions, unreadable_urls
-from refresher.settings.names import sentence, unknown_variables, variable
+from refresher.settings.mail import mail_faults
+from refresher.settings.names import flows, sentence, unknown_variables, variable
 from refresher.settings.notifying import NotifyingSettings
 from refresher.settings.observing import ObservingSettings
-from refresher.settings.values import PREFIX, Count, Flow, IntegrationRefresh, Seconds, Share
+from refresher.settings.values import (
+    PREFIX,
+    Count,
+    Flow,
+    IntegrationRefresh,
+    NotificationEmail,
+    Seconds,
+    Share,
+)
 from refresher.settings.web import WebSettings
 
-__all__ = ["PREFIX", "Flow", "IntegrationRefresh", "Settings", "load", "sqlalchemy_url", "variable"]
+__all__ = [
+    "PREFIX",
+    "Flow",
+    "IntegrationRefresh",
+    "NotificationEmail",
+    "Settings",
+    "flows_on",
+    "load",
+    "sqlalchemy_url",
+    "variable",
+]
 
 
 class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
@@ -120,9 +139,11 @@ class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
     def redis(self) -> str:
         """The Redis URL with its database number; raises `SettingsError` when there is none."""
         if self.redis_url is None:
+            asking = flows_on("redis", self) or ["integration_refresh"]
+            names = " and ".join(variable(f"{flow}.transport") for flow in asking)
+            need = "needs" if len(asking) == 1 else "need"
             raise SettingsError(
-                "REDIS_URL is not set, and REFRESHER_INTEGRATION_REFRESH__TRANSPORT (redis) needs "
-                "it: set one, or choose in_process"
+                f"REDIS_URL is not set, and {names} (redis) {need} it: set one, or choose in_process"
             )
         url = self.redis_url.get_secret_value()
         if self.redis_db is None:
@@ -137,8 +158,9 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         faults = [sentence({**e}, Settings.model_fields) for e in error.errors()]
         raise SettingsError("; ".join(faults)) from None
-    except UnreadableVariable:
-        flow = variable("integration_refresh")
+    except UnreadableVariable as error:
+        known = flows(Settings.model_fields)
+        flow = variable(next((name for name in known if f'"{name}"' in str(error)), known[-1]))
         raise SettingsError(
             f"{flow} must be a JSON object; set its parts one by one, such as {flow}__TRANSPORT"
         ) from None
@@ -146,10 +168,17 @@ def load(**overrides: object) -> Settings:
         *unknown_variables(Settings.model_fields),
         *unreadable_urls(settings),
         *contradictions(settings),
+        *mail_faults(settings),
     ]
     if faults:
         raise SettingsError("; ".join(faults))
     return settings
+
+
+def flows_on(transport: str, settings: Settings) -> list[str]:
+    """Returns the flows that are carried by this transport."""
+    names = flows(Settings.model_fields)
+    return [name for name in names if getattr(settings, name).transport == transport]
 
 
 def sqlalchemy_url(url: str) -> str:

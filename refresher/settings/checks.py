@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ def contradictions(s: Settings) -> list[str]:
         ("http_total_seconds", "attempt_timeout_seconds"),
         ("tick_seconds", "lease_seconds"),
         ("sweep_interval_seconds", "lease_seconds"),
+        ("webhook_retry_max_seconds", "webhook_give_up_after_seconds"),
     ]
     may_not_exceed = [("lease_seconds", "attempt_timeout_seconds"), ("batch_size", "max_leased")]
     faults = [
@@ -68,7 +70,17 @@ def contradictions(s: Settings) -> list[str]:
     if s.encryption_keys and s.encryption_keys_file is not None:
         keys, file = variable("encryption_keys"), variable("encryption_keys_file")
         faults.append(f"{keys} and {file} are both set: keep the keys in one place")
-    return faults
+    return [*faults, *_webhook_contradictions(s)]
+
+
+def _webhook_contradictions(s: Settings) -> Iterator[str]:
+    cover = s.queue_wait_seconds + s.webhook_total_seconds + s.commit_seconds
+    if cover > s.webhook_lease_seconds:
+        yield (
+            f"{_shown(s, 'webhook_lease_seconds')} must cover {_shown(s, 'queue_wait_seconds')} + "
+            f"{_shown(s, 'webhook_total_seconds')} + {_shown(s, 'commit_seconds')} = {cover:g}, or "
+            "a slow webhook outlives its lease and is sent twice"
+        )
 
 
 def _shown(s: Settings, field: str) -> str:

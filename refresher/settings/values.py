@@ -27,3 +27,17 @@ class IntegrationRefresh(Flow):
     """The flow that refreshes tokens."""
 
     queue: Queue = "integration_refresh"
+
+
+class NotificationEmail(Flow):
+    """The flow that sends notices by mail: few messages, so the scheduler can send them itself."""
+
+    transport: Literal["in_process", "redis"] = "in_process"
+    queue: Queue = "notification_email"
+
+
+class WebhookDelivery(Flow):
+    """The flow that sends webhooks; by default the scheduler sends them itself, on threads apart."""
+
+    transport: Literal["in_process", "redis"] = "in_process"
+    queue: Queue = "webhook_delivery"

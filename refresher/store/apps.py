@@ -70,7 +70,7 @@ def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed 
         "client_secret": client_secret,
     }
     db.execute(statement, values)
-    pauses.lift(db, "app", f"{provider}/{name}")
+    pauses.lift(db, "app", f"{provider}/{name}", proven=False)
     _resume_waiting(db, provider, name)
 
 

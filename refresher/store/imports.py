@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
+from refresher.store import ends, notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Intake:
     metadata: Mapping[str, object]
     due_in_seconds: float | None
     park_reason: str | None
+    end_is_fixed: bool = False
 
 
 _STAGE = text(
@@ -79,7 +81,8 @@ _CONNECTIONS = text(
         scopes = excluded.scopes, in_between_steps = excluded.in_between_steps,
         metadata = excluded.metadata, status = 'active', status_cause = null, deleted_at = null,
         updated_at = refresher_now()
-    returning c.id, c.credential_version > 1 as reconnected
+    returning c.id, c.credential_version > 1 as reconnected,
+        c.trouble is not null and not c.in_between_steps as healed
     """
 )
 _SCHEDULE = text(
@@ -151,6 +154,8 @@ def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
     )
     db.execute(_SCHEDULE)
     db.execute(_EVENTS)
+    notices.mark_well(db, [row.id for row in written if row.healed])
+    ends.watch(db, [r.id for r in rows if r.end_is_fixed])
     reconnected = sum(row.reconnected for row in written)
     return len(written) - reconnected, reconnected
 

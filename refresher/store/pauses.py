@@ -10,6 +10,10 @@ from __future__ import annotations
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.rules.notices import State
+from refresher.store import notices
+from refresher.store.notices import Change
+
 
 def pause(db: Db, scope: str, key: str, *, seconds: float, refusals: int, reason: str) -> bool:
     """Leaves `key` alone for `seconds`, never shortening a pause; True when it is a new one."""
@@ -26,7 +30,10 @@ def pause(db: Db, scope: str, key: str, *, seconds: float, refusals: int, reason
     values = {
         "scope": scope, "key": key, "seconds": seconds, "refusals": refusals, "reason": reason,
     }  # fmt: skip
-    return bool(db.execute(statement, values).scalar_one())
+    is_new = bool(db.execute(statement, values).scalar_one())
+    if is_new and scope == "app":
+        notices.record(db, [Change(("app", key), State.MISCONFIGURED, {"cause": reason})])
+    return is_new
 
 
 def take_probe(db: Db, scope: str, key: str, *, hold_seconds: float) -> bool:
@@ -41,8 +48,10 @@ def take_probe(db: Db, scope: str, key: str, *, hold_seconds: float) -> bool:
     return db.execute(statement, values).rowcount == 1
 
 
-def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0) -> bool:
+def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0, proven: bool = True) -> bool:
     """Ends a pause, and brings the rows that waited for its end forward, spread a little.
+
+    Operators hear at once that an app works again, or, unless a refresh has `proven` it, a while later.
 
     Those rows are due before the end and its spread of a minute, so the index on `due_at` finds them.
     """
@@ -63,4 +72,6 @@ def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0) -> bool:
     )
     by = f"{scope}:{key}"
     db.execute(statement, {"ended": ended, "spread": spread_seconds, "by": by})
+    if scope == "app":
+        notices.record(db, [Change(("app", key), State.WELL, proven=proven)])
     return True

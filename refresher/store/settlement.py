@@ -17,11 +17,14 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
 from refresher.rules.decision import PauseOrder
-from refresher.store import quarantine
+from refresher.rules.notices import State
+from refresher.store import ends, notices, quarantine
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
+
+_DEAD = State.RECONNECT_REQUIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class SealedLife:
 class Settlement:
     """The outcome of one refresh: what `rules/decision.py` decided, with the tokens sealed.
 
-    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well.
+    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well. `end_is_news`
+    tells that the refresh token's own end must be watched from now on.
     """
 
     row: Reloaded
@@ -57,6 +61,7 @@ class Settlement:
     postponed_by: str | None = None
     pause: PauseOrder | None = None
     silent: bool = False
+    end_is_news: bool = False
 
     @property
     def id(self) -> UUID:
@@ -76,7 +81,7 @@ class Settled:
 def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> Settled:
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
     given = sorted(settlements, key=lambda s: s.id)
-    stored = _store_tokens(db, [s for s in given if s.new])
+    stored, healed = _store_tokens(db, [s for s in given if s.new])
     done = _stored_already(db, [s for s in given if s.new and s.id not in stored])
     todo = [s for s in given if s.id not in done]
     with_tokens = [s for s in todo if s.new]
@@ -90,6 +95,11 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     late = stored - written  # good, although their row is somebody else's by now
     _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
     quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := _orphan(s))])
+    notices.mark_well(db, healed)
+    notices.record(
+        db, [notices.connection_is(s.id, _DEAD, cause=s.reason) for s in dead if s.id in ended]
+    )
+    ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
     append_events(db, [_event(s, fenced, adopted) for s in todo if not s.silent])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
 
@@ -110,34 +120,37 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     return set(db.execute(statement, values).scalars())
 
 
-def _store_tokens(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
+_STORE_TOKENS = text(
+    """
+    update connection c set
+        access_token = coalesce(u.access_token, c.access_token),
+        refresh_token = coalesce(u.refresh_token, c.refresh_token),
+        credential_version = c.credential_version + 1,
+        issued_at = case when u.left_seconds is null then c.issued_at else refresher_now() end,
+        expires_at = coalesce(
+            refresher_now() + u.left_seconds * interval '1 second', c.expires_at),
+        lifetime_seconds = coalesce(u.lifetime_seconds, c.lifetime_seconds),
+        refresh_token_expires_at = coalesce(
+            refresher_now() + u.refresh_token_left_seconds * interval '1 second',
+            c.refresh_token_expires_at),
+        scopes = coalesce(string_to_array(u.scopes, ' '), c.scopes),
+        status = 'active', status_cause = null, updated_at = refresher_now()
+    from unnest(
+        cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:access_tokens as bytea[]),
+        cast(:refresh_tokens as bytea[]), cast(:lifetimes as float8[]),
+        cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[])
+    ) u(id, version, access_token, refresh_token, lifetime_seconds, left_seconds,
+        refresh_token_left_seconds, scopes)
+    where c.id = u.id and c.credential_version = u.version
+    returning c.id, c.trouble is not null and u.access_token is not null as healed
+    """
+)
+
+
+def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[UUID]]:
+    """Returns whose pair was stored, and who of them was in trouble that this ends."""
     if not todo:
-        return set()
-    statement = text(
-        """
-        update connection c set
-            access_token = coalesce(u.access_token, c.access_token),
-            refresh_token = coalesce(u.refresh_token, c.refresh_token),
-            credential_version = c.credential_version + 1,
-            issued_at = case when u.left_seconds is null then c.issued_at else refresher_now() end,
-            expires_at = coalesce(
-                refresher_now() + u.left_seconds * interval '1 second', c.expires_at),
-            lifetime_seconds = coalesce(u.lifetime_seconds, c.lifetime_seconds),
-            refresh_token_expires_at = coalesce(
-                refresher_now() + u.refresh_token_left_seconds * interval '1 second',
-                c.refresh_token_expires_at),
-            scopes = coalesce(string_to_array(u.scopes, ' '), c.scopes),
-            status = 'active', status_cause = null, updated_at = refresher_now()
-        from unnest(
-            cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:access_tokens as bytea[]),
-            cast(:refresh_tokens as bytea[]), cast(:lifetimes as float8[]),
-            cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[])
-        ) u(id, version, access_token, refresh_token, lifetime_seconds, left_seconds,
-            refresh_token_left_seconds, scopes)
-        where c.id = u.id and c.credential_version = u.version
-        returning c.id
-        """
-    )
+        return set(), []
     lives = [s.new for s in todo if s.new]
     values = {
         **_ids(todo),
@@ -148,7 +161,8 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
         "refresh_lefts": [n.refresh_token_left_seconds for n in lives],
         "scopes": [" ".join(n.scopes) if n.scopes else None for n in lives],
     }
-    return set(db.execute(statement, values).scalars())
+    rows = db.execute(_STORE_TOKENS, values).all()
+    return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
 
 
 def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
@@ -157,7 +171,7 @@ def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
     statement = text(
         """
         update connection c set status = 'reconnect_required', status_cause = u.cause,
-                                updated_at = refresher_now()
+                                trouble = 'reconnect_required', updated_at = refresher_now()
         from unnest(cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:causes as text[]))
                  u(id, version, cause)
         where c.id = u.id and c.credential_version = u.version

@@ -10,6 +10,7 @@ from tests.chaos import (
     answers,
     databases,
     freezes,
+    hooks,
     kills,
     outage,
     queues,
@@ -138,6 +139,14 @@ OTHERS = (
         1,
         40,
         queues.deliver_twice,
+    ),
+    Fault(
+        "webhook-kill",
+        "kill -9 a worker between sending a webhook and marking it",
+        "0 webhooks lost, what comes twice has its id",
+        50,
+        250,
+        hooks.kill_between_send_and_mark,
     ),
     Fault(
         "sigterm",

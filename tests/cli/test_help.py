@@ -13,6 +13,10 @@ COMMANDS = [
     "connections list", "connections show", "connections refresh", "connections pause",
     "connections resume", "connections disable", "connections delete", "bench", "top",
     "keys create", "keys list", "keys revoke", "keys audit",
+    "webhooks add", "webhooks list", "webhooks show", "webhooks remove", "webhooks enable",
+    "webhooks rotate-secret", "webhooks test", "webhooks deliveries", "webhooks replay",
+    "recipients add", "recipients list", "recipients remove", "organizations set",
+    "organizations list",
 ]  # fmt: skip
 
 

@@ -11,8 +11,8 @@ import pytest
 from refresher.cipher import new_key
 from refresher.testing.fake_provider import FakeProvider
 from tests.metrics.kit import Scrape, read
-from tests.processes import Spawner
 from tests.ports import free_port
+from tests.processes import Spawner
 from tests.waiting import wait_until
 
 PROVIDERS = """

@@ -30,7 +30,7 @@ def test_migrations_and_tables_agree(database_url: str) -> None:
 def test_every_index_is_as_declared(database_url: str) -> None:
     """Partial indexes, which alembic does not compare, have the predicates of the metadata."""
     declared = {
-        (index.name, "" if where is None else _bare(str(where)))
+        (index.name, "" if where is None else bare(str(where)))
         for table in metadata.tables.values()
         for index in table.indexes
         for where in [index.dialect_options["postgresql"]["where"]]
@@ -43,12 +43,12 @@ def test_every_index_is_as_declared(database_url: str) -> None:
                 "where c.relnamespace = 'public'::regnamespace and not i.indisunique"
             )
         ).all()
-    assert {(r.relname, _bare(r.predicate)) for r in rows} == declared
+    assert {(r.relname, bare(r.predicate)) for r in rows} == declared
 
 
-def _bare(predicate: str) -> str:
-    """Returns a predicate without the brackets that Postgres adds."""
-    return predicate.lower().replace("(", "").replace(")", "")
+def bare(predicate: str) -> str:
+    """Returns a predicate without the parentheses that Postgres adds."""
+    return predicate.replace("(", "").replace(")", "").lower()
 
 
 def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_to_do(

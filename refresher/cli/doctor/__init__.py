@@ -43,10 +43,11 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import postgres, redis, setup, work
+    from refresher.cli.doctor import mail, postgres, redis, setup, work
     from refresher.cli.doctor.finding import fail
     from refresher.cli.opening import database, read_settings
     from refresher.errors import SettingsError
+    from refresher.settings import flows_on
 
     try:
         settings = read_settings()
@@ -54,7 +55,7 @@ def findings_now() -> Iterator[Finding]:
         yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
         return
     yield from setup.check(settings)
-    if settings.integration_refresh.transport == "redis":
+    if flows_on("redis", settings):
         yield from redis.check(settings)
     if settings.database_url is None:
         yield postgres.no_url()
@@ -64,6 +65,7 @@ def findings_now() -> Iterator[Finding]:
         yield from findings
         if not any(finding.level == "fail" and finding.check == "database" for finding in findings):
             yield from work.check(settings, opened)
+            yield from mail.check(settings, opened)
 
 
 def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:

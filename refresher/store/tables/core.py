@@ -60,6 +60,8 @@ connection = Table(
     Column("scopes", ARRAY(Text), nullable=False, server_default="{}"),
     Column("status", Text, nullable=False, server_default="active"),
     Column("status_cause", Text),
+    # What people are told of; null while all is well. A refresh reads it for nothing.
+    Column("trouble", Text),
     Column("in_between_steps", Boolean, nullable=False, server_default=text("false")),
     instant("disabled_at"),
     instant("paused_at"),
@@ -107,8 +109,8 @@ refresh_schedule = Table(
     CheckConstraint("state <> 2 or parked_reason is not null", name="parked_has_reason"),
     # The claim: nothing stands before due_at, so its cost grows only with what is due.
     Index("refresh_schedule_due_at_idx", "due_at", postgresql_where=text("state = 0")),
-    # For the gauges: rows whose due time tells nothing about the life of their token. A row that is
-    # refreshed as planned never stands in it.
+    # Rows that wait because of trouble: their due time tells nothing about the life of their token.
+    # A row that is refreshed as planned never stands in it.
     Index(
         "refresh_schedule_troubled_idx",
         "due_at",

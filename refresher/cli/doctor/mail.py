@@ -1,0 +1,70 @@
+"""Checks mail: whether it goes out, to whom it does not, and whether the templates render."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refresher import letters
+from refresher.cli.doctor.finding import Finding, ok, warn
+from refresher.cli.output import span
+from refresher.mailer import Renderer
+from refresher.settings import Settings, variable
+from refresher.store import mails, recipients
+from refresher.store.session import Database
+
+LATE_SECONDS = 600.0
+
+
+def check(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Yields findings on mail; nothing at all where nobody is to be told."""
+    with database.transaction() as db:
+        known = recipients.every(db)
+        pages = recipients.organizations(db)
+        standing = mails.standing(db)
+    if not known:
+        yield ok("mail", "nobody is told by mail (`refresher recipients add` changes that)")
+        return
+    yield from _templates(settings)
+    if not settings.notification_email.enabled:
+        name = variable("notification_email.enabled")
+        yield warn("mail", f"{name} is false, and people wait to be told", f"set {name} to true")
+    if settings.mail_transport == "console":
+        message = f"mails to {len(known)} recipients are only printed"
+        yield warn("mail", message, f"set {variable('mail_transport')} to smtp or http")
+    if standing.reason:
+        yield warn(
+            "mail", f"no mail goes out: {standing.reason}", "put the mail server's settings right"
+        )
+    late = standing.oldest_due_seconds or 0.0
+    if late > LATE_SECONDS and not standing.reason:
+        yield warn("mail", f"a mail waits since {span(late)}", "look whether a scheduler runs")
+    if standing.failed:
+        yield warn(
+            "mail",
+            f"{standing.failed} mails were given up, the last one: {standing.last_failure}",
+            "`refresher recipients add` with the same address sends them again",
+        )
+    refused = [r.address for r in known if r.blocked_at is not None]
+    if refused:
+        shown = ", ".join(refused[:3]) + (" …" if len(refused) > 3 else "")
+        message = f"{len(refused)} addresses were refused: {shown}"
+        yield warn(
+            "mail", message, "`refresher recipients list` tells why; remove or add them again"
+        )
+    if settings.reconnect_url is None and not any(o.reconnect_url for o in pages):
+        yield warn(
+            "mail",
+            "messages have no link to reconnect",
+            f"set {variable('reconnect_url')}, or `refresher organizations set ID --reconnect-url`",
+        )
+    yield ok("mail", f"{len(known)} recipients; {standing.due + standing.under_way} mails to send")
+
+
+def _templates(settings: Settings) -> Iterator[Finding]:
+    faults = Renderer(settings.mail_templates).faults(letters.samples())
+    for fault in faults:
+        yield warn(
+            "mail templates",
+            f"{fault.template} does not render: {fault.why}",
+            "mend it; until then the built-in one is used",
+        )

@@ -1,0 +1,148 @@
+"""`refresher webhooks deliveries | replay`: the messages of an endpoint, and sending them again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from refresher.cli import opening
+from refresher.cli.finding_webhooks import Organization, WebhookId, find
+from refresher.cli.output import Json, distance, emit, examples, note, table
+from refresher.cli.refusal import Refused, WrongUse
+
+if TYPE_CHECKING:
+    from refresher.store.replays import DeliveryView
+    from refresher.store.session import Database
+    from refresher.store.webhooks import EndpointView
+
+COLUMNS = ["id", "event", "kind", "state", "attempts", "status", "what happened", "when"]
+
+
+class State(StrEnum):
+    """The states of a message."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    HELD = "held"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+def register(group: typer.Typer) -> None:
+    """Adds both commands."""
+    listing = examples(
+        "refresher webhooks deliveries 0199a2b4",
+        "refresher webhooks deliveries 0199a2b4 --state failed --json",
+    )
+    group.command("deliveries", epilog=listing)(deliveries)
+    replaying = examples(
+        "refresher webhooks replay 0199a2b4 --failed",
+        "refresher webhooks replay 0199a2b4 --event 0199a2b4-0000-7000-8000-000000000000",
+        "refresher webhooks replay 0199a2b4 --since 2026-11-24T00:00Z --until 2026-11-25T00:00Z",
+    )
+    group.command("replay", epilog=replaying)(replay)
+
+
+def deliveries(
+    webhook: WebhookId,
+    organization: Organization = None,
+    state: Annotated[State | None, typer.Option(help="Only messages in this state.")] = None,
+    before: Annotated[int | None, typer.Option(help="Go on behind this message.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
+    json: Json = False,
+) -> None:
+    """List an endpoint's messages, the newest first, with what came of each."""
+    from refresher.store import replays
+
+    with opening.database() as database:
+        view = find(database, webhook, organization)
+        with database.transaction() as db:
+            chosen = state.value if state else None
+            found = replays.deliveries(db, view.id, state=chosen, before=before, limit=limit)
+    if json:
+        for delivery in found:
+            emit(asdict(delivery))
+    else:
+        table(COLUMNS, [_row(delivery) for delivery in found])
+    if len(found) == limit:
+        note(f"There may be more: --before {found[-1].id}")
+
+
+def replay(
+    webhook: WebhookId,
+    organization: Organization = None,
+    event: Annotated[UUID | None, typer.Option(help="This event (its webhook-id).")] = None,
+    since: Annotated[str | None, typer.Option(help="Events from this instant on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Events before this instant.")] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what was given up, not what arrived.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Send messages again, with their old ids and in their old order.
+
+    Receivers know a message that they have by its webhook-id.
+    """
+    from refresher import webhooks
+    from refresher.store.replays import Replay
+
+    if event is None and since is None and until is None and not failed:
+        raise WrongUse("say what to send again: --event ID, --since INSTANT, --until or --failed")
+    span = _instant("--since", since), _instant("--until", until)
+    with opening.database() as database:
+        view = find(database, webhook, organization)
+        if view.disabled_at:
+            raise Refused(
+                f"{view.id} is disabled ({view.disabled_reason}): `refresher webhooks enable "
+                f"{view.id}` sends what was held for it"
+            )
+        if event is not None:
+            _refuse_foreign(database, view, event)
+        sent = webhooks.replay(database, Replay(view.id, event, *span, only_failed=failed))
+    if json:
+        emit({"id": view.id, "replayed": sent})
+    else:
+        typer.echo(f"{sent} messages are due again.")
+
+
+def _refuse_foreign(database: Database, view: EndpointView, event: UUID) -> None:
+    from refresher.store import replays
+
+    with database.transaction() as db:
+        is_known, organization = replays.event_organization(db, event)
+    if not is_known:
+        raise Refused(f"no event has the id {event}, or it is older than what is kept")
+    if view.organization_id is not None and view.organization_id != organization:
+        raise Refused(
+            f"event {event} is not of organization {view.organization_id}, whose endpoint this is"
+        )
+
+
+def _instant(option: str, given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given.strip())
+    except ValueError:
+        raise WrongUse(f"{option} is no instant: write it as 2026-11-24T18:00:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _row(d: DeliveryView) -> list[object]:
+    when = d.ended_at or d.due_at
+    happened = d.reason or ("" if d.attempt else "not tried yet")
+    return [
+        d.id,
+        d.event_id,
+        d.kind,
+        d.state,
+        d.attempt,
+        d.http_status,
+        happened,
+        when and distance(when),
+    ]

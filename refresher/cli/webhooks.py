@@ -1,0 +1,242 @@
+"""`refresher webhooks`: endpoints that are told of events. Their messages: `webhook_messages.py`.
+
+A signing secret is printed when it is made, once; nothing shows it again.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refresher.cli import opening, webhook_messages
+from refresher.cli.finding_webhooks import Organization, WebhookId, find
+from refresher.cli.output import CONTEXT, Json, distance, emit, examples, facts, note, table
+from refresher.cli.refusal import WrongUse
+
+if TYPE_CHECKING:
+    from refresher.store.webhooks import EndpointView
+
+COLUMNS = ["id", "organization", "url", "events", "state", "waiting", "held", "failed"]
+KEEP_IT = "This secret verifies what we send. It is not shown again: give it to the receiver now."
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `webhooks` with its commands."""
+    group = typer.Typer(help="Tell other systems of events by webhook.", no_args_is_help=True)
+    id_ = "0199a2b4"
+    adding = examples(
+        "refresher webhooks add https://app.example/hooks --organization org-1 "
+        "--event 'connection.*'",
+        "refresher webhooks add https://ops.example/hooks --operator --event '*'",
+    )
+    group.command("add", epilog=adding)(add)
+    listing = examples("refresher webhooks list --organization org-1")
+    group.command("list", epilog=listing)(list_)
+    for name, command in (
+        ("show", show),
+        ("remove", remove),
+        ("enable", enable),
+        ("test", send_test),
+    ):
+        group.command(name, epilog=examples(f"refresher webhooks {name} {id_}"))(command)
+    rotating = examples(
+        f"refresher webhooks rotate-secret {id_}",
+        f"refresher webhooks rotate-secret {id_} --overlap-seconds 3600",
+    )
+    group.command("rotate-secret", epilog=rotating)(rotate_secret)
+    webhook_messages.register(group)
+    app.add_typer(group, name="webhooks", context_settings=CONTEXT)
+
+
+def add(
+    url: Annotated[str, typer.Argument(help="Where to POST: https, and no private address.")],
+    event: Annotated[
+        list[str], typer.Option(help="What to tell: a kind, connection.* or *. May be repeated.")
+    ],
+    organization: Annotated[
+        str | None, typer.Option(help="Whose endpoint this is: it hears of its connections.")
+    ] = None,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Ours: it hears of every organization, and of apps.")
+    ] = False,
+    description: Annotated[str | None, typer.Option(help="For people.")] = None,
+    json: Json = False,
+) -> None:
+    """Add an endpoint, and print the secret that its messages are signed with.
+
+    It is sent what happens from now on, in the form of Standard Webhooks.
+    """
+    from refresher import webhooks
+    from refresher.wiring import cipher_from, egress_from
+
+    if operator == (organization is not None):
+        raise WrongUse("say whose endpoint this is: give --organization ID, or --operator for ours")
+    settings = opening.read_settings()
+    cipher, egress = cipher_from(settings), egress_from(settings)
+    wanted = webhooks.Wanted(url, event, organization, description)
+    try:
+        with opening.database(settings) as database:
+            made, secret = webhooks.add(database, cipher, egress, wanted)
+    finally:
+        egress.close()
+    if json:
+        emit({"id": made, "url": url, "events": event, "secret": secret.reveal()})
+        return
+    facts({"id": made, "secret": secret.reveal()})
+    note(KEEP_IT)
+    note(f"`refresher webhooks test {made}` tries it.")
+
+
+def list_(organization: Organization = None, json: Json = False) -> None:
+    """List endpoints, how they do, and what waits for them; never their secrets."""
+    from refresher.store import webhooks
+
+    with opening.database() as database, database.transaction() as db:
+        found = webhooks.every(db, organization_id=organization)
+    if json:
+        for view in found:
+            emit(asdict(view))
+        return
+    table(COLUMNS, [_row(view) for view in found])
+    if not found:
+        note("There is none: `refresher webhooks add URL --event 'connection.*'` adds one.")
+
+
+def show(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
+    """Show one endpoint: what it is told, how it does, and why not if it does not."""
+    with opening.database() as database:
+        view = find(database, webhook, organization)
+    if json:
+        emit(asdict(view))
+        return
+    facts({k.replace("_", " "): v for k, v in asdict(view).items() if v is not None})
+    if view.disabled_at:
+        note(f"It is sent nothing: mend it, then `refresher webhooks enable {view.id}`.")
+    if view.failed:
+        note(f"`refresher webhooks replay {view.id} --failed` sends again what was given up.")
+
+
+def remove(
+    webhook: WebhookId,
+    organization: Organization = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove an endpoint, with its messages: those that wait for it are never sent."""
+    from refresher.store import webhooks
+
+    with opening.database() as database:
+        view = find(database, webhook, organization)
+        if not yes:
+            _confirm(view)
+        with database.transaction() as db:
+            removed = webhooks.remove(db, view.id)
+    if json:
+        emit({"id": view.id, "removed": removed})
+    else:
+        typer.echo(f"{view.id} ({view.url}) is removed.")
+
+
+def enable(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
+    """Enable an endpoint again; what was held for it meanwhile goes out, in its order."""
+    from refresher import webhooks
+
+    with opening.database() as database:
+        view = find(database, webhook, organization)
+        released = webhooks.enable(database, view.id)
+    if json:
+        emit({"id": view.id, "enabled": True, "released": released})
+    else:
+        typer.echo(f"{view.id} is enabled; {released} messages that were held are due now.")
+
+
+def rotate_secret(
+    webhook: WebhookId,
+    organization: Organization = None,
+    overlap_seconds: Annotated[
+        float | None,
+        typer.Option(min=0, max=366 * 86_400, help="How long the old one signs as well."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a new signing secret and print it; for a while messages carry both signatures.
+
+    Give the new one to the receiver within that time: by default a day
+    (REFRESHER_WEBHOOK_SECRET_OVERLAP_SECONDS). With 0 the old one ends now.
+    """
+    from refresher import webhooks
+    from refresher.wiring import cipher_from
+
+    settings = opening.read_settings()
+    cipher = cipher_from(settings)
+    given = overlap_seconds is not None
+    seconds = overlap_seconds if given else settings.webhook_secret_overlap_seconds
+    assert seconds is not None
+    with opening.database(settings) as database:
+        view = find(database, webhook, organization)
+        secret, until = webhooks.rotate_secret(database, cipher, view.id, overlap_seconds=seconds)
+    if json:
+        emit({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
+        return
+    facts({"id": view.id, "secret": secret.reveal(), "the old one ends": until})
+    note(KEEP_IT)
+
+
+def send_test(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
+    """Send a signed `webhook.test` now and show the answer; nothing is stored or counted."""
+    from refresher import webhooks
+
+    with opening.services() as services:
+        view = find(services.database, webhook, organization)
+        tested = webhooks.send_test(
+            services.database, services.cipher, services.webhook_sender, view.id
+        )
+    if json:
+        emit(
+            {
+                "id": view.id,
+                "delivered": tested.is_delivered,
+                "told": tested.told,
+                "http_status": tested.answer.status,
+                "elapsed_seconds": round(tested.answer.elapsed_seconds, 3),
+                "webhook_id": tested.message_id,
+                "body": tested.sent.decode(),
+            }
+        )
+    else:
+        word = "delivered" if tested.is_delivered else "not delivered"
+        typer.echo(f"{word}: {tested.told} ({tested.answer.elapsed_seconds:.2f} s)")
+        note(f"webhook-id {tested.message_id}, body {tested.sent.decode()}")
+    if not tested.is_delivered:
+        raise typer.Exit(1)
+
+
+def _row(view: EndpointView) -> list[object]:
+    return [
+        view.id,
+        view.organization_id or "(operator)",
+        view.url,
+        view.events,
+        _state(view),
+        view.waiting,
+        view.held,
+        view.failed,
+    ]
+
+
+def _state(view: EndpointView) -> str:
+    if view.disabled_at:
+        return f"disabled: {view.disabled_reason}"
+    if view.failing_since:
+        return f"failing since {distance(view.failing_since)}"
+    return "ok" if view.delivered_at else "new"
+
+
+def _confirm(view: EndpointView) -> None:
+    if not sys.stdin.isatty():
+        raise WrongUse("there is no terminal to ask on whether to remove it: give --yes")
+    waiting = view.waiting + view.held
+    typer.confirm(f"Remove {view.url}, and {waiting} messages for it?", abort=True, err=True)

@@ -1,0 +1,54 @@
+"""Decides what a URL template may be, and fills it: the links in messages.
+
+Pure. A template is a URL with words in braces, such as
+`https://app.example/connections/{external_id}/reconnect`; what is filled in is percent-encoded, so that
+no value can leave its place in the URL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from urllib.parse import quote, urlsplit
+
+RECONNECT_WORDS = ("external_id", "connection_id", "provider", "organization_id")
+UNSUBSCRIBE_WORDS = ("recipient_id", "organization_id")
+_WORD = re.compile(r"\{([^{}]*)\}")
+_FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f\\\"'<>^`|]")
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def template_fault(template: str, words: Collection[str]) -> str | None:
+    """Returns what is wrong with a template, as the end of a sentence; None when it is good.
+
+    https only (http to this very machine is for development), and a server's name without a word in
+    it: a stored value must never decide where a link leads to.
+    """
+    if _FORBIDDEN.search(template) or not template.isascii():
+        return "holds a character that no URL may hold"
+    unknown = [word for word in _WORD.findall(template) if word not in words]
+    if unknown:
+        known = ", ".join(f"{{{word}}}" for word in words) or "no word in braces"
+        return f"has {{{unknown[0]}}}, and knows {known}"
+    bare = _WORD.sub("", template)
+    if "{" in bare or "}" in bare:
+        return "has a brace without its other half"
+    return _place_fault(template)
+
+
+def _place_fault(template: str) -> str | None:
+    try:
+        parts = urlsplit(template)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is no URL"
+    if parts.scheme not in {"https", "http"} or not host:
+        return "must begin with https:// and name a server"
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        return "must begin with https://, for people follow it"
+    return "must not have a word in braces in the server's name" if "{" in parts.netloc else None
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Returns the URL with its words filled in; one that is not known becomes empty."""
+    return _WORD.sub(lambda m: quote(str(values.get(m[1]) or ""), safe=""), template)

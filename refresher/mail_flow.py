@@ -1,0 +1,88 @@
+"""The flow `notification_email` inside the scheduler: its ticks, and its own worker where it has one.
+
+Mails have threads of their own: a mail server that hangs never holds a refresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dramatiq
+import structlog
+from dramatiq.brokers.stub import StubBroker
+
+from refresher import mailing
+from refresher.errors import DatabaseUnavailable
+from refresher.store import mails
+from refresher.store.mails import MOST_BUSY, Lease
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+KEEP_DAYS = 30.0
+"""How long mails are kept that were sent."""
+Every = Callable[[float, Callable[[], None], str], None]
+Wake = Callable[[float, str], None]
+
+
+class MailFlow:
+    """Plans, gathers and hands over; `wake` has a tick come sooner than its interval."""
+
+    def __init__(self, services: Services, every: Every, wake: Wake) -> None:
+        # Imported here: the actors take their broker from the environment when they are imported.
+        from refresher.actors import flush_digest, send_notification  # noqa: PLC0415
+        from refresher.broker import mail_broker, send_mail  # noqa: PLC0415
+
+        self._services = services
+        self._every = every
+        self._wake = wake
+        self._broker = mail_broker
+        self._worker: dramatiq.Worker | None = None
+        actors = {"plain": send_notification, "digest": flush_digest}
+
+        def enqueue(lease: Lease) -> None:
+            send_mail(actors[lease.form], lease.mail_id, lease.lease_token)
+
+        self._enqueue = enqueue
+
+    def start(self) -> None:
+        """Starts the ticks, and the worker where the scheduler sends the mails itself."""
+        settings = self._services.settings
+        flow = settings.notification_email
+        if not flow.enabled:
+            log.info("REFRESHER_NOTIFICATION_EMAIL__ENABLED is false: no mail is sent")
+            return
+        if isinstance(self._broker, StubBroker):
+            self._worker = dramatiq.Worker(
+                self._broker, queues={flow.queue}, worker_threads=MOST_BUSY
+            )
+            self._worker.start()
+        self._every(mailing.IDLE_SECONDS, self.tick, "mail")
+        self._every(settings.digest_interval_seconds, self.gather, "digest")
+
+    def stop(self) -> None:
+        """Lets the mails that are under way finish, and gives back what has not begun."""
+        if self._worker is None:
+            return
+        self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
+        try:
+            mailing.give_back(self._services)
+        except DatabaseUnavailable as error:
+            log.warning("claimed mails are left to the end of their lease", why=str(error))
+
+    def tick(self) -> None:
+        """Makes mails of what is new, and hands over the next one."""
+        mailing.plan(self._services)
+        again = mailing.dispatch(self._services, self._enqueue)
+        if again < mailing.IDLE_SECONDS:
+            self._wake(again, "mail")
+
+    def gather(self) -> None:
+        """Makes digests of what has gathered."""
+        mailing.plan(self._services)
+        if mailing.gather(self._services):
+            self._wake(0.0, "mail")
+
+    def tidy(self) -> None:
+        """Forgets mails that were sent long ago."""
+        with self._services.database.transaction() as db:
+            mails.forget_old(db, days=KEEP_DAYS)

@@ -1,0 +1,131 @@
+"""The table `grant_end`: refresh tokens that end for good on a fixed day, and when to look at them.
+
+A refresh writes here only when the provider tells an end that nobody watches yet. The stored end is
+read when its time has come; if it has moved away meanwhile, the look is put off, and nothing is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.notices import DAY_SECONDS, EXPIRING_DAYS, Kind, expiring
+from refresher.store import outbox
+from refresher.store.outbox import News
+
+_WATCH = text(
+    """
+    insert into grant_end as g (connection_id, look_at, told_for, told_days)
+    select c.id, greatest(refresher_now(), c.refresh_token_expires_at - :first * interval '1 second'),
+        c.refresh_token_expires_at, (
+            select min(d) from unnest(cast(:days as int[])) d
+            where c.refresh_token_expires_at <= refresher_now() + d * interval '1 day 1 minute')
+    from connection c
+    where c.id = any(cast(:ids as uuid[])) and c.refresh_token_expires_at is not null order by c.id
+    on conflict (connection_id) do update set look_at = excluded.look_at,
+        told_for = excluded.told_for, told_days = excluded.told_days
+    """
+)
+
+
+def watch(db: Db, ids: Sequence[UUID]) -> None:
+    """Has the stored ends of these connections watched from now on.
+
+    Nobody is told at once: a grant that lives for a day only is not "about to end" when it begins.
+    """
+    if ids:
+        first = EXPIRING_DAYS[0] * DAY_SECONDS
+        db.execute(_WATCH, {"ids": sorted(ids), "first": first, "days": list(EXPIRING_DAYS)})
+
+
+def look(db: Db, *, fixed: Collection[str], limit: int = 1_000) -> int:
+    """Tells of the ends that came near, and notes when to look again; returns how many it looked at.
+
+    `fixed` are the providers whose refresh tokens end on a fixed day.
+    """
+    statement = text(
+        """
+        select g.connection_id, g.told_days, g.told_for, c.refresh_token_expires_at as ends_at,
+            extract(epoch from c.refresh_token_expires_at - refresher_now())::float8 as left_seconds,
+            (c.deleted_at is null and c.provider = any(cast(:fixed as text[]))
+                and c.refresh_token_expires_at is not null) as watched,
+            (c.status = 'active' and c.paused_at is null and c.disabled_at is null
+                and not c.in_between_steps) as cares
+        from grant_end g join connection c on c.id = g.connection_id
+        where g.look_at <= refresher_now() order by g.look_at, g.connection_id limit :limit
+        for update of g skip locked
+        """
+    )
+    rows = db.execute(statement, {"fixed": list(fixed), "limit": limit}).mappings().all()
+    seen = [_seen(_Watched(**row)) for row in rows]
+    outbox.append(db, [done.news for done in seen if done.news])
+    _forget(db, [done.id for done in seen if done.again_in_seconds is None])
+    _put_off(db, [done for done in seen if done.again_in_seconds is not None])
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    connection_id: UUID
+    told_days: int | None
+    told_for: datetime | None
+    ends_at: datetime
+    left_seconds: float
+    watched: bool
+    cares: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    id: UUID
+    ends_at: datetime | None
+    told_days: int | None = None
+    again_in_seconds: float | None = None
+    news: News | None = None
+
+
+def _seen(row: _Watched) -> _Seen:
+    if not row.watched:
+        return _Seen(row.connection_id, row.ends_at)
+    # Another end than the one that notices were given for: they count no more.
+    moved = row.told_for is None or abs((row.ends_at - row.told_for).total_seconds()) > DAY_SECONDS
+    told = None if moved else row.told_days
+    look = expiring(row.left_seconds, told)
+    news = None
+    if look.tell_days is not None and row.cares:
+        facts = {"days_left": look.tell_days, "refresh_token_expires_at": row.ends_at.isoformat()}
+        news = News(("connection", str(row.connection_id)), Kind.EXPIRING, facts)
+    days = look.tell_days or told
+    return _Seen(row.connection_id, row.ends_at, days, look.again_in_seconds, news)
+
+
+def _forget(db: Db, ids: Sequence[UUID]) -> None:
+    if ids:
+        statement = text("delete from grant_end where connection_id = any(cast(:ids as uuid[]))")
+        db.execute(statement, {"ids": list(ids)})
+
+
+def _put_off(db: Db, seen: Sequence[_Seen]) -> None:
+    if not seen:
+        return
+    statement = text(
+        """
+        update grant_end g set look_at = refresher_now() + u.seconds * interval '1 second',
+            told_for = u.ends_at, told_days = u.days
+        from unnest(cast(:ids as uuid[]), cast(:seconds as float8[]), cast(:ends as timestamptz[]),
+                    cast(:days as smallint[])) u(id, seconds, ends_at, days)
+        where g.connection_id = u.id
+        """
+    )
+    values = {
+        "ids": [done.id for done in seen],
+        "seconds": [done.again_in_seconds for done in seen],
+        "ends": [done.ends_at for done in seen],
+        "days": [done.told_days for done in seen],
+    }
+    db.execute(statement, values)

@@ -1,0 +1,203 @@
+"""The table `notice`: how each connection and app stands, and what people were told of it.
+
+`record` is called where a state changes, in that transaction: it tells now, or notes when to look
+again, as `rules/notices.py` decides. `look_again` tells what was held back and is still so, and
+`find_delayed` finds tokens that expired while their provider is in trouble. A refresh without trouble
+does none of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.notices import (
+    Scope,
+    Standing,
+    State,
+    Tell,
+    Verdict,
+    Wait,
+    delay_cause,
+    verdict,
+)
+from refresher.store import outbox
+from refresher.store.outbox import News, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A connection or an app is in `state` from now on; `facts` go into the notice."""
+
+    subject: Subject
+    state: State
+    facts: Mapping[str, object] = field(default_factory=dict)
+    proven: bool = True
+
+
+def connection_is(connection_id: UUID, state: State, **facts: object) -> Change:
+    """Returns the change of a connection's state."""
+    return Change(("connection", str(connection_id)), state, facts)
+
+
+def record(db: Db, changes: Sequence[Change]) -> int:
+    """Notes how these stand now and tells what is to be told; returns how many notices were written.
+
+    One change for each subject. Connections are locked before their notices, notices in the order of
+    their keys, so that two writers cannot deadlock.
+    """
+    if not changes:
+        return 0
+    told = _standings(db, changes)
+    judged = [(c, told[c.subject], _judged(c, told[c.subject])) for c in changes]
+    _update(db, [(change, judgement) for change, _, judgement in judged])
+    news = [
+        News(change.subject, judgement.kind, _facts(change, before))
+        for change, before, judgement in judged
+        if isinstance(judgement, Tell)
+    ]
+    outbox.append(db, news)
+    return len(news)
+
+
+def mark_well(db: Db, ids: Sequence[UUID]) -> int:
+    """Takes the mark of trouble from these connections, and tells whom trouble was told."""
+    if not ids:
+        return 0
+    statement = text(
+        "update connection set trouble = null where id = any(cast(:ids as uuid[])) returning id"
+    )
+    db.execute(statement, {"ids": sorted(ids)})
+    return record(db, [connection_is(id_, State.WELL) for id_ in sorted(ids)])
+
+
+def find_delayed(db: Db, *, limit: int = 1_000) -> int:
+    """Marks connections whose token has expired while trouble keeps them waiting; tells of them.
+
+    Returns how many it found. Reads only rows that wait because of trouble.
+    """
+    statement = text(
+        """
+        with late as materialized (
+            select c.id, s.postponed_by, c.expires_at from refresh_schedule s
+            join connection c on c.id = s.connection_id
+            where s.state = 0 and (s.attempt > 0 or s.postponed_by is not null)
+              and c.expires_at <= refresher_now() and c.trouble is null and c.status = 'active'
+              and c.deleted_at is null and c.disabled_at is null and c.paused_at is null
+              and not c.in_between_steps
+            order by c.id limit :limit for no key update of c skip locked
+        )
+        update connection c set trouble = 'refresh_delayed' from late where c.id = late.id
+        returning c.id, late.postponed_by, late.expires_at
+        """
+    )
+    rows = sorted(db.execute(statement, {"limit": limit}).all(), key=lambda row: str(row.id))
+    changes = [
+        connection_is(
+            row.id,
+            State.REFRESH_DELAYED,
+            cause=delay_cause(row.postponed_by),
+            expired_at=row.expires_at.isoformat(),
+        )
+        for row in rows
+    ]
+    record(db, changes)
+    return len(rows)
+
+
+def look_again(db: Db, *, limit: int = 1_000) -> int:
+    """Tells what was held back, and is still so; returns how many it looked at."""
+    db.execute(_DROP_DELETED)
+    statement = text(
+        """
+        select scope, key, state, detail from notice
+        where look_at <= refresher_now() order by scope, key limit :limit for update skip locked
+        """
+    )
+    rows = db.execute(statement, {"limit": limit}).all()
+    record(db, [Change((row.scope, row.key), State(row.state), row.detail) for row in rows])
+    return len(rows)
+
+
+def _standings(db: Db, changes: Sequence[Change]) -> dict[Subject, Standing]:
+    values = {
+        "scopes": [c.subject[0] for c in changes],
+        "keys": [c.subject[1] for c in changes],
+    }
+    db.execute(_MAKE, values)
+    rows = db.execute(_LOCK, values)
+    return {
+        (row.scope, row.key): Standing(State(row.told), row.since_trouble, row.since_recovery)
+        for row in rows
+    }
+
+
+_MAKE = text(
+    """
+    insert into notice (scope, key)
+    select scope, key from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
+    order by scope, key on conflict do nothing
+    """
+)
+_LOCK = text(
+    """
+    select n.scope, n.key, n.told,
+        extract(epoch from refresher_now() - n.trouble_told_at)::float8 as since_trouble,
+        extract(epoch from refresher_now() - n.recovery_told_at)::float8 as since_recovery
+    from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
+    join notice n on n.scope = u.scope and n.key = u.key
+    order by n.scope, n.key for update of n
+    """
+)
+_UPDATE = text(
+    """
+    update notice n set state = u.state, detail = cast(u.detail as jsonb),
+        look_at = refresher_now() + u.wait * interval '1 second',
+        told = case when u.tell then u.state else n.told end,
+        trouble_told_at = case when u.tell and u.state <> 'well' then refresher_now()
+                               else n.trouble_told_at end,
+        recovery_told_at = case when u.tell and u.state = 'well' then refresher_now()
+                                else n.recovery_told_at end
+    from unnest(cast(:scopes as text[]), cast(:keys as text[]), cast(:states as text[]),
+                cast(:details as text[]), cast(:waits as float8[]), cast(:tells as boolean[]))
+        u(scope, key, state, detail, wait, tell)
+    where n.scope = u.scope and n.key = u.key
+    """
+)
+
+
+_DROP_DELETED = text(
+    """
+    update notice n set look_at = null from connection c
+    where n.look_at <= refresher_now() and n.scope = 'connection'
+      and c.id = cast(case when n.scope = 'connection' then n.key end as uuid)
+      and c.deleted_at is not null
+    """
+)
+
+
+def _update(db: Db, judged: Sequence[tuple[Change, Verdict]]) -> None:
+    values = {
+        "scopes": [c.subject[0] for c, _ in judged],
+        "keys": [c.subject[1] for c, _ in judged],
+        "states": [c.state.value for c, _ in judged],
+        "details": [json.dumps(dict(c.facts)) for c, _ in judged],
+        "waits": [v.seconds if isinstance(v, Wait) else None for _, v in judged],
+        "tells": [isinstance(v, Tell) for _, v in judged],
+    }
+    db.execute(_UPDATE, values)
+
+
+def _judged(change: Change, standing: Standing) -> Verdict:
+    scope: Scope = change.subject[0]
+    return verdict(scope, change.state, standing, proven=change.proven)
+
+
+def _facts(change: Change, before: Standing) -> Mapping[str, object]:
+    """Returns what a notice adds; a recovery tells from what."""
+    return {"was": before.told.value} if change.state is State.WELL else change.facts

@@ -1,0 +1,191 @@
+"""The table `webhook_endpoint`: who is told by webhook, of what, signed with which secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.connection import Sealed
+
+SECRET, PREVIOUS_SECRET = "webhook_secret", "webhook_previous_secret"
+"""The names that bind a sealed secret to its place (see `cipher.py`): no token's column has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """An endpoint as people see it: no secret. `organization_id` is None for an operator's.
+
+    `waiting` messages are to be sent, `held` ones are kept until a disabled endpoint is enabled,
+    `failed` ones were given up; a replay brings them back.
+    """
+
+    id: UUID
+    organization_id: str | None
+    url: str
+    description: str | None
+    events: list[str]
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    failing_since: datetime | None
+    paused_until: datetime | None
+    delivered_at: datetime | None
+    previous_secret_until: datetime | None
+    created_at: datetime
+    waiting: int
+    held: int
+    failed: int
+
+
+def add(
+    db: Db,
+    endpoint_id: UUID,
+    *,
+    organization_id: str | None,
+    url: str,
+    description: str | None,
+    events: Sequence[str],
+    secret: Sealed,
+) -> None:
+    """Stores an endpoint; it is sent what happens from now on."""
+    statement = text(
+        """
+        insert into webhook_endpoint (id, organization_id, url, description, events, secret)
+        values (:id, :organization_id, :url, :description, :events, :secret)
+        """
+    )
+    values = {
+        "id": endpoint_id,
+        "organization_id": organization_id,
+        "url": url,
+        "description": description,
+        "events": list(events),
+        "secret": secret,
+    }
+    db.execute(statement, values)
+
+
+def every(
+    db: Db, *, organization_id: str | None = None, after: UUID | None = None, limit: int = 1_000
+) -> list[EndpointView]:
+    """Returns endpoints in the order of their ids, of one organization or of all."""
+    statement = text(
+        f"""
+        {_VIEW}
+        where (cast(:organization_id as text) is null or e.organization_id = :organization_id)
+          and (cast(:after as uuid) is null or e.id > :after)
+        order by e.id limit :limit
+        """
+    )
+    values = {"organization_id": organization_id, "after": after, "limit": limit}
+    return [EndpointView(**row) for row in db.execute(statement, values).mappings()]
+
+
+def show(db: Db, endpoint_id: UUID) -> EndpointView | None:
+    """Returns one endpoint, or None."""
+    row = db.execute(text(f"{_VIEW} where e.id = :id"), {"id": endpoint_id}).mappings().first()
+    return EndpointView(**row) if row else None
+
+
+def beginning(db: Db, prefix: str, *, limit: int = 2) -> list[UUID]:
+    """Returns the ids that begin so; endpoints are few."""
+    statement = text(
+        "select id from webhook_endpoint where replace(id::text, '-', '') like :prefix || '%' "
+        "order by id limit :limit"
+    )
+    return list(db.execute(statement, {"prefix": prefix, "limit": limit}).scalars())
+
+
+def remove(db: Db, endpoint_id: UUID) -> bool:
+    """Deletes an endpoint with all its messages; False when there is none."""
+    statement = text("delete from webhook_endpoint where id = :id")
+    return db.execute(statement, {"id": endpoint_id}).rowcount > 0
+
+
+def enable(db: Db, endpoint_id: UUID) -> int:
+    """Clears what was held against an endpoint and makes its held messages due; returns how many."""
+    change = text(
+        """
+        update webhook_endpoint set disabled_at = null, disabled_reason = null, failures = 0,
+            refusals = 0, failing_since = null, paused_until = null, updated_at = refresher_now()
+        where id = :id
+        """
+    )
+    release = text(
+        """
+        update webhook_delivery set state = 0, due_at = refresher_now(), attempt = 0,
+            first_attempt_at = null
+        where endpoint_id = :id and state = 2
+        """
+    )
+    db.execute(change, {"id": endpoint_id})
+    return db.execute(release, {"id": endpoint_id}).rowcount
+
+
+def disable(db: Db, endpoint_id: UUID, reason: str) -> bool:
+    """Sends it no more until somebody enables it; False when it was disabled already."""
+    statement = text(
+        """
+        update webhook_endpoint set disabled_at = refresher_now(), disabled_reason = :reason,
+            updated_at = refresher_now()
+        where id = :id and disabled_at is null
+        """
+    )
+    return db.execute(statement, {"id": endpoint_id, "reason": reason}).rowcount > 0
+
+
+def secret(db: Db, endpoint_id: UUID) -> Sealed | None:
+    """Returns the secret that signs, and locks the endpoint until the transaction ends."""
+    statement = text("select secret from webhook_endpoint where id = :id for update")
+    sealed = db.execute(statement, {"id": endpoint_id}).scalar_one_or_none()
+    return Sealed(bytes(sealed)) if sealed is not None else None
+
+
+def rotate(
+    db: Db, endpoint_id: UUID, *, secret: Sealed, previous: Sealed, overlap_seconds: float
+) -> datetime:
+    """Has a new secret sign; returns until when the one before signs as well."""
+    statement = text(
+        """
+        update webhook_endpoint set secret = :secret, previous_secret = :previous,
+            previous_secret_until = refresher_now() + :seconds * interval '1 second',
+            updated_at = refresher_now()
+        where id = :id returning previous_secret_until
+        """
+    )
+    values = {
+        "id": endpoint_id,
+        "secret": secret,
+        "previous": previous,
+        "seconds": overlap_seconds,
+    }
+    until: datetime = db.execute(statement, values).scalar_one()
+    return until
+
+
+def forget_previous_secrets(db: Db) -> int:
+    """Deletes secrets that sign no more; returns how many."""
+    statement = text(
+        "update webhook_endpoint set previous_secret = null, previous_secret_until = null "
+        "where previous_secret_until < refresher_now()"
+    )
+    return db.execute(statement).rowcount
+
+
+# One look into the index of what is unfinished for each endpoint; given up ones are few.
+_VIEW = """
+    select e.id, e.organization_id, e.url, e.description, e.events, e.disabled_at,
+        e.disabled_reason, e.failing_since, e.paused_until, e.delivered_at,
+        e.previous_secret_until, e.created_at, n.waiting, n.held, n.failed
+    from webhook_endpoint e
+    cross join lateral (
+        select count(*) filter (where d.state < 2) as waiting,
+            count(*) filter (where d.state = 2) as held,
+            count(*) filter (where d.state = 4) as failed
+        from webhook_delivery d where d.endpoint_id = e.id and d.state <> 3
+    ) n
+"""

@@ -1,0 +1,172 @@
+"""Webhook endpoints as people manage them: add, rotate the secret, enable, test, replay.
+
+A secret is sealed with the endpoint's id, shown once when it is made, and never again. How messages
+reach an endpoint is `delivering.py`'s story.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from refresher.cipher import Cipher
+from refresher.errors import InvalidWebhook, NoSuchWebhook
+from refresher.exchange.egress import Egress
+from refresher.rules import webhooks as rules
+from refresher.rules.connection import Secret
+from refresher.rules.delivery import Answer, Delivered, Failed, Gone, Outcome, understand
+from refresher.rules.notices import Kind
+from refresher.store import replays, webhooks
+from refresher.store.replays import Replay
+from refresher.store.session import Database
+from refresher.store.webhooks import PREVIOUS_SECRET, SECRET, EndpointView
+from refresher.webhook_sender import Message, WebhookSender
+
+MOST_CHARACTERS = 2_048
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+KINDS = tuple(kind.value for kind in Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an endpoint is to be. `organization_id` is None for an operator's: it hears of all."""
+
+    url: str
+    events: Sequence[str]
+    organization_id: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a test came to; `sent` is the message as it left, without its signature."""
+
+    outcome: Outcome
+    answer: Answer
+    message_id: str
+    sent: bytes
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the endpoint took it."""
+        return isinstance(self.outcome, Delivered)
+
+    @property
+    def told(self) -> str:
+        """What happened, as the end of a sentence."""
+        match self.outcome:
+            case Delivered(status, note):
+                return f"it answered {status}" + (f"; {note}" if note else "")
+            case Failed(reason):
+                return reason
+            case Gone():
+                return "it answered 410 Gone, which ends an endpoint"
+
+
+def add(database: Database, cipher: Cipher, egress: Egress, wanted: Wanted) -> tuple[UUID, Secret]:
+    """Stores an endpoint and returns its id and its signing secret, to be shown this once.
+
+    Raises `InvalidWebhook` for what cannot be, `EgressRefused` where no request may go.
+    """
+    _check(egress, wanted)
+    endpoint_id, made = uuid7(), rules.make_secret(os.urandom(rules.SECRET_BYTES))
+    with database.transaction() as db:
+        webhooks.add(
+            db,
+            endpoint_id,
+            organization_id=wanted.organization_id,
+            url=wanted.url,
+            description=wanted.description,
+            events=list(dict.fromkeys(wanted.events)),
+            secret=cipher.seal(made, endpoint_id, SECRET),
+        )
+    return endpoint_id, made
+
+
+def _check(egress: Egress, wanted: Wanted) -> None:
+    if len(wanted.url) > MOST_CHARACTERS:
+        raise InvalidWebhook(f"url is longer than {MOST_CHARACTERS:,} characters")
+    given = {"organization": wanted.organization_id, "description": wanted.description}
+    for field, text in given.items():
+        if text is not None and (not text.strip() or not text.isprintable() or len(text) > 200):
+            raise InvalidWebhook(
+                f"{field} is empty, longer than 200 characters, or has control characters"
+            )
+    faults = rules.filter_faults(wanted.events, KINDS)
+    if faults:
+        raise InvalidWebhook("; ".join(faults))
+    parts = wanted.url.partition("://")
+    if parts[0] == "http" and not parts[2].startswith(LOOPBACK):
+        raise InvalidWebhook("url must begin with https://: ids and names of accounts travel there")
+    egress.check(wanted.url)
+
+
+def find(database: Database, endpoint_id: UUID, organization_id: str | None = None) -> EndpointView:
+    """Returns an endpoint; raises `NoSuchWebhook`, also for another organization's."""
+    with database.transaction() as db:
+        view = webhooks.show(db, endpoint_id)
+    if view is None or (organization_id is not None and view.organization_id != organization_id):
+        raise NoSuchWebhook(endpoint_id, organization_id)
+    return view
+
+
+def rotate_secret(
+    database: Database, cipher: Cipher, endpoint_id: UUID, *, overlap_seconds: float
+) -> tuple[Secret, datetime]:
+    """Returns the new secret, and until when the one before signs as well.
+
+    A third secret within that time takes the place of the oldest: two are valid, never more.
+    """
+    made = rules.make_secret(os.urandom(rules.SECRET_BYTES))
+    with database.transaction() as db:
+        stored = webhooks.secret(db, endpoint_id)
+        if stored is None:
+            raise NoSuchWebhook(endpoint_id)
+        before = cipher.open(stored, endpoint_id, SECRET)
+        until = webhooks.rotate(
+            db,
+            endpoint_id,
+            secret=cipher.seal(made, endpoint_id, SECRET),
+            previous=cipher.seal(before, endpoint_id, PREVIOUS_SECRET),
+            overlap_seconds=overlap_seconds,
+        )
+    return made, until
+
+
+def enable(database: Database, endpoint_id: UUID) -> int:
+    """Enables an endpoint; returns how many messages that were held for it are due now."""
+    with database.transaction() as db:
+        return webhooks.enable(db, endpoint_id)
+
+
+def replay(database: Database, wanted: Replay) -> int:
+    """Makes messages due again, delivered ones as well; returns how many, in their old order."""
+    with database.transaction() as db:
+        return replays.replay(db, wanted)
+
+
+def send_test(
+    database: Database, cipher: Cipher, sender: WebhookSender, endpoint_id: UUID
+) -> Tested:
+    """Sends a signed `webhook.test` now, whatever the filters, and returns what came back.
+
+    Nothing is stored or counted: a disabled endpoint may be tried before it is enabled.
+    """
+    view = find(database, endpoint_id)
+    with database.transaction() as db:
+        stored = webhooks.secret(db, endpoint_id)
+    assert stored is not None
+    now, message_id = time.time(), str(uuid7())
+    data = {"webhook_id": str(endpoint_id), "organization_id": view.organization_id}
+    body = rules.body(rules.TEST_KIND, datetime.fromtimestamp(now, UTC), data)
+    secret = cipher.open(stored, endpoint_id, SECRET)
+    headers = rules.headers(message_id, int(now), body, [secret])
+    (group,) = sender.stream([Message(endpoint_id, view.url, headers, body)])
+    answer = group[0][1]
+    return Tested(understand(answer, now), answer, message_id, body)

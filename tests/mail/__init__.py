@@ -1,0 +1,1 @@
+"""Tests of mail: rendering, senders, the story from news to inbox."""

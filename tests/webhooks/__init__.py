@@ -1,0 +1,1 @@
+"""Webhooks: real HTTP receivers, a real Postgres, and a clock that the test sets."""

@@ -1,0 +1,99 @@
+"""Short words for what tests of webhooks do: make endpoints and events, tick, let time pass."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from refresher import delivery_dispatch, webhooks
+from refresher.delivering import deliver
+from refresher.exchange.egress import Egress
+from refresher.rules.connection import Secret
+from refresher.rules.notices import Kind
+from refresher.store import outbox
+from refresher.store.deliveries import DeliveryClaim
+from refresher.webhooks import Wanted
+from refresher.wiring import Services
+from tests.world import World
+
+STEP = timedelta(seconds=60)
+"""The shortest step of `live_until`: fewer looks at a day."""
+LOOPBACK = Egress(loopback=True)
+
+
+def add(
+    world: World, url: str, *events: str, organization: str | None = "org"
+) -> tuple[UUID, Secret]:
+    """Adds an endpoint, by default for everything of "org"; returns its id and secret."""
+    wanted = Wanted(url, events or ("*",), organization)
+    return webhooks.add(world.services.database, world.services.cipher, LOOPBACK, wanted)
+
+
+def happen(world: World, connection_id: UUID, kind: Kind = Kind.RECOVERED, **facts: object) -> UUID:
+    """Has something happen to a connection; returns the event's id."""
+    with world.services.database.transaction() as db:
+        outbox.append(db, [outbox.News(("connection", str(connection_id)), kind, facts)])
+    sql = "select id from outbox where connection_id = :id order by sequence desc limit 1"
+    event_id: UUID = world.one(sql, id=connection_id).id
+    return event_id
+
+
+def claims(services: Services) -> list[DeliveryClaim]:
+    """Plans and claims what is due, and hands it to nobody."""
+    found: list[DeliveryClaim] = []
+
+    def take(batches: Sequence[Sequence[DeliveryClaim]]) -> None:
+        found.extend(claim for batch in batches for claim in batch)
+
+    delivery_dispatch.dispatch_due(services, take)
+    return found
+
+
+def claim(world: World) -> list[DeliveryClaim]:
+    """Plans and claims what is due, and hands it to nobody."""
+    return claims(world.services)
+
+
+def tick(world: World) -> Counter[str]:
+    """Plans, claims and sends what is due, until nothing can go at this instant."""
+    tally: Counter[str] = Counter()
+    while found := claim(world):
+        tally += deliver(world.services, found)
+    return tally
+
+
+def live_until(world: World, end: datetime) -> Counter[str]:
+    """Lets time pass, from one due message to the next."""
+    tally: Counter[str] = Counter()
+    while True:
+        tally += tick(world)
+        sql = "select min(due_at) as at from webhook_delivery where state = 0"
+        due = world.one(sql).at
+        if due is None or due > end:
+            world.set_now(end)
+            return tally
+        world.set_now(max(due, now(world) + STEP))
+
+
+def now(world: World) -> datetime:
+    """Returns where the clock stands."""
+    at = world.services.database.simulated_now
+    assert at is not None
+    return at
+
+
+def endpoint(world: World, endpoint_id: UUID) -> Any:
+    """Returns an endpoint as people see it."""
+    return webhooks.find(world.services.database, endpoint_id)
+
+
+def message(world: World, event_id: UUID) -> Any:
+    """Returns the message of an event that went to one endpoint."""
+    return world.one("select * from webhook_delivery where event_id = :id", id=event_id)
+
+
+def states(world: World) -> Counter[int]:
+    """Returns how many messages are in each state."""
+    rows = world.rows("select state, count(*) as n from webhook_delivery group by state")
+    return Counter({row.state: row.n for row in rows})
