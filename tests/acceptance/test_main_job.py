@@ -28,7 +28,7 @@ GRANTS = 50
 LIFE_SECONDS = 20
 LIVES = 6
 RESTART_SECONDS = 3.0
-"""Tokens are refreshed 4 s before their end: where a restart takes longer, some must be late by that."""
+"""Tokens are refreshed 4 s before their end: where a restart takes longer, some must be late."""
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
 
