@@ -28,7 +28,7 @@ GRANTS = 50
 LIFE_SECONDS = 20
 LIVES = 6
 START_SECONDS, RESTART_SECONDS = 8.0, 3.0
-"""The first tokens end 12 s after their seeding, later ones 4 s after they are due. A machine that takes
+"""The first tokens end 12 s after seeding, later ones 4 s after they are due. A machine that takes
 longer to start our processes must be late, by no more than a life."""
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
