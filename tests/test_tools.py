@@ -1,11 +1,16 @@
 """The tests' own tools, where a mistake in them would let another test pass, or fail, by luck."""
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from coverage import CoverageData
 
 from tests.coverage_files import remove_unfinished
+from tests.order import arrange
 from tests.ports import LOOPBACK, free_port
 
 
@@ -32,3 +37,27 @@ def test_a_port_is_given_once_and_lies_below_what_clients_are_given() -> None:
     with socket.socket() as client:
         client.bind((LOOPBACK, 0))
         assert max(ports) < client.getsockname()[1]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 7])
+def test_each_worker_begins_with_some_of_the_long_tests(workers: int) -> None:
+    """None is lost, and the parts that xdist hands out begin with the longest ones."""
+    names = ["a.py", "acceptance/test_authserver.py", "acceptance/test_main_job.py", "bench/b.py"]
+    names += ["chaos/test_short.py", "demo/d.py", *(f"rules/r{n}.py" for n in range(30))]
+    items: list[Any] = [SimpleNamespace(nodeid=f"tests/{name}::test") for name in names]
+    arrange(items, workers)
+    arranged = [item.nodeid.removeprefix("tests/").partition("::")[0] for item in items]
+    assert sorted(arranged) == sorted(names)
+    starts = [part[0] for part in parts(arranged, workers)]
+    assert starts[0] == "acceptance/test_main_job.py"
+    assert all("rules" not in start for start in starts[:5])
+
+
+def parts(arranged: Sequence[str], workers: int) -> list[Sequence[str]]:
+    """Returns what `worksteal` hands out at the start."""
+    found, start = [], 0
+    for n in range(workers):
+        size = (len(arranged) - start) // (workers - n)
+        found.append(arranged[start : start + size])
+        start += size
+    return found

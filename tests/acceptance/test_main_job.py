@@ -27,8 +27,9 @@ from tests.waiting import wait_until
 GRANTS = 50
 LIFE_SECONDS = 20
 LIVES = 6
-RESTART_SECONDS = 3.0
-"""A token is refreshed 4 s before its end: a machine whose restart takes longer must be late."""
+START_SECONDS, RESTART_SECONDS = 8.0, 3.0
+"""The first tokens end 12 s after seeding, later ones 4 s after they are due. A machine that takes
+longer to start our processes must be late, by no more than a life."""
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
 
@@ -41,7 +42,7 @@ class Deployment:
     environment: dict[str, str]
     spawn: Spawner
     schedulers: list[Process] = field(default_factory=list)
-    away_seconds: float = 0.0
+    machine_is_slow: bool = False
 
     def start(self) -> None:
         """Starts the scheduler, and a worker first where the transport needs one."""
@@ -49,6 +50,9 @@ class Deployment:
             arguments = ("--processes", "1", "--threads", "4")
             self.spawn("-m", "dramatiq", "refresher.actors", *arguments, env=self.environment)
         self.schedulers.append(self.spawn("-m", "refresher.scheduler", env=self.environment))
+        processes = 1 + ("REDIS_URL" in self.environment)
+        wait_until(lambda: number(self, REGISTERED) == processes, reason=self.spawn.outputs)
+        self.machine_is_slow = time.time() - self.server.ready.seeded_at > START_SECONDS
 
     def kill_and_start_again(self) -> None:
         """Kills the scheduler with -9 between two refreshes, and starts another.
@@ -70,7 +74,7 @@ class Deployment:
         scheduler.kill()
         self.schedulers.append(self.spawn("-m", "refresher.scheduler", env=self.environment))
         self.schedulers[-1].wait_for("scheduler started")
-        self.away_seconds = time.monotonic() - killed_at
+        self.machine_is_slow |= time.monotonic() - killed_at > RESTART_SECONDS
 
 
 @pytest.fixture
@@ -156,12 +160,13 @@ def test_every_token_stays_alive_and_no_refresh_token_is_spent_twice(
         assert d.server.presented_twice() == 0
         assert {answer.status for answer in d.server.requests()} == {200}
         # And by ours, no token was ever expired, and every row is where it belongs
-        assert number(d, EXPIRED_MS) <= 1000 * max(0.0, d.away_seconds - RESTART_SECONDS)
+        assert number(d, EXPIRED) <= (LIFE_SECONDS if d.machine_is_slow else 0)
         assert number(d, "select count(*) from refresh_schedule where state = 2") == 0
         assert tells_no_secret(d)
 
 
-EXPIRED_MS = "select ceil(1000 * max(expired_seconds)) from refresh_event"
+EXPIRED = "select ceil(max(expired_seconds)) from refresh_event"
+REGISTERED = "select count(*) from worker where stopped_at is null"
 LEASED = "select count(*) from refresh_schedule where state = 1"
 
 

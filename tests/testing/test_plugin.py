@@ -68,10 +68,10 @@ def test_on():
 
 @pytest.mark.refresher_flows("integration_refresh")
 def test_on_by_name():
-    assert show() == "True"
+    assert os.environ["REFRESHER_INTEGRATION_REFRESH__ENABLED"] == "true"
 
 def test_off_again():
-    assert show() == "False"
+    assert os.environ["REFRESHER_INTEGRATION_REFRESH__ENABLED"] == "false"
 """
 
 
