@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -341,6 +342,49 @@ def test_a_revoked_or_rotated_token_is_never_remembered(world: World, on_demand:
         return [text(before), text(after)]
 
     assert asyncio.run(ask()) == ["access-of-c1", "newer"]
+
+
+class Submitted(ThreadPoolExecutor):
+    """Threads that remember what they were given."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.given: list[Future[Any]] = []
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+        """Remembers and submits."""
+        self.given.append(super().submit(*arguments, **named))
+        return self.given[-1]
+
+
+def test_no_read_is_forgotten_when_others_end(world: World, on_demand: OnDemand):
+    """Who asks in the moment in which every read under way has ended is answered."""
+    connections = [world.connect(f"c{n}") for n in range(3)]
+    reading, threads = on_demand._reading, Submitted()
+    reading._threads.shutdown()
+    reading._threads = threads
+
+    async def ask(connection: UUID) -> str:
+        return text(await on_demand.fresh_token_async(connection))
+
+    async def ask_when_two_have_ended(rounds_later: int) -> None:
+        threads.given.clear()
+        asked = []
+        for number, connection in enumerate(connections[:2], start=1):
+            asked.append(asyncio.ensure_future(ask(connection)))
+            while len(threads.given) < number:  # noqa: ASYNC110  each has a lane of its own
+                await asyncio.sleep(0)
+        wait(threads.given)  # the loop stands still meanwhile, so that their ends come together
+        for _ in range(rounds_later):
+            await asyncio.sleep(0)
+        assert await ask(connections[2]) == "access-of-c2"
+        await asyncio.gather(*asked)
+
+    async def story() -> None:
+        for rounds_later in range(5):
+            await asyncio.wait_for(ask_when_two_have_ended(rounds_later), 20)
+
+    asyncio.run(story())
 
 
 def test_refreshing_now_does_so_whatever_is_left(world: World, on_demand: OnDemand):
