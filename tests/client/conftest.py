@@ -17,7 +17,15 @@ PROVIDERS = """
 token_url = "{url}/token"
 access_token_lifetime_seconds = 3600
 
+[providers.google]
+extends = "google"
+token_url = "{url}/token"
+
 [apps.acme]
+client_id = "fake-client"
+client_secret = "fake-secret"
+
+[apps.google]
 client_id = "fake-client"
 client_secret = "fake-secret"
 """
