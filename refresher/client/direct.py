@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
-from refresher import intake
+from refresher import intake, revocation
 from refresher.apps import sync_apps
 from refresher.client.values import Connection, Event, EventPage, made
 from refresher.errors import Conflict, InvalidConnection, NoSuchConnection
@@ -68,9 +68,7 @@ class Direct:
             return _public(_living(db, connection_id))
 
     def delete(self, connection_id: UUID, *, revoke: bool) -> None:
-        """Deletes a connection softly, unless others use its grant."""
-        if revoke:
-            raise Conflict("revoke=True needs the HTTP API: the direct mode only deletes")
+        """Deletes a connection softly, unless others use its grant; then gives the grant back."""
         with self.services.database.transaction() as db:
             _living(db, connection_id)
             siblings = connections.siblings(db, connection_id)
@@ -80,6 +78,8 @@ class Direct:
                     f"{connection_id} holds the grant that others use; delete them first: {named}"
                 )
             connections.stop(db, connection_id, "deleted")
+        if revoke:
+            revocation.revoke(self.services, connection_id, None)
 
     def events(self, connection_id: UUID, *, cursor: str | None, limit: int) -> EventPage:
         """Returns a page of events, the newest first; a sibling's are those of its root."""

@@ -29,6 +29,7 @@ T = TypeVar("T")
 ANSWER_SECONDS = 10.0
 """How long the API may take, beyond what it was asked to wait."""
 ABOUT_TOKENS = {*(why.value for why in Why), *(reason.value for reason in ParkReason)}
+ABOUT_FIELDS = {"invalid_connection", "invalid_body"}
 
 
 class OverHttp:
@@ -107,7 +108,7 @@ class OverHttp:
 def answer(operation: Operation[T], response: httpx.Response) -> T:
     """Returns the value in an answer, or raises the error that it tells of."""
     if not response.is_success:
-        raise error_in(response, about_a_token=operation.about_a_token)
+        raise error_in(response, operation.about)
     try:
         return operation.read(response.json() if response.content else None)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -118,22 +119,23 @@ def answer(operation: Operation[T], response: httpx.Response) -> T:
         ) from None
 
 
-def error_in(response: httpx.Response, *, about_a_token: bool) -> RefresherError:
+def error_in(response: httpx.Response, about: str = "other") -> RefresherError:
     """Returns the error that a refusal tells of; what is no problem document gives its status."""
     problem = _problem(response)
     status, code = response.status_code, problem.get("code")
     retry = _seconds(problem.get("retry_after_seconds", response.headers.get("Retry-After")))
     title = problem.get("title") or response.reason_phrase or "no reason given"
     sentence = str(problem.get("detail") or f"the API answered {status}: {title}")
-    if about_a_token and code in ABOUT_TOKENS:
-        return TokenUnavailable(str(code), sentence, retry_after_seconds=retry)
+    why = next((w for w in (problem.get("reason"), code) if w in ABOUT_TOKENS), None)
+    if about == "token" and why is not None:
+        return TokenUnavailable(why, sentence, retry_after_seconds=retry)
+    if about == "registration" and code in ABOUT_FIELDS:
+        return InvalidConnection(sentence)
     match status:
         case 404 if code == Why.NO_SUCH_CONNECTION:
             return NoSuchConnection(sentence)
         case 409:
             return Conflict(sentence)
-        case 400 | 422 if code == "invalid_connection":
-            return InvalidConnection(sentence)
         case 401 | 403:
             kind: type[ApiError] = NotAuthorized
         case _:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from refresher.client import values
@@ -39,7 +39,7 @@ class Operation(Generic[T]):
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     wait_seconds: float = 0.0
-    about_a_token: bool = False
+    about: Literal["token", "registration", "other"] = "other"
 
 
 def token(
@@ -60,7 +60,7 @@ def token(
         here_async=lambda direct: direct.on_demand.fresh_token_async(id_, **ask),
         body={name: value for name, value in ask.items() if value is not None},
         wait_seconds=wait_seconds,
-        about_a_token=True,
+        about="token",
     )
 
 
@@ -75,7 +75,7 @@ def refresh(given: Id, *, wait_seconds: float) -> Operation[Ending]:
         here_async=lambda d: d.on_demand.refresh_now_async(id_, wait_seconds=wait_seconds),
         body={"wait_seconds": wait_seconds},
         wait_seconds=wait_seconds,
-        about_a_token=True,
+        about="token",
     )
 
 
@@ -87,6 +87,7 @@ def register(given: Mapping[str, object]) -> Operation[Connection]:
         read=_connection,
         here=lambda direct: direct.register(given),
         body=given,
+        about="registration",
     )
 
 

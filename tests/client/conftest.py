@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from refresher import wiring
+from refresher.apps import sync_apps
 from refresher.cipher import new_key
 from refresher.client import Connection, Refresher
+from refresher.settings import load
 from refresher.testing.fake_provider import FakeProvider
 from tests.client import api
 
@@ -76,10 +79,11 @@ def place(
         "encryption_keys": new_key(),
         "providers_file": str(file),
     }
-    with Refresher(**direct) as behind:
-        assert behind._direct is not None
-        with api.serving(behind._direct) as url:
-            yield Place(provider, direct, {"api_url": url, "api_key": api.KEY})
+    behind = wiring.build(load(**direct))
+    sync_apps(behind)
+    with api.serving(behind) as url:
+        yield Place(provider, direct, {"api_url": url, "api_key": api.new_key(behind)})
+    behind.close()
 
 
 @pytest.fixture(params=["direct", "http"])

@@ -57,8 +57,6 @@ def problem(code: str, **more: Any) -> dict[str, Any]:
         (404, problem("no_such_connection"), NoSuchConnection),
         (404, problem("not_found"), ApiError),
         (409, problem("holds_grant"), Conflict),
-        (422, problem("invalid_connection"), InvalidConnection),
-        (400, problem("invalid_connection"), InvalidConnection),
         (422, problem("invalid_body"), ApiError),
         (401, problem("unauthorized"), NotAuthorized),
         (403, problem("forbidden"), NotAuthorized),
@@ -77,10 +75,19 @@ def test_a_problem_document_becomes_an_error(status: int, document: Any, kind: t
 @pytest.mark.parametrize("status", [404, 409, 503])
 def test_a_token_that_cannot_be_had_has_its_code(status: int):
     """Whatever the status, the code of a token's refusal tells what is the matter."""
-    document = problem("provider_paused", retry_after_seconds=30)
+    document = problem("token_unavailable_now", reason="provider_paused", retry_after_seconds=30)
     with pytest.raises(TokenUnavailable) as raised:
         answering(status, document).token(ID)
     assert (raised.value.code, raised.value.retry_after_seconds) == ("provider_paused", 30)
+
+
+@pytest.mark.parametrize("code", ["invalid_connection", "invalid_body"])
+def test_a_registration_that_is_refused_has_its_class(code: str):
+    """Whether a field or the whole is wrong, it is the connection that is invalid."""
+    with pytest.raises(InvalidConnection, match="A sentence"):
+        answering(422, problem(code)).register(
+            organization_id="org", provider="acme", external_id="1"
+        )
 
 
 def test_who_asks_too_often_is_told_when_to_come_again():
@@ -134,7 +141,7 @@ def test_an_api_that_is_away_is_told():
 def test_a_wrong_key_is_told(place: Place):
     """The API does not know the key."""
     wrong = Refresher(api_url=place.http["api_url"], api_key="rfr_wrong")
-    with wrong as refresher, pytest.raises(NotAuthorized, match="unknown"):
+    with wrong as refresher, pytest.raises(NotAuthorized, match="no API key"):
         refresher.token(ID)
 
 
