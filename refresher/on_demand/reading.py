@@ -26,7 +26,8 @@ class _Gathering:
     """What one event loop wants to read next; touched in that loop only."""
 
     wanted: dict[UUID, asyncio.Future[Stored | None]] = field(default_factory=dict)
-    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    lanes: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Reading:
@@ -69,10 +70,11 @@ class Reading:
         answer = gathering.wanted.get(step.connection_id)
         if answer is None:
             answer = gathering.wanted[step.connection_id] = loop.create_future()
-            if len(gathering.under_way) < LANES:
+            if gathering.lanes < LANES:
+                gathering.lanes += 1
                 task = loop.create_task(self._gather(gathering))
-                gathering.under_way.add(task)
-                task.add_done_callback(gathering.under_way.discard)
+                gathering.tasks.add(task)  # an event loop alone does not keep it alive
+                task.add_done_callback(gathering.tasks.discard)
         return await asyncio.shield(answer)
 
     async def _gather(self, gathering: _Gathering) -> None:
@@ -87,6 +89,7 @@ class Reading:
                 for connection_id, answer in batch.items():
                     if not answer.done():
                         answer.set_result(found.get(connection_id))
+        gathering.lanes -= 1  # in one breath with the look that nothing is wanted
 
     def _read_many(self, ids: list[UUID]) -> dict[UUID, Stored]:
         with self._services.database.reading() as db:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.connection import ParkReason, Sealed, Secret
-from refresher.rules.served import fingerprint
+from refresher.rules.served import Served, fingerprint
 from refresher.rules.serving import (
     PASSING,
     SENTENCES,
@@ -200,3 +200,5 @@ def test_a_fingerprint_names_a_token_and_tells_nothing_of_it():
     """It is 16 hexadecimal digits of a SHA-256, the same for the same token."""
     assert fingerprint(Secret("access-1")) == "f4c2844f463b5a93"
     assert fingerprint(Secret("access-1")) != fingerprint(Secret("access-2"))
+    served = Served(UUID(int=1), UUID(int=1), Secret("access-1"), None, None, (), 1)
+    assert served.fingerprint == "f4c2844f463b5a93"

@@ -1,0 +1,48 @@
+"""What applications import: fresh tokens in one line, over HTTP or straight from the database.
+
+    refresher = Refresher(api_url="https://refresher.example.com", api_key="rfr_…")
+    refresher = Refresher(database_url="postgresql://…", encryption_keys="…")
+
+    with httpx.Client(auth=refresher.auth(connection_id)) as provider:
+        provider.get("https://api.example.com/me")
+
+`AsyncRefresher` is the same for asyncio. Importing this loads neither a database driver nor a queue;
+the direct mode does, when it is opened. The errors are those of `refresher.errors`. docs/sdk.md.
+"""
+
+from refresher.client.aio import AsyncRefresher
+from refresher.client.auth import ConnectionAuth
+from refresher.client.sync import Refresher
+from refresher.client.values import Connection, Event
+from refresher.errors import (
+    ApiError,
+    ApiUnavailable,
+    Conflict,
+    InvalidConnection,
+    NoSuchConnection,
+    NotAuthorized,
+    RefresherError,
+    TokenUnavailable,
+)
+from refresher.rules.connection import Secret
+from refresher.rules.served import Ending, Served, fingerprint
+
+__all__ = [
+    "ApiError",
+    "ApiUnavailable",
+    "AsyncRefresher",
+    "Conflict",
+    "Connection",
+    "ConnectionAuth",
+    "Ending",
+    "Event",
+    "InvalidConnection",
+    "NoSuchConnection",
+    "NotAuthorized",
+    "Refresher",
+    "RefresherError",
+    "Secret",
+    "Served",
+    "TokenUnavailable",
+    "fingerprint",
+]

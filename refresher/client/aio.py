@@ -1,0 +1,138 @@
+"""`AsyncRefresher`: fresh tokens for an application, with asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from refresher.client import operations
+from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
+from refresher.client.opening import opened
+from refresher.client.operations import PAGE, Id, Operation
+from refresher.client.registering import Fields, as_given
+from refresher.client.values import Connection, Event
+from refresher.rules.served import Ending, Served
+
+T = TypeVar("T")
+
+
+class AsyncRefresher:
+    """Like `Refresher`, for asyncio: the same arguments, the same methods, awaited.
+
+    A thousand tasks that wait for one refresh hold neither threads nor database connections.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str | None = None,
+        api_key: str | None = None,
+        database_url: str | None = None,
+        encryption_keys: str | Sequence[str] | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        **settings: object,
+    ) -> None:
+        direct = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
+        self._http, self._direct = opened(api_url, api_key, http_client, direct)
+
+    async def token(
+        self,
+        connection_id: Id,
+        min_ttl_seconds: float = 60.0,
+        *,
+        wait_seconds: float = 20.0,
+        rejected: str | None = None,
+    ) -> Served:
+        """Returns an access token that lives `min_ttl_seconds` more: see `Refresher.token`."""
+        return await self._run(
+            operations.token(
+                connection_id,
+                min_ttl_seconds=min_ttl_seconds,
+                wait_seconds=wait_seconds,
+                rejected=rejected,
+            )
+        )
+
+    def auth(
+        self,
+        connection_id: Id,
+        min_ttl_seconds: float = 60.0,
+        *,
+        wait_seconds: float = 20.0,
+        remember_seconds: float = REMEMBER_SECONDS,
+    ) -> ConnectionAuth:
+        """Returns what `httpx.AsyncClient(auth=…)` takes: see `ConnectionAuth`."""
+
+        async def ask(*, rejected: str | None) -> Served:
+            return await self.token(
+                connection_id, min_ttl_seconds, wait_seconds=wait_seconds, rejected=rejected
+            )
+
+        return ConnectionAuth(None, ask, remember_seconds=remember_seconds)
+
+    async def register(
+        self, tokens: Mapping[str, object] | None = None, **fields: Unpack[Fields]
+    ) -> Connection:
+        """Hands a connection in, after its OAuth dance: see `Refresher.register`."""
+        return await self._run(operations.register(as_given(tokens, fields)))
+
+    async def get(self, connection_id: Id) -> Connection:
+        """Returns a connection as it is; raises `NoSuchConnection`."""
+        return await self._run(operations.get(connection_id))
+
+    async def refresh(self, connection_id: Id, *, wait_seconds: float = 20.0) -> Ending:
+        """Refreshes now, whatever is left, and tells how it ended; waits for who is at it already."""
+        return await self._run(operations.refresh(connection_id, wait_seconds=wait_seconds))
+
+    async def pause(self, connection_id: Id) -> Connection:
+        """Leaves a connection alone until it is resumed; it keeps its tokens."""
+        return await self._run(operations.pause(connection_id))
+
+    async def resume(self, connection_id: Id) -> Connection:
+        """Makes a paused, disabled or parked connection due at once."""
+        return await self._run(operations.resume(connection_id))
+
+    async def delete(self, connection_id: Id, *, revoke: bool = False) -> None:
+        """Deletes a connection; with `revoke` its grant is given back to the provider (RFC 7009)."""
+        await self._run(operations.delete(connection_id, revoke=revoke))
+
+    async def events(self, connection_id: Id) -> AsyncIterator[Event]:
+        """Yields what happened to a connection, the newest first, read page by page."""
+        cursor: str | None = None
+        while True:
+            page = await self._run(operations.events(connection_id, cursor=cursor, limit=PAGE))
+            for event in page.items:
+                yield event
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def aclose(self) -> None:
+        """Waits for refreshes under way, and gives back threads and connections."""
+        if self._http is not None:
+            await self._http.aclose()
+        if self._direct is not None:
+            await asyncio.to_thread(self._direct.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _run(self, operation: Operation[T]) -> T:
+        if self._http is not None:
+            return await self._http.run_async(operation)
+        direct: Any = self._direct
+        if operation.here_async is not None:
+            return await operation.here_async(direct)
+        return await asyncio.to_thread(operation.here, direct)

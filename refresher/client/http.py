@@ -1,0 +1,159 @@
+"""Carries operations out over the HTTP API, and turns problem documents (RFC 9457) into our errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from refresher import __version__
+from refresher.client.operations import Operation
+from refresher.errors import (
+    ApiError,
+    ApiUnavailable,
+    Conflict,
+    InvalidConnection,
+    NoSuchConnection,
+    NotAuthorized,
+    RefresherError,
+    SettingsError,
+    TokenUnavailable,
+)
+from refresher.rules.connection import ParkReason
+from refresher.rules.serving import Why
+
+T = TypeVar("T")
+ANSWER_SECONDS = 10.0
+"""How long the API may take, beyond what it was asked to wait."""
+ABOUT_TOKENS = {*(why.value for why in Why), *(reason.value for reason in ParkReason)}
+ABOUT_FIELDS = {"invalid_connection", "invalid_body"}
+
+
+class OverHttp:
+    """Sends operations to an API, with threads or asyncio; `given` is an httpx client to use."""
+
+    def __init__(
+        self, api_url: str, api_key: str, given: httpx.Client | httpx.AsyncClient | None
+    ) -> None:
+        if urlsplit(api_url).scheme not in {"http", "https"}:
+            raise SettingsError("api_url must begin with https:// (or http://)")
+        if not api_key.isascii() or not api_key.strip().isprintable() or not api_key.strip():
+            raise SettingsError("api_key is no key: `refresher keys create` prints one")
+        self._base = api_url.rstrip("/")
+        self._headers = {
+            "Authorization": f"Bearer {api_key.strip()}",
+            "User-Agent": f"refresher-python/{__version__}",
+            "Accept": "application/json, application/problem+json",
+        }
+        self._given = given
+        self._sync: httpx.Client | None = None
+        self._async: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
+
+    def run(self, operation: Operation[T]) -> T:
+        """Returns what the API answers; raises what it refuses."""
+        if self._sync is None:
+            own = self._given if isinstance(self._given, httpx.Client) else None
+            self._sync = own or httpx.Client(transport=httpx.HTTPTransport(retries=1))
+        try:
+            response = self._sync.request(**self._request(operation))
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        return answer(operation, response)
+
+    async def run_async(self, operation: Operation[T]) -> T:
+        """Does the same with asyncio."""
+        try:
+            response = await self._client_of_this_loop().request(**self._request(operation))
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        return answer(operation, response)
+
+    def close(self) -> None:
+        """Closes connections, but not those of a client that was given."""
+        if self._sync is not None and self._sync is not self._given:
+            self._sync.close()
+
+    async def aclose(self) -> None:
+        """Does the same with asyncio."""
+        if self._async is not None and self._async[0] is asyncio.get_running_loop():
+            await self._async[1].aclose()
+
+    def _client_of_this_loop(self) -> httpx.AsyncClient:
+        if isinstance(self._given, httpx.AsyncClient):
+            return self._given
+        loop = asyncio.get_running_loop()
+        if self._async is None or self._async[0] is not loop:
+            transport = httpx.AsyncHTTPTransport(retries=1)
+            self._async = (loop, httpx.AsyncClient(transport=transport))
+        return self._async[1]
+
+    def _request(self, operation: Operation[Any]) -> dict[str, Any]:
+        return {
+            "method": operation.method,
+            "url": self._base + operation.path,
+            "params": operation.params or None,
+            "json": operation.body,
+            "headers": self._headers,
+            "timeout": httpx.Timeout(ANSWER_SECONDS, read=operation.wait_seconds + ANSWER_SECONDS),
+        }
+
+    def _unreachable(self, error: httpx.HTTPError) -> ApiUnavailable:
+        said = str(error) or type(error).__name__
+        return ApiUnavailable(f"{self._base} cannot be reached: {said}")
+
+
+def answer(operation: Operation[T], response: httpx.Response) -> T:
+    """Returns the value in an answer, or raises the error that it tells of."""
+    if not response.is_success:
+        raise error_in(response, operation.about)
+    try:
+        return operation.read(response.json() if response.content else None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ApiError(
+            f"{response.url.host} answered {operation.method} {operation.path} with what is not of "
+            "this API: check api_url",
+            status=response.status_code,
+        ) from None
+
+
+def error_in(response: httpx.Response, about: str = "other") -> RefresherError:
+    """Returns the error that a refusal tells of; what is no problem document gives its status."""
+    problem = _problem(response)
+    status, code = response.status_code, problem.get("code")
+    retry = _seconds(problem.get("retry_after_seconds", response.headers.get("Retry-After")))
+    title = problem.get("title") or response.reason_phrase or "no reason given"
+    sentence = str(problem.get("detail") or f"the API answered {status}: {title}")
+    why = next((w for w in (problem.get("reason"), code) if w in ABOUT_TOKENS), None)
+    if about == "token" and why is not None:
+        return TokenUnavailable(why, sentence, retry_after_seconds=retry)
+    if about == "registration" and code in ABOUT_FIELDS:
+        return InvalidConnection(sentence)
+    match status:
+        case 404 if code == Why.NO_SUCH_CONNECTION:
+            return NoSuchConnection(sentence)
+        case 409:
+            return Conflict(sentence)
+        case 401 | 403:
+            kind: type[ApiError] = NotAuthorized
+        case _:
+            kind = ApiUnavailable if status >= 500 else ApiError
+    named = str(code) if code is not None else None
+    return kind(sentence, status=status, code=named, retry_after_seconds=retry)
+
+
+def _problem(response: httpx.Response) -> Mapping[str, Any]:
+    try:
+        problem = response.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,35 @@
+"""Chooses how operations are carried out, by what was given: an API, or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import httpx
+
+from refresher.client.http import OverHttp
+from refresher.errors import SettingsError
+
+if TYPE_CHECKING:
+    from refresher.client.direct import Direct
+
+
+def opened(
+    api_url: str | None,
+    api_key: str | None,
+    http_client: httpx.Client | httpx.AsyncClient | None,
+    settings: Mapping[str, object],
+) -> tuple[OverHttp | None, Direct | None]:
+    """Returns the one that was asked for; raises `SettingsError` for none, or for both."""
+    if api_url is None and settings.get("database_url") is None:
+        raise SettingsError("give api_url and api_key, or database_url and encryption_keys")
+    if api_url is None:
+        from refresher.client.direct import Direct
+
+        return None, Direct({name: v for name, v in settings.items() if v is not None})
+    given = sorted(name for name, value in settings.items() if value is not None)
+    if given:
+        raise SettingsError(f"api_url and {given[0]} are two ways: give one of them")
+    if api_key is None:
+        raise SettingsError("api_key is missing: `refresher keys create` prints one")
+    return OverHttp(api_url, api_key, http_client), None

@@ -1,0 +1,151 @@
+"""`Refresher`: fresh tokens for an application, with threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from refresher.client import operations
+from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
+from refresher.client.opening import opened
+from refresher.client.operations import PAGE, Id, Operation
+from refresher.client.registering import Fields, as_given
+from refresher.client.values import Connection, Event
+from refresher.rules.served import Ending, Served
+
+T = TypeVar("T")
+
+
+class Refresher:
+    """Hands out access tokens that are fresh, over HTTP or straight from the database.
+
+    Give `api_url` and `api_key`, or `database_url` and `encryption_keys` (and any other setting of
+    the README's table by its name; the environment counts, too). Safe to share between threads; open
+    it after a fork, and close it at the end. `http_client` replaces the client for the API.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str | None = None,
+        api_key: str | None = None,
+        database_url: str | None = None,
+        encryption_keys: str | Sequence[str] | None = None,
+        http_client: httpx.Client | None = None,
+        **settings: object,
+    ) -> None:
+        direct = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
+        self._http, self._direct = opened(api_url, api_key, http_client, direct)
+
+    def token(
+        self,
+        connection_id: Id,
+        min_ttl_seconds: float = 60.0,
+        *,
+        wait_seconds: float = 20.0,
+        rejected: str | None = None,
+    ) -> Served:
+        """Returns an access token that lives `min_ttl_seconds` more.
+
+        Where the stored one does not, it is refreshed first, within `wait_seconds`; if that cannot be
+        had, one that is still valid comes with `stale` and a `reason`. `rejected` is the fingerprint
+        of a token that the resource server refused. `token.access_token.reveal()` is the text.
+
+        Raises `TokenUnavailable`, whose `code` and `retry_after_seconds` tell what to do.
+        """
+        return self._run(
+            operations.token(
+                connection_id,
+                min_ttl_seconds=min_ttl_seconds,
+                wait_seconds=wait_seconds,
+                rejected=rejected,
+            )
+        )
+
+    def auth(
+        self,
+        connection_id: Id,
+        min_ttl_seconds: float = 60.0,
+        *,
+        wait_seconds: float = 20.0,
+        remember_seconds: float = REMEMBER_SECONDS,
+    ) -> ConnectionAuth:
+        """Returns what `httpx.Client(auth=…)` takes, or `httpx.AsyncClient`: see `ConnectionAuth`."""
+
+        def ask(*, rejected: str | None) -> Served:
+            return self.token(
+                connection_id, min_ttl_seconds, wait_seconds=wait_seconds, rejected=rejected
+            )
+
+        async def ask_async(*, rejected: str | None) -> Served:
+            return await asyncio.to_thread(ask, rejected=rejected)
+
+        return ConnectionAuth(ask, ask_async, remember_seconds=remember_seconds)
+
+    def register(
+        self, tokens: Mapping[str, object] | None = None, **fields: Unpack[Fields]
+    ) -> Connection:
+        """Hands a connection in, after its OAuth dance; the same call again is a reconnect.
+
+        The fields are those of an import. `tokens` may be the token endpoint's answer as it came.
+        Raises `InvalidConnection` with the field that is wrong.
+        """
+        return self._run(operations.register(as_given(tokens, fields)))
+
+    def get(self, connection_id: Id) -> Connection:
+        """Returns a connection as it is; raises `NoSuchConnection`."""
+        return self._run(operations.get(connection_id))
+
+    def refresh(self, connection_id: Id, *, wait_seconds: float = 20.0) -> Ending:
+        """Refreshes now, whatever is left, and tells how it ended; waits for who is at it already."""
+        return self._run(operations.refresh(connection_id, wait_seconds=wait_seconds))
+
+    def pause(self, connection_id: Id) -> Connection:
+        """Leaves a connection alone until it is resumed; it keeps its tokens."""
+        return self._run(operations.pause(connection_id))
+
+    def resume(self, connection_id: Id) -> Connection:
+        """Makes a paused, disabled or parked connection due at once."""
+        return self._run(operations.resume(connection_id))
+
+    def delete(self, connection_id: Id, *, revoke: bool = False) -> None:
+        """Deletes a connection; with `revoke` its grant is given back to the provider (RFC 7009)."""
+        self._run(operations.delete(connection_id, revoke=revoke))
+
+    def events(self, connection_id: Id) -> Iterator[Event]:
+        """Yields what happened to a connection, the newest first, read page by page."""
+        cursor: str | None = None
+        while True:
+            page = self._run(operations.events(connection_id, cursor=cursor, limit=PAGE))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def close(self) -> None:
+        """Waits for refreshes under way, and gives back threads and connections."""
+        if self._http is not None:
+            self._http.close()
+        if self._direct is not None:
+            self._direct.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, operation: Operation[T]) -> T:
+        if self._http is not None:
+            return self._http.run(operation)
+        direct: Any = self._direct
+        return operation.here(direct)

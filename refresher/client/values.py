@@ -1,0 +1,125 @@
+"""What the SDK hands back, read from JSON or from the store's own views alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from refresher.rules.connection import Secret
+from refresher.rules.served import Ending, Served
+
+_IDS = {"id", "connection_id", "root_id"}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection and its schedule, without tokens.
+
+    `state` is `idle`, `leased` (being refreshed), `parked` (with `parked_reason`) or `none`; `status`
+    is `active` or `reconnect_required`.
+    """
+
+    id: UUID
+    organization_id: str
+    provider: str
+    external_id: str
+    status: str
+    state: str
+    credential_version: int
+    name: str | None = None
+    root_id: UUID | None = None
+    status_cause: str | None = None
+    parked_reason: str | None = None
+    due_at: datetime | None = None
+    attempt: int = 0
+    expires_at: datetime | None = None
+    lifetime_seconds: float | None = None
+    refresh_token_expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    in_between_steps: bool = False
+    paused_at: datetime | None = None
+    disabled_at: datetime | None = None
+    deleted_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a connection's history. `next_due_at` is None when it left the schedule."""
+
+    id: int
+    connection_id: UUID
+    occurred_at: datetime
+    kind: str
+    credential_version: int | None = None
+    attempt: int | None = None
+    http_status: int | None = None
+    elapsed_seconds: float | None = None
+    lateness_seconds: float | None = None
+    expired_seconds: float | None = None
+    reason: str | None = None
+    next_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events, the newest first; `next_cursor` leads to older ones, None at the end."""
+
+    items: tuple[Event, ...]
+    next_cursor: str | None
+
+
+def made(kind: type[T], given: Mapping[str, Any]) -> T:
+    """Returns a value of `kind` from a document; fields that a newer server adds are passed over.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for a document that is none of that kind.
+    """
+    names = [f.name for f in fields(kind) if f.name in given]  # type: ignore[arg-type]
+    return kind(**{name: _value(name, given[name]) for name in names})
+
+
+def served(connection_id: UUID, given: Mapping[str, Any]) -> Served:
+    """Returns the token of a token answer."""
+    ends, left = given["expires_at"], given["expires_in_seconds"]
+    return Served(
+        connection_id=connection_id,
+        root_id=UUID(given.get("root_id") or str(connection_id)),
+        access_token=Secret(_text(given["access_token"])),
+        expires_at=None if ends is None else datetime.fromisoformat(ends),
+        expires_in_seconds=None if left is None else float(left),
+        scopes=tuple(given["scopes"]),
+        credential_version=int(given["credential_version"]),
+        stale=bool(given.get("stale")),
+        reason=given.get("reason"),
+        detail=given.get("detail"),
+        token_type=given.get("token_type") or "Bearer",
+    )
+
+
+def ending(given: Mapping[str, Any]) -> Ending:
+    """Returns how a refresh ended."""
+    return made(Ending, given)
+
+
+def page(given: Mapping[str, Any]) -> EventPage:
+    """Returns a page of events."""
+    return EventPage(tuple(made(Event, e) for e in given["items"]), given["next_cursor"])
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name.endswith("_at"):
+        return datetime.fromisoformat(value)
+    if isinstance(value, str) and name in _IDS:
+        return UUID(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("no token")
+    return value

@@ -1,0 +1,1 @@
+"""Tests of `refresher.on_demand`."""
