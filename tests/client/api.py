@@ -11,7 +11,7 @@ from refresher.liveness import Heartbeat
 from refresher.rules.access import Scope
 from refresher.web.app import Api
 from refresher.wiring import Services
-from tests.services import LOOPBACK, free_port
+from tests.ports import LOOPBACK, free_port
 from tests.waiting import wait_until
 
 

@@ -22,7 +22,7 @@ from refresher.client import (
 )
 from refresher.errors import SettingsError
 from tests.client.conftest import Place
-from tests.services import free_port
+from tests.ports import free_port
 
 ID = UUID(int=7)
 TOKEN = {
