@@ -86,7 +86,7 @@ def queue_age_seconds(broker: dramatiq.Broker, queue: str) -> float:
     else:
         waiting = list(broker.queues[queue].queue) if queue in broker.queues else []
         data = waiting[0] if waiting else None
-    if not data:
+    if not isinstance(data, bytes):
         return 0.0
     sent_at = dramatiq.Message.decode(data).message_timestamp / 1000
     return max(0.0, time.time() - sent_at)

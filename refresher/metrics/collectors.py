@@ -43,7 +43,7 @@ def registries(
 
     They are one, unless several worker processes share a folder: then a scrape reads the folder.
     """
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     scraped = CollectorRegistry()
     scraped.register(OwnCollector(role, sources))
     if sources.gauges:

@@ -23,7 +23,7 @@ class BatchHistogram(Histogram):
 
     def observe_many(self, amounts: Sequence[float]) -> None:
         """Observes all `amounts`; one below zero counts as zero."""
-        self._raise_if_not_observable()
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
         given = [max(0.0, amount) for amount in amounts]
         hits = Tally(bisect_left(self._upper_bounds, amount) for amount in given)
         for position, count in hits.items():
@@ -71,6 +71,8 @@ class Families:
             "pauses", "Pauses ordered, by provider and cause.", "provider", "cause"
         )
         self.tick_seconds = histogram(
-            "tick_seconds", "How long a scheduler's job took.", TICK_BUCKETS, "job"
+            "tick_seconds", "How long a scheduler's job took.", TICK_BUCKETS, "job_name"
         )
-        self.tick_failures = counter("tick_failures", "Jobs that failed and come again.", "job")
+        self.tick_failures = counter(
+            "tick_failures", "Jobs that failed and come again.", "job_name"
+        )

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from refresher.store import gauges, inspection
 from refresher.store.gauges import Gauges, Paused
+from refresher.store.health import MOST_COUNTED
 from refresher.store.inspection import ProcessSeen
 
 MOST_EVENTS = 20_000
@@ -127,7 +128,7 @@ def breaker_state(pause: Paused) -> str:
 
 
 def _providers(db: Db) -> list[ProviderNow]:
-    found = db.execute(_PROVIDERS, {"most": gauges.MOST_COUNTED}).all()
+    found = db.execute(_PROVIDERS, {"most": MOST_COUNTED}).all()
     return [
         ProviderNow(
             provider=row.provider,

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-from refresher.metrics import collectors
 from refresher.rules.connection import ParkReason
 from refresher.rules.outcomes import Reply
 from refresher.store import gauges, health, pauses, workers
@@ -133,7 +132,7 @@ def test_gauges_are_read_once_for_scrapes_that_come_together(
         looks.append(1)
         return real(db, has_lock=has_lock)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(collectors.gauges, "read", counted)
+    monkeypatch.setattr(gauges, "read", counted)
     open_meter(world, cache_seconds=60)
     for _ in range(10):
         scrape(world)
