@@ -19,6 +19,7 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
 from refresher.settings import Settings, load
+from refresher.traced_messages import Tracing
 
 MARKER = "refresher:here"
 """While this key stands, Redis has not lost its data since we set it."""
@@ -32,6 +33,8 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
         # The row is the only retry authority; this only sends what failed to the dead letters.
         Retries(max_retries=0),
     ]
+    if settings.traces != "off":
+        middleware.append(Tracing())
     if settings.integration_refresh.transport == "in_process":
         return StubBroker(middleware=middleware, fail_fast_default=False)
     client = redis.Redis.from_url(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import dramatiq
 import structlog
 
+from refresher import reporting, tracing
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsError
 from refresher.health import HealthServer, Probe
 from refresher.liveness import Heartbeat
@@ -40,6 +41,8 @@ class Process:
     def start(self) -> None:
         """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
         configure(self._services.settings)
+        reporting.start(self._services.settings, self.probe.role)
+        tracing.start(self._services.settings, self.probe.role)
         self._services.meter.open(self.probe.role, self._sources())
         self._health.start()
         await_database(self._services)
@@ -52,6 +55,8 @@ class Process:
         self._heartbeat.stop()
         self._health.stop()
         self._services.meter.close()
+        tracing.stop()
+        reporting.stop()
 
     def _sources(self) -> Sources:
         services = self._services

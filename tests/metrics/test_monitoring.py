@@ -135,7 +135,7 @@ def test_the_dashboard_shows_every_metric_or_an_alert_does() -> None:
 
 def test_panels_do_not_overlap() -> None:
     """Each panel has its own place in the grid of 24 columns."""
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         grid = panel["gridPos"]
         cells = {
