@@ -26,6 +26,7 @@ from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
 from refresher.settings import Flow, Settings, load
 from refresher.store.deliveries import DeliveryClaim
+from refresher.traced_messages import Tracing
 
 Transport = Literal["in_process", "redis"]
 MARKER = "refresher:here"
@@ -40,6 +41,8 @@ def make_broker(settings: Settings, transport: Transport | None = None) -> drama
         # The row is the only retry authority; this only sends what failed to the dead letters.
         Retries(max_retries=0),
     ]
+    if settings.traces != "off":
+        middleware.append(Tracing())
     if (transport or settings.integration_refresh.transport) == "in_process":
         return StubBroker(middleware=middleware, fail_fast_default=False)
     client = redis.Redis.from_url(
@@ -115,7 +118,7 @@ def queue_age_seconds(broker: dramatiq.Broker, queue: str) -> float:
     else:
         waiting = list(broker.queues[queue].queue) if queue in broker.queues else []
         data = waiting[0] if waiting else None
-    if not data:
+    if not isinstance(data, bytes):
         return 0.0
     assert isinstance(data, bytes), "the client decodes nothing"
     sent_at = dramatiq.Message.decode(data).message_timestamp / 1000

@@ -13,6 +13,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from refresher.masking import mask, masked
+from refresher.reporting import report
 from refresher.settings import Settings
 
 CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "uvicorn.error", "alembic")
@@ -31,7 +32,7 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     level = getattr(logging, settings.log_level.upper())
-    last = [*_exceptions(json=json), mask_event, _renderer(json=json)]
+    last = [_report, *_exceptions(json=json), mask_event, _renderer(json=json)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -39,6 +40,12 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging([*shared, structlog.stdlib.add_logger_name], last, level)
+
+
+def _report(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hands an exception to Sentry, where it is set up, and returns the event as it is."""
+    report(event)
+    return event
 
 
 def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import dramatiq
 import structlog
 
+from refresher import reporting, tracing
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsError
 from refresher.health import Api, HealthServer, Probe
 from refresher.liveness import Heartbeat
@@ -50,6 +51,8 @@ class Process:
     def start(self) -> None:
         """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
         configure(self._services.settings)
+        reporting.start(self._services.settings, self.probe.role)
+        tracing.start(self._services.settings, self.probe.role)
         self._services.meter.open(self.probe.role, self._sources())
         self._health.start()
         await_database(self._services)
@@ -62,6 +65,8 @@ class Process:
         self._health.stop()  # first: a refresh that a caller waits for needs our liveness lock
         self._heartbeat.stop()
         self._services.meter.close()
+        tracing.stop()
+        reporting.stop()
 
     def _sources(self) -> Sources:
         services = self._services

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import structlog
 
-from refresher import points
+from refresher import points, tracing
 from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
 from refresher.errors import CannotDecrypt, DatabaseUnavailable
 from refresher.exchange import Outgoing
@@ -51,6 +51,7 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     for replies in services.exchange.stream(outgoing):
         points.reach("replied", replies)
         services.meter.replied(replies)
+        tracing.exchanged(replies)
         _commit(services, _understand(services, replies), tally)
     services.meter.finished(tally)
     return tally

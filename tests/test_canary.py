@@ -16,7 +16,6 @@ import redis
 from refresher.cipher import Cipher, new_key, parse_key
 from refresher.rules.connection import Sealed
 from refresher.testing.fake_provider import FakeProvider, Options
-from tests import loopback
 from tests.ports import free_port
 from tests.processes import Spawner
 from tests.waiting import wait_until
@@ -62,13 +61,27 @@ def test_no_secret_is_found_anywhere(
         held = _everything_in(db)
     # Then none of their tokens, and neither secret nor key, stands in what all that left behind
     held += _everything_in_redis(redis_url)
-    held += loopback.get(f"http://127.0.0.1:{environment['PORT']}/health/status").text
-    commands = (["connections", "list", "--json"], ["settings"], ["doctor"], ["apps", "list"])
-    for command in [spawn("-m", "refresher", *words, env=environment) for words in commands]:
-        command.wait()
+    held += _everything_shown(environment, spawn)
     held += spawn.outputs()
     assert "refreshed" in held, "the search looked at something"
+    assert "refresher_exchange_seconds_count" in held, "and at the metrics"
     assert {secret for secret in secrets if secret in held} == set()
+
+
+def _everything_shown(environment: dict[str, str], spawn: Spawner) -> str:
+    """Runs commands, and returns what the pages show."""
+    held = ""
+    held += loopback.get(f"http://127.0.0.1:{environment['PORT']}/health/status").text
+    held += loopback.get(f"http://127.0.0.1:{environment['PORT']}/metrics").text
+    for command in (
+        ["top", "--once"],
+        ["connections", "list", "--json"],
+        ["settings"],
+        ["doctor"],
+        ["apps", "list"],
+    ):
+        spawn("-m", "refresher", *command, env=environment).wait()
+    return held
 
 
 def _providers_file(folder: Path, url: str) -> Path:

@@ -35,42 +35,61 @@ class Families:
     """All of them, registered in `registry`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, help_: str, *labels: str) -> Counter:
-            return Counter(f"refresher_{name}", help_, labels, registry=registry)
-
-        def histogram(
-            name: str, help_: str, buckets: Sequence[float], *labels: str
-        ) -> BatchHistogram:
-            return BatchHistogram(
-                f"refresher_{name}", help_, labels, registry=registry, buckets=buckets
-            )
-
-        self.refreshes = counter(
+        self._registry = registry
+        self.refreshes = self._counter(
             "refreshes", "Rows settled, by provider and outcome.", "provider", "outcome"
         )
-        self.exchange = histogram(
+        self.exchange = self._histogram(
             "exchange_seconds",
             "From sending a token request to its reply or failure.",
             LATENCY_BUCKETS,
             "provider",
         )
-        self.lateness = histogram(
+        self.lateness = self._histogram(
             "lateness_seconds", "How long after its due time a refresh began.", LATENESS_BUCKETS
         )
-        self.commit_rows = histogram("commit_rows", "Rows settled by one commit.", ROWS_BUCKETS)
-        self.claims = counter("claims", "Rows claimed because they were due.")
-        self.stale = counter("stale_claims", "Claims that were no longer held when they came.")
-        self.swept = counter("leases_swept", "Leases that ended without an outcome.", "kind")
-        self.deaths = counter("process_deaths", "Processes found dead by their liveness lock.")
-        self.fenced = counter("fenced_commits", "Outcomes that a newer token pair fenced off.")
-        self.unwritable = counter("unwritable_outcomes", "Outcomes that Postgres refused to take.")
-        self.expired = counter(
+        self.commit_rows = self._histogram(
+            "commit_rows", "Rows settled by one commit.", ROWS_BUCKETS
+        )
+        self.claims = self._counter("claims", "Rows claimed because they were due.")
+        self._add_what_goes_wrong()
+        self._add_jobs()
+
+    def _add_what_goes_wrong(self) -> None:
+        self.stale = self._counter(
+            "stale_claims", "Claims that were no longer held when they came."
+        )
+        self.swept = self._counter("leases_swept", "Leases that ended without an outcome.", "kind")
+        self.deaths = self._counter(
+            "process_deaths", "Processes found dead by their liveness lock."
+        )
+        self.fenced = self._counter(
+            "fenced_commits", "Outcomes that a newer token pair fenced off."
+        )
+        self.unwritable = self._counter(
+            "unwritable_outcomes", "Outcomes that Postgres refused to take."
+        )
+        self.expired = self._counter(
             "expired_seconds", "Seconds that tokens had been dead when their successor came."
         )
-        self.pauses = counter(
+        self.pauses = self._counter(
             "pauses", "Pauses ordered, by provider and cause.", "provider", "cause"
         )
-        self.tick_seconds = histogram(
-            "tick_seconds", "How long a scheduler's job took.", TICK_BUCKETS, "job"
+
+    def _add_jobs(self) -> None:
+        self.tick_seconds = self._histogram(
+            "tick_seconds", "How long a scheduler's job took.", TICK_BUCKETS, "job_name"
         )
-        self.tick_failures = counter("tick_failures", "Jobs that failed and come again.", "job")
+        self.tick_failures = self._counter(
+            "tick_failures", "Jobs that failed and come again.", "job_name"
+        )
+
+    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
+        return Counter(f"refresher_{name}", help_, labels, registry=self._registry)
+
+    def _histogram(
+        self, name: str, help_: str, buckets: Sequence[float], *labels: str
+    ) -> BatchHistogram:
+        return BatchHistogram(
+            f"refresher_{name}", help_, labels, registry=self._registry, buckets=buckets
+        )

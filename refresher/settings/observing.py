@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from refresher.settings.values import Seconds
 
@@ -15,3 +15,6 @@ class ObservingSettings(BaseModel):
     metrics: bool = True
     metrics_gauges: Literal["auto", "on", "off"] = "auto"
     metrics_cache_seconds: Seconds = 5.0
+    traces: Literal["off", "otlp"] = "off"
+    sentry_dsn: SecretStr | None = None
+    sentry_environment: str = "production"

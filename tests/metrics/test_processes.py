@@ -12,7 +12,7 @@ from refresher.cipher import new_key
 from refresher.testing.fake_provider import FakeProvider
 from tests.metrics.kit import Scrape, read
 from tests.ports import free_port
-from tests.processes import Spawner
+from tests.processes import Process, Spawner
 from tests.waiting import wait_until
 
 PROVIDERS = """
@@ -120,6 +120,16 @@ def test_metrics_follow_a_deployment_whose_workers_come_and_go(
     assert seen("processes", role="worker", state="alive") == 2
     assert seen("claims_total") == GRANTS
     assert [f.name for f in tmp_path.glob("refresher-metrics-*")]
+    _stop_and_look(environment, tmp_path, scheduler, worker, spawn)
+
+
+def _stop_and_look(
+    environment: dict[str, str],
+    tmp_path: Path,
+    scheduler: Callable[[], Scrape],
+    worker: Process,
+    spawn: Spawner,
+) -> None:
     # When the workers stop, and rows become due
     worker.terminate()
     assert worker.wait() == 0, worker.output
