@@ -16,6 +16,7 @@ import redis
 from refresher.cipher import Cipher, new_key, parse_key
 from refresher.rules.connection import Sealed
 from refresher.testing.fake_provider import FakeProvider, Options
+from tests import loopback
 from tests.ports import free_port
 from tests.processes import Spawner
 from tests.waiting import wait_until
