@@ -68,7 +68,8 @@ class Site:
         self, method: str, path: str, *, key: str | None = "", **arguments: Any
     ) -> httpx.Response:
         """Sends a request; `key` None sends none."""
-        return self.run(self.send(method, path, key=key, **arguments))
+        answer: httpx.Response = self.run(self.send(method, path, key=key, **arguments))
+        return answer
 
     async def send(
         self, method: str, path: str, *, key: str | None = "", **arguments: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -99,7 +100,7 @@ def test_of_two_writers_who_read_the_same_one_is_told(site: Site) -> None:
     first = site("PATCH", path, json={"name": "one"}, headers={"If-Match": etag})
     assert first.status_code == 200
     for method, where in (("PATCH", path), ("POST", f"{path}/pause"), ("DELETE", path)):
-        body = {"json": {"name": "two"}} if method == "PATCH" else {}
+        body: dict[str, Any] = {"json": {"name": "two"}} if method == "PATCH" else {}
         refused(site(method, where, headers={"If-Match": etag}, **body), 412, "changed")
     assert site("GET", path).json()["name"] == "one"
     now = first.headers["etag"]
