@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
+from typing import cast
 
 from refresher import intake, keys, wiring
 from refresher.cipher import new_key
@@ -45,8 +46,7 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     async def ask(self, request: bytes) -> None:
         """Sends a request, and returns when its answer is whole; any answer but 200 is an error."""
@@ -130,6 +130,7 @@ def site(given: argparse.Namespace) -> Iterator[tuple[int, list[bytes]]]:
             "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
             "REFRESHER_API_REQUESTS_PER_SECOND": "1000000",
             "REFRESHER_WEB_PROCESSES": str(given.processes),
+            "REFRESHER_LOG_LEVEL": "warning",
             "PORT": str(free_port()),
         }
         os.environ.update(environment)
