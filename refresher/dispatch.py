@@ -81,14 +81,18 @@ def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueu
         raise
 
 
-def claim_now(services: Services, connection_id: UUID) -> Claim | None:
-    """Claims one connection's row, due or not; None when it is leased or parked."""
+def claim_now(services: Services, connection_id: UUID, *, seen: int | None = None) -> Claim | None:
+    """Claims one connection's row, due or not; None when it is leased or parked.
+
+    With `seen`, also None when its lease token is another one by now.
+    """
     with services.database.transaction() as db:
         claims = schedule.claim_these(
             db,
             [connection_id],
             lease_seconds=services.settings.lease_seconds,
             holder_id=services.holder_id,
+            seen=seen,
         )
     return claims[0] if claims else None
 

@@ -11,7 +11,12 @@
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidConnection        an imported connection lacks or garbles a field
     ├── NoSuchConnection         no connection has this id
-    └── EgressRefused            a URL leads where no request may go
+    ├── Conflict                 what is asked contradicts what is stored
+    ├── TokenUnavailable         no valid access token can be had; `code` tells why
+    ├── EgressRefused            a URL leads where no request may go
+    └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
+        ├── NotAuthorized        its key is unknown or revoked, or lacks a scope
+        └── ApiUnavailable       it cannot be reached, or is in trouble itself
 
 What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
 sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a
@@ -96,6 +101,55 @@ class EgressRefused(RefresherError):
     """A URL leads where no request may go: a private address, or no https."""
 
     exit_code = 2
+
+
+class Conflict(RefresherError):
+    """What is asked contradicts what is stored, such as to delete a grant that others use."""
+
+    exit_code = 2
+
+
+class TokenUnavailable(RefresherError):
+    """No valid access token of a connection can be had now.
+
+    `code` is one of `rules.serving.Why` or `rules.connection.ParkReason`, `retry_after_seconds` is None
+    when waiting alone does not help.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, *, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ApiError(RefresherError):
+    """The HTTP API refused a request (RFC 9457): its sentence, HTTP status and code.
+
+    `status` is None when there was no answer, `retry_after_seconds` when none was asked for.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotAuthorized(ApiError):
+    """The API key is unknown or revoked, or lacks the scope that this needs."""
+
+
+class ApiUnavailable(ApiError):
+    """The HTTP API cannot be reached, or is in trouble itself: asking again later may help."""
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:

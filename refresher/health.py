@@ -6,11 +6,13 @@ register. Postgres or Redis being away is no reason to restart us, and is told i
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Protocol
 
 import dramatiq
 import structlog
@@ -19,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refresher import __version__
 from refresher.errors import RefresherError
@@ -94,12 +97,33 @@ class Probe:
             return {**base, "ok": False, "error": str(error)}
 
 
-class HealthServer:
-    """Uvicorn on a thread. PORT 0 turns it off."""
+class Api(Protocol):
+    """An application that is served in place of the health pages alone, and has them, too."""
 
-    def __init__(self, probe: Probe, settings: Settings) -> None:
-        self._probe = probe
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+
+    def close(self) -> None:
+        """Lets what is under way end."""
+
+
+class HealthServer:
+    """Uvicorn on a thread. PORT 0 turns it off.
+
+    `api` is served with the health pages; `listening` is a socket that another process opened.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        settings: Settings,
+        api: Api | None = None,
+        listening: socket.socket | None = None,
+    ) -> None:
         self._settings = settings
+        self._api = api
+        self._app: ASGIApp = api or Starlette(routes=routes(probe))
+        self._listening = listening
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -107,7 +131,7 @@ class HealthServer:
         """Starts serving, unless another process of this machine holds the port already."""
         if self._settings.port == 0:
             return
-        taken = _listen(self._settings.health_host, self._settings.port)
+        taken = self._listening or listen(self._settings.health_host, self._settings.port)
         if taken is None:
             # Dramatiq starts several processes beside each other: the first one speaks for all.
             log.warning(
@@ -115,7 +139,14 @@ class HealthServer:
             )
             return
         config = uvicorn.Config(
-            Starlette(routes=routes(self._probe)), access_log=False, log_config=None, lifespan="off"
+            self._app,
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(self._patience_seconds),
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -124,10 +155,16 @@ class HealthServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops serving."""
+        """Stops serving; requests that are under way get their answers first."""
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=self._patience_seconds + 1)
+        if self._api is not None:
+            self._api.close()
+
+    @property
+    def _patience_seconds(self) -> float:
+        return self._settings.shutdown_seconds if self._api is not None else 4.0
 
 
 def routes(probe: Probe) -> list[Route]:
@@ -144,7 +181,8 @@ def routes(probe: Probe) -> list[Route]:
     return [Route("/health", healthy), Route("/health/status", status)]
 
 
-def _listen(host: str, port: int) -> socket.socket | None:
+def listen(host: str, port: int) -> socket.socket | None:
+    """Returns a socket that listens there, None where another process does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -153,5 +191,5 @@ def _listen(host: str, port: int) -> socket.socket | None:
     except OSError:
         made.close()
         return None
-    made.listen(64)
+    made.listen(512)
     return made

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ import dramatiq
 import structlog
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsError
-from refresher.health import HealthServer, Probe
+from refresher.health import Api, HealthServer, Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
 from refresher.store import migrate
@@ -30,11 +31,20 @@ class WrongTransport(SettingsError):
 class Process:
     """One running process: register it, serve its health, and take both back at the end."""
 
-    def __init__(self, role: str, services: Services, broker: dramatiq.Broker | None) -> None:
+    def __init__(
+        self,
+        role: str,
+        services: Services,
+        broker: dramatiq.Broker | None,
+        *,
+        api: Callable[[Probe], Api] | None = None,
+        listening: socket.socket | None = None,
+    ) -> None:
         self._services = services
         self.probe = Probe(role, services, broker)
         self._heartbeat = Heartbeat(services, role)
-        self._health = HealthServer(self.probe, services.settings)
+        application = api(self.probe) if api is not None else None
+        self._health = HealthServer(self.probe, services.settings, application, listening)
 
     def start(self) -> None:
         """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
@@ -47,8 +57,8 @@ class Process:
     def stop(self) -> None:
         """Stops both; the lock of this process ends, with nothing left to sweep."""
         self._services.stopping.set()
+        self._health.stop()  # first: a refresh that a caller waits for needs our liveness lock
         self._heartbeat.stop()
-        self._health.stop()
 
 
 def await_database(

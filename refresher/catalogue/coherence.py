@@ -21,7 +21,7 @@ _FACTS = tuple(field.name for field in fields(Provider))
 
 def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     """Yields every contradiction in `provider`, each as one sentence that begins with a field."""
-    for field in ("token_url", "refresh_url"):
+    for field in ("token_url", "refresh_url", "revocation_url"):
         url = getattr(provider, field)
         if url is not None:
             yield from url_faults(field, url, allow_loopback=allow_loopback)

@@ -100,7 +100,8 @@ def pattern_faults(pattern: str) -> Iterator[str]:
 
 def has_placeholder(provider: Provider) -> bool:
     """Returns whether a URL of this entry depends on the connection."""
-    return "{host}" in provider.token_url or "{host}" in (provider.refresh_url or "")
+    urls = (provider.token_url, provider.refresh_url, provider.revocation_url)
+    return any("{host}" in url for url in urls if url)
 
 
 def trusts_any_server(provider: Provider) -> bool:

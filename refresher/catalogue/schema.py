@@ -31,6 +31,7 @@ class ProviderTable(BaseModel):
     title: str | None = None
     strategy: Strategy | None = None
     refresh_url: Text | None = None
+    revocation_url: Text | None = None
     host_pattern: Text | None = None
     default_host: Text | None = None
     client_auth: ClientAuth | None = None

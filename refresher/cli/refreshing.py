@@ -1,13 +1,12 @@
 """`refresher connections refresh`: one refresh now, by the same door as every other: the claim.
 
-Whoever finds the row leased waits for that lease's outcome. There is no second lock and no second path:
-the steps are those of `refresher/refresh.py`, run in this process.
+The way is that of `refresher/on_demand`, which the HTTP API and the SDK take as well; here is what a
+person is told about it.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -17,26 +16,16 @@ from refresher.cli import opening, reasons
 from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, instant, note
 from refresher.cli.refusal import Refused
+from refresher.rules.connection import ParkReason
+from refresher.rules.serving import SUCCESSES, Why
 
 if TYPE_CHECKING:
-    from refresher.rules.connection import Claim
+    from refresher.rules.served import Ending
     from refresher.store.connections import ConnectionView
     from refresher.store.lookup import LeaseSeen
     from refresher.wiring import Services
 
-LOOK_AGAIN_SECONDS = 0.1
-GOOD = frozenset({"refreshed", "adopted"})
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How one refresh ended; `by_us` is false when another process was at it already."""
-
-    outcome: str
-    by_us: bool
-    reason: str | None = None
-    http_status: int | None = None
-    elapsed_seconds: float | None = None
+PATIENCE_SECONDS = 5.0
 
 
 def register(group: typer.Typer) -> None:
@@ -65,68 +54,44 @@ def refresh(
             root = connections.root_of(db, given) or given
         if root != given:
             note(f"It shares the grant of {root}; that is what is refreshed.")
-        ending = _refresh(services, root, time.monotonic() + timeout)
+        ending = _refresh(services, root, timeout)
         _tell(services, root, ending, json=json)
-    if ending.outcome not in GOOD:
+    if ending.outcome not in SUCCESSES:
         raise typer.Exit(1)
 
 
-def _refresh(services: Services, root: UUID, until: float) -> Ending:
-    """Claims and refreshes, or waits for who did; tries again when a lease ended without outcome."""
-    from refresher.dispatch import claim_now
-
-    while True:
-        claim = claim_now(services, root)
-        if claim is not None:
-            return _run(services, claim)
-        ending = _await_other(services, root, until)
-        if ending is not None:
-            return ending
-        if time.monotonic() > until:
-            raise Refused(
-                f"{root} is still being refreshed by another process; `refresher events {root}` "
-                "shows when it has ended"
-            )
-        time.sleep(LOOK_AGAIN_SECONDS)
-
-
-def _run(services: Services, claim: Claim) -> Ending:
-    """Does the refresh here. Our liveness lock lets others go on at once should we be killed."""
+def _refresh(services: Services, root: UUID, timeout: float) -> Ending:
+    """Refreshes in this process, or waits for who is at it."""
     from refresher.cli.holding import signals_held
-    from refresher.liveness import Heartbeat
-    from refresher.refresh import refresh as refresh_claims
+    from refresher.errors import TokenUnavailable
+    from refresher.on_demand import OnDemand
 
-    heartbeat = Heartbeat(services, "command")
-    with signals_held("the refresh has ended", services.stopping.set):
-        heartbeat.start()
-        try:
-            tally = refresh_claims(services, [claim])
-        finally:
-            heartbeat.stop()
-    if tally["spooled"]:
-        raise Refused(
-            "PostgreSQL went away before the fresh token could be stored; it is kept, sealed, and "
-            "the next scheduler that reaches PostgreSQL stores it"
+    on_demand = OnDemand(services, role="command")
+
+    def hurry() -> None:
+        services.stopping.set()
+        if not on_demand.busy:
+            raise KeyboardInterrupt  # another process does the work, and goes on with it
+
+    with signals_held("the refresh has ended", hurry), closing(on_demand):
+        while True:
+            try:
+                return on_demand.refresh_now(root, wait_seconds=timeout)
+            except TokenUnavailable as error:
+                if error.code != Why.STILL_REFRESHING or not on_demand.busy:
+                    raise Refused(_why_not(root, error.code)) from error
+                timeout = PATIENCE_SECONDS  # with our own refresh, which has limits of its own
+
+
+def _why_not(root: UUID, code: str) -> str:
+    if code == Why.STILL_REFRESHING:
+        return (
+            f"{root} is still being refreshed by another process; `refresher events {root}` "
+            "shows when it has ended"
         )
-    kind = next((kind for kind, count in tally.items() if count), "stale")
-    return _ended(services, claim.connection_id, claim.lease_token, by_us=True) or Ending(
-        kind, True
-    )
-
-
-def _await_other(services: Services, root: UUID, until: float) -> Ending | None:
-    """Waits while the row is leased to another; returns that lease's outcome, None without one."""
-    seen = _lease(services, root)
-    if seen is None or seen.state == "parked":
-        _refuse_parked(root, seen)
-    assert seen is not None
-    now: LeaseSeen | None = seen
-    while now is not None and (now.state, now.lease_token) == ("leased", seen.lease_token):
-        if time.monotonic() > until:
-            return None
-        time.sleep(LOOK_AGAIN_SECONDS)
-        now = _lease(services, root)
-    return _ended(services, root, seen.lease_token, by_us=False) if seen.state == "leased" else None
+    if code == ParkReason.MISSING:
+        return f"{root} has no schedule row: import it again"
+    return f"{root} is parked ({code}): {reasons.mend(code, root) or 'resume it first'}"
 
 
 def _lease(services: Services, root: UUID) -> LeaseSeen | None:
@@ -134,23 +99,6 @@ def _lease(services: Services, root: UUID) -> LeaseSeen | None:
 
     with services.database.transaction() as db:
         return lookup.lease(db, root)
-
-
-def _ended(services: Services, root: UUID, lease_token: int, *, by_us: bool) -> Ending | None:
-    from refresher.store import lookup
-
-    with services.database.transaction() as db:
-        event = lookup.outcome(db, root, lease_token)
-    if event is None or event.kind == "swept":
-        return None
-    return Ending(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
-
-
-def _refuse_parked(root: UUID, seen: LeaseSeen | None) -> None:
-    if seen is None:
-        raise Refused(f"{root} has no schedule row: import it again")
-    mend = reasons.mend(seen.parked_reason, root) or "resume it first"
-    raise Refused(f"{root} is parked ({seen.parked_reason}): {mend}")
 
 
 def _tell(services: Services, root: UUID, ending: Ending, *, json: bool) -> None:
@@ -181,7 +129,7 @@ def _tell(services: Services, root: UUID, ending: Ending, *, json: bool) -> None
 
 
 def _because(ending: Ending, seen: LeaseSeen | None) -> str:
-    if ending.outcome in GOOD:
+    if ending.outcome in SUCCESSES:
         return ""
     paused = seen.postponed_by if seen else None
     why = ending.reason or (f"{paused} is paused" if paused else None)

@@ -74,6 +74,7 @@ class Provider:
     title: str = ""
     strategy: Strategy = Strategy.REFRESH_TOKEN
     refresh_url: str | None = None
+    revocation_url: str | None = None  # RFC 7009
     host_pattern: str | None = None
     default_host: str | None = None
     client_auth: ClientAuth = ClientAuth.POST
@@ -208,13 +209,31 @@ def _authenticate(
         parameters["client_secret"] = secret
 
 
-def resolve_url(provider: Provider, host: str | None) -> str:
-    """Returns the URL to refresh at, with the connection's own host filled in and checked.
+def build_revocation(
+    provider: Provider, *, client: ClientCredentials | None, token: Secret, host: str | None = None
+) -> TokenRequest | None:
+    """Returns the request that ends a grant by its token (RFC 7009 section 2.1), None without a URL.
+
+    `token` is the refresh token where there is one: its end is that of the access tokens as well.
+    Raises `UnbuildableRequest`.
+    """
+    if provider.revocation_url is None:
+        return None
+    parameters, headers = {"token": token.reveal()}, {"Accept": "application/json"}
+    headers |= provider.headers
+    _authenticate(provider, client, parameters, headers)
+    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
+    url = resolve_url(provider, host, provider.revocation_url)
+    return TokenRequest("POST", url, headers, Body.FORM, renamed)
+
+
+def resolve_url(provider: Provider, host: str | None, template: str | None = None) -> str:
+    """Returns the URL to refresh at (or `template`), with the connection's own host filled in, checked.
 
     The host must match the entry's pattern whole, so that a stored row cannot send a refresh token
     to somebody else's server. A connection without one uses the entry's default host.
     """
-    url = provider.refresh_url or provider.token_url
+    url = template or provider.refresh_url or provider.token_url
     if "{host}" not in url:
         return url
     chosen = host or provider.default_host

@@ -5,15 +5,23 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, LiteralString
 
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
+
+from refresher.settings.values import Seconds
 
 
 class WebSettings(BaseModel):
     """What the web process, its keys and its reach are set by; a part of `Settings`."""
 
     allowed_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    web_threads: Annotated[int, Field(ge=1, le=128)] = 8
+    api_requests_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = 1_000.0
+    api_max_body_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 262_144
+    on_demand_interval_seconds: Seconds = 10.0
+    """How soon after a failure, or for a token that is refused again, who asks may cause a refresh."""
 
     @field_validator("allowed_private_networks", mode="before")
     @classmethod

@@ -142,7 +142,7 @@ def siblings(db: Db, root_id: UUID) -> list[UUID]:
     return list(db.execute(statement, {"id": root_id}).scalars())
 
 
-def stop(db: Db, connection_id: UUID, how: str) -> None:
+def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) -> None:
     """Pauses, disables or deletes (softly) a connection, and parks its idle row.
 
     A refresh in flight ends normally, and its tokens are stored; the next one is not begun.
@@ -162,10 +162,10 @@ def stop(db: Db, connection_id: UUID, how: str) -> None:
         ),
         {"id": connection_id, "how": how},
     )
-    append(db, [Event(connection_id, how)])
+    append(db, [Event(connection_id, how, reason=reason)])
 
 
-def resume(db: Db, connection_id: UUID) -> None:
+def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> None:
     """Lifts pause, disabling and reconnect-required, and makes a parked row due now.
 
     With the stored tokens: a grant that is really dead will be parked again by the next refresh.
@@ -186,7 +186,7 @@ def resume(db: Db, connection_id: UUID) -> None:
         ),
         {"id": connection_id},
     )
-    append(db, [Event(connection_id, "resumed", due_in_seconds=0.0)])
+    append(db, [Event(connection_id, "resumed", reason=reason, due_in_seconds=0.0)])
 
 
 def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:

@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+NEWEST = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -75,14 +77,17 @@ def append(db: Db, events: Sequence[Event]) -> None:
         db.execute(_APPEND, {name: [getattr(e, name) for e in events] for name in _NAMES})
 
 
-def recent(db: Db, connection_id: UUID, *, limit: int = 50) -> list[PastEvent]:
-    """Returns the newest events of one connection, the newest first."""
+def recent(
+    db: Db, connection_id: UUID, *, limit: int = 50, before: int | None = None
+) -> list[PastEvent]:
+    """Returns the newest events of one connection (older than event `before`), the newest first."""
     columns = ", ".join(f.name for f in fields(PastEvent))
     statement = text(
         f"select {columns} from refresh_event "  # noqa: S608  our own column names
-        "where connection_id = :id order by id desc limit :limit"
+        "where connection_id = :id and id < :before order by id desc limit :limit"
     )
-    rows = db.execute(statement, {"id": connection_id, "limit": limit}).mappings()
+    values = {"id": connection_id, "limit": limit, "before": before or NEWEST}
+    rows = db.execute(statement, values).mappings()
     return [PastEvent(**row) for row in rows]
 
 

@@ -46,6 +46,7 @@ _THESE = """
     with due as materialized (
         select connection_id from refresh_schedule
         where state = 0 and connection_id = any(cast(:ids as uuid[]))
+          and lease_token = coalesce(cast(:seen as bigint), lease_token)
         for update skip locked
     )
 """
@@ -64,10 +65,21 @@ def claim_due(db: Db, *, limit: int, lease_seconds: float, holder_id: UUID) -> l
 
 
 def claim_these(
-    db: Db, ids: Sequence[UUID], *, lease_seconds: float, holder_id: UUID
+    db: Db,
+    ids: Sequence[UUID],
+    *,
+    lease_seconds: float,
+    holder_id: UUID,
+    seen: int | None = None,
 ) -> list[Claim]:
-    """Leases these rows if they are idle, due or not: the door for "refresh now"."""
-    values = {"ids": list(ids), "lease_seconds": lease_seconds, "holder_id": holder_id}
+    """Leases these rows if they are idle, due or not: the door for "refresh now".
+
+    With `seen`, only while that is still the lease token: who decided on a look at the row does not
+    refresh what another has refreshed since.
+    """
+    values = {
+        "ids": list(ids), "lease_seconds": lease_seconds, "holder_id": holder_id, "seen": seen,
+    }  # fmt: skip
     return [Claim(*row) for row in db.execute(CLAIM_THESE, values)]
 
 

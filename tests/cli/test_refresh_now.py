@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from refresher.dispatch import claim_now, release_own
 from refresher.refresh import refresh
 from refresher.settings import load
+from refresher.store import serving
 from refresher.testing.fake_provider import FakeProvider
 from refresher.wiring import Services, build
 from tests.cli.kit import Cli
@@ -23,6 +26,29 @@ def services(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     opened = build(load())
     yield opened
     opened.close()
+
+
+@contextmanager
+def once_it_waits(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Iterator[None]:
+    """Lets the other process act as soon as a command has seen that the row is leased."""
+    seen = threading.Event()
+    look = serving.leases
+
+    def looked(*arguments):
+        found = look(*arguments)
+        if found:
+            seen.set()
+        return found
+
+    def wait_and_act() -> None:
+        assert seen.wait(30)
+        act()
+
+    monkeypatch.setattr(serving, "leases", looked)
+    other = threading.Thread(target=wait_and_act)
+    other.start()
+    yield
+    other.join()
 
 
 def test_a_refresh_now_stores_a_fresh_token(cli: Cli, granted: str, provider: FakeProvider):
@@ -82,18 +108,20 @@ def test_a_parked_connection_is_not_refreshed(cli: Cli, granted: str, provider: 
 
 
 def test_who_finds_it_leased_waits_for_that_outcome(
-    cli: Cli, granted: str, provider: FakeProvider, services: Services
+    cli: Cli,
+    granted: str,
+    provider: FakeProvider,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """M15: while another process refreshes, nothing is sent twice; its outcome is told."""
     # Given another process that holds the claim
     root = UUID(cli.show(granted)["id"])
     claim = claim_now(services, root)
     assert claim is not None
-    # When we want a refresh, and the other one ends its own meanwhile
-    other = threading.Timer(0.5, lambda: refresh(services, [claim]))
-    other.start()
-    ran = cli("connections", "refresh", granted, "--json")
-    other.join()
+    # When we want a refresh, and the other one ends its own while we wait
+    with once_it_waits(monkeypatch, lambda: refresh(services, [claim])):
+        ran = cli("connections", "refresh", granted, "--json")
     # Then there was one request, and its outcome is ours
     assert (ran.code, ran.json["outcome"], ran.json["by_us"]) == (0, "refreshed", False)
     assert provider.admin.summary().requests == 1
@@ -107,14 +135,16 @@ def test_waiting_has_an_end(cli: Cli, granted: str, services: Services):
 
 
 def test_a_lease_that_ends_without_outcome_is_taken_over(
-    cli: Cli, granted: str, provider: FakeProvider, services: Services
+    cli: Cli,
+    granted: str,
+    provider: FakeProvider,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """When the other process gives its claim back, we claim and refresh."""
     assert claim_now(services, UUID(cli.show(granted)["id"])) is not None
-    other = threading.Timer(0.5, lambda: release_own(services))
-    other.start()
-    ran = cli("connections", "refresh", granted, "--json")
-    other.join()
+    with once_it_waits(monkeypatch, lambda: release_own(services)):
+        ran = cli("connections", "refresh", granted, "--json")
     assert (ran.code, ran.json["outcome"], ran.json["by_us"]) == (0, "refreshed", True)
     assert provider.admin.summary().requests == 1
 

@@ -1,0 +1,120 @@
+"""API keys: made, shown once, revoked, and looked up without asking Postgres for each request.
+
+What a key is and may do: `rules/access.py`. The command line and the web process share this module.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from refresher.errors import RefresherError
+from refresher.rules.access import (
+    ID_ALPHABET,
+    ID_LENGTH,
+    SECRET_BYTES,
+    ApiKey,
+    Presented,
+    Refusal,
+    Scope,
+    hashed,
+    judge,
+    written,
+)
+from refresher.rules.connection import Secret
+from refresher.store import keys
+from refresher.store.session import Database
+
+REMEMBERED_SECONDS = 1.0
+"""How long a looked-up key counts: a revoked one is refused within this time, everywhere."""
+MOST_REMEMBERED = 10_000
+
+
+class NoSuchKey(RefresherError):
+    """No API key has this id."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made: the only moment in which its text exists."""
+
+    key: ApiKey
+    text: Secret
+
+
+def create(
+    database: Database,
+    *,
+    name: str,
+    scopes: Iterable[Scope],
+    organization_id: str | None = None,
+    expires_in_seconds: float | None = None,
+) -> NewKey:
+    """Makes a key and stores its hash. Whoever loses the text makes another one."""
+    key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    with database.transaction() as db:
+        made = keys.add(
+            db,
+            key_id,
+            hashed(Secret(secret)),
+            name=name,
+            organization_id=organization_id,
+            scopes=scopes,
+            expires_in_seconds=expires_in_seconds,
+        )
+    return NewKey(made, written(key_id, secret))
+
+
+def revoke(database: Database, key_id: str) -> ApiKey:
+    """Revokes a key; every process refuses it within `REMEMBERED_SECONDS`."""
+    with database.transaction() as db:
+        revoked = keys.revoke(db, key_id)
+    if revoked is None:
+        raise NoSuchKey(f'no API key has the id "{key_id}": `refresher keys list` shows all')
+    return revoked
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    key: ApiKey | None
+    database_now: datetime
+    seen_at: float
+
+
+class Keyring:
+    """The keys that this process has seen lately. One for each web process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+
+    def remembered(self, shown: Presented) -> ApiKey | Refusal | None:
+        """Returns what is known of a key without asking Postgres; None when that is too old."""
+        seen = self._seen.get(shown.id)
+        if seen is None:
+            return None
+        age = time.monotonic() - seen.seen_at
+        if age > REMEMBERED_SECONDS:
+            return None
+        return judge(seen.key, shown.secret, seen.database_now + timedelta(seconds=age))
+
+    def look_up(self, shown: Presented) -> ApiKey | Refusal:
+        """Asks Postgres, and remembers; raises `DatabaseUnavailable`."""
+        before = time.monotonic()
+        with self._database.transaction() as db:
+            stored, now = keys.find(db, shown.id)
+            verdict = judge(stored, shown.secret, now)
+            if isinstance(verdict, ApiKey):
+                keys.used(db, verdict.id)
+        self._seen[shown.id] = _Seen(stored, now, before)
+        self._seen.move_to_end(shown.id)
+        while len(self._seen) > MOST_REMEMBERED:
+            self._seen.popitem(last=False)
+        return verdict

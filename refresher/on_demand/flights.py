@@ -1,0 +1,101 @@
+"""The refreshes that this process does because somebody asked: one at a time for each row.
+
+Whoever asks meanwhile shares its future. A refresh ends whether or not anybody still waits: cutting it
+off could lose a rotated token.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from uuid import UUID
+
+from refresher.dispatch import claim_now
+from refresher.errors import DatabaseUnavailable
+from refresher.liveness import Heartbeat
+from refresher.on_demand.reading import ended
+from refresher.refresh import refresh
+from refresher.rules.connection import Claim
+from refresher.rules.served import Ending
+from refresher.store import lookup, schedule
+from refresher.wiring import Services
+
+
+class Flights:
+    """Refreshes under way, by row; each in a thread, which is started when it is needed."""
+
+    def __init__(self, services: Services, role: str | None) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+        self._flying: dict[UUID, Future[Ending | None]] = {}
+        # As many as the exchange sends at once: a provider that hangs must not hold up the others.
+        self._threads = ThreadPoolExecutor(services.settings.max_in_flight, "on-demand")
+        self._role = role
+        self._beating = threading.Lock()
+        self._heartbeat: Heartbeat | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any is under way."""
+        return bool(self._flying)
+
+    def flying(self, root_id: UUID) -> Future[Ending | None] | None:
+        """Returns our own refresh of this row, if one is under way."""
+        return self._flying.get(root_id)
+
+    def fly(self, root_id: UUID, lease_token: int) -> Future[Ending | None]:
+        """Returns the refresh of this row that is under way, or that begins now."""
+        with self._lock:
+            future = self._flying.get(root_id)
+            if future is None:
+                future = self._threads.submit(self._refresh, root_id, lease_token)
+                self._flying[root_id] = future
+        return future
+
+    def close(self) -> None:
+        """Waits for what is under way; a reply that Postgres cannot take is spooled soon."""
+        self._services.stopping.set()
+        self._threads.shutdown(cancel_futures=True)
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+
+    def _refresh(self, root_id: UUID, lease_token: int) -> Ending | None:
+        try:
+            self._be_alive()
+            claim = claim_now(self._services, root_id, seen=lease_token)
+            return self._fly(claim) if claim else None
+        finally:
+            with self._lock:
+                self._flying.pop(root_id, None)
+
+    def _fly(self, claim: Claim) -> Ending:
+        try:
+            tally = refresh(self._services, [claim])
+        except Exception:
+            self._give_back(claim)
+            raise
+        if tally["spooled"]:
+            raise DatabaseUnavailable(
+                "PostgreSQL went away before the fresh token could be stored; it is kept, sealed, "
+                "and the next scheduler that reaches PostgreSQL stores it"
+            )
+        with self._services.database.reading() as db:
+            event = lookup.outcome(db, claim.connection_id, claim.lease_token)
+        kind = next((kind for kind, count in tally.items() if count), "stale")
+        return ended(event, by_us=True) or Ending(kind, by_us=True)
+
+    def _give_back(self, claim: Claim) -> None:
+        """Releases a claim that was not begun, so that it need not wait for the lease's end."""
+        with suppress(Exception), self._services.database.transaction() as db:
+            schedule.release(db, [claim])
+
+    def _be_alive(self) -> None:
+        """Holds a heartbeat from the first refresh on, if the process has none of its own."""
+        if self._role is None or self._heartbeat is not None:
+            return
+        with self._beating:
+            if self._heartbeat is None:
+                heartbeat = Heartbeat(self._services, self._role)
+                heartbeat.start()
+                self._heartbeat = heartbeat

@@ -1,0 +1,107 @@
+"""Answers the reads of a flow; those of one event loop that come together share a statement."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import assert_never
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from refresher.on_demand.flow import ReadOutcome, Reads, ReadToken, ReadWhole
+from refresher.rules.served import Ending
+from refresher.rules.serving import Stored
+from refresher.store import lookup, serving
+from refresher.store.events import PastEvent
+from refresher.wiring import Services
+
+LANES = 2
+"""How many statements one event loop has under way; more gather in the next one."""
+WITHOUT_OUTCOME = "swept"
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What one event loop wants to read next; touched in that loop only."""
+
+    wanted: dict[UUID, asyncio.Future[Stored | None]] = field(default_factory=dict)
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Reading:
+    """Reads through the pool; from event loops in threads of its own."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._gatherings: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gathering] = (
+            WeakKeyDictionary()
+        )
+        threads = max(LANES + 1, services.settings.database_pool_size // 2)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._threads.shutdown()
+
+    def read(self, step: Reads) -> object:
+        """Returns the answer to one read."""
+        with self._services.database.reading() as db:
+            match step:
+                case ReadToken(connection_id):
+                    return serving.stored(db, connection_id)
+                case ReadWhole(connection_id):
+                    return serving.whole(db, connection_id)
+                case ReadOutcome(root_id, lease_token):
+                    return ended(lookup.outcome(db, root_id, lease_token), by_us=False)
+                case _:
+                    assert_never(step)
+
+    async def read_async(self, step: Reads) -> object:
+        """Returns the same; a token is read together with all that are asked for meanwhile.
+
+        No read that began before the question answers it.
+        """
+        loop = asyncio.get_running_loop()
+        if not isinstance(step, ReadToken):
+            return await loop.run_in_executor(self._threads, self.read, step)
+        gathering = self._gatherings.setdefault(loop, _Gathering())
+        answer = gathering.wanted.get(step.connection_id)
+        if answer is None:
+            answer = gathering.wanted[step.connection_id] = loop.create_future()
+            if len(gathering.under_way) < LANES:
+                task = loop.create_task(self._gather(gathering))
+                gathering.under_way.add(task)
+                task.add_done_callback(gathering.under_way.discard)
+        return await asyncio.shield(answer)
+
+    async def _gather(self, gathering: _Gathering) -> None:
+        loop = asyncio.get_running_loop()
+        while gathering.wanted:
+            batch, gathering.wanted = gathering.wanted, {}
+            try:
+                found = await loop.run_in_executor(self._threads, self._read_many, list(batch))
+            except Exception as error:  # noqa: BLE001  it is raised where it was asked
+                _fail(batch, error)
+            else:
+                for connection_id, answer in batch.items():
+                    if not answer.done():
+                        answer.set_result(found.get(connection_id))
+
+    def _read_many(self, ids: list[UUID]) -> dict[UUID, Stored]:
+        with self._services.database.reading() as db:
+            return serving.stored_many(db, ids)
+
+
+def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:
+    """Returns the ending that an event tells of, None when there is none or the sweep made it."""
+    if event is None or event.kind == WITHOUT_OUTCOME:
+        return None
+    return Ending(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
+
+
+def _fail(batch: dict[UUID, asyncio.Future[Stored | None]], error: Exception) -> None:
+    for answer in batch.values():
+        if not answer.done():
+            answer.set_exception(error)
+            answer.exception()  # whoever asked may be gone

@@ -1,0 +1,56 @@
+"""What who asks on demand gets: a token, or how one refresh ended; and the name of a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from refresher.rules.connection import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A valid access token, and what is known about it.
+
+    `stale` means that it has less life left than was asked for, or that its grant has ended: it was
+    not possible to refresh it, and `reason` (a code) and `detail` tell why. `expires_in_seconds` counts
+    from the answer, in the database's clock; it is None with `expires_at` when nobody tells the end.
+    """
+
+    connection_id: UUID
+    root_id: UUID
+    access_token: Secret
+    expires_at: datetime | None
+    expires_in_seconds: float | None
+    scopes: tuple[str, ...]
+    credential_version: int
+    stale: bool = False
+    reason: str | None = None
+    detail: str | None = None
+    token_type: str = "Bearer"
+
+    @property
+    def fingerprint(self) -> str:
+        """The name by which this token is reported as rejected."""
+        return fingerprint(self.access_token)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one refresh ended; `by_us` is false when another process was at it already.
+
+    `outcome` is the kind of the event that was written, such as `refreshed` or `transient`.
+    """
+
+    outcome: str
+    by_us: bool
+    reason: str | None = None
+    http_status: int | None = None
+    elapsed_seconds: float | None = None
+
+
+def fingerprint(token: Secret) -> str:
+    """Returns the first 16 hexadecimal digits of a token's SHA-256: it names it, and tells nothing."""
+    return sha256(token.reveal().encode("utf-8", "surrogatepass")).hexdigest()[:16]

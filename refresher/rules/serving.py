@@ -1,0 +1,248 @@
+"""Decides what a caller who wants an access token gets: the stored one, a refresh, a wait, an error.
+
+Pure, and asked after every look at the row. A token that has `min_ttl_seconds` left is served as it is.
+Otherwise the row is refreshed, or whoever refreshes it is waited for. When no refresh can be had, a
+token that is still valid is served with a reason (`stale`); an expired one never is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, assert_never
+from uuid import UUID
+
+from refresher.rules.connection import ParkReason, Sealed, Status
+
+MOST_OF_A_LIFE = 0.5
+"""Who asks for more than this share of the lives that a provider gives gets this share."""
+SOON_SECONDS = 1.0
+SUCCESSES = frozenset({"refreshed", "adopted"})
+FAILURES = frozenset({"transient", "malformed", "rate_limited", "misconfigured", "revoked"})
+FORGETTING = frozenset({"imported", "reconnected", "resumed", "swept", "fenced", "unsent"})
+"""Events after which the attempts before do not hold a new one back."""
+
+
+class Why(StrEnum):
+    """Why no fresh token can be had, besides the reasons for parking (`ParkReason`)."""
+
+    NO_SUCH_CONNECTION = "no_such_connection"
+    STILL_REFRESHING = "still_refreshing"
+    REFRESH_FAILED = "refresh_failed"
+    REFRESHED_JUST_NOW = "refreshed_just_now"
+    PROVIDER_PAUSED = "provider_paused"
+    APP_PAUSED = "app_paused"
+    SHORT_LIVED = "short_lived"
+
+
+Reason = Why | ParkReason
+SENTENCES: dict[Reason, str] = {
+    Why.NO_SUCH_CONNECTION: "there is no such connection",
+    Why.STILL_REFRESHING: "it is being refreshed, which took longer than the caller waited",
+    Why.REFRESH_FAILED: "the last refresh failed, and will be tried again",
+    Why.REFRESHED_JUST_NOW: "the token was refreshed just now, and is refused all the same",
+    Why.PROVIDER_PAUSED: "its provider is left alone for a while",
+    Why.APP_PAUSED: "the provider refuses our app: its client id or secret must be put right",
+    Why.SHORT_LIVED: "the provider's tokens do not live as long as the caller asked for",
+    ParkReason.MISSING: "it has no schedule: register it again",
+    ParkReason.DELETED: "it is deleted; registering it again brings it back",
+    ParkReason.DISABLED: "it is disabled; resuming it ends that",
+    ParkReason.PAUSED: "it is paused; resuming it ends that",
+    ParkReason.MID_OAUTH: "its OAuth steps are not finished",
+    ParkReason.RECONNECT_REQUIRED: (
+        "the provider ended the grant: the account must be connected again"
+    ),
+    ParkReason.NO_EXPIRY: "nobody tells when its access token ends",
+    ParkReason.NOTHING_TO_REFRESH_WITH: "no token to refresh with is stored",
+    ParkReason.UNKNOWN_PROVIDER: "the catalogue lacks its provider",
+    ParkReason.APP_NOT_CONFIGURED: "no app is stored for its provider",
+    ParkReason.UNDECRYPTABLE: "no configured key opens its tokens",
+    ParkReason.UNBUILDABLE_REQUEST: "no request can be made from what is stored",
+    ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
+}
+PASSING = frozenset(
+    {
+        Why.STILL_REFRESHING,
+        Why.REFRESH_FAILED,
+        Why.REFRESHED_JUST_NOW,
+        Why.PROVIDER_PAUSED,
+        Why.APP_PAUSED,
+    }
+)
+"""What passes by itself: asking again later may help, and nobody need do anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller wants: a token with so much life left, and not the one with this fingerprint."""
+
+    min_ttl_seconds: float = 60.0
+    rejected: str | None = None
+    organization_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The token of a connection (its root's, for a sibling) as stored, sealed. Lives count from now."""
+
+    connection_id: UUID
+    root_id: UUID
+    organization_id: str
+    deleted: bool
+    access_token: Sealed | None
+    expires_at: datetime | None
+    left_seconds: float | None
+    lifetime_seconds: float | None
+    status: str
+    scopes: tuple[str, ...]
+    credential_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The schedule row of the root at the same moment, and the last event that tells of an attempt."""
+
+    state: Literal["idle", "leased", "parked", "none"]
+    lease_token: int = 0
+    parked_reason: str | None = None
+    postponed_by: str | None = None
+    due_in_seconds: float | None = None
+    last_event: str | None = None
+    last_reason: str | None = None
+    since_seconds: float = 0.0
+
+
+class Need(StrEnum):
+    """Why the stored token will not do."""
+
+    ABSENT = "absent"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    ENDING = "ending"
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Hand the stored token out; with a reason when it is not as fresh as was asked."""
+
+    stale: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Claim the row, if its lease token is still this one, and refresh it here and now."""
+
+    lease_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Somebody has the row: wait for the end of this lease, and look again."""
+
+    lease_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """There is no valid token. `retry_after_seconds` is None when waiting does not help."""
+
+    reason: Reason
+    detail: str | None = None
+    retry_after_seconds: float | None = None
+
+
+Step = Serve | Refresh | Wait | Refuse
+
+
+def needs(stored: Stored, ask: Ask, *, rejected: bool) -> Need | None:
+    """Returns why a refresh is wanted, None when the stored token will do."""
+    left = stored.left_seconds
+    if stored.access_token is None:
+        return Need.ABSENT
+    if left is not None and left <= 0:
+        return Need.EXPIRED
+    if rejected:
+        return Need.REJECTED
+    if left is not None and left < ask.min_ttl_seconds:
+        return Need.ENDING
+    return None
+
+
+def as_stored(stored: Stored) -> Serve:
+    """Returns the service of a token that will do, with what a caller should know about it."""
+    ended = stored.status == Status.RECONNECT_REQUIRED
+    return Serve(ParkReason.RECONNECT_REQUIRED) if ended else Serve()
+
+
+def next_step(
+    need: Need,
+    stored: Stored,
+    row: Row,
+    *,
+    interval_seconds: float,
+    late: bool = False,
+    tried: str | None = None,
+) -> Step:
+    """Returns what to do about `need`.
+
+    `tried` is how our own refresh ended: nobody tries twice for one call. `late` is whether the
+    caller's patience is over. Within `interval_seconds` of a failure nothing is tried again, nor after
+    a success just because the token is refused.
+    """
+    if need is Need.ENDING and _is_short_lived(stored, row, tried):
+        return Serve(Why.SHORT_LIVED)
+    impatient = Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS) if late else None
+    match row.state:
+        case "leased":
+            return _instead(need, impatient) if impatient else Wait(row.lease_token)
+        case "parked" | "none":
+            return _parked(need, row)
+        case "idle":
+            obstacle = _obstacle(need, row, interval_seconds, tried) or impatient
+            return _instead(need, obstacle) if obstacle else Refresh(row.lease_token)
+        case _:
+            assert_never(row.state)
+
+
+def _is_short_lived(stored: Stored, row: Row, tried: str | None) -> bool:
+    """Whether the provider gives no more life than this: else every call would refresh.
+
+    What an import tells is what was left then, not a whole life; so only a refresh counts.
+    """
+    if row.last_event not in SUCCESSES:
+        return False
+    share = MOST_OF_A_LIFE * (stored.lifetime_seconds or 0.0)
+    return tried is not None or 0 < share <= (stored.left_seconds or 0.0)
+
+
+def _parked(need: Need, row: Row) -> Step:
+    known = set(ParkReason)
+    reason = ParkReason(row.parked_reason) if row.parked_reason in known else ParkReason.MISSING
+    # A token that is refused, and cannot be replaced until a person acts, is as good as none.
+    return Serve(reason) if need is Need.ENDING else Refuse(reason)
+
+
+def _instead(need: Need, refusal: Refuse) -> Step:
+    """Returns the stored token while it may be valid, the refusal when it cannot be."""
+    if need in {Need.ENDING, Need.REJECTED}:
+        return Serve(refusal.reason, refusal.detail)
+    return refusal
+
+
+def _obstacle(need: Need, row: Row, interval_seconds: float, tried: str | None) -> Refuse | None:
+    """Returns what stands against a refresh of an idle row, None when nothing does."""
+    if row.postponed_by is not None and (row.due_in_seconds or 0.0) > 0:
+        app = row.postponed_by.startswith("app:")
+        reason = Why.APP_PAUSED if app else Why.PROVIDER_PAUSED
+        return Refuse(reason, row.postponed_by, row.due_in_seconds)
+    left = interval_seconds - row.since_seconds
+    if row.last_event in FAILURES and (left > 0 or tried):
+        told = f"{row.last_event} ({row.last_reason})" if row.last_reason else row.last_event
+        return Refuse(Why.REFRESH_FAILED, told, max(left, SOON_SECONDS))
+    if row.last_event in SUCCESSES and need is Need.REJECTED and (left > 0 or tried):
+        return Refuse(Why.REFRESHED_JUST_NOW, None, max(left, SOON_SECONDS))
+    if tried:
+        return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS)
+    return None

@@ -1,0 +1,173 @@
+"""What the holder of a key does to one connection: change, pause, resume, disable, enable, delete.
+
+Each deed is one transaction: the row is locked within the key's organization, its entity tag compared,
+the change written with its event and its line in the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from refresher.errors import NoSuchConnection, RefresherError
+from refresher.rules.access import ApiKey
+from refresher.rules.intake import NewConnection, read
+from refresher.store import audit, connections, scoped
+from refresher.store.audit import Deed
+from refresher.store.events import Event, append
+from refresher.store.scoped import ConnectionSeen, Versioned
+from refresher.store.session import Db, retrying
+from refresher.wiring import Services
+
+MOST_NAMED = 5
+
+
+class Changed(RefresherError):
+    """The row is not the version that the caller saw (`If-Match`)."""
+
+
+class HoldsGrant(RefresherError):
+    """Others use this connection's grant, so it cannot be deleted before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants what: a key, a connection, and the entity tags of which one must be the row's.
+
+    `if_match` None means that any version will do.
+    """
+
+    key: ApiKey
+    connection_id: UUID
+    if_match: frozenset[str] | None = None
+
+
+def see(services: Services, key: ApiKey, connection_id: UUID) -> Versioned:
+    """Returns a connection of the key's organization; raises `NoSuchConnection`."""
+    with services.database.transaction() as db:
+        return _found(scoped.find(db, connection_id, key.organization_id), connection_id)
+
+
+def pause(services: Services, wish: Wish) -> Versioned:
+    """Leaves a connection alone until it is resumed; it keeps its tokens."""
+    return _do(services, wish, "paused", lambda db, by: _stop(db, wish, "paused", by))
+
+
+def disable(services: Services, wish: Wish) -> Versioned:
+    """Switches a connection off until it is enabled or resumed; it keeps its tokens."""
+    return _do(services, wish, "disabled", lambda db, by: _stop(db, wish, "disabled", by))
+
+
+def resume(services: Services, wish: Wish) -> Versioned:
+    """Ends pause, disabling and "reconnect required": due now, with the tokens it has."""
+    return _do(
+        services,
+        wish,
+        "resumed",
+        lambda db, by: connections.resume(db, wish.connection_id, reason=by),
+    )
+
+
+def enable(services: Services, wish: Wish) -> Versioned:
+    """Ends disabling, and nothing else: what is paused as well stays so."""
+
+    def apply(db: Db, by: str) -> None:
+        scoped.enable(db, wish.connection_id, wish.key.organization_id)
+        append(db, [Event(wish.connection_id, "enabled", reason=by)])
+
+    return _do(services, wish, "enabled", apply)
+
+
+def change(services: Services, wish: Wish, given: Mapping[str, object]) -> Versioned:
+    """Changes name, metadata or scopes, those that are given; raises `InvalidConnection`."""
+
+    def apply(db: Db, seen: ConnectionSeen, by: str) -> None:
+        new = _checked(seen, given)
+        scoped.rewrite(
+            db,
+            wish.connection_id,
+            wish.key.organization_id,
+            name=new.name if "name" in given else seen.name,
+            metadata=new.metadata if "metadata" in given else seen.metadata,
+            scopes=new.scopes if "scopes" in given else seen.scopes,
+        )
+        append(db, [Event(wish.connection_id, "changed", reason=by)])
+
+    return retrying(lambda: _once(services, wish, "changed", apply))
+
+
+def delete(services: Services, wish: Wish) -> ConnectionSeen:
+    """Deletes a connection softly: registering it again brings it back. Returns it as it was."""
+
+    def work() -> ConnectionSeen:
+        with services.database.transaction() as db:
+            before = _locked(db, wish).seen
+            siblings = scoped.siblings(db, wish.connection_id, wish.key.organization_id)
+            if siblings:
+                named = ", ".join(str(sibling) for sibling in siblings[:MOST_NAMED])
+                raise HoldsGrant(
+                    f"it holds the grant that {len(siblings)} others use: delete them first ({named})"
+                )
+            _stop(db, wish, "deleted", _by(wish.key))
+            _note(db, wish.key, "deleted", before)
+            return before
+
+    return retrying(work)
+
+
+def note(services: Services, key: ApiKey, action: str, seen: ConnectionSeen) -> None:
+    """Writes a deed down that was done elsewhere, such as a refresh."""
+    with services.database.transaction() as db:
+        _note(db, key, action, seen)
+
+
+def _do(services: Services, wish: Wish, action: str, apply: Callable[[Db, str], None]) -> Versioned:
+    return retrying(lambda: _once(services, wish, action, lambda db, _seen, by: apply(db, by)))
+
+
+def _once(
+    services: Services, wish: Wish, action: str, apply: Callable[[Db, ConnectionSeen, str], None]
+) -> Versioned:
+    with services.database.transaction() as db:
+        before = _locked(db, wish)
+        apply(db, before.seen, _by(wish.key))
+        _note(db, wish.key, action, before.seen)
+        after = scoped.find(db, wish.connection_id, wish.key.organization_id)
+        return _found(after, wish.connection_id)
+
+
+def _locked(db: Db, wish: Wish) -> Versioned:
+    held = scoped.locked(db, wish.connection_id, wish.key.organization_id)
+    found = _found(held, wish.connection_id)
+    if wish.if_match is not None and found.etag not in wish.if_match:
+        raise Changed("the connection has changed since it was read: read it again")
+    return found
+
+
+def _stop(db: Db, wish: Wish, how: str, by: str) -> None:
+    connections.stop(db, wish.connection_id, how, reason=by)
+
+
+def _note(db: Db, key: ApiKey, action: str, seen: ConnectionSeen) -> None:
+    audit.append(db, [Deed(key.id, action, seen.organization_id, seen.id)])
+
+
+def _by(key: ApiKey) -> str:
+    return f"by API key {key.id}"
+
+
+def _found(versioned: Versioned | None, connection_id: UUID) -> Versioned:
+    if versioned is None:
+        raise NoSuchConnection(f"no connection has the id {connection_id}")
+    return versioned
+
+
+def _checked(seen: ConnectionSeen, given: Mapping[str, object]) -> NewConnection:
+    """Returns the change, judged by the rules of `rules/intake.py` like any import."""
+    names = {
+        "organization_id": seen.organization_id,
+        "provider": seen.provider,
+        "external_id": seen.external_id,
+    }
+    return read({**names, **given})

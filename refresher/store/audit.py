@@ -1,0 +1,68 @@
+"""The table `audit`: who did what to which connection. A key's id stands in it, never the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One action of one key. `count` is how often, where reads are written together."""
+
+    key_id: str
+    action: str
+    organization_id: str | None = None
+    connection_id: UUID | None = None
+    subject: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PastDeed:
+    """A deed as it is read back."""
+
+    id: int
+    occurred_at: datetime
+    key_id: str
+    action: str
+    organization_id: str | None
+    connection_id: UUID | None
+    subject: str | None
+    count: int
+
+
+_NAMES = [f.name for f in fields(Deed)]
+
+
+def append(db: Db, deeds: Sequence[Deed]) -> None:
+    """Writes deeds, stamped with the transaction's time."""
+    statement = text(
+        """
+        insert into audit (key_id, action, organization_id, connection_id, subject, count)
+        select * from unnest(cast(:key_id as text[]), cast(:action as text[]),
+            cast(:organization_id as text[]), cast(:connection_id as uuid[]),
+            cast(:subject as text[]), cast(:count as int[]))
+        """
+    )
+    if deeds:
+        db.execute(statement, {name: [getattr(d, name) for d in deeds] for name in _NAMES})
+
+
+def recent(
+    db: Db, *, key_id: str | None = None, connection_id: UUID | None = None, limit: int = 50
+) -> list[PastDeed]:
+    """Returns the newest deeds, of one key or about one connection if given, the newest first."""
+    given = {"key_id": key_id, "connection_id": connection_id}
+    where = " and ".join(["true", *(f"{n} = :{n}" for n, v in given.items() if v is not None)])
+    columns = ", ".join(f.name for f in fields(PastDeed))
+    statement = text(
+        f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
+    )
+    values = {name: value for name, value in given.items() if value is not None}
+    return [PastDeed(**r) for r in db.execute(statement, {**values, "limit": limit}).mappings()]

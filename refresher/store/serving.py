@@ -1,0 +1,90 @@
+"""Reads what is served to who wants a token: one statement by primary key, and no lock.
+
+A sibling resolves to its root in the same statement. The schedule row and the last event that tells of
+an attempt are read only when the token alone does not decide; then in one snapshot with it, so
+that a claim which compares the lease token knows that the token has not changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.connection import Sealed
+from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
+
+_KINDS = sorted(FAILURES | FORGETTING | SUCCESSES)
+_TOKEN = """
+    select c.id, r.id, c.organization_id, c.deleted_at is not null or r.deleted_at is not null,
+        r.access_token, r.expires_at, extract(epoch from r.expires_at - refresher_now())::float8,
+        r.lifetime_seconds, r.status, r.scopes, r.credential_version
+"""
+_WITH_ROW = """,
+        case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end,
+        coalesce(s.lease_token, 0), s.parked_reason, s.postponed_by,
+        extract(epoch from s.due_at - refresher_now())::float8, e.kind, e.reason,
+        coalesce(extract(epoch from refresher_now() - e.occurred_at), 0)::float8
+"""
+_FROM = " from connection c join connection r on r.id = coalesce(c.root_id, c.id) "
+_SCHEDULE = """
+    left join refresh_schedule s on s.connection_id = r.id
+    left join lateral (
+        select kind, reason, occurred_at from refresh_event
+        where connection_id = r.id and kind = any(cast(:kinds as text[]))
+        order by id desc limit 1
+    ) e on true
+"""
+_ONE = text(_TOKEN + _FROM + "where c.id = :id")
+_MANY = text(_TOKEN + _FROM + "where c.id = any(cast(:ids as uuid[]))")
+_WHOLE = text(_TOKEN + _WITH_ROW + _FROM + _SCHEDULE + "where c.id = :id")
+_LEASED = text(
+    "select connection_id, lease_token from refresh_schedule "
+    "where connection_id = any(cast(:ids as uuid[])) and state + 0 = 1"
+)
+_COLUMNS = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A stored token and its schedule row, read in one snapshot."""
+
+    stored: Stored
+    row: Row
+
+
+def stored(db: Db, connection_id: UUID) -> Stored | None:
+    """Returns the sealed token of one connection, None for an id that is unknown."""
+    found = db.execute(_ONE, {"id": connection_id}).first()
+    return _stored(found) if found is not None else None
+
+
+def stored_many(db: Db, ids: Collection[UUID]) -> dict[UUID, Stored]:
+    """Returns the sealed tokens of those of these connections that there are."""
+    found = db.execute(_MANY, {"ids": list(ids)})
+    return {row[0]: _stored(row) for row in found}
+
+
+def whole(db: Db, connection_id: UUID) -> Whole | None:
+    """Returns the sealed token together with the schedule row, None for an id that is unknown."""
+    found = db.execute(_WHOLE, {"id": connection_id, "kinds": _KINDS}).first()
+    if found is None:
+        return None
+    return Whole(_stored(found[:_COLUMNS]), Row(*found[_COLUMNS:]))
+
+
+def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:
+    """Returns which of these rows are leased, each with its lease token."""
+    return {(row[0], row[1]) for row in db.execute(_LEASED, {"ids": list(ids)})}
+
+
+def _stored(row: Any) -> Stored:
+    id_, root, organization, deleted, sealed, ends, left, life, status, scopes, version = row
+    token = None if sealed is None else Sealed(bytes(sealed))
+    return Stored(
+        id_, root, organization, deleted, token, ends, left, life, status, tuple(scopes), version
+    )

@@ -1,0 +1,66 @@
+"""The web process: `python -m refresher.web` serves the HTTP API and health on PORT.
+
+With REFRESHER_WEB_PROCESSES above 1 this process only looks after so many others, which share its
+socket: `processes.py`.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+
+import structlog
+
+from refresher.errors import RefresherError, SettingsError
+from refresher.process import Process
+from refresher.settings import load
+from refresher.web.app import Api
+from refresher.web.processes import SOCKET_OPTION, look_after
+from refresher.wiring import services
+
+log = structlog.get_logger()
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    inherited = _inherited(arguments)
+    try:
+        settings = load()
+        if settings.port == 0:
+            raise SettingsError("PORT is 0, which serves nothing: give the web process a port")
+        if settings.web_processes > 1 and inherited is None:
+            return look_after(settings, stop)
+        return _serve(inherited, stop)
+    except RefresherError as error:
+        print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
+        return error.exit_code
+
+
+def _serve(inherited: socket.socket | None, stop: threading.Event) -> int:
+    from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends in its sentence
+
+    built = services()
+    process = Process(
+        "web", built, broker, api=lambda probe: Api(built, probe), listening=inherited
+    )
+    process.start()
+    log.info("web started", port=built.settings.port)
+    stop.wait()
+    process.stop()
+    return 0
+
+
+def _inherited(arguments: Sequence[str]) -> socket.socket | None:
+    if len(arguments) == 2 and arguments[0] == SOCKET_OPTION:
+        return socket.socket(fileno=int(arguments[1]))
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""Who asks: the API key of a request, its scope, its organization and its rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from refresher.rules.access import ApiKey, Refusal, presented
+from refresher.web.call import Route
+from refresher.web.problems import Problem
+from refresher.web.state import State
+
+CHALLENGE = b"www-authenticate"
+REALM = 'Bearer realm="refresher"'
+HOW = "send the header `Authorization: Bearer rfr_…`; `refresher keys create` makes a key"
+
+
+async def authorize(state: State, route: Route, headers: Mapping[bytes, bytes]) -> ApiKey:
+    """Returns the key of the request; raises 401, 403 or 429."""
+    key = await authenticate(state, headers)
+    if route.scope is not None and route.scope not in key.scopes:
+        raise _forbidden(route.scope, f'this needs the scope "{route.scope}", which the key lacks')
+    if route.for_all_organizations and key.organization_id is not None:
+        assert route.scope is not None
+        raise _forbidden(route.scope, "this needs a key for all organizations")
+    wait = state.wait_seconds(key)
+    if wait > 0:
+        sentence = "this key sends more requests than REFRESHER_API_REQUESTS_PER_SECOND allows"
+        raise Problem("rate_limited", sentence, retry_after_seconds=wait)
+    return key
+
+
+async def authenticate(state: State, headers: Mapping[bytes, bytes]) -> ApiKey:
+    """Returns the key that a request shows; raises 401. Asks Postgres at most once a second a key."""
+    given = headers.get(b"authorization")
+    if given is None:
+        raise _unauthorized(f"no API key was sent: {HOW}")
+    scheme, _, text = given.decode("latin-1").partition(" ")
+    shown = presented(text.strip()) if scheme.lower() == "bearer" else None
+    if shown is None:
+        raise _unauthorized(f"what was sent is no API key: {HOW}", invalid=True)
+    verdict = state.keyring.remembered(shown)
+    if verdict is None:
+        verdict = await state.in_thread(state.keyring.look_up, shown)
+    match verdict:
+        case ApiKey():
+            return verdict
+        case Refusal.UNKNOWN:
+            raise _unauthorized("this API key is not known", invalid=True)
+        case Refusal.EXPIRED:
+            raise _unauthorized("this API key has expired", invalid=True)
+        case Refusal.REVOKED:
+            raise _unauthorized("this API key is revoked", invalid=True)
+        case _:
+            assert_never(verdict)
+
+
+def _unauthorized(sentence: str, *, invalid: bool = False) -> Problem:
+    challenge = REALM + (', error="invalid_token"' if invalid else "")
+    return Problem("unauthorized", sentence, headers=[(CHALLENGE, challenge.encode())])
+
+
+def _forbidden(scope: str, sentence: str) -> Problem:
+    challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
+    return Problem("scope_missing", sentence, headers=[(CHALLENGE, challenge.encode())])

@@ -1,0 +1,33 @@
+"""Puts the ASGI application together: the API's endpoints, its documents, and health."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Receive, Scope, Send
+
+from refresher.health import Probe, routes
+from refresher.web.endpoint import Endpoint, not_found
+from refresher.web.pages import pages
+from refresher.web.state import State
+from refresher.web.table import by_path
+from refresher.wiring import Services
+
+
+class Api:
+    """The application of one process. `close` when the server has stopped."""
+
+    def __init__(self, services: Services, probe: Probe | None = None) -> None:
+        self.state = State(services)
+        api: list[BaseRoute] = [
+            Route(path, Endpoint(self.state, rows)) for path, rows in by_path().items()
+        ]
+        health = routes(probe) if probe is not None else []
+        self._router = Router([*api, *pages(), *health], default=not_found, redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        await self._router(scope, receive, send)
+
+    def close(self) -> None:
+        """Lets what is under way end, and gives threads back."""
+        self.state.close()

@@ -1,0 +1,77 @@
+"""`GET /openapi.json` and `GET /docs`: for programs and for people, without a key.
+
+The page is plain HTML, made here: no script, and nothing that is loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import orjson
+from jinja2 import Environment, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Served
+
+from refresher.web.openapi import Document, codes, document
+from refresher.web.problems import CODES
+from refresher.web.table import ROUTES
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def pages() -> list[Served]:
+    """Returns the two routes; both answers are made once."""
+    made = document()
+    as_json = orjson.dumps(made)
+    as_html = _html(made)
+
+    async def openapi(_request: Request) -> Response:
+        return Response(as_json, media_type="application/json")
+
+    async def docs(_request: Request) -> Response:
+        return Response(
+            as_html, media_type="text/html", headers={"content-security-policy": POLICY}
+        )
+
+    return [Served("/openapi.json", openapi), Served("/docs", docs)]
+
+
+def _html(made: Document) -> str:
+    text = files(__package__).joinpath("docs.html").read_text("utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    operations = [
+        {
+            "route": route,
+            "made": made["paths"][route.path][route.method.lower()],
+            "body": route.body and _fields(made, route.body.__name__),
+            "answers": {
+                status: (model.__name__, _fields(made, model.__name__))
+                for status, model in route.answers.items()
+            },
+            "codes": codes(route),
+        }
+        for route in ROUTES
+    ]
+    return environment.from_string(text).render(
+        info=made["info"], operations=operations, codes=CODES
+    )
+
+
+def _fields(made: Document, model: str) -> list[tuple[str, str, str]]:
+    """Returns name, type in words and description of each field of a model."""
+    properties = made["components"]["schemas"][model]["properties"]
+    return [(name, _type(p), p.get("description", "")) for name, p in properties.items()]
+
+
+def _type(described: Document) -> str:
+    if "$ref" in described:
+        return str(described["$ref"]).rsplit("/", 1)[1]
+    if "anyOf" in described:
+        return " or ".join(_type(variant) for variant in described["anyOf"])
+    if "enum" in described:
+        return " | ".join(str(value) for value in described["enum"])
+    if "const" in described:
+        return str(described["const"]).lower()
+    kind = str(described.get("format") or described.get("type", "any"))
+    return f"list of {_type(described['items'])}" if kind == "array" else kind

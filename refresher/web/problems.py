@@ -1,0 +1,129 @@
+"""Problem details (RFC 9457): every refusal has a code, a status, and one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from refresher.errors import (
+    CannotDecrypt,
+    DatabaseNotMigrated,
+    DatabaseUnavailable,
+    InvalidConnection,
+    NoSuchConnection,
+    TokenUnavailable,
+    UnknownProvider,
+)
+from refresher.rules.serving import PASSING, Why
+from refresher.steering import Changed, HoldsGrant
+
+CODES: Mapping[str, tuple[int, str]] = {
+    "invalid_json": (400, "The body is not JSON"),
+    "invalid_query": (400, "A query parameter is wrong"),
+    "invalid_header": (400, "A header is wrong"),
+    "invalid_cursor": (400, "The cursor is not one of ours"),
+    "unauthorized": (401, "A valid API key is needed"),
+    "scope_missing": (403, "The API key lacks a scope"),
+    "organization_mismatch": (403, "The API key belongs to another organization"),
+    "not_found": (404, "There is no such page"),
+    "no_such_connection": (404, "There is no such connection"),
+    "no_such_provider": (404, "There is no such provider"),
+    "method_not_allowed": (405, "The method is not offered here"),
+    "token_unavailable": (409, "No valid token can be had until a person acts"),
+    "not_refreshable": (409, "The connection is not refreshed until a person acts"),
+    "holds_grant": (409, "Other connections use this one's grant"),
+    "request_under_way": (409, "A request with this Idempotency-Key is under way"),
+    "changed": (412, "The connection has changed since it was read"),
+    "too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body must be JSON"),
+    "invalid_body": (422, "The body does not fit"),
+    "invalid_connection": (422, "The connection cannot be stored"),
+    "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
+    "rate_limited": (429, "Too many requests with this API key"),
+    "internal": (500, "Something went wrong in refresher"),
+    "token_unavailable_now": (503, "No valid token can be had at the moment"),
+    "database_unavailable": (503, "The database is away"),
+}
+RETRY_SECONDS = 1.0
+_TOLD: Mapping[type[Exception], str] = {
+    NoSuchConnection: "no_such_connection",
+    InvalidConnection: "invalid_connection",
+    UnknownProvider: "invalid_connection",
+    Changed: "changed",
+    HoldsGrant: "holds_grant",
+    CannotDecrypt: "token_unavailable",
+}
+"""Errors whose sentence is for the caller."""
+
+
+class Problem(Exception):
+    """A refusal, as it is sent: `code` is one of `CODES`; `reason` says more where there is more."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        reason: str | None = None,
+        retry_after_seconds: float | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status, self.title = CODES[code]
+        self.detail = detail
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+        self.errors = list(errors)
+        self.headers = tuple(headers)
+
+    def as_json(self, instance: str) -> dict[str, object]:
+        """Returns the members of the document; those that say nothing are left out."""
+        more = {
+            "reason": self.reason,
+            "retry_after_seconds": self.retry_after_seconds,
+            "errors": self.errors or None,
+        }
+        return {
+            "type": f"/docs#problem-{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+            **{name: value for name, value in more.items() if value is not None},
+        }
+
+    def all_headers(self) -> list[tuple[bytes, bytes]]:
+        """Returns the headers that belong to this problem."""
+        if self.retry_after_seconds is None:
+            return list(self.headers)
+        seconds = max(1, math.ceil(self.retry_after_seconds))
+        return [*self.headers, (b"retry-after", str(seconds).encode())]
+
+
+def of(error: Exception) -> Problem | None:
+    """Returns the problem that one of our errors is; None for a bug."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, TokenUnavailable):
+        return _of_token(error)
+    if isinstance(error, DatabaseUnavailable | DatabaseNotMigrated):
+        # Where the database is, and what it said, is in our log and not for the caller.
+        sentence = "the database cannot be reached at the moment: try again"
+        return Problem("database_unavailable", sentence, retry_after_seconds=RETRY_SECONDS)
+    code = next((code for kind, code in _TOLD.items() if isinstance(error, kind)), None)
+    reason = "undecryptable" if isinstance(error, CannotDecrypt) else None
+    return Problem(code, str(error), reason=reason) if code else None
+
+
+def _of_token(error: TokenUnavailable) -> Problem:
+    if error.code in {Why.NO_SUCH_CONNECTION, "deleted"}:
+        return Problem("no_such_connection", "no connection has this id")
+    if error.code in PASSING:
+        wait = error.retry_after_seconds or RETRY_SECONDS
+        return Problem(
+            "token_unavailable_now", str(error), reason=error.code, retry_after_seconds=wait
+        )
+    return Problem("token_unavailable", str(error), reason=error.code)

@@ -1,0 +1,97 @@
+"""What the handlers of one process share: services, keys, threads, and the door to fresh tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+
+from refresher.errors import RefresherError
+from refresher.keys import Keyring
+from refresher.on_demand import OnDemand
+from refresher.rules.access import Allowance, ApiKey
+from refresher.store import audit
+from refresher.wiring import Services
+
+T = TypeVar("T")
+log = structlog.get_logger()
+READS_SECONDS = 30.0
+MOST_READS = 5_000
+
+
+class State:
+    """One for each process; `close` once no request is under way any more."""
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self.services = services
+        self.on_demand = OnDemand(services)
+        self.keyring = Keyring(services.database)
+        self.reads = TokenReads(services)
+        # More threads than connections would only wait for one another.
+        size = min(settings.web_threads, settings.database_pool_size)
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="web")
+        self._rate = settings.api_requests_per_second / settings.web_processes
+        self._allowances: dict[str, Allowance] = {}
+
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Returns what `work` returns, done on a thread of the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def wait_seconds(self, key: ApiKey) -> float:
+        """Counts a request of this key; returns 0, or for how long it must wait."""
+        now = time.monotonic()
+        allowance = self._allowances.get(key.id)
+        if allowance is None:
+            allowance = self._allowances[key.id] = Allowance(self._rate, self._rate, now)
+        return allowance.take(now)
+
+    def close(self) -> None:
+        """Lets refreshes under way end, so that no rotated token is lost; then ends the threads."""
+        self.on_demand.close()
+        self._threads.shutdown()
+        self.reads.write()
+
+
+class TokenReads:
+    """Counts who read which token, and writes it to the audit twice a minute.
+
+    A line a read would cost a write for each; so reads of one token by one key share a line. A process
+    that is killed loses those of the last half minute.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, str | None, UUID], int] = {}
+        self._since = time.monotonic()
+
+    def note(self, key: ApiKey, connection_id: UUID) -> bool:
+        """Counts one read; returns whether it is time to write."""
+        who = (key.id, key.organization_id, connection_id)
+        self._counts[who] = self._counts.get(who, 0) + 1
+        late = time.monotonic() - self._since > READS_SECONDS
+        if late or len(self._counts) > MOST_READS:
+            self._since = time.monotonic()
+            return True
+        return False
+
+    def write(self) -> None:
+        """Writes what was counted; while Postgres is away it is said in the log instead."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        deeds = [
+            audit.Deed(key_id, "token_read", organization_id, connection_id, count=count)
+            for (key_id, organization_id, connection_id), count in counts.items()
+        ]
+        try:
+            with self._services.database.transaction() as db:
+                audit.append(db, deeds)
+        except RefresherError as error:
+            log.error("token reads are missing in the audit", reads=len(deeds), why=str(error))  # noqa: TRY400

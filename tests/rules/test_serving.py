@@ -1,0 +1,202 @@
+"""What who asks for a token gets, as tables: serve, refresh, wait or refuse."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from refresher.rules.connection import ParkReason, Sealed, Secret
+from refresher.rules.served import fingerprint
+from refresher.rules.serving import (
+    PASSING,
+    SENTENCES,
+    Ask,
+    Need,
+    Refresh,
+    Refuse,
+    Row,
+    Serve,
+    Stored,
+    Wait,
+    Why,
+    as_stored,
+    needs,
+    next_step,
+)
+
+HOUR = 3600.0
+TOKEN = Stored(
+    connection_id=UUID(int=1),
+    root_id=UUID(int=1),
+    organization_id="org",
+    deleted=False,
+    access_token=Sealed(b"sealed"),
+    expires_at=None,
+    left_seconds=HOUR,
+    lifetime_seconds=HOUR,
+    status="active",
+    scopes=(),
+    credential_version=1,
+)
+TOKEN_ENDING = replace(TOKEN, left_seconds=5.0)
+IDLE = Row("idle", 7)
+LEASED = Row("leased", 7)
+FAILED = replace(IDLE, last_event="transient", last_reason="http_500", since_seconds=4.0)
+DONE = replace(IDLE, last_event="refreshed", since_seconds=4.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "min_ttl_seconds", "rejected", "need"),
+    [
+        ({}, 60, False, None),
+        ({"left_seconds": 60.0}, 60, False, None),
+        ({"left_seconds": 59.9}, 60, False, Need.ENDING),
+        ({"left_seconds": 0.0}, 60, False, Need.EXPIRED),
+        ({"left_seconds": -5.0}, 0, False, Need.EXPIRED),
+        ({"left_seconds": -5.0}, 60, True, Need.EXPIRED),
+        ({}, 60, True, Need.REJECTED),
+        ({"left_seconds": 5.0}, 60, True, Need.REJECTED),
+        ({"access_token": None}, 60, False, Need.ABSENT),
+        # Nobody tells the end: it will do, until somebody refuses it.
+        ({"left_seconds": None}, 60, False, None),
+        ({"left_seconds": None}, 60, True, Need.REJECTED),
+    ],
+)
+def test_what_a_token_lacks(changed, min_ttl_seconds, rejected, need):
+    """A token will do while it has the life that was asked for and is not the one refused."""
+    assert needs(replace(TOKEN, **changed), Ask(min_ttl_seconds), rejected=rejected) is need
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, Serve()),
+        ({"left_seconds": None}, Serve()),
+        ({"status": "reconnect_required"}, Serve(ParkReason.RECONNECT_REQUIRED)),
+    ],
+)
+def test_a_token_that_will_do_tells_what_to_know(changed, expected):
+    """A grant that has ended is told with the token that may still be good."""
+    assert as_stored(replace(TOKEN, **changed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("need", "row", "expected"),
+    [
+        *((need, IDLE, Refresh(7)) for need in Need),
+        *((need, LEASED, Wait(7)) for need in Need),
+        # Parked: valid tokens are served with the reason, anything else is an error.
+        (Need.ENDING, Row("parked", 7, "paused"), Serve(ParkReason.PAUSED)),
+        (Need.EXPIRED, Row("parked", 7, "paused"), Refuse(ParkReason.PAUSED)),
+        (Need.REJECTED, Row("parked", 7, "paused"), Refuse(ParkReason.PAUSED)),
+        (Need.ABSENT, Row("parked", 7, "mid_oauth"), Refuse(ParkReason.MID_OAUTH)),
+        (Need.EXPIRED, Row("parked", 7, "unheard of"), Refuse(ParkReason.MISSING)),
+        (Need.EXPIRED, Row("none"), Refuse(ParkReason.MISSING)),
+        # A failure a moment ago is not repeated by the next caller.
+        (Need.ENDING, FAILED, Serve(Why.REFRESH_FAILED, "transient (http_500)")),
+        (Need.EXPIRED, FAILED, Refuse(Why.REFRESH_FAILED, "transient (http_500)", 6.0)),
+        (
+            Need.EXPIRED,
+            replace(FAILED, last_reason=None),
+            Refuse(Why.REFRESH_FAILED, "transient", 6.0),
+        ),
+        (Need.EXPIRED, replace(FAILED, since_seconds=10.0), Refresh(7)),
+        (Need.EXPIRED, replace(FAILED, last_event="swept"), Refresh(7)),
+        # A success a moment ago is, unless it is only that the new token is refused, too.
+        (Need.EXPIRED, DONE, Refresh(7)),
+        (Need.ENDING, DONE, Refresh(7)),
+        (Need.REJECTED, DONE, Serve(Why.REFRESHED_JUST_NOW)),
+        (Need.REJECTED, replace(DONE, since_seconds=11.0), Refresh(7)),
+        # A pause holds until its end.
+        (
+            Need.EXPIRED,
+            replace(IDLE, postponed_by="provider:acme", due_in_seconds=30.0),
+            Refuse(Why.PROVIDER_PAUSED, "provider:acme", 30.0),
+        ),
+        (
+            Need.ENDING,
+            replace(IDLE, postponed_by="app:acme/default", due_in_seconds=30.0),
+            Serve(Why.APP_PAUSED, "app:acme/default"),
+        ),
+        (
+            Need.EXPIRED,
+            replace(IDLE, postponed_by="provider:acme", due_in_seconds=-1.0),
+            Refresh(7),
+        ),
+        (
+            Need.EXPIRED,
+            replace(IDLE, postponed_by="provider:acme", due_in_seconds=None),
+            Refresh(7),
+        ),
+    ],
+)
+def test_the_next_step(need, row, expected):
+    """What is done about a token that will not do depends on its row and its last attempt."""
+    assert next_step(need, TOKEN_ENDING, row, interval_seconds=10) == expected
+
+
+@pytest.mark.parametrize("row", [IDLE, LEASED])
+@pytest.mark.parametrize(
+    ("need", "expected"),
+    [
+        (Need.EXPIRED, Refuse(Why.STILL_REFRESHING, None, 1.0)),
+        (Need.ABSENT, Refuse(Why.STILL_REFRESHING, None, 1.0)),
+        (Need.ENDING, Serve(Why.STILL_REFRESHING)),
+        (Need.REJECTED, Serve(Why.STILL_REFRESHING)),
+    ],
+)
+def test_patience_ends(row, need, expected):
+    """Who has waited long enough gets what is there, or an error; never an expired token."""
+    assert next_step(need, TOKEN_ENDING, row, interval_seconds=10, late=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "life", "row", "expected"),
+    [
+        # Half of what the provider gives is enough, or every call would refresh.
+        (31.0, 60.0, DONE, Serve(Why.SHORT_LIVED)),
+        (31.0, 60.0, replace(LEASED, last_event="adopted"), Serve(Why.SHORT_LIVED)),
+        (29.0, 60.0, DONE, Refresh(7)),
+        (31.0, None, DONE, Refresh(7)),
+        (31.0, 0.0, DONE, Refresh(7)),
+        (None, 60.0, DONE, Refresh(7)),
+        # What an import tells is not a whole life.
+        (31.0, 60.0, replace(IDLE, last_event="imported"), Refresh(7)),
+        (31.0, 60.0, IDLE, Refresh(7)),
+    ],
+)
+def test_a_short_life_is_half_used(left, life, row, expected):
+    """Who asks for more life than a provider gives gets half of it at least."""
+    stored = replace(TOKEN, left_seconds=left, lifetime_seconds=life)
+    assert next_step(Need.ENDING, stored, row, interval_seconds=10) == expected
+
+
+@pytest.mark.parametrize(
+    ("need", "row", "expected"),
+    [
+        (Need.EXPIRED, IDLE, Refuse(Why.REFRESH_FAILED, "postponed", 1.0)),
+        (Need.ENDING, IDLE, Serve(Why.REFRESH_FAILED, "postponed")),
+        (
+            Need.EXPIRED,
+            replace(FAILED, since_seconds=99.0),
+            Refuse(Why.REFRESH_FAILED, "transient (http_500)", 1.0),
+        ),
+        (Need.REJECTED, replace(DONE, since_seconds=99.0), Serve(Why.REFRESHED_JUST_NOW)),
+        (Need.ENDING, DONE, Serve(Why.SHORT_LIVED)),
+    ],
+)
+def test_nobody_tries_twice(need, row, expected):
+    """After a refresh of one's own that did not help there is no second for the same call."""
+    assert next_step(need, TOKEN_ENDING, row, interval_seconds=10, tried="postponed") == expected
+
+
+def test_every_reason_has_a_sentence():
+    """A person is told each reason in words, and those that pass are among them."""
+    assert set(SENTENCES) == {*Why, *ParkReason}
+    assert set(SENTENCES) > PASSING
+
+
+def test_a_fingerprint_names_a_token_and_tells_nothing_of_it():
+    """It is 16 hexadecimal digits of a SHA-256, the same for the same token."""
+    assert fingerprint(Secret("access-1")) == "f4c2844f463b5a93"
+    assert fingerprint(Secret("access-1")) != fingerprint(Secret("access-2"))

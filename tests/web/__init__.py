@@ -1,0 +1,1 @@
+"""Tests of the HTTP API, in this process, over the real ASGI application."""

@@ -1,0 +1,94 @@
+"""Asks the API in this process: an event loop on a thread, and httpx over ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from refresher import keys
+from refresher.rules.access import Scope
+from refresher.web.app import Api
+from tests.world import World
+
+ORIGIN = "http://refresher.test"
+
+
+class Site:
+    """One API. `site("GET", "/v1/whoami")` asks with the key of all scopes, `key=` with another."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.api = Api(world.services)
+        self.key = self.new_key(Scope)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        transport = httpx.ASGITransport(self.api, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url=ORIGIN)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, world: World) -> Iterator[Site]:
+        """Returns one that is closed at the end of the `with`."""
+        site = cls(world)
+        try:
+            yield site
+        finally:
+            site.close()
+
+    def close(self) -> None:
+        """Ends threads and loop."""
+        self.run(self._client.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.api.close()
+
+    def new_key(
+        self, scopes: Iterable[Scope] = Scope, organization_id: str | None = None, **more: Any
+    ) -> str:
+        """Makes an API key and returns its text."""
+        made = keys.create(
+            self.world.services.database,
+            name="test",
+            scopes=frozenset(scopes),
+            organization_id=organization_id,
+            **more,
+        )
+        return made.text.reveal()
+
+    def __call__(
+        self, method: str, path: str, *, key: str | None = "", **arguments: Any
+    ) -> httpx.Response:
+        """Sends a request; `key` None sends none."""
+        return self.run(self.send(method, path, key=key, **arguments))
+
+    async def send(
+        self, method: str, path: str, *, key: str | None = "", **arguments: Any
+    ) -> httpx.Response:
+        """Does the same on the site's own loop."""
+        headers = dict(arguments.pop("headers", {}))
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key or self.key}"
+        return await self._client.request(method, path, headers=headers, **arguments)
+
+    def run(self, work: Any) -> Any:
+        """Returns what a coroutine returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Asserts that an answer is this problem, whole and well formed; returns it."""
+    assert answer.status_code == status, (answer.status_code, answer.text)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert (problem["status"], problem["code"]) == (status, code), problem
+    assert set(problem) >= {"type", "title", "status", "detail", "instance", "code"}
+    assert problem["type"] == f"/docs#problem-{code}"
+    assert len(problem["detail"].splitlines()) == 1
+    return problem
