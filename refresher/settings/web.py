@@ -16,6 +16,8 @@ class WebSettings(BaseModel):
     """What the web process, its keys and its reach are set by; a part of `Settings`."""
 
     allowed_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] | None = None
+    """Where the web process is reached from outside, such as https://refresher.example."""
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     web_threads: Annotated[int, Field(ge=1, le=128)] = 8
     api_requests_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = 1_000.0
