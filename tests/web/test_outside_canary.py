@@ -40,10 +40,10 @@ def test_nothing_that_was_sent_in_is_found(
         for body in (wrong, payload, payload):
             held += site("POST", made["path"], key=None, json=body).text
         held += site("GET", made["path"], key=None).text
-        body = notice(note=ACCESS)
-        signed = {"x-signature": signature(body)}
-        held += site("POST", "/v1/signals/paced", key=None, content=body, headers=signed).text
-        held += site("POST", "/v1/signals/paced", key=None, content=body).text
+        sent = notice(note=ACCESS)
+        signed = {"x-signature": signature(sent)}
+        held += site("POST", "/v1/signals/paced", key=None, content=sent, headers=signed).text
+        held += site("POST", "/v1/signals/paced", key=None, content=sent).text
         held += site("GET", f"/v1/connections/{one}/events").text
     with world.services.database.transaction() as db:
         held += repr(connections.show(db, one))

@@ -151,7 +151,7 @@ def test_what_the_issuer_did_not_make_for_us_is_refused(site: Site, private: RSA
     other = generate_private_key(65_537, 2_048)
     site.world.connect("c1")
     day = 86_400
-    bad = [
+    bad: list[str | bytes] = [
         token(other),
         token(private, kid=None),
         token(private, kid="k2"),
