@@ -25,6 +25,7 @@ from dramatiq.brokers.stub import StubBroker
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
+from refresher.health import Api, Probe
 from refresher.liveness import Watch
 from refresher.process import Process
 from refresher.store import workers
@@ -38,12 +39,17 @@ SHORTEST_WAIT_SECONDS = 0.02
 class Scheduler:
     """The ticks of one process, and the worker beside them when the transport is in_process."""
 
-    def __init__(self, services: Services, broker: dramatiq.Broker) -> None:
+    def __init__(
+        self,
+        services: Services,
+        broker: dramatiq.Broker,
+        api: Callable[[Probe], Api] | None = None,
+    ) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
         from refresher.actors import refresh_connections  # noqa: PLC0415
         from refresher.broker import send  # noqa: PLC0415
 
-        self.process = Process("scheduler", services, broker)
+        self.process = Process("scheduler", services, broker, api=api)
         self._services = services
         self._broker = broker
         self._watch = Watch()

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import apps, connections, doctor, encryption, events, migrate, providers, token
+from refresher.cli import (
+    apps,
+    connections,
+    doctor,
+    encryption,
+    events,
+    keys,
+    migrate,
+    providers,
+    token,
+)
 from refresher.cli import settings as settings_command
 from refresher.cli.group import RootGroup
 from refresher.cli.output import CONTEXT
@@ -32,7 +42,7 @@ def build() -> typer.Typer:
         from refresher.cli import bench
 
         bench.register(app)
-    for module in (migrate, doctor, settings_command, providers, apps, encryption):
+    for module in (migrate, doctor, settings_command, providers, apps, encryption, keys):
         module.register(app)
     for module in (connections, token, events):
         module.register(app)

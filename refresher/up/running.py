@@ -100,9 +100,10 @@ def _scheduler_and_worker(settings: Settings, ground: Ground) -> Iterator[Worker
     # Imported here: the broker is made from the environment when it is imported.
     from refresher.broker import broker  # noqa: PLC0415
     from refresher.scheduler import Scheduler  # noqa: PLC0415
+    from refresher.web.app import Api  # noqa: PLC0415
     from refresher.wiring import services  # noqa: PLC0415
 
-    scheduler = Scheduler(services(), broker)
+    scheduler = Scheduler(services(), broker, api=lambda probe: Api(services(), probe))
     scheduler.start()
     worker: WorkerProcess | None = None
     try:

@@ -129,7 +129,7 @@ async def respond_problem(error: Exception, scope: Scope, send: Send) -> None:
     if problem is None:
         # The pattern of the path: what a client put into the path itself is not for the log.
         where = getattr(scope.get("endpoint"), "path", None)
-        log.error(  # noqa: TRY400  a traceback with messages or local variables would show tokens
+        log.error(
             "a request failed",
             method=scope["method"],
             route=where,

@@ -54,7 +54,6 @@ CODES: Mapping[str, tuple[int, str]] = {
 }
 RETRY_SECONDS = 1.0
 _TOLD: Mapping[type[Exception], str] = {
-    NoSuchConnection: "no_such_connection",
     InvalidConnection: "invalid_connection",
     UnknownProvider: "invalid_connection",
     Changed: "changed",
@@ -121,6 +120,8 @@ def of(error: Exception) -> Problem | None:
         # Where the database is, and what it said, is in our log and not for the caller.
         sentence = "the database cannot be reached at the moment: try again"
         return Problem("database_unavailable", sentence, retry_after_seconds=RETRY_SECONDS)
+    if isinstance(error, NoSuchConnection):
+        return Problem("no_such_connection", "no connection has this id")
     code = next((code for kind, code in _TOLD.items() if isinstance(error, kind)), None)
     reason = "undecryptable" if isinstance(error, CannotDecrypt) else None
     return Problem(code, str(error), reason=reason) if code else None

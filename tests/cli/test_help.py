@@ -12,6 +12,7 @@ COMMANDS = [
     "providers check", "apps set", "apps list", "encryption new-key", "connections import",
     "connections list", "connections show", "connections refresh", "connections pause",
     "connections resume", "connections disable", "connections delete", "bench",
+    "keys create", "keys list", "keys revoke", "keys audit",
 ]  # fmt: skip
 
 

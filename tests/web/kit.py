@@ -23,6 +23,8 @@ class Site:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        known = world.services.catalogue
+        object.__setattr__(known, "_origins", dict.fromkeys(known.names, "file"))
         self.api = Api(world.services)
         self.key = self.new_key(Scope)
         self._loop = asyncio.new_event_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -210,7 +210,9 @@ def test_events_page_backwards(site: Site) -> None:
     assert rest["next_cursor"] is None
 
 
-@pytest.mark.parametrize("id_", ["1", "not-a-uuid", str(uuid4()), "0" * 32, "%00", "é"])
+@pytest.mark.parametrize(
+    "id_", ["1", "not-a-uuid", "11111111-2222-4333-8444-555555555555", "0" * 32, "%00", "é"]
+)
 def test_what_is_no_connection_is_404(shared: Site, id_: str) -> None:
     """A malformed id and an unknown one are one and the same refusal."""
     for suffix in ("", "/token", "/events"):

@@ -1,0 +1,72 @@
+"""`docs/api.md` is true: its requests run in their order, and its answers are part of the real ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from refresher.settings import Settings, variable
+from refresher.web.table import ROUTES
+from tests.web.kit import Site, refused
+
+TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(http|json)\n(.*?)```", TEXT, re.DOTALL)
+
+
+def requests() -> list[tuple[str, str, dict[str, str], Any, Any]]:
+    """Returns method, path, headers, body and what the answer is said to hold, of each example."""
+    found = []
+    for position, (language, text) in enumerate(BLOCKS):
+        if language == "json":
+            continue
+        head, _, body = text.partition("\n\n")
+        first, *lines = head.strip().splitlines()
+        method, path = first.split(" ")
+        following = BLOCKS[position + 1] if position + 1 < len(BLOCKS) else ("", "")
+        said = json.loads(following[1]) if following[0] == "json" else {}
+        headers = dict(line.split(": ", 1) for line in lines)
+        found.append((method, path, headers, json.loads(body) if body else None, said))
+    return found
+
+
+def test_every_example_runs_as_it_stands(site: Site) -> None:
+    """Each request of the page succeeds, and its answer holds what the page shows."""
+    bound, id_ = site.new_key(organization_id="org-1"), ""
+    for method, path, headers, body, shown in requests():
+        said = {} if "code" in shown else shown  # that of a problem follows the last request
+        key = site.key if "/v1/apps" in path else bound
+        more = {} if body is None else {"json": body}
+        answer = site(method, path.replace("{id}", id_), key=key, headers=headers, **more)
+        assert answer.status_code in {200, 201}, (method, path, answer.text)
+        given = answer.json()
+        id_ = given["id"] if path == "/v1/connections" and method == "PUT" else id_
+        for name, value in said.items():
+            if isinstance(value, dict):
+                assert given[name] | value == given[name], (path, name)
+            else:
+                assert given[name] == value, (path, name)
+
+
+def test_the_example_of_a_problem_is_one(site: Site) -> None:
+    """A deleted connection is answered with the members that the page shows."""
+    said = next(json.loads(text) for language, text in BLOCKS if '"code"' in text)
+    answer = site("GET", "/v1/connections/00000000-0000-0000-0000-000000000000")
+    problem = refused(answer, said["status"], said["code"])
+    assert problem | said == problem
+
+
+def test_the_page_has_every_route_and_no_other() -> None:
+    """What is in the table is on the page."""
+    shown = {
+        (method, path.partition("?")[0].replace("acme", "{name}"))
+        for method, path, *_ in requests()
+    }
+    assert shown == {(route.method, route.path) for route in ROUTES}
+
+
+def test_the_page_s_settings_are_settings() -> None:
+    """A variable that the page names is one that is read."""
+    known = {variable(name) for name in Settings.model_fields}
+    assert set(re.findall(r"REFRESHER_[A-Z_]+", TEXT)) <= known

@@ -1,0 +1,88 @@
+"""The OpenAPI document is true: schemathesis asks every operation for good and bad, in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from refresher.web.call import Route
+from refresher.web.table import ROUTES
+from tests.web.kit import Site
+
+BOUNDED = settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.negative_data_rejection,
+]
+"""Not `positive_data_acceptance`: a provider that the catalogue lacks fits the schema, and is 422."""
+MODES = list(GenerationMode)
+
+
+@pytest.fixture(scope="module")
+def schema(shared: Site) -> Any:
+    """The document, as schemathesis reads it from the running application."""
+    return schemathesis.openapi.from_asgi("/openapi.json", shared.api)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=[mode.value for mode in MODES])
+@pytest.mark.parametrize("route", ROUTES, ids=[f"{r.method} {r.path}" for r in ROUTES])
+def test_every_answer_is_the_one_that_is_described(
+    shared: Site, schema: Any, route: Route, mode: GenerationMode
+) -> None:
+    """No 500, no undescribed status, header or shape, and nothing wrong is taken for right."""
+    operation = schema[route.path][route.method]
+    real = {"id": str(shared.world.connect()), "name": "acme"}
+    path = {name: value for name, value in real.items() if f"{{{name}}}" in route.path}
+    shared.api.state._rate = 1e6
+
+    @BOUNDED
+    @given(case=operation.as_strategy(generation_mode=mode, path_parameters=path or None))
+    def ask(case: Any) -> None:
+        if route.method == "DELETE":
+            shared.world.connect()
+        case.call_and_validate(headers={"Authorization": f"Bearer {shared.key}"}, checks=CHECKS)
+
+    ask()
+
+
+def test_the_document_names_every_route(shared: Site) -> None:
+    """`/openapi.json` is OpenAPI 3.1, needs no key, and has each row of the table once."""
+    answer = shared("GET", "/openapi.json", key=None)
+    assert answer.json()["openapi"].startswith("3.1")
+    described = {
+        (method.upper(), path): operation["operationId"]
+        for path, item in answer.json()["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+    assert set(described) == {(route.method, route.path) for route in ROUTES}
+    assert len(set(described.values())) == len(ROUTES)
+
+
+def test_the_page_for_people_needs_nothing_from_elsewhere(shared: Site) -> None:
+    """`/docs` has every route and every problem, and no script, image or sheet to load."""
+    answer = shared("GET", "/docs", key=None)
+    page = answer.text
+    for route in ROUTES:
+        assert f'<span class="path">{route.path}</span>' in page
+    assert 'id="problem-token_unavailable"' in page
+    for loading in ("<script", "src=", "<link", "@import", "url("):
+        assert loading not in page
+    assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -1,0 +1,59 @@
+"""The web process with several processes on one socket: real ones, with real signals."""
+
+import os
+import signal
+
+import httpx
+import psycopg
+import pytest
+
+from refresher.cipher import new_key
+from tests.processes import Spawner
+from tests.services import free_port, plain
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def settings(database_url: str) -> dict[str, str]:
+    """Two web processes on a free port."""
+    return {
+        "DATABASE_URL": database_url,
+        "REFRESHER_ENCRYPTION_KEYS": new_key(),
+        "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
+        "REFRESHER_WEB_PROCESSES": "2",
+        "PORT": str(free_port()),
+    }
+
+
+def processes(settings: dict[str, str]) -> set[int]:
+    """The numbers of the web processes that are registered."""
+    with psycopg.connect(plain(settings["DATABASE_URL"])) as db:
+        found = db.execute(
+            "select process_id from worker where role = 'web' and stopped_at is null"
+        )
+        return {row[0] for row in found}
+
+
+def test_several_processes_share_a_port(settings: dict[str, str], spawn: Spawner) -> None:
+    """Each serves; one that is killed is started again; SIGTERM ends all of them with 0."""
+    web = spawn("-m", "refresher.web", env=settings)
+    wait_until(lambda: len(processes(settings)) == 2, 30, lambda: web.output)
+    url = f"http://127.0.0.1:{settings['PORT']}"
+    assert httpx.get(f"{url}/health", trust_env=False).json()["ok"]
+    assert httpx.get(f"{url}/v1/whoami", trust_env=False).status_code == 401
+    before = processes(settings)
+    os.kill(min(before), signal.SIGKILL)
+    web.wait_for("a web process ended; starting it again")
+    wait_until(lambda: len(processes(settings) - before) == 1, 30, lambda: web.output)
+    web.terminate()
+    assert web.wait() == 0, web.output
+    assert max(before) not in processes(settings)
+
+
+def test_what_no_start_can_mend_ends_them_all(settings: dict[str, str], spawn: Spawner) -> None:
+    """A wrong setting is told in a sentence, and the exit code is that of one process."""
+    settings["REFRESHER_ENCRYPTION_KEYS"] = "short"
+    web = spawn("-m", "refresher.web", env=settings)
+    assert web.wait() == 2
+    assert "not 32 bytes" in web.output
+    assert "Traceback" not in web.output
