@@ -20,6 +20,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import Sealed, Secret
@@ -71,6 +73,16 @@ class Cipher:
         except (InvalidTag, ValueError) as error:
             raise CannotDecrypt(f"{column} of {owner} is damaged, or was moved there") from error
         return Secret(text.decode("utf-8", "surrogatepass"))
+
+    def derived(self, purpose: bytes) -> dict[bytes, bytes]:
+        """Returns a key of 32 bytes for `purpose` from each key (HKDF, RFC 5869), by key id.
+
+        The first one's comes first. It tells nothing of the key that it comes from.
+        """
+        return {
+            identifier: HKDF(SHA256(), 32, salt=None, info=purpose).derive(key)
+            for identifier, key in self._keys.items()
+        }
 
     def needs_rotation(self, sealed: Sealed) -> bool:
         """Whether `sealed` was made with another key than the first."""

@@ -20,7 +20,7 @@ from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider, UnbuildableRequest, resolve_url
 from refresher.store import apps, imports
 from refresher.store.imports import Intake
-from refresher.store.session import retrying
+from refresher.store.session import Db, retrying
 from refresher.wiring import Services
 
 UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
@@ -52,25 +52,30 @@ def take(services: Services, chunk: Sequence[NewConnection]) -> Taken:
 
 
 def _take(services: Services, chunk: Sequence[NewConnection]) -> Taken:
-    taken = Taken()
     with services.database.transaction() as db:
-        known = Known(
-            now=imports.database_now(db),
-            apps=apps.names(db),
-            tokens=imports.tokens_stored(db, [new.id for new in chunk]),
-            roots=imports.roots_known(db, [new.root_id for new in chunk if new.root_id]),
-        )
-        rows: dict[UUID, Intake] = {}
-        # Roots first, so that a sibling knows whether the root beside it was good.
-        for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
-            try:
-                _check_root(new, known.roots)
-                rows[new.id] = prepare(services, new, known)
-                known.roots |= {new.id} if new.root_id is None else set()
-            except (InvalidConnection, UnknownProvider) as error:
-                taken.rejected[position] = str(error)
-        if rows:
-            taken.created, taken.reconnected = imports.upsert(db, list(rows.values()))
+        return take_within(services, db, chunk)
+
+
+def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Taken:
+    """Does the same in a transaction of the caller's."""
+    taken = Taken()
+    known = Known(
+        now=imports.database_now(db),
+        apps=apps.names(db),
+        tokens=imports.tokens_stored(db, [new.id for new in chunk]),
+        roots=imports.roots_known(db, [new.root_id for new in chunk if new.root_id]),
+    )
+    rows: dict[UUID, Intake] = {}
+    # Roots first, so that a sibling knows whether the root beside it was good.
+    for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
+        try:
+            _check_root(new, known.roots)
+            rows[new.id] = prepare(services, new, known)
+            known.roots |= {new.id} if new.root_id is None else set()
+        except (InvalidConnection, UnknownProvider) as error:
+            taken.rejected[position] = str(error)
+    if rows:
+        taken.created, taken.reconnected = imports.upsert(db, list(rows.values()))
     return taken
 
 

@@ -6,7 +6,7 @@ Written out and frozen: later changes of `refresher/store/tables/` come in later
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

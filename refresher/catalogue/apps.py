@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from refresher.catalogue.entries import DEFAULT_APP, AppEntry
 from refresher.catalogue.schema import APP_FIELDS, NAME_PATTERN, AppTable
@@ -21,7 +21,7 @@ from refresher.rules.providers import Provider
 
 
 class Fault(Exception):
-    """What is wrong with one table. Never leaves this module."""
+    """What is wrong with one table. Never leaves this package."""
 
 
 def read_app(
@@ -38,7 +38,7 @@ def read_app(
         return [f'"{name}" is no name for an app: use a-z, 0-9, "-" and "_"']
     try:
         app = AppTable.model_validate(table)
-        secret = _secret(app, folder)
+        secret = find_secret(app, APP_FIELDS[1:], folder)
     except ValidationError as error:
         return sentences(error, APP_FIELDS)
     except Fault as fault:
@@ -46,35 +46,33 @@ def read_app(
     return AppEntry(provider, app.client_id, secret, name or DEFAULT_APP)
 
 
-def _secret(app: AppTable, folder: Path) -> Secret | None:
-    ways = [field for field in APP_FIELDS[1:] if getattr(app, field) is not None]
+def find_secret(table: BaseModel, fields: Sequence[str], folder: Path) -> Secret | None:
+    """Returns the secret that one of three fields gives: itself, a variable's name, a file's name."""
+    ways = [field for field in fields if getattr(table, field) is not None]
     if len(ways) > 1:
         raise Fault(f"{ways[0]} and {ways[1]} are both set: give the secret in one way")
-    if app.client_secret is not None:
-        return Secret(app.client_secret.get_secret_value())
-    if app.client_secret_env is not None:
-        return _from_environment(app.client_secret_env)
-    if app.client_secret_file is not None:
-        return _from_file(folder / app.client_secret_file)
-    return None
+    plain, variable, file = (getattr(table, field) for field in fields)
+    if plain is not None:
+        return Secret(plain.get_secret_value())
+    if variable is not None:
+        return _from_environment(fields[1], variable)
+    return _from_file(fields[2], folder / file) if file is not None else None
 
 
-def _from_environment(variable: str) -> Secret:
+def _from_environment(field: str, variable: str) -> Secret:
     text = os.environ.get(variable, "").strip()
     if not text:
-        raise Fault(f"client_secret_env names {variable}, which is not set in the environment")
+        raise Fault(f"{field} names {variable}, which is not set in the environment")
     return Secret(text)
 
 
-def _from_file(path: Path) -> Secret:
+def _from_file(field: str, path: Path) -> Secret:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError:
-        raise Fault(f"client_secret_file names {path}, which is not UTF-8 text") from None
+        raise Fault(f"{field} names {path}, which is not UTF-8 text") from None
     except OSError as error:
-        raise Fault(
-            f"client_secret_file names {path}, which cannot be read: {error.strerror}"
-        ) from None
+        raise Fault(f"{field} names {path}, which cannot be read: {error.strerror}") from None
     if not text:
-        raise Fault(f"client_secret_file names {path}, which is empty")
+        raise Fault(f"{field} names {path}, which is empty")
     return Secret(text)

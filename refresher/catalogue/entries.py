@@ -6,12 +6,13 @@ Values only. `loader.py` makes them; `rules/providers.py` says what a `Provider`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from refresher.errors import UnknownProvider
 from refresher.rules.connection import Secret
 from refresher.rules.providers import Provider
+from refresher.rules.signals import SignalSource
 
 Origin = Literal["built-in", "file"]
 DEFAULT_APP = "default"
@@ -34,6 +35,7 @@ class Catalogue:
     _providers: Mapping[str, Provider]
     _origins: Mapping[str, Origin]
     apps: tuple[AppEntry, ...] = ()
+    signals: Mapping[str, SignalSource] = field(default_factory=dict)
 
     def get(self, name: str) -> Provider | None:
         """Returns the provider of this name, or None."""

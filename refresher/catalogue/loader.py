@@ -19,11 +19,13 @@ from refresher.catalogue.coherence import faults
 from refresher.catalogue.entries import AppEntry, Catalogue, Origin
 from refresher.catalogue.schema import NAME_PATTERN, PROVIDER_FIELDS, ProviderTable
 from refresher.catalogue.sentences import sentences
+from refresher.catalogue.signals import read_source
 from refresher.errors import CatalogueError, did_you_mean
 from refresher.rules.providers import Provider
+from refresher.rules.signals import SignalSource
 
 Table = Mapping[str, object]
-SECTIONS = ("providers", "apps")
+SECTIONS = ("providers", "apps", "signals")
 
 
 def load(extra_file: Path | None = None, *, allow_loopback: bool = False) -> Catalogue:
@@ -35,13 +37,15 @@ def load(extra_file: Path | None = None, *, allow_loopback: bool = False) -> Cat
     providers = {name: _built_in(name) for name in built_in_tables()}
     origins: dict[str, Origin] = dict.fromkeys(providers, "built-in")
     apps: tuple[AppEntry, ...] = ()
+    signals: dict[str, SignalSource] = {}
     if extra_file is not None:
         content = _read(extra_file)
         added = _providers_of(content, extra_file, allow_loopback=allow_loopback)
         providers = dict(sorted({**providers, **added}.items()))
         origins |= dict.fromkeys(added, "file")
         apps = _apps_of(content, extra_file, providers)
-    return Catalogue(providers, origins, apps)
+        signals = _signals_of(content, extra_file, providers, allow_loopback=allow_loopback)
+    return Catalogue(providers, origins, apps, signals)
 
 
 @cache
@@ -92,7 +96,9 @@ def _read(path: Path) -> Table:
     for key in content:
         if key not in SECTIONS:
             hint = did_you_mean(key, SECTIONS)
-            raise CatalogueError(f"{path}: no section is called [{key}]{hint}: use providers, apps")
+            raise CatalogueError(
+                f"{path}: no section is called [{key}]{hint}: use {', '.join(SECTIONS)}"
+            )
     return content
 
 
@@ -147,6 +153,22 @@ def _apps_of(content: Table, path: Path, providers: Mapping[str, Provider]) -> t
     if wrong:
         raise CatalogueError("\n".join(wrong))
     return tuple(found[key] for key in sorted(found))
+
+
+def _signals_of(
+    content: Table, path: Path, providers: Mapping[str, Provider], *, allow_loopback: bool
+) -> dict[str, SignalSource]:
+    found: dict[str, SignalSource] = {}
+    wrong: list[str] = []
+    for key, table in _tables(content, "signals", path).items():
+        source = read_source(key, table, providers, path.parent, allow_loopback=allow_loopback)
+        if isinstance(source, SignalSource):
+            found[key] = source
+        else:
+            wrong.append(_lines(f"{path}, [signals.{key}]", source))
+    if wrong:
+        raise CatalogueError("\n".join(wrong))
+    return found
 
 
 def _tables(content: Table, section: str, path: Path) -> dict[str, Table]:

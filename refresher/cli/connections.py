@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import importing, opening, reasons, refreshing, states
+from refresher.cli import importing, links, opening, reasons, refreshing, states
 from refresher.cli.finding import SHORTEST_PREFIX, Id, find
 from refresher.cli.output import (
     CONTEXT,
@@ -58,6 +58,7 @@ def register(app: typer.Typer) -> None:
     group.command("show", epilog=examples("refresher connections show 7b0d2a4e"))(show)
     refreshing.register(group)
     states.register(group)
+    links.register(group)
     app.add_typer(group, name="connections", context_settings=CONTEXT)
 
 

@@ -22,6 +22,8 @@ class WebSettings(BaseModel):
     on_demand_interval_seconds: Seconds = 10.0
     """How soon after a failure, or for a token that is refused again, who asks may cause a refresh."""
     allowed_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] | None = None
+    """Where the web process is reached from outside, such as https://refresher.example."""
 
     @field_validator("allowed_private_networks", mode="before")
     @classmethod

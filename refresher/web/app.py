@@ -7,9 +7,10 @@ from starlette.types import Receive, Scope, Send
 
 from refresher.health import Probe, routes
 from refresher.web.endpoint import Endpoint, not_found
+from refresher.web.open import OpenEndpoint
 from refresher.web.pages import pages
 from refresher.web.state import State
-from refresher.web.table import by_path
+from refresher.web.table import OPEN, by_path
 from refresher.wiring import Services
 
 
@@ -21,6 +22,7 @@ class Api:
         api: list[BaseRoute] = [
             Route(path, Endpoint(self.state, rows)) for path, rows in by_path().items()
         ]
+        api += [Route(route.path, OpenEndpoint(self.state, route)) for route in OPEN]
         health = routes(probe) if probe is not None else []
         self._router = Router([*api, *pages(), *health], default=not_found, redirect_slashes=False)
 

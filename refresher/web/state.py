@@ -13,11 +13,12 @@ from uuid import UUID
 import structlog
 
 from refresher.errors import RefresherError
+from refresher.exchange.jwks import KeySets
 from refresher.keys import Keyring
 from refresher.on_demand import OnDemand
 from refresher.rules.access import Allowance, ApiKey
 from refresher.store import audit
-from refresher.wiring import Services
+from refresher.wiring import Services, egress_from
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -33,6 +34,7 @@ class State:
         self.services = services
         self.on_demand = OnDemand(services)
         self.keyring = Keyring(services.database)
+        self.key_sets = KeySets(egress_from(services.settings))
         self.reads = TokenReads(services)
         # More threads than connections would only wait for one another.
         size = min(settings.web_threads, settings.database_pool_size)
@@ -56,6 +58,7 @@ class State:
         """Lets refreshes under way end, so that no rotated token is lost; then ends the threads."""
         self.on_demand.close()
         self._threads.shutdown()
+        self.key_sets.close()
         self.reads.write()
 
 

@@ -5,16 +5,21 @@ More routes: write a module with a tuple `ROUTES`, and add it here.
 
 from __future__ import annotations
 
-from refresher.web import catalogue, connection_routes, status, tokens
+from refresher.web import catalogue, connection_routes, resume, signals, status, tokens
 from refresher.web.call import Route
+from refresher.web.open import OpenRoute
 
 # The token route first: routes are tried in this order.
 ROUTES: tuple[Route, ...] = (
     *tokens.ROUTES,
     *connection_routes.ROUTES,
+    *resume.ROUTES,
     *catalogue.ROUTES,
     *status.ROUTES,
 )
+
+# Without an API key; not in the OpenAPI document, because they are not for the holders of one.
+OPEN: tuple[OpenRoute, ...] = (*resume.OPEN, *signals.OPEN)
 
 
 def by_path() -> dict[str, list[Route]]:

@@ -4,7 +4,7 @@ Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two ar
 transaction. Why each index exists stands beside it.
 """
 
-from refresher.store.tables import access, core, mail, outbox, webhooks
+from refresher.store.tables import access, core, mail, outbox, signals, webhooks
 from refresher.store.tables.base import IDLE, LEASED, PARKED, metadata
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "mail",
     "metadata",
     "outbox",
+    "signals",
     "webhooks",
 ]

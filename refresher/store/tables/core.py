@@ -80,6 +80,8 @@ connection = Table(
     ),
     # Only siblings stand in it: who deletes a root asks for them.
     Index("connection_root_id_idx", "root_id", postgresql_where=text("root_id is not null")),
+    # A provider's own notice names an account of its, and no organization of ours.
+    Index("connection_provider_external_id_idx", "provider", "external_id"),
     # A refresh touches no indexed column, so with room on the page it stays heap-only.
     postgresql_with={"fillfactor": "80"},
 )

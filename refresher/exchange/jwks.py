@@ -1,0 +1,99 @@
+"""Fetches a provider's public keys (JWKS, RFC 7517) and keeps them for an hour.
+
+A key id that is not among them fetches them anew, at most once a minute: providers change keys without
+a word, and nobody may make us ask for each made-up id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass
+
+import httpx
+import jwt
+import structlog
+
+from refresher.exchange.egress import Egress
+from refresher.exchange.guarded import Transport
+
+KEEP_SECONDS = 3_600.0
+ASK_AGAIN_SECONDS = 60.0
+TIMEOUT_SECONDS = 10.0
+MAX_BYTES = 262_144
+FAILED_SECONDS = 10.0
+log = structlog.get_logger()
+
+
+class KeysUnavailable(Exception):
+    """The keys cannot be had now: nothing can be verified, and the sender should try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    keys: dict[str, jwt.PyJWK]
+    at: float
+
+
+class KeySets:
+    """Public keys by URL and key id. Safe to use from threads that run no event loop."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._asking = threading.Lock()
+        self._fetched: dict[str, _Fetched] = {}
+        self._failed_at: dict[str, float] = {}
+
+    def key(self, url: str, key_id: str) -> jwt.PyJWK | None:
+        """Returns a key, None where there is none of this id; raises `KeysUnavailable`."""
+        known = self._fetched.get(url)
+        age = time.monotonic() - known.at if known else KEEP_SECONDS
+        stale = age >= KEEP_SECONDS
+        if stale or (known and key_id not in known.keys and age >= ASK_AGAIN_SECONDS):
+            known = self._anew(url) or (None if stale else known)
+        if known is None:
+            raise KeysUnavailable(f"the keys at {url} are not there yet")
+        return known.keys.get(key_id)
+
+    def close(self) -> None:
+        """Gives back the threads that look names up."""
+        self._egress.close()
+
+    def _anew(self, url: str) -> _Fetched | None:
+        """Fetches; None while another thread does, or soon after a failure: nobody waits in a line."""
+        since = time.monotonic() - self._failed_at.get(url, -FAILED_SECONDS)
+        if since < FAILED_SECONDS or not self._asking.acquire(blocking=False):
+            return None
+        try:
+            self._fetched[url] = found = _Fetched(self._ask(url), time.monotonic())
+            return found
+        except KeysUnavailable as error:
+            self._failed_at[url] = time.monotonic()
+            log.warning("a signal cannot be verified", why=str(error))
+            raise
+        finally:
+            self._asking.release()
+
+    def _ask(self, url: str) -> dict[str, jwt.PyJWK]:
+        try:
+            found = jwt.PyJWKSet.from_json(asyncio.run(_fetch(self._egress, url)).decode())
+        except (httpx.HTTPError, jwt.PyJWTError, ValueError, TimeoutError) as error:
+            raise KeysUnavailable(f"no keys from {url} ({type(error).__name__})") from None
+        return {key.key_id: key for key in found.keys if key.key_id}
+
+
+async def _fetch(egress: Egress, url: str) -> bytes:
+    """Returns the body, within the limits of time and size; a redirect is an error."""
+    client = httpx.AsyncClient(
+        transport=Transport(egress), trust_env=False, timeout=TIMEOUT_SECONDS
+    )
+    async with asyncio.timeout(TIMEOUT_SECONDS), client, client.stream("GET", url) as response:
+        if response.status_code != 200:
+            raise ValueError(f"status {response.status_code}")
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise ValueError("too large")
+        return bytes(body)

@@ -1,0 +1,193 @@
+"""Resume links: a waiting connection goes on when a signed URL is called, once.
+
+Made with the rights of an API key or on the command line; used without either, by whoever got it. Link,
+connection and event are written in one transaction: a link whose call is refused stays good.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from refresher.errors import InvalidConnection, NoSuchConnection, RefresherError
+from refresher.intake import take_within
+from refresher.rules import links as rules
+from refresher.rules.connection import Status
+from refresher.rules.intake import read
+from refresher.rules.links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
+from refresher.store import connections, links, scoped
+from refresher.store.events import Event, append
+from refresher.store.scoped import ConnectionSeen
+from refresher.store.session import Db, retrying
+from refresher.wiring import Services
+
+MOST_IN_EVENT = 500
+PATH = "/v1/resume/"
+
+
+class LinkRefused(RefresherError):
+    """A link, or what came with it, is not taken; `code` says why."""
+
+    exit_code = 2
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class MadeLink:
+    """A new link. The path is as good as a password until it is used: it is not in the `repr`."""
+
+    id: UUID
+    connection_id: UUID
+    path: str = field(repr=False)
+    expires_at: datetime
+
+
+def make_link(
+    services: Services,
+    connection_id: UUID,
+    *,
+    seconds: float,
+    made_by: str,
+    organization_id: str | None = None,
+) -> MadeLink:
+    """Returns a link that resumes a connection once, within so many seconds.
+
+    Raises `NoSuchConnection`, and `LinkRefused` for a time that is too short or too long.
+    """
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise LinkRefused(
+            "invalid_body",
+            f"a link lasts {MIN_SECONDS:.0f} s to {MAX_SECONDS / 86_400:.0f} days, not {seconds:g} s",
+        )
+    link_id = uuid7()
+    with services.database.transaction() as db:
+        if scoped.find(db, connection_id, organization_id) is None:
+            raise NoSuchConnection(f"no connection has the id {connection_id}")
+        end = links.put(db, link_id, connection_id, made_by, seconds=seconds)
+        append(db, [Event(connection_id, "resume_link", reason=f"{link_id} {made_by}")])
+    key_id, key = next(iter(services.cipher.derived(rules.PURPOSE).items()))
+    text = rules.sign(Link(link_id, connection_id, int(end.timestamp())), key_id, key)
+    return MadeLink(link_id, connection_id, PATH + text, end)
+
+
+def use_link(services: Services, text: str, body: object = None) -> UUID:
+    """Resumes the connection of a link; returns its id. Raises `LinkRefused` or `InvalidConnection`.
+
+    `body` is None or a JSON object: `tokens` (fields of an import line) and `retry` are for us; the
+    rest is written down with the link and, cut short, in the event.
+    """
+    link = rules.verify(text, services.cipher.derived(rules.PURPOSE))
+    if link is None:
+        raise LinkRefused(LinkFault.INVALID, "this link is none of ours, or was changed on its way")
+    tokens, retry, payload = _read(body)
+    return retrying(lambda: _use(services, link, tokens, payload, retry=retry))
+
+
+def _use(
+    services: Services,
+    link: Link,
+    tokens: Mapping[str, object],
+    payload: Mapping[str, object],
+    *,
+    retry: bool,
+) -> UUID:
+    with services.database.transaction() as db:
+        stored = links.locked(db, link.id)
+        _check(stored, link)
+        held = scoped.locked(db, link.connection_id, None)
+        if held is None:
+            raise LinkRefused("not_waiting", "the connection is deleted")
+        decision = rules.decide(_waiting(held.seen), has_tokens=bool(tokens), retry=retry)
+        match decision:
+            case rules.Refuse(code, sentence):
+                raise LinkRefused(code, sentence)
+            case rules.Resume():
+                connections.resume(db, link.connection_id, reason=_reason(link, payload))
+            case rules.Reconnect():
+                _reconnect(services, db, held.seen, tokens)
+                connections.resume(db, link.connection_id, reason=_reason(link, payload))
+            case _:
+                assert_never(decision)
+        links.use(db, link.id, payload or None)
+    return link.connection_id
+
+
+def _check(stored: links.StoredLink | None, link: Link) -> None:
+    if stored is None or stored.connection_id != link.connection_id:
+        raise LinkRefused(LinkFault.INVALID, "this link is not known any more")
+    if stored.used:
+        raise LinkRefused(LinkFault.USED, "this link was used already: each works once")
+    if stored.expired:
+        raise LinkRefused(LinkFault.EXPIRED, "this link has expired: ask for another")
+
+
+def _read(body: object) -> tuple[dict[str, object], bool, dict[str, object]]:
+    """Returns tokens, retry, and what is written down; raises `LinkRefused`."""
+    if body is None:
+        return {}, False, {}
+    if not isinstance(body, dict):
+        raise LinkRefused("invalid_body", "the body must be one JSON object, or empty")
+    tokens, retry = body.get("tokens", {}), body.get("retry", False)
+    if not isinstance(retry, bool):
+        raise LinkRefused("invalid_body", "retry: it must be true or false")
+    if not isinstance(tokens, dict):
+        raise LinkRefused("invalid_body", "tokens: it must be an object with access_token and more")
+    for name in tokens:
+        if name not in rules.TOKEN_FIELDS:
+            known = ", ".join(sorted(rules.TOKEN_FIELDS))
+            raise LinkRefused("invalid_body", f"tokens: it may have only {known}")
+    if tokens and not (tokens.get("access_token") or tokens.get("refresh_token")):
+        raise LinkRefused("invalid_body", "tokens: it has neither access_token nor refresh_token")
+    secrets = {str(tokens[n]) for n in ("access_token", "refresh_token") if tokens.get(n)}
+    try:
+        payload = rules.recorded(body, frozenset(secrets))
+    except ValueError as error:
+        raise LinkRefused("invalid_body", f"the body cannot be kept: {error}") from None
+    return dict(tokens), retry, payload
+
+
+def _reconnect(
+    services: Services, db: Db, seen: ConnectionSeen, tokens: Mapping[str, object]
+) -> None:
+    """Stores tokens as a reconnect of the same connection; all else stays as it is."""
+    line = {
+        "organization_id": seen.organization_id,
+        "provider": seen.provider,
+        "external_id": seen.external_id,
+        "name": seen.name,
+        "app": seen.app,
+        "host": seen.host,
+        "scopes": seen.scopes,
+        "metadata": seen.metadata,
+        **tokens,
+    }
+    taken = take_within(services, db, [read(line)])
+    for reason in taken.rejected.values():
+        raise InvalidConnection(reason)
+
+
+def _waiting(seen: ConnectionSeen) -> Waiting:
+    return Waiting(
+        status=Status(seen.status),
+        state=seen.state,
+        parked_reason=seen.parked_reason,
+        in_between_steps=seen.in_between_steps,
+        paused=seen.paused_at is not None,
+        disabled=seen.disabled_at is not None,
+        is_sibling=seen.root_id is not None,
+    )
+
+
+def _reason(link: Link, payload: Mapping[str, object]) -> str:
+    said = f": {json.dumps(payload, ensure_ascii=False)}" if payload else ""
+    whole = f"by resume link {link.id}{said}"
+    return whole if len(whole) <= MOST_IN_EVENT else whole[: MOST_IN_EVENT - 1] + "…"
