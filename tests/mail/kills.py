@@ -44,10 +44,9 @@ def kill_between_send_and_mark(
         assert _run(world, inbox, spawn, folder, triggers, None) == 0, spawn.outputs()
         world.pass_time(world.services.settings.digest_interval_seconds + 1)
     subjects = Counter(inbox.subjects)
-    told = {
-        row.external_id
-        for row in world.rows("select payload->>'external_id' external_id from outbox")
-    }
+    rows = world.rows("select payload->>'external_id' as external_id from outbox")
+    told = {row.external_id for row in rows}
+    pairs: set[tuple[str, str]] = set(zip(inbox.subjects, inbox.ids, strict=True))
     ids_of_subject = Counter(subject for subject, _ in pairs)
     return Count(
         told=len(told),
