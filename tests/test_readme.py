@@ -8,7 +8,8 @@ import pytest
 
 from refresher import catalogue
 from refresher.rules.intake import read
-from refresher.settings import IntegrationRefresh, Settings, variable
+from refresher.settings import Flow, Settings, variable
+from refresher.settings.names import flows
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,7 +24,8 @@ def block(language: str, starts: str) -> str:
 
 def test_every_setting_in_the_readme_exists() -> None:
     """A name in the table is a variable that is read; `…_NAME` stands for `REFRESHER_NAME`."""
-    flow = {variable(f"integration_refresh.{name}") for name in IntegrationRefresh.model_fields}
+    parts = [f"{f}.{n}" for f in flows(Settings.model_fields) for n in Flow.model_fields]
+    flow = {variable(name) for name in parts}
     known = {variable(name) for name in Settings.model_fields} | flow
     named = {n.rstrip("_") for n in re.findall(r"REFRESHER_[A-Z_]+", README)} - {"REFRESHER"}
     named |= {f"REFRESHER_{n}" for n in re.findall(r"`…_([A-Z_]+)`", README)}

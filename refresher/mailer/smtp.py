@@ -132,11 +132,10 @@ class SmtpSender:
             self._secure_and_log_in(made)
         except smtplib.SMTPResponseException as error:
             _hang_up(made)
-            stage: Stage = (
-                "auth" if isinstance(error, smtplib.SMTPAuthenticationError) else "connect"
-            )
+            refused = isinstance(error, smtplib.SMTPAuthenticationError)
+            stage: Stage = "auth" if refused else "connect"
             raise _Failed(classify_smtp(stage, error.smtp_code, _text(error.smtp_error))) from None
-        except (OSError, smtplib.SMTPException):
+        except BaseException:
             _hang_up(made)
             raise
         return made

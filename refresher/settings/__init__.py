@@ -177,7 +177,7 @@ def load(**overrides: object) -> Settings:
 
 def flows_on(transport: str, settings: Settings) -> list[str]:
     """Returns the flows that are carried by this transport."""
-    names = flows(Settings.model_fields)
+    names = sorted(flows(Settings.model_fields))
     return [name for name in names if getattr(settings, name).transport == transport]
 
 

@@ -50,7 +50,8 @@ def run_demo(*arguments, env=None):
 @pytest.fixture(scope="module")
 def runs():
     """Two small demos, at the same time: one with a clean restart, one with kill -9."""
-    sizes = ("--connections", "20", "--lifetime", "6", "--seconds", "10", "--json")
+    sizes = ["--connections", "20", "--lifetime", "6", "--seconds", "10", "--json"]
+    sizes += ["--with-notifications"]
     # Settings of the user's own environment must not reach a demo.
     env = {"DATABASE_URL": "postgresql://no.invalid/x", "REFRESHER_LEAD_SHARE": "0.9"}
     ways = {"SIGTERM": (), "kill -9": ("--kill",)}
@@ -72,6 +73,8 @@ def test_a_demo_keeps_every_token_through_a_restart(runs, how):
     assert (told["lost"], told["double_spends"]) == (0, 0)
     assert how in ran.stderr
     assert "started again after" in ran.stderr
+    assert "Subject: Reconnect Demo: Ann's calendar" in ran.stderr
+    assert "https://app.example/connections/ann-calendar/reconnect" in ran.stderr
 
 
 def test_a_demo_leaves_nothing_behind(spawn):

@@ -10,6 +10,7 @@ from refresher.cli.output import span
 from refresher.mailer import Renderer
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients
+from refresher.store.mails import Standing
 from refresher.store.session import Database
 
 LATE_SECONDS = 600.0
@@ -31,19 +32,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     if settings.mail_transport == "console":
         message = f"mails to {len(known)} recipients are only printed"
         yield warn("mail", message, f"set {variable('mail_transport')} to smtp or http")
-    if standing.reason:
-        yield warn(
-            "mail", f"no mail goes out: {standing.reason}", "put the mail server's settings right"
-        )
-    late = standing.oldest_due_seconds or 0.0
-    if late > LATE_SECONDS and not standing.reason:
-        yield warn("mail", f"a mail waits since {span(late)}", "look whether a scheduler runs")
-    if standing.failed:
-        yield warn(
-            "mail",
-            f"{standing.failed} mails were given up, the last one: {standing.last_failure}",
-            "`refresher recipients add` with the same address sends them again",
-        )
+    yield from _passage(standing)
     refused = [r.address for r in known if r.blocked_at is not None]
     if refused:
         shown = ", ".join(refused[:3]) + (" …" if len(refused) > 3 else "")
@@ -58,6 +47,23 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
             f"set {variable('reconnect_url')}, or `refresher organizations set ID --reconnect-url`",
         )
     yield ok("mail", f"{len(known)} recipients; {standing.due + standing.under_way} mails to send")
+
+
+def _passage(standing: Standing) -> Iterator[Finding]:
+    """Yields whether mails go out, and which were given up."""
+    if standing.reason:
+        yield warn(
+            "mail", f"no mail goes out: {standing.reason}", "put the mail server's settings right"
+        )
+    late = standing.oldest_due_seconds or 0.0
+    if late > LATE_SECONDS and not standing.reason:
+        yield warn("mail", f"a mail waits since {span(late)}", "look whether a scheduler runs")
+    if standing.failed:
+        yield warn(
+            "mail",
+            f"{standing.failed} mails were given up, the last one: {standing.last_failure}",
+            "`refresher recipients add` with the same address sends them again",
+        )
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:

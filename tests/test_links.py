@@ -1,0 +1,41 @@
+"""URL templates in messages: what they may be, and that no value leaves its place."""
+
+import pytest
+
+from refresher.links import RECONNECT_WORDS, fill, template_fault
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        ("https://app.example/c/{external_id}/reconnect?org={organization_id}", None),
+        ("http://localhost:8000/{connection_id}", None),
+        ("http://app.example/{external_id}", "must begin with https://"),
+        ("javascript:alert(1)", "must begin with https://"),
+        ("https:///x", "name a server"),
+        ("https://[::1/x", "is no URL"),
+        ("https://app.example:port/x", "is no URL"),
+        ("https://app.example/{external}", "has {external}, and knows {external_id}"),
+        ("https://app.example/{external_id", "brace without its other half"),
+        ("https://{external_id}.example/", "server's name"),
+        ("https://app.example/a b", "no URL may hold"),
+        ('https://app.example/"><script>', "no URL may hold"),
+        ("https://app.example/\r\nX: y", "no URL may hold"),
+        ("https://äpp.example/", "no URL may hold"),
+    ],
+)
+def test_a_template_is_checked_when_it_is_set(template: str, fault: str | None) -> None:
+    """What is wrong is told as the end of a sentence."""
+    found = template_fault(template, RECONNECT_WORDS)
+    assert found is None if fault is None else fault in str(found)
+
+
+def test_a_template_without_words_says_so() -> None:
+    """Where no word is known, any is one too many."""
+    assert template_fault("https://a.example/{x}", ()) == "has {x}, and knows no word in braces"
+
+
+def test_no_value_leaves_its_place() -> None:
+    """Slashes, queries, dots and line breaks of a stored value are encoded; what lacks is empty."""
+    filled = fill("https://a.example/{external_id}/{provider}", {"external_id": "../a?b#c\r\nd é"})
+    assert filled == "https://a.example/..%2Fa%3Fb%23c%0D%0Ad%20%C3%A9/"
