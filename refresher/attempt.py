@@ -12,6 +12,7 @@ from uuid import UUID
 
 from refresher.cipher import Cipher
 from refresher.rules import policy as when
+from refresher.rules import recording
 from refresher.rules.connection import ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.outcomes import Reply, classify
@@ -90,11 +91,20 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         elapsed_seconds=attempt.elapsed_seconds,
         postponed_by=f"{pause.scope}:{pause_key(row, pause.scope)}" if pause else None,
         pause=pause,
+        begun_at=row.now,
+        exchange_seconds=reply.elapsed_seconds,
+        recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
     )
 
 
-def parked(row: Reloaded, reason: ParkReason, detail: str | None = None) -> Settlement:
-    """Returns the settlement of a row that leaves the schedule without a request."""
+def parked(
+    row: Reloaded, reason: ParkReason, detail: str | None = None, *, begun: bool = False
+) -> Settlement:
+    """Returns the settlement of a row that leaves the schedule without a request.
+
+    `begun` tells that it was found out after the begin, by trying; otherwise the guard said no.
+    """
+    expired = row.left_seconds is not None and row.left_seconds <= 0
     return Settlement(
         row=row,
         kind="parked",
@@ -104,6 +114,8 @@ def parked(row: Reloaded, reason: ParkReason, detail: str | None = None) -> Sett
         park_reason=reason,
         dead=reason is ParkReason.RECONNECT_REQUIRED and row.connection.status == "active",
         reason=detail or reason,
+        begun_at=row.now if begun else None,
+        recorded=None if begun else recording.of_guard(row.connection, expired=expired),
     )
 
 
@@ -117,7 +129,7 @@ def postponed(row: Reloaded, pause: PauseSeen) -> Settlement:
         attempt=row.attempt,
         unknown_outcomes=row.unknown_outcomes,
         postponed_by=f"{pause.scope}:{pause.key}",
-        silent=True,
+        recorded={"pause_left": round(pause.left_seconds, 3)},
     )
 
 

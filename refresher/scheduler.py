@@ -27,6 +27,7 @@ from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_s
 from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
 from refresher.liveness import Watch
 from refresher.process import Process
+from refresher.retention import keep_events
 from refresher.store import workers
 from refresher.wiring import Services, services
 
@@ -126,9 +127,10 @@ class Scheduler:
                 self._ticks.modify_job("tick", next_run_time=datetime.now(UTC) + wait)
 
     def tidy(self) -> None:
-        """Forgets processes that stopped long ago."""
+        """Forgets processes that stopped long ago, and keeps the events' table in shape."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
+        keep_events(self._services)
 
     def _every(self, seconds: float, job: Callable[[], None], name: str) -> None:
         running = threading.Lock()

@@ -137,11 +137,12 @@ def _lease(services: Services, root: UUID) -> LeaseSeen | None:
 
 
 def _ended(services: Services, root: UUID, lease_token: int, *, by_us: bool) -> Ending | None:
+    from refresher.rules.events import WITHOUT_OUTCOME
     from refresher.store import lookup
 
     with services.database.transaction() as db:
         event = lookup.outcome(db, root, lease_token)
-    if event is None or event.kind == "swept":
+    if event is None or event.kind in WITHOUT_OUTCOME:
         return None
     return Ending(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
 

@@ -186,7 +186,7 @@ def resume(db: Db, connection_id: UUID) -> None:
         ),
         {"id": connection_id},
     )
-    append(db, [Event(connection_id, "resumed", due_in_seconds=0.0)])
+    append(db, [Event(connection_id, "resumed")])
 
 
 def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:

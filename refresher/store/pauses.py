@@ -10,6 +10,8 @@ from __future__ import annotations
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.store.events import Event, append
+
 
 def pause(db: Db, scope: str, key: str, *, seconds: float, refusals: int, reason: str) -> bool:
     """Leaves `key` alone for `seconds`, never shortening a pause; True when it is a new one."""
@@ -52,6 +54,7 @@ def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0) -> bool:
     ).scalar()
     if ended is None:
         return False
+    # Each row that it moves is an event: when it was due is no secret of the pause's.
     statement = text(
         """
         update refresh_schedule
@@ -59,8 +62,10 @@ def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0) -> bool:
             postponed_by = null
         where state = 0 and postponed_by = :by
           and due_at <= greatest(cast(:ended as timestamptz), refresher_now()) + interval '2 minutes'
+        returning connection_id
         """
     )
     by = f"{scope}:{key}"
-    db.execute(statement, {"ended": ended, "spread": spread_seconds, "by": by})
+    moved = db.execute(statement, {"ended": ended, "spread": spread_seconds, "by": by}).scalars()
+    append(db, [Event(id_, "resumed", reason=f"the pause of {by} is over") for id_ in moved])
     return True

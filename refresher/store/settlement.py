@@ -8,8 +8,9 @@ Rows are written in the order of their ids, so that two writers cannot deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -40,7 +41,8 @@ class SealedLife:
 class Settlement:
     """The outcome of one refresh: what `rules/decision.py` decided, with the tokens sealed.
 
-    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well.
+    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well. `recorded`
+    is what a replay decides again from.
     """
 
     row: Reloaded
@@ -56,7 +58,9 @@ class Settlement:
     elapsed_seconds: float | None = None
     postponed_by: str | None = None
     pause: PauseOrder | None = None
-    silent: bool = False
+    begun_at: datetime | None = None
+    exchange_seconds: float | None = None
+    recorded: Mapping[str, object] | None = None
 
     @property
     def id(self) -> UUID:
@@ -90,7 +94,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     late = stored - written  # good, although their row is somebody else's by now
     _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
     quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := _orphan(s))])
-    append_events(db, [_event(s, fenced, adopted) for s in todo if not s.silent])
+    append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
 
 
@@ -255,7 +259,11 @@ def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:
         lateness_seconds=s.row.lateness_seconds,
         expired_seconds=expired,
         reason=s.reason,
-        due_in_seconds=s.due_in_seconds,
+        claimed_at=s.row.claimed_at,
+        begun_at=s.begun_at,
+        lease_until=s.row.lease_until,
+        exchange_seconds=s.exchange_seconds,
+        recorded=s.recorded if kind == s.kind else {**(s.recorded or {}), "decided": s.kind},
     )
 
 

@@ -4,7 +4,7 @@ Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two ar
 transaction. Why each index exists stands beside it.
 """
 
-from refresher.store.tables import core
+from refresher.store.tables import core, events
 from refresher.store.tables.base import IDLE, LEASED, PARKED, metadata
 
-__all__ = ["IDLE", "LEASED", "PARKED", "core", "metadata"]
+__all__ = ["IDLE", "LEASED", "PARKED", "core", "events", "metadata"]
