@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import apps, connections, doctor, encryption, events, migrate, providers, token
+from refresher.cli import (
+    apps,
+    connections,
+    doctor,
+    encryption,
+    events,
+    explaining,
+    inspecting,
+    migrate,
+    providers,
+    replaying,
+    token,
+)
 from refresher.cli import settings as settings_command
 from refresher.cli.group import RootGroup
 from refresher.cli.output import CONTEXT
@@ -34,7 +46,7 @@ def build() -> typer.Typer:
         bench.register(app)
     for module in (migrate, doctor, settings_command, providers, apps, encryption):
         module.register(app)
-    for module in (connections, token, events):
+    for module in (connections, token, events, inspecting, explaining, replaying):
         module.register(app)
     return app
 
