@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from refresher.rules import policy as when
-from refresher.rules.events import PastEvent
+from refresher.rules.events import PastEvent, steps
 from refresher.rules.explanation import lead_parts, why_due
 from refresher.rules.policy import Policy
 from refresher.rules.time_travel import Moment, Untold, state_at
@@ -46,6 +46,16 @@ def test_without_events_in_between_what_stands_now_stood_then() -> None:
     assert told(EARLIER, [], []) == IDLE
     assert told(EARLIER, [], [], LEASED) == IDLE
     assert told(LATER, [], [], LEASED) == LEASED
+
+
+def test_steps_that_did_not_come_are_left_away() -> None:
+    """An event without an attempt is one step, one that was never begun has no reply."""
+    assert [s.name for s in steps(PastEvent(1, ID, NOW, "paused"))] == ["paused"]
+    swept = PastEvent(1, ID, NOW, "swept", claimed_at=EARLIER)
+    assert [(s.name, s.after_seconds) for s in steps(swept)] == [
+        ("claimed", None),
+        ("swept", 300.0),
+    ]
 
 
 def test_a_sibling_had_no_row() -> None:
