@@ -13,6 +13,7 @@ from uuid import UUID
 from refresher import points
 from refresher.cipher import Cipher
 from refresher.rules import policy as when
+from refresher.rules import recording
 from refresher.rules.connection import ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.notices import end_is_news
@@ -99,11 +100,20 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
             left_before_seconds=row.refresh_token_left_seconds,
             left_after_seconds=life.refresh_token_left_seconds if life else None,
         ),
+        begun_at=row.now,
+        exchange_seconds=reply.elapsed_seconds,
+        recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
     )
 
 
-def parked(row: Reloaded, reason: ParkReason, detail: str | None = None) -> Settlement:
-    """Returns the settlement of a row that leaves the schedule without a request."""
+def parked(
+    row: Reloaded, reason: ParkReason, detail: str | None = None, *, begun: bool = False
+) -> Settlement:
+    """Returns the settlement of a row that leaves the schedule without a request.
+
+    `begun` tells that it was found out after the begin, by trying; otherwise the guard said no.
+    """
+    expired = row.left_seconds is not None and row.left_seconds <= 0
     return Settlement(
         row=row,
         kind="parked",
@@ -113,6 +123,8 @@ def parked(row: Reloaded, reason: ParkReason, detail: str | None = None) -> Sett
         park_reason=reason,
         dead=reason is ParkReason.RECONNECT_REQUIRED and row.connection.status == "active",
         reason=detail or reason,
+        begun_at=row.now if begun else None,
+        recorded=None if begun else recording.of_guard(row.connection, expired=expired),
     )
 
 
@@ -126,7 +138,7 @@ def postponed(row: Reloaded, pause: PauseSeen) -> Settlement:
         attempt=row.attempt,
         unknown_outcomes=row.unknown_outcomes,
         postponed_by=f"{pause.scope}:{pause.key}",
-        silent=True,
+        recorded={"pause_left": round(pause.left_seconds, 3)},
     )
 
 

@@ -151,9 +151,10 @@ def _build(
             made = request(services.cipher, attempt)
             outgoing.append(Outgoing(attempt, made, max(0.0, within)))
         except CannotDecrypt:
-            broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE))
+            broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE, begun=True))
         except UnbuildableRequest as error:
-            broken.append(parked(attempt.row, ParkReason.UNBUILDABLE_REQUEST, str(error)))
+            reason = ParkReason.UNBUILDABLE_REQUEST
+            broken.append(parked(attempt.row, reason, str(error), begun=True))
     _commit(services, broken, tally)
     return outgoing
 

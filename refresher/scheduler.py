@@ -31,6 +31,7 @@ from refresher.health import Api, Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
 from refresher.process import Process
+from refresher.retention import keep_events
 from refresher.store import workers
 from refresher.webhook_flow import WebhookFlow
 from refresher.wiring import Services, services
@@ -145,9 +146,10 @@ class Scheduler:
                 self._ticks.modify_job(tick, next_run_time=datetime.now(UTC) + wait)
 
     def tidy(self) -> None:
-        """Forgets processes that stopped long ago."""
+        """Forgets processes that stopped long ago, and keeps the events' table in shape."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
+        keep_events(self._services)
         notices.forget_old(self._services)
         self._mail.tidy()
         self._webhooks.tidy()

@@ -7,7 +7,7 @@ shortest life look at them by themselves. A row that is refreshed as planned nev
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -13,11 +13,14 @@ from refresher.cli import (
     doctor,
     encryption,
     events,
+    explaining,
+    inspecting,
     keys,
     migrate,
     organizations,
     providers,
     recipients,
+    replaying,
     token,
     top,
     webhooks,
@@ -48,7 +51,9 @@ def build() -> typer.Typer:
         bench.register(app)
     for module in (migrate, doctor, settings_command, providers, apps, encryption, keys):
         module.register(app)
-    for module in (connections, token, events, top, recipients, organizations, webhooks):
+    for module in (connections, token, events, inspecting, explaining, replaying, top):
+        module.register(app)
+    for module in (recipients, organizations, webhooks):
         module.register(app)
     return app
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from refresher.on_demand.flow import ReadOutcome, Reads, ReadToken, ReadWhole
+from refresher.rules.events import WITHOUT_OUTCOME
 from refresher.rules.served import Ending
 from refresher.rules.serving import Stored
 from refresher.store import lookup, serving
@@ -18,7 +19,6 @@ from refresher.wiring import Services
 
 LANES = 2
 """How many statements one event loop has under way; more gather in the next one."""
-WITHOUT_OUTCOME = "swept"
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Reading:
 
 def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:
     """Returns the ending that an event tells of, None when there is none or the sweep made it."""
-    if event is None or event.kind == WITHOUT_OUTCOME:
+    if event is None or event.kind in WITHOUT_OUTCOME:
         return None
     return Ending(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
 

@@ -62,14 +62,26 @@ def lead(policy: Policy, provider: Provider, lifetime_seconds: float, spread: fl
     together from coming back together. Then the provider's rules: not before its window opens, not
     before the token has its minimum age.
     """
-    own_grant = provider.strategy is Strategy.LONG_LIVED_EXCHANGE
-    share = policy.long_lived_lead_share if own_grant else policy.lead_share
-    sway = -spread if own_grant else 2 * spread - 1
-    wanted = lifetime_seconds * share * (1 + policy.lead_jitter_share * sway)
+    wanted = wanted_lead(policy, provider, lifetime_seconds, spread)
     if provider.not_before_expiry_seconds is not None:
         wanted = min(wanted, provider.not_before_expiry_seconds * (0.8 + 0.2 * spread))
     floor = max(provider.min_token_age_seconds, policy.min_refresh_interval_seconds)
     return max(0.0, min(wanted, lifetime_seconds - floor))
+
+
+def wanted_lead(
+    policy: Policy,
+    provider: Provider,
+    lifetime_seconds: float,
+    spread: float,
+    *,
+    jitter: bool = True,
+) -> float:
+    """Returns the lead before the provider's rules, with or without its jitter."""
+    own_grant = provider.strategy is Strategy.LONG_LIVED_EXCHANGE
+    share = policy.long_lived_lead_share if own_grant else policy.lead_share
+    sway = -spread if own_grant else 2 * spread - 1
+    return lifetime_seconds * share * (1 + policy.lead_jitter_share * sway * jitter)
 
 
 def due_in(

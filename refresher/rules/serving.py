@@ -20,7 +20,9 @@ MOST_OF_A_LIFE = 0.5
 SOON_SECONDS = 1.0
 SUCCESSES = frozenset({"refreshed", "adopted"})
 FAILURES = frozenset({"transient", "malformed", "rate_limited", "misconfigured", "revoked"})
-FORGETTING = frozenset({"imported", "reconnected", "resumed", "swept", "fenced", "unsent"})
+FORGETTING = frozenset(
+    {"imported", "reconnected", "resumed", "swept", "released", "fenced", "unsent"}
+)
 """Events after which the attempts before do not hold a new one back."""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from refresher.settings.values import Seconds
 
@@ -12,6 +12,7 @@ from refresher.settings.values import Seconds
 class ObservingSettings(BaseModel):
     """What people see is set by; a part of `Settings`."""
 
+    event_retention_days: Annotated[int, Field(ge=1, le=1_000)] = 90
     metrics: bool = True
     metrics_gauges: Literal["auto", "on", "off"] = "auto"
     metrics_cache_seconds: Seconds = 5.0

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from refresher.rules.connection import App, Sealed
 from refresher.store import pauses
+from refresher.store.events import Event, append
 
 _NAMESPACE = UUID("3f0a6a0e-7c52-4d7e-9a3b-53f2b5c0d8e4")
 
@@ -95,6 +96,8 @@ def _resume_waiting(db: Db, provider: str, name: str) -> None:
         from connection c
         where c.id = s.connection_id and s.state = 2 and s.parked_reason = 'app_not_configured'
           and c.provider = :provider and c.app_name = :name
+        returning s.connection_id
         """
     )
-    db.execute(statement, {"provider": provider, "name": name})
+    resumed = db.execute(statement, {"provider": provider, "name": name}).scalars()
+    append(db, [Event(id_, "resumed", reason="its app is stored") for id_ in resumed])

@@ -46,7 +46,7 @@ def strangers(db: Db) -> list[str]:
     found = db.execute(
         text(
             "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-            "where c.relkind in ('r', 'p') and n.nspname not like 'pg\\_%' "
+            "where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not like 'pg\\_%' "
             "and n.nspname <> 'information_schema' order by 1"
         )
     ).scalars()

@@ -186,7 +186,7 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> None:
         ),
         {"id": connection_id},
     )
-    append(db, [Event(connection_id, "resumed", reason=reason, due_in_seconds=0.0)])
+    append(db, [Event(connection_id, "resumed", reason=reason)])
 
 
 def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:

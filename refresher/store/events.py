@@ -1,24 +1,34 @@
 """The table `refresh_event`: an append-only record of what happened to each connection, and why.
 
-No secret ever stands in it. `reason` is a short code or sentence of ours, or the provider's error code.
+One row an outcome: the steps before it are instants in it (`rules/events.py` takes them apart), and
+with it stands what was true afterwards, read from the rows that the same transaction has just written;
+so any moment can be looked at later (`rules/time_travel.py`). No secret ever stands in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
+
+from refresher.rules.events import PastEvent
+
+__all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
 
 NEWEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of history. `due_in_seconds` is None when the row left the schedule."""
+    """One line of history: what the caller knows. What the tables tell is added when it is written.
+
+    `lease_token` to `begun_at` belong to the lease that ended, `recorded` is for a replay.
+    """
 
     connection_id: UUID
     kind: str
@@ -30,60 +40,65 @@ class Event:
     lateness_seconds: float | None = None
     expired_seconds: float | None = None
     reason: str | None = None
-    due_in_seconds: float | None = None
+    claimed_at: datetime | None = None
+    begun_at: datetime | None = None
+    lease_until: datetime | None = None
+    exchange_seconds: float | None = None
+    recorded: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PastEvent:
-    """An event as it is read back."""
-
-    id: int
-    connection_id: UUID
-    occurred_at: datetime
-    kind: str
-    lease_token: int | None
-    credential_version: int | None
-    attempt: int | None
-    http_status: int | None
-    elapsed_seconds: float | None
-    lateness_seconds: float | None
-    expired_seconds: float | None
-    reason: str | None
-    next_due_at: datetime | None
-
-
-_NAMES = [f.name for f in fields(Event)]
+_NAMES = [f.name for f in fields(Event) if f.name != "recorded"]
+AFTERWARDS = """
+    next_due_at, state, parked_reason, postponed_by, failures, unknown_outcomes, starts, stored_version,
+    grant_number, status, status_cause, expires_at, lifetime_seconds, refresh_token_expires_at,
+    paused_at, disabled_at, deleted_at, in_between_steps
+"""
+"""The columns that tell what was true when the event's transaction was done."""
+STORED = """
+    case when s.state <> 2 then s.due_at end, s.state, s.parked_reason, s.postponed_by,
+    s.attempt, s.unknown_outcomes, s.starts, c.credential_version,
+    c.grant_number, c.status, c.status_cause, c.expires_at, c.lifetime_seconds,
+    c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at, c.in_between_steps
+"""
+"""Where they come from: `s` is the schedule row, `c` the connection."""
 _APPEND = text(
-    """
-    insert into refresh_event (connection_id, kind, lease_token, credential_version, attempt,
-        http_status, elapsed_seconds, lateness_seconds, expired_seconds, reason, next_due_at)
-    select u.connection_id, u.kind, u.lease_token, u.credential_version, u.attempt, u.http_status,
-        u.elapsed_seconds, u.lateness_seconds, u.expired_seconds, u.reason,
-        refresher_now() + u.due_in_seconds * interval '1 second'
+    f"""
+    insert into refresh_event ({", ".join(_NAMES)}, recorded, {AFTERWARDS})
+    select {", ".join(f"u.{name}" for name in _NAMES)}, cast(u.recorded as jsonb), {STORED}
     from unnest(cast(:connection_id as uuid[]), cast(:kind as text[]), cast(:lease_token as bigint[]),
         cast(:credential_version as bigint[]), cast(:attempt as int[]),
         cast(:http_status as smallint[]), cast(:elapsed_seconds as float8[]),
         cast(:lateness_seconds as float8[]), cast(:expired_seconds as float8[]),
-        cast(:reason as text[]), cast(:due_in_seconds as float8[]))
-      u(connection_id, kind, lease_token, credential_version, attempt, http_status, elapsed_seconds,
-        lateness_seconds, expired_seconds, reason, due_in_seconds)
-    """
+        cast(:reason as text[]), cast(:claimed_at as timestamptz[]), cast(:begun_at as timestamptz[]),
+        cast(:lease_until as timestamptz[]), cast(:exchange_seconds as real[]),
+        cast(:recorded as text[]))
+      u({", ".join(_NAMES)}, recorded)
+    join connection c on c.id = u.connection_id
+    left join refresh_schedule s on s.connection_id = u.connection_id
+    """  # noqa: S608  our own column names
 )
 
 
 def append(db: Db, events: Sequence[Event]) -> None:
-    """Appends events, all stamped with the transaction's time."""
+    """Appends events, all stamped with the transaction's time: the last thing that it writes."""
     if events:
-        db.execute(_APPEND, {name: [getattr(e, name) for e in events] for name in _NAMES})
+        values: dict[str, object] = {name: [getattr(e, name) for e in events] for name in _NAMES}
+        values["recorded"] = [_text(e.recorded) for e in events]
+        db.execute(_APPEND, values)
+
+
+def note(db: Db, kind: str, reason: str) -> None:
+    """Appends an event that concerns the whole service and no connection, such as `key_rotated`."""
+    statement = text("insert into refresh_event (kind, reason) values (:kind, :reason)")
+    db.execute(statement, {"kind": kind, "reason": reason})
 
 
 def recent(
     db: Db, connection_id: UUID, *, limit: int = 50, before: int | None = None
 ) -> list[PastEvent]:
     """Returns the newest events of one connection (older than event `before`), the newest first."""
-    columns = ", ".join(f.name for f in fields(PastEvent))
     statement = text(
-        f"select {columns} from refresh_event "  # noqa: S608  our own column names
+        f"select {COLUMNS} from refresh_event "  # noqa: S608  our own column names
         "where connection_id = :id and id < :before order by id desc limit :limit"
     )
     values = {"id": connection_id, "limit": limit, "before": before or NEWEST}
@@ -91,6 +106,13 @@ def recent(
     return [PastEvent(**row) for row in rows]
 
 
+COLUMNS = ", ".join(f.name for f in fields(PastEvent))
+
+
 def as_json(event: PastEvent) -> dict[str, object]:
     """Returns the event as plain values for `--json`."""
     return asdict(event)
+
+
+def _text(recorded: Mapping[str, object] | None) -> str | None:
+    return None if recorded is None else orjson.dumps(recorded).decode()

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
 from refresher.store import ends, notices
+from refresher.store.events import AFTERWARDS, STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,17 @@ _STAGE = text(
         root_id uuid, host text, access_token bytea, refresh_token bytea,
         expires_in float8, expires_at timestamptz, lifetime_seconds float8,
         refresh_token_expires_in float8, scopes text[],
-        in_between_steps boolean, metadata jsonb, due_in_seconds float8, park_reason text
+        in_between_steps boolean, metadata jsonb, due_in_seconds float8, park_reason text,
+        lease_token bigint, claimed_at timestamptz, begun_at timestamptz, lease_until timestamptz
     ) on commit drop
     """
 )
+_COPY = """
+    copy intake (id, organization_id, provider, external_id, name, app_name, root_id, host,
+        access_token, refresh_token, expires_in, expires_at, lifetime_seconds,
+        refresh_token_expires_in, scopes, in_between_steps, metadata, due_in_seconds, park_reason)
+    from stdin
+"""
 _CONNECTIONS = text(
     """
     insert into connection as c (id, organization_id, provider, external_id, name, app_name, root_id,
@@ -102,14 +110,30 @@ _SCHEDULE = text(
         begun_at = null, starts = 0, attempt = 0, unknown_outcomes = 0, postponed_by = null
     """
 )
+# A reconnect ends the lease of a refresh in flight; its event tells which.
+_LEASES = text(
+    """
+    with held as (
+        select s.connection_id, s.lease_token, s.claimed_at, s.lease_until,
+            case when s.begun_token = s.lease_token then s.begun_at end as begun_at
+        from refresh_schedule s join intake i on i.id = s.connection_id
+        where s.state + 0 = 1 order by s.connection_id for update of s
+    )
+    update intake i set lease_token = held.lease_token, claimed_at = held.claimed_at,
+        begun_at = held.begun_at, lease_until = held.lease_until
+    from held where held.connection_id = i.id
+    """
+)
 _EVENTS = text(
-    """
-    insert into refresh_event (connection_id, kind, credential_version, reason, next_due_at)
+    f"""
+    insert into refresh_event (connection_id, kind, credential_version, reason, lease_token,
+        claimed_at, begun_at, lease_until, {AFTERWARDS})
     select c.id, case when c.credential_version > 1 then 'reconnected' else 'imported' end,
-        c.credential_version, i.park_reason,
-        refresher_now() + i.due_in_seconds * interval '1 second'
+        c.credential_version, i.park_reason, i.lease_token, i.claimed_at, i.begun_at, i.lease_until,
+        {STORED}
     from intake i join connection c on c.id = i.id
-    """
+    left join refresh_schedule s on s.connection_id = c.id
+    """  # noqa: S608  our own column names
 )
 
 
@@ -152,6 +176,7 @@ def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
             "where s.connection_id = i.id and i.root_id is not null"
         )
     )
+    db.execute(_LEASES)
     db.execute(_SCHEDULE)
     db.execute(_EVENTS)
     notices.mark_well(db, [row.id for row in written if row.healed])
@@ -163,7 +188,7 @@ def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
 def _copy(db: Db, rows: Sequence[Intake]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy("copy intake from stdin") as copy:
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         for r in rows:
             copy.write_row(
                 (

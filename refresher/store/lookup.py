@@ -7,13 +7,13 @@ index but the external id alone, which is looked up by people and not by the ser
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import TextClause, text
 
-from refresher.store.events import PastEvent
+from refresher.store.events import COLUMNS, PastEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class LeaseSeen:
 
 
 _MATCH = "select id, organization_id, provider, external_id, deleted_at is not null as deleted "
-_EVENT = f"select {', '.join(f.name for f in fields(PastEvent))} from refresh_event "  # noqa: S608
+_EVENT = f"select {COLUMNS} from refresh_event "  # noqa: S608
 
 
 def with_external_id(db: Db, external_id: str, *, limit: int) -> list[Match]:
@@ -76,7 +76,7 @@ def lease(db: Db, connection_id: UUID) -> LeaseSeen | None:
 
 
 def outcome(db: Db, connection_id: UUID, lease_token: int) -> PastEvent | None:
-    """Returns the event with which a lease ended, None while it has not (or ended silently)."""
+    """Returns the event with which a lease ended, None while it has not."""
     statement = text(
         _EVENT + "where connection_id = :id and lease_token = :lease_token order by id desc limit 1"
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import create_engine, text
@@ -21,6 +22,9 @@ from sqlalchemy.pool import NullPool
 from refresher.errors import DatabaseNotMigrated
 from refresher.store.session import connect_arguments, unavailable
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _LOCK = 0x7265667265736831  # "refresh1" in ASCII
 _NAMES = re.compile(r"""^(down_)?revision\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
@@ -28,14 +32,12 @@ _NAMES = re.compile(r"""^(down_)?revision\b[^=\n]*=\s*["']([^"']+)["']""", re.MU
 def upgrade(url: str) -> tuple[str | None, str]:
     """Runs the pending migrations; returns the revision before and after."""
     from alembic import command  # noqa: PLC0415  a fifth of a process's start, see above
-    from alembic.config import Config  # noqa: PLC0415
 
     with _connected(url) as db:
         db.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = _current(db)
         _refuse_newer(before)
-        config = Config()
-        config.set_main_option("script_location", str(_directory()).replace("%", "%%"))
+        config = _config()
         config.attributes["connection"] = db
         command.upgrade(config, "head")
         return before, newest()
@@ -82,6 +84,14 @@ def _refuse_newer(current: str | None) -> None:
             f"the database is at migration {current}, which this version does not know: "
             "a newer refresher has been here; deploy that version"
         )
+
+
+def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_directory()).replace("%", "%%"))
+    return config
 
 
 def _directory() -> Path:

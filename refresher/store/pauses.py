@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from refresher.rules.notices import State
 from refresher.store import notices
+from refresher.store.events import Event, append
 from refresher.store.notices import Change
 
 
@@ -61,6 +62,7 @@ def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0, proven: b
     ).scalar()
     if ended is None:
         return False
+    # Each row that it moves is an event: when it was due is no secret of the pause's.
     statement = text(
         """
         update refresh_schedule
@@ -68,10 +70,14 @@ def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0, proven: b
             postponed_by = null
         where state = 0 and postponed_by = :by
           and due_at <= greatest(cast(:ended as timestamptz), refresher_now()) + interval '2 minutes'
+        returning connection_id
         """
     )
     by = f"{scope}:{key}"
-    db.execute(statement, {"ended": ended, "spread": spread_seconds, "by": by})
+    moved = (
+        db.execute(statement, {"ended": ended, "spread": spread_seconds, "by": by}).scalars().all()
+    )
     if scope == "app":
         notices.record(db, [Change(("app", key), State.WELL, proven=proven)])
+    append(db, [Event(id_, "resumed", reason=f"the pause of {by} is over") for id_ in moved])
     return True

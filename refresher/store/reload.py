@@ -48,12 +48,15 @@ class Reloaded:
     left_seconds: float | None
     refresh_token_left_seconds: float | None
     pauses: tuple[PauseSeen, ...]
+    claimed_at: datetime | None = None
+    lease_until: datetime | None = None
 
 
 _RELOAD = text(
     """
     select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
            s.begun_token = s.lease_token as begun, refresher_now() as now,
+           s.claimed_at, s.lease_until,
            extract(epoch from refresher_now() - s.due_at)::float8 as lateness_seconds,
            extract(epoch from s.lease_until - refresher_now())::float8 as lease_left_seconds,
            extract(epoch from c.expires_at - refresher_now())::float8 as left_seconds,
@@ -96,7 +99,7 @@ def reload(db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
 def _reloaded(r: Columns) -> Reloaded:
     return Reloaded(
         claim=Claim(r["connection_id"], r["lease_token"]),
-        connection=_connection(r),
+        connection=connection_from(r),
         now=r["now"],
         attempt=r["attempt"],
         unknown_outcomes=r["unknown_outcomes"],
@@ -106,10 +109,13 @@ def _reloaded(r: Columns) -> Reloaded:
         left_seconds=r["left_seconds"],
         refresh_token_left_seconds=r["refresh_token_left_seconds"],
         pauses=_pauses(r),
+        claimed_at=r["claimed_at"],
+        lease_until=r["lease_until"],
     )
 
 
-def _connection(r: Columns) -> Connection:
+def connection_from(r: Columns) -> Connection:
+    """Returns the connection, with its app, that stands in a row of these columns."""
     secret = r["client_secret"]
     return Connection(
         id=r["connection_id"],

@@ -22,6 +22,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
+from refresher.store.events import Event, append
 from refresher.store.reload import Reloaded
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
@@ -29,6 +30,7 @@ from refresher.store.reload import Reloaded
 _LEASE = """
     update refresh_schedule s
     set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
+        claimed_at = refresher_now(),
         lease_until = refresher_now() + :lease_seconds * interval '1 second'
     from due join connection c on c.id = due.connection_id
     where s.connection_id = due.connection_id
@@ -106,19 +108,32 @@ def release(db: Db, claims: Sequence[Claim]) -> int:
 
 
 def postpone(db: Db, later: Sequence[tuple[Claim, float]]) -> int:
-    """Gives claims back that their provider has no room for now: due again in so many seconds."""
+    """Gives claims back that their provider has no room for now: due again in so many seconds.
+
+    Only the first time in a row is an event: a backlog at a slow provider is moved again and again.
+    """
     statement = text(
         """
         update refresh_schedule s set state = 0, lease_until = null, holder_id = null,
-            due_at = refresher_now() + u.seconds * interval '1 second'
-        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:seconds as float8[]))
-                 u(id, token, seconds)
+            due_at = refresher_now() + u.seconds * interval '1 second', postponed_by = u.rate
+        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:seconds as float8[]),
+                    cast(:rates as text[])) u(id, token, seconds, rate)
+        join refresh_schedule was on was.connection_id = u.id
         where s.connection_id = u.id and s.lease_token = u.token
           and s.state + 0 = 1 and s.begun_token <> s.lease_token
+        returning s.connection_id, s.lease_token, s.claimed_at,
+            was.postponed_by is distinct from u.rate as is_first
         """
     )
-    values = {**_arrays([claim for claim, _ in later]), "seconds": [s for _, s in later]}
-    return db.execute(statement, values).rowcount
+    values = {
+        **_arrays([claim for claim, _ in later]),
+        "seconds": [s for _, s in later],
+        "rates": [f"rate:{claim.provider}" for claim, _ in later],
+    }
+    moved = db.execute(statement, values).all()
+    first = [r for r in moved if r.is_first]
+    append(db, [Event(r[0], "postponed", r[1], claimed_at=r[2]) for r in first])
+    return len(moved)
 
 
 def leased_by_provider(db: Db) -> dict[str, int]:

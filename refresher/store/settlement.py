@@ -8,8 +8,9 @@ Rows are written in the order of their ids, so that two writers cannot deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -43,8 +44,9 @@ class SealedLife:
 class Settlement:
     """The outcome of one refresh: what `rules/decision.py` decided, with the tokens sealed.
 
-    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well. `end_is_news`
-    tells that the refresh token's own end must be watched from now on.
+    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well. `recorded`
+    is what a replay decides again from, `end_is_news` tells that the refresh token's own end must be
+    watched from now on.
     """
 
     row: Reloaded
@@ -60,7 +62,9 @@ class Settlement:
     elapsed_seconds: float | None = None
     postponed_by: str | None = None
     pause: PauseOrder | None = None
-    silent: bool = False
+    begun_at: datetime | None = None
+    exchange_seconds: float | None = None
+    recorded: Mapping[str, object] | None = None
     end_is_news: bool = False
 
     @property
@@ -100,7 +104,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
         db, [notices.connection_is(s.id, _DEAD, cause=s.reason) for s in dead if s.id in ended]
     )
     ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
-    append_events(db, [_event(s, fenced, adopted) for s in todo if not s.silent])
+    append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
 
 
@@ -269,7 +273,11 @@ def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:
         lateness_seconds=s.row.lateness_seconds,
         expired_seconds=expired,
         reason=s.reason,
-        due_in_seconds=s.due_in_seconds,
+        claimed_at=s.row.claimed_at,
+        begun_at=s.begun_at,
+        lease_until=s.row.lease_until,
+        exchange_seconds=s.exchange_seconds,
+        recorded=s.recorded if kind == s.kind else {**(s.recorded or {}), "decided": s.kind},
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -35,7 +36,7 @@ class Swept:
 _SWEEP = text(
     """
     with stalled as (
-        select connection_id, begun_token = lease_token as begun, begun_at, starts
+        select connection_id, begun_token = lease_token as begun, begun_at, starts, lease_until
         from refresh_schedule
         where state = 1 and (
             (lease_until < refresher_now()
@@ -54,7 +55,8 @@ _SWEEP = text(
         unknown_outcomes = s.unknown_outcomes + stalled.begun::int,
         lease_until = null, holder_id = null, begun_token = 0, begun_at = null
     from stalled where s.connection_id = stalled.connection_id
-    returning s.connection_id, s.lease_token, stalled.begun, s.state, s.attempt
+    returning s.connection_id, s.lease_token, stalled.begun, s.state, s.attempt, s.claimed_at,
+        stalled.lease_until, case when stalled.begun then stalled.begun_at end as begun_at
     """
 )
 
@@ -96,15 +98,29 @@ def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
     """
     statement = text(
         """
-        update refresh_schedule set state = 0, lease_until = null, holder_id = null
-        where state = 1 and begun_token <> lease_token
-          and (cast(:holder_id as uuid) is null or holder_id = :holder_id)
+        with lost as (
+            select connection_id, lease_until from refresh_schedule
+            where state = 1 and begun_token <> lease_token
+              and (cast(:holder_id as uuid) is null or holder_id = :holder_id)
+            order by connection_id for update
+        )
+        update refresh_schedule s set state = 0, lease_until = null, holder_id = null
+        from lost where s.connection_id = lost.connection_id
+        returning s.connection_id, s.lease_token, s.attempt, s.claimed_at, lost.lease_until
         """
     )
-    return db.execute(statement, {"holder_id": holder_id}).rowcount
+    released = db.execute(statement, {"holder_id": holder_id}).all()
+    append(
+        db,
+        [
+            Event(r[0], "released", r[1], attempt=r[2], claimed_at=r[3], lease_until=r[4])
+            for r in released
+        ],
+    )
+    return len(released)
 
 
-def _event(row: Row[tuple[UUID, int, bool, int, int]]) -> Event:
+def _event(row: Row[Any]) -> Event:
     reason = "outcome unknown" if row.begun else "never begun"
     return Event(
         connection_id=row.connection_id,
@@ -112,4 +128,7 @@ def _event(row: Row[tuple[UUID, int, bool, int, int]]) -> Event:
         lease_token=row.lease_token,
         attempt=row.attempt,
         reason=reason if row.state == 0 else "crash_loop",
+        claimed_at=row.claimed_at,
+        begun_at=row.begun_at,
+        lease_until=row.lease_until,
     )

@@ -13,8 +13,9 @@ from refresher.points import Point
 from refresher.testing.triggers import Triggers
 from tests.guard import Guard
 from tests.mail.kit import Inbox, add, break_connections, smtp_server
+from tests.ports import LOOPBACK
 from tests.processes import Spawner
-from tests.services import LOOPBACK, migrate, start_postgres
+from tests.services import migrate, start_postgres
 from tests.world import World
 
 

@@ -22,7 +22,7 @@ from refresher.mailer.smtp import SmtpSender, server_from
 from refresher.rules.mails import Outcome, Refused, Sent, Unreachable
 from tests.exchange.certificates import Certificates, make_certificates
 from tests.mail.kit import Inbox, authenticator, smtp_server
-from tests.services import LOOPBACK, free_port
+from tests.ports import LOOPBACK, free_port
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from refresher import mailing
 from refresher.store import mails
 from refresher.store.mails import Lease
 from tests.mail.kit import Inbox, add, break_connections, post, smtp_server
-from tests.services import LOOPBACK
+from tests.ports import LOOPBACK
 from tests.world import World
 
 DAY = 86_400.0

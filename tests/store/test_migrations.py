@@ -20,10 +20,16 @@ def opened(url: str) -> closing[Database]:
     return closing(Database(sqlalchemy_url(url)))
 
 
+def is_no_partition(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether alembic is to compare this: a day of events is made by the scheduler."""
+    return kind != "table" or not str(name).startswith("refresh_event_")
+
+
 def test_migrations_and_tables_agree(database_url: str) -> None:
     """A migrated database differs in nothing from the metadata of `store/tables/`."""
     with opened(database_url) as database, database.transaction() as db:
-        context = MigrationContext.configure(db, opts={"compare_server_default": True})
+        options = {"compare_server_default": True, "include_name": is_no_partition}
+        context = MigrationContext.configure(db, opts=options)
         assert compare_metadata(context, metadata) == []
 
 
@@ -40,7 +46,8 @@ def test_every_index_is_as_declared(database_url: str) -> None:
             text(
                 "select c.relname, coalesce(pg_get_expr(i.indpred, i.indrelid), '') as predicate "
                 "from pg_index i join pg_class c on c.oid = i.indexrelid "
-                "where c.relnamespace = 'public'::regnamespace and not i.indisunique"
+                "where c.relnamespace = 'public'::regnamespace and not i.indisunique "
+                "and not c.relispartition"
             )
         ).all()
     assert {(r.relname, bare(r.predicate)) for r in rows} == declared

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from refresher.cipher import new_key
+from tests.ports import free_port
 from tests.processes import Spawner
-from tests.services import free_port, plain
+from tests.services import plain
 from tests.waiting import wait_until
 
 

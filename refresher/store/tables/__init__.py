@@ -4,7 +4,7 @@ Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two ar
 transaction. Why each index exists stands beside it.
 """
 
-from refresher.store.tables import access, core, mail, outbox, signals, webhooks
+from refresher.store.tables import access, core, events, mail, outbox, signals, webhooks
 from refresher.store.tables.base import IDLE, LEASED, PARKED, metadata
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "PARKED",
     "access",
     "core",
+    "events",
     "mail",
     "metadata",
     "outbox",

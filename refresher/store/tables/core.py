@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -93,6 +92,8 @@ refresh_schedule = Table(
     Column("state", SmallInteger, nullable=False, server_default="0"),
     instant("due_at"),
     Column("lease_token", BigInteger, nullable=False, server_default="0"),
+    # When it was claimed last, for the event with which the lease ends.
+    instant("claimed_at"),
     instant("lease_until"),
     Column("holder_id", Uuid),
     Column("begun_token", BigInteger, nullable=False, server_default="0"),
@@ -131,25 +132,6 @@ refresh_schedule = Table(
         "autovacuum_vacuum_cost_delay": "0",
         "autovacuum_analyze_scale_factor": "0.02",
     },
-)
-
-refresh_event = Table(
-    "refresh_event",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("connection_id", Uuid, nullable=False),
-    instant("occurred_at", default_now=True),
-    Column("kind", Text, nullable=False),
-    Column("lease_token", BigInteger),
-    Column("credential_version", BigInteger),
-    Column("attempt", Integer),
-    Column("http_status", SmallInteger),
-    Column("elapsed_seconds", Double),
-    Column("lateness_seconds", Double),
-    Column("expired_seconds", Double),
-    Column("reason", Text),
-    instant("next_due_at"),
-    Index("refresh_event_connection_id_id_idx", "connection_id", "id"),
 )
 
 pause = Table(

@@ -1,0 +1,155 @@
+"""`refresher explain`: why a connection is or is not going to be refreshed, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from refresher.cli import opening, reasons
+from refresher.cli.finding import Id
+from refresher.cli.inspecting import now_of, root_of, why_of
+from refresher.cli.output import Json, emit, examples, instant, plain, span
+
+if TYPE_CHECKING:
+    from refresher.rules.time_travel import Moment
+    from refresher.settings import Settings
+    from refresher.store.events import PastEvent
+    from refresher.store.inspection import ProcessSeen
+    from refresher.store.standings import Standing
+
+LATE_SECONDS = 5.0
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `explain`."""
+    epilog = examples("refresher explain 7b0d2a4e", "refresher explain 7b0d2a4e --json")
+    app.command("explain", epilog=epilog)(explain)
+
+
+def explain(connection: Id, json: Json = False) -> None:
+    """Say why a connection is or is not going to be refreshed, and what to do about it."""
+    from refresher.store import inspection
+
+    settings = opening.read_settings()
+    with opening.database(settings) as database:
+        root = root_of(database, connection)
+        standing, events = now_of(database, root)
+        with database.transaction() as db:
+            running = inspection.processes(db)
+    last = events[-1] if events else None
+    said = [
+        *_token(standing),
+        *_row(settings, standing, last),
+        *_guard(settings, standing),
+        *_pauses(standing),
+        *_flow(settings, standing, running),
+    ]
+    if json:
+        emit({"id": root, "state": standing.moment.state, "sentences": said})
+        return
+    for sentence in said:
+        typer.echo(plain(sentence))
+
+
+def _token(standing: Standing) -> Iterator[str]:
+    ends = standing.connection.expires_at
+    if ends is None:
+        yield "Nobody tells when its access token ends."
+    elif ends <= standing.now:
+        yield f"Its access token expired at {instant(ends)}."
+    else:
+        yield f"Its access token is good until {instant(ends)}."
+
+
+def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iterator[str]:
+    moment = standing.moment
+    if moment.state == "none":
+        yield "It has no schedule row: import it again."
+    elif moment.state == "parked":
+        mend = reasons.mend(moment.parked_reason, standing.connection.id)
+        cause = f" ({moment.status_cause})" if moment.status_cause else ""
+        yield f"It is not scheduled: it is parked as {moment.parked_reason}{cause}. {_capital(mend)}."
+    elif moment.state == "leased":
+        yield _leased(moment, standing)
+    else:
+        why = why_of(settings, standing, moment, last)
+        because = f", because {why.sentence}" if why else ""
+        assert moment.due_at is not None
+        overdue = (standing.now - moment.due_at).total_seconds()
+        verb = "It has been due since" if overdue > 0 else "It is refreshed next at"
+        yield f"{verb} {instant(moment.due_at)}{because}."
+    if moment.attempt and last and last.reason:
+        yield f"The last {moment.attempt} attempts failed, the newest with: {last.reason}."
+
+
+def _leased(moment: Moment, standing: Standing) -> str:
+    since = f" since {instant(moment.claimed_at)}" if moment.claimed_at else ""
+    if moment.begun_at is None:
+        return f"It is claimed{since}, and its refresh has not begun: a worker is to take it."
+    took = span((standing.now - moment.begun_at).total_seconds())
+    return f"It is being refreshed{since}: the request left {took} ago."
+
+
+def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
+    from refresher.rules import guards
+    from refresher.wiring import catalogue_from, policy_from
+
+    moment, connection = standing.moment, standing.connection
+    verdict = guards.check(
+        connection,
+        catalogue_from(settings).get(connection.provider),
+        stop_when_expired=policy_from(settings).expired_tokens == "stop",
+        expired=connection.expires_at is not None and connection.expires_at <= standing.now,
+    )
+    match verdict:
+        case guards.Proceed():
+            if moment.state == "parked":
+                yield "What it was parked for does not hold any more: resuming it would be enough."
+        case guards.Skip(reason):
+            if moment.state != "parked":
+                mend = reasons.mend(reason, connection.id)
+                yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
+
+
+def _pauses(standing: Standing) -> Iterator[str]:
+    for pause in standing.pauses:
+        what = "Its provider" if pause.scope == "provider" else "Its app"
+        again = (
+            f"until {instant(pause.until)}"
+            if pause.until > standing.now
+            else "until one row has tried"
+        )
+        yield f"{what} {pause.key} is left alone {again}: {pause.reason}."
+        if pause.scope == "app":
+            provider, _, name = pause.key.partition("/")
+            option = "" if name == "default" else f" --name {name}"
+            command = f"`refresher apps set {provider}{option} --client-id ID`"
+            yield f"Put its id and secret right: {command}."
+
+
+def _flow(settings: Settings, standing: Standing, running: list[ProcessSeen]) -> Iterator[str]:
+    flow = settings.integration_refresh
+    if not flow.enabled:
+        yield "Nothing is refreshed: REFRESHER_INTEGRATION_REFRESH__ENABLED is false."
+        return
+    roles = {process.role for process in running if process.locked or not settings.liveness_lock}
+    needed = {"scheduler": "`python -m refresher.scheduler`"}
+    if flow.transport == "redis":
+        needed["worker"] = "`dramatiq refresher.actors`"
+    for role in sorted(needed.keys() - roles):
+        yield f"No {role} is running: start {needed[role]}."
+    due = standing.moment.due_at
+    late = (
+        standing.moment.state == "idle"
+        and due
+        and (standing.now - due).total_seconds() > LATE_SECONDS
+    )
+    if late and not needed.keys() - roles:
+        yield "It has not been claimed: others are due before it, or all places are taken."
+
+
+def _capital(sentence: str | None) -> str:
+    text = sentence or "`refresher connections resume ID` makes it due again"
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,53 @@
+"""Draws events as a timeline: one line an event, with the steps of an attempt and what they took."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from refresher.cli.output import distance, span, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from refresher.rules.events import PastEvent
+
+COLUMNS = ["attempt", "when", "what", "steps", "http", "reason", "next"]
+
+
+def show(events: Sequence[PastEvent]) -> None:
+    """Prints a timeline, the newest event last."""
+    table(COLUMNS, [_row(event) for event in events])
+
+
+def as_json(event: PastEvent) -> dict[str, object]:
+    """Returns an event with its steps, as plain values."""
+    from refresher.rules.events import steps
+
+    return {**asdict(event), "steps": [asdict(step) for step in steps(event)]}
+
+
+def _row(event: PastEvent) -> list[object]:
+    return [
+        event.lease_token,
+        f"{event.occurred_at:%m-%d %H:%M:%S}Z",
+        event.kind,
+        _steps(event),
+        event.http_status,
+        event.reason or event.parked_reason or event.postponed_by,
+        event.next_due_at and distance(event.next_due_at),
+    ]
+
+
+def _steps(event: PastEvent) -> str | None:
+    from refresher.rules.events import steps
+
+    known = steps(event)
+    if len(known) < 2:
+        return None
+    return " → ".join(
+        step.name
+        if step.after_seconds is None
+        else f"{step.name} +{span(max(0.0, step.after_seconds))}"
+        for step in known
+    )

@@ -1,0 +1,207 @@
+"""Records what a decision was made from, so that it can be made again later; and reads it back.
+
+Pure. What is recorded is a handful of numbers and words, never a token: whether tokens came, how
+long they were said to live, the provider's error code in a safe alphabet. `as_reply` makes a reply
+of it that today's rules read like the one that came; `rules/replaying.py` has them decide.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from uuid import UUID
+
+from refresher.rules import policy as when
+from refresher.rules.answers import error_code, lifetime_seconds, read_body, retry_after_seconds
+from refresher.rules.connection import App, Connection, Sealed, Secret, Status
+from refresher.rules.decision import Before, life_in_jwt
+from refresher.rules.events import PastEvent
+from refresher.rules.outcomes import Outcome, Refreshed, Reply
+from refresher.rules.providers import Provider
+
+Facts = Mapping[str, object]
+MAX_CODE_LENGTH = 64
+_UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;()/*+-]")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_STOPS = ("deleted", "disabled", "paused", "in_between_steps")
+_THERE = "recorded"
+"""Stands for a token that came: its text is nobody's business."""
+
+
+def of_exchange(provider: Provider, reply: Reply, outcome: Outcome, before: Before) -> Facts:
+    """Returns what came back and what was known before; what is usual is left away."""
+    facts: dict[str, object] = {"left": round(before.left_seconds, 3)}
+    known = {
+        "attempt": before.attempt,
+        "unknown_outcomes": before.unknown_outcomes,
+        "last_lifetime": before.last_lifetime_seconds,
+        "app_refusals": before.app_refusals,
+        "failure": reply.failure,
+        "not_sent": not reply.sent,
+    }
+    facts.update({name: value for name, value in known.items() if value})
+    if isinstance(outcome, Refreshed) and outcome.grant.expires_in_seconds is not None:
+        # Nearly always: nothing has to be read a second time.
+        grant = outcome.grant
+        facts |= {"access_token": True, "expires_in": grant.expires_in_seconds}
+        if grant.refresh_token:
+            facts["refresh_token"] = True
+        if grant.refresh_token_expires_in_seconds is not None:
+            facts["refresh_token_expires_in"] = grant.refresh_token_expires_in_seconds
+        return facts
+    return facts | _answer(provider, reply, before.now_epoch_seconds)
+
+
+def of_guard(connection: Connection, *, expired: bool) -> Facts:
+    """Returns what the guard judged when it said no."""
+    facts: dict[str, object] = {name: True for name in _STOPS if getattr(connection, name)}
+    there = {
+        "access_token": connection.access_token,
+        "refresh_token": connection.refresh_token,
+        "app": connection.app,
+        "expiry": connection.expires_at,
+    }
+    facts |= {name: True for name, value in there.items() if value is not None}
+    if expired:
+        facts["expired"] = True
+    if connection.status is not Status.ACTIVE:
+        facts["status"] = str(connection.status)
+    return {"guard": facts}
+
+
+def as_reply(provider: Provider, event: PastEvent, facts: Facts) -> Reply:
+    """Returns a reply that today's rules read as they read the one that came."""
+    failure, wait = facts.get("failure"), facts.get("retry_after")
+    return Reply(
+        status=event.http_status,
+        headers={} if wait is None else {"Retry-After": str(wait)},
+        body=json.dumps(_body(provider, facts)).encode(),
+        failure=None if failure is None else str(failure),
+        sent="not_sent" not in facts,
+        elapsed_seconds=event.exchange_seconds or 0.0,
+    )
+
+
+def as_before(event: PastEvent, facts: Facts) -> Before:
+    """Returns what was known when the request left. A JWT's life is recorded as from instant 0."""
+    return Before(
+        attempt=int(_number(facts, "attempt")),
+        unknown_outcomes=int(_number(facts, "unknown_outcomes")),
+        left_seconds=_number(facts, "left"),
+        last_lifetime_seconds=_number(facts, "last_lifetime") or None,
+        app_refusals=int(_number(facts, "app_refusals")),
+        now_epoch_seconds=0.0,
+        spread=when.stable_spread(event.connection_id, (event.credential_version or 0) + 1),
+        dice=when.stable_spread(event.connection_id, event.lease_token or 0),
+    )
+
+
+def as_connection(event: PastEvent, provider_name: str, facts: Facts) -> tuple[Connection, bool]:
+    """Returns the connection as far as the guard looked at it, and whether its token had expired."""
+    there = Sealed(b"")
+    app = App(UUID(int=0), "", None) if facts.get("app") else None
+    made = Connection(
+        id=event.connection_id,
+        organization_id="",
+        provider=provider_name,
+        external_id="",
+        credential_version=event.credential_version or 0,
+        grant_number=event.grant_number or 1,
+        status=Status(str(facts.get("status", Status.ACTIVE))),
+        access_token=there if facts.get("access_token") else None,
+        refresh_token=there if facts.get("refresh_token") else None,
+        expires_at=event.occurred_at if facts.get("expiry") else None,
+        issued_at=None,
+        lifetime_seconds=None,
+        refresh_token_expires_at=None,
+        app=app,
+        deleted="deleted" in facts,
+        disabled="disabled" in facts,
+        paused="paused" in facts,
+        in_between_steps="in_between_steps" in facts,
+    )
+    return made, bool(facts.get("expired"))
+
+
+def _answer(provider: Provider, reply: Reply, now_epoch_seconds: float) -> dict[str, object]:
+    """Returns what stood in an answer, read as the rules read it."""
+    answer = read_body(reply.body, provider.response_path)
+    access, refresh = _token(answer, "access_token"), _token(answer, "refresh_token")
+    lives = (lifetime_seconds(answer.get(n)) for n in provider.refresh_token_lifetime_fields)
+    found = {
+        "access_token": access and True,
+        "refresh_token": refresh and True,
+        "expires_in": _as_given(answer.get("expires_in")),
+        "in_token": life_in_jwt(access, now_epoch_seconds) if access else None,
+        "refresh_token_expires_in": next((life for life in lives if life is not None), None),
+        "error": _safe(error_code(provider, answer)),
+        "retry_after": retry_after_seconds(reply.headers, now_epoch_seconds),
+        "ok": False if answer.get("ok") is False else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _body(provider: Provider, facts: Facts) -> dict[str, object]:
+    """Returns an answer with the recorded fields where this provider puts them."""
+    inner: dict[str, object] = {name: facts[name] for name in ("expires_in", "ok") if name in facts}
+    if "access_token" in facts:
+        inner["access_token"] = _jwt(facts["in_token"]) if "in_token" in facts else _THERE
+    if "refresh_token" in facts:
+        inner["refresh_token"] = _THERE
+    if "refresh_token_expires_in" in facts and provider.refresh_token_lifetime_fields:
+        name = provider.refresh_token_lifetime_fields[0]
+        inner[name] = facts["refresh_token_expires_in"]
+    body = _nested(provider.response_path, inner)
+    if "error" in facts:
+        code, _, detail = str(facts["error"]).partition(": ")
+        _put(body, provider.error_path, code)
+        _put(body, provider.error_detail_path, detail)
+    return body
+
+
+def _nested(path: tuple[str, ...], inner: dict[str, object]) -> dict[str, object]:
+    for key in reversed(path):
+        inner = {key: inner}
+    return inner
+
+
+def _put(body: dict[str, object], path: tuple[str, ...], value: str) -> None:
+    """Puts a text where a path leads, unless something else stands on the way."""
+    for key in path[:-1]:
+        inner = body.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        body = inner
+    if path and value:
+        body.setdefault(path[-1], value)
+
+
+def _jwt(life: object) -> str:
+    payload = urlsafe_b64encode(json.dumps({"exp": life}).encode()).decode().rstrip("=")
+    return f"e30.{payload}.e30"
+
+
+def _token(answer: Facts, name: str) -> Secret | None:
+    value = answer.get(name)
+    return Secret(value) if isinstance(value, str) and value.strip() else None
+
+
+def _as_given(value: object) -> float | str | None:
+    """Returns a number, or a text that is one, as it came; of anything else only that it came."""
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if abs(value) < 1e15 else "too large"
+    text = value.strip() if isinstance(value, str) else ""
+    return text if _NUMBER.fullmatch(text) else "unreadable"
+
+
+def _safe(code: str | None) -> str | None:
+    return code and _UNSAFE.sub("?", code)[:MAX_CODE_LENGTH]
+
+
+def _number(facts: Facts, name: str) -> float:
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,147 @@
+"""Reads one connection for `inspect` and `explain`: how it stands, what stood around a moment.
+
+Reads only. `Moment` and what follows from events are `rules/time_travel.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.connection import Connection
+from refresher.rules.events import PastEvent
+from refresher.rules.time_travel import Moment
+from refresher.store.events import COLUMNS
+from refresher.store.reload import connection_from
+
+NEAR = 50
+"""So many events before a moment tell for certain which leases had ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseStanding:
+    """A pause that concerns a connection; over when `until` has passed."""
+
+    scope: str
+    key: str
+    until: datetime
+    refusals: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a connection with a grant of its own stands at this instant of the database's clock."""
+
+    now: datetime
+    created_at: datetime
+    moment: Moment
+    connection: Connection
+    pauses: tuple[PauseStanding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The events around an instant, the oldest first; `oldest_at` is that of the oldest kept one."""
+
+    past: list[PastEvent]
+    later: list[PastEvent]
+    oldest_at: datetime | None
+
+
+_MOMENT = """
+    case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end as state,
+    case when s.state <> 2 then s.due_at end as due_at, s.parked_reason, s.postponed_by,
+    coalesce(s.attempt, 0) as attempt, coalesce(s.unknown_outcomes, 0) as unknown_outcomes,
+    coalesce(s.starts, 0) as starts,
+    case when s.state = 1 then s.lease_token end as lease_token,
+    case when s.state = 1 then s.claimed_at end as claimed_at,
+    case when s.state = 1 then s.lease_until end as lease_until,
+    case when s.state = 1 and s.begun_token = s.lease_token then s.begun_at end as begun_at,
+    c.credential_version, c.grant_number, c.status, c.status_cause, c.expires_at,
+    c.lifetime_seconds, c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at,
+    c.in_between_steps
+"""
+_STANDING = text(
+    f"""
+    select {_MOMENT}, refresher_now() as now, c.created_at,
+        c.id as connection_id, c.organization_id, c.provider, c.external_id, c.access_token,
+        c.refresh_token, c.issued_at, c.host, c.app_name, c.scopes,
+        c.disabled_at is not null as disabled, c.paused_at is not null as paused,
+        c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret
+    from connection c
+    left join refresh_schedule s on s.connection_id = c.id
+    left join app a on a.provider = c.provider and a.name = c.app_name
+    where c.id = :id
+    """  # noqa: S608  our own column names
+)
+_MOMENT_NAMES = Moment.__dataclass_fields__
+
+
+def standing(db: Db, connection_id: UUID) -> Standing | None:
+    """Returns how a root connection stands, or None when it is unknown."""
+    row = db.execute(_STANDING, {"id": connection_id}).mappings().first()
+    if row is None:
+        return None
+    connection = connection_from(dict(row))
+    return Standing(
+        now=row["now"],
+        created_at=row["created_at"],
+        moment=Moment(**{name: row[name] for name in _MOMENT_NAMES}),
+        connection=connection,
+        pauses=_pauses(db, connection),
+    )
+
+
+def around(db: Db, connection_id: UUID, at: datetime) -> Around:
+    """Returns the events near an instant: those until then, and what later ones tell about it."""
+    values = {"id": connection_id, "at": at, "near": NEAR}
+    select = f"select {COLUMNS} from refresh_event where connection_id = :id "  # noqa: S608
+    before = text(select + "and occurred_at <= :at order by id desc limit :near")
+    after = text(
+        select + "and occurred_at > :at and claimed_at <= :at "
+        "union all (" + select + "and occurred_at > :at order by id limit 1) order by id"
+    )
+    oldest = text("select min(occurred_at) from refresh_event where connection_id = :id")
+    found: datetime | None = db.execute(oldest, values).scalar_one()
+    return Around(
+        past=[PastEvent(**r) for r in db.execute(before, values).mappings()][::-1],
+        later=[PastEvent(**r) for r in db.execute(after, values).mappings()],
+        oldest_at=found,
+    )
+
+
+def attempt(db: Db, connection_id: UUID, number: int | None) -> PastEvent | None:
+    """Returns the attempt under this lease token, the newest recorded one where there is no number.
+
+    Of two events under one lease (a sweep, and the reply that came after all) the one with a record.
+    """
+    statement = text(
+        f"select {COLUMNS} from refresh_event where connection_id = :id "  # noqa: S608
+        "and lease_token is not null and (cast(:number as bigint) is null and recorded is not null "
+        "or lease_token = :number) order by recorded is null, id desc limit 1"
+    )
+    row = db.execute(statement, {"id": connection_id, "number": number}).mappings().first()
+    return PastEvent(**row) if row else None
+
+
+def attempt_numbers(db: Db, connection_id: UUID, *, limit: int = 20) -> list[int]:
+    """Returns the newest attempts' numbers, the newest first."""
+    statement = text(
+        "select lease_token from refresh_event where connection_id = :id "
+        "and lease_token is not null order by id desc limit :limit"
+    )
+    return list(db.execute(statement, {"id": connection_id, "limit": limit}).scalars())
+
+
+def _pauses(db: Db, connection: Connection) -> tuple[PauseStanding, ...]:
+    statement = text(
+        "select scope, key, until, refusals, reason from pause where "
+        "scope = 'provider' and key = :provider or scope = 'app' and key = :app order by scope"
+    )
+    values = {"provider": connection.provider, "app": connection.app_key}
+    return tuple(PauseStanding(**row) for row in db.execute(statement, values).mappings())

@@ -1,0 +1,88 @@
+"""Looking back: what the events tell of a moment is what the tables held then."""
+
+from collections import Counter
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from refresher.rules.time_travel import Moment, Untold, state_at
+from refresher.store import standings
+from refresher.store.standings import Standing
+from tests.observing.chaos import Chaos
+from tests.world import World
+
+SEED, STEPS, MOMENTS = 7, 320, 1_000
+
+
+def standing_now(world: World, id_: UUID) -> Standing:
+    """Returns how a connection stands at the end."""
+    with world.services.database.transaction() as db:
+        standing = standings.standing(db, id_)
+    assert standing is not None
+    return standing
+
+
+def differences(copy: Moment, told: Moment | Untold) -> object:
+    """Returns what is told otherwise than it was, for the one who must find out why."""
+    if isinstance(told, Untold):
+        return told
+    was, told_as = asdict(copy), asdict(told)
+    return {n: (was[n], told_as[n]) for n in was if was[n] != told_as[n]}
+
+
+def look_back(world: World, id_: UUID, at: datetime, standing: Standing) -> Moment | Untold:
+    """Returns what the events and today's rows tell of a moment."""
+    with world.services.database.transaction() as db:
+        around = standings.around(db, id_, at)
+    return state_at(
+        at,
+        past=around.past,
+        later=around.later,
+        now=standing.moment,
+        created_at=standing.created_at,
+    )
+
+
+def test_a_thousand_moments_of_a_chaotic_run_are_told_as_they_were(world: World) -> None:
+    """`inspect --at` agrees with a copy of the tables that was taken at that moment."""
+    # Given copies of the tables from a run in which everything happens
+    chaos = Chaos(world, SEED)
+    chaos.run(STEPS)
+    kinds = Counter(r.kind for r in world.rows("select kind from refresh_event"))
+    assert set(kinds) >= {
+        "imported", "reconnected", "refreshed", "fenced", "rate_limited", "transient", "malformed",
+        "misconfigured", "revoked", "parked", "postponed", "swept", "released", "paused", "resumed",
+    }, kinds  # fmt: skip
+    moments = [(at, id_, copy[id_]) for at, copy in chaos.copies for id_ in copy]
+    states = Counter(copy.state for _, _, copy in moments)
+    assert min(states[s] for s in ("idle", "leased", "parked")) > 100, states
+    # When any of these moments is looked back at, up to the instant before the next step
+    dice, wrong = Random(SEED), []
+    standing = {id_: standing_now(world, id_) for id_ in chaos.ids.values()}
+    for at, id_, copy in dice.sample(moments, MOMENTS):
+        told = look_back(world, id_, at + timedelta(seconds=dice.uniform(0, 0.2)), standing[id_])
+        if told != copy:
+            wrong.append(differences(copy, told))
+    # Then it is told as it was
+    assert wrong == []
+
+
+def test_a_row_that_its_provider_s_rate_holds_back_is_told_as_held_back(world: World) -> None:
+    """Only the first postponement in a row is an event; the due time is that of the first one."""
+    for n in range(30):
+        world.connect(f"p{n}", provider="paced", expires_in=0)
+    world.claim()
+    world.pass_time(0.1)
+    world.claim()
+    rows = world.rows("select connection_id as id from refresh_schedule where state = 0")
+    assert rows
+    for row in rows:
+        assert world.events(row.id) == ["imported", "postponed"]
+        now = world.services.database.simulated_now
+        assert now is not None
+        standing = standing_now(world, row.id)
+        told = look_back(world, row.id, now, standing)
+        assert isinstance(told, Moment)
+        assert told.postponed_by == "rate:paced"
+        assert replace(told, due_at=None) == replace(standing.moment, due_at=None)
