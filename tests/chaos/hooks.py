@@ -9,6 +9,7 @@ from uuid import UUID
 
 from refresher import webhooks
 from refresher.exchange.egress import Egress
+from refresher.points import Point
 from refresher.rules.notices import Kind
 from refresher.store import outbox
 from refresher.webhooks import Wanted
@@ -19,7 +20,7 @@ from tests.waiting import wait_until
 from tests.webhooks.receiver import Receiver
 
 PLAN = Plan(connections=20, settings={"sender": "httpx", "webhook_delivery__transport": "redis"})
-POINT = "webhook_answered"
+POINT: Point = "webhook_answered"
 LIMIT_SECONDS = 60.0
 
 
@@ -40,7 +41,8 @@ def kill_between_send_and_mark(bench: Bench) -> Row:
             deployment.triggers.let_go(POINT)
             recoveries.append(_recovered(deployment))
             bench.advance()
-        return bench.conclude(deployment, recoveries, **_told(receiver, happened))
+        note, broken = _told(receiver, happened)
+        return bench.conclude(deployment, recoveries, note=note, broken=broken)
 
 
 def _recovered(deployment: Deployment) -> float:
@@ -54,7 +56,7 @@ def _recovered(deployment: Deployment) -> float:
     return time.monotonic() - began
 
 
-def _told(receiver: Receiver, happened: list[str]) -> dict[str, object]:
+def _told(receiver: Receiver, happened: list[str]) -> tuple[str, list[str]]:
     """Returns the line's note, and what is not as promised."""
     lost = set(happened) - set(receiver.ids)
     twice = len(receiver.ids) - len(set(receiver.ids))
@@ -68,7 +70,7 @@ def _told(receiver: Receiver, happened: list[str]) -> dict[str, object]:
     broken = [f"{len(lost)} webhooks lost"] if lost else []
     broken += [f"{len(disordered)} connections out of order"] if disordered else []
     broken += [] if twice else ["nothing came twice: the kills missed"]
-    return {"note": note, "broken": broken}
+    return note, broken
 
 
 def _in_order(came: list[str], happened: list[str]) -> list[str]:
