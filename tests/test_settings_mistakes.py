@@ -172,6 +172,21 @@ def test_the_tests_own_variables_are_let_through(monkeypatch: pytest.MonkeyPatch
             ),
         ),
         (
+            {"webhook_total_seconds": 35},
+            (
+                "REFRESHER_WEBHOOK_LEASE_SECONDS (60) must cover REFRESHER_QUEUE_WAIT_SECONDS (20) + "
+                "REFRESHER_WEBHOOK_TOTAL_SECONDS (35) + REFRESHER_COMMIT_SECONDS (10) = 65, or a "
+                "slow webhook outlives its lease and is sent twice"
+            ),
+        ),
+        (
+            {"webhook_retry_max_seconds": 86_400},
+            (
+                "REFRESHER_WEBHOOK_RETRY_MAX_SECONDS (86400) must be less than "
+                "REFRESHER_WEBHOOK_GIVE_UP_AFTER_SECONDS (86400)"
+            ),
+        ),
+        (
             {"shutdown_seconds": 29},
             (
                 "REFRESHER_SHUTDOWN_SECONDS (29) must cover REFRESHER_HTTP_TOTAL_SECONDS (20) + "

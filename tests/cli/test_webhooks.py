@@ -173,6 +173,8 @@ def test_a_disabled_endpoint_is_enabled_with_what_it_missed(cli: Cli, receiver: 
         )
         assert "disabled: it answered 410 Gone" in cli("webhooks", "list").stdout
         assert "webhooks enable" in cli("webhooks", "show", added["id"]).stderr
+        mends = [f["mend"] for f in cli("doctor", "--json").json["findings"]]
+        assert f"see to it, then `refresher webhooks enable {added['id']}`" in mends
         receiver.answer = lambda _: Reply()
         assert cli("webhooks", "enable", added["id"], "--json").json["released"] == 1
         deliver_all(running)

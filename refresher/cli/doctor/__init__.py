@@ -43,7 +43,7 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import mail, postgres, redis, setup, work
+    from refresher.cli.doctor import mail, postgres, redis, setup, webhooks, work
     from refresher.cli.doctor.finding import fail
     from refresher.cli.opening import database, read_settings
     from refresher.errors import SettingsError
@@ -66,6 +66,7 @@ def findings_now() -> Iterator[Finding]:
         if not any(finding.level == "fail" and finding.check == "database" for finding in findings):
             yield from work.check(settings, opened)
             yield from mail.check(settings, opened)
+            yield from webhooks.check(settings, opened)
 
 
 def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
