@@ -65,8 +65,9 @@ def send(actor: dramatiq.Actor[..., None], groups: Sequence[Sequence[Claim]]) ->
 def _one_trip(actor: dramatiq.Actor[..., None], messages: int) -> AbstractContextManager[None]:
     """Returns what sends several messages in one trip to Redis; one is as quick without."""
     broker = actor.broker
-    several = isinstance(broker, PipeliningBroker) and messages > 2
-    return broker.one_trip() if several else nullcontext()
+    if isinstance(broker, PipeliningBroker) and messages > 2:
+        return broker.one_trip()
+    return nullcontext()
 
 
 def send_mail(actor: dramatiq.Actor[..., None], mail_id: UUID, lease_token: int) -> None:

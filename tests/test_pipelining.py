@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import dramatiq
@@ -36,11 +37,11 @@ def actor(broker: PipeliningBroker) -> dramatiq.Actor[..., None]:
     return take
 
 
-def waiting(broker: PipeliningBroker) -> list[list[list[object]]]:
+def waiting(broker: PipeliningBroker) -> list[list[list[Any]]]:
     """Returns what each waiting message carries, the next one first."""
     ids = broker.client.lrange("dramatiq:trip", 0, -1)
     found = broker.client.hmget("dramatiq:trip.msgs", ids) if ids else []
-    return [json.loads(message)["args"][0] for message in found]
+    return [json.loads(message or b"")["args"][0] for message in found]
 
 
 def groups(count: int) -> list[list[Claim]]:
