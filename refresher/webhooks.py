@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -22,7 +22,7 @@ from refresher.rules import webhooks as rules
 from refresher.rules.connection import Secret
 from refresher.rules.delivery import Answer, Delivered, Failed, Gone, Outcome, understand
 from refresher.rules.notices import Kind
-from refresher.store import replays, webhooks
+from refresher.store import delivery_outcomes, replays, webhooks
 from refresher.store.replays import Replay
 from refresher.store.session import Database
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET, EndpointView
@@ -89,7 +89,7 @@ def add(database: Database, cipher: Cipher, egress: Egress, wanted: Wanted) -> t
     return endpoint_id, made
 
 
-def _check(egress: Egress, wanted: Wanted) -> None:
+def _check(egress: Egress | None, wanted: Wanted) -> None:
     if len(wanted.url) > MOST_CHARACTERS:
         raise InvalidWebhook(f"url is longer than {MOST_CHARACTERS:,} characters")
     given = {"organization": wanted.organization_id, "description": wanted.description}
@@ -101,6 +101,8 @@ def _check(egress: Egress, wanted: Wanted) -> None:
     faults = rules.filter_faults(wanted.events, KINDS)
     if faults:
         raise InvalidWebhook("; ".join(faults))
+    if egress is None:
+        return
     parts = wanted.url.partition("://")
     if parts[0] == "http" and not parts[2].startswith(LOOPBACK):
         raise InvalidWebhook("url must begin with https://: ids and names of accounts travel there")
@@ -110,8 +112,8 @@ def _check(egress: Egress, wanted: Wanted) -> None:
 def find(database: Database, endpoint_id: UUID, organization_id: str | None = None) -> EndpointView:
     """Returns an endpoint; raises `NoSuchWebhook`, also for another organization's."""
     with database.transaction() as db:
-        view = webhooks.show(db, endpoint_id)
-    if view is None or (organization_id is not None and view.organization_id != organization_id):
+        view = webhooks.show(db, endpoint_id, organization_id)
+    if view is None:
         raise NoSuchWebhook(endpoint_id, organization_id)
     return view
 
@@ -145,6 +147,47 @@ def enable(database: Database, endpoint_id: UUID) -> int:
         return webhooks.enable(db, endpoint_id)
 
 
+def change(
+    database: Database,
+    egress: Egress,
+    endpoint_id: UUID,
+    given: Mapping[str, object],
+    *,
+    organization_id: str | None = None,
+) -> EndpointView:
+    """Changes url, events or description, those that are given; what waits goes to the new url.
+
+    Raises `InvalidWebhook`, `EgressRefused` or `NoSuchWebhook`, and then changes nothing.
+    """
+    before = find(database, endpoint_id, organization_id)
+    known = {name: getattr(before, name) for name in ("url", "events", "description")}
+    wanted = Wanted(**{**known, **given})
+    # What stays was judged when it came: a name that no longer resolves must not be in the way.
+    _check(egress if "url" in given else None, wanted)
+    changes = {**given, "events": list(dict.fromkeys(wanted.events))}
+    with database.transaction() as db:
+        if not webhooks.lock(db, endpoint_id, organization_id):
+            raise NoSuchWebhook(endpoint_id, organization_id)
+        webhooks.change(db, endpoint_id, changes if "events" in given else given)
+    return find(database, endpoint_id, organization_id)
+
+
+def disable(database: Database, endpoint_id: UUID, reason: str) -> None:
+    """Sends an endpoint nothing until it is enabled; what comes meanwhile is held for it.
+
+    One that is disabled already keeps its reason.
+    """
+    with database.transaction() as db:
+        if webhooks.disable(db, endpoint_id, reason):
+            delivery_outcomes.hold(db, endpoint_id)
+
+
+def remove(database: Database, endpoint_id: UUID) -> bool:
+    """Deletes an endpoint with its messages; False when there is none."""
+    with database.transaction() as db:
+        return webhooks.remove(db, endpoint_id)
+
+
 def replay(database: Database, wanted: Replay) -> int:
     """Makes messages due again, delivered ones as well; returns how many, in their old order."""
     with database.transaction() as db:
@@ -161,7 +204,8 @@ def send_test(
     view = find(database, endpoint_id)
     with database.transaction() as db:
         stored = webhooks.secret(db, endpoint_id)
-    assert stored is not None
+    if stored is None:
+        raise NoSuchWebhook(endpoint_id)
     now, message_id = time.time(), str(uuid7())
     data = {"webhook_id": str(endpoint_id), "organization_id": view.organization_id}
     body = rules.body(rules.TEST_KIND, datetime.fromtimestamp(now, UTC), data)

@@ -122,13 +122,12 @@ def _owner(organization: str | None, *, operators: bool) -> str | None:
 
 def _address(given: str) -> str:
     """Returns the address with its domain in small letters; refuses what is none."""
-    from refresher.settings.mail import address_fault
+    from refresher.settings.mail import address_fault, canonical
 
     fault = address_fault(given)
     if fault:
         raise WrongUse(f"{given!r} {fault}")
-    local, _, domain = given.rpartition("@")
-    return f"{local}@{domain.lower()}"
+    return canonical(given)
 
 
 def _choices(given: dict[str, list[str]]) -> dict[str, str]:

@@ -58,6 +58,12 @@ def address_fault(address: str) -> str | None:
     return None
 
 
+def canonical(address: str) -> str:
+    """Returns the address with its domain in small letters, as it is stored."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.lower()}"
+
+
 def sender_address(given: str) -> Address:
     """Returns `Name <address>` in its parts; raises ValueError when it is nothing of the kind."""
     if any(ord(c) < 32 or ord(c) == 127 for c in given):

@@ -41,6 +41,10 @@ _COLUMNS = (
     "r.id, nullif(r.organization_id, '') as organization_id, r.address, r.choices, "
     "r.blocked_at, r.blocked_reason"
 )
+_ONE = (
+    "r.id = :id and "
+    "(cast(:organization_id as text) is null or r.organization_id = :organization_id)"
+)
 
 
 def add(
@@ -132,6 +136,97 @@ def set_organization(
         "has_url": "reconnect_url" in changes,
     }
     return Organization(**db.execute(statement, values).mappings().one())
+
+
+def page(
+    db: Db,
+    only: Sequence[str | None],
+    *,
+    after: tuple[str, str] | None = None,
+    limit: int,
+) -> Sequence[Recipient]:
+    """Returns recipients by organization and address, those behind `after`.
+
+    All of `only` must be the recipient's organization ("" for operators); None is any.
+    """
+    statement = text(
+        f"""
+        select {_COLUMNS} from recipient r
+        where r.organization_id = all(array_remove(cast(:only as text[]), null))
+          and (cast(:after_organization as text) is null
+               or (r.organization_id, r.address) > (:after_organization, :after_address))
+        order by r.organization_id, r.address limit :limit
+        """  # noqa: S608  our own column names
+    )
+    organization, address = after or (None, None)
+    values = {
+        "only": list(only),
+        "after_organization": organization,
+        "after_address": address,
+        "limit": limit,
+    }
+    return [Recipient(**row) for row in db.execute(statement, values).mappings()]
+
+
+def find(db: Db, recipient_id: UUID, organization_id: str | None) -> Recipient | None:
+    """Returns one recipient, of this organization where one is given, or None."""
+    statement = text(f"select {_COLUMNS} from recipient r where {_ONE}")  # noqa: S608  our own names
+    values = {"id": recipient_id, "organization_id": organization_id}
+    row = db.execute(statement, values).mappings().first()
+    return Recipient(**row) if row else None
+
+
+def choose(
+    db: Db, recipient_id: UUID, organization_id: str | None, choices: Mapping[str, str | None]
+) -> Recipient | None:
+    """Changes the choices that are named, None going back to what holds for all; None: no recipient."""
+    statement = text(
+        f"""
+        update recipient r set choices = jsonb_strip_nulls(r.choices || cast(:choices as jsonb))
+        where {_ONE} returning {_COLUMNS}
+        """  # noqa: S608  our own column names
+    )
+    values = {
+        "id": recipient_id,
+        "organization_id": organization_id,
+        "choices": json.dumps(dict(choices)),
+    }
+    row = db.execute(statement, values).mappings().first()
+    return Recipient(**row) if row else None
+
+
+def drop(db: Db, recipient_id: UUID, organization_id: str | None) -> Recipient | None:
+    """Deletes a recipient and what was still to be told, and returns it; None when there is none."""
+    statement = text(f"delete from recipient r where {_ONE} returning {_COLUMNS}")  # noqa: S608
+    values = {"id": recipient_id, "organization_id": organization_id}
+    row = db.execute(statement, values).mappings().first()
+    return Recipient(**row) if row else None
+
+
+def organization(db: Db, organization_id: str, only: str | None) -> Organization | None:
+    """Returns what was set for an organization, or None; also where it is not the `only` one."""
+    statement = text(
+        "select id, name, reconnect_url from organization "
+        "where id = :id and (cast(:only as text) is null or id = :only)"
+    )
+    row = db.execute(statement, {"id": organization_id, "only": only}).mappings().first()
+    return Organization(**row) if row else None
+
+
+def organization_page(
+    db: Db, only: str | None, *, after: str | None, limit: int
+) -> Sequence[Organization]:
+    """Returns the organizations that something was set for, in the order of their ids."""
+    statement = text(
+        """
+        select id, name, reconnect_url from organization
+        where (cast(:only as text) is null or id = :only)
+          and (cast(:after as text) is null or id > :after)
+        order by id limit :limit
+        """
+    )
+    values = {"only": only, "after": after, "limit": limit}
+    return [Organization(**row) for row in db.execute(statement, values).mappings()]
 
 
 def organizations(db: Db) -> Sequence[Organization]:

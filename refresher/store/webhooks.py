@@ -1,8 +1,11 @@
-"""The table `webhook_endpoint`: who is told by webhook, of what, signed with which secrets."""
+"""The table `webhook_endpoint`: who is told by webhook, of what, signed with which secrets.
+
+Where a function takes `organization_id`, there are only this organization's endpoints; None is all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -76,7 +79,7 @@ def every(
     statement = text(
         f"""
         {_VIEW}
-        where (cast(:organization_id as text) is null or e.organization_id = :organization_id)
+        where {_OWN}
           and (cast(:after as uuid) is null or e.id > :after)
         order by e.id limit :limit
         """
@@ -85,10 +88,34 @@ def every(
     return [EndpointView(**row) for row in db.execute(statement, values).mappings()]
 
 
-def show(db: Db, endpoint_id: UUID) -> EndpointView | None:
+def show(db: Db, endpoint_id: UUID, organization_id: str | None = None) -> EndpointView | None:
     """Returns one endpoint, or None."""
-    row = db.execute(text(f"{_VIEW} where e.id = :id"), {"id": endpoint_id}).mappings().first()
+    values = {"id": endpoint_id, "organization_id": organization_id}
+    row = db.execute(text(f"{_VIEW} where e.id = :id and {_OWN}"), values).mappings().first()
     return EndpointView(**row) if row else None
+
+
+def lock(db: Db, endpoint_id: UUID, organization_id: str | None = None) -> bool:
+    """Keeps an endpoint as it is until the transaction ends; False when there is none."""
+    statement = text(f"select true from webhook_endpoint e where id = :id and {_OWN} for update")  # noqa: S608
+    values = {"id": endpoint_id, "organization_id": organization_id}
+    return db.execute(statement, values).first() is not None
+
+
+def change(db: Db, endpoint_id: UUID, given: Mapping[str, object]) -> None:
+    """Rewrites url, events or description, those that are given."""
+    statement = text(
+        """
+        update webhook_endpoint set updated_at = refresher_now(),
+            url = case when :has_url then :url else url end,
+            events = case when :has_events then cast(:events as text[]) else events end,
+            description = case when :has_description then :description else description end
+        where id = :id
+        """
+    )
+    names = ("url", "events", "description")
+    values = {name: given.get(name) for name in names}
+    db.execute(statement, {"id": endpoint_id, **values, **{f"has_{n}": n in given for n in names}})
 
 
 def beginning(db: Db, prefix: str, *, limit: int = 2) -> list[UUID]:
@@ -176,6 +203,7 @@ def forget_previous_secrets(db: Db) -> int:
     return db.execute(statement).rowcount
 
 
+_OWN = "(cast(:organization_id as text) is null or e.organization_id = :organization_id)"
 # One look into the index of what is unfinished for each endpoint; given up ones are few.
 _VIEW = """
     select e.id, e.organization_id, e.url, e.description, e.events, e.disabled_at,

@@ -20,7 +20,7 @@ class Api:
     def __init__(self, services: Services, probe: Probe | None = None) -> None:
         self.state = State(services)
         api: list[BaseRoute] = [
-            Route(path, Endpoint(self.state, rows)) for path, rows in by_path().items()
+            Route(_pattern(path), Endpoint(self.state, rows)) for path, rows in by_path().items()
         ]
         api += [Route(route.path, OpenEndpoint(self.state, route)) for route in OPEN]
         health = routes(probe) if probe is not None else []
@@ -33,3 +33,8 @@ class Api:
     def close(self) -> None:
         """Lets what is under way end, and gives threads back."""
         self.state.close()
+
+
+def _pattern(path: str) -> str:
+    """Returns a path as the router takes it: an organization's id is the caller's, and may have a /."""
+    return path.replace("{organization_id}", "{organization_id:path}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import orjson
 import structlog
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from refresher.web import problems, reading
@@ -33,11 +35,22 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class OpenRoute:
-    """One path that takes POST. The handler runs on a thread of the pool; None answers 202, empty."""
+    """One path that takes POST. The handler runs on a thread of the pool; None answers 202, empty.
+
+    The rest describes it: `answers` by status, `bodies` by media type (none is needed), their models
+    None where there is nothing, or nothing of ours, to describe; `problems` beyond those of all.
+    """
 
     path: str
     handler: Callable[[State, Open], Mapping[str, object] | None]
     max_bytes: int
+    summary: str
+    description: str
+    answers: Mapping[int, type[BaseModel] | None]
+    bodies: Mapping[str, type[BaseModel] | None]
+    problems: tuple[str, ...]
+    tags: tuple[str, ...]
+    method: Literal["POST"] = "POST"
 
 
 class OpenEndpoint:

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from refresher import __version__
+from refresher.rules.intake import MAX_TEXT_LENGTH
 from refresher.web.call import Route
 from refresher.web.models import ProblemDetails
+from refresher.web.open import OpenRoute
 from refresher.web.problems import CODES
-from refresher.web.table import ROUTES, by_path
+from refresher.web.table import OPEN, ROUTES, by_path
 
 Document = dict[str, Any]
 REF = "#/components/schemas/{model}"
 PATH_PARAMETERS: dict[str, Document] = {
     "id": {"type": "string", "format": "uuid"},
     "name": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-z0-9_-]+$"},
+    "webhook_id": {"type": "string", "format": "uuid"},
+    "recipient_id": {"type": "string", "format": "uuid"},
+    "organization_id": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH},
+    "token": {"type": "string", "minLength": 1},
+    "provider": {"type": "string", "minLength": 1},
 }
+NONE_SUCH = {
+    "{id}": "no_such_connection",
+    "{webhook_id}": "no_such_webhook",
+    "{recipient_id}": "no_such_recipient",
+    "{organization_id}": "no_such_organization",
+}
+"""What a path answers where there is no such thing, or it is another organization's."""
 INTRODUCTION = """\
 Tokens that are always fresh, and what there is to know about the connections they belong to.
 
-Every request carries an API key as `Authorization: Bearer rfr_…`. Errors are problem details (RFC 9457)
-whose `code` does not change between versions. Instants are in UTC, durations in seconds."""
+Every request carries an API key as `Authorization: Bearer rfr_…`, but for those that say they take
+none. Errors are problem details (RFC 9457) whose `code` does not change between versions. Instants are in UTC, durations in seconds."""
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -50,7 +64,13 @@ def document() -> Document:
     return {
         "openapi": "3.1.0",
         "info": {"title": "refresher", "version": __version__, "description": INTRODUCTION},
-        "paths": {path: _path(path, routes) for path, routes in by_path().items()},
+        "paths": {
+            **{
+                path: _path(path, {r.method: _operation(r) for r in routes})
+                for path, routes in by_path().items()
+            },
+            **{r.path: _path(r.path, {"POST": _open_operation(r)}) for r in OPEN},
+        },
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -65,11 +85,14 @@ def document() -> Document:
     }
 
 
-def codes(route: Route) -> list[str]:
+def codes(route: Route | OpenRoute) -> list[str]:
     """Returns the codes of all problems that a route may answer, in the order of their statuses."""
+    if isinstance(route, OpenRoute):
+        always = {"too_large", "database_unavailable", "internal"}
+        return [code for code in CODES if code in always | set(route.problems)]
     found = {"unauthorized", "rate_limited", "database_unavailable", "invalid_query", "internal"}
     found |= {"scope_missing"} if route.scope else set()
-    found |= {"no_such_connection"} if "{id}" in route.path else set()
+    found |= {code for part, code in NONE_SUCH.items() if part in route.path}
     found |= (
         {"invalid_json", "too_large", "unsupported_media_type", "invalid_body"}
         if route.body
@@ -81,8 +104,8 @@ def codes(route: Route) -> list[str]:
     return [code for code in CODES if code in found | set(route.problems)]
 
 
-def _path(path: str, routes: list[Route]) -> Document:
-    operations: Document = {route.method.lower(): _operation(route) for route in routes}
+def _path(path: str, by_method: Mapping[str, Document]) -> Document:
+    operations = {method.lower(): operation for method, operation in by_method.items()}
     named = re.findall(r"\{(\w+)\}", path)
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": PATH_PARAMETERS[name]}
@@ -94,7 +117,7 @@ def _path(path: str, routes: list[Route]) -> Document:
 def _operation(route: Route) -> Document:
     needs = f"Needs the scope `{route.scope}`." if route.scope else "Takes any key."
     made: Document = {
-        "operationId": _operation_id(route),
+        "operationId": _operation_id(route.method, route.path),
         "summary": route.summary,
         "description": f"{route.description} {needs}".strip(),
         "tags": list(route.tags),
@@ -107,9 +130,27 @@ def _operation(route: Route) -> Document:
     return made
 
 
-def _operation_id(route: Route) -> str:
-    words = re.findall(r"[a-z]+", re.sub(r"\{\w+\}", "one", route.path).removeprefix("/v1"))
-    return "_".join([route.method.lower(), *words])
+def _open_operation(route: OpenRoute) -> Document:
+    bodies = {kind: _content(model) for kind, model in route.bodies.items()}
+    return {
+        "operationId": _operation_id("POST", route.path),
+        "summary": route.summary,
+        "description": f"{route.description} Takes no API key.",
+        "tags": list(route.tags),
+        "security": [],
+        "parameters": [],
+        "requestBody": {"required": False, "content": bodies},
+        "responses": {**_answers(route), **_problems(route)},
+    }
+
+
+def _content(model: type[BaseModel] | None) -> Document:
+    return {"schema": _reference(model)} if model is not None else {}
+
+
+def _operation_id(method: str, path: str) -> str:
+    words = re.findall(r"[a-z]+", re.sub(r"\{\w+\}", "one", path).removeprefix("/v1"))
+    return "_".join([method.lower(), *words])
 
 
 def _parameters(route: Route) -> Iterator[Document]:
@@ -140,23 +181,21 @@ def _inlined(schema: Document, described: Document) -> Document:
     return whole
 
 
-def _answers(route: Route) -> Document:
-    headers = {"headers": {"ETag": ETAG}} if route.answers and _has_etag(route) else {}
+def _answers(route: Route | OpenRoute) -> Document:
+    return {str(status): _answer(model) for status, model in route.answers.items()}
+
+
+def _answer(model: type[BaseModel] | None) -> Document:
+    if model is None:
+        return {"description": "Taken; the answer is empty."}
     return {
-        str(status): {
-            "description": (model.__doc__ or "").strip().split("\n")[0],
-            **headers,
-            "content": {"application/json": {"schema": _reference(model)}},
-        }
-        for status, model in route.answers.items()
+        "description": (model.__doc__ or "").strip().split("\n")[0],
+        **({"headers": {"ETag": ETAG}} if model.__name__ == "Connection" else {}),
+        "content": {"application/json": {"schema": _reference(model)}},
     }
 
 
-def _has_etag(route: Route) -> bool:
-    return any(model.__name__ == "Connection" for model in route.answers.values())
-
-
-def _problems(route: Route) -> Document:
+def _problems(route: Route | OpenRoute) -> Document:
     by_status: dict[int, list[str]] = {}
     for code in codes(route):
         by_status.setdefault(CODES[code][0], []).append(code)
@@ -176,10 +215,10 @@ def _problem(status: int, names: list[str]) -> Document:
 
 def _schemas() -> Document:
     models: dict[str, type[BaseModel]] = {"ProblemDetails": ProblemDetails}
-    for route in ROUTES:
-        for model in route.answers.values():
-            models[model.__name__] = model
+    answers = [model for route in (*ROUTES, *OPEN) for model in route.answers.values()]
+    models.update({model.__name__: model for model in answers if model is not None})
     bodies = {route.body for route in ROUTES if route.body is not None}
+    bodies |= {model for route in OPEN for model in route.bodies.values() if model is not None}
     wanted = [(model, "validation") for model in sorted(bodies, key=lambda m: m.__name__)]
     wanted += [(model, "serialization") for model in models.values()]
     _, made = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]

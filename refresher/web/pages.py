@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Served
 
+from refresher.web.call import Route
+from refresher.web.open import OpenRoute
 from refresher.web.openapi import Document, codes, document
 from refresher.web.problems import CODES
-from refresher.web.table import ROUTES
+from refresher.web.table import OPEN, ROUTES
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -40,22 +42,28 @@ def pages() -> list[Served]:
 def _html(made: Document) -> str:
     text = files(__package__).joinpath("docs.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    operations = [
-        {
-            "route": route,
-            "made": made["paths"][route.path][route.method.lower()],
-            "body": route.body and _fields(made, route.body.__name__),
-            "answers": {
-                status: (model.__name__, _fields(made, model.__name__))
-                for status, model in route.answers.items()
-            },
-            "codes": codes(route),
-        }
-        for route in ROUTES
-    ]
+    operations = [_told(made, route) for route in (*ROUTES, *OPEN)]
     return environment.from_string(text).render(
         info=made["info"], operations=operations, codes=CODES
     )
+
+
+def _told(made: Document, route: Route | OpenRoute) -> Document:
+    """Returns what the page tells of one route."""
+    if isinstance(route, OpenRoute):
+        body = next((model for model in route.bodies.values() if model is not None), None)
+    else:
+        body = route.body
+    return {
+        "route": {"method": route.method, "path": route.path, "summary": route.summary},
+        "made": made["paths"][route.path][route.method.lower()],
+        "body": body and _fields(made, body.__name__),
+        "answers": {
+            status: (model.__name__, _fields(made, model.__name__)) if model else ("empty", [])
+            for status, model in route.answers.items()
+        },
+        "codes": codes(route),
+    }
 
 
 def _fields(made: Document, model: str) -> list[tuple[str, str, str]]:

@@ -10,7 +10,9 @@ from refresher.errors import (
     DatabaseNotMigrated,
     DatabaseUnavailable,
     InvalidConnection,
+    InvalidWebhook,
     NoSuchConnection,
+    NoSuchWebhook,
     TokenUnavailable,
     UnknownProvider,
 )
@@ -30,11 +32,16 @@ CODES: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "There is no such page"),
     "no_such_connection": (404, "There is no such connection"),
     "no_such_provider": (404, "There is no such provider"),
+    "no_such_webhook": (404, "There is no such webhook endpoint"),
+    "no_such_event": (404, "There is no such event"),
+    "no_such_recipient": (404, "There is no such recipient"),
+    "no_such_organization": (404, "There is no such organization"),
     "invalid_link": (404, "There is no such link"),
     "method_not_allowed": (405, "The method is not offered here"),
     "token_unavailable": (409, "No valid token can be had until a person acts"),
     "not_refreshable": (409, "The connection is not refreshed until a person acts"),
     "holds_grant": (409, "Other connections use this one's grant"),
+    "webhook_disabled": (409, "The webhook endpoint is disabled"),
     "not_waiting": (409, "The connection does not wait to be resumed"),
     "request_under_way": (409, "A request with this Idempotency-Key is under way"),
     "link_expired": (410, "The link has expired"),
@@ -44,6 +51,9 @@ CODES: Mapping[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The body must be JSON"),
     "invalid_body": (422, "The body does not fit"),
     "invalid_connection": (422, "The connection cannot be stored"),
+    "invalid_webhook": (422, "The webhook endpoint cannot be stored"),
+    "invalid_recipient": (422, "The recipient cannot be stored"),
+    "invalid_organization": (422, "The organization cannot be stored"),
     "tokens_needed": (422, "The connection can only go on with new tokens"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "rate_limited": (429, "Too many requests with this API key"),
@@ -56,6 +66,7 @@ RETRY_SECONDS = 1.0
 _TOLD: Mapping[type[Exception], str] = {
     InvalidConnection: "invalid_connection",
     UnknownProvider: "invalid_connection",
+    InvalidWebhook: "invalid_webhook",
     Changed: "changed",
     HoldsGrant: "holds_grant",
     CannotDecrypt: "token_unavailable",
@@ -122,6 +133,8 @@ def of(error: Exception) -> Problem | None:
         return Problem("database_unavailable", sentence, retry_after_seconds=RETRY_SECONDS)
     if isinstance(error, NoSuchConnection):
         return Problem("no_such_connection", "no connection has this id")
+    if isinstance(error, NoSuchWebhook):
+        return Problem("no_such_webhook", "no webhook endpoint has this id")
     code = next((code for kind, code in _TOLD.items() if isinstance(error, kind)), None)
     reason = "undecryptable" if isinstance(error, CannotDecrypt) else None
     return Problem(code, str(error), reason=reason) if code else None

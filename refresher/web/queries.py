@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from refresher.rules.connection import ParkReason
-from refresher.web.models import LeastLife, Text
+from refresher.web.models import LeastLife, Needed, Text
 
 MOST_OF_A_PAGE = 200
 
@@ -45,6 +45,25 @@ class PageQuery(Query):
 
     cursor: Cursor | None = None
     limit: Limit = 50
+
+
+class WebhookQuery(PageQuery):
+    """Whose endpoints, and which page of them."""
+
+    organization_id: Text | None = None
+
+
+class DeliveryQuery(PageQuery):
+    """Which messages, and which page of them."""
+
+    state: Literal["waiting", "sending", "held", "delivered", "failed"] | None = None
+
+
+class RecipientQuery(PageQuery):
+    """Whose recipients, and which page of them."""
+
+    organization_id: Needed | None = None
+    operators: Flag = Field(default=False, description="Only who looks after refresher.")
 
 
 class DeleteQuery(Query):

@@ -24,11 +24,15 @@ MOST_SHOWN = 64
 
 def connection_id(path: Mapping[str, str]) -> UUID:
     """Returns the id in the path; what is no id is no connection."""
-    given = path.get("id")
-    if given is None:
-        return NO_ID
+    return path_id(path, "id", "no_such_connection") if "id" in path else NO_ID
+
+
+def path_id(path: Mapping[str, str], name: str, code: str) -> UUID:
+    """Returns a UUID of the path; raises the problem `code` for what is none."""
+    given = path[name]
     if ID.fullmatch(given) is None:
-        raise Problem("no_such_connection", "no connection has this id: ids are UUIDs")
+        noun = code.removeprefix("no_such_")
+        raise Problem(code, f"no {noun} has this id: ids are UUIDs")
     return UUID(given)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from refresher.resuming import LinkRefused, make_link, use_link
 from refresher.rules.access import Scope
@@ -36,6 +36,23 @@ class ResumeLink(Shape):
     path: str = Field(description="To POST to, on this server.")
     url: str | None = Field(description="The same with REFRESHER_PUBLIC_URL, null without that.")
     expires_at: str
+
+
+class ResumeBody(BaseModel):
+    """What may come along: new tokens, and whatever is to be written down."""
+
+    model_config = ConfigDict(extra="allow")
+
+    tokens: dict[str, Any] = Field(
+        default_factory=dict, description="access_token, refresh_token, expires_in …, to be stored."
+    )
+    retry: bool = Field(default=False, description="Try tokens again that were refused.")
+
+
+class Resumed(Shape):
+    """The connection goes on."""
+
+    resumed: Literal[True]
 
 
 def make(state: State, call: Call) -> Answer:
@@ -88,7 +105,22 @@ def _json(given: Open) -> object:
         raise Problem("invalid_json", "the body is not JSON (RFC 8259)") from None
 
 
-OPEN = (OpenRoute("/v1/resume/{token}", use, max_bytes=262_144),)
+OPEN = (
+    OpenRoute(
+        "/v1/resume/{token}",
+        use,
+        262_144,
+        "Use a resume link",
+        "Resumes the connection of the link, once. The body may be left out.",
+        {200: Resumed},
+        {"application/json": ResumeBody},
+        (
+            *("invalid_link", "link_expired", "link_used", "not_waiting", "tokens_needed"),
+            *("invalid_connection", "invalid_json", "invalid_body", "unsupported_media_type"),
+        ),
+        ("outside",),
+    ),
+)
 ROUTES = (
     Route(
         "POST",

@@ -27,4 +27,17 @@ def take(state: State, given: Open) -> None:
         raise Problem("keys_unavailable", sentence, retry_after_seconds=60.0) from None
 
 
-OPEN = (OpenRoute("/v1/signals/{provider}", take, MAX_BYTES),)
+OPEN = (
+    OpenRoute(
+        "/v1/signals/{provider}",
+        take,
+        MAX_BYTES,
+        "Take a provider's notice",
+        "For providers: a security event token (RFC 8935), or a notice signed as the [signals] table "
+        "of the providers file says. The same one again does nothing and is as good.",
+        {202: None},
+        {"application/secevent+jwt": None, "application/json": None},
+        ("not_found", "invalid_signal", "signal_unverified", "keys_unavailable"),
+        ("outside",),
+    ),
+)

@@ -34,7 +34,8 @@ class State:
         self.services = services
         self.on_demand = OnDemand(services)
         self.keyring = Keyring(services.database)
-        self.key_sets = KeySets(egress_from(services.settings))
+        self.egress = egress_from(settings)
+        self.key_sets = KeySets(egress_from(settings))
         self.reads = TokenReads(services)
         # More threads than connections would only wait for one another.
         size = min(settings.web_threads, settings.database_pool_size)
@@ -59,6 +60,7 @@ class State:
         self.on_demand.close()
         self._threads.shutdown()
         self.key_sets.close()
+        self.egress.close()
         self.reads.write()
 
 

@@ -5,7 +5,17 @@ More routes: write a module with a tuple `ROUTES`, and add it here.
 
 from __future__ import annotations
 
-from refresher.web import catalogue, connection_routes, resume, signals, status, tokens
+from refresher.web import (
+    catalogue,
+    connection_routes,
+    organizations,
+    recipients,
+    resume,
+    signals,
+    status,
+    tokens,
+    webhook_routes,
+)
 from refresher.web.call import Route
 from refresher.web.open import OpenRoute
 
@@ -14,11 +24,14 @@ ROUTES: tuple[Route, ...] = (
     *tokens.ROUTES,
     *connection_routes.ROUTES,
     *resume.ROUTES,
+    *webhook_routes.ROUTES,
+    *recipients.ROUTES,
+    *organizations.ROUTES,
     *catalogue.ROUTES,
     *status.ROUTES,
 )
 
-# Without an API key; not in the OpenAPI document, because they are not for the holders of one.
+# Without an API key: what is called from outside, and carries its own proof.
 OPEN: tuple[OpenRoute, ...] = (*resume.OPEN, *signals.OPEN)
 
 

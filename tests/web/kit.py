@@ -10,12 +10,16 @@ from typing import Any
 
 import httpx
 
-from refresher import keys
+from refresher import keys, webhooks
+from refresher.exchange.egress import Egress
 from refresher.rules.access import Scope
+from refresher.store import recipients
 from refresher.web.app import Api
+from refresher.webhooks import Wanted
 from tests.world import World
 
 ORIGIN = "http://refresher.test"
+HOOK, ADDRESS = "https://foreign.example/hooks", "private@foreign.example"
 
 
 class Site:
@@ -26,6 +30,9 @@ class Site:
         known = world.services.catalogue
         object.__setattr__(known, "_origins", dict.fromkeys(known.names, "file"))
         self.api = Api(world.services)
+        # Names that are looked up lead to the public Internet, to which nothing is sent.
+        self.api.state.egress = Egress(lookup=lambda _host: ["93.184.216.34"])
+        world.services.webhook_sender._egress = Egress(lookup=_nowhere)
         self.key = self.new_key(Scope)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -64,6 +71,23 @@ class Site:
         )
         return made.text.reveal()
 
+    def parameters(self, path: str, organization_id: str = "org") -> dict[str, str]:
+        """Makes what a path names, of this organization (a connection: of "org"); returns its parts."""
+        made = {"name": "acme", "organization_id": organization_id, "token": "t", "provider": "p"}
+        if "{id}" in path:
+            made["id"] = str(self.world.connect("foreign", name="private words"))
+        services = self.world.services
+        if "{webhook_id}" in path:
+            wanted = Wanted(HOOK, ["*"], organization_id, "private words")
+            egress = self.api.state.egress
+            added = webhooks.add(services.database, services.cipher, egress, wanted)
+            made["webhook_id"] = str(added[0])
+        if "{recipient_id}" in path:
+            with services.database.transaction() as db:
+                stored, _ = recipients.add(db, organization_id, ADDRESS, {})
+            made["recipient_id"] = str(stored.id)
+        return {name: value for name, value in made.items() if f"{{{name}}}" in path}
+
     def __call__(
         self, method: str, path: str, *, key: str | None = "", **arguments: Any
     ) -> httpx.Response:
@@ -83,6 +107,10 @@ class Site:
     def run(self, work: Any) -> Any:
         """Returns what a coroutine returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
+def _nowhere(host: str) -> list[str]:
+    raise OSError(f"no network in tests for {host}")
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

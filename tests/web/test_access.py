@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from refresher import keys
 from refresher.rules.access import Scope
 from refresher.web.call import Route
+from refresher.web.openapi import NONE_SUCH
 from refresher.web.table import ROUTES
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
@@ -18,6 +20,12 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/v1/connections"): {"provider": "acme", "external_id": "new", "access_token": "a"},
     ("PATCH", "/v1/connections/{id}"): {"name": "stolen"},
     ("PUT", "/v1/apps"): {"provider": "acme", "client_id": "stolen", "client_secret": None},
+    ("POST", "/v1/webhooks"): {"url": "https://new.example", "events": ["*"]},
+    ("PATCH", "/v1/webhooks/{webhook_id}"): {"description": "stolen"},
+    ("POST", "/v1/webhooks/{webhook_id}/replay"): {"only_failed": True},
+    ("PUT", "/v1/recipients"): {"address": "new@new.example"},
+    ("PATCH", "/v1/recipients/{recipient_id}"): {"choices": {"connection.recovered": "none"}},
+    ("PUT", "/v1/organizations/{organization_id}"): {"name": "stolen"},
 }
 ids = [f"{route.method} {route.path}" for route in ROUTES]
 every_route = pytest.mark.parametrize("route", ROUTES, ids=ids)
@@ -30,9 +38,23 @@ def other(shared: Site) -> str:
     return shared.new_key(organization_id="other")
 
 
-def ask(site: Site, route: Route, id_: object, key: str | None) -> httpx.Response:
-    """Sends a good request to a route."""
-    path = route.path.replace("{id}", str(id_)).replace("{name}", "acme")
+HELD = (
+    "select c.*, s.* from connection c join refresh_schedule s on s.connection_id = c.id "
+    "where c.organization_id = 'org'",
+    "select * from webhook_endpoint where organization_id = 'org' order by id",
+    "select * from recipient where organization_id = 'org' order by id",
+    "select * from organization where id = 'org'",
+)
+
+
+def held(site: Site) -> list[Any]:
+    """Returns all that the first tenant has."""
+    return [site.world.rows(query) for query in HELD]
+
+
+def ask(site: Site, route: Route, given: Mapping[str, str], key: str | None) -> httpx.Response:
+    """Sends a good request to a route, with these parts of its path."""
+    path = route.path.format_map(given)
     body = BODIES.get((route.method, route.path), {} if route.body else None)
     return site(route.method, path, key=key, **({"json": body} if body is not None else {}))
 
@@ -40,7 +62,7 @@ def ask(site: Site, route: Route, id_: object, key: str | None) -> httpx.Respons
 @every_route
 def test_without_a_key_nothing_is_answered(shared: Site, route: Route) -> None:
     """No key is 401 with a challenge (RFC 6750), whatever the path names."""
-    answer = ask(shared, route, shared.world.connect(), None)
+    answer = ask(shared, route, shared.parameters(route.path), None)
     refused(answer, 401, "unauthorized")
     assert answer.headers["www-authenticate"] == 'Bearer realm="refresher"'
 
@@ -50,7 +72,7 @@ def test_each_route_needs_its_own_scope(shared: Site, route: Route) -> None:
     """A key with every scope but the one is 403, for its own connections as well."""
     assert route.scope is not None
     key = shared.new_key(set(Scope) - {route.scope})
-    answer = ask(shared, route, shared.world.connect(), key)
+    answer = ask(shared, route, shared.parameters(route.path), key)
     refused(answer, 403, "scope_missing")
     assert f'scope="{route.scope}"' in answer.headers["www-authenticate"]
 
@@ -58,21 +80,22 @@ def test_each_route_needs_its_own_scope(shared: Site, route: Route) -> None:
 @every_route
 def test_another_tenant_sees_and_changes_nothing(shared: Site, other: str, route: Route) -> None:
     """With the other tenant's key, a foreign id is an unknown one, and no list holds anything of it."""
-    id_ = shared.world.connect("foreign", name="private words")
-    before = shared.world.rows("select c.*, s.* from connection c join refresh_schedule s "
-                               "on s.connection_id = c.id where c.id = :id", id=id_)  # fmt: skip
-    answer = ask(shared, route, id_, other)
-    if "{id}" in route.path:
-        refused(answer, 404, "no_such_connection")
+    shared.parameters("{id} {webhook_id} {recipient_id}")
+    given = shared.parameters(route.path)
+    before = held(shared)
+    answer = ask(shared, route, given, other)
+    code = next((code for part, code in NONE_SUCH.items() if part in route.path), None)
+    if code is not None:
+        refused(answer, 404, code)
     elif route.for_all_organizations:
         refused(answer, 403, "scope_missing")
     else:
         assert answer.status_code in {200, 201}, answer.text
-    for leaked in ("foreign", "private words", str(id_), '"org"'):
-        assert leaked not in answer.text.replace(answer.request.url.path, "")
-    after = shared.world.rows("select c.*, s.* from connection c join refresh_schedule s "
-                              "on s.connection_id = c.id where c.id = :id", id=id_)  # fmt: skip
-    assert after == before
+    told = answer.text.replace(answer.request.url.path, "")
+    ids = [given[name] for name in ("id", "webhook_id", "recipient_id") if name in given]
+    for leaked in ("foreign", "private", '"org"', *ids):
+        assert leaked not in told
+    assert held(shared) == before
 
 
 def test_another_tenant_cannot_register_into_an_organization(shared: Site, other: str) -> None:

@@ -53,7 +53,7 @@ def test_a_token_is_found_nowhere_but_in_its_own_answer(
     )
     ask = Client(site)
     # When it goes through every route, well, wrongly, and through a bug and a dead grant
-    id_ = _every_route(ask)
+    id_ = _every_route(site, ask)
     _mistakes(ask)
     monkeypatch.setattr("refresher.web.connections.intake.take", _broken)
     assert ask("PUT", "/v1/connections", json=LINE).status_code == 500
@@ -72,13 +72,14 @@ def test_a_token_is_found_nowhere_but_in_its_own_answer(
     assert {token for token in (*TOKENS, site.key) if token in held} == set()
 
 
-def _every_route(ask: Client) -> str:
+def _every_route(site: Site, ask: Client) -> str:
     ask("PUT", "/v1/apps", json=APP, headers={"Idempotency-Key": "a"})
     headers = {"Idempotency-Key": "c"}
     id_ = str(ask("PUT", "/v1/connections", json=LINE, headers=headers).json()["id"])
     for route in ROUTES:
         if route.method not in {"PUT", "DELETE"}:
-            path = route.path.replace("{id}", id_).replace("{name}", "acme")
+            parameters = {**site.parameters(route.path.replace("{id}", "")), "id": id_}
+            path = route.path.format_map(parameters)
             ask(route.method, path, json=BODIES.get((route.method, route.path), {}))
     return id_
 

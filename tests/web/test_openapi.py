@@ -12,7 +12,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from refresher.web.call import Route
-from refresher.web.table import ROUTES
+from refresher.web.open import OpenRoute
+from refresher.web.table import OPEN, ROUTES
 from tests.web.kit import Site
 
 BOUNDED = settings(
@@ -33,6 +34,7 @@ CHECKS = [
 ]
 """Not `positive_data_acceptance`: a provider that the catalogue lacks fits the schema, and is 422."""
 MODES = list(GenerationMode)
+EVERY = (*ROUTES, *OPEN)
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +44,20 @@ def schema(shared: Site) -> Any:
 
 
 @pytest.mark.parametrize("mode", MODES, ids=[mode.value for mode in MODES])
-@pytest.mark.parametrize("route", ROUTES, ids=[f"{r.method} {r.path}" for r in ROUTES])
+@pytest.mark.parametrize("route", EVERY, ids=[f"{r.method} {r.path}" for r in EVERY])
 def test_every_answer_is_the_one_that_is_described(
-    shared: Site, schema: Any, route: Route, mode: GenerationMode
+    shared: Site, schema: Any, route: Route | OpenRoute, mode: GenerationMode
 ) -> None:
     """No 500, no undescribed status, header or shape, and nothing wrong is taken for right."""
     operation = schema[route.path][route.method]
-    real = {"id": str(shared.world.connect()), "name": "acme"}
-    path = {name: value for name, value in real.items() if f"{{{name}}}" in route.path}
+    path = shared.parameters(route.path)
     shared.api.state._rate = 1e6
 
     @BOUNDED
     @given(case=operation.as_strategy(generation_mode=mode, path_parameters=path or None))
     def ask(case: Any) -> None:
         if route.method == "DELETE":
-            shared.world.connect()
+            shared.world.connect("foreign")
         case.call_and_validate(headers={"Authorization": f"Bearer {shared.key}"}, checks=CHECKS)
 
     ask()
@@ -72,15 +73,15 @@ def test_the_document_names_every_route(shared: Site) -> None:
         for method, operation in item.items()
         if method != "parameters"
     }
-    assert set(described) == {(route.method, route.path) for route in ROUTES}
-    assert len(set(described.values())) == len(ROUTES)
+    assert set(described) == {(route.method, route.path) for route in EVERY}
+    assert len(set(described.values())) == len(EVERY)
 
 
 def test_the_page_for_people_needs_nothing_from_elsewhere(shared: Site) -> None:
     """`/docs` has every route and every problem, and no script, image or sheet to load."""
     answer = shared("GET", "/docs", key=None)
     page = answer.text
-    for route in ROUTES:
+    for route in EVERY:
         assert f'<span class="path">{route.path}</span>' in page
     assert 'id="problem-token_unavailable"' in page
     for loading in ("<script", "src=", "<link", "@import", "url("):
