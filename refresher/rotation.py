@@ -106,7 +106,8 @@ def _sealed_anew(
         if not cipher.needs_rotation(value):
             continue
         try:
-            new[column] = cipher.seal(cipher.open(value, row.owner, column), row.owner, column)
+            place = table.place(column)
+            new[column] = cipher.seal(cipher.open(value, row.owner, place), row.owner, place)
         except CannotDecrypt as error:
             if len(done.unopenable) < MOST_TOLD:
                 done.unopenable[table.name, row.id] = str(error)

@@ -10,13 +10,17 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from refresher import webhooks
 from refresher.cipher import Cipher, new_key, parse_key
+from refresher.exchange.egress import Egress
 from refresher.refresh import refresh
 from refresher.rotation import Rotation, rotate
 from refresher.rules.connection import Secret
 from refresher.store import apps, sealed
 from refresher.store.sealed import SEALED, key_uses
 from refresher.store.tables import metadata
+from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
+from refresher.webhooks import Wanted
 from tests.world import World
 
 CONNECTION = next(table for table in SEALED if table.name == "connection")
@@ -83,6 +87,22 @@ def test_every_sealed_column_gets_the_first_key(world: World, monkeypatch: pytes
     assert [world.token(one, "refresh_token") for one in ids] == [
         f"refresh-of-c{number}" for number in range(5)
     ]
+
+
+def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
+    """Both secrets of an endpoint get the first key, and sign as before with the new key alone."""
+    _, both, alone = old_and_new(world)
+    database, cipher = world.services.database, world.services.cipher
+    wanted = Wanted("http://127.0.0.1:9/hook", ["*"])
+    endpoint, first = webhooks.add(database, cipher, Egress(loopback=True), wanted)
+    second, _ = webhooks.rotate_secret(database, cipher, endpoint, overlap_seconds=60)
+
+    done = run(world, both)
+
+    assert (done.resealed, done.unopenable) == (2, {})  # the app's and the endpoint's row
+    row = world.one("select secret, previous_secret from webhook_endpoint")
+    assert alone.open(row.secret, endpoint, SECRET).reveal() == second.reveal()
+    assert alone.open(row.previous_secret, endpoint, PREVIOUS_SECRET).reveal() == first.reveal()
 
 
 def test_a_second_run_has_nothing_to_do(world: World):

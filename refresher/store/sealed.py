@@ -9,31 +9,42 @@ longer than one small transaction. No version, no date, no schedule changes: nob
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, TextClause, text
 
 from refresher.rules.connection import Sealed
+from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 
 
 @dataclass(frozen=True, slots=True)
 class SealedTable:
     """Columns of one table that hold sealed values, under the owner that their seals are bound to.
 
-    A seal's associated data names the column, so `columns` are the names given to `Cipher.seal`.
+    A seal's associated data names its place: the column's own name, or the one in `places`.
     """
 
     name: str
     columns: tuple[str, ...]
     owner: str = "id"
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, column: str) -> str:
+        """Returns the name that `Cipher.seal` is given for this column."""
+        return self.places.get(column, column)
 
 
 SEALED = (
     SealedTable("app", ("client_secret",)),
     SealedTable("connection", ("access_token", "refresh_token")),
     SealedTable("quarantine", ("access_token", "refresh_token"), owner="connection_id"),
+    SealedTable(
+        "webhook_endpoint",
+        ("secret", "previous_secret"),
+        places={"secret": SECRET, "previous_secret": PREVIOUS_SECRET},
+    ),
 )
 
 
