@@ -105,6 +105,32 @@ def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
     assert alone.open(row.previous_secret, endpoint, PREVIOUS_SECRET).reveal() == first.reveal()
 
 
+def noted(world: World) -> list[str]:
+    """What the service-wide events of rotations tell, in their order."""
+    sql = "select connection_id, reason from refresh_event where kind = 'key_rotated' order by id"
+    rows = world.rows(sql)
+    assert all(row.connection_id is None for row in rows)
+    return [row.reason for row in rows]
+
+
+def test_a_run_that_ends_leaves_one_event(world: World):
+    """A run's end is a service-wide event with how many values moved; a stopped one leaves none."""
+    _, both, alone = old_and_new(world)
+    one = world.connect()
+    keep_a_late_pair(world, one)
+
+    next(rotate(world.services.database, both))
+    assert noted(world) == []
+    run(world, both)
+    run(world, both)
+
+    key = alone.key_ids[0]
+    assert noted(world) == [
+        f"4 values sealed anew with key {key}",
+        f"0 values sealed anew with key {key}",
+    ]
+
+
 def test_a_second_run_has_nothing_to_do(world: World):
     """What has the first key is passed over, so a run that was stopped is simply started again."""
     _, both, _ = old_and_new(world)
@@ -128,7 +154,7 @@ def test_a_refresh_in_between_wins(world: World):
 
     stale = {c: both.seal(Secret("stale"), one, c) for c in CONNECTION.columns}
     with database.transaction() as db:
-        assert sealed.replace(db, CONNECTION, [(rows[0], stale)]) == 0
+        assert sealed.replace(db, CONNECTION, [(rows[0], stale)]) == frozenset()
 
     assert world.token(one) == "access-1"
     assert run(world, both).resealed == 2
@@ -152,6 +178,7 @@ def test_a_row_that_is_held_is_passed_over(world: World):
     assert max(passed) == 1
     assert not held.complete
     assert held.passes == 10
+    assert noted(world)[-1].endswith("; 1 rows are left")
     assert uses(world)["connection", "access_token"] != [both.key_ids[0]]
     assert run(world, both).complete
     assert uses(world)["connection", "access_token"] == [both.key_ids[0]]

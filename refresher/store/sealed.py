@@ -113,8 +113,8 @@ def not_sealed_by(
 
 def replace(
     db: Db, table: SealedTable, changes: Sequence[tuple[SealedRow, Mapping[str, Sealed]]]
-) -> int:
-    """Stores new seals of the same values; returns how many rows took them.
+) -> frozenset[UUID]:
+    """Stores new seals of the same values; returns the ids of the rows that took them.
 
     A row that changed since it was read, or is being changed now, keeps what it has.
     """
@@ -122,7 +122,7 @@ def replace(
     for column in table.columns:
         values[f"old_{column}"] = [row.values.get(column) for row, _ in changes]
         values[f"new_{column}"] = [new.get(column, row.values.get(column)) for row, new in changes]
-    return db.execute(_replace_statement(table), values).rowcount
+    return frozenset(db.execute(_replace_statement(table), values).scalars())
 
 
 def _replace_statement(table: SealedTable) -> TextClause:
@@ -139,6 +139,7 @@ def _replace_statement(table: SealedTable) -> TextClause:
         )
         update {table.name} t set {", ".join(f"{c} = u.new_{c}" for c in table.columns)}
         from u join free on free.id = u.id where t.id = u.id and {unchanged}
+        returning t.id
         """  # noqa: S608  names of ours
     )
 
