@@ -13,7 +13,7 @@ import yaml
 from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
 from refresher.rules.outcomes import Reply
-from refresher.store import gauges, pauses
+from refresher.store import pauses
 from tests.metrics.kit import Scrape, open_meter, scrape
 from tests.world import World
 
@@ -37,9 +37,7 @@ NOT_HERE = {"refresher_redis_spooled_pairs"}
 def seen(module_database_url: str) -> Iterator[Scrape]:
     """A scrape after something of everything has happened."""
     world = World(module_database_url)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gauges, "outbox_oldest_seconds", lambda _db: 0.0)
-        yield _after_everything(world)
+    yield _after_everything(world)
     world.close()
 
 
