@@ -162,7 +162,7 @@ def test_a_database_that_is_away_is_told_and_nothing_else(
 
 
 def test_the_age_of_what_is_to_be_told_rises_until_it_is_told(world: World) -> None:
-    """What is unread, and mails and webhooks that wait, make the gauge rise; sent or held ones do not."""
+    """What is unread and mails and webhooks that wait make it rise; sent or held ones do not."""
     open_meter(world)
     one = world.connect()
     with world.services.database.transaction() as db:

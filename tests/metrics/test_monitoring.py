@@ -114,10 +114,13 @@ def test_the_table_is_what_is_exported(seen: Scrape) -> None:
 
 
 def test_every_alert_leads_to_the_runbook() -> None:
-    """Each alert has its anchor, a severity and a sentence; the table names all of them."""
+    """Each alert has a section of the runbook, a severity and a sentence; the table names them all."""
     text = (DOCS / "monitoring.md").read_text()
     anchors = {alert["annotations"]["runbook_url"].partition("#")[2] for alert in ALERTS}
     assert anchors == ANCHORS
+    headings = re.findall(r"^#+ (.+)$", (DOCS / "runbook.md").read_text(), re.MULTILINE)
+    sections = {heading.lower().replace(" ", "-") for heading in headings}
+    assert anchors | set(re.findall(r"runbook\.md#([\w-]+)", text)) <= sections
     for alert in ALERTS:
         assert alert["labels"]["severity"] in {"page", "warn"}
         assert alert["annotations"]["summary"].endswith(".")
