@@ -57,7 +57,7 @@ def live_through_everything(world: World, gone: str) -> None:
     world.pass_time(34 * 86_400)
     notices.tell(world.services)
     hooks.add(world, gone)
-    hooks.happen(world, world.connect("told", name="n"))
+    hooks.happen(world, world.connect("told", name="n"), was="reconnect_required")
     hooks.tick(world)
 
 
