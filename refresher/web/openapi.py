@@ -15,7 +15,7 @@ from refresher.web.call import Route
 from refresher.web.models import ProblemDetails
 from refresher.web.open import OpenRoute
 from refresher.web.problems import CODES
-from refresher.web.table import OPEN, ROUTES, by_path
+from refresher.web.table import EVERY, OPEN, ROUTES, by_path
 
 Document = dict[str, Any]
 REF = "#/components/schemas/{model}"
@@ -39,7 +39,8 @@ INTRODUCTION = """\
 Tokens that are always fresh, and what there is to know about the connections they belong to.
 
 Every request carries an API key as `Authorization: Bearer rfr_…`, but for those that say they take
-none. Errors are problem details (RFC 9457) whose `code` does not change between versions. Instants are in UTC, durations in seconds."""
+none. Errors are problem details (RFC 9457) whose `code` does not change between versions. Instants are
+in UTC, durations in seconds."""
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -215,7 +216,7 @@ def _problem(status: int, names: list[str]) -> Document:
 
 def _schemas() -> Document:
     models: dict[str, type[BaseModel]] = {"ProblemDetails": ProblemDetails}
-    answers = [model for route in (*ROUTES, *OPEN) for model in route.answers.values()]
+    answers = [model for route in EVERY for model in route.answers.values()]
     models.update({model.__name__: model for model in answers if model is not None})
     bodies = {route.body for route in ROUTES if route.body is not None}
     bodies |= {model for route in OPEN for model in route.bodies.values() if model is not None}
