@@ -39,7 +39,8 @@ INTRODUCTION = """\
 Tokens that are always fresh, and what there is to know about the connections they belong to.
 
 Every request carries an API key as `Authorization: Bearer rfr_…`, but for those that say they take
-none. Errors are problem details (RFC 9457) whose `code` does not change between versions. Instants are in UTC, durations in seconds."""
+none. Errors are problem details (RFC 9457) whose `code` does not change between versions. Instants are
+in UTC, durations in seconds."""
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",

@@ -35,6 +35,14 @@ CHECKS = [
 """Not `positive_data_acceptance`: a provider that the catalogue lacks fits the schema, and is 422."""
 MODES = list(GenerationMode)
 EVERY = (*ROUTES, *OPEN)
+CASES = [
+    (route, mode)
+    for route in EVERY
+    for mode in MODES
+    # Of a body that the document leaves to its sender nothing is wrong by the document.
+    if mode is GenerationMode.POSITIVE or isinstance(route, Route) or any(route.bodies.values())
+]
+NAMES = [f"{route.method} {route.path}-{mode.value}" for route, mode in CASES]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +51,7 @@ def schema(shared: Site) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", shared.api)
 
 
-@pytest.mark.parametrize("mode", MODES, ids=[mode.value for mode in MODES])
-@pytest.mark.parametrize("route", EVERY, ids=[f"{r.method} {r.path}" for r in EVERY])
+@pytest.mark.parametrize(("route", "mode"), CASES, ids=NAMES)
 def test_every_answer_is_the_one_that_is_described(
     shared: Site, schema: Any, route: Route | OpenRoute, mode: GenerationMode
 ) -> None:
