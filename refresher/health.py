@@ -20,7 +20,7 @@ import structlog
 from refresher import __version__
 from refresher.errors import RefresherError
 from refresher.metrics.sources import QueueSeen
-from refresher.settings import Settings
+from refresher.settings import Flow, Settings
 from refresher.store import health
 from refresher.wiring import Services
 
@@ -77,6 +77,7 @@ class Probe:
             "registered": self.registered() if self.registered else False,
             "database": self._database(),
             "queue": self._queue(),
+            "notifications": self._notifications(),
         }
 
     def queue_seen(self) -> QueueSeen:
@@ -103,16 +104,49 @@ class Probe:
             return {"ok": False, "error": str(error)}
 
     def _queue(self) -> dict[str, object]:
-        flow = self._services.settings.integration_refresh
-        base: dict[str, object] = {"transport": flow.transport, "name": flow.queue}
-        if self._broker is None:
-            return base
-        from refresher.broker import queue_depth  # noqa: PLC0415  this module stands below it
+        return _depth(self._services.settings.integration_refresh, self._broker)
 
+    def _notifications(self) -> dict[str, object]:
+        """Returns how the flows stand that tell people; counts are absent while Postgres is away."""
+        told = self._told()
+        mail: dramatiq.Broker | None = None
+        webhook: dramatiq.Broker | None = None
+        if self._broker is not None:
+            from refresher import broker  # noqa: PLC0415  this module stands below it
+
+            mail, webhook = broker.mail_broker, broker.webhook_broker
+        settings = self._services.settings
+        flows = (
+            ("notification_email", settings.notification_email, mail),
+            ("webhook_delivery", settings.webhook_delivery, webhook),
+        )
+        return {
+            name: {"enabled": flow.enabled, **_depth(flow, its), **told.get(name, {})}
+            for name, flow, its in flows
+        }
+
+    def _told(self) -> dict[str, dict[str, object]]:
         try:
-            return {**base, "ok": True, "depth": queue_depth(self._broker, flow.queue)}
-        except RefresherError as error:
-            return {**base, "ok": False, "error": str(error)}
+            with self._services.database.transaction() as db:
+                return {
+                    "notification_email": asdict(health.mails(db)),
+                    "webhook_delivery": asdict(health.webhooks(db)),
+                }
+        except RefresherError:
+            return {}  # `database` says why
+
+
+def _depth(flow: Flow, broker: dramatiq.Broker | None) -> dict[str, object]:
+    """Returns where a flow's messages go, and how many wait there."""
+    base: dict[str, object] = {"transport": flow.transport, "name": flow.queue}
+    if broker is None:
+        return base
+    from refresher.broker import queue_depth  # noqa: PLC0415  this module stands below it
+
+    try:
+        return {**base, "ok": True, "depth": queue_depth(broker, flow.queue)}
+    except RefresherError as error:
+        return {**base, "ok": False, "error": str(error)}
 
 
 class Api(Protocol):

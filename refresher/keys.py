@@ -29,8 +29,10 @@ from refresher.rules.connection import Secret
 from refresher.store import keys
 from refresher.store.session import Database
 
-REMEMBERED_SECONDS = 1.0
+REMEMBERED_SECONDS = 1.5
 """How long a looked-up key counts: a revoked one is refused within this time, everywhere."""
+AGEING_SECONDS = 0.5
+"""After this it is looked up again while it still counts, so that nobody who is known has to wait."""
 MOST_REMEMBERED = 10_000
 
 
@@ -105,16 +107,26 @@ class Keyring:
             return None
         return judge(seen.key, shown.secret, seen.database_now + timedelta(seconds=age))
 
+    def is_ageing(self, key_id: str) -> bool:
+        """Whether a key should be looked up again soon."""
+        seen = self._seen.get(key_id)
+        return seen is None or time.monotonic() - seen.seen_at > AGEING_SECONDS
+
     def look_up(self, shown: Presented) -> ApiKey | Refusal:
         """Asks Postgres, and remembers; raises `DatabaseUnavailable`."""
         before = time.monotonic()
-        with self._database.transaction() as db:
+        with self._database.reading() as db:
             stored, now = keys.find(db, shown.id)
-            verdict = judge(stored, shown.secret, now)
-            if isinstance(verdict, ApiKey):
+        verdict = judge(stored, shown.secret, now)
+        if isinstance(verdict, ApiKey) and _is_news(verdict.last_used_at, now):
+            with self._database.transaction() as db:
                 keys.used(db, verdict.id)
         self._seen[shown.id] = _Seen(stored, now, before)
         self._seen.move_to_end(shown.id)
         while len(self._seen) > MOST_REMEMBERED:
             self._seen.popitem(last=False)
         return verdict
+
+
+def _is_news(last_used_at: datetime | None, now: datetime) -> bool:
+    return last_used_at is None or (now - last_used_at).total_seconds() >= keys.LAST_USED_SECONDS

@@ -4,6 +4,7 @@ Page by page in the order of the primary key; each page is a transaction of its 
 to resume: what has the first key already is passed over, so a run that was stopped is started again.
 A row that changed under our hands keeps its new value, and the next pass looks at it again (a worker
 that still has the old key first seals with that one). What no key opens is left as it is and told.
+A run that came to its end leaves one event, `key_rotated`, with how many values it moved.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from uuid import UUID
 from refresher.cipher import Cipher
 from refresher.errors import CannotDecrypt
 from refresher.rules.connection import Sealed
-from refresher.store import sealed
+from refresher.store import events, sealed
 from refresher.store.sealed import SEALED, SealedRow, SealedTable
 from refresher.store.session import Database, retrying
 
@@ -28,12 +29,16 @@ _FIRST = UUID(int=0)
 
 @dataclass(slots=True)
 class Rotation:
-    """What one run did so far; `rows` counts looks at rows of the present pass."""
+    """What one run did so far; `rows` counts looks at rows of the present pass.
+
+    `resealed` rows got new seals of `values` secrets.
+    """
 
     table: str = ""
     passes: int = 0
     rows: int = 0
     resealed: int = 0
+    values: int = 0
     changed_meanwhile: int = 0
     unopenable: dict[tuple[str, UUID], str] = field(default_factory=dict)
 
@@ -56,7 +61,19 @@ def rotate(database: Database, cipher: Cipher) -> Iterator[Rotation]:
             done.table = table.name
             yield from _pass(database, cipher, table, done)
         if done.complete:
-            return
+            break
+    _note(database, cipher, done)
+
+
+def _note(database: Database, cipher: Cipher, done: Rotation) -> None:
+    moved = f"{done.values:,} values sealed anew with key {cipher.key_ids[0]}"
+    left = "" if done.complete else f"; {done.changed_meanwhile:,} rows are left"
+
+    def store() -> None:
+        with database.transaction() as db:
+            events.note(db, "key_rotated", moved + left)
+
+    retrying(store)
 
 
 def _pass(
@@ -89,13 +106,14 @@ def _reseal(
     if not changes:
         return
 
-    def store() -> int:
+    def store() -> frozenset[UUID]:
         with database.transaction() as db:
             return sealed.replace(db, table, changes)
 
     stored = retrying(store)
-    done.resealed += stored
-    done.changed_meanwhile += len(changes) - stored
+    done.resealed += len(stored)
+    done.values += sum(len(new) for row, new in changes if row.id in stored)
+    done.changed_meanwhile += len(changes) - len(stored)
 
 
 def _sealed_anew(
@@ -106,7 +124,8 @@ def _sealed_anew(
         if not cipher.needs_rotation(value):
             continue
         try:
-            new[column] = cipher.seal(cipher.open(value, row.owner, column), row.owner, column)
+            place = table.place(column)
+            new[column] = cipher.seal(cipher.open(value, row.owner, place), row.owner, place)
         except CannotDecrypt as error:
             if len(done.unopenable) < MOST_TOLD:
                 done.unopenable[table.name, row.id] = str(error)

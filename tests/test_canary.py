@@ -1,8 +1,8 @@
 """M10: a token that goes through everything is found nowhere but sealed in its own column.
 
 A real scheduler and worker at log level debug, a provider that answers, refuses, breaks off and
-sends garbage; then every byte that Redis, Postgres, the logs, the health page and the commands hold
-is searched for every token that there was.
+sends garbage; then every byte that Redis, Postgres, the logs, the health page, the commands, the mails
+and the webhooks hold is searched for every token that there was.
 """
 
 import json
@@ -14,12 +14,18 @@ import pytest
 import redis
 
 from refresher.cipher import Cipher, new_key, parse_key
+from refresher.rules.access import presented
 from refresher.rules.connection import Sealed
 from refresher.testing.fake_provider import FakeProvider, Options
 from tests import loopback
+from tests.cli.kit import Cli
 from tests.ports import free_port
 from tests.processes import Spawner
 from tests.waiting import wait_until
+from tests.webhooks.conftest import receiver
+from tests.webhooks.receiver import Receiver
+
+__all__ = ["receiver"]
 
 APP_SECRET = "canary-app-secret"
 GRANTS = 24
@@ -34,9 +40,14 @@ def provider() -> Iterator[FakeProvider]:
 
 
 def test_no_secret_is_found_anywhere(
-    provider: FakeProvider, tmp_path: Path, database_url: str, redis_url: str, spawn: Spawner
+    provider: FakeProvider,
+    receiver: Receiver,
+    tmp_path: Path,
+    database_url: str,
+    redis_url: str,
+    spawn: Spawner,
 ) -> None:
-    """Not in Redis, events, errors, logs, health or command output; not in any column in clear."""
+    """Not in Redis, events, errors, logs, health, commands, mails, webhooks; in no column in clear."""
     # Given connections whose tokens we know, and a deployment that logs all it can
     key = new_key()
     environment = {
@@ -50,23 +61,58 @@ def test_no_secret_is_found_anywhere(
         "PORT": str(free_port()),
     }
     secrets = {APP_SECRET, key} | _hand_in(provider, tmp_path, environment, spawn)
+    cli = Cli(tmp_path, environment)
+    secrets |= _have_told(cli, receiver)
     # When they are refreshed through every kind of answer
     for kind in ("status_503", "drop_after_commit", "garbage", "extra_fields", "truncated"):
         provider.admin.add_fault(kind, count=4)
     provider.admin.add_fault("error", count=2, error="invalid_grant")
     spawn("-m", "dramatiq", "refresher.actors", "--processes", "1", env=environment)
-    spawn("-m", "refresher.scheduler", env=environment | {"PORT": "0"})
+    scheduler = spawn("-m", "refresher.scheduler", env=environment | {"PORT": "0"})
     with psycopg.connect(database_url.replace("+psycopg", "")) as db:
         wait_until(lambda: _kinds(db) >= {"refreshed", "transient", "malformed", "revoked"})
+        scheduler.wait_for("mail │ Subject: Reconnect Fake")
+        wait_until(lambda: receiver.received)
         secrets |= _opened(db, Cipher([parse_key(key)]))
         held = _everything_in(db)
+        held += _everything_looked_at(cli, db)
+    held += "\n".join(f"{one.headers} {one.body.decode()}" for one in receiver.received)
     # Then none of their tokens, and neither secret nor key, stands in what all that left behind
     held += _everything_in_redis(redis_url)
     held += _everything_shown(environment, spawn)
     held += spawn.outputs()
     assert "refreshed" in held, "the search looked at something"
     assert "refresher_exchange_seconds_count" in held, "and at the metrics"
+    assert '"type":"connection.reconnect_required"' in held, "and at the webhooks"
+    assert "mail │ To: ann@example.com" in held, "and at the mails"
     assert {secret for secret in secrets if secret in held} == set()
+
+
+def _have_told(cli: Cli, receiver: Receiver) -> set[str]:
+    """Adds who is told by mail and by webhook, and an API key; returns the secrets shown at that."""
+    assert cli("recipients", "add", "ann@example.com", "--organization", "org").code == 0
+    hook = cli("webhooks", "add", receiver.url, "--event", "*", "--organization", "org", "--json")
+    made = cli("keys", "create", "--name", "canary", "--scope", "token", "--json")
+    key = presented(made.json["key"])
+    assert key is not None
+    signing = hook.json["secret"]
+    return {signing, signing.removeprefix("whsec_"), made.json["key"], key.secret.reveal()}
+
+
+def _everything_looked_at(cli: Cli, db: psycopg.Connection) -> str:
+    """Returns what the commands say that look at single connections, at who is told, and at keys."""
+    webhook = db.execute("select id from webhook_endpoint").fetchone()
+    recorded = "select connection_id from refresh_event where kind = %s and recorded is not null"
+    ids = [db.execute(recorded, [kind]).fetchone() for kind in ("malformed", "revoked")]
+    assert webhook is not None
+    looks: list[list[object]] = [["recipients", "list"], ["webhooks", "list"], ["keys", "list"]]
+    looks += [["webhooks", look, webhook[0]] for look in ("show", "deliveries")]
+    for found in ids:
+        assert found is not None
+        looks += [[look, found[0]] for look in ("inspect", "explain", "replay", "events")]
+    ran = [cli(*look, *form) for look in looks for form in ((), ("--json",))]
+    assert {one.code for one in ran} == {0}, [one.stderr for one in ran if one.code]
+    return "\n".join(one.stdout + one.stderr for one in ran)
 
 
 def _everything_shown(environment: dict[str, str], spawn: Spawner) -> str:

@@ -65,6 +65,13 @@ def test_each_process_serves_its_health_and_stops_cleanly(
     assert found["queue"] == {
         "transport": "redis", "name": "integration_refresh", "ok": True, "depth": 0,
     }  # fmt: skip
+    assert found["notifications"] == {
+        name: {
+            "enabled": True, "transport": "in_process", "name": name, "ok": True, "depth": 0,
+            "unread": 0, "waiting": 0, "failed": 0,
+        }
+        for name in ("notification_email", "webhook_delivery")
+    }  # fmt: skip
     process.terminate()
     assert process.wait() == 0, process.output
     with psycopg.connect(plain(settings)) as db:

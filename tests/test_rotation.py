@@ -10,13 +10,17 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from refresher import webhooks
 from refresher.cipher import Cipher, new_key, parse_key
+from refresher.exchange.egress import Egress
 from refresher.refresh import refresh
 from refresher.rotation import Rotation, rotate
 from refresher.rules.connection import Secret
 from refresher.store import apps, sealed
 from refresher.store.sealed import SEALED, key_uses
 from refresher.store.tables import metadata
+from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
+from refresher.webhooks import Wanted
 from tests.world import World
 
 CONNECTION = next(table for table in SEALED if table.name == "connection")
@@ -85,6 +89,48 @@ def test_every_sealed_column_gets_the_first_key(world: World, monkeypatch: pytes
     ]
 
 
+def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
+    """Both secrets of an endpoint get the first key, and sign as before with the new key alone."""
+    _, both, alone = old_and_new(world)
+    database, cipher = world.services.database, world.services.cipher
+    wanted = Wanted("http://127.0.0.1:9/hook", ["*"])
+    endpoint, first = webhooks.add(database, cipher, Egress(loopback=True), wanted)
+    second, _ = webhooks.rotate_secret(database, cipher, endpoint, overlap_seconds=60)
+
+    done = run(world, both)
+
+    assert (done.resealed, done.unopenable) == (2, {})  # the app's and the endpoint's row
+    row = world.one("select secret, previous_secret from webhook_endpoint")
+    assert alone.open(row.secret, endpoint, SECRET).reveal() == second.reveal()
+    assert alone.open(row.previous_secret, endpoint, PREVIOUS_SECRET).reveal() == first.reveal()
+
+
+def noted(world: World) -> list[str]:
+    """What the service-wide events of rotations tell, in their order."""
+    sql = "select connection_id, reason from refresh_event where kind = 'key_rotated' order by id"
+    rows = world.rows(sql)
+    assert all(row.connection_id is None for row in rows)
+    return [row.reason for row in rows]
+
+
+def test_a_run_that_ends_leaves_one_event(world: World):
+    """A run's end is a service-wide event with how many values moved; a stopped one leaves none."""
+    _, both, alone = old_and_new(world)
+    one = world.connect()
+    keep_a_late_pair(world, one)
+
+    next(rotate(world.services.database, both))
+    assert noted(world) == []
+    run(world, both)
+    run(world, both)
+
+    key = alone.key_ids[0]
+    assert noted(world) == [
+        f"4 values sealed anew with key {key}",
+        f"0 values sealed anew with key {key}",
+    ]
+
+
 def test_a_second_run_has_nothing_to_do(world: World):
     """What has the first key is passed over, so a run that was stopped is simply started again."""
     _, both, _ = old_and_new(world)
@@ -108,7 +154,7 @@ def test_a_refresh_in_between_wins(world: World):
 
     stale = {c: both.seal(Secret("stale"), one, c) for c in CONNECTION.columns}
     with database.transaction() as db:
-        assert sealed.replace(db, CONNECTION, [(rows[0], stale)]) == 0
+        assert sealed.replace(db, CONNECTION, [(rows[0], stale)]) == frozenset()
 
     assert world.token(one) == "access-1"
     assert run(world, both).resealed == 2
@@ -132,6 +178,7 @@ def test_a_row_that_is_held_is_passed_over(world: World):
     assert max(passed) == 1
     assert not held.complete
     assert held.passes == 10
+    assert noted(world)[-1].endswith("; 1 rows are left")
     assert uses(world)["connection", "access_token"] != [both.key_ids[0]]
     assert run(world, both).complete
     assert uses(world)["connection", "access_token"] == [both.key_ids[0]]

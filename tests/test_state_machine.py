@@ -119,6 +119,8 @@ class Schedules(Simulation):
         sql = "select connection_id as id from refresh_schedule where state = 0 and due_at <= %s"
         due = {row.id for row in self.look(sql, self.world.services.database.simulated_now)}
         before = len(self.queue)
+        # As every few seconds: what another process gave back lies below the watermark.
+        self.world.services.claim_window.reopen()
         dispatch.dispatch_due(
             self.world.services, lambda groups: self.queue.extend(list(g) for g in groups)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +11,11 @@ import typer
 from refresher.cli import opening
 from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, note, span
-from refresher.cli.refusal import Refused
+from refresher.cli.refusal import Refused, WrongUse
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from refresher.rules.connection import Secret
     from refresher.store.connections import StoredToken
 
@@ -21,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Adds `token`."""
     epilog = examples(
         "refresher token 7b0d2a4e",
+        "refresher token 7b0d2a4e --min-ttl 300",
         'curl -H "Authorization: Bearer $(refresher token 7b0d2a4e)" https://api.example.com/me',
     )
     app.command("token", epilog=epilog)(token)
@@ -31,12 +35,59 @@ def token(
     even_expired: Annotated[
         bool, typer.Option("--even-expired", help="Print a dead one too.")
     ] = False,
+    min_ttl: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Refresh it first where less life is left than that."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print the stored access token of a connection, and nothing else, on stdout.
 
-    Nothing is refreshed by this. Where the token has expired, the exit code is 1 and stderr says so.
+    Nothing is refreshed by this, unless --min-ttl is given: then a token with less life left is
+    refreshed first, or whoever refreshes it is waited for, as at the HTTP API. Where that cannot be and
+    the stored one is still valid, that one is printed and stderr says why. Where the token has expired,
+    the exit code is 1 and stderr says so.
     """
+    if min_ttl is None:
+        _stored(connection, even_expired=even_expired, json=json)
+    elif even_expired:
+        raise WrongUse(
+            "--min-ttl and --even-expired exclude each other: fresh, or whatever there is"
+        )
+    else:
+        _fresh(connection, min_ttl, json=json)
+
+
+def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
+    """Prints a token with so much life left, refreshed in this process if need be."""
+    from refresher.cli.holding import signals_held
+    from refresher.errors import TokenUnavailable
+    from refresher.on_demand import OnDemand
+
+    with opening.services() as services:
+        found = find(services.database, connection)
+        on_demand = OnDemand(services, role="command")
+
+        def hurry() -> None:
+            services.stopping.set()
+            if not on_demand.busy:
+                raise KeyboardInterrupt  # another process does the work, and goes on with it
+
+        try:
+            with signals_held("the refresh has ended", hurry), closing(on_demand):
+                served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl)
+        except TokenUnavailable as error:
+            raise Refused(str(error)) from error
+    if served.stale:
+        why = f"{served.reason}, {served.detail}" if served.detail else served.reason
+        note(f"It has less life left than {span(min_ttl)}, and no other is to be had now: {why}.")
+    _print(served.access_token, served.expires_at, json=json)
+
+
+def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
+    """Prints what is stored."""
     from refresher.store import connections
     from refresher.wiring import cipher_from
 
@@ -54,7 +105,8 @@ def token(
         )
     if not even_expired:
         _refuse_expired(stored)
-    _print(cipher.open(stored.access_token, stored.owner_id, "access_token"), stored, json=json)
+    opened = cipher.open(stored.access_token, stored.owner_id, "access_token")
+    _print(opened, stored.expires_at, json=json)
 
 
 def _refuse_expired(stored: StoredToken) -> None:
@@ -66,11 +118,11 @@ def _refuse_expired(stored: StoredToken) -> None:
     raise Refused(f"the access token expired {span(-stored.left_seconds)} ago: {mend}")
 
 
-def _print(opened: Secret, stored: StoredToken, *, json: bool) -> None:
+def _print(opened: Secret, expires_at: datetime | None, *, json: bool) -> None:
     if _is_terminal():
         note("This is a secret: whoever has it can act for the account until it expires.")
     if json:
-        emit({"access_token": opened.reveal(), "expires_at": stored.expires_at})
+        emit({"access_token": opened.reveal(), "expires_at": expires_at})
     else:
         typer.echo(opened.reveal())
 

@@ -34,14 +34,15 @@ def perform(plan: Plan, console: Console) -> Verdict:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
-    with set_up(plan, lambda done: console.print(f"[green]✓[/] {done}", soft_wrap=True)) as stage:
-        if plan.with_notifications:
-            notifications.prepare(stage)
+
+    def say(done: str) -> None:
+        console.print(f"[green]✓[/] {done}", soft_wrap=True)
+
+    with set_up(plan, say) as stage, notifications.prepared(stage) as told:
         with suppress(KeyboardInterrupt):
             _watch(stage, console)
         stage.scheduler.stop()
-        if plan.with_notifications:
-            _show_told(stage, console)
+        _show_told(told(), console)
         verdict = judge(stage)
         complaint = None if verdict.is_good else stage.scheduler.last_complaint()
         if complaint:
@@ -49,8 +50,8 @@ def perform(plan: Plan, console: Console) -> Verdict:
         return verdict
 
 
-def _show_told(stage: Stage, console: Console) -> None:
-    for heading, lines in notifications.shown(stage):
+def _show_told(told: notifications.Shown, console: Console) -> None:
+    for heading, lines in told:
         console.print(f"\n[bold]{heading}[/]\n")
         for line in lines or ["(none was sent)"]:
             console.print(f"  │ {line}", markup=False, soft_wrap=True)

@@ -189,7 +189,8 @@ def _around(now: Gauges) -> Iterator[Metric]:
         for state in ("alive", "missing")
     ]
     yield labelled("processes", "Registered processes.", ("role", "state"), counts)
-    if now.outbox_seconds is not None:
-        yield gauge(
-            "outbox_oldest_seconds", "How long the oldest unsent mail waited.", now.outbox_seconds
-        )
+    yield gauge(
+        "outbox_oldest_seconds",
+        "How long the oldest mail or webhook has waited to be sent.",
+        now.outbox_seconds,
+    )

@@ -19,6 +19,7 @@ import structlog
 
 log = structlog.get_logger()
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_LEFT = "left_"
 OLD_SECONDS = 86_400.0
 """A folder whose parent is gone is removed after a day: "gone" might mean another container's."""
 
@@ -47,9 +48,16 @@ def join_folder() -> Path | None:
 
 
 def leave_folder(folder: Path) -> None:
-    """Removes the folder, unless a sibling still lives. One that was given is left alone."""
-    others = _writers(folder) - {os.getpid()}
-    if folder.name.startswith(_prefix()) and not any(map(_is_alive, others)):
+    """Removes the folder, unless a sibling still works. One that was given is left alone.
+
+    Whoever leaves says so before it looks: of two that leave at once, at least one sees both.
+    """
+    if not folder.name.startswith(_prefix()):
+        return
+    with suppress(OSError):
+        (folder / f"{_LEFT}{os.getpid()}").touch()
+    others = _writers(folder) - {int(p.name.removeprefix(_LEFT)) for p in folder.glob(f"{_LEFT}*")}
+    if not any(map(_is_alive, others)):
         shutil.rmtree(folder, ignore_errors=True)
 
 

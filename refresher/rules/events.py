@@ -66,10 +66,13 @@ class PastEvent:
 
     @property
     def replied_at(self) -> datetime | None:
-        """When the reply was here, or was given up; None where nothing was sent."""
+        """When the reply was here, or was given up; None where nothing was sent.
+
+        The time between is our clock's, a little more than the database's: never after the commit.
+        """
         if self.begun_at is None or self.elapsed_seconds is None:
             return None
-        return self.begun_at + timedelta(seconds=self.elapsed_seconds)
+        return min(self.begun_at + timedelta(seconds=self.elapsed_seconds), self.occurred_at)
 
 
 @dataclass(frozen=True, slots=True)

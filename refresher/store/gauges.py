@@ -7,24 +7,20 @@ short: among the rows that are due next, in flight, or in trouble.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import ParkReason
+from refresher.store import outbox
 from refresher.store.health import MOST_COUNTED, overdue
 from refresher.store.workers import LOCK_CLASS
 
 MOST_OPENED = 2_000
 """How many connections of each kind are looked up for the life that their tokens have left."""
 STATEMENT_MILLISECONDS = 3_000
-
-outbox_oldest_seconds: Callable[[Db], float] | None = None
-"""The place for the outbox: whoever brings that table sets this to a function that returns how long
-the oldest unsent notification has waited (0 without one), from an index of the unsent ones. From
-then on `refresher_outbox_oldest_seconds` is exported; dashboard and alerts are ready for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Gauges:
     """The deployment at one moment.
 
     `parked` has every reason. `processes` counts by role and whether the liveness lock stands.
-    `outbox_seconds` is None as long as there is no outbox.
+    `outbox_seconds` is how long the oldest notification has waited that is to be told, 0 without one.
     """
 
     idle: int
@@ -55,7 +51,7 @@ class Gauges:
     quarantined: int
     pauses: tuple[Paused, ...]
     processes: Mapping[tuple[str, bool], int] = field(default_factory=dict)
-    outbox_seconds: float | None = None
+    outbox_seconds: float = 0.0
 
 
 _SCHEDULE = text(
@@ -111,6 +107,28 @@ _PROCESSES = text(
 )
 
 
+# uuid7: the lowest outbox_id of a consumer is what it has to read first.
+_OUTBOX = text(
+    """
+    with since as (
+        select o.occurred_at as at from unnest(cast(:consumers as text[])) reader(name)
+        cross join lateral (select outbox_id from outbox_pending p where p.consumer = reader.name
+                            order by outbox_id limit 1) unread
+        join outbox o on o.id = unread.outbox_id
+        union all
+        (select created_at from mail where state = 0 order by due_at limit :most)
+        union all
+        (select created_at from mail where state = 1 limit :most)
+        union all
+        (select created_at from webhook_delivery where state = 0 order by due_at limit :most)
+        union all
+        (select created_at from webhook_delivery where state = 1 limit :most)
+    )
+    select greatest(0, coalesce(extract(epoch from refresher_now() - min(at)), 0))::float8 from since
+    """
+)
+
+
 def read(db: Db, *, has_lock: bool) -> Gauges:
     """Returns the gauges. `has_lock` tells whether liveness locks are in use.
 
@@ -132,8 +150,19 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
         quarantined=row.quarantined,
         pauses=tuple(Paused(**r) for r in db.execute(_PAUSES).mappings()),
         processes=_processes(db, has_lock=has_lock),
-        outbox_seconds=outbox_oldest_seconds(db) if outbox_oldest_seconds else None,
+        outbox_seconds=outbox_oldest_seconds(db),
     )
+
+
+def outbox_oldest_seconds(db: Db) -> float:
+    """Returns how long the oldest notification has waited that is on its way to somebody; 0: none is.
+
+    Waiting is what no consumer has read yet, and mails and webhooks that are to be sent, whether they
+    came late or are tried again. Not what is meant to wait: for a digest, or for an endpoint that was
+    disabled. Of what is due, in flight and unread, the first `MOST_OPENED` each are looked at.
+    """
+    values = {"most": MOST_OPENED, "consumers": list(outbox.CONSUMERS)}
+    return float(db.execute(_OUTBOX, values).scalar_one())
 
 
 def _processes(db: Db, *, has_lock: bool) -> dict[tuple[str, bool], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 MOST_COUNTED = 10_001
 
@@ -69,6 +69,58 @@ def look(db: Db) -> ScheduleHealth:
         leased=_count(db, 1),
         parked={row[0]: row[1] for row in parked},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one flow of notifications has to do. A count of 10,001 means "more than 10,000".
+
+    `unread` entries of the outbox are new to it, `waiting` messages are to be sent or under way.
+    """
+
+    unread: int
+    waiting: int
+    failed: int
+
+
+_UNREAD = """
+    (select count(*) from (select 1 from outbox_pending where consumer = :consumer limit :most) u)
+        as unread
+"""
+_MAILS = text(
+    f"""
+    select {_UNREAD},
+        (select count(*) from (select 1 from mail where state = 0 limit :most) w)
+        + (select count(*) from (select 1 from mail where state = 1 limit :most) l) as waiting,
+        (select count(*) from (select 1 from mail where state = 3 limit :most) f) as failed
+    """  # noqa: S608  our own text
+)
+# Those that failed have no index of their own: they are looked for among the newest that ended.
+_WEBHOOKS = text(
+    f"""
+    select {_UNREAD},
+        (select count(*) from (select 1 from webhook_delivery where state = 0 limit :most) w)
+        + (select count(*) from (select 1 from webhook_delivery where state = 1 limit :most) l)
+            as waiting,
+        (select count(*) filter (where state = 4) from (select state from webhook_delivery
+            where state > 2 order by ended_at desc limit :most) e) as failed
+    """  # noqa: S608  our own text
+)
+
+
+def mails(db: Db) -> Told:
+    """Returns how the flow of mails stands."""
+    return _told(db, _MAILS, "mail")
+
+
+def webhooks(db: Db) -> Told:
+    """Returns how the flow of webhooks stands; `failed` are of the newest 10,001 that ended."""
+    return _told(db, _WEBHOOKS, "webhook")
+
+
+def _told(db: Db, statement: TextClause, consumer: str) -> Told:
+    row = db.execute(statement, {"consumer": consumer, "most": MOST_COUNTED}).one()
+    return Told(row.unread, min(row.waiting, MOST_COUNTED), row.failed)
 
 
 def _count(db: Db, state: int) -> int:

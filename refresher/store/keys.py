@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, text
@@ -49,10 +50,13 @@ def add(
 
 def find(db: Db, key_id: str) -> tuple[ApiKey | None, datetime]:
     """Returns the key of this id, revoked and expired ones too, and the database's clock."""
-    now: datetime = db.execute(text("select refresher_now()")).scalar_one()
-    statement = text(f"select {_COLUMNS} from api_key where id = :id")  # noqa: S608  our own names
-    row = db.execute(statement, {"id": key_id}).mappings().first()
-    return (_key(row) if row else None), now
+    statement = text(
+        f"select refresher_now() as now, {_COLUMNS} "  # noqa: S608  our own names
+        "from (select 1) one left join api_key on id = :id"
+    )
+    row = dict(db.execute(statement, {"id": key_id}).mappings().one())
+    now: datetime = row.pop("now")
+    return (_key(row) if row["id"] is not None else None), now
 
 
 def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
@@ -88,6 +92,6 @@ def used(db: Db, key_id: str) -> None:
     db.execute(statement, {"id": key_id, "rarely": LAST_USED_SECONDS})
 
 
-def _key(row: RowMapping) -> ApiKey:
+def _key(row: RowMapping | dict[str, Any]) -> ApiKey:
     scopes = frozenset(Scope(scope) for scope in row["scopes"])
     return ApiKey(**{**row, "scopes": scopes, "secret_hash": bytes(row["secret_hash"])})

@@ -9,31 +9,42 @@ longer than one small transaction. No version, no date, no schedule changes: nob
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, TextClause, text
 
 from refresher.rules.connection import Sealed
+from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 
 
 @dataclass(frozen=True, slots=True)
 class SealedTable:
     """Columns of one table that hold sealed values, under the owner that their seals are bound to.
 
-    A seal's associated data names the column, so `columns` are the names given to `Cipher.seal`.
+    A seal's associated data names its place: the column's own name, or the one in `places`.
     """
 
     name: str
     columns: tuple[str, ...]
     owner: str = "id"
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, column: str) -> str:
+        """Returns the name that `Cipher.seal` is given for this column."""
+        return self.places.get(column, column)
 
 
 SEALED = (
     SealedTable("app", ("client_secret",)),
     SealedTable("connection", ("access_token", "refresh_token")),
     SealedTable("quarantine", ("access_token", "refresh_token"), owner="connection_id"),
+    SealedTable(
+        "webhook_endpoint",
+        ("secret", "previous_secret"),
+        places={"secret": SECRET, "previous_secret": PREVIOUS_SECRET},
+    ),
 )
 
 
@@ -102,8 +113,8 @@ def not_sealed_by(
 
 def replace(
     db: Db, table: SealedTable, changes: Sequence[tuple[SealedRow, Mapping[str, Sealed]]]
-) -> int:
-    """Stores new seals of the same values; returns how many rows took them.
+) -> frozenset[UUID]:
+    """Stores new seals of the same values; returns the ids of the rows that took them.
 
     A row that changed since it was read, or is being changed now, keeps what it has.
     """
@@ -111,7 +122,7 @@ def replace(
     for column in table.columns:
         values[f"old_{column}"] = [row.values.get(column) for row, _ in changes]
         values[f"new_{column}"] = [new.get(column, row.values.get(column)) for row, new in changes]
-    return db.execute(_replace_statement(table), values).rowcount
+    return frozenset(db.execute(_replace_statement(table), values).scalars())
 
 
 def _replace_statement(table: SealedTable) -> TextClause:
@@ -128,6 +139,7 @@ def _replace_statement(table: SealedTable) -> TextClause:
         )
         update {table.name} t set {", ".join(f"{c} = u.new_{c}" for c in table.columns)}
         from u join free on free.id = u.id where t.id = u.id and {unchanged}
+        returning t.id
         """  # noqa: S608  names of ours
     )
 

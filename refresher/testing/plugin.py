@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from refresher.testing.recorder import EventRecorder
     from refresher.testing.sandbox import Sandbox
 
-FLOWS = ("integration_refresh",)
+FLOWS = ("integration_refresh", "notification_email", "webhook_delivery")
 SERVER_VARIABLE = "REFRESHER_TEST_DATABASE_URL"
 _numbers = count(1)
 _set_by_us: list[str] = []

@@ -22,6 +22,9 @@ from refresher.web.processes import SOCKET_OPTION, look_after
 from refresher.wiring import services
 
 log = structlog.get_logger()
+SWITCH_SECONDS = 0.0005
+"""How long a thread that reads from Postgres may keep the event loop waiting: Python's own 5 ms, some
+of them for each answer, are most of the time that a token takes under load."""
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -49,6 +52,7 @@ def _serve(inherited: socket.socket | None, stop: threading.Event) -> int:
     process = Process(
         "web", built, broker, api=lambda probe: Api(built, probe), listening=inherited
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     process.start()
     log.info("web started", port=built.settings.port)
     stop.wait()

@@ -41,7 +41,9 @@ async def authenticate(state: State, headers: Mapping[bytes, bytes]) -> ApiKey:
         raise _unauthorized(f"what was sent is no API key: {HOW}", invalid=True)
     verdict = state.keyring.remembered(shown)
     if verdict is None:
-        verdict = await state.in_thread(state.keyring.look_up, shown)
+        verdict = await state.looked_up(shown)
+    elif state.keyring.is_ageing(shown.id):
+        state.look_up_soon(shown)
     match verdict:
         case ApiKey():
             return verdict

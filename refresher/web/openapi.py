@@ -15,7 +15,7 @@ from refresher.web.call import Route
 from refresher.web.models import ProblemDetails
 from refresher.web.open import OpenRoute
 from refresher.web.problems import CODES
-from refresher.web.table import OPEN, ROUTES, by_path
+from refresher.web.table import EVERY, OPEN, ROUTES, by_path
 
 Document = dict[str, Any]
 REF = "#/components/schemas/{model}"
@@ -216,7 +216,7 @@ def _problem(status: int, names: list[str]) -> Document:
 
 def _schemas() -> Document:
     models: dict[str, type[BaseModel]] = {"ProblemDetails": ProblemDetails}
-    answers = [model for route in (*ROUTES, *OPEN) for model in route.answers.values()]
+    answers = [model for route in EVERY for model in route.answers.values()]
     models.update({model.__name__: model for model in answers if model is not None})
     bodies = {route.body for route in ROUTES if route.body is not None}
     bodies |= {model for route in OPEN for model in route.bodies.values() if model is not None}

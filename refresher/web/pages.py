@@ -17,7 +17,7 @@ from refresher.web.call import Route
 from refresher.web.open import OpenRoute
 from refresher.web.openapi import Document, codes, document
 from refresher.web.problems import CODES
-from refresher.web.table import OPEN, ROUTES
+from refresher.web.table import EVERY
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -42,7 +42,7 @@ def pages() -> list[Served]:
 def _html(made: Document) -> str:
     text = files(__package__).joinpath("docs.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    operations = [_told(made, route) for route in (*ROUTES, *OPEN)]
+    operations = [_told(made, route) for route in EVERY]
     return environment.from_string(text).render(
         info=made["info"], operations=operations, codes=CODES
     )

@@ -16,7 +16,7 @@ from refresher.errors import RefresherError
 from refresher.exchange.jwks import KeySets
 from refresher.keys import Keyring
 from refresher.on_demand import OnDemand
-from refresher.rules.access import Allowance, ApiKey
+from refresher.rules.access import Allowance, ApiKey, Presented, Refusal
 from refresher.store import audit
 from refresher.wiring import Services, egress_from
 
@@ -42,10 +42,32 @@ class State:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="web")
         self._rate = settings.api_requests_per_second / settings.web_processes
         self._allowances: dict[str, Allowance] = {}
+        self._looking: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Returns what `work` returns, done on a thread of the pool."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def looked_up(self, shown: Presented) -> ApiKey | Refusal:
+        """Returns what Postgres knows of a key."""
+        return await self.in_thread(self.keyring.look_up, shown)
+
+    def look_up_soon(self, shown: Presented) -> None:
+        """Has a key looked up beside the requests that use it, once at a time."""
+        if shown.id not in self._looking:
+            self._looking.add(shown.id)
+            task = asyncio.get_running_loop().create_task(self._look_up(shown))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _look_up(self, shown: Presented) -> None:
+        try:
+            await self.looked_up(shown)
+        except RefresherError:
+            pass  # the next request that needs it is told
+        finally:
+            self._looking.discard(shown.id)
 
     def wait_seconds(self, key: ApiKey) -> float:
         """Counts a request of this key; returns 0, or for how long it must wait."""

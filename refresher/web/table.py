@@ -33,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
 
 # Without an API key: what is called from outside, and carries its own proof.
 OPEN: tuple[OpenRoute, ...] = (*resume.OPEN, *signals.OPEN)
+EVERY: tuple[Route | OpenRoute, ...] = (*ROUTES, *OPEN)
 
 
 def by_path() -> dict[str, list[Route]]:

@@ -15,6 +15,7 @@ from refresher.store import serving
 from refresher.testing.fake_provider import FakeProvider
 from refresher.wiring import Services, build
 from tests.cli.kit import Cli
+from tests.observing.test_inspect import run_sql
 from tests.waiting import wait_until
 
 
@@ -61,6 +62,40 @@ def test_a_refresh_now_stores_a_fresh_token(cli: Cli, granted: str, provider: Fa
     assert (shown["state"], shown["credential_version"]) == ("idle", 2)
     assert provider.admin.summary().requests == 1
     assert "refreshed; the token ends at" in cli("connections", "refresh", granted).stdout
+
+
+def test_a_token_with_too_little_life_is_refreshed_first(
+    cli: Cli, granted: str, provider: FakeProvider
+):
+    """`token --min-ttl` prints what is stored while it lives long enough, else a fresh one, once."""
+    stored = cli("token", granted).stdout
+    assert cli("token", granted, "--min-ttl", 60).stdout == stored
+    assert provider.admin.summary().requests == 0
+    run_sql(cli, "update connection set expires_at = refresher_now() + interval '30 seconds'")
+
+    ran = cli("token", granted, "--min-ttl", 60)
+
+    assert (ran.code, ran.stderr, ran.stdout.count("\n")) == (0, "", 1)
+    assert ran.stdout != stored
+    assert cli("token", granted).stdout == ran.stdout
+    assert cli("token", granted, "--min-ttl", 60, "--json").json["access_token"] in ran.stdout
+    assert provider.admin.summary().requests == 1
+
+
+def test_a_token_that_cannot_be_refreshed_is_told(cli: Cli, granted: str, provider: FakeProvider):
+    """While it is valid the stored one is printed and stderr says why; an expired one never is."""
+    provider.admin.add_fault("status_503", count=9)
+    run_sql(cli, "update connection set expires_at = refresher_now() + interval '30 seconds'")
+    stored = cli("token", granted).stdout
+    ran = cli.process("token", granted, "--min-ttl", 60)
+    assert (ran.code, ran.stdout) == (0, stored)
+    assert "less life left than 60 s" in ran.stderr
+    assert "refresh_failed" in ran.stderr
+    run_sql(cli, "update connection set expires_at = refresher_now() - interval '1 second'")
+    ran = cli.process("token", granted, "--min-ttl", 60)
+    ran.refused("the last refresh failed", code=1)
+    assert ran.stdout == ""
+    cli("token", granted, "--min-ttl", 60, "--even-expired").refused("exclude each other")
 
 
 def test_a_sibling_is_refreshed_at_its_root(cli: Cli, granted: str):

@@ -7,16 +7,22 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from refresher.demo.interruption import Interruption, Phase
 from refresher.demo.plan import Plan, check
+from refresher.demo.receiver import Receiver
 from refresher.demo.scheduler_process import SchedulerProcess
 from refresher.demo.verdict import Verdict
 from refresher.errors import SettingsError
+from refresher.rules.webhooks import body as make_body
+from refresher.rules.webhooks import headers as make_headers
+from refresher.rules.webhooks import make_secret
 from tests.processes import OURS
 from tests.waiting import wait_until
 
@@ -75,6 +81,31 @@ def test_a_demo_keeps_every_token_through_a_restart(runs, how):
     assert "started again after" in ran.stderr
     assert "Subject: Reconnect Demo: Ann's calendar" in ran.stderr
     assert "https://app.example/connections/ann-calendar/reconnect" in ran.stderr
+    assert ran.stderr.count('"type": "connection.reconnect_required"') == 1
+    assert "Its signature was verified by the receiver." in ran.stderr
+
+
+def test_the_receiver_takes_only_what_is_signed():
+    """The demo's receiver keeps a signed message once, and refuses a forged one and one unsigned."""
+    receiver = Receiver()
+    receiver.secret = make_secret(b"k" * 32)
+    other = make_secret(b"o" * 32)
+    body = make_body("connection.reconnect_required", datetime(2030, 1, 1, tzinfo=UTC), {})
+    signed = make_headers("id-1", 1_900_000_000, body, [other, receiver.secret])
+    forged = make_headers("id-2", 1_900_000_000, body, [other])
+    try:
+        with httpx.Client(trust_env=False) as client:
+            given = [(signed, body), (signed, body), (forged, body), ({}, body)]
+            given += [(signed, body + b" "), ({**signed, "webhook-timestamp": "now"}, body)]
+            statuses = [
+                client.post(receiver.url, headers=headers, content=content).status_code
+                for headers, content in given
+            ]
+    finally:
+        receiver.close()
+    assert statuses == [204, 204, 401, 401, 401, 401]
+    assert [one.message_id for one in receiver.received] == ["id-1"]
+    assert receiver.refused == 4
 
 
 def test_a_demo_leaves_nothing_behind(spawn):

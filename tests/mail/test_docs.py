@@ -2,7 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from refresher import notices
 from refresher.rules.notices import Kind
@@ -10,6 +13,8 @@ from refresher.rules.providers import Provider
 from refresher.settings import Settings, variable
 from refresher.settings.names import flows
 from tests.mail.kit import break_connections, heal, outage
+from tests.webhooks import kit as hooks
+from tests.webhooks.receiver import Receiver, Reply
 from tests.world import World
 
 DOCS = (Path(__file__).resolve().parent.parent.parent / "docs" / "notifications.md").read_text()
@@ -23,7 +28,16 @@ def example(kind: str) -> dict[str, object]:
     return made
 
 
-def live_through_everything(world: World) -> None:
+@pytest.fixture
+def gone() -> Iterator[str]:
+    """The URL of a receiver that wants nothing any more."""
+    receiver = Receiver()
+    receiver.answer = lambda _: Reply(410)
+    yield receiver.url
+    receiver.close()
+
+
+def live_through_everything(world: World, gone: str) -> None:
     """Has each kind of notice written once at least."""
     fixed = Provider("acme", "https://acme.example/token", refresh_token_clock="fixed")
     object.__setattr__(world.services.catalogue, "_providers", {"acme": fixed})
@@ -42,15 +56,23 @@ def live_through_everything(world: World) -> None:
         world.tick()
     world.pass_time(34 * 86_400)
     notices.tell(world.services)
+    hooks.add(world, gone)
+    hooks.happen(world, world.connect("told", name="n"), was="reconnect_required")
+    hooks.tick(world)
 
 
-def test_every_event_has_an_example_that_is_true(world: World) -> None:
+def test_every_event_has_an_example_that_is_true(world: World, gone: str) -> None:
     """Each kind has an example with exactly the fields, of the types, that the outbox holds."""
-    live_through_everything(world)
+    live_through_everything(world, gone)
     rows = world.rows("select kind, payload from outbox")
     real = {row.kind: {name: type(v) for name, v in row.payload.items()} for row in rows}
     shown = {kind.value: {n: type(v) for n, v in example(kind).items()} for kind in Kind}
     assert shown == real
+
+
+def test_every_event_stands_in_the_table() -> None:
+    """The page's table of events names each kind, and no other."""
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \|", DOCS, re.MULTILINE)) == set(Kind)
 
 
 def test_every_setting_in_the_docs_exists() -> None:

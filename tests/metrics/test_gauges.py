@@ -6,13 +6,18 @@ from uuid import uuid4
 
 import pytest
 
+from refresher import mailing
+from refresher.delivering import deliver
 from refresher.rules.connection import ParkReason
+from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply
-from refresher.store import gauges, health, pauses, workers
+from refresher.store import gauges, health, outbox, pauses, recipients, workers
 from refresher.store.gauges import Gauges
 from tests.metrics.kit import open_meter, scrape
+from tests.ports import free_port
 from tests.services import PostgresServer
 from tests.waiting import wait_until
+from tests.webhooks.kit import add, claim, happen
 from tests.world import START, World
 
 
@@ -156,11 +161,30 @@ def test_a_database_that_is_away_is_told_and_nothing_else(
     wait_until(lambda: scrape(world)("database_up") == 1, 20)
 
 
-def test_an_outbox_is_told_once_there_is_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever brings an outbox sets one function, and its age is exported."""
+def test_the_age_of_what_is_to_be_told_rises_until_it_is_told(world: World) -> None:
+    """What is unread and mails and webhooks that wait make it rise; sent or held ones do not."""
     open_meter(world)
-    monkeypatch.setattr(gauges, "outbox_oldest_seconds", lambda _db: 12.0)
-    assert scrape(world)("outbox_oldest_seconds") == 12
+    one = world.connect()
+    with world.services.database.transaction() as db:
+        recipients.add(db, "org", "ann@example.com", {})
+    add(world, f"http://127.0.0.1:{free_port()}/hooks")
+    assert scrape(world)("outbox_oldest_seconds") == 0
+    happen(world, one, Kind.RECONNECT_REQUIRED, cause="invalid_grant")
+    world.pass_time(100)
+    assert scrape(world)("outbox_oldest_seconds") == pytest.approx(100, abs=1)
+    # Read by both flows: a mail and a webhook stand there, and nobody could take them
+    mailing.plan(world.services)
+    claimed = claim(world)
+    assert world.rows("select 1 from outbox_pending") == []
+    world.pass_time(50)
+    assert scrape(world)("outbox_oldest_seconds") == pytest.approx(50, abs=1)
+    world.run("update mail set state = 2, ended_at = refresher_now()")
+    assert scrape(world)("outbox_oldest_seconds") == pytest.approx(50, abs=1), "the webhook"
+    deliver(world.services, claimed)
+    world.pass_time(7)
+    assert scrape(world)("outbox_oldest_seconds") == pytest.approx(57, abs=1), "it is tried again"
+    world.run("update webhook_delivery set state = 2, lease_until = null")
+    assert scrape(world)("outbox_oldest_seconds") == 0
 
 
 def test_no_look_reads_a_whole_table(world: World) -> None:
@@ -175,8 +199,10 @@ def test_no_look_reads_a_whole_table(world: World) -> None:
         "select id, :now from connection", now=START + timedelta(hours=1),
     )  # fmt: skip
     world.run("analyze")
-    values = {"most": 100, "reasons": list(ParkReason)}
-    for statement in (gauges._SCHEDULE, gauges._PARKED, gauges._LIVES, health._OVERDUE):
+    _much_to_tell(world)
+    values = {"most": 100, "reasons": list(ParkReason), "consumers": list(outbox.CONSUMERS)}
+    looks = (gauges._SCHEDULE, gauges._PARKED, gauges._LIVES, gauges._OUTBOX, health._OVERDUE)
+    for statement in looks:
         names = set(statement.compile().params)
         plan = world.one(
             f"explain (analyze, format json) {statement.text}",
@@ -184,6 +210,21 @@ def test_no_look_reads_a_whole_table(world: World) -> None:
         )[0]
         assert _most_rows(plan[0]["Plan"]) <= 300, json.dumps(plan, indent=1)
     assert look(world).idle >= 29_000, "an estimate stands in for a count that was cut off"
+
+
+def _much_to_tell(world: World) -> None:
+    """Leaves 20,000 entries that nobody has read, and as many webhooks that are to be sent."""
+    add(world, f"http://127.0.0.1:{free_port()}/hooks")
+    world.run(
+        "with o as (insert into outbox (id, sequence, kind, payload, occurred_at) "
+        "  select gen_random_uuid(), n, 'app.recovered', '{}', refresher_now() "
+        "  from generate_series(1, 20000) n returning id, sequence), "
+        "p as (insert into outbox_pending select c, id from o cross join "
+        "  unnest(array['mail', 'webhook']) c) "
+        "insert into webhook_delivery (endpoint_id, event_id, subject, sequence) "
+        "select e.id, o.id, 'x', o.sequence from o cross join webhook_endpoint e"
+    )
+    world.run("analyze")
 
 
 def _most_rows(node: dict[str, object]) -> float:

@@ -1,5 +1,6 @@
 """docs/runbook.md: its walk from an expired token to the cause, on faults that are injected."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.observing.test_inspect import run_sql
 from tests.waiting import wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
-WALK = ["doctor", "explain", "inspect", "events"]
+WALK = ["explain", "inspect", "events"]
 
 
 @pytest.fixture
@@ -31,7 +32,10 @@ def walk(cli: Cli, name: str) -> dict[str, str]:
     """Takes the page's looks in their order, when the token has expired; returns what each shows."""
     wait_until(lambda: "expired at" in cli("explain", name).stdout)
     shown = {"doctor": cli("doctor").stdout}
-    return shown | {look: cli(look, name).stdout for look in WALK[1:]}
+    shown["top"] = cli("top", "--once", "--json").stdout
+    shown |= {look: cli(look, name).stdout for look in WALK}
+    expired_at = cli.show(name)["expires_at"].replace(" ", "T")
+    return shown | {"at": cli("inspect", name, f"--at={expired_at}", "--json").stdout}
 
 
 def test_the_walk_has_the_page_s_order() -> None:
@@ -49,6 +53,9 @@ def test_a_provider_that_fails_is_found(cli: Cli, provider: FakeProvider, name: 
     shown = walk(cli, name)
     assert "The last 2 attempts failed, the newest with: status 500." in shown["explain"]
     assert "attempt 2 of 3" in shown["explain"]
+    assert json.loads(shown["top"])["expired_tokens"] == 1
+    then = json.loads(shown["at"])
+    assert (then["external_id"], then["credential_version"]) == (name, 1)
     assert shown["inspect"].count("transient") == 2
     assert "500" in shown["events"]
     # The page: nothing is to be done, and a refresh goes ahead once the provider answers
@@ -65,6 +72,9 @@ def test_workers_that_are_stopped_are_found(cli: Cli, name: str) -> None:
     assert "python -m refresher.scheduler" in shown["doctor"]
     assert "It has been due since" in shown["explain"]
     assert "No scheduler is running" in shown["explain"]
+    seen = json.loads(shown["top"])
+    assert (seen["overdue"], seen["expired_tokens"], seen["processes"]) == (1, 1, [])
+    assert [event["kind"] for event in json.loads(shown["at"])["events"]] == ["imported"]
     assert "transient" not in shown["inspect"]
 
 

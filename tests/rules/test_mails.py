@@ -28,6 +28,7 @@ DAY = 86_400.0
         ({}, "connection.reconnect_required", Choice.IMMEDIATE),
         ({}, "connection.recovered", Choice.DIGEST),
         ({}, "app.misconfigured", Choice.IMMEDIATE),
+        ({}, "webhook.disabled", Choice.IMMEDIATE),
         ({"connection.recovered": "none"}, "connection.recovered", Choice.NONE),
         ({"connection.recovered": "none"}, "connection.expiring", Choice.DIGEST),
         ({}, "connection.of_a_newer_version", Choice.DIGEST),

@@ -39,8 +39,10 @@ def other(shared: Site) -> str:
 
 
 HELD = (
-    "select * from connection where organization_id = 'org' order by id",
-    "select * from refresh_schedule order by connection_id",
+    (
+        "select c.*, s.* from connection c join refresh_schedule s on s.connection_id = c.id "
+        "where c.organization_id = 'org' order by c.id"
+    ),
     "select * from webhook_endpoint where organization_id = 'org' order by id",
     "select * from recipient where organization_id = 'org' order by id",
     "select * from organization where id = 'org'",

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi import checks
 
 from refresher.web.call import Route
 from refresher.web.open import OpenRoute
-from refresher.web.table import OPEN, ROUTES
+from refresher.web.table import EVERY
 from tests.web.kit import Site
 
 BOUNDED = settings(
@@ -34,7 +34,6 @@ CHECKS = [
 ]
 """Not `positive_data_acceptance`: a provider that the catalogue lacks fits the schema, and is 422."""
 MODES = list(GenerationMode)
-EVERY = (*ROUTES, *OPEN)
 CASES = [
     (route, mode)
     for route in EVERY
