@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from refresher.settings import Settings, variable
-from refresher.web.table import OPEN, ROUTES
+from refresher.web.table import EVERY
 from tests.web.kit import Site, refused
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -40,7 +40,8 @@ def requests() -> list[tuple[str, str, dict[str, str], Any, Any]]:
 
 def test_every_example_runs_as_it_stands(site: Site) -> None:
     """Each request of the page succeeds, and its answer holds what the page shows."""
-    bound, known = site.new_key(organization_id="org-1"), {}
+    bound = site.new_key(organization_id="org-1")
+    known: dict[str, str] = {}
     for method, path, headers, body, shown in requests():
         said = {} if "code" in shown else shown  # that of a problem follows the last request
         key = _key(site, path, bound)
@@ -82,7 +83,7 @@ def test_the_example_of_a_problem_is_one(site: Site) -> None:
 def test_the_page_has_every_route_and_no_other() -> None:
     """What is in the table is on the page."""
     shown = {(method, _pattern(path.partition("?")[0])) for method, path, *_ in requests()}
-    described = {(r.method, r.path) for r in (*ROUTES, *OPEN) if r.path not in ELSEWHERE}
+    described = {(r.method, r.path) for r in EVERY if r.path not in ELSEWHERE}
     assert shown == described
 
 
