@@ -41,7 +41,7 @@ def other(shared: Site) -> str:
 HELD = (
     (
         "select c.*, s.* from connection c join refresh_schedule s on s.connection_id = c.id "
-        "where c.organization_id = 'org'"
+        "where c.organization_id = 'org' order by c.id"
     ),
     "select * from webhook_endpoint where organization_id = 'org' order by id",
     "select * from recipient where organization_id = 'org' order by id",
