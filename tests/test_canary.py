@@ -74,9 +74,7 @@ def test_no_secret_is_found_anywhere(
     cli = Cli(tmp_path, environment)
     secrets |= _have_told(cli, receiver)
     # When they are refreshed through every kind of answer
-    for kind in ("status_503", "drop_after_commit", "garbage", "extra_fields", "truncated"):
-        provider.admin.add_fault(kind, count=4)
-    provider.admin.add_fault("error", count=2, error="invalid_grant")
+    _misbehave(provider)
     spawn("-m", "dramatiq", "refresher.actors", "--processes", "1", env=environment)
     scheduler = spawn("-m", "refresher.scheduler", env=environment | {"PORT": "0"})
     with psycopg.connect(database_url.replace("+psycopg", "")) as db:
@@ -93,6 +91,13 @@ def test_no_secret_is_found_anywhere(
     held += spawn.outputs()
     assert [place for place, sign in SIGNS.items() if sign not in held] == [], "not looked at"
     assert {secret for secret in secrets if secret in held} == set()
+
+
+def _misbehave(provider: FakeProvider) -> None:
+    """Has the provider give every kind of answer now and then."""
+    for kind in ("status_503", "drop_after_commit", "garbage", "extra_fields", "truncated"):
+        provider.admin.add_fault(kind, count=4)
+    provider.admin.add_fault("error", count=2, error="invalid_grant")
 
 
 def _have_told(cli: Cli, receiver: Receiver) -> set[str]:
