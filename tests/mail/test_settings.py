@@ -71,9 +71,9 @@ def test_redis_is_asked_for_by_the_flows_that_need_it() -> None:
     ("refreshes", "mails", "expected"),
     [
         ("in_process", "in_process", ["StubBroker", "StubBroker", True, "StubBroker"]),
-        ("redis", "in_process", ["RedisBroker", "StubBroker", False, "RedisBroker"]),
-        ("in_process", "redis", ["StubBroker", "RedisBroker", False, "RedisBroker"]),
-        ("redis", "redis", ["RedisBroker", "RedisBroker", True, "RedisBroker"]),
+        ("redis", "in_process", ["PipeliningBroker", "StubBroker", False, "PipeliningBroker"]),
+        ("in_process", "redis", ["StubBroker", "PipeliningBroker", False, "PipeliningBroker"]),
+        ("redis", "redis", ["PipeliningBroker", "PipeliningBroker", True, "PipeliningBroker"]),
     ],
 )
 def test_each_flow_has_the_broker_of_its_transport(
