@@ -6,10 +6,15 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from refresher.cli.output import note
+
+if TYPE_CHECKING:
+    from refresher.on_demand import OnDemand
+    from refresher.wiring import Services
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -46,3 +51,19 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
         if received:
             signal.raise_signal(received[0])
+
+
+@contextmanager
+def on_demand_held(services: Services) -> Iterator[OnDemand]:
+    """Opens refresh on demand for one command: a signal waits for our own refresh alone."""
+    from refresher.on_demand import OnDemand
+
+    on_demand = OnDemand(services, role="command")
+
+    def hurry() -> None:
+        services.stopping.set()
+        if not on_demand.busy:
+            raise KeyboardInterrupt  # another process does the work, and goes on with it
+
+    with signals_held("the refresh has ended", hurry), closing(on_demand):
+        yield on_demand

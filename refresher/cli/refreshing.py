@@ -6,7 +6,6 @@ person is told about it.
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -62,18 +61,10 @@ def refresh(
 
 def _refresh(services: Services, root: UUID, timeout: float) -> Ending:
     """Refreshes in this process, or waits for who is at it."""
-    from refresher.cli.holding import signals_held
+    from refresher.cli.holding import on_demand_held
     from refresher.errors import TokenUnavailable
-    from refresher.on_demand import OnDemand
 
-    on_demand = OnDemand(services, role="command")
-
-    def hurry() -> None:
-        services.stopping.set()
-        if not on_demand.busy:
-            raise KeyboardInterrupt  # another process does the work, and goes on with it
-
-    with signals_held("the refresh has ended", hurry), closing(on_demand):
+    with on_demand_held(services) as on_demand:
         while True:
             try:
                 return on_demand.refresh_now(root, wait_seconds=timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,21 +61,13 @@ def token(
 
 def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
     """Prints a token with so much life left, refreshed in this process if need be."""
-    from refresher.cli.holding import signals_held
+    from refresher.cli.holding import on_demand_held
     from refresher.errors import TokenUnavailable
-    from refresher.on_demand import OnDemand
 
     with opening.services() as services:
         found = find(services.database, connection)
-        on_demand = OnDemand(services, role="command")
-
-        def hurry() -> None:
-            services.stopping.set()
-            if not on_demand.busy:
-                raise KeyboardInterrupt  # another process does the work, and goes on with it
-
         try:
-            with signals_held("the refresh has ended", hurry), closing(on_demand):
+            with on_demand_held(services) as on_demand:
                 served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl)
         except TokenUnavailable as error:
             raise Refused(str(error)) from error

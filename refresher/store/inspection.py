@@ -16,10 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from refresher.rules.connection import Sealed
+from refresher.store.health import MOST_COUNTED
 from refresher.store.session import Database
 from refresher.store.workers import LOCK_CLASS
-
-MOST_COUNTED = 10_001
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, text
 
 from refresher.store.events import PastEvent
+from refresher.store.health import MOST_COUNTED
 
-MOST_COUNTED = 10_001
 _STATES = {"idle": 0, "leased": 1, "parked": 2}
 
 
