@@ -29,6 +29,7 @@ from refresher.rules.connection import Sealed, Secret
 _VERSION = b"\x01"
 _HEADER = 1 + 4
 _NONCE = 12
+_NONCES = 256
 
 
 class Cipher:
@@ -51,7 +52,7 @@ class Cipher:
     def seal(self, secret: Secret, owner: UUID, column: str) -> Sealed:
         """Returns `secret` sealed for one column of one owner."""
         header = _VERSION + self._first
-        nonce = os.urandom(_NONCE)
+        nonce = _nonce()
         aead = _aead(self._keys[self._first], owner.bytes)
         text = secret.reveal().encode("utf-8", "surrogatepass")
         return Sealed(header + nonce + aead.encrypt(nonce, text, _bound_to(header, owner, column)))
@@ -117,6 +118,20 @@ def key_id(key: bytes) -> bytes:
 def _aead(key: bytes, owner: bytes) -> AESGCM:
     """Returns the cipher with an owner's own key: one refresh needs it three times."""
     return AESGCM(hmac.digest(key, owner, "sha256"))
+
+
+_nonces: list[bytes] = []
+os.register_at_fork(after_in_child=_nonces.clear)  # a nonce used twice would give the key away
+
+
+def _nonce() -> bytes:
+    """Returns fresh random bytes: asking the kernel for each would cost more than sealing."""
+    while True:
+        try:
+            return _nonces.pop()
+        except IndexError:
+            fresh = os.urandom(_NONCE * _NONCES)
+            _nonces.extend(fresh[i : i + _NONCE] for i in range(0, len(fresh), _NONCE))
 
 
 def _bound_to(header: bytes, owner: UUID, column: str) -> bytes:

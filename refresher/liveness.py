@@ -22,7 +22,7 @@ from refresher.store.workers import Holders
 from refresher.wiring import Services
 
 log = structlog.get_logger()
-CHECK_SECONDS = 0.25
+CHECK_SECONDS = 0.5
 SEEN_SECONDS = 10.0
 
 

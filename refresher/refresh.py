@@ -46,8 +46,9 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     A claim that is no longer held, or was begun already by another delivery, is a counted no-op.
     """
     tally: Counter[str] = Counter()
-    ready = _guard(services, *_reload(services, claims, tally), tally)
-    outgoing = _build(services, _begin(services, ready, tally), tally)
+    with services.exchange.turns.turn(alone=len(claims) == 1):
+        ready = _guard(services, *_reload(services, claims, tally), tally)
+        outgoing = _build(services, _begin(services, ready, tally), tally)
     for replies in services.exchange.stream(outgoing):
         points.reach("replied", replies)
         services.meter.replied(replies)

@@ -19,9 +19,15 @@ INSISTENCE = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 0.0)
 
 
 class Guard:
-    """Tells the guard process what pytest started. Forgetting is never needed, only polite."""
+    """Tells the guard process what pytest started. Forgetting is never needed, only polite.
+
+    `warm` is what its processes are forked from.
+    """
 
     def __init__(self) -> None:
+        from tests.warm import Warm  # noqa: PLC0415  this file is a program as well
+
+        self.warm = Warm()
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, start_new_session=True
         )
@@ -44,6 +50,7 @@ class Guard:
         """Ends everything that is still watched, and waits for that."""
         self._pipe.close()
         self._process.wait()
+        self.warm.close()
 
     def _say(self, line: str) -> None:
         self._pipe.write(f"{line}\n".encode())

@@ -13,25 +13,26 @@ from pathlib import Path
 
 from tests.guard import Guard
 from tests.waiting import wait_until
+from tests.warm import Started
 
 OURS = ("REFRESHER_", "DATABASE_URL", "REDIS_URL", "PORT", "PG")
 
 
 class Process:
-    """One process that a test started; its output goes to a file."""
+    """One process that a test started; its output goes to a file.
+
+    `python -m …` is forked from a process that is warm already (`warm.py`).
+    """
 
     def __init__(self, guard: Guard, log: Path, arguments: list[str], env: dict[str, str]) -> None:
         self._guard = guard
         self._log = log
-        with log.open("wb") as output:
-            self._popen = subprocess.Popen(
-                arguments,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._popen: subprocess.Popen[bytes] | Started
+        if arguments[0] == "-m":
+            log.touch()
+            self._popen = guard.warm.start(arguments[1:], env, log)
+        else:
+            self._popen = _start_cold([sys.executable, *arguments], env, log)
         guard.watch(self.pid)
 
     @property
@@ -94,8 +95,7 @@ class Spawner:
         """Starts `python arguments…` with this test's settings and none of the machine's."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         log = self._folder / f"process-{len(self._started)}.log"
-        command = [sys.executable, *arguments]
-        process = Process(self._guard, log, command, inherited | dict(env or {}))
+        process = Process(self._guard, log, list(arguments), inherited | dict(env or {}))
         self._started.append(process)
         return process
 
@@ -107,3 +107,15 @@ class Spawner:
     def outputs(self) -> str:
         """Returns what all of them printed."""
         return "\n".join(process.output for process in self._started)
+
+
+def _start_cold(command: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import traceback
 from base64 import standard_b64encode, urlsafe_b64encode
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refresher.cipher import Cipher, key_id, new_key, parse_key
+from refresher.cipher import Cipher, _nonce, key_id, new_key, parse_key
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import Sealed, Secret
 from tests.rules.samples import SAME_EACH_TIME
@@ -194,3 +196,26 @@ def test_a_bad_key_is_refused_unseen(text: str) -> None:
         "REFRESHER_ENCRYPTION_KEYS holds a key that is not 32 bytes in base64: "
         "`refresher encryption new-key` prints a good one"
     )
+
+
+FORKS = """
+import os
+from refresher import cipher
+cipher._nonce()
+assert cipher._nonces
+if os.fork() == 0:
+    os._exit(len(cipher._nonces) > 0)
+raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_forked_process_draws_nonces_of_its_own():
+    """A nonce used twice under one key would give the key away, and Dramatiq forks its workers."""
+    assert subprocess.run([sys.executable, "-c", FORKS], check=False).returncode == 0
+
+
+def test_nonces_do_not_repeat():
+    """Not within a draw of the pool, nor from one to the next."""
+    drawn = [_nonce() for _ in range(2000)]
+    assert len(set(drawn)) == 2000
+    assert {len(nonce) for nonce in drawn} == {12}

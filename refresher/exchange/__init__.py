@@ -30,6 +30,7 @@ from refresher.exchange.sender import (
     choose_sender,
     is_fast,
 )
+from refresher.exchange.turns import Turns
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
 
@@ -76,6 +77,7 @@ class Exchange:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._places = asyncio.Semaphore(limits.max_in_flight)
+        self.turns = Turns()
 
     def stream(self, outgoing: Sequence[Outgoing[K]]) -> Iterator[list[tuple[K, Reply]]]:
         """Sends all requests and yields their replies in groups, as they arrive.
@@ -86,7 +88,7 @@ class Exchange:
         arrivals: Arrivals[tuple[K, Reply]] = Arrivals(len(outgoing))
         failure = self._hand_over(outgoing, arrivals) if outgoing else None
         if failure is None:
-            yield from arrivals.groups()
+            yield from arrivals.groups(self.turns)
             return
         for start in range(0, len(outgoing), MOST_REPLIES):
             group = outgoing[start : start + MOST_REPLIES]

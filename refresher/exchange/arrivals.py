@@ -10,7 +10,11 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 from typing import Generic, TypeVar
+
+from refresher.exchange.turns import Turns
 
 T = TypeVar("T")
 MOST_REPLIES = 100
@@ -37,13 +41,21 @@ class Arrivals(Generic[T]):
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tell)
 
-    def groups(self) -> Iterator[list[T]]:
-        """Yields until all expected have come; what came during the caller's work goes at once."""
+    def groups(self, turns: Turns | None = None) -> Iterator[list[T]]:
+        """Yields until all expected have come; what came during the caller's work goes at once.
+
+        With `turns`, the caller works on a group in a turn; what comes while it waits for the turn is
+        in the group.
+        """
+        turn = partial(turns.turn, alone=self._expected == 1) if turns else nullcontext
         left = self._expected
         while left:
-            group = self._next()
-            left -= len(group)
-            yield group
+            self._wake.wait()
+            with turn():
+                group = self._take()
+                left -= len(group)
+                if group:
+                    yield group
 
     def _tell(self) -> None:
         if self._timer is not None:
@@ -51,12 +63,9 @@ class Arrivals(Generic[T]):
             self._timer = None
         self._wake.set()
 
-    def _next(self) -> list[T]:
-        while True:
-            self._wake.wait()
-            self._wake.clear()  # before the look: what is added after it sets it again
-            group = [self._ready.popleft() for _ in range(min(len(self._ready), MOST_REPLIES))]
-            if self._ready:
-                self._wake.set()
-            if group:
-                return group
+    def _take(self) -> list[T]:
+        self._wake.clear()  # before the look: what is added after it sets it again
+        group = [self._ready.popleft() for _ in range(min(len(self._ready), MOST_REPLIES))]
+        if self._ready:
+            self._wake.set()
+        return group

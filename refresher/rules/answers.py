@@ -24,6 +24,7 @@ MAX_LIFETIME_SECONDS = 10 * 366 * 86_400.0
 """Ten years. A longer life is taken for a mistake, and the fallbacks of `policy.lifetime` used."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 MAX_CODE_LENGTH = 64
+_NUMERIC = (int, float, str)  # written out at the place, the union is made anew for each answer
 _FORM = re.compile(r"""[^\s<>{}"']+""")
 _TOKEN_FIELD = re.compile(r'"(access_token|refresh_token)"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
 _LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
@@ -69,7 +70,7 @@ def lifetime_seconds(value: object) -> float | None:
     `"3600"` and `3600.0` are read as 3600; 1e12 (which somebody meant as milliseconds or an
     instant) is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         return None
     try:
         seconds = float(value)

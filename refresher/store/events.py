@@ -7,9 +7,11 @@ so any moment can be looked at later (`rules/time_travel.py`). No secret ever st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -17,6 +19,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.events import PastEvent
+from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
 
@@ -47,7 +50,23 @@ class Event:
     recorded: Mapping[str, object] | None = None
 
 
-_NAMES = [f.name for f in fields(Event) if f.name != "recorded"]
+_PACKED: dict[str, Callable[[Iterable[Any]], Array]] = {
+    "connection_id": uuids,
+    "kind": texts,
+    "lease_token": bigints,
+    "credential_version": bigints,
+    "attempt": bigints,
+    "http_status": bigints,
+    "elapsed_seconds": doubles,
+    "lateness_seconds": doubles,
+    "expired_seconds": doubles,
+    "reason": texts,
+    "claimed_at": instants,
+    "begun_at": instants,
+    "lease_until": instants,
+    "exchange_seconds": doubles,
+}
+_NAMES = list(_PACKED)
 AFTERWARDS = """
     next_due_at, state, parked_reason, postponed_by, failures, unknown_outcomes, starts, stored_version,
     grant_number, status, status_cause, expires_at, lifetime_seconds, refresh_token_expires_at,
@@ -82,8 +101,8 @@ _APPEND = text(
 def append(db: Db, events: Sequence[Event]) -> None:
     """Appends events, all stamped with the transaction's time: the last thing that it writes."""
     if events:
-        values: dict[str, object] = {name: [getattr(e, name) for e in events] for name in _NAMES}
-        values["recorded"] = [_text(e.recorded) for e in events]
+        values = {name: pack(map(attrgetter(name), events)) for name, pack in _PACKED.items()}
+        values["recorded"] = texts(_text(e.recorded) for e in events)
         db.execute(_APPEND, values)
 
 

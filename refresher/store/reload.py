@@ -15,6 +15,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status
+from refresher.store.arrays import bigints, uuids
 
 Columns = dict[str, Any]
 
@@ -87,13 +88,13 @@ _RELOAD = text(
 def reload(db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
     """Returns the stored rows of those claims that are still held; the others are stale."""
     values = {
-        "ids": [claim.connection_id for claim in claims],
-        "tokens": [claim.lease_token for claim in claims],
+        "ids": uuids(claim.connection_id for claim in claims),
+        "tokens": bigints(claim.lease_token for claim in claims),
     }
     found = db.execute(_RELOAD, values)
     names = tuple(found.keys())
     # A dict: looking 40 columns up in SQLAlchemy's own mapping takes five times as long.
-    return [_reloaded(dict(zip(names, row, strict=True))) for row in found]
+    return [_reloaded(dict(zip(names, row, strict=True))) for row in found.all()]
 
 
 def _reloaded(r: Columns) -> Reloaded:
@@ -147,8 +148,9 @@ def _sealed(value: bytes | None) -> Sealed | None:
 
 
 def _pauses(r: Columns) -> tuple[PauseSeen, ...]:
-    return tuple(
-        PauseSeen(scope, r[f"{scope}_pause"], r[f"{scope}_pause_left"], r[f"{scope}_refusals"])
-        for scope in ("provider", "app")
-        if r[f"{scope}_pause"] is not None
-    )
+    seen: tuple[PauseSeen, ...] = ()
+    if (key := r["provider_pause"]) is not None:
+        seen = (PauseSeen("provider", key, r["provider_pause_left"], r["provider_refusals"]),)
+    if (key := r["app_pause"]) is not None:
+        seen = (*seen, PauseSeen("app", key, r["app_pause_left"], r["app_refusals"]))
+    return seen

@@ -22,6 +22,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
+from refresher.store.arrays import bigints, instants, uuids
 from refresher.store.events import Event, append
 from refresher.store.reload import Reloaded
 
@@ -167,6 +168,25 @@ def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | Non
     return None if seconds is None else float(seconds)
 
 
+_BEGIN = text(
+    """
+    update refresh_schedule s
+    set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,
+        starts = least(s.starts + (s.begun_token <> s.lease_token)::int, 32000)
+    from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:versions as bigint[]),
+                cast(:reloaded_ats as timestamptz[])) u(id, token, version, reloaded_at)
+    join connection c on c.id = u.id
+    where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
+      and (s.begun_token <> s.lease_token
+           or (:again and s.holder_id = :holder_id and s.begun_at = u.reloaded_at))
+      and c.credential_version = u.version
+      and c.deleted_at is null and c.disabled_at is null and c.paused_at is null
+      and not c.in_between_steps and c.status = 'active'
+    returning s.connection_id
+    """
+)
+
+
 def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = False) -> set[UUID]:
     """Marks these refreshes as begun, and returns the ids of those that may be sent.
 
@@ -175,32 +195,18 @@ def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = Fa
     that the outcome is unknown. The mark touches no indexed column. `again` is for a commit of which
     nobody knows whether it took place: a mark that this very reload has set counts as ours.
     """
-    statement = text(
-        """
-        update refresh_schedule s
-        set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,
-            starts = least(s.starts + (s.begun_token <> s.lease_token)::int, 32000)
-        from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:versions as bigint[]),
-                    cast(:reloaded_ats as timestamptz[])) u(id, token, version, reloaded_at)
-        join connection c on c.id = u.id
-        where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
-          and (s.begun_token <> s.lease_token
-               or (:again and s.holder_id = :holder_id and s.begun_at = u.reloaded_at))
-          and c.credential_version = u.version
-          and c.deleted_at is null and c.disabled_at is null and c.paused_at is null
-          and not c.in_between_steps and c.status = 'active'
-        returning s.connection_id
-        """
-    )
     values = {
         **_arrays([row.claim for row in rows]),
-        "versions": [row.connection.credential_version for row in rows],
-        "reloaded_ats": [row.now for row in rows],
+        "versions": bigints(row.connection.credential_version for row in rows),
+        "reloaded_ats": instants(row.now for row in rows),
         "holder_id": holder_id,
         "again": again,
     }
-    return set(db.execute(statement, values).scalars())
+    return set(db.execute(_BEGIN, values).scalars().all())
 
 
 def _arrays(claims: Sequence[Claim]) -> dict[str, object]:
-    return {"ids": [c.connection_id for c in claims], "tokens": [c.lease_token for c in claims]}
+    return {
+        "ids": uuids(c.connection_id for c in claims),
+        "tokens": bigints(c.lease_token for c in claims),
+    }

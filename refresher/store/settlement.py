@@ -20,6 +20,7 @@ from refresher.rules.connection import Sealed
 from refresher.rules.decision import PauseOrder
 from refresher.rules.notices import State
 from refresher.store import ends, notices, quarantine
+from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.quarantine import Orphan
@@ -157,13 +158,14 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[U
         return set(), []
     lives = [s.new for s in todo if s.new]
     values = {
-        **_ids(todo),
-        "access_tokens": [n.access_token for n in lives],
-        "refresh_tokens": [n.refresh_token for n in lives],
-        "lifetimes": [n.lifetime_seconds for n in lives],
-        "lefts": [n.left_seconds for n in lives],
-        "refresh_lefts": [n.refresh_token_left_seconds for n in lives],
-        "scopes": [" ".join(n.scopes) if n.scopes else None for n in lives],
+        "ids": uuids(s.id for s in todo),
+        "versions": bigints(s.row.connection.credential_version for s in todo),
+        "access_tokens": byteas(n.access_token for n in lives),
+        "refresh_tokens": byteas(n.refresh_token for n in lives),
+        "lifetimes": doubles(n.lifetime_seconds for n in lives),
+        "lefts": doubles(n.left_seconds for n in lives),
+        "refresh_lefts": doubles(n.refresh_token_left_seconds for n in lives),
+        "scopes": texts(" ".join(n.scopes) if n.scopes else None for n in lives),
     }
     rows = db.execute(_STORE_TOKENS, values).all()
     return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
@@ -185,37 +187,40 @@ def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
     return set(db.execute(statement, {**_ids(dead), "causes": [s.reason for s in dead]}).scalars())
 
 
+# "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
+# it would read all of them for each commit.
+_MOVE = text(
+    """
+    update refresh_schedule s set
+        state = case when u.due_in is null then 2 else 0 end,
+        due_at = refresher_now() + u.due_in * interval '1 second',
+        parked_reason = u.park_reason, postponed_by = u.postponed_by,
+        attempt = u.attempt, unknown_outcomes = u.unknown_outcomes, starts = 0,
+        lease_until = null, holder_id = null, begun_token = 0, begun_at = null
+    from unnest(
+        cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:due_ins as float8[]),
+        cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:attempts as int[]),
+        cast(:unknowns as int[])
+    ) u(id, token, due_in, park_reason, postponed_by, attempt, unknown_outcomes)
+    where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
+    returning s.connection_id
+    """
+)
+
+
 def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     if not todo:
         return set()
-    # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
-    # it would read all of them for each commit.
-    statement = text(
-        """
-        update refresh_schedule s set
-            state = case when u.due_in is null then 2 else 0 end,
-            due_at = refresher_now() + u.due_in * interval '1 second',
-            parked_reason = u.park_reason, postponed_by = u.postponed_by,
-            attempt = u.attempt, unknown_outcomes = u.unknown_outcomes, starts = 0,
-            lease_until = null, holder_id = null, begun_token = 0, begun_at = null
-        from unnest(
-            cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:due_ins as float8[]),
-            cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:attempts as int[]),
-            cast(:unknowns as int[])
-        ) u(id, token, due_in, park_reason, postponed_by, attempt, unknown_outcomes)
-        where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
-        returning s.connection_id
-        """
-    )
     values = {
-        **_ids(todo),
-        "due_ins": [s.due_in_seconds for s in todo],
-        "park_reasons": [s.park_reason for s in todo],
-        "postponed_bys": [s.postponed_by for s in todo],
-        "attempts": [s.attempt for s in todo],
-        "unknowns": [s.unknown_outcomes for s in todo],
+        "ids": uuids(s.id for s in todo),
+        "tokens": bigints(s.row.claim.lease_token for s in todo),
+        "due_ins": doubles(s.due_in_seconds for s in todo),
+        "park_reasons": texts(s.park_reason for s in todo),
+        "postponed_bys": texts(s.postponed_by for s in todo),
+        "attempts": bigints(s.attempt for s in todo),
+        "unknowns": bigints(s.unknown_outcomes for s in todo),
     }
-    return set(db.execute(statement, values).scalars())
+    return set(db.execute(_MOVE, values).scalars().all())
 
 
 def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) -> None:

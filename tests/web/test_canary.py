@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -43,14 +44,25 @@ class Client:
         return answer
 
 
-def test_a_token_is_found_nowhere_but_in_its_own_answer(
-    site: Site, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not in other answers, headers, problems, logs at debug, nor in any column in the clear."""
+@pytest.fixture
+def everything_logged() -> Iterator[None]:
+    """Has lines of level debug written."""
+    kept = structlog.get_config()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=False,
     )
+    yield
+    structlog.configure(**kept)
+
+
+def test_a_token_is_found_nowhere_but_in_its_own_answer(
+    site: Site,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    everything_logged: None,
+) -> None:
+    """Not in other answers, headers, problems, logs at debug, nor in any column in the clear."""
     ask = Client(site)
     # When it goes through every route, well, wrongly, and through a bug and a dead grant
     id_ = _every_route(site, ask)
