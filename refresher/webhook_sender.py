@@ -8,7 +8,6 @@ loop a process; who calls stays synchronous and gets the answers as they arrive.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from refresher.exchange.arrivals import Arrivals
 from refresher.exchange.egress import Egress
+from refresher.exchange.loop_thread import LoopThread
 from refresher.rules.delivery import Answer
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 MOST_READ_BYTES = 16_384
 """Of an answer's body so much is read, so that the connection can be used again; no more."""
-CLOSE_SECONDS = 5.0
 USER_AGENT = "refresher-webhooks"
 
 
@@ -54,43 +53,29 @@ class WebhookSender:
 
     def __init__(self, egress: Egress, limits: SenderLimits) -> None:
         self._egress, self._limits = egress, limits
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._loop = LoopThread("webhooks", self._prepare, self._close_client)
         self._client: httpx.AsyncClient | None = None
-        self._closed = False
 
     def stream(self, messages: Sequence[Message[K]]) -> Iterator[list[tuple[K, Answer]]]:
         """Sends all and yields their answers in groups, as they arrive: exactly one for each."""
         arrivals: Arrivals[tuple[K, Answer]] = Arrivals(len(messages))
-        with self._lock:
-            loop = None if self._closed else self._start()
-            if loop is not None:
-                loop.call_soon_threadsafe(self._launch, messages, arrivals)
-        if loop is None:
+        if not self._loop.call(self._launch, messages, arrivals):
             yield [(m.key, Answer(failure="not sent: this process is stopping")) for m in messages]
             return
         yield from arrivals.groups()
 
     def close(self) -> None:
         """Cancels what is still under way (its answers say so) and stops the loop, for good."""
-        with self._lock:
-            loop, self._loop, self._closed = self._loop, None, True
         self._egress.close()
-        if loop is None or self._thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._shut_down(), loop)
-        self._thread.join(timeout=3 * CLOSE_SECONDS)
+        self._loop.close()
 
-    def _start(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._client = _client(self._egress, self._limits)
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(
-                target=_run, args=(self._loop,), name="webhooks", daemon=True
-            )
-            self._thread.start()
-        return self._loop
+    def _prepare(self) -> asyncio.AbstractEventLoop:
+        self._client = _client(self._egress, self._limits)
+        return asyncio.new_event_loop()
+
+    async def _close_client(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
 
     def _launch(self, messages: Sequence[Message[K]], arrivals: Arrivals[tuple[K, Answer]]) -> None:
         for message in messages:
@@ -142,19 +127,6 @@ class WebhookSender:
         finally:
             await response.aclose()
 
-    async def _shut_down(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            if others:
-                await asyncio.wait(others, timeout=CLOSE_SECONDS)
-            if self._client is not None:
-                await self._client.aclose()
-        finally:
-            loop.stop()
-
 
 def _client(egress: Egress, limits: SenderLimits) -> httpx.AsyncClient:
     """Returns the client; raises `SettingsError` for proxies of the environment that are no URLs."""
@@ -181,14 +153,6 @@ def _unreached(error: Exception) -> str:
     from refresher.exchange.guarded import refusal_in  # noqa: PLC0415  see `_client`
 
     return refusal_in(error) or "no connection: name, route or TLS"
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
 
 
 def _arrive(arrivals: Arrivals[tuple[K, Answer]], key: K, task: asyncio.Task[Answer]) -> None:

@@ -7,6 +7,7 @@ refreshed some rows already, and ends with the last commit.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,10 +43,15 @@ class Measured:
     peak_megabytes: dict[str, float]
 
 
-def perform(plan: Plan, say: Say) -> Report:
-    """Runs the benchmark and returns what came of it; raises `RefresherError` when it cannot."""
+def perform(plan: Plan, say: Say, prepare: Callable[[Stage], None] | None = None) -> Report:
+    """Runs the benchmark and returns what came of it; raises `RefresherError` when it cannot.
+
+    `prepare` may change the stage before the processes start.
+    """
     before = machine()
     with set_up(plan, say) as stage:
+        if prepare is not None:
+            prepare(stage)
         kinds = {**start_processes(stage, say), **stage.kinds}
         with stage.services.database.session() as db:
             measured = _measure(stage, db, kinds, say)

@@ -42,7 +42,7 @@ class Stage:
     plan: Plan
     services: Services
     crew: Crew
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     kinds: Mapping[str, int]
     statement_log: Path | None
 

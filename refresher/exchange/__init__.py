@@ -8,7 +8,6 @@ synchronous. Who sends: `sender.py`. What a reply means is `rules/outcomes.py`'s
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import structlog
 from refresher.errors import SettingsError
 from refresher.exchange.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals
 from refresher.exchange.egress import NAME_LOOKUPS, Egress
+from refresher.exchange.loop_thread import LoopThread
 from refresher.exchange.sender import (
     CANCELLED,
     NO_SENDER,
@@ -37,7 +37,6 @@ from refresher.rules.providers import TokenRequest
 __all__ = ["GATHER_SECONDS", "MOST_REPLIES", "Egress", "Exchange", "Limits", "Outgoing", "Sender"]
 
 K = TypeVar("K")
-CLOSE_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -72,10 +71,7 @@ class Exchange:
         self._egress = egress or Egress()
         self._fast = sender is None and is_fast(name)
         self._sender = sender
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
+        self._loop = LoopThread("exchange", self._prepare, self._close_sender)
         self._places = asyncio.Semaphore(limits.max_in_flight)
         self.turns = Turns()
 
@@ -96,43 +92,30 @@ class Exchange:
 
     def open(self) -> None:
         """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""
-        with self._lock:
-            self._start()
+        self._loop.start()
 
     def close(self) -> None:
         """Cancels what is still under way (its replies say so) and stops the loop, for good."""
-        with self._lock:
-            loop, self._loop, self._closed = self._loop, None, True
-        if loop is None or self._thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._shut_down(), loop)
-        self._thread.join(timeout=3 * CLOSE_SECONDS)
+        self._loop.close()
         self._egress.close()
 
     def _hand_over(
         self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]
     ) -> str | None:
-        """Gives the batch to the loop; returns why not. Under the lock: a loop must not end between."""
-        with self._lock:
-            if self._closed:
-                return UNSENT
-            try:
-                loop = self._start()
-            except SettingsError as error:
-                log.error("cannot send", why=str(error))  # noqa: TRY400  a sentence, no traceback
-                return NO_SENDER
-            loop.call_soon_threadsafe(self._launch, outgoing, arrivals)
-            return None
+        """Gives the batch to the loop; returns why not."""
+        try:
+            return None if self._loop.call(self._launch, outgoing, arrivals) else UNSENT
+        except SettingsError as error:
+            log.error("cannot send", why=str(error))  # noqa: TRY400  a sentence, no traceback
+            return NO_SENDER
 
-    def _start(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._sender = self._sender or choose_sender(self._limits, self._egress, self._name)
-            self._loop = _new_loop(fast=self._fast)
-            self._thread = threading.Thread(
-                target=_run, args=(self._loop,), name="exchange", daemon=True
-            )
-            self._thread.start()
-        return self._loop
+    def _prepare(self) -> asyncio.AbstractEventLoop:
+        self._sender = self._sender or choose_sender(self._limits, self._egress, self._name)
+        return _new_loop(fast=self._fast)
+
+    async def _close_sender(self) -> None:
+        if self._sender is not None:
+            await self._sender.close()
 
     def _launch(self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]) -> None:
         loop = asyncio.get_running_loop()
@@ -156,20 +139,6 @@ class Exchange:
         finally:
             self._places.release()
 
-    async def _shut_down(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            if others:
-                await asyncio.wait(others, timeout=CLOSE_SECONDS)
-            if self._sender is not None:
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._sender.close()
-        finally:
-            loop.stop()
-
 
 def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
     """Returns uvloop's where it is installed, for pyreqwest only.
@@ -186,14 +155,6 @@ def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="names"))
     return loop
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
 
 
 def _arrive(arrivals: Arrivals[tuple[K, Reply]], key: K, task: asyncio.Task[Reply]) -> None:

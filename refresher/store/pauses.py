@@ -62,11 +62,13 @@ def lift(db: Db, scope: str, key: str, *, spread_seconds: float = 5.0, proven: b
     ).scalar()
     if ended is None:
         return False
-    # Each row that it moves is an event: when it was due is no secret of the pause's.
+    # Each row that it moves is an event: when it was due is no secret of the pause's. Where in the
+    # spread a row falls its id and lease say, so that the same history happens again the same way.
     statement = text(
         """
         update refresh_schedule
-        set due_at = least(due_at, refresher_now() + random() * :spread * interval '1 second'),
+        set due_at = least(due_at, refresher_now() + :spread * interval '1 second'
+                * (hashtextextended(connection_id::text, lease_token) & 65535) / 65536.0),
             postponed_by = null
         where state = 0 and postponed_by = :by
           and due_at <= greatest(cast(:ended as timestamptz), refresher_now()) + interval '2 minutes'

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
 
@@ -24,10 +25,11 @@ CHECK_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Which process took a trigger, and the group that it belongs to."""
+    """Which process took a trigger, the group that it belongs to, and when."""
 
     process_id: int
     group_id: int
+    at: datetime
 
 
 class Triggers:
@@ -56,7 +58,8 @@ class Triggers:
         """Returns who took the trigger of `point`; None while nobody has."""
         for taken in self._folder.glob(f"{point}.*"):
             _, process_id, group_id = taken.name.split(".")
-            return Taken(int(process_id), int(group_id))
+            changed_at = datetime.fromtimestamp(taken.stat().st_ctime, UTC)
+            return Taken(int(process_id), int(group_id), changed_at)
         return None
 
     def let_go(self, point: Point) -> None:

@@ -25,6 +25,7 @@ from refresher.cipher import new_key
 from refresher.errors import DatabaseUnavailable
 from refresher.rules.intake import read
 from refresher.settings import load
+from refresher.store import workers
 from refresher.testing.fake_provider import FakeProviderClient, IssuedGrant
 from refresher.testing.fake_provider.faults import FaultKind
 from refresher.testing.triggers import Triggers
@@ -120,8 +121,7 @@ class Deployment:
         for _ in range(self.plan.workers):
             self.workers.append(Member(self.ground, (*worker, *threads), self._environment))
         self.scheduler = Member(self.ground, ("-m", "tests.chaos.scheduler"), self._environment)
-        everybody = self.plan.workers + 1
-        wait_until(lambda: self.number(_REGISTERED) >= everybody, 120, self.ground.spawn.outputs)
+        self.wait_until_whole()
         return self
 
     def __exit__(
@@ -133,6 +133,15 @@ class Deployment:
         self.ground.spawn.close()
         self.services.close()
         self.provider.close()
+
+    def wait_until_whole(self) -> None:
+        """Waits until the scheduler and every worker are registered and alive."""
+
+        def everybody_lives() -> bool:
+            with self.services.database.transaction() as db:
+                return len(workers.holders(db).alive) > self.plan.workers
+
+        wait_until(everybody_lives, 120, self.ground.spawn.outputs)
 
     def member(self, group_id: int) -> Member:
         """Returns the member whose process leads this group."""
@@ -189,9 +198,6 @@ class Deployment:
                 if time.monotonic() > give_up_at:
                     raise
                 time.sleep(0.05)
-
-
-_REGISTERED = "select count(*) from worker where stopped_at is null"
 
 
 def _start_provider(ground: Ground, plan: Plan) -> tuple[Process, FakeProviderClient]:

@@ -29,11 +29,15 @@ ONE_AT_A_TIME = Plan(
 
 
 def kill_workers_at_random(bench: Bench, *, grace_seconds: float) -> Row:
-    """Kills one worker after another, each at any moment once the last kill is got over."""
+    """Kills one worker after another, each at any moment once the last kill is got over.
+
+    That is, the one that takes its place works too: otherwise the time to recovery is that of a start.
+    """
     dice = random.Random(bench.title)
     with Deployment(bench.ground, Plan(grace_seconds=grace_seconds)) as deployment:
         losses, recoveries = Losses(deployment), []
         for n in range(bench.times):
+            deployment.wait_until_whole()
             time.sleep(dice.random())
             killed = kill(deployment, deployment.workers[n % len(deployment.workers)])
             recoveries.append(recover(deployment, killed))
@@ -78,6 +82,7 @@ def kill_schedulers(bench: Bench) -> Row:
     with Deployment(bench.ground, plan) as deployment:
         recoveries = []
         for _ in range(bench.times):
+            deployment.wait_until_whole()
             time.sleep(dice.random())
             recoveries.append(recover(deployment, kill(deployment, deployment.scheduler)))
             bench.advance()
@@ -100,13 +105,14 @@ def kill(deployment: Deployment, member: Member) -> Moment:
 
 def kill_at_point(deployment: Deployment, point: Point, limit_seconds: float = 90.0) -> Moment:
     """Has the next process that comes to `point` killed there, and starts it anew."""
+    deployment.wait_until_whole()
     deployment.triggers.arm(point)
     wait_until(lambda: deployment.triggers.taken(point), limit_seconds, lambda: f"never {point}")
     taken = deployment.triggers.taken(point)
     assert taken is not None
     killed = kill(deployment, deployment.member(taken.group_id))
     deployment.triggers.let_go(point)
-    return killed
+    return replace(killed, at=taken.at)
 
 
 def _told(losses: Losses) -> str:

@@ -130,8 +130,8 @@ def test_what_comes_while_the_caller_works_is_handed_over_in_full_groups():
 
     # When all others arrive while the caller is busy
     sender.let_go()
-    assert exchange._loop is not None
-    asyncio.run_coroutine_threadsafe(_others_done(), exchange._loop).result(60)
+    assert exchange._loop.loop is not None
+    asyncio.run_coroutine_threadsafe(_others_done(), exchange._loop.loop).result(60)
 
     assert [len(group) for group in groups] == [100, 99]
     exchange.close()

@@ -80,7 +80,7 @@ def test_the_fast_loop_is_optional(
 
     assert ask(exchange, serve(good).url()).status == 200
 
-    assert type(exchange._loop).__module__.startswith("uvloop") is with_uvloop
+    assert type(exchange._loop.loop).__module__.startswith("uvloop") is with_uvloop
     exchange.close()
 
 
