@@ -26,8 +26,8 @@ help: ## Show this list
 demo: $(VENV)/.demo ## See tokens being refreshed: 200 connections, nothing to set up
 	@$(BIN)/refresher demo $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests; they bring their own PostgreSQL and Redis
-	$(BIN)/pytest $(PARALLEL) $(ARGS)
+test: $(VENV)/.dev ## Run the tests, a few minutes; they bring their own PostgreSQL and Redis
+	$(BIN)/pytest $(PARALLEL) -m 'not slow' $(ARGS)
 
 lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -35,7 +35,7 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint ## All of CI: lint, then the tests with branch coverage
+check: lint ## All of CI: lint, then all tests, the slow ones too, with branch coverage
 	$(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 
@@ -43,7 +43,7 @@ format: $(VENV)/.dev ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-chaos: $(VENV)/.dev ## Kill, freeze and stop everything, again and again: about 17 minutes
+chaos: $(VENV)/.dev ## Kill, freeze and stop everything, again and again: under 20 minutes
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(VENV)/.dev ## Measure refreshes per second on this machine

@@ -90,13 +90,24 @@ class Warm:
         self._socket: socket.socket | None = None
         self._popen: subprocess.Popen[bytes] | None = None
 
-    def start(self, module: Sequence[str], env: Mapping[str, str], log: Path) -> Started:
-        """Runs `python -m module…`."""
+    def start(
+        self,
+        module: Sequence[str],
+        env: Mapping[str, str],
+        stdout: Path,
+        *,
+        stderr: Path | None = None,
+        stdin: Path = Path(os.devnull),
+        folder: Path | None = None,
+    ) -> Started:
+        """Runs `python -m module…`; without `stderr` both outputs go to one file."""
         order = {
             "argv": list(module),
             "env": dict(env),
-            "log": str(log),
-            "cwd": str(Path.cwd()),
+            "stdin": str(stdin),
+            "stdout": str(stdout),
+            "stderr": stderr and str(stderr),
+            "folder": str(folder or Path.cwd()),
             "nice": os.nice(0),
         }
         with self._changed:
@@ -208,20 +219,29 @@ def _tell_of_ends(theirs: socket.socket) -> None:
 def _become(order: dict[str, Any]) -> None:
     """Makes this process what an interpreter is that was just started with `-m`."""
     os.setsid()
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    _redirect(0, order["stdin"], os.O_RDONLY)
+    _redirect(1, order["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    if order["stderr"]:
+        _redirect(2, order["stderr"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    else:
+        os.dup2(1, 2)
     os.environ.clear()
     os.environ.update(order["env"])
-    os.chdir(order["cwd"])
+    os.chdir(order["folder"])
     time.tzset()
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, order["nice"])
     sys.argv = order["argv"]
-    sys.path[0] = order["cwd"]
+    sys.orig_argv = [sys.executable, "-m", *order["argv"]]  # with which `refresher up` starts again
+    sys.path[0] = order["folder"]
     if "coverage" in sys.modules:
         sys.modules["coverage"].process_startup()
+
+
+def _redirect(number: int, path: str, flags: int) -> None:
+    file = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    os.dup2(file, number)
+    os.close(file)
 
 
 if __name__ == "__main__":

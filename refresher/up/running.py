@@ -38,6 +38,10 @@ class Ending(Enum):
     AGAIN = auto()
 
 
+Stamp = tuple[int, int]
+"""A file's time of change in nanoseconds, and its size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """What runs now, for whoever tells the user."""
@@ -60,6 +64,7 @@ def run(tell: Callable[[Running], None]) -> Ending:
         configure(settings)
         ground = prepare(settings, stack)
         os.environ.update(ground.variables)
+        seen = _stamp(ground.providers_file)  # before it is read: a change from here on counts
         settings = load()
         catalogue_from(settings)
         _migrate(settings.database)
@@ -68,7 +73,7 @@ def run(tell: Callable[[Running], None]) -> Ending:
         worker = stack.enter_context(_scheduler_and_worker(settings, ground))
         pid = worker.pid if worker else None
         tell(Running(settings, ground, environment_file, pid, has_port))
-        return _look_after(stop, ground, worker)
+        return _look_after(stop, ground, worker, seen)
 
 
 class _Stop:
@@ -117,9 +122,10 @@ def _scheduler_and_worker(settings: Settings, ground: Ground) -> Iterator[Worker
         services().close()
 
 
-def _look_after(stop: _Stop, ground: Ground, worker: WorkerProcess | None) -> Ending:
-    """Keeps database and worker running, and notices a changed providers file."""
-    seen = _stamp(ground.providers_file)
+def _look_after(
+    stop: _Stop, ground: Ground, worker: WorkerProcess | None, seen: Stamp | None
+) -> Ending:
+    """Keeps database and worker running, and notices a providers file that is not as `seen`."""
     while not stop.wait(LOOK_SECONDS):
         if worker is not None:
             worker.look_after()
@@ -166,7 +172,7 @@ def _port_is_free(settings: Settings) -> bool:
     return settings.port != 0
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> Stamp | None:
     try:
         found = path.stat()
     except OSError:

@@ -9,6 +9,7 @@ import pytest
 from refresher.cipher import new_key
 from refresher.testing.fake_provider import FakeProvider
 from tests.cli.kit import Cli
+from tests.guard import Guard
 from tests.processes import OURS
 
 PROVIDERS = """
@@ -32,10 +33,10 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def bare(tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """A command line in an empty folder, with no settings at all."""
     monkeypatch.chdir(tmp_path)
-    return Cli(tmp_path)
+    return Cli(tmp_path, guard.warm)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from typer.testing import CliRunner
 
 from refresher.cli.app import build
 from tests.processes import OURS
+from tests.warm import Warm
 
 COMMAND = [sys.executable, "-m", "refresher"]
+_numbers = count(1)
 LIMIT_SECONDS = 200  # no assumption: only against hanging
 
 
@@ -52,6 +55,7 @@ class Cli:
     """The command line, with an environment of its own."""
 
     folder: Path
+    warm: Warm
     env: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: object, stdin: str | None = None) -> Ran:
@@ -66,16 +70,15 @@ class Cli:
 
     def process(self, *arguments: object, stdin: bytes = b"", **env: str) -> Ran:
         """Runs a command as a process of its own, as people do."""
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            input=stdin,
-            env=self.environment(env),
-            cwd=self.folder,
-            capture_output=True,
-            check=False,
-            timeout=LIMIT_SECONDS,
+        number = next(_numbers)  # several may run at the same time
+        ends = {end: self.folder / f".{end}-{number}" for end in ("stdin", "stdout", "stderr")}
+        ends["stdin"].write_bytes(stdin)
+        environment = self.environment(env)
+        started = self.warm.start(
+            ["refresher", *map(str, arguments)], environment, folder=self.folder, **ends
         )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        code = started.wait(LIMIT_SECONDS)
+        return Ran(code, ends["stdout"].read_text(), ends["stderr"].read_text())
 
     @contextmanager
     def running(self, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
