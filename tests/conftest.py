@@ -10,6 +10,7 @@ import pytest
 import redis
 from hypothesis import settings
 
+from tests import quick_folder
 from tests.coverage_files import remove_unfinished
 from tests.guard import Guard
 from tests.order import arrange
@@ -24,6 +25,7 @@ from tests.services import (
 )
 from tests.world import World
 
+quick_folder.use()
 # An actor takes its broker from the environment when it is imported: here, Dramatiq's StubBroker.
 os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

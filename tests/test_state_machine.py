@@ -258,9 +258,10 @@ def machine(module_database_url: str) -> Iterator[type[Schedules]]:
     Schedules.close()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))]
+)
 def test_no_schedule_loses_or_spends_a_token_that_the_model_keeps(machine: Any, part: int) -> None:
     """Hundreds of schedules: the store does what the model says, and nothing is lost in silence."""
     run_state_machine_as_test(

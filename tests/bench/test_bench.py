@@ -51,6 +51,7 @@ def refused(ran, *parts: str) -> None:
         assert part in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["redis", "in_process"])
 def test_a_small_run_refreshes_all_and_tells_what_it_cost(transport):
     """Each transport refreshes every connection and prints one JSON object with all its keys."""
@@ -72,6 +73,7 @@ def test_a_small_run_refreshes_all_and_tells_what_it_cost(transport):
     assert 0 < told["transactions_per_refresh"] <= told["statements_per_refresh"]
 
 
+@pytest.mark.slow
 def test_a_database_of_the_users_own_is_left_as_it_was(bare_database_url, redis_url):
     """A run on --database-url and --redis-url works, and leaves no row behind."""
     # When

@@ -12,7 +12,7 @@ from tests.chaos.recovery import moment, recover
 from tests.chaos.referee import judge
 from tests.guard import Guard
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 KILLS_AT_RANDOM = 5
 # What a busy machine takes to answer is not the point here: no request should run into its limit.
 UNHURRIED = {

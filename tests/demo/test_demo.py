@@ -66,6 +66,7 @@ def runs():
     return {how: run.result() for how, run in begun.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["SIGTERM", "kill -9"])
 def test_a_demo_keeps_every_token_through_a_restart(runs, how):
     """Through a restart in its middle, no token is lost and none spent twice."""

@@ -82,6 +82,7 @@ def test_up_serves_health_and_stops_cleanly(start_up):
     assert "Traceback" not in up.process.output
 
 
+@pytest.mark.slow
 def test_a_kill_loses_nothing_and_the_next_start_goes_on(start_up):
     """What was imported before kill -9 is there after the next start, readable with the same key."""
     # Given
@@ -99,6 +100,7 @@ def test_a_kill_loses_nothing_and_the_next_start_goes_on(start_up):
     assert token.stdout.strip() == "at", token.stderr
 
 
+@pytest.mark.slow
 def test_the_providers_file_is_read_again_when_it_changes(start_up):
     """A good change starts the process anew with it; a typo is told, and the old file goes on."""
     # Given
@@ -117,6 +119,7 @@ def test_the_providers_file_is_read_again_when_it_changes(start_up):
     assert "acme/default" in refresher(up.environment, "apps", "list").stdout
 
 
+@pytest.mark.slow
 def test_with_its_own_environment_loaded_it_starts_again(start_up):
     """In a shell that has loaded the environment file, `up` still knows its own database."""
     # Given
@@ -130,6 +133,7 @@ def test_with_its_own_environment_loaded_it_starts_again(start_up):
     assert again.told[-1]["database"] == "embedded"
 
 
+@pytest.mark.slow
 def test_a_dead_database_is_started_again(start_up):
     """When the embedded server dies under it, it is started again, and other commands go on."""
     # Given
@@ -156,6 +160,7 @@ def names_or_error(environment):
     return refresher(environment, "connections", "list").returncode
 
 
+@pytest.mark.slow
 def test_given_services_are_used(start_up, bare_database_url, redis_url):
     """With DATABASE_URL and REDIS_URL it migrates that database and starts a worker process."""
     # When
@@ -200,6 +205,7 @@ def test_a_mistake_is_one_sentence(directory, env, sentence):
     assert len(tried.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_key_is_not_replaced(directory):
     """A database whose key is gone is not started with a new key, which could open nothing in it."""
     # Given

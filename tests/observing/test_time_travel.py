@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
+import pytest
+
 from refresher.rules.time_travel import Moment, Untold, state_at
 from refresher.store import standings
 from refresher.store.standings import Standing
@@ -44,6 +46,7 @@ def look_back(world: World, id_: UUID, at: datetime, standing: Standing) -> Mome
     )
 
 
+@pytest.mark.slow
 def test_a_thousand_moments_of_a_chaotic_run_are_told_as_they_were(world: World) -> None:
     """`inspect --at` agrees with a copy of the tables that was taken at that moment."""
     # Given copies of the tables from a run in which everything happens

@@ -84,6 +84,7 @@ def json_bodies(draw: st.DrawFn) -> bytes:
 BODIES = st.binary() | json_bodies() | st.text().map(str.encode)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @settings(SAME_EACH_TIME, max_examples=1_500)
 @given(PROVIDERS, BODIES, HEADERS, STATUSES, st.booleans())
@@ -109,6 +110,7 @@ def expect_refreshed(of: Provider, body: bytes, access: str, refresh: object) ->
     assert outcome.grant.refresh_token == (Secret(str(refresh)) if usable else None)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @settings(SAME_EACH_TIME, max_examples=1_500)
 @given(SURROUNDINGS, TOKENS, TOKENS | VALUES, st.booleans(), st.sampled_from(["", "data"]))

@@ -161,6 +161,7 @@ PLAIN: Any = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @settings(SAME_EACH_TIME, max_examples=1_000)
 @given(VALUES | st.dictionaries(FIELDS | st.text(), VALUES), st.booleans())
