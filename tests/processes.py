@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.guard import Guard
 from tests.waiting import wait_until
-from tests.warm import Started
+from tests.warm import Started, Warm
 
 OURS = ("REFRESHER_", "DATABASE_URL", "REDIS_URL", "PORT", "PG")
 
@@ -98,6 +98,11 @@ class Spawner:
         process = Process(self._guard, log, list(arguments), inherited | dict(env or {}))
         self._started.append(process)
         return process
+
+    @property
+    def warm(self) -> Warm:
+        """What `python -m …` is forked from."""
+        return self._guard.warm
 
     def close(self) -> None:
         """Kills every process that this test started."""

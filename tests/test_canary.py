@@ -19,7 +19,6 @@ from refresher.rules.connection import Sealed
 from refresher.testing.fake_provider import FakeProvider, Options
 from tests import loopback
 from tests.cli.kit import Cli
-from tests.guard import Guard
 from tests.ports import free_port
 from tests.processes import Spawner
 from tests.waiting import wait_until
@@ -59,7 +58,6 @@ def test_no_secret_is_found_anywhere(
     database_url: str,
     redis_url: str,
     spawn: Spawner,
-    guard: Guard,
 ) -> None:
     """Not in Redis, events, errors, logs, health, commands, mails, webhooks; in no column in clear."""
     # Given connections whose tokens we know, and a deployment that logs all it can
@@ -73,7 +71,7 @@ def test_no_secret_is_found_anywhere(
         "PORT": str(free_port()),
     }
     secrets = {APP_SECRET, key} | _hand_in(provider, tmp_path, environment, spawn)
-    cli = Cli(tmp_path, guard.warm, environment)
+    cli = Cli(tmp_path, spawn.warm, environment)
     secrets |= _have_told(cli, receiver)
     # When they are refreshed through every kind of answer
     _misbehave(provider)

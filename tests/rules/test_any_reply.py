@@ -129,6 +129,7 @@ def test_an_access_token_in_a_json_object_is_always_found(
     expect_refreshed(provider(response_path=path), body, access, refresh)
 
 
+@pytest.mark.slow
 @settings(SAME_EACH_TIME, max_examples=1_000)
 @given(st.lists(RAW_ODDITIES, max_size=4), TOKENS, st.none() | TOKENS, st.randoms())
 def test_what_no_parser_likes_does_not_hide_the_pair(
@@ -142,6 +143,7 @@ def test_what_no_parser_likes_does_not_hide_the_pair(
     expect_refreshed(provider(), body.encode(), access, refresh)
 
 
+@pytest.mark.slow
 @settings(SAME_EACH_TIME, max_examples=1_000)
 @given(st.dictionaries(FIELDS | st.text(), st.text(), max_size=4), TOKENS, st.none() | TOKENS)
 def test_an_access_token_in_a_form_is_always_found(

@@ -114,6 +114,7 @@ def test_two_refreshes_keep_their_distance() -> None:
     assert when.lead(floor, ACME, 40.0, MIDDLE) == 0.0
 
 
+@pytest.mark.slow
 @settings(SAME_EACH_TIME, max_examples=1_000)
 @given(POLICIES, PROVIDERS, LIVES, SPREADS)
 def test_a_lead_is_never_negative_and_never_longer_than_the_life(
@@ -164,6 +165,7 @@ def test_idle_ends_are_spread() -> None:
     assert all(23 * DAY < due < 25 * DAY for due in dues)
 
 
+@pytest.mark.slow
 @settings(SAME_EACH_TIME, max_examples=1_000)
 @given(
     POLICIES,
