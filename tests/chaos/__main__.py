@@ -23,6 +23,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests import quick_folder
 from tests.chaos import table
 from tests.chaos.faults import Fault, all_faults
 from tests.chaos.ground import Ground
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the chosen faults; returns the exit code."""
     options = _parser().parse_args(arguments)
     faults = [f for f in all_faults() if not options.only or f.name in options.only]
+    quick_folder.use()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # What the story says of generated answers and simulated weeks is not for this terminal.
     silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
