@@ -17,7 +17,7 @@ from refresher.rules import serving
 from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.served import Ending, Served, fingerprint
 from refresher.rules.serving import Ask, Reason, Refresh, Refuse, Serve, Stored, Wait, Why
-from refresher.store.serving import Whole
+from refresher.store.serving import Wanted, Whole
 from refresher.wiring import Services
 
 CLAIM_LOST_SECONDS = 0.01
@@ -25,16 +25,21 @@ CLAIM_LOST_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class ReadToken:
-    """Read the stored token: a `Stored`, or None."""
+    """Read the stored token: a `Stored`, or None; of another organization's there is none."""
 
     connection_id: UUID
+    organization_id: str | None
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the statement asks for."""
+        return self.connection_id, self.organization_id
 
 
-@dataclass(frozen=True, slots=True)
-class ReadWhole:
+class ReadWhole(ReadToken):
     """Read token and schedule row in one snapshot: a `Whole`, or None."""
 
-    connection_id: UUID
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +84,14 @@ def token(
     services: Services, connection_id: UUID, ask: Ask, wait_seconds: float
 ) -> Generator[Step, Any, Served]:
     """Returns a token that will do, after a refresh or a wait if need be."""
-    stored: Stored | None = yield ReadToken(connection_id)
+    stored: Stored | None = yield ReadToken(connection_id, ask.organization_id)
     judged = _judged(services, connection_id, stored, ask)
     if isinstance(judged, Served):
         return judged
     until = time.monotonic() + wait_seconds
     late, tried = False, None
     while True:
-        whole: Whole | None = yield ReadWhole(connection_id)
+        whole: Whole | None = yield ReadWhole(connection_id, ask.organization_id)
         judged = _judged(services, connection_id, whole.stored if whole else None, ask)
         if isinstance(judged, Served):
             return judged
@@ -117,7 +122,7 @@ def refresh(
     """Returns how a refresh of ours ended, or the one that was under way."""
     until = time.monotonic() + wait_seconds
     while True:
-        whole: Whole | None = yield ReadWhole(connection_id)
+        whole: Whole | None = yield ReadWhole(connection_id, organization_id)
         _living(connection_id, whole.stored if whole else None, organization_id)
         assert whole is not None
         root, row = whole.stored.root_id, whole.row

@@ -6,7 +6,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import assert_never
-from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from refresher.on_demand.flow import ReadOutcome, Reads, ReadToken, ReadWhole
@@ -15,6 +14,7 @@ from refresher.rules.served import Ending
 from refresher.rules.serving import Stored
 from refresher.store import lookup, serving
 from refresher.store.events import PastEvent
+from refresher.store.serving import Wanted
 from refresher.wiring import Services
 
 LANES = 2
@@ -25,7 +25,7 @@ LANES = 2
 class _Gathering:
     """What one event loop wants to read next; touched in that loop only."""
 
-    wanted: dict[UUID, asyncio.Future[Stored | None]] = field(default_factory=dict)
+    wanted: dict[Wanted, asyncio.Future[Stored | None]] = field(default_factory=dict)
     lanes: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -49,10 +49,10 @@ class Reading:
         """Returns the answer to one read."""
         with self._services.database.reading() as db:
             match step:
-                case ReadToken(connection_id):
-                    return serving.stored(db, connection_id)
-                case ReadWhole(connection_id):
-                    return serving.whole(db, connection_id)
+                case ReadWhole(wanted=wanted):
+                    return serving.whole(db, wanted)
+                case ReadToken(wanted=wanted):
+                    return serving.stored(db, wanted)
                 case ReadOutcome(root_id, lease_token):
                     return ended(lookup.outcome(db, root_id, lease_token), by_us=False)
                 case _:
@@ -64,12 +64,12 @@ class Reading:
         No read that began before the question answers it.
         """
         loop = asyncio.get_running_loop()
-        if not isinstance(step, ReadToken):
+        if type(step) is not ReadToken:
             return await loop.run_in_executor(self._threads, self.read, step)
         gathering = self._gatherings.setdefault(loop, _Gathering())
-        answer = gathering.wanted.get(step.connection_id)
+        answer = gathering.wanted.get(step.wanted)
         if answer is None:
-            answer = gathering.wanted[step.connection_id] = loop.create_future()
+            answer = gathering.wanted[step.wanted] = loop.create_future()
             if gathering.lanes < LANES:
                 gathering.lanes += 1
                 task = loop.create_task(self._gather(gathering))
@@ -86,14 +86,14 @@ class Reading:
             except Exception as error:  # noqa: BLE001  it is raised where it was asked
                 _fail(batch, error)
             else:
-                for connection_id, answer in batch.items():
+                for wanted, answer in batch.items():
                     if not answer.done():
-                        answer.set_result(found.get(connection_id))
+                        answer.set_result(found.get(wanted))
         gathering.lanes -= 1  # in one breath with the look that nothing is wanted
 
-    def _read_many(self, ids: list[UUID]) -> dict[UUID, Stored]:
+    def _read_many(self, wanted: list[Wanted]) -> dict[Wanted, Stored]:
         with self._services.database.reading() as db:
-            return serving.stored_many(db, ids)
+            return serving.stored_many(db, wanted)
 
 
 def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:
@@ -103,7 +103,7 @@ def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:
     return Ending(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
 
 
-def _fail(batch: dict[UUID, asyncio.Future[Stored | None]], error: Exception) -> None:
+def _fail(batch: dict[Wanted, asyncio.Future[Stored | None]], error: Exception) -> None:
     for answer in batch.values():
         if not answer.done():
             answer.set_exception(error)

@@ -17,7 +17,10 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
 from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
+from refresher.store.arrays import texts, uuids
 
+Wanted = tuple[UUID, str | None]
+"""A connection's id, and the organization that it is looked for in; None looks in all."""
 _KINDS = sorted(FAILURES | FORGETTING | SUCCESSES)
 _TOKEN = """
     select c.id, r.id, c.organization_id, c.deleted_at is not null or r.deleted_at is not null,
@@ -39,9 +42,18 @@ _SCHEDULE = """
         order by id desc limit 1
     ) e on true
 """
-_ONE = text(_TOKEN + _FROM + "where c.id = :id")
-_MANY = text(_TOKEN + _FROM + "where c.id = any(cast(:ids as uuid[]))")
-_WHOLE = text(_TOKEN + _WITH_ROW + _FROM + _SCHEDULE + "where c.id = :id")
+_OF = "where c.id = :id and c.organization_id = coalesce(cast(:of as text), c.organization_id)"
+_ONE = text(_TOKEN + _FROM + _OF)
+_MANY = text(
+    _TOKEN
+    + ", u.organization_id"
+    + _FROM
+    + """
+    join unnest(cast(:ids as uuid[]), cast(:of as text[])) u(id, organization_id)
+      on u.id = c.id and c.organization_id = coalesce(u.organization_id, c.organization_id)
+    """
+)
+_WHOLE = text(_TOKEN + _WITH_ROW + _FROM + _SCHEDULE + _OF)
 _LEASED = text(
     "select connection_id, lease_token from refresh_schedule "
     "where connection_id = any(cast(:ids as uuid[])) and state + 0 = 1"
@@ -57,21 +69,23 @@ class Whole:
     row: Row
 
 
-def stored(db: Db, connection_id: UUID) -> Stored | None:
-    """Returns the sealed token of one connection, None for an id that is unknown."""
-    found = db.execute(_ONE, {"id": connection_id}).first()
+def stored(db: Db, wanted: Wanted) -> Stored | None:
+    """Returns the sealed token of one connection, None for an id that is unknown there."""
+    found = db.execute(_ONE, {"id": wanted[0], "of": wanted[1]}).first()
     return _stored(found) if found is not None else None
 
 
-def stored_many(db: Db, ids: Collection[UUID]) -> dict[UUID, Stored]:
+def stored_many(db: Db, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
     """Returns the sealed tokens of those of these connections that there are."""
-    found = db.execute(_MANY, {"ids": list(ids)})
-    return {row[0]: _stored(row) for row in found}
+    values = {"ids": uuids(w[0] for w in wanted), "of": texts(w[1] for w in wanted)}
+    found = db.execute(_MANY, values).all()
+    return {(row[0], row[_COLUMNS]): _stored(row[:_COLUMNS]) for row in found}
 
 
-def whole(db: Db, connection_id: UUID) -> Whole | None:
-    """Returns the sealed token together with the schedule row, None for an id that is unknown."""
-    found = db.execute(_WHOLE, {"id": connection_id, "kinds": _KINDS}).first()
+def whole(db: Db, wanted: Wanted) -> Whole | None:
+    """Returns the sealed token together with the schedule row, None for an id that is unknown there."""
+    values = {"id": wanted[0], "of": wanted[1], "kinds": _KINDS}
+    found = db.execute(_WHOLE, values).first()
     if found is None:
         return None
     return Whole(_stored(found[:_COLUMNS]), Row(*found[_COLUMNS:]))

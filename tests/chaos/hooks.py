@@ -34,7 +34,11 @@ def kill_between_send_and_mark(bench: Bench) -> Row:
         for n in range(bench.times):
             deployment.triggers.arm(POINT)
             happened += [_happen(deployment, ids[(n + m) % len(ids)]) for m in range(5)]
-            wait_until(lambda: deployment.triggers.taken(POINT), LIMIT_SECONDS)
+            wait_until(
+                lambda: deployment.triggers.taken(POINT),
+                LIMIT_SECONDS,
+                lambda: f"nobody was killed: {_open_ones(deployment)}",
+            )
             taken = deployment.triggers.taken(POINT)
             assert taken is not None
             kill(deployment, deployment.member(taken.group_id))
@@ -51,9 +55,23 @@ def _recovered(deployment: Deployment) -> float:
     open_ = "select count(*) from webhook_delivery where state < 3"
     planned = "select count(*) from outbox_pending where consumer = 'webhook'"
     wait_until(
-        lambda: not deployment.number(planned) and not deployment.number(open_), LIMIT_SECONDS
+        lambda: not deployment.number(planned) and not deployment.number(open_),
+        LIMIT_SECONDS,
+        lambda: f"still open: {_open_ones(deployment)}",
     )
     return time.monotonic() - began
+
+
+def _open_ones(deployment: Deployment) -> list[tuple[object, ...]]:
+    """Returns the first messages that have not arrived, for who must find out why."""
+    rows = deployment.rows(
+        "select d.id, d.state, d.starts, d.attempt, d.reason, d.begun_token = d.lease_token, "
+        "d.due_at - refresher_now() as due, d.lease_until - refresher_now() as lease, "
+        "w.stopped_at - refresher_now() as stopped, e.failures, e.disabled_at, e.paused_until "
+        "from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id "
+        "left join worker w on w.id = d.holder_id where d.state < 3 order by d.id limit 3"
+    )
+    return [tuple(map(str, row)) for row in rows]
 
 
 def _told(receiver: Receiver, happened: list[str]) -> tuple[str, list[str]]:
