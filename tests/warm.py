@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ class Warm:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._exits: dict[int, int] = {}
-        self._born: list[int] = []
+        self._born: dict[int, int] = {}
+        self._numbers = count(1)
         self._socket: socket.socket | None = None
         self._popen: subprocess.Popen[bytes] | None = None
 
@@ -101,7 +103,9 @@ class Warm:
         folder: Path | None = None,
     ) -> Started:
         """Runs `python -m module…`; without `stderr` both outputs go to one file."""
+        number = next(self._numbers)
         order = {
+            "number": number,
             "argv": list(module),
             "env": dict(env),
             "stdin": str(stdin),
@@ -115,9 +119,9 @@ class Warm:
                 self._open()
             assert self._socket is not None
             self._socket.sendall(json.dumps(order).encode() + b"\n")
-            if not self._changed.wait_for(lambda: self._born, timeout=60):
+            if not self._changed.wait_for(lambda: number in self._born, timeout=60):
                 raise RuntimeError("the process that forks does not answer")
-            return Started(self, self._born.pop())
+            return Started(self, self._born.pop(number))
 
     def exit_code(self, pid: int, timeout: float) -> int | None:
         """Returns how `pid` ended, None when it has not within `timeout` seconds."""
@@ -158,7 +162,7 @@ class Warm:
                         self._exits[said["pid"]] = said["code"]
                     else:
                         self._exits.pop(said["pid"], None)  # a number may come again
-                        self._born.append(said["pid"])
+                        self._born[said["number"]] = said["pid"]
                     self._changed.notify_all()
 
 
@@ -193,6 +197,7 @@ def _serve(theirs: socket.socket) -> dict[str, Any] | None:
             line = reader.readline()
             if not line:
                 return None
+            order: dict[str, Any] = json.loads(line)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
@@ -201,9 +206,8 @@ def _serve(theirs: socket.socket) -> dict[str, Any] | None:
                     os.close(end)
                 reader.close()
                 theirs.close()
-                order: dict[str, Any] = json.loads(line)
                 return order
-            theirs.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+            theirs.sendall(json.dumps({"number": order["number"], "pid": pid}).encode() + b"\n")
 
 
 def _tell_of_ends(theirs: socket.socket) -> None:
