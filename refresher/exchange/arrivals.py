@@ -47,7 +47,9 @@ class Arrivals(Generic[T]):
         With `turns`, the caller works on a group in a turn; what comes while it waits for the turn is
         in the group.
         """
-        turn = partial(turns.turn, alone=self._expected == 1) if turns else nullcontext
+        turn = (
+            partial(turns.turn, replies=True, alone=self._expected == 1) if turns else nullcontext
+        )
         left = self._expected
         while left:
             self._wake.wait()

@@ -1,7 +1,8 @@
 """Lets one batch of a process compute at a time, while the others wait for replies.
 
 Batches that compute at once do not get more done, for Python runs one thread at a time: they interrupt
-each other, commit smaller groups of replies, and cost a fifth more.
+each other, commit smaller groups of replies, and cost a fifth more. Replies go before new work: what is
+in hand and not committed would be lost with the process.
 """
 
 from __future__ import annotations
@@ -18,17 +19,34 @@ class Turns:
     """A turn to be had, one after the other; a courtesy, not a lock."""
 
     def __init__(self) -> None:
-        self._free = threading.Lock()
+        self._changed = threading.Condition()
+        self._taken = False
+        self._replies_waiting = 0
 
     @contextmanager
-    def turn(self, *, alone: bool = False) -> Iterator[None]:
+    def turn(self, *, replies: bool = False, alone: bool = False) -> Iterator[None]:
         """Waits for the turn, or goes ahead without it when that takes too long.
 
-        `alone` is one row that somebody waits for: it goes ahead at once.
+        `replies` go first. `alone` is one row that somebody waits for: it goes ahead at once.
         """
-        had = not alone and self._free.acquire(timeout=WAIT_SECONDS)
+        had = not alone and self._take(replies=replies)
         try:
             yield
         finally:
             if had:
-                self._free.release()
+                self._give_back()
+
+    def _take(self, *, replies: bool) -> bool:
+        with self._changed:
+            self._replies_waiting += replies
+            free = self._changed.wait_for(
+                lambda: not self._taken and (replies or not self._replies_waiting), WAIT_SECONDS
+            )
+            self._replies_waiting -= replies
+            self._taken |= free
+            return free
+
+    def _give_back(self) -> None:
+        with self._changed:
+            self._taken = False
+            self._changed.notify_all()
