@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +32,9 @@ from refresher.rules.notices import State
 from refresher.store import notices, recipients
 
 
+ALONE_SECONDS, HANDLING_SECONDS = 30.0, 0.06
+
+
 class Inbox:
     """Takes every mail, and notes to whom and when."""
 
@@ -46,21 +50,16 @@ class Inbox:
 def main() -> int:
     """Prints one JSON object; returns 1 when a mail is missing or came too soon."""
     given = _options().parse_args()
-    seconds = given.organizations * given.spacing_seconds * 1.1 + 5
-    plan = check(
-        Plan(
-            connections=round(given.due_per_second * seconds) + 5_000,
-            due_per_second=given.due_per_second,
-            for_seconds=seconds,
-        )
-    )
     say: Callable[[str], None] = partial(print, file=sys.stderr)
-    alone = perform(plan, say)
+    alone = perform(_plan(given, ALONE_SECONDS), say)
     inbox = Inbox()
-    server = Controller(inbox, hostname="127.0.0.1", port=0)
+    port = _free_port()
+    server = Controller(inbox, hostname="127.0.0.1", port=port)
     server.start()
     try:
-        beside = perform(plan, say, partial(_prepare, given=given, port=_port(server)))
+        seconds = given.organizations * (given.spacing_seconds + HANDLING_SECONDS) + 5
+        prepare = partial(_prepare, given=given, port=port)
+        beside = perform(_plan(given, seconds), say, prepare)
     finally:
         server.stop()
     gaps = [b[1] - a[1] for a, b in zip(inbox.came, inbox.came[1:], strict=False)]
@@ -75,6 +74,13 @@ def main() -> int:
     }
     print(json.dumps(result, indent=2, default=str))
     return int(len(told) != given.organizations or len(inbox.came) != len(told))
+
+
+def _plan(given: argparse.Namespace, seconds: float) -> Plan:
+    rate = given.due_per_second
+    return check(
+        Plan(connections=round(rate * seconds) + 5_000, due_per_second=rate, for_seconds=seconds)
+    )
 
 
 def _prepare(stage: Stage, *, given: argparse.Namespace, port: int) -> None:
@@ -121,9 +127,10 @@ def _connection(number: int) -> NewConnection:
     )
 
 
-def _port(server: Controller) -> int:
-    assert server.server is not None
-    return int(server.server.sockets[0].getsockname()[1])
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _mean(gaps: list[float]) -> float:
