@@ -31,7 +31,6 @@ from refresher.rules.intake import NewConnection
 from refresher.rules.notices import State
 from refresher.store import notices, recipients
 
-
 ALONE_SECONDS, HANDLING_SECONDS = 30.0, 0.06
 
 
