@@ -15,7 +15,8 @@ PLAN = Plan(
     grace_seconds=30.0,
     first_expiry=(0.0, 0.0),
     faults={"drop_after_commit": {"probability": 0.2}},
-    settings={"attempt_interval_seconds": 120},
+    # A connection that is slow to be accepted would be tried again only after the usual wait.
+    settings={"attempt_interval_seconds": 120, "http_connect_seconds": 3},
 )
 
 
