@@ -16,7 +16,7 @@ PLAN = Plan(
     first_expiry=(0.0, 0.0),
     faults={"drop_after_commit": {"probability": 0.2}},
     # A connection that is slow to be accepted would be tried again only after the usual wait.
-    settings={"attempt_interval_seconds": 120, "http_connect_seconds": 3},
+    settings={"attempt_interval_seconds": 120, "http_connect_seconds": 2.5},
 )
 
 
