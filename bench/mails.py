@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from sqlalchemy import text
 
+from bench.api import free_port
 from refresher.bench.plan import Plan, check
 from refresher.bench.run import perform
 from refresher.bench.seed import NAME
@@ -47,12 +47,12 @@ class Inbox:
 
 
 def main() -> int:
-    """Prints one JSON object; returns 1 when a mail is missing or came too soon."""
+    """Prints one JSON object; returns 1 when a mail is missing or came twice."""
     given = _options().parse_args()
     say: Callable[[str], None] = partial(print, file=sys.stderr)
     alone = perform(_plan(given, ALONE_SECONDS), say)
     inbox = Inbox()
-    port = _free_port()
+    port = free_port()
     server = Controller(inbox, hostname="127.0.0.1", port=port)
     server.start()
     try:
@@ -124,12 +124,6 @@ def _connection(number: int) -> NewConnection:
         refresh_token=Secret("r" * 64),
         expires_in_seconds=3600.0,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _mean(gaps: list[float]) -> float:

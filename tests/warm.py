@@ -84,8 +84,7 @@ class Warm:
     """The process that forks, started at the first use; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = threading.Condition()
         self._exits: dict[int, int] = {}
         self._born: dict[int, int] = {}
         self._numbers = count(1)

@@ -43,78 +43,47 @@ class Array:
             self.packed = _EMPTY.pack(0, 0, self.element_oid)
 
 
-class UuidArray(Array):
-    """Of type `uuid[]`."""
-
-    __slots__ = ()
-    element_oid, array_oid = 2950, 2951
-
-
-class BigintArray(Array):
-    """Of type `bigint[]`."""
-
-    __slots__ = ()
-    element_oid, array_oid = 20, 1016
+def _of(name: str) -> type[Array]:
+    """Returns the column of a type that psycopg knows by `name`."""
+    known = psycopg.adapters.types[name]
+    oids = {"element_oid": known.oid, "array_oid": known.array_oid}
+    return type(f"{name}_array", (Array,), {"__slots__": (), **oids})
 
 
-class DoubleArray(Array):
-    """Of type `float8[]`."""
-
-    __slots__ = ()
-    element_oid, array_oid = 701, 1022
-
-
-class TextArray(Array):
-    """Of type `text[]`."""
-
-    __slots__ = ()
-    element_oid, array_oid = 25, 1009
-
-
-class ByteaArray(Array):
-    """Of type `bytea[]`."""
-
-    __slots__ = ()
-    element_oid, array_oid = 17, 1001
-
-
-class InstantArray(Array):
-    """Of type `timestamptz[]`."""
-
-    __slots__ = ()
-    element_oid, array_oid = 1184, 1185
+_UUID, _BIGINT, _DOUBLE = _of("uuid"), _of("int8"), _of("float8")
+_TEXT, _BYTEA, _INSTANT = _of("text"), _of("bytea"), _of("timestamptz")
 
 
 def uuids(values: Iterable[UUID]) -> Array:
     """Packs ids."""
     elements = [_UUID_LENGTH + value.bytes for value in values]
-    return UuidArray(len(elements), b"".join(elements))
+    return _UUID(len(elements), b"".join(elements))
 
 
 def bigints(values: Iterable[int | None]) -> Array:
     """Packs whole numbers, of any width: the statement casts them."""
-    return _numbers(BigintArray, "iq", list(values))
+    return _numbers(_BIGINT, "iq", list(values))
 
 
 def doubles(values: Iterable[float | None]) -> Array:
     """Packs numbers."""
-    return _numbers(DoubleArray, "id", list(values))
+    return _numbers(_DOUBLE, "id", list(values))
 
 
 def instants(values: Iterable[datetime | None]) -> Array:
     """Packs aware times."""
     since = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
-    return _numbers(InstantArray, "iq", since)
+    return _numbers(_INSTANT, "iq", since)
 
 
 def texts(values: Iterable[str | None]) -> Array:
     """Packs texts."""
-    return _sized(TextArray, [None if value is None else value.encode() for value in values])
+    return _sized(_TEXT, [None if value is None else value.encode() for value in values])
 
 
 def byteas(values: Iterable[bytes | None]) -> Array:
     """Packs bytes."""
-    return _sized(ByteaArray, list(values))
+    return _sized(_BYTEA, list(values))
 
 
 def send_in_one_go(connection: psycopg.Connection[object]) -> None:
@@ -150,7 +119,4 @@ def _dumper(kind: type[Array]) -> type[Dumper]:
     return ArrayDumper
 
 
-_DUMPERS = {
-    kind: _dumper(kind)
-    for kind in (UuidArray, BigintArray, DoubleArray, TextArray, ByteaArray, InstantArray)
-}
+_DUMPERS = {kind: _dumper(kind) for kind in (_UUID, _BIGINT, _DOUBLE, _TEXT, _BYTEA, _INSTANT)}

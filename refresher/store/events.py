@@ -50,22 +50,15 @@ class Event:
     recorded: Mapping[str, object] | None = None
 
 
-_PACKED: dict[str, Callable[[Iterable[Any]], Array]] = {
-    "connection_id": uuids,
-    "kind": texts,
-    "lease_token": bigints,
-    "credential_version": bigints,
-    "attempt": bigints,
-    "http_status": bigints,
-    "elapsed_seconds": doubles,
-    "lateness_seconds": doubles,
-    "expired_seconds": doubles,
-    "reason": texts,
-    "claimed_at": instants,
-    "begun_at": instants,
-    "lease_until": instants,
-    "exchange_seconds": doubles,
+_PACKERS: dict[object, Callable[[Iterable[Any]], Array]] = {
+    "UUID": uuids,
+    "str": texts,
+    "str | None": texts,
+    "int | None": bigints,
+    "float | None": doubles,
+    "datetime | None": instants,
 }
+_PACKED = {f.name: _PACKERS[f.type] for f in fields(Event) if f.name != "recorded"}
 _NAMES = list(_PACKED)
 AFTERWARDS = """
     next_due_at, state, parked_reason, postponed_by, failures, unknown_outcomes, starts, stored_version,
