@@ -5,8 +5,6 @@ Mails have threads of their own: a mail server that hangs never holds a refresh.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import dramatiq
 import structlog
 from dramatiq.brokers.stub import StubBroker
@@ -15,26 +13,24 @@ from refresher import mailing
 from refresher.errors import DatabaseUnavailable
 from refresher.store import mails
 from refresher.store.mails import MOST_BUSY, Lease
+from refresher.ticks import Ticks
 from refresher.wiring import Services
 
 log = structlog.get_logger()
 KEEP_DAYS = 30.0
 """How long mails are kept that were sent."""
-Every = Callable[[float, Callable[[], None], str], None]
-Wake = Callable[[float, str], None]
 
 
 class MailFlow:
-    """Plans, gathers and hands over; `wake` has a tick come sooner than its interval."""
+    """Plans, gathers and hands over."""
 
-    def __init__(self, services: Services, every: Every, wake: Wake) -> None:
+    def __init__(self, services: Services, ticks: Ticks) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
         from refresher.actors import flush_digest, send_notification  # noqa: PLC0415
         from refresher.broker import mail_broker, send_mail  # noqa: PLC0415
 
         self._services = services
-        self._every = every
-        self._wake = wake
+        self._ticks = ticks
         self._broker = mail_broker
         self._worker: dramatiq.Worker | None = None
         actors = {"plain": send_notification, "digest": flush_digest}
@@ -56,8 +52,8 @@ class MailFlow:
                 self._broker, queues={flow.queue}, worker_threads=MOST_BUSY
             )
             self._worker.start()
-        self._every(mailing.IDLE_SECONDS, self.tick, "mail")
-        self._every(settings.digest_interval_seconds, self.gather, "digest")
+        self._ticks.every(mailing.IDLE_SECONDS, self.tick, "mail")
+        self._ticks.every(settings.digest_interval_seconds, self.gather, "digest")
 
     def stop(self) -> None:
         """Lets the mails that are under way finish, and gives back what has not begun."""
@@ -74,13 +70,13 @@ class MailFlow:
         mailing.plan(self._services)
         again = mailing.dispatch(self._services, self._enqueue)
         if again < mailing.IDLE_SECONDS:
-            self._wake(again, "mail")
+            self._ticks.wake(again, "mail")
 
     def gather(self) -> None:
         """Makes digests of what has gathered."""
         mailing.plan(self._services)
         if mailing.gather(self._services):
-            self._wake(0.0, "mail")
+            self._ticks.wake(0.0, "mail")
 
     def tidy(self) -> None:
         """Forgets mails that were sent long ago."""

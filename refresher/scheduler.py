@@ -11,34 +11,28 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 
 import dramatiq
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.stub import StubBroker
 
 from refresher import notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
-from refresher.errors import DatabaseUnavailable, RedisUnavailable, RefresherError
+from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.health import Api, Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
-from refresher.process import Process
+from refresher.process import Process, spare_collections
 from refresher.retention import keep_events
 from refresher.store import workers
+from refresher.ticks import Ticks
 from refresher.webhook_flow import WebhookFlow
 from refresher.wiring import Services, services
 
 log = structlog.get_logger()
 TIDY_SECONDS = 600.0
-SHORTEST_WAIT_SECONDS = 0.02
 
 
 class Scheduler:
@@ -60,16 +54,9 @@ class Scheduler:
         self._watch = Watch()
         self._enqueue = lambda groups: send(refresh_connections, groups)
         self._worker: dramatiq.Worker | None = None
-        self._running: list[threading.Lock] = []
-        self._in_doubt = False
-        self._ticks = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(8)},
-            # The default grace of a second would drop a tick that starts late.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-            timezone=UTC,
-        )
-        self._mail = MailFlow(services, self._every, self._wake_in)
-        self._webhooks = WebhookFlow(services, self._every, self._wake_in)
+        self._ticks = Ticks(services)
+        self._mail = MailFlow(services, self._ticks)
+        self._webhooks = WebhookFlow(services, self._ticks)
 
     def start(self) -> None:
         """Starts everything; returns at once."""
@@ -86,13 +73,13 @@ class Scheduler:
                 )
                 self._worker.start()
             settings = self._services.settings
-            self._every(settings.tick_seconds, self.tick, "tick")
-            self._every(settings.sweep_interval_seconds, self.sweep, "sweep")
+            self._ticks.every(settings.tick_seconds, self.tick, "tick")
+            self._ticks.every(settings.sweep_interval_seconds, self.sweep, "sweep")
         else:
             log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
             self.process.probe.idle = True
-        self._every(TIDY_SECONDS, self.tidy, "tidy")
-        self._every(notices.LOOK_SECONDS, self.tell, "tell")
+        self._ticks.every(TIDY_SECONDS, self.tidy, "tidy")
+        self._ticks.every(notices.LOOK_SECONDS, self.tell, "tell")
         self._mail.start()
         self._webhooks.start()
         self._ticks.start()
@@ -101,11 +88,7 @@ class Scheduler:
     def stop(self) -> None:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
         self._services.stopping.set()
-        # Not `wait=True`: APScheduler would wait with the lock in hand that a tick's end asks for.
-        self._ticks.shutdown(wait=False)
-        for running in self._running:
-            with running:
-                pass  # whoever comes now sees that we are stopping
+        self._ticks.stop()
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
             self._release()
@@ -124,26 +107,20 @@ class Scheduler:
         """Dispatches what is due, then asks to be woken when the next row is."""
         from refresher.broker import marker_stands  # noqa: PLC0415
 
-        if self._in_doubt:
+        if self._ticks.failed:
             # A claim may have been committed without our knowing, a message be refused by a worker.
             log.warning("claiming anew after an interruption", rows=release_own(self._services))
-            self._in_doubt = False
+            self._ticks.failed = False
         if not marker_stands(self._broker):
             messages_lost(self._services)
         done = dispatch_due(self._services, self._enqueue)
         self.process.probe.ticked()
-        self._wake_in(done.again_in_seconds)
+        self._ticks.wake(done.again_in_seconds, "tick")
 
     def sweep(self) -> None:
         """Makes stalled rows due again, and has them claimed at once."""
         if sweep_stalled(self._services, self._watch).total:
-            self._wake_in(0.0)
-
-    def _wake_in(self, seconds: float, tick: str = "tick") -> None:
-        if seconds < self._services.settings.tick_seconds:
-            wait = timedelta(seconds=max(SHORTEST_WAIT_SECONDS, seconds))
-            with suppress(JobLookupError):  # stopped meanwhile
-                self._ticks.modify_job(tick, next_run_time=datetime.now(UTC) + wait)
+            self._ticks.wake(0.0, "tick")
 
     def tidy(self) -> None:
         """Forgets processes that stopped long ago, and keeps the events' table in shape."""
@@ -157,30 +134,6 @@ class Scheduler:
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""
         notices.tell(self._services)
-
-    def _every(self, seconds: float, job: Callable[[], None], name: str) -> None:
-        running = threading.Lock()
-        self._running.append(running)
-
-        def run() -> None:
-            began = time.monotonic()
-            try:
-                with running:
-                    if not self._services.stopping.is_set():
-                        job()
-                        self._services.meter.ticked(name, time.monotonic() - began)
-            except (DatabaseUnavailable, RedisUnavailable) as error:
-                self._in_doubt = True
-                self._services.meter.tick_failed(name)
-                log.warning("a tick failed; again soon", tick=name, why=str(error))
-            except Exception:
-                # The wrapper of every tick: a bug is told, and the next tick still comes.
-                self._services.meter.tick_failed(name)
-                log.exception("a tick failed", tick=name)
-
-        self._ticks.add_job(
-            run, "interval", seconds=seconds, id=name, next_run_time=datetime.now(UTC)
-        )
 
 
 def main() -> int:
@@ -199,6 +152,7 @@ def main() -> int:
 
         scheduler = Scheduler(services(), broker)
         scheduler.start()
+        spare_collections()
     except RefresherError as error:
         print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
         return error.exit_code

@@ -5,32 +5,29 @@ Webhooks have threads of their own: an endpoint that hangs never holds a refresh
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import dramatiq
 import structlog
 from dramatiq.brokers.stub import StubBroker
 
 from refresher import delivery_dispatch
+from refresher.ticks import Ticks
 from refresher.wiring import Services
 
 log = structlog.get_logger()
 WORKER_THREADS = 2
 """Enough, for they only hand over: who waits for answers is `Services.deliverers`."""
 STOP_MILLISECONDS = 5_000
-Every = Callable[[float, Callable[[], None], str], None]
-Wake = Callable[[float, str], None]
 
 
 class WebhookFlow:
-    """Plans, claims, hands over and sweeps; `wake` has a tick come sooner than its interval."""
+    """Plans, claims, hands over and sweeps."""
 
-    def __init__(self, services: Services, every: Every, wake: Wake) -> None:
+    def __init__(self, services: Services, ticks: Ticks) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
         from refresher.actors import deliver_webhooks  # noqa: PLC0415
         from refresher.broker import send_webhooks, webhook_broker  # noqa: PLC0415
 
-        self._services, self._every, self._wake = services, every, wake
+        self._services, self._ticks = services, ticks
         self._broker = webhook_broker
         self._worker: dramatiq.Worker | None = None
         self._enqueue = lambda batches: send_webhooks(deliver_webhooks, batches)
@@ -47,8 +44,8 @@ class WebhookFlow:
                 self._broker, queues={flow.queue}, worker_threads=WORKER_THREADS
             )
             self._worker.start()
-        self._every(settings.tick_seconds, self.tick, "webhooks")
-        self._every(settings.tick_seconds, self.sweep, "webhook sweep")
+        self._ticks.every(settings.tick_seconds, self.tick, "webhooks")
+        self._ticks.every(settings.tick_seconds, self.sweep, "webhook sweep")
 
     def stop(self) -> None:
         """Lets the webhooks that are under way finish; what has not begun, the sweep finds."""
@@ -63,12 +60,12 @@ class WebhookFlow:
         if not marker_stands(self._broker, "webhook_delivery"):
             delivery_dispatch.messages_lost(self._services)
         done = delivery_dispatch.dispatch_due(self._services, self._enqueue)
-        self._wake(done.again_in_seconds, "webhooks")
+        self._ticks.wake(done.again_in_seconds, "webhooks")
 
     def sweep(self) -> None:
         """Makes due again what a process left behind, and has it claimed at once."""
         if delivery_dispatch.sweep_stalled(self._services):
-            self._wake(0.0, "webhooks")
+            self._ticks.wake(0.0, "webhooks")
 
     def tidy(self) -> None:
         """Forgets messages that arrived long ago, and secrets that sign no more."""
