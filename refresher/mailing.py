@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import chain
 from math import isinf
 from typing import Literal
 
@@ -43,7 +44,6 @@ log = structlog.get_logger()
 BATCH = 500
 IDLE_SECONDS = 1.0
 """How soon to look again when nothing is due."""
-BUSY_SECONDS = 0.1
 Told = Literal["sent", "due", "failed", "stale", "not yet"]
 Enqueue = Callable[[Lease], None]
 
@@ -65,19 +65,21 @@ def _plan_batch(services: Services) -> int:
         known = recipients.of(db, {e.organization_id for e in entries})
         within = services.settings.digest_interval_seconds
         recent = mail_plan.recent(db, [r.id for r in known], within_seconds=within)
-        for who in known:
-            burst = services.settings.mail_burst
-            mail_plan.plan(db, _planned(who, entries, recent.get(who.id, 0), burst))
+        news: dict[str | None, list[Entry]] = {}
+        for entry in entries:
+            news.setdefault(entry.organization_id, []).append(entry)
+        burst = services.settings.mail_burst
+        planned = (
+            _planned(who, news.get(who.organization_id, []), recent.get(who.id, 0), burst)
+            for who in known
+        )
+        mail_plan.plan(db, list(chain.from_iterable(planned)))
     return len(entries)
 
 
-def _planned(who: Recipient, entries: list[Entry], recent: int, burst: int) -> list[Planned]:
+def _planned(who: Recipient, news: list[Entry], recent: int, burst: int) -> list[Planned]:
     """Returns what this recipient is to be told: the first few at once, the others together."""
-    wanted = [
-        (entry, rules.choice(who.choices, entry.kind))
-        for entry in entries
-        if entry.organization_id == who.organization_id
-    ]
+    wanted = [(entry, rules.choice(who.choices, entry.kind)) for entry in news]
     immediate = [entry.id for entry, how in wanted if how is Choice.IMMEDIATE]
     now = set(immediate[: rules.at_once(len(immediate), recent, burst)])
     return [

@@ -24,6 +24,8 @@ from refresher.store.outbox import Entry
 
 MOST_BUSY = 4
 """How many mails may be under way at once: a mail server that hangs holds no more threads."""
+SOON_SECONDS = 0.05
+"""When to ask again while a mail is on its way to a worker."""
 Form = Literal["plain", "digest"]
 
 
@@ -75,9 +77,9 @@ def claim(db: Db, *, lease_seconds: float) -> tuple[Lease | None, float | None]:
     if wait > 0:
         return None, wait
     if slot.on_its_way or slot.busy >= MOST_BUSY:
-        return None, 0.1
+        return None, SOON_SECONDS
     row = db.execute(_CLAIM, {"lease_seconds": lease_seconds}).first()
-    return (Lease(*row), None) if row else (None, 0.1)
+    return (Lease(*row), None) if row else (None, SOON_SECONDS)
 
 
 _CLAIM = text(

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+from sqlalchemy import event
+
 from refresher import intake, mailing
 from refresher.refresh import refresh
 from refresher.rules.intake import read
@@ -188,3 +190,20 @@ def test_a_connection_that_flaps_is_mailed_as_often_as_it_was_told(
     told = mailing_world.one("select count(*) as n from outbox").n
     assert len(inbox.mails) == told
     assert told <= 6
+
+
+def test_planning_for_many_organizations_takes_as_few_statements(mailing_world: World) -> None:
+    """A provider that breaks a hundred organizations at once must not hold the refreshes up."""
+    counted: list[str] = []
+
+    def count(*about: object) -> None:
+        counted.append(str(about[2]))
+
+    with mailing_world.services.database.transaction() as db:
+        for n in range(100):
+            recipients.add(db, f"org-{n}", "ann@acme.example", {})
+    break_many(mailing_world, 100, organizations=100)
+    event.listen(mailing_world.services.database.engine, "before_cursor_execute", count)
+    assert mailing.plan(mailing_world.services) == 100
+    assert states(mailing_world) == [0] * 100
+    assert len(counted) < 20
