@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import text
 
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status
 from refresher.store.arrays import bigints, uuids
+from refresher.store.binary import binary
 
 Columns = dict[str, Any]
 
@@ -53,7 +53,7 @@ class Reloaded:
     lease_until: datetime | None = None
 
 
-_RELOAD = text(
+_RELOAD = binary(
     """
     select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
            s.begun_token = s.lease_token as begun, refresher_now() as now,

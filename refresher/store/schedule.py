@@ -23,6 +23,7 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Claim
 from refresher.store.arrays import bigints, instants, uuids
+from refresher.store.binary import binary
 from refresher.store.events import Event, append
 from refresher.store.reload import Reloaded
 
@@ -55,8 +56,8 @@ _THESE = """
         for update skip locked
     )
 """
-CLAIM_DUE = text(_DUE + _LEASE)
-CLAIM_THESE = text(_THESE + _LEASE)
+CLAIM_DUE = binary(_DUE + _LEASE)
+CLAIM_THESE = binary(_THESE + _LEASE)
 
 
 def claim_due(
@@ -168,7 +169,7 @@ def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | Non
     return None if seconds is None else float(seconds)
 
 
-_BEGIN = text(
+_BEGIN = binary(
     """
     update refresh_schedule s
     set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,

@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
 from refresher.store import arrays
+from refresher.store.binary import ask_for_binary
 
 T = TypeVar("T")
 Db = Connection
@@ -60,6 +61,7 @@ class Database:
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _send_arrays_in_binary)
+        event.listen(self.engine, "before_cursor_execute", ask_for_binary)
         event.listen(self.engine, "checkin", _note_rest)
         event.listen(self.engine, "checkout", _ping_after_rest)
 
