@@ -95,7 +95,9 @@ class HttpxSender:
                 body += chunk
                 if len(body) > self._limits.max_bytes:
                     return Reply(failure=seam.TOO_LARGE)
-            return Reply(response.status_code, dict(response.headers), bytes(body))
+            given = response.headers
+            headers = {name: given[name] for name in seam.READ_HEADERS if name in given}
+            return Reply(response.status_code, headers, bytes(body))
         finally:
             await response.aclose()
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -22,7 +23,7 @@ from functools import lru_cache
 import orjson
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, PyreqwestError
-from pyreqwest.http import HeaderMap, Url
+from pyreqwest.http import Url
 from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBuilder, StreamRequest
 from pyreqwest.response import Response
@@ -141,7 +142,7 @@ class PyreqwestSender:
             body += chunk
             if len(body) > self._limits.max_bytes:
                 return Reply(failure=seam.TOO_LARGE)
-        return Reply(response.status, _headers(response.headers), bytes(body))
+        return Reply(response.status, _headers(response), bytes(body))
 
 
 def _target(url: str, proxies: Mapping[str, str]) -> _Target:
@@ -215,14 +216,13 @@ def _with_parameters(builder: RequestBuilder, request: TokenRequest) -> RequestB
             return builder.query(request.parameters)
 
 
-def _headers(headers: HeaderMap) -> dict[str, str]:
-    """Returns what can be read of them: an odd header must not cost us the tokens below it."""
+def _headers(response: Response) -> dict[str, str]:
+    """Returns those that are read: an odd header must not cost us the tokens below it."""
     found: dict[str, str] = {}
-    for name in headers:
-        try:
-            found[name] = ", ".join(headers.getall(name))
-        except ValueError:
-            continue
+    for name in seam.READ_HEADERS:
+        with suppress(ValueError):
+            if (value := response.get_header(name)) is not None:
+                found[name] = value
     return found
 
 

@@ -22,6 +22,10 @@ USER_AGENT = "refresher"
 IDLE_SECONDS = 30.0
 """How long a connection is kept for the next request; servers close theirs after 60 or 75."""
 
+READ_HEADERS = ("retry-after",)
+"""The headers that a reply carries: those that `rules/answers.py` reads. Copying all of them would cost
+as much as reading the body."""
+
 CONNECT = "connect"
 """No connection: name, route, proxy, TLS. Nothing has left."""
 CONNECT_TIMEOUT = "connect_timeout"

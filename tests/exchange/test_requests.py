@@ -86,13 +86,13 @@ def test_an_error_status_is_a_reply_like_any_other(
 
 
 def test_odd_headers_never_cost_the_tokens_below_them(exchange: MakeExchange, serve: Serve):
-    """A header that is not ASCII, or comes twice, leaves the other headers and the body intact."""
-    server = serve(always(answer(TOKENS, "200 OK", "X-City: Orléans", "A: 1", "A: 2")))
+    """A header that is not ASCII leaves the other headers and the body intact."""
+    server = serve(always(answer(TOKENS, "200 OK", "X-City: Orléans", "Retry-After: 7")))
 
     reply = ask(exchange(), server.url())
 
     assert reply.body == TOKENS
-    assert reply.headers["a"] == "1, 2"
+    assert reply.headers == {"retry-after": "7"}
 
 
 def test_a_compressed_answer_is_opened(exchange: MakeExchange, serve: Serve):
