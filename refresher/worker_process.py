@@ -65,4 +65,5 @@ def _boot(broker: dramatiq.Broker) -> process.Process:
         )
     running = process.Process("worker", services(), broker)
     running.start()
+    process.spare_collections()
     return running

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import structlog
 
 from refresher.errors import RefresherError, SettingsError
-from refresher.process import Process
+from refresher.process import Process, spare_collections
 from refresher.settings import load
 from refresher.web.app import Api
 from refresher.web.processes import SOCKET_OPTION, look_after
@@ -54,6 +54,7 @@ def _serve(inherited: socket.socket | None, stop: threading.Event) -> int:
     )
     sys.setswitchinterval(SWITCH_SECONDS)
     process.start()
+    spare_collections()
     log.info("web started", port=built.settings.port)
     stop.wait()
     process.stop()
