@@ -24,7 +24,11 @@ def drop_replies(bench: Bench) -> Row:
     """Has the provider rotate and then drop the connection, for every fifth request."""
     with Deployment(bench.ground, PLAN) as deployment:
         began = time.monotonic()
-        wait_until(lambda: not deployment.number(_WAITING), PLAN.grace_seconds + 15)
+        wait_until(
+            lambda: not deployment.number(_WAITING),
+            PLAN.grace_seconds + 15,
+            lambda: "\n".join(map(str, deployment.rows(_WHY_THEY_WAIT))),
+        )
         took = time.monotonic() - began
         dropped = deployment.provider.summary().dropped_answers
         bench.advance()
@@ -35,4 +39,10 @@ def drop_replies(bench: Bench) -> Row:
 _WAITING = """
     select count(*) from connection c where c.status = 'active' and not exists (
         select 1 from refresh_event e where e.connection_id = c.id and e.kind = 'refreshed')
+"""
+_WHY_THEY_WAIT = """
+    select e.connection_id, e.occurred_at, e.kind, e.reason, e.next_due_at from refresh_event e
+    join connection c on c.id = e.connection_id where c.status = 'active' and not exists (
+        select 1 from refresh_event f where f.connection_id = c.id and f.kind = 'refreshed')
+    order by e.id limit 20
 """
