@@ -1,10 +1,11 @@
 """What the claim costs as the table grows, when nothing is due, and beside a forgotten transaction.
 
     python -m bench.claim               10 k, 100 k and 1 M scheduled rows
-    python -m bench.claim --full        10 M as well: some ten minutes, and 10 GB of disk
+    python -m bench.claim --full        10 M as well: some ten minutes more, and 10 GB of disk
 
-Every claim is committed and its rows are scheduled anew, as a refresh does, so the index is as worn as
-in production. Times are the database round trip, without the commit.
+Each size has a database of its own on one server, and they take turns, claim by claim, so that a noisy
+minute hits all of them. Every claim is committed and its rows are scheduled anew, as a refresh does, so
+the index is as worn as in production. Times are the database round trip, without the commit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from bench import page
 from refresher.bench.report import machine
@@ -34,10 +37,12 @@ from refresher.watermark import ClaimWindow
 SIZES, LARGEST = (10_000, 100_000, 1_000_000), 10_000_000
 CLAIM, ROUNDS = 500, 20
 VALUES = {"limit": CLAIM, "lease_seconds": 60.0, "holder_id": UUID(int=1)}
+# As far as the import goes, ids grow with time; so do these, whose first 32 bits are a second.
 FILL = """
     with new as (
         insert into connection (id, organization_id, provider, external_id, access_token, refresh_token)
-        select gen_random_uuid(), 'bench', 'bench', n::text, decode(repeat('ab', 153), 'hex'),
+        select cast(lpad(to_hex(n / 1000), 8, '0') || right(gen_random_uuid()::text, 28) as uuid),
+            'bench', 'bench', n::text, decode(repeat('ab', 153), 'hex'),
             decode(repeat('cd', 97), 'hex')
         from generate_series(%s::int, %s::int) n returning id
     )
@@ -46,7 +51,7 @@ FILL = """
 """
 DUE = """
     update refresh_schedule set due_at = now() - random() * interval '1 minute'
-    where connection_id in (select connection_id from refresh_schedule limit %s)
+    where connection_id in (select connection_id from refresh_schedule where due_at > now() limit %s)
 """
 RESCHEDULE = text(
     """
@@ -71,23 +76,86 @@ class Cost:
     idle_seconds: float
 
 
+class Site:
+    """One database, with so many rows that are due tomorrow."""
+
+    def __init__(self, server: str, size: int) -> None:
+        self.size, self.due = size, 0
+        self.window = ClaimWindow()
+        name = f"claim_{size}"
+        with psycopg.connect(server, autocommit=True) as db:
+            db.execute(f"create database {name}".encode())  # a name of our own
+        url = make_url(server).set(database=name)
+        self.plain_url = url.render_as_string(hide_password=False)
+        sqlalchemy_url = url.set(drivername="postgresql+psycopg")
+        self.database = Database(
+            sqlalchemy_url.render_as_string(hide_password=False), statement_timeout_seconds=1_000
+        )
+        migrate.upgrade(self.database.url)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Stores the connections, without the checks that each import has."""
+        with psycopg.connect(self.plain_url, autocommit=True) as db:
+            db.execute("set session_replication_role = replica")
+            db.execute("set synchronous_commit = off")
+            for first in range(1, self.size + 1, 500_000):
+                db.execute(FILL, (first, min(first + 499_999, self.size)))
+            db.execute("vacuum analyze refresh_schedule, connection")
+
+    def make_due(self, claims: int) -> None:
+        """Makes rows due for so many claims, at most half of all, and tidies up as autovacuum would."""
+        with psycopg.connect(self.plain_url, autocommit=True) as db:
+            self.due = db.execute(DUE, (min(claims * CLAIM, self.size // 2),)).rowcount
+            db.execute("vacuum analyze refresh_schedule")
+        self.window.reopen()
+
+    def claim(self) -> float:
+        """Claims once and schedules the rows anew; returns the claim's milliseconds."""
+        if self.due < 2 * CLAIM:  # one is left for who looks at the plan
+            self.make_due(ROUNDS)
+        self.due -= CLAIM
+        since = self.window.since()
+        with self.database.transaction() as db:
+            before = time.perf_counter()
+            claims = claim_due(db, limit=CLAIM, lease_seconds=60.0, holder_id=uuid4(), since=since)
+            milliseconds = (time.perf_counter() - before) * 1000
+        if len(claims) != CLAIM:
+            sys.exit(f"{len(claims)} rows were due of {CLAIM}, with {self.size:,} scheduled")
+        self.window.claimed(since, claims)
+        with self.database.transaction() as db:
+            db.execute(RESCHEDULE, {"ids": [claim.connection_id for claim in claims]})
+        return milliseconds
+
+    def explained(self, since: datetime | None = None) -> tuple[int, float]:
+        """Returns buffers and milliseconds of the claim as Postgres tells; nothing is claimed."""
+
+        def plan(db: Db) -> Any:
+            statement = text("explain (analyze, buffers, format json) " + CLAIM_DUE.text)
+            return db.execute(statement, {**VALUES, "since": since}).scalar_one()[0]
+
+        with self.database.engine.connect() as db, db.begin() as transaction:
+            found = plan(db)
+            transaction.rollback()
+        top = found["Plan"]
+        return top["Shared Hit Blocks"] + top["Shared Read Blocks"], found["Execution Time"]
+
+
 def main() -> None:
-    """Measures each size, prints the table and writes it into docs/performance.md."""
+    """Measures all sizes in turn, prints the table and writes it into docs/performance.md."""
     given = _options().parse_args()
-    costs = []
+    sizes = (*SIZES, LARGEST) if given.full else SIZES[: given.sizes]
     with (
         tempfile.TemporaryDirectory(prefix="refresher-bench-", ignore_cleanup_errors=True) as made,
         EmbeddedPostgres(Path(made).resolve() / "postgres") as postgres,
     ):
-        migrate.upgrade(postgres.url)
-        database = Database(postgres.url, statement_timeout_seconds=1_000)
-        have = 0
-        for size in (*SIZES, LARGEST) if given.full else SIZES[: given.sizes]:
-            _grow(postgres.plain_url, have, size)
-            have = size
-            costs.append(_measure(database, postgres.plain_url, size, given.idle_seconds))
-            print(_line(costs[-1]), file=sys.stderr, flush=True)
-        database.close()
+        sites = []
+        for size in sizes:
+            sites.append(Site(postgres.plain_url, size))
+            print(f"{size:,} rows are there", file=sys.stderr, flush=True)
+        costs = _measure(sites, given.idle_seconds)
+        for site in sites:
+            site.database.close()
     print(table(costs))
     if not given.no_write:
         page.keep("claim", {"about": machine(), "costs": [asdict(cost) for cost in costs]})
@@ -102,9 +170,9 @@ def table(costs: list[Cost]) -> str:
     )
     first, last = costs[0], costs[-1]
     foot = (
-        f"p50 of {ROUNDS} claims. From {first.scheduled:,} to {last.scheduled:,} rows the claim takes "
-        f"{last.claim_ms / first.claim_ms:.2f} x as long. The idle session held its snapshot for "
-        f"{last.idle_seconds:g} s, with a claim of {CLAIM} rows each second."
+        f"p50 of {ROUNDS} claims, the sizes in turn. From {first.scheduled:,} to {last.scheduled:,} "
+        f"rows the claim takes {last.claim_ms / first.claim_ms:.2f} x as long. The idle session held "
+        f"its snapshot for {last.idle_seconds:g} s, with a claim of {CLAIM} rows each second."
     )
     return "\n".join([head, "|---:|---:|---:|---:|---:|---:|", *map(_line, costs), "", foot])
 
@@ -120,98 +188,57 @@ def _line(cost: Cost) -> str:
     )
 
 
-def _measure(database: Database, url: str, size: int, idle_seconds: float) -> Cost:
-    nothing_buffers, nothing_ms = _explained(database)
-    _make_due(url, CLAIM * ROUNDS)
-    window = ClaimWindow()
-    claim_ms = median(_claim(database, window) for _ in range(ROUNDS))
-    _make_due(url, CLAIM)
-    claim_buffers, _ = _explained(database)
-    _claim(database, ClaimWindow())
-    beside_ms, beside_buffers = _beside_idle(database, url, idle_seconds)
-    return Cost(
-        scheduled=size,
-        claim_ms=round(claim_ms, 2),
-        claim_buffers=claim_buffers,
-        nothing_due_buffers=nothing_buffers,
-        nothing_due_ms=round(nothing_ms, 3),
-        beside_idle_transaction_ms=beside_ms,
-        beside_idle_transaction_buffers=beside_buffers,
-        idle_seconds=idle_seconds,
-    )
+def _measure(sites: Sequence[Site], idle_seconds: float) -> list[Cost]:
+    nothing = [site.explained() for site in sites]
+    for site in sites:
+        site.make_due(ROUNDS + 1)
+    claimed = _in_turn(sites, ROUNDS)
+    buffers = [site.explained(site.window.since())[0] for site in sites]
+    beside = _beside_idle(sites, idle_seconds) if idle_seconds else [(None, None)] * len(sites)
+    return [
+        Cost(
+            scheduled=site.size,
+            claim_ms=round(claim_ms, 2),
+            claim_buffers=claim_buffers,
+            nothing_due_buffers=nothing_buffers,
+            nothing_due_ms=round(nothing_ms, 3),
+            beside_idle_transaction_ms=beside_ms,
+            beside_idle_transaction_buffers=beside_buffers,
+            idle_seconds=idle_seconds,
+        )
+        for site, (nothing_buffers, nothing_ms), claim_ms, claim_buffers, (
+            beside_ms,
+            beside_buffers,
+        ) in zip(sites, nothing, claimed, buffers, beside, strict=True)
+    ]
 
 
-def _beside_idle(database: Database, url: str, seconds: float) -> tuple[float | None, int | None]:
+def _in_turn(sites: Sequence[Site], rounds: int) -> list[float]:
+    """Returns each site's median time of a claim."""
+    times = [[site.claim() for site in sites] for _ in range(rounds)]
+    return [median(column) for column in zip(*times, strict=True)]
+
+
+def _beside_idle(sites: Sequence[Site], seconds: float) -> list[tuple[float | None, int | None]]:
     """Returns a claim's p50 and buffers at the end of so many seconds of a forgotten transaction."""
-    if not seconds:
-        return None, None
     rounds = int(seconds)
-    _make_due(url, CLAIM * (rounds + 12))
-    window = ClaimWindow()  # as a scheduler's: mostly from where the claim before ended
-    with psycopg.connect(url) as forgotten:
-        # A snapshot and an id: nothing that dies from now on may be cleaned away.
-        forgotten.execute("set transaction isolation level repeatable read")
-        forgotten.execute("select pg_current_xact_id()")
+    for site in sites:
+        site.make_due(rounds + ROUNDS + 1)
+    with ExitStack() as stack:
+        forgotten = [stack.enter_context(psycopg.connect(site.plain_url)) for site in sites]
+        for transaction in forgotten:
+            # A snapshot and an id: nothing that dies from now on may be cleaned away.
+            transaction.execute("set transaction isolation level repeatable read")
+            transaction.execute("select pg_current_xact_id()")
         for _ in range(rounds):
             began = time.monotonic()
-            _claim(database, window)
+            _in_turn(sites, 1)
             time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
-        milliseconds = median(_claim(database, window) for _ in range(10))
-        buffers, _ = _explained(database, window.since())
-        forgotten.rollback()
-    while _claim(database, ClaimWindow()) and _due(url):
-        pass
-    return round(milliseconds, 2), buffers
-
-
-def _claim(database: Database, window: ClaimWindow) -> float:
-    """Claims once and schedules the rows anew; returns the claim's milliseconds."""
-    since = window.since()
-    with database.transaction() as db:
-        before = time.perf_counter()
-        claims = claim_due(db, limit=CLAIM, lease_seconds=60.0, holder_id=uuid4(), since=since)
-        milliseconds = (time.perf_counter() - before) * 1000
-    window.claimed(since, claims)
-    with database.transaction() as db:
-        db.execute(RESCHEDULE, {"ids": [claim.connection_id for claim in claims]})
-    return milliseconds
-
-
-def _explained(database: Database, since: datetime | None = None) -> tuple[int, float]:
-    """Returns buffers and milliseconds of the claim as Postgres tells them; nothing is claimed."""
-
-    def plan(db: Db) -> Any:
-        statement = text("explain (analyze, buffers, format json) " + CLAIM_DUE.text)
-        return db.execute(statement, {**VALUES, "since": since}).scalar_one()[0]
-
-    with database.engine.connect() as db, db.begin() as transaction:
-        found = plan(db)
-        transaction.rollback()
-    top = found["Plan"]
-    return top["Shared Hit Blocks"] + top["Shared Read Blocks"], found["Execution Time"]
-
-
-def _due(url: str) -> bool:
-    with psycopg.connect(url) as db:
-        found = db.execute("select exists (select from refresh_schedule where due_at <= now())")
-        return bool((found.fetchone() or [False])[0])
-
-
-def _make_due(url: str, rows: int) -> None:
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute(DUE, (rows,))
-        db.execute("vacuum analyze refresh_schedule")
-        db.execute("checkpoint")
-
-
-def _grow(url: str, have: int, want: int) -> None:
-    """Adds connections until there are so many, without the checks that each import has."""
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute("set session_replication_role = replica")
-        db.execute("set synchronous_commit = off")
-        for first in range(have + 1, want + 1, 500_000):
-            db.execute(FILL, (first, min(first + 499_999, want)))
-        db.execute("vacuum analyze refresh_schedule, connection")
+        times = _in_turn(sites, ROUNDS)
+        buffers = [site.explained(site.window.since())[0] for site in sites]
+        for transaction in forgotten:
+            transaction.rollback()
+    return [(round(ms, 2), found) for ms, found in zip(times, buffers, strict=True)]
 
 
 def _options() -> argparse.ArgumentParser:

@@ -19,7 +19,10 @@ class Turns:
     """A turn to be had, one after the other; a courtesy, not a lock."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        # Two, so that only one is woken, who may go: each that wakes to look costs a switch of threads.
+        self._for_replies = threading.Condition(lock)
+        self._for_new_work = threading.Condition(lock)
         self._taken = False
         self._replies_waiting = 0
 
@@ -37,16 +40,23 @@ class Turns:
                 self._give_back()
 
     def _take(self, *, replies: bool) -> bool:
-        with self._changed:
+        queue = self._for_replies if replies else self._for_new_work
+        with queue:
             self._replies_waiting += replies
-            free = self._changed.wait_for(
+            free = queue.wait_for(
                 lambda: not self._taken and (replies or not self._replies_waiting), WAIT_SECONDS
             )
             self._replies_waiting -= replies
             self._taken |= free
+            if not self._taken:
+                self._call_next()  # it may have been us who were called, too late
             return free
 
     def _give_back(self) -> None:
-        with self._changed:
+        with self._for_replies:
             self._taken = False
-            self._changed.notify_all()
+            self._call_next()
+
+    def _call_next(self) -> None:
+        queue = self._for_replies if self._replies_waiting else self._for_new_work
+        queue.notify()

@@ -12,6 +12,12 @@ from refresher.exchange.turns import Turns
 from tests.waiting import wait_until
 
 
+def waiters(taken: Turns) -> int:
+    """How many threads wait for the turn."""
+    queues = (taken._for_replies, taken._for_new_work)
+    return sum(len(queue._waiters) for queue in queues)  # type: ignore[attr-defined]
+
+
 def test_the_second_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the first one works, within reason."""
     monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
@@ -47,7 +53,7 @@ def test_replies_go_before_new_work(monkeypatch: pytest.MonkeyPatch) -> None:
             threads.append(threading.Thread(target=work, args=(name,), kwargs={"replies": replies}))
             threads[-1].start()
             waiting = len(threads)
-            wait_until(lambda: len(taken._changed._waiters) == waiting)  # type: ignore[attr-defined]  # noqa: B023
+            wait_until(lambda: waiters(taken) == waiting)  # noqa: B023
     for thread in threads:
         thread.join(60)
 
@@ -77,3 +83,22 @@ def test_a_turn_ends_with_an_error() -> None:
     with pytest.raises(ZeroDivisionError), taken.turn():
         _ = 1 / 0
     assert has_turn_at_once(taken)
+
+
+def test_everybody_has_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait, each is called in time: nobody is left to the patience of half a second."""
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
+    taken, had = Turns(), []
+
+    def work(replies: bool) -> None:
+        for _ in range(50):
+            with taken.turn(replies=replies):
+                had.append(replies)
+
+    threads = [threading.Thread(target=work, args=(n % 2 == 0,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(had) == 8 * 50
