@@ -1,7 +1,7 @@
 """Makes the Dramatiq brokers that the settings ask for, and sends claims through them.
 
-One broker for each transport that a flow has: `broker` is that of the refreshes, `mail_broker` that of
-the mails, often the same. `dramatiq refresher.actors` works on the one that is Redis.
+Flows on Redis share one broker, on which `dramatiq refresher.actors` works. A flow in process has one
+of its own, and a worker of its own, so that none can hold another up.
 
 An actor keeps the broker that was there when it was declared, so `actors.py` imports this module first.
 Nothing connects at import. Redis is a hint: what it loses, the sweep finds.
@@ -25,7 +25,7 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 from refresher.errors import RedisUnavailable, RefresherError
 from refresher.pipelining import PipeliningBroker
 from refresher.rules.connection import Claim
-from refresher.settings import Flow, Settings, load
+from refresher.settings import Settings, load
 from refresher.store.deliveries import DeliveryClaim
 from refresher.traced_messages import Tracing
 
@@ -133,7 +133,7 @@ def queue_age_seconds(broker: dramatiq.Broker, queue: str) -> float:
 
 
 def from_environment() -> tuple[dramatiq.Broker, dramatiq.Broker, dramatiq.Broker]:
-    """Returns the brokers of refreshes, mails and webhooks: one for each transport there is.
+    """Returns the brokers of refreshes, mails and webhooks.
 
     A wrong setting ends the process with its sentence: Dramatiq's command line would print a traceback
     for any other exception raised at import.
@@ -145,17 +145,17 @@ def from_environment() -> tuple[dramatiq.Broker, dramatiq.Broker, dramatiq.Broke
             settings.notification_email,
             settings.webhook_delivery,
         )
-        made = {transport: make_broker(settings, transport) for transport in _transports(flows)}
+        on_redis = any(flow.transport == "redis" for flow in flows)
+        shared = make_broker(settings, "redis") if on_redis else None
+        refreshes, mails, webhooks = (
+            (shared if flow.transport == "redis" else None) or make_broker(settings, "in_process")
+            for flow in flows
+        )
     except RefresherError as error:
         print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  before logging is set up
         raise SystemExit(error.exit_code) from None
-    refreshes, mails, webhooks = (made[flow.transport] for flow in flows)
-    dramatiq.set_broker(made.get("redis", refreshes))
+    dramatiq.set_broker(shared or refreshes)
     return refreshes, mails, webhooks
-
-
-def _transports(flows: Sequence[Flow]) -> list[Transport]:
-    return sorted({flow.transport for flow in flows})
 
 
 broker, mail_broker, webhook_broker = from_environment()

@@ -70,7 +70,7 @@ def test_redis_is_asked_for_by_the_flows_that_need_it() -> None:
 @pytest.mark.parametrize(
     ("refreshes", "mails", "expected"),
     [
-        ("in_process", "in_process", ["StubBroker", "StubBroker", True, "StubBroker"]),
+        ("in_process", "in_process", ["StubBroker", "StubBroker", False, "StubBroker"]),
         ("redis", "in_process", ["PipeliningBroker", "StubBroker", False, "PipeliningBroker"]),
         ("in_process", "redis", ["StubBroker", "PipeliningBroker", False, "PipeliningBroker"]),
         ("redis", "redis", ["PipeliningBroker", "PipeliningBroker", True, "PipeliningBroker"]),
