@@ -30,8 +30,8 @@ read ratios, not absolute figures. Every job is the same: reload the row, POST t
 store the new pair and the next due time. refresher also opens and seals tokens, fences each commit and
 writes an event; the others do not.
 
-Make the tables yourself: `pip install -r bench/requirements.txt`, then `make bench` and
-`python -m bench.claim`. One way of running, with your own sizes: `refresher bench --help`.
+Make the tables yourself: `pip install -r bench/requirements.txt`, then `make bench`,
+`python -m bench.claim` and `python -m bench.watching`. One way of running, with your own sizes: `refresher bench --help`.
 
 ## Side by side
 
@@ -44,6 +44,11 @@ Make the tables yourself: `pip install -r bench/requirements.txt`, then `make be
 
 <!-- claim:begin -->
 <!-- claim:end -->
+
+## What events and metrics cost
+
+<!-- watching:begin -->
+<!-- watching:end -->
 """
 
 
