@@ -1,6 +1,8 @@
 """How the processes start, serve their health, and stop: real ones, on real services."""
 
 import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -193,3 +195,15 @@ def test_the_second_signal_ends_at_once(settings: dict[str, str], spawn: Spawner
     os.kill(process.pid, 15)
     os.kill(process.pid, 15)
     assert process.wait() in {0, 128 + 15}
+
+
+def test_what_a_process_loaded_is_searched_for_cycles_no_more() -> None:
+    """A search through all libraries would keep every caller waiting; garbage is still found."""
+    code = (
+        "import gc; from refresher.process import COLLECT_AFTER, spare_collections\n"
+        "spare_collections()\n"
+        "assert gc.get_freeze_count() > 10_000 and gc.get_threshold() == COLLECT_AFTER\n"
+        "loop = []; loop.append(loop); del loop\n"
+        "assert gc.isenabled() and gc.collect() >= 1"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
