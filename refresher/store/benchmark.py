@@ -21,15 +21,18 @@ TELLING = ("server_version", "synchronous_commit", "fsync", "full_page_writes", 
 
 _IN_TURN = text(
     """
-    with turn as (
-        select connection_id, row_number() over () - 1 as n from refresh_schedule
+    with chosen as materialized (
+        select connection_id from refresh_schedule order by due_at limit :count
+    ), turn as (
+        select connection_id, row_number() over () - 1 as n from chosen
     )
-    update refresh_schedule s set due_at = cast(:due_at as timestamptz) + case
-        when turn.n < :count then turn.n / cast(:per_second as float8) * interval '1 second'
-        else interval '1 day' + random() * interval '1 hour' end
+    update refresh_schedule s
+    set due_at = cast(:due_at as timestamptz)
+        + turn.n / cast(:per_second as float8) * interval '1 second'
     from turn where turn.connection_id = s.connection_id
     """
 )
+"""By due time, which `schedule_for_tomorrow` drew: rows of all ages and places, as in production."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,28 @@ def make_some_due(db: Db, most: int) -> int:
     return db.execute(statement, {"most": most}).rowcount
 
 
-def make_due(db: Db, in_seconds: float, *, count: int, per_second: float | None = None) -> datetime:
-    """Makes rows due from an instant on, which it returns; `db` is a session outside transactions.
+def schedule_for_tomorrow(db: Db) -> None:
+    """Has nothing be due today, and tidies up; `db` is a session outside transactions.
 
-    All at that instant; or, `per_second`, `count` of them one after the other, the others tomorrow.
-    Then tidies up as autovacuum would in time, so that a run meets neither the dead rows of its own
-    preparation nor tables without statistics.
+    As autovacuum would in time, so that a run meets neither dead rows nor tables without statistics.
     """
     db.execute(text("set statement_timeout = 0"))
+    db.execute(
+        text(
+            "update refresh_schedule set "
+            "due_at = refresher_now() + interval '1 day' + random() * interval '1 hour'"
+        )
+    )
+    _tidy(db)
+
+
+def make_due(
+    db: Db, in_seconds: float, *, count: int | None = None, per_second: float | None = None
+) -> datetime:
+    """Makes rows due from an instant on, which it returns; `db` is a session outside transactions.
+
+    All at that instant; or, `per_second`, `count` of them one after the other. Then tidies up.
+    """
     due_at: datetime = db.execute(
         text("select clock_timestamp() + :seconds * interval '1 second'"), {"seconds": in_seconds}
     ).scalar_one()
@@ -104,8 +121,17 @@ def make_due(db: Db, in_seconds: float, *, count: int, per_second: float | None 
     else:
         values = {"due_at": due_at, "per_second": per_second, "count": count}
         db.execute(_IN_TURN, values)
-    db.execute(text("vacuum analyze refresh_schedule, connection, refresh_event, app"))
+    _tidy(db)
     return due_at
+
+
+def _tidy(db: Db) -> None:
+    db.execute(text("vacuum analyze refresh_schedule, connection, refresh_event, app"))
+
+
+def is_past(db: Db, instant: datetime) -> bool:
+    """Whether an instant has passed on the database's clock."""
+    return bool(db.execute(text("select clock_timestamp() > :it"), {"it": instant}).scalar_one())
 
 
 def checkpoint(db: Db) -> None:
