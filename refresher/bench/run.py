@@ -79,6 +79,7 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
     if log is not None:
         benchmark.checkpoint(db)
     say(f"{due_told(stage.plan)}; from then on the time counts")
+    _await(stage, db, due_at)
     logged_before = log.stat().st_size if log else 0
     used = usage.cpu_seconds(kinds)
     ended_at, finished = _watch(stage, db, after, stage.plan.wanted)
@@ -91,6 +92,12 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
         cpu_seconds={kind: used_at_end[kind] - used[kind] for kind in kinds},
         peak_megabytes=usage.peak_megabytes(kinds),
     )
+
+
+def _await(stage: Stage, db: Db, instant: datetime) -> None:
+    while not benchmark.is_past(db, instant):
+        stage.crew.demand()
+        sleep(LOOK_SECONDS)
 
 
 def _warm_up(stage: Stage, db: Db) -> None:
