@@ -28,7 +28,7 @@ DATABASE_PATIENCE_SECONDS = 60.0
 
 
 COLLECT_AFTER = (10_000, 20, 20)
-"""Python looks for cycles after so many new objects; its own 700 are three batches' rows."""
+"""Python looks for cycles after so many new objects; its own 700 come together in each batch."""
 
 
 class WrongTransport(SettingsError):

@@ -54,10 +54,10 @@ _UUID, _BIGINT, _DOUBLE = _of("uuid"), _of("int8"), _of("float8")
 _TEXT, _BYTEA, _INSTANT = _of("text"), _of("bytea"), _of("timestamptz")
 
 
-def uuids(values: Iterable[UUID]) -> Array:
+def uuids(values: Iterable[UUID | None]) -> Array:
     """Packs ids."""
-    elements = [_UUID_LENGTH + value.bytes for value in values]
-    return _UUID(len(elements), b"".join(elements))
+    elements = [_NULL if value is None else _UUID_LENGTH + value.bytes for value in values]
+    return _UUID(len(elements), b"".join(elements), has_null=_NULL in elements)
 
 
 def bigints(values: Iterable[int | None]) -> Array:

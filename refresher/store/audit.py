@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.store.arrays import bigints, texts, uuids
+
 
 @dataclass(frozen=True, slots=True)
 class Deed:
@@ -37,21 +39,29 @@ class PastDeed:
     count: int
 
 
-_NAMES = [f.name for f in fields(Deed)]
+_APPEND = text(
+    """
+    insert into audit (key_id, action, organization_id, connection_id, subject, count)
+    select * from unnest(cast(:key_ids as text[]), cast(:actions as text[]),
+        cast(:organization_ids as text[]), cast(:connection_ids as uuid[]),
+        cast(:subjects as text[]), cast(:counts as bigint[]))
+    """
+)
 
 
 def append(db: Db, deeds: Sequence[Deed]) -> None:
     """Writes deeds, stamped with the transaction's time."""
-    statement = text(
-        """
-        insert into audit (key_id, action, organization_id, connection_id, subject, count)
-        select * from unnest(cast(:key_id as text[]), cast(:action as text[]),
-            cast(:organization_id as text[]), cast(:connection_id as uuid[]),
-            cast(:subject as text[]), cast(:count as int[]))
-        """
-    )
-    if deeds:
-        db.execute(statement, {name: [getattr(d, name) for d in deeds] for name in _NAMES})
+    if not deeds:
+        return
+    values = {
+        "key_ids": texts(d.key_id for d in deeds),
+        "actions": texts(d.action for d in deeds),
+        "organization_ids": texts(d.organization_id for d in deeds),
+        "connection_ids": uuids(d.connection_id for d in deeds),
+        "subjects": texts(d.subject for d in deeds),
+        "counts": bigints(d.count for d in deeds),
+    }
+    db.execute(_APPEND, values)
 
 
 def recent(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +20,12 @@ from refresher.store import audit
 from refresher.wiring import Services, egress_from
 
 T = TypeVar("T")
+Reads = dict[tuple[str, str | None, UUID], int]
+"""How often a key, of an organization or of all, read the token of a connection."""
 log = structlog.get_logger()
 READS_SECONDS = 30.0
-MOST_READS = 5_000
+MOST_READS = 500
+"""So few together that writing them keeps nobody waiting for more than some milliseconds."""
 
 
 class State:
@@ -61,6 +63,11 @@ class State:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def note_read(self, key: ApiKey, connection_id: UUID) -> None:
+        """Counts the read of a token for the audit, which is written beside the requests."""
+        if counts := self.reads.note(key, connection_id):
+            self._threads.submit(self.reads.write, counts)
+
     async def _look_up(self, shown: Presented) -> None:
         try:
             await self.looked_up(shown)
@@ -83,11 +90,11 @@ class State:
         self._threads.shutdown()
         self.key_sets.close()
         self.egress.close()
-        self.reads.write()
+        self.reads.write(self.reads.take())
 
 
 class TokenReads:
-    """Counts who read which token, and writes it to the audit twice a minute.
+    """Counts who read which token, and writes it to the audit twice a minute or sooner.
 
     A line a read would cost a write for each; so reads of one token by one key share a line. A process
     that is killed loses those of the last half minute.
@@ -95,24 +102,24 @@ class TokenReads:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._lock = threading.Lock()
-        self._counts: dict[tuple[str, str | None, UUID], int] = {}
+        self._counts: Reads = {}
         self._since = time.monotonic()
 
-    def note(self, key: ApiKey, connection_id: UUID) -> bool:
-        """Counts one read; returns whether it is time to write."""
+    def note(self, key: ApiKey, connection_id: UUID) -> Reads:
+        """Counts one read, on the event loop's thread; returns what is to be written now."""
         who = (key.id, key.organization_id, connection_id)
         self._counts[who] = self._counts.get(who, 0) + 1
         late = time.monotonic() - self._since > READS_SECONDS
-        if late or len(self._counts) > MOST_READS:
-            self._since = time.monotonic()
-            return True
-        return False
+        return self.take() if late or len(self._counts) >= MOST_READS else {}
 
-    def write(self) -> None:
-        """Writes what was counted; while Postgres is away it is said in the log instead."""
-        with self._lock:
-            counts, self._counts = self._counts, {}
+    def take(self) -> Reads:
+        """Returns what was counted and is not written yet."""
+        self._since = time.monotonic()
+        counts, self._counts = self._counts, {}
+        return counts
+
+    def write(self, counts: Reads) -> None:
+        """Writes counts; while Postgres is away it is said in the log instead."""
         deeds = [
             audit.Deed(key_id, "token_read", organization_id, connection_id, count=count)
             for (key_id, organization_id, connection_id), count in counts.items()
@@ -122,3 +129,5 @@ class TokenReads:
                 audit.append(db, deeds)
         except RefresherError as error:
             log.error("token reads are missing in the audit", reads=len(deeds), why=str(error))  # noqa: TRY400
+        except Exception:
+            log.exception("token reads are missing in the audit", reads=len(deeds))

@@ -53,8 +53,7 @@ async def _token(
         rejected=rejected,
         organization_id=call.key.organization_id,
     )
-    if state.reads.note(call.key, call.connection_id):
-        await state.in_thread(state.reads.write)
+    state.note_read(call.key, call.connection_id)
     return Answer(_shown(served))
 
 

@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 def waiters(taken: Turns) -> int:
     """How many threads wait for the turn."""
     queues = (taken._for_replies, taken._for_new_work)
-    return sum(len(queue._waiters) for queue in queues)  # type: ignore[attr-defined]
+    return sum(len(vars(queue)["_waiters"]) for queue in queues)
 
 
 def test_the_second_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

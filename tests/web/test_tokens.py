@@ -34,7 +34,7 @@ def test_a_fresh_token_is_answered_at_once(site: Site) -> None:
     }
     assert site.world.script.asked == []
     token(site, id_)
-    site.api.state.reads.write()
+    site.api.state.reads.write(site.api.state.reads.take())
     (deed,) = site.world.rows("select * from audit")
     assert (deed.action, deed.connection_id, deed.count) == ("token_read", id_, 2)
 
