@@ -6,7 +6,10 @@ import asyncio
 from hashlib import sha256
 
 import httpx
+import pytest
 
+from refresher.web import state
+from tests.waiting import wait_until
 from tests.web.kit import Site, refused
 from tests.world import refused as refusal
 
@@ -37,6 +40,16 @@ def test_a_fresh_token_is_answered_at_once(site: Site) -> None:
     site.api.state.reads.write(site.api.state.reads.take())
     (deed,) = site.world.rows("select * from audit")
     assert (deed.action, deed.connection_id, deed.count) == ("token_read", id_, 2)
+
+
+def test_reads_are_written_in_small_groups(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy process writes them as they come, so that no large write ever keeps callers waiting."""
+    monkeypatch.setattr(state, "MOST_READS", 3)
+    ids = [site.world.connect(f"c{number}") for number in range(7)]
+    for id_ in ids:
+        assert token(site, id_).status_code == 200
+    wait_until(lambda: site.world.one("select count(*) as rows from audit").rows == 6)
+    assert len(site.api.state.reads.take()) == 1
 
 
 def test_a_token_with_too_little_life_is_refreshed_first(site: Site) -> None:
