@@ -63,6 +63,21 @@ def test_the_next_tick_is_when_the_next_row_is_due(world: World) -> None:
     assert dispatch.dispatch_due(world.services, Sent()).again_in_seconds == pytest.approx(0.25)
 
 
+def test_rows_that_fall_due_one_after_the_other_leave_together(world: World) -> None:
+    """A tick does not chase each of them: a message for every row would keep the workers behind."""
+    sent = Sent()
+
+    def enqueue(groups: Sequence[Sequence[Claim]]) -> None:
+        sent(groups)
+        world.connect(f"d{len(sent.groups)}", expires_in=0)  # the next one is due by now
+
+    world.connect("c1", expires_in=0)
+    done = dispatch.dispatch_due(world.services, enqueue)
+    assert done == dispatch.Dispatched(1, dispatch.GATHER_SECONDS)
+    assert len(sent.groups) == 1
+    assert dispatch.dispatch_due(world.services, sent).claimed == 1
+
+
 def test_claims_that_redis_refuses_are_released(world: World) -> None:
     """Postgres is the truth: the rows are due again, and nothing is counted against them."""
     id_ = world.connect(expires_in=0)
