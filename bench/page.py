@@ -31,7 +31,8 @@ store the new pair and the next due time. refresher also opens and seals tokens,
 writes an event; the others do not.
 
 Make the tables yourself: `pip install -r bench/requirements.txt`, then `make bench`,
-`python -m bench.claim` and `python -m bench.watching`. One way of running, with your own sizes: `refresher bench --help`.
+`python -m bench.claim` and `python -m bench.watching`. One way of running, with your own
+sizes: `refresher bench --help`.
 
 ## Side by side
 
