@@ -9,7 +9,6 @@ Nothing connects at import. Redis is a hint: what it loses, the sweep finds.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,7 +21,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
-from refresher.errors import RedisUnavailable, RefresherError
+from refresher.errors import RedisUnavailable, RefresherError, say_last
 from refresher.pipelining import PipeliningBroker
 from refresher.rules.connection import Claim
 from refresher.settings import Settings, load
@@ -152,7 +151,7 @@ def from_environment() -> tuple[dramatiq.Broker, dramatiq.Broker, dramatiq.Broke
             for flow in flows
         )
     except RefresherError as error:
-        print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  before logging is set up
+        say_last(error)
         raise SystemExit(error.exit_code) from None
     dramatiq.set_broker(shared or refreshes)
     return refreshes, mails, webhooks

@@ -25,6 +25,7 @@ sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print i
 traceback.
 """
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -180,3 +181,12 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     rests = sorted({name.removeprefix(prefix) for name in known})
     close = get_close_matches(word.removeprefix(prefix), rests, n=1, cutoff=0.6)
     return f' (did you mean "{prefix}{close[0]}"?)' if close else ""
+
+
+def say_last(error: RefresherError) -> None:
+    """Prints the sentence with which a process ends.
+
+    Past `sys.stderr`: in Dramatiq's worker processes that is a pipe to the first process, which does
+    not always pass on what came at the very end.
+    """
+    print(f"refresher: {error}", file=sys.__stderr__ or sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware
 
 from refresher import process
-from refresher.errors import RefresherError
+from refresher.errors import RefresherError, say_last
 from refresher.wiring import services
 
 IDLE_PICKUP_MILLISECONDS = 100
@@ -34,7 +34,7 @@ class WorkerProcess(Middleware):
         try:
             self._process = _boot(broker)
         except RefresherError as error:
-            print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
+            say_last(error)
             sys.exit(error.exit_code)
 
     def before_worker_boot(self, _broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
