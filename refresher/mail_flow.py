@@ -68,9 +68,7 @@ class MailFlow:
     def tick(self) -> None:
         """Makes mails of what is new, and hands over the next one."""
         mailing.plan(self._services)
-        again = mailing.dispatch(self._services, self._enqueue)
-        if again < mailing.IDLE_SECONDS:
-            self._ticks.wake(again, "mail")
+        self._ticks.wake(mailing.dispatch(self._services, self._enqueue), "mail")
 
     def gather(self) -> None:
         """Makes digests of what has gathered."""

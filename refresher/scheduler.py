@@ -20,7 +20,7 @@ from dramatiq.brokers.stub import StubBroker
 from refresher import notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
-from refresher.errors import DatabaseUnavailable, RefresherError
+from refresher.errors import DatabaseUnavailable, RefresherError, say_last
 from refresher.health import Api, Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
@@ -154,7 +154,7 @@ def main() -> int:
         scheduler.start()
         spare_collections()
     except RefresherError as error:
-        print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
+        say_last(error)
         return error.exit_code
     while not stop.wait(1.0):
         pass

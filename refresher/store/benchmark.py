@@ -106,9 +106,7 @@ def schedule_for_tomorrow(db: Db) -> None:
     _tidy(db)
 
 
-def make_due(
-    db: Db, in_seconds: float, *, count: int | None = None, per_second: float | None = None
-) -> datetime:
+def make_due(db: Db, in_seconds: float, *, count: int, per_second: float | None = None) -> datetime:
     """Makes rows due from an instant on, which it returns; `db` is a session outside transactions.
 
     All at that instant; or, `per_second`, `count` of them one after the other. Then tidies up.

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from refresher.errors import RefresherError, SettingsError
+from refresher.errors import RefresherError, SettingsError, say_last
 from refresher.process import Process, spare_collections
 from refresher.settings import load
 from refresher.web.app import Api
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             return look_after(settings, stop)
         return _serve(inherited, stop)
     except RefresherError as error:
-        print(f"refresher: {error}", file=sys.stderr)  # noqa: T201  the last word of this process
+        say_last(error)
         return error.exit_code
 
 
