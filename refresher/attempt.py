@@ -7,7 +7,6 @@ steps that are done for many rows at once; it touches neither database nor netwo
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from uuid import UUID
 
 from refresher import points
@@ -28,9 +27,10 @@ from refresher.rules.providers import (
 )
 from refresher.store.reload import PauseSeen, Reloaded
 from refresher.store.settlement import SealedLife, Settlement
+from refresher.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """A row that may be refreshed, with its provider and our own clock at the reload."""
 

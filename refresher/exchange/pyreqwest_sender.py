@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from urllib.parse import urlencode
 
 import orjson
 from pyreqwest.client import Client, ClientBuilder
@@ -38,6 +38,7 @@ from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Body, TokenRequest
 
 MOST_TARGETS = 10_000
+FORM = "application/x-www-form-urlencoded"
 _NEVER_CONNECTED = "client error (Connect)"
 """The one cause that proves that nothing has left.
 
@@ -127,22 +128,17 @@ class PyreqwestSender:
         self, client: Client, request: TokenRequest, left_seconds: float | None = None
     ) -> Reply:
         try:
-            prepared = _prepare(client, request, left_seconds)
-            async with prepared as response:
-                return await self._read(response)
+            async with _prepare(client, request, left_seconds) as response:
+                body = b""
+                while (chunk := await response.body_reader.read_chunk()) is not None:
+                    body += bytes(chunk)
+                    if len(body) > self._limits.max_bytes:
+                        return Reply(failure=seam.TOO_LARGE)
+                return Reply(response.status, _headers(response), body)
         except ValueError:
             return Reply(failure=seam.UNSENDABLE, sent=False)
         except PyreqwestError as error:
             return _failed(error)
-
-    async def _read(self, response: Response) -> Reply:
-        body = bytearray()
-        reader = response.body_reader
-        while (chunk := await reader.read_chunk()) is not None:
-            body += chunk
-            if len(body) > self._limits.max_bytes:
-                return Reply(failure=seam.TOO_LARGE)
-        return Reply(response.status, _headers(response), bytes(body))
 
 
 def _target(url: str, proxies: Mapping[str, str]) -> _Target:
@@ -207,7 +203,9 @@ def _with_proxies(builder: ClientBuilder, proxies: Mapping[str, str]) -> ClientB
 def _with_parameters(builder: RequestBuilder, request: TokenRequest) -> RequestBuilder:
     match request.body:
         case Body.FORM:
-            return builder.form(request.parameters)
+            # The builder's own `form` takes twice as long.
+            encoded = urlencode(request.parameters).encode()
+            return builder.header("Content-Type", FORM).body_bytes(encoded)
         case Body.JSON:
             if not any(name.lower() == "content-type" for name in request.headers):
                 builder = builder.header("Content-Type", "application/json")
@@ -220,9 +218,12 @@ def _headers(response: Response) -> dict[str, str]:
     """Returns those that are read: an odd header must not cost us the tokens below it."""
     found: dict[str, str] = {}
     for name in seam.READ_HEADERS:
-        with suppress(ValueError):
-            if (value := response.get_header(name)) is not None:
-                found[name] = value
+        try:
+            value = response.get_header(name)
+        except ValueError:
+            continue
+        if value is not None:
+            found[name] = value
     return found
 
 

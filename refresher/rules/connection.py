@@ -5,11 +5,13 @@ Frozen and free of behaviour beyond small questions. How they are stored is `sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 from uuid import UUID
+
+from refresher.values import value
 
 Sealed = NewType("Sealed", bytes)
 """Ciphertext, as stored: safe to hold, useless to read."""
@@ -74,7 +76,7 @@ class ParkReason(StrEnum):
     CRASH_LOOP = "crash_loop"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claim:
     """The right to refresh one connection, named by a lease token that only grows.
 
@@ -87,7 +89,7 @@ class Claim:
     due_at: datetime | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class App:
     """Our OAuth client at one provider, with its secret still sealed."""
 
@@ -96,7 +98,7 @@ class App:
     client_secret: Sealed | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connection:
     """One account's grant as stored, tokens sealed: what the guard judges.
 
@@ -132,7 +134,7 @@ class Connection:
         return f"{self.provider}/{self.app_name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Grant:
     """What a token endpoint granted: an access token, perhaps a new refresh token.
 

@@ -26,12 +26,13 @@ from refresher.rules.outcomes import (
 )
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
+from refresher.values import value
 
 ANSWER_LOST = frozenset({502, 504})
 """A gateway's word that the provider's own answer did not come through."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Before:
     """What was known when the request left; `left_seconds` is the old token's life, now."""
 
@@ -45,7 +46,7 @@ class Before:
     dice: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NewLife:
     """A grant with its lives settled: what is stored of it, in seconds from now."""
 
@@ -65,7 +66,7 @@ class PauseOrder:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """What to write. `next_due_in_seconds` is None for a grant that ended.
 

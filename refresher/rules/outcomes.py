@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from refresher.rules.answers import error_code, read_body, read_grant, retry_after_seconds
 from refresher.rules.connection import Grant, Secret
 from refresher.rules.providers import Provider
+from refresher.values import value
 
 DEAD_GRANT = frozenset({"invalid_grant"})
 MISCONFIGURED = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
@@ -26,7 +27,7 @@ UNSENT = "unsent"
 """`Reply.failure` of a request that was never tried."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """What came back, or did not: a time-out is a reply, not an exception.
 
@@ -43,7 +44,7 @@ class Reply:
     elapsed_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refreshed:
     """A fresh access token came."""
 

@@ -18,6 +18,7 @@ from typing import assert_never
 from urllib.parse import quote_plus
 
 from refresher.rules.connection import Secret
+from refresher.values import value
 
 
 class Strategy(StrEnum):
@@ -119,7 +120,7 @@ class Provider:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientCredentials:
     """The app's identity, opened for one exchange."""
 
@@ -127,7 +128,7 @@ class ClientCredentials:
     client_secret: Secret | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TokenRequest:
     """One request to a token endpoint, ready to send. Its `repr` shows no parameter."""
 

@@ -108,7 +108,7 @@ class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
     sweep_interval_seconds: Seconds = 0.25
     crash_limit: Count = 3
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
-    claim_limit: Annotated[int, Field(ge=1, le=10_000)] = 500
+    claim_limit: Annotated[int, Field(ge=1, le=10_000)] = 600
     max_leased: Count = 4_000
     provider_share: Share = 0.5
     worker_threads: Annotated[int, Field(ge=1, le=256)] = 4

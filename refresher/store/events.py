@@ -8,7 +8,7 @@ so any moment can be looked at later (`rules/time_travel.py`). No secret ever st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -20,13 +20,14 @@ from sqlalchemy import text
 
 from refresher.rules.events import PastEvent
 from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
+from refresher.values import value
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
 
 NEWEST = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """One line of history: what the caller knows. What the tables tell is added when it is written.
 

@@ -7,7 +7,6 @@ to `rules/guards.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +15,12 @@ from sqlalchemy import Connection as Db
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status
 from refresher.store.arrays import bigints, uuids
 from refresher.store.binary import binary
+from refresher.values import value
 
 Columns = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PauseSeen:
     """A pause as it stood at the reload: over when `left_seconds` is not positive."""
 
@@ -30,7 +30,7 @@ class PauseSeen:
     refusals: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reloaded:
     """A claimed row as it is stored now, with the database's clock at that moment.
 

@@ -26,11 +26,12 @@ from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
+from refresher.values import value
 
 _DEAD = State.RECONNECT_REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SealedLife:
     """A new pair as it is stored; `access_token` is None when only a refresh token was rescued."""
 
@@ -42,7 +43,7 @@ class SealedLife:
     scopes: tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settlement:
     """The outcome of one refresh: what `rules/decision.py` decided, with the tokens sealed.
 
