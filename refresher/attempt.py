@@ -44,20 +44,24 @@ class Attempt:
         return time.monotonic() - self.reloaded_at
 
 
-def request(cipher: Cipher, attempt: Attempt) -> TokenRequest:
+Clients = dict[UUID, ClientCredentials]
+
+
+def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
     """Returns the request, with the one token opened that it carries.
 
-    Raises `CannotDecrypt` or `UnbuildableRequest`.
+    `clients` are the apps that were opened for others of the same batch, for a batch has few. Raises
+    `CannotDecrypt` or `UnbuildableRequest`.
     """
     connection, app = attempt.row.connection, attempt.row.connection.app
 
     def opened(sealed: Sealed | None, owner: UUID, column: str) -> Secret | None:
         return cipher.open(sealed, owner, column) if sealed else None
 
-    client = None
-    if app is not None:
+    client = clients.get(app.id) if app else None
+    if app and client is None:
         secret = opened(app.client_secret, app.id, "client_secret")
-        client = ClientCredentials(app.client_id, secret)
+        client = clients[app.id] = ClientCredentials(app.client_id, secret)
     strategy = attempt.provider.strategy
     access = connection.access_token if strategy is Strategy.LONG_LIVED_EXCHANGE else None
     refresh = connection.refresh_token if strategy is Strategy.REFRESH_TOKEN else None
@@ -155,7 +159,7 @@ def _before(attempt: Attempt) -> Before:
         unknown_outcomes=row.unknown_outcomes,
         left_seconds=0.0 if row.left_seconds is None else row.left_seconds - elapsed,
         last_lifetime_seconds=connection.lifetime_seconds,
-        app_refusals=next((p.refusals for p in row.pauses if p.scope == "app"), 0),
+        app_refusals=sum(p.refusals for p in row.pauses if p.scope == "app") if row.pauses else 0,
         now_epoch_seconds=row.now.timestamp() + elapsed,
         spread=when.stable_spread(connection.id, connection.credential_version + 1),
         dice=when.stable_spread(connection.id, row.claim.lease_token),

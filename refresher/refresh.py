@@ -21,7 +21,7 @@ from uuid import UUID
 import structlog
 
 from refresher import points, tracing
-from refresher.attempt import Attempt, as_settlement, parked, pause_key, postponed, request
+from refresher.attempt import Attempt, Clients, as_settlement, parked, pause_key, postponed, request
 from refresher.errors import CannotDecrypt, DatabaseUnavailable
 from refresher.exchange import Outgoing
 from refresher.recovery import aged, forget, outlast, save
@@ -144,12 +144,13 @@ def _build(
     """Step 8, first half: opens the tokens and builds the requests; a broken row parks alone."""
     outgoing: list[Outgoing[Attempt]] = []
     broken: list[Settlement] = []
+    clients: Clients = {}
     for attempt in attempts:
         # A process that was frozen since the reload must not send: its row may be another's by now.
         left = attempt.row.lease_left_seconds - attempt.elapsed_seconds
         within = left - services.settings.http_total_seconds
         try:
-            made = request(services.cipher, attempt)
+            made = request(services.cipher, attempt, clients)
             outgoing.append(Outgoing(attempt, made, max(0.0, within)))
         except CannotDecrypt:
             broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE, begun=True))

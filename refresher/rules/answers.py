@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl
@@ -36,7 +35,10 @@ def read_body(body: bytes, path: tuple[str, ...]) -> Mapping[str, object]:
     `path` leads to the object that holds the tokens (`("data",)` for TikTok Business); its fields
     win over those around it, which stay readable, because errors often stand outside.
     """
-    parsed = _parse(body.decode("utf-8-sig", errors="replace").strip())
+    try:
+        parsed: object = orjson.loads(body)
+    except ValueError:  # what the quick way refuses has a second chance
+        parsed = _parse(body.decode("utf-8-sig", errors="replace").strip())
     if not isinstance(parsed, dict):
         return {}
     inner: object = parsed
@@ -99,6 +101,8 @@ def error_code(provider: Provider, answer: Mapping[str, object]) -> str | None:
 
 def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) -> float | None:
     """Returns the wait a `Retry-After` header asks for: seconds or an HTTP date; a day at most."""
+    if not headers:
+        return None
     value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "").strip()
     if not value:
         return None
@@ -118,8 +122,6 @@ def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) ->
 
 def _parse(text: str) -> object:
     if text[:1] in "{[":
-        with suppress(ValueError):  # the quick way; what it refuses has a second chance
-            return orjson.loads(text)
         try:
             return json.loads(text, strict=False, parse_int=_integer)
         except RecursionError:
@@ -180,8 +182,10 @@ def _says_failure(answer: Mapping[str, object]) -> bool:
 
 
 def _first_lifetime(answer: Mapping[str, object], names: Iterable[str]) -> float | None:
-    found = (lifetime_seconds(answer.get(name)) for name in names)
-    return next((seconds for seconds in found if seconds is not None), None)
+    for name in names:
+        if (seconds := lifetime_seconds(answer.get(name))) is not None:
+            return seconds
+    return None
 
 
 def _scopes(value: object) -> tuple[str, ...] | None:

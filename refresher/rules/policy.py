@@ -49,8 +49,8 @@ def lifetime(
     A connection that had an expiry never becomes one without: an answer that omits `expires_in`
     must not end the refreshing for ever.
     """
-    known = (answered, in_token, last, provider.access_token_lifetime_seconds)
-    return next((seconds for seconds in known if seconds), FALLBACK_LIFETIME_SECONDS)
+    documented = provider.access_token_lifetime_seconds
+    return answered or in_token or last or documented or FALLBACK_LIFETIME_SECONDS
 
 
 def lead(policy: Policy, provider: Provider, lifetime_seconds: float, spread: float) -> float:

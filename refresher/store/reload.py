@@ -18,6 +18,7 @@ from refresher.store.binary import binary
 from refresher.values import value
 
 Columns = dict[str, Any]
+_STATUS = {str(status): status for status in Status}
 
 
 @value
@@ -125,7 +126,7 @@ def connection_from(r: Columns) -> Connection:
         external_id=r["external_id"],
         credential_version=r["credential_version"],
         grant_number=r["grant_number"],
-        status=Status(r["status"]),
+        status=_STATUS[r["status"]],
         access_token=_sealed(r["access_token"]),
         refresh_token=_sealed(r["refresh_token"]),
         expires_at=r["expires_at"],

@@ -87,7 +87,7 @@ class Settled:
 
 def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> Settled:
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
-    given = sorted(settlements, key=lambda s: s.id)
+    given = sorted(settlements, key=lambda s: s.id.int)
     stored, healed = _store_tokens(db, [s for s in given if s.new])
     done = _stored_already(db, [s for s in given if s.new and s.id not in stored])
     todo = [s for s in given if s.id not in done]
