@@ -31,11 +31,14 @@ Enqueue = Callable[[Sequence[Sequence[Claim]]], None]
 """Sends one message for each group of claims; raises `RedisUnavailable` when it cannot."""
 
 GATHER_SECONDS = 0.05
-"""How soon to look again after all that was due, or as much as may be in flight, was handed over.
+"""How soon to look again after all that was due was handed over.
 
 What falls due in between goes together. Looking again at once would hand over a row or two at a time,
 and a message costs a worker the same for one row as for many: at some hundred a second it falls behind.
 """
+WORKED_OFF_PER_SECOND = 20_000
+"""More than any workers manage: with as much in flight as may be, they do not run dry before the time
+that it takes at this rate. Looking sooner would count thousands of rows to hand over a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +52,31 @@ class Dispatched:
 def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
     """Claims due rows and hands them over, until nothing is due or enough is in flight."""
     settings, total = services.settings, 0
+    with services.database.reading() as db:
+        # Once a tick: what workers finish meanwhile would be claimed again a handful at a time.
+        leased = schedule.leased_count(db, at_most=settings.max_leased)
     while not services.stopping.is_set():
+        limit = min(settings.claim_limit, settings.max_leased - leased)
+        if limit <= 0:
+            full = max(GATHER_SECONDS, settings.max_leased / WORKED_OFF_PER_SECOND)
+            return Dispatched(total, min(settings.tick_seconds, full))
         with services.database.transaction() as db:
-            leased = schedule.leased_count(db, at_most=settings.max_leased)
-            limit = min(settings.claim_limit, settings.max_leased - leased)
             since = services.claim_window.since()
-            claims = _claim(services, db, limit, since) if limit > 0 else []
+            claims = _claim(services, db, limit, since)
             now, later = _paced(services, db, claims, leased)
             if later:
                 schedule.postpone(db, later)
-            looks = not claims and limit > 0
-            wait = schedule.next_due_in_seconds(db, since=since) if looks else None
-        if limit > 0:
-            services.claim_window.claimed(since, claims)
+            wait = None if claims else schedule.next_due_in_seconds(db, since=since)
+        services.claim_window.claimed(since, claims)
         if not claims:
-            # At the cap, capacity frees up within moments; else the next due time tells.
-            soon = GATHER_SECONDS if limit <= 0 else settings.tick_seconds
-            return Dispatched(total, min(settings.tick_seconds, soon if wait is None else wait))
+            soon = settings.tick_seconds if wait is None else wait
+            return Dispatched(total, min(settings.tick_seconds, soon))
         points.reach("claimed")
         hand_over(services, now, enqueue)
         points.reach("handed_over")
         handed_over = sum(len(rows) for rows in now)
         services.meter.claimed(handed_over)
-        total += handed_over
+        total, leased = total + handed_over, leased + handed_over
         if later or len(claims) < limit:
             return Dispatched(total, GATHER_SECONDS)
     return Dispatched(total, settings.tick_seconds)
