@@ -249,11 +249,16 @@ def routes(probe: Probe) -> list[Route]:
     ]
 
 
-def listen(host: str, port: int) -> socket.socket | None:
-    """Returns a socket that listens there, None where another process does."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket | None:
+    """Returns a socket that listens there, None where another process does.
+
+    `shared`: several of them may, and the kernel spreads the connections (Linux).
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         made.bind((host, port))
     except OSError:

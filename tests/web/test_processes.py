@@ -1,7 +1,10 @@
-"""The web process with several processes on one socket: real ones, with real signals."""
+"""The web process with several processes on one port: real ones, with real signals."""
 
 import os
 import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -49,6 +52,37 @@ def test_several_processes_share_a_port(settings: dict[str, str], spawn: Spawner
     web.terminate()
     assert web.wait() == 0, web.output
     assert max(before) not in processes(settings)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they share one socket")
+def test_connections_are_spread_evenly(settings: dict[str, str], spawn: Spawner) -> None:
+    """Neither process has nearly all of them: a core would stand idle while the other is behind."""
+    web = spawn("-m", "refresher.web", env=settings)
+    wait_until(lambda: len(processes(settings)) == 2, 30, lambda: web.output)
+    with ExitStack() as stack:
+        for _ in range(64):
+            client = stack.enter_context(httpx.Client(trust_env=False))
+            assert client.get(f"http://127.0.0.1:{settings['PORT']}/health").json()["ok"]
+        held = [len(connections(process, int(settings["PORT"]))) for process in processes(settings)]
+    assert sum(held) == 64
+    assert min(held) >= 16  # four standard deviations below half
+
+
+def connections(process_id: int, port: int) -> set[str]:
+    """The connections to a port that a process holds open."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    there = {row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
+    open_files = [str(f.readlink()) for f in Path(f"/proc/{process_id}/fd").iterdir()]
+    return there & {name.removeprefix("socket:[").removesuffix("]") for name in open_files}
+
+
+def test_a_port_that_is_taken_is_told(settings: dict[str, str], spawn: Spawner) -> None:
+    """Also by a service of the same kind: two must not answer in turns."""
+    first = spawn("-m", "refresher.web", env=settings)
+    wait_until(lambda: len(processes(settings)) == 2, 30, lambda: first.output)
+    second = spawn("-m", "refresher.web", env=settings)
+    assert second.wait() == 2
+    assert f"PORT is {settings['PORT']}, where another process listens already" in second.output
 
 
 def test_what_no_start_can_mend_ends_them_all(settings: dict[str, str], spawn: Spawner) -> None:
