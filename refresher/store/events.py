@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from refresher.rules.events import PastEvent
 from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
+from refresher.store.hot import hot
 from refresher.values import value
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
@@ -74,7 +75,7 @@ STORED = """
     c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at, c.in_between_steps
 """
 """Where they come from: `s` is the schedule row, `c` the connection."""
-_APPEND = text(
+_APPEND = hot(
     f"""
     insert into refresh_event ({", ".join(_NAMES)}, recorded, {AFTERWARDS})
     select {", ".join(f"u.{name}" for name in _NAMES)}, cast(u.recorded as jsonb), {STORED}

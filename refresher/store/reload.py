@@ -14,7 +14,7 @@ from sqlalchemy import Connection as Db
 
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status
 from refresher.store.arrays import bigints, uuids
-from refresher.store.binary import binary
+from refresher.store.hot import hot
 from refresher.values import value
 
 Columns = dict[str, Any]
@@ -54,7 +54,7 @@ class Reloaded:
     lease_until: datetime | None = None
 
 
-_RELOAD = binary(
+_RELOAD = hot(
     """
     select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
            s.begun_token = s.lease_token as begun, refresher_now() as now,

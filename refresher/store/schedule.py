@@ -23,8 +23,8 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Claim
 from refresher.store.arrays import bigints, instants, uuids
-from refresher.store.binary import binary
 from refresher.store.events import Event, append
+from refresher.store.hot import hot
 from refresher.store.reload import Reloaded
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
@@ -56,8 +56,8 @@ _THESE = """
         for update skip locked
     )
 """
-CLAIM_DUE = binary(_DUE + _LEASE)
-CLAIM_THESE = binary(_THESE + _LEASE)
+CLAIM_DUE = hot(_DUE + _LEASE, planned_once=False)
+CLAIM_THESE = hot(_THESE + _LEASE, planned_once=False)
 
 
 def claim_due(
@@ -169,7 +169,7 @@ def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | Non
     return None if seconds is None else float(seconds)
 
 
-_BEGIN = binary(
+_BEGIN = hot(
     """
     update refresh_schedule s
     set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from refresher.rules.connection import Sealed
 from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
 from refresher.store.arrays import texts, uuids
-from refresher.store.binary import binary
+from refresher.store.hot import hot
 
 Wanted = tuple[UUID, str | None]
 """A connection's id, and the organization that it is looked for in; None looks in all."""
@@ -44,8 +44,8 @@ _SCHEDULE = """
     ) e on true
 """
 _OF = "where c.id = :id and c.organization_id = coalesce(cast(:of as text), c.organization_id)"
-_ONE = binary(_TOKEN + _FROM + _OF)
-_MANY = binary(
+_ONE = hot(_TOKEN + _FROM + _OF)
+_MANY = hot(
     _TOKEN
     + ", u.organization_id"
     + _FROM

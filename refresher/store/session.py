@@ -20,8 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
-from refresher.store import arrays
-from refresher.store.binary import ask_for_binary
+from refresher.store import arrays, hot
 
 T = TypeVar("T")
 Db = Connection
@@ -61,7 +60,8 @@ class Database:
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _send_arrays_in_binary)
-        event.listen(self.engine, "before_cursor_execute", ask_for_binary)
+        event.listen(self.engine, "before_cursor_execute", hot.prepare)
+        event.listen(self.engine, "rollback", hot.rolled_back)
         event.listen(self.engine, "checkin", _note_rest)
         event.listen(self.engine, "checkout", _ping_after_rest)
 

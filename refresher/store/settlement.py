@@ -21,9 +21,9 @@ from refresher.rules.decision import PauseOrder
 from refresher.rules.notices import State
 from refresher.store import ends, notices, quarantine
 from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
-from refresher.store.binary import binary
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
+from refresher.store.hot import hot
 from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
 from refresher.values import value
@@ -127,7 +127,7 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     return set(db.execute(statement, values).scalars())
 
 
-_STORE_TOKENS = binary(
+_STORE_TOKENS = hot(
     """
     update connection c set
         access_token = coalesce(u.access_token, c.access_token),
@@ -191,7 +191,7 @@ def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
 
 # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
 # it would read all of them for each commit.
-_MOVE = binary(
+_MOVE = hot(
     """
     update refresh_schedule s set
         state = case when u.due_in is null then 2 else 0 end,
