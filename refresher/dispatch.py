@@ -58,8 +58,8 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
     while not services.stopping.is_set():
         limit = min(settings.claim_limit, settings.max_leased - leased)
         if limit <= 0:
-            full = max(GATHER_SECONDS, settings.max_leased / WORKED_OFF_PER_SECOND)
-            return Dispatched(total, min(settings.tick_seconds, full))
+            soon = seconds_until_room(settings.max_leased)
+            return Dispatched(total, min(settings.tick_seconds, soon))
         with services.database.transaction() as db:
             since = services.claim_window.since()
             claims = _claim(services, db, limit, since)
@@ -80,6 +80,11 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
         if later or len(claims) < limit:
             return Dispatched(total, GATHER_SECONDS)
     return Dispatched(total, settings.tick_seconds)
+
+
+def seconds_until_room(max_leased: int) -> float:
+    """Returns when to look again after as much as may be in flight was handed over."""
+    return max(GATHER_SECONDS, max_leased / WORKED_OFF_PER_SECOND)
 
 
 def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueue: Enqueue) -> None:

@@ -9,6 +9,7 @@ from refresher import dispatch
 from refresher.errors import RedisUnavailable
 from refresher.liveness import Watch
 from refresher.rules.connection import Claim
+from refresher.store import schedule
 from refresher.store.workers import Holders
 from tests.world import World
 
@@ -51,6 +52,34 @@ def test_no_more_is_claimed_than_may_be_in_flight(world: World) -> None:
     assert done.claimed == 25
     assert done.again_in_seconds < 0.1, "capacity frees up within moments"
     assert dispatch.dispatch_due(world.services, Sent()).claimed == 0
+
+
+def test_rows_that_are_done_meanwhile_wait_for_the_next_tick(world: World) -> None:
+    """Claimed as soon as there is room, they would leave by ones and twos."""
+    for n in range(40):
+        world.connect(f"c{n}", expires_in=0)
+
+    class Quick(Sent):
+        """Workers that are done with each group at once."""
+
+        def __call__(self, groups: Sequence[Sequence[Claim]]) -> None:
+            """Gives all of it back, due later."""
+            super().__call__(groups)
+            with world.services.database.transaction() as db:
+                schedule.postpone(db, [(c, 3600.0) for group in groups for c in group])
+
+    sent = Quick()
+    assert dispatch.dispatch_due(world.services, sent).claimed == 25
+    assert dispatch.dispatch_due(world.services, sent).claimed == 15
+    assert [len(group) for group in sent.groups] == [4, 4, 2, 4, 4, 2, 4, 1, 4, 4, 2, 4, 1]
+
+
+@pytest.mark.parametrize(("max_leased", "seconds"), [(25, 0.05), (4_000, 0.2), (10_000, 0.5)])
+def test_the_more_may_be_in_flight_the_later_is_the_next_look(
+    max_leased: int, seconds: float
+) -> None:
+    """Workers have enough to do until then, and counting thousands of rows is not for a few."""
+    assert dispatch.seconds_until_room(max_leased) == pytest.approx(seconds)
 
 
 def test_the_next_tick_is_when_the_next_row_is_due(world: World) -> None:

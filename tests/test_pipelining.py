@@ -59,6 +59,15 @@ def test_every_group_arrives_in_order(broker, actor, count):
     ]
 
 
+def test_nothing_is_delayed(broker, actor):
+    """The row says when, so there is no second queue for every worker to ask."""
+    with pytest.raises(ValueError, match="no message may be delayed"):
+        actor.send_with_options(args=([["late", 1]],), delay=1000)
+    assert broker.get_declared_queues() == {"trip"}
+    assert broker.get_declared_delay_queues() == set()
+    assert waiting(broker) == []
+
+
 def test_they_leave_together(broker, actor):
     """Inside the block nothing has left; at its end all of it has."""
     with broker.one_trip():

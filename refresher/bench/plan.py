@@ -35,7 +35,7 @@ class Plan:
     latency_seconds: float = 0.0
     transport: Transport = "redis"
     processes: int = 2
-    threads: int = 8
+    threads: int = 4
     in_flight: int | None = None
     sender: SenderName = "auto"
     database_url: str | None = None

@@ -66,7 +66,7 @@ def bench(
     for_seconds: ForSeconds = 30.0,
     transport: TransportName = "redis",
     processes: Processes = None,
-    threads: Threads = 8,
+    threads: Threads = 4,
     in_flight: InFlight = None,
     sender: Sender = "auto",
     database_url: DatabaseUrl = None,
