@@ -122,7 +122,7 @@ class Provider:
 
 @value
 class ClientCredentials:
-    """The app's identity, opened for one exchange."""
+    """The app's identity, opened for the exchanges of one batch."""
 
     client_id: str
     client_secret: Secret | None
