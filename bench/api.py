@@ -5,6 +5,9 @@ machine. Full load: so many keep-alive connections, each asking again as soon as
 Half load: requests sent at half of that rate, at fixed instants; each one's time counts from the
 instant at which it was due, so a slow server is not spared the requests that it delays.
 
+Beside each steady load stands the same one on a server that does nothing but answer: what this machine
+and the load generator take by themselves. On a shared machine that can be most of it.
+
     python bench/api.py --connections 10000 --processes 2 --callers 32 --seconds 10
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -24,6 +28,7 @@ from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from refresher import intake, keys, wiring
 from refresher.cipher import new_key
@@ -145,6 +150,18 @@ def site(given: argparse.Namespace) -> Iterator[tuple[int, list[bytes]]]:
                 process.terminate()
 
 
+@contextmanager
+def bare() -> Iterator[int]:
+    """Starts a server that answers each request with one fixed token; returns its port."""
+    module = "refresher.testing.instant_provider"
+    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield urlsplit(json.loads(process.stdout.readline())["url"]).port or 0
+        finally:
+            process.terminate()
+
+
 def seed(count: int) -> tuple[list[str], str]:
     """Stores connections with fresh tokens; returns their paths, and a key for their tokens."""
     settings = load()
@@ -212,13 +229,14 @@ def main() -> None:
         import uvloop  # noqa: PLC0415
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    with site(given) as (port, requests):
+    with site(given) as (port, requests), bare() as bare_port:
         asyncio.run(full_load(port, requests, given.callers, 2.0))  # connections, caches, plans
         times = asyncio.run(full_load(port, requests, given.callers, given.seconds))
         full = told("full load", times, given.seconds)
         for rate in given.rate or (full / 2, 1_000.0):
-            times = asyncio.run(steady_load(port, requests, given.callers, rate, given.seconds))
-            told("steady", times, given.seconds)
+            for name, at in (("steady", port), ("nothing", bare_port)):
+                times = asyncio.run(steady_load(at, requests, given.callers, rate, given.seconds))
+                told(name, times, given.seconds)
 
 
 if __name__ == "__main__":
