@@ -166,7 +166,7 @@ def test_every_token_stays_alive_and_no_refresh_token_is_spent_twice(
 
 
 EXPIRED = "select ceil(max(expired_seconds - coalesce(exchange_seconds, 0))) from refresh_event"
-"""How long a token was expired when its request left; what the server takes to answer is its own time."""
+"""How long a token was expired when its request left; the time until the answer is the server's."""
 REGISTERED = "select count(*) from worker where stopped_at is null"
 LEASED = "select count(*) from refresh_schedule where state = 1"
 
