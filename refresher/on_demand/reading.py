@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import assert_never
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from refresher.on_demand.flow import ReadOutcome, Reads, ReadToken, ReadWhole
 from refresher.rules.events import WITHOUT_OUTCOME
@@ -14,6 +14,7 @@ from refresher.rules.served import Ending
 from refresher.rules.serving import Stored
 from refresher.store import lookup, serving
 from refresher.store.events import PastEvent
+from refresher.store.lane import Lane
 from refresher.store.serving import Wanted
 from refresher.wiring import Services
 
@@ -25,25 +26,28 @@ LANES = 2
 class _Gathering:
     """What one event loop wants to read next; touched in that loop only."""
 
+    free: list[Lane]
     wanted: dict[Wanted, asyncio.Future[Stored | None]] = field(default_factory=dict)
-    lanes: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Reading:
-    """Reads through the pool; from event loops in threads of its own."""
+    """Reads through the pool, from event loops in threads; stored tokens without a thread."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._gatherings: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gathering] = (
             WeakKeyDictionary()
         )
+        self._lanes: WeakSet[Lane] = WeakSet()
         threads = max(LANES + 1, services.settings.database_pool_size // 2)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Ends threads and sessions."""
         self._threads.shutdown()
+        for lane in self._lanes:
+            lane.close()
 
     def read(self, step: Reads) -> object:
         """Returns the answer to one read."""
@@ -66,32 +70,39 @@ class Reading:
         loop = asyncio.get_running_loop()
         if type(step) is not ReadToken:
             return await loop.run_in_executor(self._threads, self.read, step)
-        gathering = self._gatherings.setdefault(loop, _Gathering())
+        gathering = self._gatherings.get(loop)
+        if gathering is None:
+            lanes = [Lane(self._services.database) for _ in range(LANES)]
+            gathering = self._gatherings[loop] = _Gathering(lanes)
+            self._lanes.update(lanes)
         answer = gathering.wanted.get(step.wanted)
         if answer is None:
             answer = gathering.wanted[step.wanted] = loop.create_future()
-            if gathering.lanes < LANES:
-                gathering.lanes += 1
-                task = loop.create_task(self._gather(gathering))
+            if gathering.free:
+                task = loop.create_task(self._gather(gathering, gathering.free.pop()))
                 gathering.tasks.add(task)  # an event loop alone does not keep it alive
                 task.add_done_callback(gathering.tasks.discard)
         return await asyncio.shield(answer)
 
-    async def _gather(self, gathering: _Gathering) -> None:
-        loop = asyncio.get_running_loop()
+    async def _gather(self, gathering: _Gathering, lane: Lane) -> None:
         while gathering.wanted:
             batch, gathering.wanted = gathering.wanted, {}
             try:
-                found = await loop.run_in_executor(self._threads, self._read_many, list(batch))
+                found = await self._read_many(lane, list(batch))
             except Exception as error:  # noqa: BLE001  it is raised where it was asked
                 _fail(batch, error)
             else:
                 for wanted, answer in batch.items():
                     if not answer.done():
                         answer.set_result(found.get(wanted))
-        gathering.lanes -= 1  # in one breath with the look that nothing is wanted
+        gathering.free.append(lane)  # in one breath with the look that nothing is wanted
 
-    def _read_many(self, wanted: list[Wanted]) -> dict[Wanted, Stored]:
+    async def _read_many(self, lane: Lane, wanted: list[Wanted]) -> dict[Wanted, Stored]:
+        if self._services.database.simulated_now is None:
+            return await lane.stored_many(wanted)
+        return await asyncio.to_thread(self._read_many_now, wanted)
+
+    def _read_many_now(self, wanted: list[Wanted]) -> dict[Wanted, Stored]:
         with self._services.database.reading() as db:
             return serving.stored_many(db, wanted)
 

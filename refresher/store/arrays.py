@@ -86,7 +86,9 @@ def byteas(values: Iterable[bytes | None]) -> Array:
     return _sized(_BYTEA, list(values))
 
 
-def send_in_one_go(connection: psycopg.Connection[object]) -> None:
+def send_in_one_go(
+    connection: psycopg.Connection[object] | psycopg.AsyncConnection[object],
+) -> None:
     """Teaches a connection to send them."""
     for kind, dumper in _DUMPERS.items():
         connection.adapters.register_dumper(kind, dumper)

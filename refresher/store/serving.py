@@ -7,13 +7,14 @@ that a claim which compares the lease token knows that the token has not changed
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import psycopg
 
 from refresher.rules.connection import Sealed
 from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
@@ -54,6 +55,7 @@ _MANY = hot(
       on u.id = c.id and c.organization_id = coalesce(u.organization_id, c.organization_id)
     """
 )
+_MANY_PLAIN = str(_MANY.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
 _WHOLE = text(_TOKEN + _WITH_ROW + _FROM + _SCHEDULE + _OF)
 _LEASED = text(
     "select connection_id, lease_token from refresh_schedule "
@@ -78,9 +80,21 @@ def stored(db: Db, wanted: Wanted) -> Stored | None:
 
 def stored_many(db: Db, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
     """Returns the sealed tokens of those of these connections that there are."""
-    values = {"ids": uuids(w[0] for w in wanted), "of": texts(w[1] for w in wanted)}
-    found = db.execute(_MANY, values).all()
-    return {(row[0], row[_COLUMNS]): _stored(row[:_COLUMNS]) for row in found}
+    return found_many(db.execute(_MANY, _values(wanted)).all())
+
+
+def many(wanted: Collection[Wanted]) -> tuple[str, dict[str, object]]:
+    """Returns the same statement as psycopg takes it, with its values."""
+    return _MANY_PLAIN, _values(wanted)
+
+
+def found_many(rows: Iterable[Any]) -> dict[Wanted, Stored]:
+    """Returns what the rows of that statement say."""
+    return {(row[0], row[_COLUMNS]): _stored(row[:_COLUMNS]) for row in rows}
+
+
+def _values(wanted: Collection[Wanted]) -> dict[str, object]:
+    return {"ids": uuids(w[0] for w in wanted), "of": texts(w[1] for w in wanted)}
 
 
 def whole(db: Db, wanted: Wanted) -> Whole | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.types.array import ListBinaryDumper
@@ -119,6 +119,18 @@ class Database:
             raise unavailable(error, self.url) or error from error
         finally:
             engine.dispose()
+
+    async def open_async(self) -> psycopg.AsyncConnection[Any]:
+        """Returns a session outside the pool for one event loop, each statement its own transaction.
+
+        It is for hot statements (`hot.py`) alone. Raises `psycopg.Error`.
+        """
+        of_url = self.engine.dialect.create_connect_args(self.engine.url)[1]
+        named: dict[str, Any] = {**of_url, **self._connect_arguments, "autocommit": True}
+        made = await psycopg.AsyncConnection.connect(**named)
+        arrays.send_in_one_go(made)
+        await made.execute("set plan_cache_mode = force_generic_plan")
+        return made
 
     def close(self) -> None:
         """Closes the pool."""

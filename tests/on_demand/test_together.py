@@ -1,8 +1,8 @@
 """One exchange for any number of callers, and a wait that is bounded."""
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,9 @@ from refresher.on_demand import OnDemand
 from refresher.refresh import refresh
 from refresher.rules.connection import Secret
 from refresher.rules.served import Served, fingerprint
+from refresher.rules.serving import Stored
+from refresher.store.lane import Lane
+from refresher.store.serving import Wanted
 from tests.on_demand.kit import Gate, refusal, text
 from tests.waiting import wait_until
 from tests.world import World
@@ -133,37 +136,35 @@ def test_a_wait_that_ends_leaves_the_refresh_to_end(world: World, on_demand: OnD
     assert text(on_demand.fresh_token(connection)) == "access-1"
 
 
-class Submitted(ThreadPoolExecutor):
-    """Threads that remember what they were given."""
-
-    def __init__(self) -> None:
-        super().__init__(4)
-        self.given: list[Future[Any]] = []
-
-    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
-        """Remembers and submits."""
-        self.given.append(super().submit(*arguments, **named))
-        return self.given[-1]
-
-
-def test_no_read_is_forgotten_when_others_end(world: World, on_demand: OnDemand):
+def test_no_read_is_forgotten_when_others_end(
+    world: World, on_demand: OnDemand, monkeypatch: pytest.MonkeyPatch
+):
     """Who asks in the moment in which every read under way has ended is answered."""
     connections = [world.connect(f"c{n}") for n in range(3)]
-    reading, threads = on_demand._reading, Submitted()
-    reading._threads.shutdown()
-    reading._threads = threads
+    ready: list[object] = []
+    ends = asyncio.Event()
+    read = Lane.stored_many
+
+    async def held(self: Lane, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
+        found = await read(self, wanted)
+        ready.append(wanted)
+        await ends.wait()
+        return found
+
+    monkeypatch.setattr(Lane, "stored_many", held)
 
     async def ask(connection: UUID) -> str:
         return text(await on_demand.fresh_token_async(connection))
 
     async def ask_when_two_have_ended(rounds_later: int) -> None:
-        threads.given.clear()
+        ready.clear()
+        ends.clear()
         asked = []
         for number, connection in enumerate(connections[:2], start=1):
             asked.append(asyncio.ensure_future(ask(connection)))
-            while len(threads.given) < number:  # noqa: ASYNC110  each has a lane of its own
-                await asyncio.sleep(0)
-        wait(threads.given)  # the loop stands still meanwhile, so that their ends come together
+            while len(ready) < number:
+                await asyncio.sleep(0.001)  # each has a lane of its own
+        ends.set()  # so that their ends come together
         for _ in range(rounds_later):
             await asyncio.sleep(0)
         assert await ask(connections[2]) == "access-of-c2"
