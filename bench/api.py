@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+from bench.servers import provider
 from refresher import intake, keys, wiring
 from refresher.cipher import new_key
 from refresher.embedded import EmbeddedPostgres
@@ -150,18 +150,6 @@ def site(given: argparse.Namespace) -> Iterator[tuple[int, list[bytes]]]:
                 process.terminate()
 
 
-@contextmanager
-def bare() -> Iterator[int]:
-    """Starts a server that answers each request with one fixed token; returns its port."""
-    module = "refresher.testing.instant_provider"
-    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            yield urlsplit(json.loads(process.stdout.readline())["url"]).port or 0
-        finally:
-            process.terminate()
-
-
 def seed(count: int) -> tuple[list[str], str]:
     """Stores connections with fresh tokens; returns their paths, and a key for their tokens."""
     settings = load()
@@ -229,12 +217,12 @@ def main() -> None:
         import uvloop  # noqa: PLC0415
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    with site(given) as (port, requests), bare() as bare_port:
+    with site(given) as (port, requests), provider() as bare:
         asyncio.run(full_load(port, requests, given.callers, 2.0))  # connections, caches, plans
         times = asyncio.run(full_load(port, requests, given.callers, given.seconds))
         full = told("full load", times, given.seconds)
         for rate in given.rate or (full / 2, 1_000.0):
-            for name, at in (("steady", port), ("nothing", bare_port)):
+            for name, at in (("steady", port), ("nothing", urlsplit(bare).port or 0)):
                 times = asyncio.run(steady_load(at, requests, given.callers, rate, given.seconds))
                 told(name, times, given.seconds)
 

@@ -8,14 +8,11 @@ One run, one machine, both senders side by side, next to pyreqwest alone: read t
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from bench.servers import provider
 from refresher.exchange import Egress, Exchange, Limits, Outgoing
 from refresher.exchange.sender import SenderName
 from refresher.rules.providers import Body, TokenRequest
@@ -33,7 +30,7 @@ HTTPX_SHARE = 10
 def main() -> None:
     """Prints one line a sender."""
     given = _options().parse_args()
-    with _provider(given.latency_seconds) as url:
+    with provider(given.latency_seconds) as url:
         names: tuple[SenderName, ...] = ("pyreqwest", "httpx")
         rates = {}
         for name in names:
@@ -73,22 +70,6 @@ def _stream(exchange: Exchange, request: TokenRequest, batch: int, batches: int)
             wrong = [reply for _, reply in replies if reply.status != 200]
             if wrong:
                 sys.exit(f"no answer: {wrong[0]}")
-
-
-@contextmanager
-def _provider(latency_seconds: float) -> Iterator[str]:
-    module = "refresher.testing.instant_provider"
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, "--latency-seconds", str(latency_seconds)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["url"]
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _options() -> argparse.ArgumentParser:

@@ -53,6 +53,25 @@ class Servers:
 
 
 @contextmanager
+def provider(latency_seconds: float = 0.0, leash: Leash | None = None) -> Iterator[str]:
+    """Starts a token endpoint that does nothing but answer; returns its URL."""
+    process = subprocess.Popen(
+        [*PROVIDER, "--latency-seconds", str(latency_seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    if leash is not None:
+        leash.hold(process.pid)
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
 def started(latency_seconds: float) -> Iterator[Servers]:
     """Starts all three, and takes them down at the end."""
     with ExitStack() as stack:
@@ -64,17 +83,7 @@ def started(latency_seconds: float) -> Iterator[Servers]:
         redis = RedisServer(folder)
         stack.callback(redis.stop)
         leash.hold(redis.pid)
-        provider = subprocess.Popen(
-            [*PROVIDER, "--latency-seconds", str(latency_seconds)],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        stack.callback(provider.wait)
-        stack.callback(provider.terminate)
-        leash.hold(provider.pid)
-        assert provider.stdout is not None
-        url = json.loads(provider.stdout.readline())["url"]
+        url = stack.enter_context(provider(latency_seconds, leash))
         servers = Servers(folder, postgres, redis.url, url, leash)
         servers.fresh(PEERS)
         servers.fresh(OURS)
