@@ -159,7 +159,7 @@ def _before(attempt: Attempt) -> Before:
         unknown_outcomes=row.unknown_outcomes,
         left_seconds=0.0 if row.left_seconds is None else row.left_seconds - elapsed,
         last_lifetime_seconds=connection.lifetime_seconds,
-        app_refusals=sum(p.refusals for p in row.pauses if p.scope == "app") if row.pauses else 0,
+        app_refusals=next((p.refusals for p in row.pauses if p.scope == "app"), 0),
         now_epoch_seconds=row.now.timestamp() + elapsed,
         spread=when.stable_spread(connection.id, connection.credential_version + 1),
         dice=when.stable_spread(connection.id, row.claim.lease_token),

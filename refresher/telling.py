@@ -25,8 +25,7 @@ def tell(
     tally: Counter[str],
 ) -> None:
     """Tells what one commit wrote."""
-    as_meant = not settled.adopted and not settled.fenced
-    kinds = [s.kind if as_meant else _kind(s, settled) for s in settlements]
+    kinds = [_kind(s, settled) for s in settlements]
     tally.update(kinds)
     services.meter.committed(settlements, kinds, settled)
     is_chatty = services.settings.log_level == "debug"

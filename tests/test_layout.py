@@ -155,7 +155,7 @@ def test_no_file_knows_a_machine():
     ("text", "expected"),
     [
         ("/home/ann/refresher", True),
-        ("cd /work/main", True),
+        ("cd /work/there", True),
         ("$HOME/refresher", False),
         ("https://example.com/home/page", False),
         ("the work/home balance", False),

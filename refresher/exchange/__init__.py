@@ -74,8 +74,7 @@ class Exchange:
         self._sender = sender
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
         self._waiting: deque[tuple[Outgoing[Any], Arrivals[Any]]] = deque()
-        self._places_taken = 0
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._places: set[asyncio.Task[None] | None] = set()
         self.turns = Turns()
 
     def stream(self, outgoing: Sequence[Outgoing[K]]) -> Iterator[list[tuple[K, Reply]]]:
@@ -124,11 +123,8 @@ class Exchange:
         """
         self._waiting.extend((item, arrivals) for item in outgoing)
         loop = asyncio.get_running_loop()
-        for _ in range(min(self._limits.max_in_flight - self._places_taken, len(outgoing))):
-            self._places_taken += 1
-            task = loop.create_task(self._send_waiting())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        for _ in range(min(self._limits.max_in_flight - len(self._places), len(outgoing))):
+            self._places.add(loop.create_task(self._send_waiting()))
 
     async def _send_waiting(self) -> None:
         try:
@@ -141,7 +137,7 @@ class Exchange:
                     raise
                 arrivals.add((item.key, reply))
         finally:
-            self._places_taken -= 1
+            self._places.discard(asyncio.current_task())  # in one breath with the look at the line
 
     async def _send(self, item: Outgoing[Any]) -> Reply:
         assert self._sender is not None

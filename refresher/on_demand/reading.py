@@ -40,7 +40,7 @@ class Reading:
             WeakKeyDictionary()
         )
         self._lanes: WeakSet[Lane] = WeakSet()
-        threads = max(LANES + 1, services.settings.database_pool_size // 2)
+        threads = max(1, services.settings.database_pool_size // 2)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class Reading:
         while gathering.wanted:
             batch, gathering.wanted = gathering.wanted, {}
             try:
-                found = await self._read_many(lane, list(batch))
+                found = await lane.stored_many(batch)
             except Exception as error:  # noqa: BLE001  it is raised where it was asked
                 _fail(batch, error)
             else:
@@ -96,15 +96,6 @@ class Reading:
                     if not answer.done():
                         answer.set_result(found.get(wanted))
         gathering.free.append(lane)  # in one breath with the look that nothing is wanted
-
-    async def _read_many(self, lane: Lane, wanted: list[Wanted]) -> dict[Wanted, Stored]:
-        if self._services.database.simulated_now is None:
-            return await lane.stored_many(wanted)
-        return await asyncio.to_thread(self._read_many_now, wanted)
-
-    def _read_many_now(self, wanted: list[Wanted]) -> dict[Wanted, Stored]:
-        with self._services.database.reading() as db:
-            return serving.stored_many(db, wanted)
 
 
 def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:

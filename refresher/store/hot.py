@@ -20,6 +20,7 @@ from sqlalchemy import Connection, TextClause, text
 
 _BINARY, _ONCE, _TELLING = "answers_in_binary", "planned_once", "tells_how_to_plan"
 _TOLD = "plan_cache_mode"
+PLAN_ONCE = "force_generic_plan"
 
 
 def hot(sql: str, *, planned_once: bool = True) -> TextClause:
@@ -44,7 +45,7 @@ def prepare(
         return
     if options.get(_BINARY):
         cursor.format = Format.BINARY
-    wanted = "force_generic_plan" if options.get(_ONCE) else "auto"
+    wanted = PLAN_ONCE if options.get(_ONCE) else "auto"
     if db.info.get(_TOLD, "auto") != wanted:
         db.exec_driver_sql(f"set plan_cache_mode = {wanted}", execution_options={_TELLING: True})
         db.info[_TOLD] = wanted

@@ -33,10 +33,12 @@ class Lane:
         A session that broke while it rested is replaced. Raises `DatabaseUnavailable`.
         """
         try:
-            if self._session is not None:
+            if (rested := self._session) is not None:
                 try:
-                    return await self._ask(self._session, wanted)
+                    return await self._ask(rested, wanted)
                 except psycopg.OperationalError:
+                    if not rested.closed:  # slow, not broken: a second try would be as slow
+                        raise
                     self.close()
             self._session = await self._database.open_async()
             return await self._ask(self._session, wanted)
@@ -55,6 +57,15 @@ class Lane:
         self.close()
 
     async def _ask(self, session: Session, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
+        now = self._database.simulated_now
+        if now is None:
+            return await self._read(session, wanted)
+        async with session.transaction():
+            told = "select set_config('refresher.now', %s, true)"
+            await session.execute(told, [now.isoformat()])
+            return await self._read(session, wanted)
+
+    async def _read(self, session: Session, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
         sql, values = serving.many(wanted)
         cursor = await session.execute(sql, values, prepare=True, binary=True)
         return serving.found_many(await cursor.fetchall())

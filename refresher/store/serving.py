@@ -14,7 +14,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import psycopg
 
 from refresher.rules.connection import Sealed
 from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
@@ -46,16 +45,15 @@ _SCHEDULE = """
 """
 _OF = "where c.id = :id and c.organization_id = coalesce(cast(:of as text), c.organization_id)"
 _ONE = hot(_TOKEN + _FROM + _OF)
-_MANY = hot(
+_MANY = (
     _TOKEN
     + ", u.organization_id"
     + _FROM
     + """
-    join unnest(cast(:ids as uuid[]), cast(:of as text[])) u(id, organization_id)
+    join unnest(%(ids)s::uuid[], %(of)s::text[]) u(id, organization_id)
       on u.id = c.id and c.organization_id = coalesce(u.organization_id, c.organization_id)
     """
 )
-_MANY_PLAIN = str(_MANY.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
 _WHOLE = text(_TOKEN + _WITH_ROW + _FROM + _SCHEDULE + _OF)
 _LEASED = text(
     "select connection_id, lease_token from refresh_schedule "
@@ -78,23 +76,14 @@ def stored(db: Db, wanted: Wanted) -> Stored | None:
     return _stored(found) if found is not None else None
 
 
-def stored_many(db: Db, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
-    """Returns the sealed tokens of those of these connections that there are."""
-    return found_many(db.execute(_MANY, _values(wanted)).all())
-
-
 def many(wanted: Collection[Wanted]) -> tuple[str, dict[str, object]]:
-    """Returns the same statement as psycopg takes it, with its values."""
-    return _MANY_PLAIN, _values(wanted)
+    """Returns the statement, as psycopg takes it, that reads all of these connections at once."""
+    return _MANY, {"ids": uuids(w[0] for w in wanted), "of": texts(w[1] for w in wanted)}
 
 
 def found_many(rows: Iterable[Any]) -> dict[Wanted, Stored]:
-    """Returns what the rows of that statement say."""
+    """Returns what its answer says: the sealed tokens of those that there are."""
     return {(row[0], row[_COLUMNS]): _stored(row[:_COLUMNS]) for row in rows}
-
-
-def _values(wanted: Collection[Wanted]) -> dict[str, object]:
-    return {"ids": uuids(w[0] for w in wanted), "of": texts(w[1] for w in wanted)}
 
 
 def whole(db: Db, wanted: Wanted) -> Whole | None:

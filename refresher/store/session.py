@@ -129,7 +129,7 @@ class Database:
         named: dict[str, Any] = {**of_url, **self._connect_arguments, "autocommit": True}
         made = await psycopg.AsyncConnection.connect(**named)
         arrays.send_in_one_go(made)
-        await made.execute("set plan_cache_mode = force_generic_plan")
+        await made.execute(f"set plan_cache_mode = {hot.PLAN_ONCE}")
         return made
 
     def close(self) -> None:

@@ -53,17 +53,19 @@ def look_after(settings: Settings, stop: threading.Event) -> int:
 
 def _sockets(settings: Settings) -> list[socket.socket]:
     """Returns a socket for each process; raises `SettingsError` for a port that is taken."""
-    host, port = settings.health_host, settings.port
-    made = [listen(host, port)]  # alone: two services must not share a port by mistake
-    if made[0] is not None and sys.platform == "linux":
-        made[0].close()
-        made = [listen(host, port, shared=True) for _ in range(settings.web_processes)]
-    found = [one for one in made if one is not None]
-    if len(found) < len(made):
-        raise SettingsError(f"PORT is {port}, where another process listens already")
-    for one in found:
-        one.set_inheritable(True)
-    return found if len(found) > 1 else found * settings.web_processes
+    alone = _socket(settings)  # also where they share: two services must not do so by mistake
+    if sys.platform != "linux":
+        return [alone] * settings.web_processes
+    alone.close()
+    return [_socket(settings, shared=True) for _ in range(settings.web_processes)]
+
+
+def _socket(settings: Settings, *, shared: bool = False) -> socket.socket:
+    made = listen(settings.health_host, settings.port, shared=shared)
+    if made is None:
+        raise SettingsError(f"PORT is {settings.port}, where another process listens already")
+    made.set_inheritable(True)
+    return made
 
 
 class Child:

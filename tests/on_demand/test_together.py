@@ -1,6 +1,7 @@
 """One exchange for any number of callers, and a wait that is bounded."""
 
 import asyncio
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -9,7 +10,6 @@ import pytest
 from refresher.dispatch import claim_now, release_own
 from refresher.errors import TokenUnavailable
 from refresher.on_demand import OnDemand
-from refresher.on_demand.reading import Reading
 from refresher.refresh import refresh
 from refresher.rules.connection import Secret
 from refresher.rules.served import Served, fingerprint
@@ -143,15 +143,15 @@ def test_no_read_is_forgotten_when_others_end(
     connections = [world.connect(f"c{n}") for n in range(3)]
     ready: list[object] = []
     ends = asyncio.Event()
-    read = Reading._read_many
+    read = Lane.stored_many
 
-    async def held(self: Reading, lane: Lane, wanted: list[Wanted]) -> dict[Wanted, Stored]:
-        found = await read(self, lane, wanted)
+    async def held(self: Lane, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
+        found = await read(self, wanted)
         ready.append(wanted)
         await ends.wait()
         return found
 
-    monkeypatch.setattr(Reading, "_read_many", held)
+    monkeypatch.setattr(Lane, "stored_many", held)
 
     async def ask(connection: UUID) -> str:
         return text(await on_demand.fresh_token_async(connection))

@@ -5,22 +5,8 @@ from sqlalchemy import text
 
 from refresher.errors import DatabaseUnavailable
 from refresher.store import session
-from refresher.store.session import Database
+from tests.store.sessions import end_sessions
 from tests.world import World
-
-
-def _end_idle_sessions(database: Database) -> int:
-    """Has Postgres end every pooled session but the one that asks."""
-    ended = text(
-        "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
-    other = Database(database.url)
-    try:
-        with other.transaction() as db:
-            return int(db.execute(ended).scalar_one())
-    finally:
-        other.close()
 
 
 def test_a_connection_that_died_while_it_rested_is_replaced(
@@ -31,7 +17,7 @@ def test_a_connection_that_died_while_it_rested_is_replaced(
     with database.transaction() as db:
         db.execute(text("select 1"))
     monkeypatch.setattr(session, "PING_AFTER_SECONDS", 0.0)
-    assert _end_idle_sessions(database) >= 1
+    assert end_sessions(database) >= 1
     with database.transaction() as db:
         assert db.execute(text("select 1")).scalar_one() == 1
 
@@ -42,7 +28,7 @@ def test_a_busy_connection_that_died_is_told_once(world: World, monkeypatch: pyt
     database = world.services.database
     with database.transaction() as db:
         db.execute(text("select 1"))
-    _end_idle_sessions(database)
+    end_sessions(database)
     with pytest.raises(DatabaseUnavailable), database.transaction() as db:
         db.execute(text("select 1"))
     with database.transaction() as db:
