@@ -19,8 +19,8 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.events import PastEvent
+from refresher.store import hot
 from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
-from refresher.store.hot import hot
 from refresher.values import value
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
@@ -75,7 +75,7 @@ STORED = """
     c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at, c.in_between_steps
 """
 """Where they come from: `s` is the schedule row, `c` the connection."""
-_APPEND = hot(
+_APPEND = hot.statement(
     f"""
     insert into refresh_event ({", ".join(_NAMES)}, recorded, {AFTERWARDS})
     select {", ".join(f"u.{name}" for name in _NAMES)}, cast(u.recorded as jsonb), {STORED}
@@ -98,7 +98,7 @@ def append(db: Db, events: Sequence[Event]) -> None:
     if events:
         values = {name: pack(map(attrgetter(name), events)) for name, pack in _PACKED.items()}
         values["recorded"] = texts(_text(e.recorded) for e in events)
-        db.execute(_APPEND, values)
+        hot.answer(db, _APPEND, values)
 
 
 def note(db: Db, kind: str, reason: str) -> None:

@@ -1,4 +1,7 @@
-"""Statements that every refresh goes through: answered in binary form, and planned once.
+"""Statements that every refresh goes through: sent by the driver, answered in binary, planned once.
+
+Sent by the driver itself: SQLAlchemy's own work on a statement costs a refresh as much as sealing its
+tokens. The transaction around it is SQLAlchemy's, like every other.
 
 In binary form neither side writes and reads forty columns as text. Only for types that psycopg can load
 from it (not `xid8` or `numeric` of a kind it does not know).
@@ -12,43 +15,57 @@ serves either refreshes or something else for a while.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.pq import Format
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection
 
-_BINARY, _ONCE, _TELLING = "answers_in_binary", "planned_once", "tells_how_to_plan"
-_TOLD = "plan_cache_mode"
-PLAN_ONCE = "force_generic_plan"
-
-
-def hot(sql: str, *, planned_once: bool = True) -> TextClause:
-    """Returns a statement whose answer comes in binary form.
-
-    `planned_once` False is for a statement whose best plan depends on its values.
-    """
-    return text(sql).execution_options(**{_BINARY: True, _ONCE: planned_once})
+_TELLING, _TOLD = "tells_how_to_plan", "plan_cache_mode"
+AS_ALWAYS, PLAN_ONCE = "auto", "force_generic_plan"
+Row = tuple[Any, ...]
+_VALUE = re.compile(r"(?<!:):(\w+)")  # and no cast like `::float8`
 
 
-def prepare(
+class Hot(NamedTuple):
+    """A statement: as it is written, with `:name` for a value, and as the driver takes it."""
+
+    text: str
+    sql: bytes
+    plan: str
+
+
+def statement(text: str, *, planned_once: bool = True) -> Hot:
+    """Returns a statement; `planned_once` False where its best plan depends on its values."""
+    sql = _VALUE.sub(r"%(\1)s", text.replace("%", "%%"))
+    return Hot(text, sql.encode(), PLAN_ONCE if planned_once else AS_ALWAYS)
+
+
+def rows(db: Connection, hot: Hot, values: Mapping[str, object]) -> list[Row]:
+    """Executes it in the transaction of `db` and returns its rows; raises `psycopg.Error`."""
+    return answer(db, hot, values).fetchall()
+
+
+def answer(db: Connection, hot: Hot, values: Mapping[str, object]) -> psycopg.Cursor[Row]:
+    """Executes it and returns the cursor, which also knows the columns' names and how many rows."""
+    _tell(db, hot.plan)
+    driver: Any = db.connection.driver_connection
+    cursor: psycopg.Cursor[Row] = driver.cursor(binary=True)
+    return cursor.execute(hot.sql, values)
+
+
+def before_others(
     db: Connection,
-    cursor: psycopg.Cursor[Any],
+    _cursor: object,
     _sql: str,
     _values: object,
     context: Any,
     _many: object,
 ) -> None:
-    """Called by SQLAlchemy before each statement."""
-    options = context.execution_options if context is not None else {}
-    if options.get(_TELLING):
-        return
-    if options.get(_BINARY):
-        cursor.format = Format.BINARY
-    wanted = PLAN_ONCE if options.get(_ONCE) else "auto"
-    if db.info.get(_TOLD, "auto") != wanted:
-        db.exec_driver_sql(f"set plan_cache_mode = {wanted}", execution_options={_TELLING: True})
-        db.info[_TOLD] = wanted
+    """Called by SQLAlchemy before each statement of its own."""
+    if context is None or not context.execution_options.get(_TELLING):
+        _tell(db, AS_ALWAYS)
 
 
 def rolled_back(db: Connection) -> None:
@@ -56,3 +73,9 @@ def rolled_back(db: Connection) -> None:
     driver = None if db.invalidated else db.connection.driver_connection
     if driver is not None and not driver.autocommit:
         db.info[_TOLD] = "unknown"
+
+
+def _tell(db: Connection, wanted: str) -> None:
+    if db.info.get(_TOLD, AS_ALWAYS) != wanted:
+        db.exec_driver_sql(f"set plan_cache_mode = {wanted}", execution_options={_TELLING: True})
+        db.info[_TOLD] = wanted

@@ -10,12 +10,11 @@ from collections.abc import Collection
 from typing import Any
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
 
 from refresher.rules.serving import Stored
 from refresher.store import serving
 from refresher.store.serving import Wanted
-from refresher.store.session import Database, unavailable
+from refresher.store.session import Database, as_told
 
 Session = psycopg.AsyncConnection[Any]
 
@@ -44,8 +43,7 @@ class Lane:
             return await self._ask(self._session, wanted)
         except psycopg.Error as error:
             self.close()
-            told: Any = DBAPIError.instance(None, None, error, psycopg.Error)
-            raise unavailable(told, self._database.url) or told from error
+            raise as_told(error, self._database.url) from error
 
     def close(self) -> None:
         """Ends the session; the next read opens another. Needs no event loop."""

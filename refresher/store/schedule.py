@@ -22,9 +22,9 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
+from refresher.store import hot
 from refresher.store.arrays import bigints, instants, uuids
 from refresher.store.events import Event, append
-from refresher.store.hot import hot
 from refresher.store.reload import Reloaded
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
@@ -56,8 +56,8 @@ _THESE = """
         for update skip locked
     )
 """
-CLAIM_DUE = hot(_DUE + _LEASE, planned_once=False)
-CLAIM_THESE = hot(_THESE + _LEASE, planned_once=False)
+CLAIM_DUE = hot.statement(_DUE + _LEASE, planned_once=False)
+CLAIM_THESE = hot.statement(_THESE + _LEASE, planned_once=False)
 
 
 def claim_due(
@@ -74,7 +74,7 @@ def claim_due(
         "holder_id": holder_id,
         "since": since,
     }
-    return [Claim(*row) for row in db.execute(CLAIM_DUE, values)]
+    return [Claim(*row) for row in hot.rows(db, CLAIM_DUE, values)]
 
 
 def claim_these(
@@ -93,7 +93,7 @@ def claim_these(
     values = {
         "ids": list(ids), "lease_seconds": lease_seconds, "holder_id": holder_id, "seen": seen,
     }  # fmt: skip
-    return [Claim(*row) for row in db.execute(CLAIM_THESE, values)]
+    return [Claim(*row) for row in hot.rows(db, CLAIM_THESE, values)]
 
 
 def release(db: Db, claims: Sequence[Claim]) -> int:
@@ -169,7 +169,7 @@ def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | Non
     return None if seconds is None else float(seconds)
 
 
-_BEGIN = hot(
+_BEGIN = hot.statement(
     """
     update refresh_schedule s
     set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,
@@ -203,7 +203,7 @@ def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = Fa
         "holder_id": holder_id,
         "again": again,
     }
-    return set(db.execute(_BEGIN, values).scalars().all())
+    return {row[0] for row in hot.rows(db, _BEGIN, values)}
 
 
 def _arrays(claims: Sequence[Claim]) -> dict[str, object]:

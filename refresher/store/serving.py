@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
 from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
+from refresher.store import hot
 from refresher.store.arrays import texts, uuids
-from refresher.store.hot import hot
 
 Wanted = tuple[UUID, str | None]
 """A connection's id, and the organization that it is looked for in; None looks in all."""
@@ -44,7 +44,7 @@ _SCHEDULE = """
     ) e on true
 """
 _OF = "where c.id = :id and c.organization_id = coalesce(cast(:of as text), c.organization_id)"
-_ONE = hot(_TOKEN + _FROM + _OF)
+_ONE = hot.statement(_TOKEN + _FROM + _OF)
 _MANY = (
     _TOKEN
     + ", u.organization_id"
@@ -72,8 +72,8 @@ class Whole:
 
 def stored(db: Db, wanted: Wanted) -> Stored | None:
     """Returns the sealed token of one connection, None for an id that is unknown there."""
-    found = db.execute(_ONE, {"id": wanted[0], "of": wanted[1]}).first()
-    return _stored(found) if found is not None else None
+    found = hot.rows(db, _ONE, {"id": wanted[0], "of": wanted[1]})
+    return _stored(found[0]) if found else None
 
 
 def many(wanted: Collection[Wanted]) -> tuple[str, dict[str, object]]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.types.array import ListBinaryDumper
@@ -60,7 +60,7 @@ class Database:
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _send_arrays_in_binary)
-        event.listen(self.engine, "before_cursor_execute", hot.prepare)
+        event.listen(self.engine, "before_cursor_execute", hot.before_others)
         event.listen(self.engine, "rollback", hot.rolled_back)
         event.listen(self.engine, "checkin", _note_rest)
         event.listen(self.engine, "checkout", _ping_after_rest)
@@ -76,8 +76,8 @@ class Database:
                         {"now": self.simulated_now.isoformat()},
                     )
                 yield db
-        except DBAPIError as error:
-            raise unavailable(error, self.url) or error from error
+        except (DBAPIError, psycopg.Error) as error:
+            raise as_told(error, self.url) from error
         except PoolTimeout as error:
             raise _exhausted() from error
 
@@ -94,8 +94,8 @@ class Database:
         try:
             with self._reading.connect() as db:
                 yield db
-        except DBAPIError as error:
-            raise unavailable(error, self.url) or error from error
+        except (DBAPIError, psycopg.Error) as error:
+            raise as_told(error, self.url) from error
         except PoolTimeout as error:
             raise _exhausted() from error
 
@@ -201,6 +201,17 @@ def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
                 raise
             time.sleep(0.01)
     return work()
+
+
+def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
+    """Returns what leaves this package for an error: `DatabaseError`, or a sentence about Postgres.
+
+    The driver's own errors are those of hot statements (`hot.py`).
+    """
+    if isinstance(error, psycopg.Error):
+        made = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True)
+        error = cast("DBAPIError", made)
+    return unavailable(error, url) or error
 
 
 def unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:

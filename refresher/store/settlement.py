@@ -19,11 +19,10 @@ from sqlalchemy import text
 from refresher.rules.connection import Sealed
 from refresher.rules.decision import PauseOrder
 from refresher.rules.notices import State
-from refresher.store import ends, notices, quarantine
+from refresher.store import ends, hot, notices, quarantine
 from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
-from refresher.store.hot import hot
 from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
 from refresher.values import value
@@ -127,7 +126,7 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     return set(db.execute(statement, values).scalars())
 
 
-_STORE_TOKENS = hot(
+_STORE_TOKENS = hot.statement(
     """
     update connection c set
         access_token = coalesce(u.access_token, c.access_token),
@@ -169,7 +168,7 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[U
         "refresh_lefts": doubles(n.refresh_token_left_seconds for n in lives),
         "scopes": texts(" ".join(n.scopes) if n.scopes else None for n in lives),
     }
-    rows = db.execute(_STORE_TOKENS, values).all()
+    rows = hot.rows(db, _STORE_TOKENS, values)
     return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
 
 
@@ -191,7 +190,7 @@ def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
 
 # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
 # it would read all of them for each commit.
-_MOVE = hot(
+_MOVE = hot.statement(
     """
     update refresh_schedule s set
         state = case when u.due_in is null then 2 else 0 end,
@@ -222,7 +221,7 @@ def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
         "attempts": bigints(s.attempt for s in todo),
         "unknowns": bigints(s.unknown_outcomes for s in todo),
     }
-    return set(db.execute(_MOVE, values).scalars().all())
+    return {row[0] for row in hot.rows(db, _MOVE, values)}
 
 
 def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) -> None:
