@@ -49,7 +49,8 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     with services.exchange.turns.turn(alone=len(claims) == 1):
         ready = _guard(services, *_reload(services, claims, tally), tally)
         outgoing = _build(services, _begin(services, ready, tally), tally)
-    for replies in services.exchange.stream(outgoing):
+        arriving = services.exchange.stream(outgoing)
+    for replies in arriving:
         points.reach("replied", replies)
         services.meter.replied(replies)
         tracing.exchanged(replies)

@@ -17,6 +17,7 @@ from refresher import wiring
 from refresher.catalogue import Catalogue
 from refresher.cipher import new_key
 from refresher.exchange import Exchange, Limits
+from refresher.exchange.wire import Wire
 from refresher.metrics import Meter
 from refresher.pacing import Pacer
 from refresher.rules.connection import Secret
@@ -53,10 +54,10 @@ class Script:
         self.asked: list[TokenRequest] = []
         self.answer: Callable[[TokenRequest], Reply] = self.rotate
 
-    async def send(self, request: TokenRequest) -> Reply:
+    async def send(self, wire: Wire) -> Reply:
         """Returns the scripted reply."""
-        self.asked.append(request)
-        return self.answer(request)
+        self.asked.append(wire.request)
+        return self.answer(wire.request)
 
     async def close(self) -> None:
         """Has nothing to close."""

@@ -24,6 +24,7 @@ from refresher.exchange.loop_thread import LoopThread
 from refresher.exchange.sender import (
     CANCELLED,
     NO_SENDER,
+    UNSENDABLE,
     Limits,
     Sender,
     SenderName,
@@ -31,6 +32,7 @@ from refresher.exchange.sender import (
     is_fast,
 )
 from refresher.exchange.turns import Turns
+from refresher.exchange.wire import Wire, write
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
 from refresher.values import value
@@ -50,6 +52,10 @@ class Outgoing(Generic[K]):
     request: TokenRequest
     start_within_seconds: float
     made_at: float = field(default_factory=time.monotonic)
+
+
+_Waiting = tuple[Outgoing[Any], Wire | None, Arrivals[Any]]
+"""A request in the line, as it is written, None when it cannot be; and where its reply goes."""
 
 
 class Exchange:
@@ -73,24 +79,20 @@ class Exchange:
         self._fast = sender is None and is_fast(name)
         self._sender = sender
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
-        self._waiting: deque[tuple[Outgoing[Any], Arrivals[Any]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._places: set[asyncio.Task[None] | None] = set()
         self.turns = Turns()
 
     def stream(self, outgoing: Sequence[Outgoing[K]]) -> Iterator[list[tuple[K, Reply]]]:
-        """Sends all requests and yields their replies in groups, as they arrive.
+        """Sends all requests, at once; yields their replies in groups, as they arrive.
 
         Every request yields exactly one reply, also when it was never sent (`failure="unsent"`):
         its place was not had in time, or this exchange is closed.
         """
         arrivals: Arrivals[tuple[K, Reply]] = Arrivals(len(outgoing))
-        failure = self._hand_over(outgoing, arrivals) if outgoing else None
-        if failure is None:
-            yield from arrivals.groups(self.turns)
-            return
-        for start in range(0, len(outgoing), MOST_REPLIES):
-            group = outgoing[start : start + MOST_REPLIES]
-            yield [(item.key, Reply(failure=failure, sent=False)) for item in group]
+        waiting = [(item, _written(item.request), arrivals) for item in outgoing]
+        failure = self._hand_over(waiting) if waiting else None
+        return arrivals.groups(self.turns) if failure is None else _refused(outgoing, failure)
 
     def open(self) -> None:
         """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""
@@ -101,12 +103,10 @@ class Exchange:
         self._loop.close()
         self._egress.close()
 
-    def _hand_over(
-        self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]
-    ) -> str | None:
+    def _hand_over(self, batch: Sequence[_Waiting]) -> str | None:
         """Gives the batch to the loop; returns why not."""
         try:
-            return None if self._loop.call(self._launch, outgoing, arrivals) else UNSENT
+            return None if self._loop.call(self._launch, batch) else UNSENT
         except SettingsError as error:
             log.error("cannot send", why=str(error))  # noqa: TRY400  a sentence, no traceback
             return NO_SENDER
@@ -115,23 +115,23 @@ class Exchange:
         self._sender = self._sender or choose_sender(self._limits, self._egress, self._name)
         return _new_loop(fast=self._fast)
 
-    def _launch(self, outgoing: Sequence[Outgoing[K]], arrivals: Arrivals[tuple[K, Reply]]) -> None:
+    def _launch(self, batch: Sequence[_Waiting]) -> None:
         """Puts a batch in the line, and has it sent with the places that are free.
 
         A place is a task that sends one request after the other: a task for each would cost a tenth
         of the exchange.
         """
-        self._waiting.extend((item, arrivals) for item in outgoing)
+        self._waiting.extend(batch)
         loop = asyncio.get_running_loop()
-        for _ in range(min(self._limits.max_in_flight - len(self._places), len(outgoing))):
+        for _ in range(min(self._limits.max_in_flight - len(self._places), len(batch))):
             self._places.add(loop.create_task(self._send_waiting()))
 
     async def _send_waiting(self) -> None:
         try:
             while self._waiting:
-                item, arrivals = self._waiting.popleft()
+                item, wire, arrivals = self._waiting.popleft()
                 try:
-                    reply = await self._send(item)
+                    reply = await self._send(item, wire)
                 except asyncio.CancelledError:
                     arrivals.add((item.key, Reply(failure=CANCELLED)))
                     raise
@@ -139,13 +139,15 @@ class Exchange:
         finally:
             self._places.discard(asyncio.current_task())  # in one breath with the look at the line
 
-    async def _send(self, item: Outgoing[Any]) -> Reply:
+    async def _send(self, item: Outgoing[Any], wire: Wire | None) -> Reply:
         assert self._sender is not None
         started = time.monotonic()
         if started > item.made_at + item.start_within_seconds:
             return Reply(failure=UNSENT, sent=False)
+        if wire is None:
+            return Reply(failure=UNSENDABLE, sent=False)
         try:
-            reply = await self._sender.send(item.request)
+            reply = await self._sender.send(wire)
         except Exception as error:  # noqa: BLE001  the caller counts on a reply for each request
             return Reply(failure=f"bug in the sender: {type(error).__name__}")
         return _with_elapsed(reply, time.monotonic() - started)
@@ -153,7 +155,7 @@ class Exchange:
     async def _farewell(self) -> None:
         """Answers what has not had its turn, and closes the connections."""
         while self._waiting:
-            item, arrivals = self._waiting.popleft()
+            item, _, arrivals = self._waiting.popleft()
             arrivals.add((item.key, Reply(failure=UNSENT, sent=False)))
         if self._sender is not None:
             await self._sender.close()
@@ -174,6 +176,19 @@ def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="names"))
     return loop
+
+
+def _refused(outgoing: Sequence[Outgoing[K]], failure: str) -> Iterator[list[tuple[K, Reply]]]:
+    for start in range(0, len(outgoing), MOST_REPLIES):
+        group = outgoing[start : start + MOST_REPLIES]
+        yield [(item.key, Reply(failure=failure, sent=False)) for item in group]
+
+
+def _written(request: TokenRequest) -> Wire | None:
+    try:
+        return write(request)
+    except (ValueError, TypeError):
+        return None
 
 
 def _with_elapsed(reply: Reply, seconds: float) -> Reply:

@@ -20,8 +20,8 @@ from refresher.exchange import sender as seam
 from refresher.exchange.egress import Egress
 from refresher.exchange.guarded import Transport, refusal_in
 from refresher.exchange.sender import Limits
+from refresher.exchange.wire import Wire
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body, TokenRequest
 
 PER_CLIENT = 5
 IDLE_PER_CLIENT = 10
@@ -46,10 +46,10 @@ class HttpxSender:
         self._clients = _clients(limits, egress, count)
         self._busy = [0] * count
 
-    async def send(self, request: TokenRequest) -> Reply:
+    async def send(self, wire: Wire) -> Reply:
         """Returns the reply within the total time; failures are named, without any URL or token."""
         try:
-            prepared = _prepare(self._clients[0], request)
+            prepared = _prepare(self._clients[0], wire)
         except (httpx.InvalidURL, ValueError):
             return Reply(failure=seam.UNSENDABLE, sent=False)
         chosen = self._choose(prepared.url.host)
@@ -102,17 +102,9 @@ class HttpxSender:
             await response.aclose()
 
 
-def _prepare(client: httpx.AsyncClient, request: TokenRequest) -> httpx.Request:
-    url, headers = httpx.URL(request.url), dict(request.headers)
-    parameters = dict(request.parameters)
-    match request.body:
-        case Body.FORM:
-            return client.build_request(request.method, url, headers=headers, data=parameters)
-        case Body.JSON:
-            return client.build_request(request.method, url, headers=headers, json=parameters)
-        case Body.QUERY:  # `params` would drop what the URL has already
-            url = url.copy_merge_params(parameters)
-            return client.build_request(request.method, url, headers=headers)
+def _prepare(client: httpx.AsyncClient, wire: Wire) -> httpx.Request:
+    headers = dict(wire.headers)
+    return client.build_request(wire.method, wire.url, headers=headers, content=wire.content)
 
 
 def _clients(limits: Limits, egress: Egress, count: int) -> list[httpx.AsyncClient]:

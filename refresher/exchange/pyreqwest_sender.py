@@ -18,14 +18,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from urllib.parse import urlencode
 
-import orjson
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, PyreqwestError
 from pyreqwest.http import Url
 from pyreqwest.proxy import ProxyBuilder
-from pyreqwest.request import RequestBuilder, StreamRequest
+from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from refresher.errors import EgressRefused, SettingsError
@@ -34,11 +32,10 @@ from refresher.exchange.egress import Egress
 from refresher.exchange.pins import Pin, Pins
 from refresher.exchange.proxies import environment_proxies, proxy_for
 from refresher.exchange.sender import Limits
+from refresher.exchange.wire import Wire
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body, TokenRequest
 
 MOST_TARGETS = 10_000
-FORM = "application/x-www-form-urlencoded"
 _NEVER_CONNECTED = "client error (Connect)"
 """The one cause that proves that nothing has left.
 
@@ -69,15 +66,21 @@ class PyreqwestSender:
         self._pins = Pins(egress, lambda pins: _build(_pinned(limits, pins)))
         self._target = lru_cache(MOST_TARGETS)(lambda url: _target(url, proxies))
 
-    async def send(self, request: TokenRequest) -> Reply:
+    async def send(self, wire: Wire) -> Reply:
         """Returns the reply within the total time; failures are named, without any URL or token."""
         try:
-            target = self._target(request.url)
+            target = self._target(wire.request.url)  # without parameters: this is remembered
         except ValueError:
             return Reply(failure=seam.UNSENDABLE, sent=False)
-        if target.name is None or target.proxied:
-            return await self._send_to(target, request)
-        return await self._send_pinned(target.name, request)
+        if target.name is not None and not target.proxied:
+            return await self._send_pinned(target.name, wire)
+        if target.name is None and self._egress.known(target.host) is None:
+            try:
+                await self._egress.addresses(target.host)
+            except EgressRefused:
+                return Reply(failure=seam.FORBIDDEN, sent=False)
+        proxied = self._proxied if target.proxied else None  # a proxy looks names up itself
+        return await self._send_with(proxied or self._straight, wire)
 
     async def close(self) -> None:
         """Closes the clients' connections."""
@@ -86,17 +89,7 @@ class PyreqwestSender:
         if self._proxied is not None:
             await self._proxied.close()
 
-    async def _send_to(self, target: _Target, request: TokenRequest) -> Reply:
-        """Sends to an address, or through a proxy, which looks names up itself."""
-        try:
-            if target.name is None and self._egress.known(target.host) is None:
-                await self._egress.addresses(target.host)
-        except EgressRefused:
-            return Reply(failure=seam.FORBIDDEN, sent=False)
-        proxied = self._proxied if target.proxied else None
-        return await self._send_with(proxied or self._straight, request)
-
-    async def _send_pinned(self, name: str, request: TokenRequest) -> Reply:
+    async def _send_pinned(self, name: str, wire: Wire) -> Reply:
         """Sends to the address of `name`; to its next one when no connection to the first is had."""
         until = time.monotonic() + self._limits.total_seconds
         while True:
@@ -104,7 +97,7 @@ class PyreqwestSender:
             if isinstance(found, Reply):
                 return found
             left = until - time.monotonic()
-            reply = await self._send_with(found.client, request, left)
+            reply = await self._send_with(found.client, wire, left)
             if reply.sent or reply.failure == seam.UNSENDABLE or not self._pins.failed(found):
                 return reply
             if until - time.monotonic() < self._limits.connect_seconds:
@@ -125,10 +118,10 @@ class PyreqwestSender:
         return Reply(failure=failure, sent=False)
 
     async def _send_with(
-        self, client: Client, request: TokenRequest, left_seconds: float | None = None
+        self, client: Client, wire: Wire, left_seconds: float | None = None
     ) -> Reply:
         try:
-            async with _prepare(client, request, left_seconds) as response:
+            async with _prepare(client, wire, left_seconds) as response:
                 body = b""
                 while (chunk := await response.body_reader.read_chunk()) is not None:
                     body += bytes(chunk)
@@ -149,11 +142,13 @@ def _target(url: str, proxies: Mapping[str, str]) -> _Target:
     return _Target(host, parts.domain, proxy is not None)
 
 
-def _prepare(client: Client, request: TokenRequest, left_seconds: float | None) -> StreamRequest:
-    builder = client.request(request.method, request.url)
+def _prepare(client: Client, wire: Wire, left_seconds: float | None) -> StreamRequest:
+    builder = client.request(wire.method, wire.url).headers(wire.headers)
     if left_seconds is not None:
         builder = builder.timeout(timedelta(seconds=max(left_seconds, 0.001)))
-    return _with_parameters(builder, request).headers(request.headers).build_streamed()
+    if wire.content is not None:
+        builder = builder.body_bytes(wire.content)
+    return builder.build_streamed()
 
 
 def _plain(limits: Limits) -> ClientBuilder:
@@ -198,20 +193,6 @@ def _with_proxies(builder: ClientBuilder, proxies: Mapping[str, str]) -> ClientB
             except (BuilderError, ValueError):
                 raise SettingsError(f"{scheme.upper()}_PROXY names a proxy we cannot use") from None
     return builder
-
-
-def _with_parameters(builder: RequestBuilder, request: TokenRequest) -> RequestBuilder:
-    match request.body:
-        case Body.FORM:
-            # The builder's own `form` takes twice as long.
-            encoded = urlencode(request.parameters).encode()
-            return builder.header("Content-Type", FORM).body_bytes(encoded)
-        case Body.JSON:
-            if not any(name.lower() == "content-type" for name in request.headers):
-                builder = builder.header("Content-Type", "application/json")
-            return builder.body_bytes(orjson.dumps(dict(request.parameters)))
-        case Body.QUERY:
-            return builder.query(request.parameters)
 
 
 def _headers(response: Response) -> dict[str, str]:

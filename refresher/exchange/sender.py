@@ -14,8 +14,8 @@ import structlog
 
 from refresher.errors import SettingsError
 from refresher.exchange.egress import Egress
+from refresher.exchange.wire import Wire
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
 
 SenderName = Literal["auto", "httpx", "pyreqwest"]
 USER_AGENT = "refresher"
@@ -56,7 +56,7 @@ class Limits:
 class Sender(Protocol):
     """Sends one request. Never raises for what the network or the provider does."""
 
-    async def send(self, request: TokenRequest) -> Reply:
+    async def send(self, wire: Wire) -> Reply:
         """Returns the reply within the time limits."""
 
     async def close(self) -> None:

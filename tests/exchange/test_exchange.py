@@ -11,8 +11,8 @@ import pytest
 from refresher.errors import SettingsError
 from refresher.exchange import Exchange, Limits, Outgoing
 from refresher.exchange.arrivals import MOST_REPLIES
+from refresher.exchange.wire import Wire
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
 from tests.exchange.conftest import a_request
 from tests.waiting import wait_until
 
@@ -26,8 +26,9 @@ class Scripted:
         self._gate = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def send(self, request: TokenRequest) -> Reply:
+    async def send(self, wire: Wire) -> Reply:
         """Answers, breaks, or waits for the test."""
+        request = wire.request
         self._loop = asyncio.get_running_loop()
         self.sent.append(request.url)
         if request.url == "broken":
