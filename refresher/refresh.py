@@ -199,10 +199,7 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
 
 
 def _commit_each(
-    services: Services,
-    settlements: Sequence[Settlement],
-    tally: Counter[str],
-    error: DatabaseError,
+    services: Services, settlements: Sequence[Settlement], tally: Counter[str], error: DatabaseError
 ) -> None:
     """Something in one row cannot be written: it must not hold the others."""
     if len(settlements) == 1:
