@@ -8,7 +8,7 @@ instant at which it was due, so a slow server is not spared the requests that it
 Beside each steady load stands the same one on a server that does nothing but answer: what this machine
 and the load generator take by themselves. On a shared machine that can be most of it.
 
-    python bench/api.py --connections 10000 --processes 2 --callers 32 --seconds 10
+    python bench/api.py --connections 10000 --processes 2 --callers 32 --seconds 10 --runs 5
 """
 
 from __future__ import annotations
@@ -193,38 +193,73 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def told(name: str, times: list[float], seconds: float) -> float:
-    """Prints rate and percentiles; returns the rate."""
-    ordered = sorted(times)
-    p50, p99 = (ordered[int(len(ordered) * share)] * 1000 for share in (0.5, 0.99))
-    rate = len(times) / seconds
-    print(f"{name:10} {rate:7,.0f} requests/s   p50 {p50:6.2f} ms   p99 {p99:6.2f} ms", flush=True)
-    return rate
+class Seen:
+    """What was seen of each load, run after run."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loads: dict[str, list[tuple[float, float, float]]] = {}
+
+    def take(self, name: str, times: list[float]) -> float:
+        """Prints rate and percentiles of one run; returns the rate."""
+        ordered = sorted(times)
+        p50, p99 = (ordered[int(len(ordered) * share)] * 1000 for share in (0.5, 0.99))
+        rate = len(times) / self._seconds
+        self._loads.setdefault(name, []).append((rate, p50, p99))
+        print(f"{name:16}{_told(rate, p50, p99)}", flush=True)
+        return rate
+
+    def tell(self) -> None:
+        """Prints the median of all runs, and within which bounds their p99 were."""
+        for name, runs in self._loads.items():
+            rate, p50, p99 = (sorted(column)[len(runs) // 2] for column in zip(*runs, strict=True))
+            bounds = f"{min(run[2] for run in runs):.1f} to {max(run[2] for run in runs):.1f}"
+            print(f"{name:16}{_told(rate, p50, p99)}   (median of {len(runs)}; p99 {bounds})")
+
+
+def _told(rate: float, p50: float, p99: float) -> str:
+    return f"{rate:7,.0f} requests/s   p50 {p50:6.2f} ms   p99 {p99:6.2f} ms"
 
 
 def main() -> None:
-    """Prints one line a load."""
+    """Prints one line a load and run."""
+    given = _options().parse_args()
+    with suppress(ImportError):
+        import uvloop  # noqa: PLC0415
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    seen = Seen(given.seconds)
+    with site(given) as (port, requests), provider() as bare:
+        asyncio.run(full_load(port, requests, given.callers, 2.0))  # connections, caches, plans
+        for _ in range(given.runs):
+            _run(given, seen, {"steady": port, "nothing": urlsplit(bare).port or 0}, requests)
+    if given.runs > 1:
+        seen.tell()
+
+
+def _run(
+    given: argparse.Namespace, seen: Seen, ports: dict[str, int], requests: list[bytes]
+) -> None:
+    times = asyncio.run(full_load(ports["steady"], requests, given.callers, given.seconds))
+    full = seen.take("full load", times)
+    for rate in given.rate or (full / 2, 1_000.0):
+        for name, port in ports.items():
+            steady = steady_load(port, requests, given.callers, rate, given.seconds)
+            known_as = f"{name}, half" if rate == full / 2 else name
+            seen.take(known_as, asyncio.run(steady))
+
+
+def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--callers", type=int, default=32, help="keep-alive connections")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument(
         "--rate", type=float, action="append", help="steady; default: half of full load, and 1000"
     )
-    given = parser.parse_args()
-    with suppress(ImportError):
-        import uvloop  # noqa: PLC0415
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    with site(given) as (port, requests), provider() as bare:
-        asyncio.run(full_load(port, requests, given.callers, 2.0))  # connections, caches, plans
-        times = asyncio.run(full_load(port, requests, given.callers, given.seconds))
-        full = told("full load", times, given.seconds)
-        for rate in given.rate or (full / 2, 1_000.0):
-            for name, at in (("steady", port), ("nothing", urlsplit(bare).port or 0)):
-                times = asyncio.run(steady_load(at, requests, given.callers, rate, given.seconds))
-                told(name, times, given.seconds)
+    return parser
 
 
 if __name__ == "__main__":
