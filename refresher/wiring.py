@@ -19,7 +19,7 @@ from refresher.breakers import Breakers
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
-from refresher.exchange import Egress, Exchange, Limits
+from refresher.exchange import Egress, Exchange, Limits, Turns
 from refresher.mailer import MailSender, Renderer, make_sender
 from refresher.metrics import Meter
 from refresher.pacing import Pacer
@@ -92,9 +92,7 @@ def build(settings: Settings) -> Services:
         cipher=cipher_from(settings),
         catalogue=known,
         policy=policy_from(settings),
-        exchange=Exchange(
-            limits_from(settings), name=settings.sender, egress=egress_from(settings)
-        ),
+        exchange=exchange_from(settings),
         spool=Spool(settings),
         breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
@@ -186,6 +184,17 @@ def breaker_policy_from(settings: Settings) -> BreakerPolicy:
         failures=settings.breaker_failures,
         pause_seconds=settings.breaker_pause_seconds,
         max_seconds=settings.breaker_max_seconds,
+    )
+
+
+def exchange_from(settings: Settings) -> Exchange:
+    """Returns what sends; it has begun nothing yet. One process alone has the cores to itself."""
+    alone = settings.integration_refresh.transport == "in_process"
+    return Exchange(
+        limits_from(settings),
+        name=settings.sender,
+        egress=egress_from(settings),
+        turns=Turns(2 if alone else 1),
     )
 
 

@@ -37,7 +37,16 @@ from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
 from refresher.values import value
 
-__all__ = ["GATHER_SECONDS", "MOST_REPLIES", "Egress", "Exchange", "Limits", "Outgoing", "Sender"]
+__all__ = [
+    "GATHER_SECONDS",
+    "MOST_REPLIES",
+    "Egress",
+    "Exchange",
+    "Limits",
+    "Outgoing",
+    "Sender",
+    "Turns",
+]
 
 K = TypeVar("K")
 
@@ -72,6 +81,7 @@ class Exchange:
         *,
         name: SenderName = "auto",
         egress: Egress | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._limits = limits
         self._name = name
@@ -81,7 +91,7 @@ class Exchange:
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
         self._waiting: deque[_Waiting] = deque()
         self._places: set[asyncio.Task[None] | None] = set()
-        self.turns = Turns()
+        self.turns = turns or Turns()
 
     def stream(self, outgoing: Sequence[Outgoing[K]]) -> Iterator[list[tuple[K, Reply]]]:
         """Sends all requests, at once; yields their replies in groups, as they arrive.

@@ -64,8 +64,28 @@ def has_turn_at_once(taken: Turns) -> bool:
     """Whether the turn is free."""
     began = time.monotonic()
     with taken.turn():
-        assert taken._taken
+        assert taken._free == 0
     return time.monotonic() - began < turns.WAIT_SECONDS
+
+
+def test_a_process_that_works_alone_has_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second goes ahead while the first one works, the third waits for either."""
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
+    taken, order = Turns(2), []
+
+    def third() -> None:
+        with taken.turn():
+            order.append("third")
+
+    with taken.turn():
+        with taken.turn():
+            thread = threading.Thread(target=third)
+            thread.start()
+            wait_until(lambda: waiters(taken) == 1)
+            order.append("two")
+        thread.join(60)
+
+    assert order == ["two", "third"]
 
 
 def test_a_turn_that_is_held_up_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
