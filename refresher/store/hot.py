@@ -1,7 +1,7 @@
 """Statements that every refresh goes through: sent by the driver, answered in binary, planned once.
 
-Sent by the driver itself: SQLAlchemy's own work on them is 3 % of a refresh. The transaction around them
-is SQLAlchemy's, like every other.
+Sent by the driver itself: SQLAlchemy's own work on them is 3 % of a refresh. The transaction around
+them is SQLAlchemy's, like every other.
 
 In binary form neither side writes and reads forty columns as text. Only for types that psycopg can load
 from it (not `xid8` or `numeric` of a kind it does not know).
