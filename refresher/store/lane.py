@@ -64,6 +64,6 @@ class Lane:
             return await self._read(session, wanted)
 
     async def _read(self, session: Session, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
-        sql, values = serving.many(wanted)
-        cursor = await session.execute(sql, values, prepare=True, binary=True)
+        statement, values = serving.many(wanted)
+        cursor = await session.execute(statement.sql, values, prepare=True, binary=True)
         return serving.found_many(await cursor.fetchall())

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from refresher.errors import DatabaseNotMigrated
-from refresher.store.session import connect_arguments, unavailable
+from refresher.store.session import as_told, connect_arguments
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -109,6 +109,6 @@ def _connected(url: str) -> Iterator[Db]:
         with engine.begin() as db:
             yield db
     except DBAPIError as error:
-        raise unavailable(error, url) or error from error
+        raise as_told(error, url) from error
     finally:
         engine.dispose()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from refresher.store.migrate import upgrade
-from refresher.store.session import unavailable
+from refresher.store.session import as_told
 
 
 class ScratchServer:
@@ -42,6 +42,6 @@ class ScratchServer:
                 db.execute(text(statement))
         except DBAPIError as error:
             url = self._url.render_as_string(hide_password=False)
-            raise unavailable(error, url) or error from error
+            raise as_told(error, url) from error
         finally:
             engine.dispose()

@@ -45,12 +45,12 @@ _SCHEDULE = """
 """
 _OF = "where c.id = :id and c.organization_id = coalesce(cast(:of as text), c.organization_id)"
 _ONE = hot.statement(_TOKEN + _FROM + _OF)
-_MANY = (
+_MANY = hot.statement(
     _TOKEN
     + ", u.organization_id"
     + _FROM
     + """
-    join unnest(%(ids)s::uuid[], %(of)s::text[]) u(id, organization_id)
+    join unnest(cast(:ids as uuid[]), cast(:of as text[])) u(id, organization_id)
       on u.id = c.id and c.organization_id = coalesce(u.organization_id, c.organization_id)
     """
 )
@@ -76,8 +76,8 @@ def stored(db: Db, wanted: Wanted) -> Stored | None:
     return _stored(found[0]) if found else None
 
 
-def many(wanted: Collection[Wanted]) -> tuple[str, dict[str, object]]:
-    """Returns the statement, as psycopg takes it, that reads all of these connections at once."""
+def many(wanted: Collection[Wanted]) -> tuple[hot.Hot, dict[str, object]]:
+    """Returns the statement, with its values, that reads all of these connections at once."""
     return _MANY, {"ids": uuids(w[0] for w in wanted), "of": texts(w[1] for w in wanted)}
 
 

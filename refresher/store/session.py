@@ -26,7 +26,7 @@ T = TypeVar("T")
 Db = Connection
 """An open transaction: what every function under `store/` takes first."""
 DatabaseError = DBAPIError
-"""Any error of the driver: a value Postgres refuses, or (see `unavailable`) Postgres being away."""
+"""Any error of the driver: a value Postgres refuses, or (see `as_told`) Postgres being away."""
 PING_AFTER_SECONDS = 1.0
 _AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
 
@@ -115,8 +115,8 @@ class Database:
         try:
             with engine.connect() as db:
                 yield db
-        except DBAPIError as error:
-            raise unavailable(error, self.url) or error from error
+        except (DBAPIError, psycopg.Error) as error:
+            raise as_told(error, self.url) from error
         finally:
             engine.dispose()
 
@@ -211,10 +211,10 @@ def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
     if isinstance(error, psycopg.Error):
         made = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True)
         error = cast("DBAPIError", made)
-    return unavailable(error, url) or error
+    return _unavailable(error, url) or error
 
 
-def unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
+def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
     """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
     where = make_url(url).render_as_string(hide_password=True)
     if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedFunction):
