@@ -29,13 +29,14 @@ from refresher.store.reload import Reloaded
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
 # say that nothing is leased, reads the whole index of leased rows instead of the few it was given.
+# It gets the ids as an array because a join with `due` reads the whole table up to a few 100,000 rows.
 _LEASE = """
     update refresh_schedule s
     set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
         claimed_at = refresher_now(),
         lease_until = refresher_now() + :lease_seconds * interval '1 second'
-    from due join connection c on c.id = due.connection_id
-    where s.connection_id = due.connection_id
+    from connection c
+    where s.connection_id = any(array(select connection_id from due)) and c.id = s.connection_id
     returning s.connection_id, s.lease_token, c.provider, s.due_at
 """
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.

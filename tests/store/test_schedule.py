@@ -1,6 +1,7 @@
 """Claim, begin, release: the fences of `store/schedule.py` on real Postgres."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text
@@ -117,13 +118,35 @@ def test_the_next_due_time_is_told_in_seconds(world: World) -> None:
 
 def test_a_claim_costs_nothing_while_nothing_is_due(world: World) -> None:
     """With 200,000 future rows, asking for due ones reads at most 10 buffers through the index."""
+    schedule_for_later(world, 200_000)
+    plan = explained_claim(world)
+    assert "refresh_schedule_due_at_idx" in json.dumps(plan)
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 10
+
+
+def test_a_claim_reads_what_is_due_and_not_the_table(world: World) -> None:
+    """Of 20,000 rows, few enough for the planner to like reading them all, a claim touches its own."""
+    schedule_for_later(world, 20_000)
+    world.run(
+        "update refresh_schedule set due_at = refresher_now() where connection_id in "
+        "(select connection_id from refresh_schedule limit 500)"
+    )
+    world.run("analyze refresh_schedule, connection")
+    plan = explained_claim(world)
+    assert plan["Actual Rows"] == 500
+    assert "Seq Scan" not in json.dumps(plan)
+
+
+def schedule_for_later(world: World, count: int) -> None:
+    """Schedules rows for the 30 days that come, with statistics as autovacuum would make them."""
     with world.services.database.transaction() as db:
-        db.execute(text("set local statement_timeout = 0"))  # 200,000 rows on a busy machine
+        db.execute(text("set local statement_timeout = 0"))  # many rows on a busy machine
         db.execute(
             text(
                 "insert into connection (id, organization_id, provider, external_id) "
-                "select gen_random_uuid(), 'o', 'acme', n::text from generate_series(1, 200000) n"
-            )
+                "select gen_random_uuid(), 'o', 'acme', n::text from generate_series(1, :count) n"
+            ),
+            {"count": count},
         )
         db.execute(
             text(
@@ -132,16 +155,19 @@ def test_a_claim_costs_nothing_while_nothing_is_due(world: World) -> None:
                 "from connection"
             )
         )
-    world.run("analyze refresh_schedule")
+    world.run("analyze refresh_schedule, connection")
+
+
+def explained_claim(world: World) -> dict[str, Any]:
+    """Claims up to 500 rows and returns the plan, with what it read."""
     with world.services.database.transaction() as db:
         plan = db.execute(
             text(f"explain (analyze, buffers, format json) {schedule.CLAIM_DUE.text}"),
             {"limit": 500, "lease_seconds": 60, "holder_id": ME, "since": None},
         ).scalar_one()
     found = plan if isinstance(plan, list) else json.loads(plan)
-    top = found[0]["Plan"]
-    assert "refresh_schedule_due_at_idx" in json.dumps(found)
-    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] <= 10
+    top: dict[str, Any] = found[0]["Plan"]
+    return top
 
 
 def test_a_claim_that_goes_on_leaves_out_what_lies_below(world: World) -> None:
