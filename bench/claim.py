@@ -46,12 +46,15 @@ FILL = """
             decode(repeat('cd', 97), 'hex')
         from generate_series(%s::int, %s::int) n returning id
     )
-    insert into refresh_schedule (connection_id, due_at)
-    select id, now() + interval '1 day' + random() * interval '50 minutes' from new
+    insert into refresh_schedule (connection_id, provider, due_at)
+    select id, 'bench', now() + interval '1 day' + random() * interval '50 minutes' from new
 """
-DUE = """
-    update refresh_schedule set due_at = now() - random() * interval '1 minute'
-    where connection_id in (select connection_id from refresh_schedule where due_at > now() limit %s)
+# As if 500 had fallen due each second.
+DUE = f"""
+    update refresh_schedule
+    set due_at = now() - random() * %(count)s::float8 / {CLAIM} * interval '1 second'
+    where connection_id in (
+        select connection_id from refresh_schedule where due_at > now() limit %(count)s)
 """
 RESCHEDULE = text(
     """
@@ -106,7 +109,8 @@ class Site:
     def make_due(self, claims: int) -> None:
         """Makes rows due for so many claims, at most half of all, and tidies up as autovacuum would."""
         with psycopg.connect(self.plain_url, autocommit=True) as db:
-            self.due = db.execute(DUE, (min(claims * CLAIM, self.size // 2),)).rowcount
+            count = min(claims * CLAIM, self.size // 2)
+            self.due = db.execute(DUE, {"count": count}).rowcount
             db.execute("vacuum analyze refresh_schedule")
         self.window.reopen()
 
@@ -122,7 +126,7 @@ class Site:
             milliseconds = (time.perf_counter() - before) * 1000
         if len(claims) != CLAIM:
             sys.exit(f"{len(claims)} rows were due of {CLAIM}, with {self.size:,} scheduled")
-        self.window.claimed(since, claims)
+        self.window.claimed(since, claims, took_seconds=milliseconds / 1000)
         with self.database.transaction() as db:
             db.execute(RESCHEDULE, {"ids": [claim.connection_id for claim in claims]})
         return milliseconds

@@ -21,7 +21,7 @@ from refresher.errors import RedisUnavailable
 from refresher.liveness import Watch
 from refresher.recovery import drain
 from refresher.rules.connection import Claim
-from refresher.store import schedule, workers
+from refresher.store import in_flight, schedule, workers
 from refresher.store.session import Db
 from refresher.store.sweep import Swept, release_unbegun, sweep
 from refresher.wiring import Services
@@ -54,20 +54,21 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
     settings, total = services.settings, 0
     with services.database.reading() as db:
         # Once a tick: what workers finish meanwhile would be claimed again a handful at a time.
-        leased = schedule.leased_count(db, at_most=settings.max_leased)
+        leased = in_flight.leased_count(db, at_most=settings.max_leased)
     while not services.stopping.is_set():
         limit = min(settings.claim_limit, settings.max_leased - leased)
         if limit <= 0:
             soon = seconds_until_room(settings.max_leased)
             return Dispatched(total, min(settings.tick_seconds, soon))
         with services.database.transaction() as db:
-            since = services.claim_window.since()
+            since, began = services.claim_window.since(), monotonic()
             claims = _claim(services, db, limit, since)
+            took_seconds = monotonic() - began
             now, later = _paced(services, db, claims, leased)
             if later:
                 schedule.postpone(db, later)
             wait = None if claims else schedule.next_due_in_seconds(db, since=since)
-        services.claim_window.claimed(since, claims)
+        services.claim_window.claimed(since, claims, took_seconds=took_seconds)
         if not claims:
             soon = settings.tick_seconds if wait is None else wait
             return Dispatched(total, min(settings.tick_seconds, soon))
@@ -186,7 +187,7 @@ def _in_flight(services: Services, db: Db, providers: set[str]) -> dict[str, int
     """Returns what each provider has in flight; nothing while one has nobody to share with."""
     if services.pacer.is_alone(providers):
         return {}
-    leased = schedule.leased_by_provider(db)
+    leased = in_flight.leased_by_provider(db)
     services.pacer.saw(leased)
     return leased if len(leased) > 1 else {}
 

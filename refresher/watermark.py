@@ -24,14 +24,20 @@ class ClaimWindow:
 
     def since(self) -> datetime | None:
         """Returns the due time at which the next claim begins; None: at the very beginning."""
+        now = monotonic()
         with self._lock:
-            return self._mark.claim_from(monotonic())
+            since = self._mark.claim_from(now)
+            if since is None:
+                self._mark = self._mark.looking(now)
+            return since
 
-    def claimed(self, since: datetime | None, claims: Sequence[Claim]) -> None:
-        """Notes a claim that began at `since`."""
+    def claimed(
+        self, since: datetime | None, claims: Sequence[Claim], *, took_seconds: float
+    ) -> None:
+        """Notes a claim that began at `since`, and how long Postgres had to look."""
         last = max((c.due_at for c in claims if c.due_at is not None), default=None)
         with self._lock:
-            self._mark = after_claim(self._mark, since, last, monotonic())
+            self._mark = after_claim(self._mark, since, last, monotonic(), took_seconds)
 
     def reopen(self) -> None:
         """Has the next claim look at everything: rows were given back with their old due times."""

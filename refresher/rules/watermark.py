@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 FULL_LOOK_SECONDS = 5.0
-MARGIN = timedelta(seconds=5)
+FULL_LOOK_SHARE = 0.05
+"""At most this share of the time goes into looks at everything: slow ones come less often."""
+MARGIN = timedelta(seconds=1)
 """How far below the last claim the next one begins: a slower transaction may commit a due time late."""
 
 
@@ -28,18 +30,28 @@ class Watermark:
         """Returns the due time at which the next claim begins; None: at the very beginning."""
         return None if now >= self.full_look_at else self.due_at
 
+    def looking(self, now: float) -> Watermark:
+        """Returns it while a claim is under way: a full look that fails is not repeated at once."""
+        return Watermark(self.due_at, max(self.full_look_at, now + FULL_LOOK_SECONDS))
+
 
 def after_claim(
-    mark: Watermark, began_at: datetime | None, last_due_at: datetime | None, now: float
+    mark: Watermark,
+    began_at: datetime | None,
+    last_due_at: datetime | None,
+    now: float,
+    took_seconds: float,
 ) -> Watermark:
     """Returns the watermark after a claim that began at `began_at` and took rows up to `last_due_at`.
 
-    A claim from the beginning that found nothing leaves none: there is nothing to pass over. One that
-    found something puts the next look at everything five seconds ahead.
+    One from the beginning that found something puts the next look at everything five seconds ahead. One
+    that found nothing does not, unless it took long, for then the old versions are many.
     """
     if began_at is None:
-        due_at = last_due_at - MARGIN if last_due_at else None
-        return Watermark(due_at, now + FULL_LOOK_SECONDS if due_at else 0.0)
+        rest = took_seconds / FULL_LOOK_SHARE
+        if last_due_at is None:
+            return Watermark(mark.due_at, now + rest)
+        return Watermark(last_due_at - MARGIN, now + max(FULL_LOOK_SECONDS, rest))
     if last_due_at is None:
         return mark
     return Watermark(max(began_at, last_due_at - MARGIN), mark.full_look_at)

@@ -95,8 +95,8 @@ _CONNECTIONS = text(
 )
 _SCHEDULE = text(
     """
-    insert into refresh_schedule as s (connection_id, state, due_at, parked_reason)
-    select i.id,
+    insert into refresh_schedule as s (connection_id, provider, state, due_at, parked_reason)
+    select i.id, c.provider,
         case when i.park_reason is not null or c.disabled_at is not null or c.paused_at is not null
              then 2 else 0 end,
         refresher_now() + i.due_in_seconds * interval '1 second',

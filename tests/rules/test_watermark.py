@@ -23,19 +23,30 @@ def test_a_look_at_everything_comes_every_few_seconds(now: float, since: datetim
     assert Watermark(T, 10.0).claim_from(now) == since
 
 
+def test_a_look_at_everything_that_fails_is_not_repeated_at_once():
+    """Until it is known what came of it, the next claims begin at the watermark."""
+    assert Watermark(T, 7.0).looking(7.0) == Watermark(T, 7.0 + FULL_LOOK_SECONDS)
+    assert Watermark(T, 99.0).looking(7.0) == Watermark(T, 99.0)
+
+
 @pytest.mark.parametrize(
-    ("began_at", "last", "expected"),
+    ("began_at", "last", "took", "expected"),
     [
-        (None, T, Watermark(T - MARGIN, 7.0 + FULL_LOOK_SECONDS)),
-        (None, None, Watermark()),
-        (LOW, T, Watermark(T - MARGIN, 9.0)),
-        (LOW, None, Watermark(LOW, 9.0)),
-        (LOW, LOW + MARGIN / 2, Watermark(LOW, 9.0)),
+        (None, T, 0.01, Watermark(T - MARGIN, 7.0 + FULL_LOOK_SECONDS)),
+        (None, T, 2.0, Watermark(T - MARGIN, 7.0 + 40.0)),
+        (None, None, 0.0, Watermark(LOW, 7.0)),
+        (None, None, 0.5, Watermark(LOW, 7.0 + 10.0)),
+        (LOW, T, 2.0, Watermark(T - MARGIN, 9.0)),
+        (LOW, None, 2.0, Watermark(LOW, 9.0)),
+        (LOW, LOW + MARGIN / 2, 2.0, Watermark(LOW, 9.0)),
     ],
-    ids=["all, some", "all, none", "from, some", "from, none", "never lower"],
-)
+    ids=[
+        "all, some", "all, some, slow", "all, none", "all, none, slow",
+        "from, some", "from, none", "never lower",
+    ],
+)  # fmt: skip
 def test_a_claim_moves_the_watermark(
-    began_at: datetime | None, last: datetime | None, expected: Watermark
+    began_at: datetime | None, last: datetime | None, took: float, expected: Watermark
 ):
-    """It follows the last row claimed by a margin, never falls, and goes when all is claimed."""
-    assert after_claim(Watermark(LOW, 9.0), began_at, last, 7.0) == expected
+    """It follows the last row claimed by a margin and never falls; slow looks come less often."""
+    assert after_claim(Watermark(LOW, 9.0), began_at, last, 7.0, took) == expected

@@ -2,12 +2,12 @@
 
 import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
-from refresher.store import connections, schedule
+from refresher.store import connections, in_flight, schedule
 from refresher.store.reload import reload
 from tests.world import START, World
 
@@ -104,6 +104,34 @@ def test_a_row_can_be_claimed_by_its_id_before_it_is_due(world: World) -> None:
     with world.services.database.transaction() as db:
         assert schedule.claim_these(db, [id_], lease_seconds=9, holder_id=ME) == [Claim(id_, 1)]
         assert schedule.claim_these(db, [id_], lease_seconds=9, holder_id=ME) == []
+
+
+def test_a_row_of_an_older_version_learns_its_provider(world: World) -> None:
+    """An import writes the provider beside the due time; a row without one gets it when claimed."""
+    known, old = world.connect("known", expires_in=60), world.connect("old", expires_in=60)
+    world.run(f"update refresh_schedule set provider = null where connection_id = '{old}'")
+    assert providers(world) == {known: "acme", old: None}
+    world.pass_time(60)
+    assert {c.connection_id: c.provider for c in claim(world)} == {known: "acme", old: "acme"}
+    assert providers(world) == {known: "acme", old: "acme"}
+
+
+def test_rows_in_flight_are_counted_by_provider(world: World) -> None:
+    """Those too that a process of an older version has claimed, which writes no provider."""
+    world.connect("1", expires_in=60), world.connect("2", expires_in=60)
+    world.pass_time(60)
+    claim(world)
+    world.run("update refresh_schedule set provider = null where connection_id = "
+              "(select connection_id from refresh_schedule limit 1)")  # fmt: skip
+    with world.services.database.transaction() as db:
+        assert in_flight.leased_by_provider(db) == {"acme": 2}
+
+
+def providers(world: World) -> dict[UUID, str | None]:
+    """Returns the provider that stands in each row of the schedule."""
+    with world.services.database.transaction() as db:
+        rows = db.execute(text("select connection_id, provider from refresh_schedule"))
+        return {row[0]: row[1] for row in rows}
 
 
 def test_the_next_due_time_is_told_in_seconds(world: World) -> None:

@@ -89,6 +89,9 @@ refresh_schedule = Table(
     "refresh_schedule",
     metadata,
     Column("connection_id", Uuid, ForeignKey("connection.id"), primary_key=True),
+    # The connection's, which never changes: a claim is grouped by it. Null until the first claim in
+    # rows that are older than this column.
+    Column("provider", Text),
     Column("state", SmallInteger, nullable=False, server_default="0"),
     instant("due_at"),
     Column("lease_token", BigInteger, nullable=False, server_default="0"),

@@ -1,0 +1,29 @@
+"""How many rows are leased, in all and by provider: what the dispatch may still hand over."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+# A row that is older than this column learns its provider when it is claimed.
+PROVIDER = (
+    "coalesce(s.provider, (select c.provider from connection c where c.id = s.connection_id))"
+)
+"""The provider of the schedule row `s`."""
+
+
+def leased_by_provider(db: Db) -> dict[str, int]:
+    """Returns how many rows each provider has in flight."""
+    statement = text(
+        f"select {PROVIDER}, count(*) from refresh_schedule s "  # noqa: S608  our own column names
+        "where s.state = 1 group by 1"
+    )
+    return {row[0]: row[1] for row in db.execute(statement)}
+
+
+def leased_count(db: Db, *, at_most: int) -> int:
+    """Returns how many rows are leased, counted no further than `at_most`."""
+    statement = text(
+        "select count(*) from (select 1 from refresh_schedule where state = 1 limit :n) leased"
+    )
+    return int(db.execute(statement, {"n": at_most}).scalar_one())
