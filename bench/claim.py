@@ -35,7 +35,7 @@ from refresher.store.session import Database, Db
 from refresher.watermark import ClaimWindow
 
 SIZES, LARGEST = (10_000, 100_000, 1_000_000), 10_000_000
-CLAIM, ROUNDS = 500, 20
+CLAIM, ROUNDS = 500, 60
 VALUES = {"limit": CLAIM, "lease_seconds": 60.0, "holder_id": UUID(int=1)}
 # As far as the import goes, ids grow with time; so do these, whose first 32 bits are a second.
 FILL = """
