@@ -19,8 +19,8 @@ from refresher.store.events import Event, append
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionView:
-    """A connection and its schedule as people see them: no token, not even sealed."""
+class WithoutTokens:
+    """What everybody may see of a connection. For a sibling, state and lives are those of its root."""
 
     id: UUID
     organization_id: str
@@ -42,9 +42,15 @@ class ConnectionView:
     in_between_steps: bool
     paused_at: datetime | None
     disabled_at: datetime | None
-    deleted_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView(WithoutTokens):
+    """A connection and its schedule as operators see them: deleted ones, too."""
+
+    deleted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +65,23 @@ class StoredToken:
     credential_version: int
 
 
-_VIEW = """
-    select c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id,
-        r.status, r.status_cause,
-        case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end
-            as state,
-        case when s.state = 2 then null else s.due_at end as due_at, s.parked_reason,
-        coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds,
-        r.refresh_token_expires_at, r.credential_version, c.scopes, c.in_between_steps, c.paused_at,
-        c.disabled_at, c.deleted_at, c.created_at, c.updated_at
-    from connection c
+WITHOUT_TOKENS = """
+    c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id, r.status, r.status_cause,
+    case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end as state,
+    case when s.state <> 2 then s.due_at end as due_at,
+    case when s.state = 2 then s.parked_reason end as parked_reason,
+    coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds, r.refresh_token_expires_at,
+    r.credential_version, c.scopes, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
+    c.updated_at
+"""
+"""The columns of `WithoutTokens`."""
+WITH_ROOT = """
+    connection c
     join connection r on r.id = coalesce(c.root_id, c.id)
     left join refresh_schedule s on s.connection_id = r.id
 """
+"""Where they come from: the connection, the one whose grant it uses, and the schedule row."""
+_VIEW = f"select {WITHOUT_TOKENS}, c.deleted_at from {WITH_ROOT}"  # noqa: S608  our own names
 
 
 def show(db: Db, connection_id: UUID) -> ConnectionView | None:

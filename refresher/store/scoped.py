@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, text
 
+from refresher.store.connections import WITH_ROOT, WITHOUT_TOKENS, WithoutTokens
 from refresher.store.events import PastEvent
 from refresher.store.health import MOST_COUNTED
 
@@ -23,34 +23,12 @@ _STATES = {"idle": 0, "leased": 1, "parked": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionSeen:
-    """A connection without its tokens. For a sibling, state and lives are those of its root."""
+class ConnectionSeen(WithoutTokens):
+    """A living connection as its organization sees it."""
 
-    id: UUID
-    organization_id: str
-    provider: str
-    external_id: str
-    name: str | None
     app: str
     host: str | None
-    root_id: UUID | None
-    status: str
-    status_cause: str | None
-    state: str
-    due_at: datetime | None
-    parked_reason: str | None
-    attempt: int
-    expires_at: datetime | None
-    lifetime_seconds: float | None
-    refresh_token_expires_at: datetime | None
-    credential_version: int
-    scopes: list[str]
-    in_between_steps: bool
     metadata: dict[str, object]
-    paused_at: datetime | None
-    disabled_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +63,13 @@ class Numbers:
 
 
 # xmin names the transaction that wrote the row last, so it tells two writes within one instant apart.
-_SEEN = """
-    select c.id, c.organization_id, c.provider, c.external_id, c.name, c.app_name as app, c.host,
-        c.root_id, r.status, r.status_cause,
-        case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end
-            as state,
-        case when s.state = 2 then null else s.due_at end as due_at,
-        case when s.state = 2 then s.parked_reason end as parked_reason,
-        coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds,
-        r.refresh_token_expires_at, r.credential_version, c.scopes, c.in_between_steps,
-        c.metadata, c.paused_at, c.disabled_at, c.created_at, c.updated_at,
+_SEEN = f"""
+    select {WITHOUT_TOKENS}, c.app_name as app, c.host, c.metadata,
         c.credential_version || '-' || c.xmin::text as etag
-    from connection c
-    join connection r on r.id = coalesce(c.root_id, c.id)
-    left join refresh_schedule s on s.connection_id = r.id
+    from {WITH_ROOT}
     where c.deleted_at is null
       and (cast(:organization as text) is null or c.organization_id = :organization)
-"""
+"""  # noqa: S608  our own names
 _ONE = text(_SEEN + " and c.id = :id")
 _LOCKED = text(_SEEN + " and c.id = :id for update of c")
 
