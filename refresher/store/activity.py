@@ -10,6 +10,7 @@ from sqlalchemy import text
 from refresher.store import gauges, inspection
 from refresher.store.gauges import Gauges, Paused
 from refresher.store.health import MOST_COUNTED
+from refresher.store.in_flight import PROVIDER
 from refresher.store.inspection import ProcessSeen
 
 MOST_EVENTS = 20_000
@@ -77,11 +78,11 @@ _RECENT = text(
     """
 )
 _PROVIDERS = text(
-    """
+    f"""
     with flying as (
-        select c.provider, count(*) as in_flight
-        from (select connection_id from refresh_schedule where state = 1 limit :most) s
-        join connection c on c.id = s.connection_id group by 1
+        select {PROVIDER} as provider, count(*) as in_flight
+        from (select connection_id, provider from refresh_schedule where state = 1 limit :most) s
+        group by 1
     ), held as (
         select distinct on (split_part(key, '/', 1)) split_part(key, '/', 1) as provider, scope,
             refusals, reason, extract(epoch from until - refresher_now())::float8 as left_seconds
@@ -91,7 +92,7 @@ _PROVIDERS = text(
     select coalesce(f.provider, h.provider) as provider, coalesce(f.in_flight, 0) as in_flight,
         h.scope, h.refusals, h.reason, h.left_seconds
     from flying f full join held h on h.provider = f.provider order by 2 desc, 1
-    """
+    """  # noqa: S608  our own column names
 )
 
 

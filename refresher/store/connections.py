@@ -65,6 +65,8 @@ class StoredToken:
     credential_version: int
 
 
+STATES = {"idle": 0, "leased": 1, "parked": 2}
+"""What a schedule row's state is called."""
 WITHOUT_TOKENS = """
     c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id, r.status, r.status_cause,
     case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end as state,
@@ -105,7 +107,7 @@ def find(
     db: Db, chosen: Filter, *, after: UUID | None = None, limit: int = 50
 ) -> list[ConnectionView]:
     """Returns connections in the order of their ids, those behind `after` only."""
-    state = {"idle": 0, "leased": 1, "parked": 2}.get(chosen.state or "")
+    state = STATES.get(chosen.state or "")
     conditions = {
         "c.organization_id = :organization_id": chosen.organization_id,
         "c.provider = :provider": chosen.provider,

@@ -15,11 +15,9 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, text
 
-from refresher.store.connections import WITH_ROOT, WITHOUT_TOKENS, WithoutTokens
+from refresher.store.connections import STATES, WITH_ROOT, WITHOUT_TOKENS, WithoutTokens
 from refresher.store.events import PastEvent
 from refresher.store.health import MOST_COUNTED
-
-_STATES = {"idle": 0, "leased": 1, "parked": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def page(
         "organization_id": chosen.organization_id,
         "provider": chosen.provider,
         "external_id": chosen.external_id,
-        "state": _STATES[chosen.state] if chosen.state else None,
+        "state": STATES[chosen.state] if chosen.state else None,
         "reason": chosen.reason,
         **{f"after_{n}": part for n, part in enumerate(after or ())},
     }
@@ -223,8 +221,8 @@ def numbers(db: Db, organization_id: str | None) -> Numbers:
         """
     )
     rows = db.execute(statement, {"organization": organization_id, "most": MOST_COUNTED}).all()
-    states, parked = dict.fromkeys((*_STATES, "none"), 0), dict[str, int]()
-    words = {number: word for word, number in _STATES.items()} | {-1: "none"}
+    states, parked = dict.fromkeys((*STATES, "none"), 0), dict[str, int]()
+    words = {number: word for word, number in STATES.items()} | {-1: "none"}
     for row in rows:
         states[words[row.state]] += row.n
         if row.parked_reason is not None:
