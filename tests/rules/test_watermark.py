@@ -1,10 +1,13 @@
-"""The watermark of the claim: rules/watermark.py, as tables."""
+"""The watermark of the claim: rules/watermark.py, as tables, and watermark.py, which remembers it."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
+from refresher.rules.connection import Claim
 from refresher.rules.watermark import FULL_LOOK_SECONDS, MARGIN, Watermark, after_claim
+from refresher.watermark import ClaimWindow
 
 T = datetime(2030, 1, 1, tzinfo=UTC)
 LOW = T - timedelta(hours=1)
@@ -50,3 +53,26 @@ def test_a_claim_moves_the_watermark(
 ):
     """It follows the last row claimed by a margin and never falls; slow looks come less often."""
     assert after_claim(Watermark(LOW, 9.0), began_at, last, 7.0, took) == expected
+
+
+def test_rows_given_back_while_a_claim_looks_are_found_by_the_next():
+    """The claim may have looked before they were there: the next one looks at everything again."""
+    window = ClaimWindow()
+    _claimed(window, None)
+    since = window.since()
+    assert since == T - MARGIN
+    window.reopen()
+    _claimed(window, since)
+    assert window.since() is None
+
+
+def test_a_claim_after_rows_were_given_back_moves_the_watermark_again():
+    """One look at everything is enough."""
+    window = ClaimWindow()
+    window.reopen()
+    _claimed(window, window.since())
+    assert window.since() == T - MARGIN
+
+
+def _claimed(window: ClaimWindow, since: datetime | None) -> None:
+    window.claimed(since, [Claim(UUID(int=1), 1, "acme", T)], took_seconds=0.0)
