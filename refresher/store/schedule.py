@@ -31,15 +31,15 @@ from refresher.store.reload import Reloaded
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
 # say that nothing is leased, reads the whole index of leased rows instead of the few it was given.
 
-# Rows are found by an array first: a mere join with `due` reads the whole table up to a few 100,000.
+# Rows are found by an array, not by a join with `due`: with a join, PostgreSQL reads the whole table up
+# to a few 100,000 rows, or looks each id up once more where it expects that few are due.
 _LEASE = f"""
     update refresh_schedule s
     set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
         claimed_at = refresher_now(),
         lease_until = refresher_now() + :lease_seconds * interval '1 second',
         provider = {PROVIDER}
-    from due
-    where {{found}} and s.connection_id = due.connection_id
+    where {{found}}
     returning s.connection_id, s.lease_token, s.provider, s.due_at
 """  # noqa: S608  our own column names
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
@@ -48,7 +48,7 @@ _LEASE = f"""
 _BY_PLACE = _LEASE.format(found="s.ctid = any(array(select place from due))")
 _DUE = """
     with due as materialized (
-        select connection_id, ctid as place from refresh_schedule
+        select ctid as place from refresh_schedule
         where state = 0 and due_at <= refresher_now()
           and due_at >= coalesce(cast(:since as timestamptz), '-infinity')
         order by due_at limit :limit
