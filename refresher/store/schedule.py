@@ -44,8 +44,12 @@ _LEASE = f"""
 """  # noqa: S608  our own column names
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
 # By place, not by id: beside a forgotten transaction an id has a handful of dead versions. Somebody
-# who changes a row between our snapshot and our lock puts it elsewhere: the next claim takes it.
-_BY_PLACE = _LEASE.format(found="s.ctid = any(array(select place from due))")
+# who changes a row between our snapshot and our lock puts it elsewhere: the next claim takes it. In a
+# partitioned table a place is not one row's alone, so each is asked again.
+_BY_PLACE = _LEASE.format(
+    found="s.ctid = any(array(select place from due)) "
+    "and s.state + 0 = 0 and s.due_at <= refresher_now()"
+)
 _DUE = """
     with due as materialized (
         select ctid as place from refresh_schedule

@@ -170,6 +170,28 @@ def test_a_claim_reads_what_is_due_and_not_the_table(world: World, expects: str)
     assert not re.search("Seq Scan|Join|Nested Loop|refresh_schedule_pkey", json.dumps(plan))
 
 
+def test_a_claim_of_a_partitioned_schedule_takes_no_row_that_is_not_due(world: World) -> None:
+    """Rows of two partitions have the same places; whoever partitions by hash loses no guard."""
+    due = {world.connect(f"due {n}", expires_in=10) for n in range(20)}
+    for n in range(20):
+        world.connect(f"fresh {n}", expires_in=360_000)
+    for statement in PARTITIONED.split(";"):
+        world.run(statement)
+    world.pass_time(30)
+    claimed = [c.connection_id for _ in range(20) for c in claim(world)]
+    assert sorted(claimed) == sorted(due)
+
+
+PARTITIONED = """
+    create table parts (like refresh_schedule including all) partition by hash (connection_id);
+    create table part_0 partition of parts for values with (modulus 2, remainder 0);
+    create table part_1 partition of parts for values with (modulus 2, remainder 1);
+    insert into parts select * from refresh_schedule;
+    drop table refresh_schedule;
+    alter table parts rename to refresh_schedule
+"""
+
+
 def schedule_for_later(world: World, count: int) -> None:
     """Schedules rows for the 30 days that come, with statistics as autovacuum would make them."""
     with world.services.database.transaction() as db:
