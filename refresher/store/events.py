@@ -70,11 +70,15 @@ AFTERWARDS = """
 """The columns that tell what was true when the event's transaction was done."""
 STORED = """
     case when s.state <> 2 then s.due_at end, s.state, s.parked_reason, s.postponed_by,
-    s.attempt, s.unknown_outcomes, s.starts, c.credential_version,
+    s.attempt, s.unknown_outcomes,
+    s.starts - (s.state = 1 and s.begun_token = s.lease_token)::int, c.credential_version,
     c.grant_number, c.status, c.status_cause, c.expires_at, c.lifetime_seconds,
     c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at, c.in_between_steps
 """
-"""Where they come from: `s` is the schedule row, `c` the connection."""
+"""Where they come from: `s` is the schedule row, `c` the connection.
+
+A lease that goes on is told by the event that ends it, and so is its start.
+"""
 _APPEND = hot.statement(
     f"""
     insert into refresh_event ({", ".join(_NAMES)}, recorded, {AFTERWARDS})

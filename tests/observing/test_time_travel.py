@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.time_travel import Moment, Untold, state_at
-from refresher.store import standings
+from refresher.store import connections, schedule, standings
+from refresher.store.reload import reload
 from refresher.store.standings import Standing
 from tests.observing.chaos import Chaos
 from tests.world import World
@@ -69,6 +70,25 @@ def test_a_thousand_moments_of_a_chaotic_run_are_told_as_they_were(world: World)
             wrong.append(differences(copy, told))
     # Then it is told as it was
     assert wrong == []
+
+
+def test_a_connection_that_is_paused_while_its_refresh_runs_has_started_it_once(
+    world: World,
+) -> None:
+    """The pause's event is no end of the lease, which goes on and tells its start by itself."""
+    id_ = world.connect("ann", expires_in=0)
+    (claim,) = world.claim()
+    with world.services.database.transaction() as db:
+        rows = reload(db, [claim])
+        assert schedule.begin(db, rows, holder_id=world.services.holder_id) == {id_}
+    world.pass_time(1.0)
+    with world.services.database.transaction() as db:
+        connections.stop(db, id_, "paused")
+    now = world.services.database.simulated_now
+    assert now is not None
+    standing = standing_now(world, id_)
+    assert standing.moment.starts == 1
+    assert look_back(world, id_, now, standing) == standing.moment
 
 
 def test_a_row_that_its_provider_s_rate_holds_back_is_told_as_held_back(world: World) -> None:
