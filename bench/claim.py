@@ -197,7 +197,7 @@ def _measure(sites: Sequence[Site], idle_seconds: float) -> list[Cost]:
     nothing = [site.explained() for site in sites]
     for site in sites:
         site.make_due(ROUNDS + 1)
-    claimed = _in_turn(sites, ROUNDS)
+    claimed = _medians([_in_turn(sites) for _ in range(ROUNDS)])
     buffers = [site.explained(site.window.since())[0] for site in sites]
     beside = _beside_idle(sites, idle_seconds) if idle_seconds else [(None, None)] * len(sites)
     return [
@@ -218,9 +218,13 @@ def _measure(sites: Sequence[Site], idle_seconds: float) -> list[Cost]:
     ]
 
 
-def _in_turn(sites: Sequence[Site], rounds: int) -> list[float]:
-    """Returns each site's median time of a claim."""
-    times = [[site.claim() for site in sites] for _ in range(rounds)]
+def _in_turn(sites: Sequence[Site]) -> list[float]:
+    """Claims once at each site, and returns the times."""
+    return [site.claim() for site in sites]
+
+
+def _medians(times: Sequence[Sequence[float]]) -> list[float]:
+    """Returns each site's median of several turns."""
     return [median(column) for column in zip(*times, strict=True)]
 
 
@@ -241,14 +245,13 @@ def _beside_idle(sites: Sequence[Site], seconds: float) -> list[tuple[float | No
         times = []
         for _ in range(rounds):
             began = time.monotonic()
-            times.append([site.claim() for site in sites])
+            times.append(_in_turn(sites))
             time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
-        late = times[-max(1, rounds // 3) :]
+        late = _medians(times[-max(1, rounds // 3) :])
         buffers = [site.explained(site.window.since())[0] for site in sites]
         for transaction in forgotten:
             transaction.rollback()
-    medians = [median(column) for column in zip(*late, strict=True)]
-    return [(round(ms, 2), found) for ms, found in zip(medians, buffers, strict=True)]
+    return [(round(ms, 2), found) for ms, found in zip(late, buffers, strict=True)]
 
 
 def _options() -> argparse.ArgumentParser:

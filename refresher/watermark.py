@@ -21,13 +21,11 @@ class ClaimWindow:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._mark = Watermark()
-        self._reopened = False
 
     def since(self) -> datetime | None:
         """Returns the due time at which the next claim begins; None: at the very beginning."""
         now = monotonic()
         with self._lock:
-            self._reopened = False
             since = self._mark.claim_from(now)
             if since is None:
                 self._mark = self._mark.looking(now)
@@ -42,11 +40,11 @@ class ClaimWindow:
         """
         last = max((c.due_at for c in claims if c.due_at is not None), default=None)
         with self._lock:
-            if self._reopened:
+            if self._mark == Watermark():  # reopened since that claim began
                 return
             self._mark = after_claim(self._mark, since, last, monotonic(), took_seconds)
 
     def reopen(self) -> None:
         """Has the next claim look at everything: rows were given back with their old due times."""
         with self._lock:
-            self._mark, self._reopened = Watermark(), True
+            self._mark = Watermark()

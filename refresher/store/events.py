@@ -21,6 +21,7 @@ from sqlalchemy import text
 from refresher.rules.events import PastEvent
 from refresher.store import hot
 from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
+from refresher.store.in_flight import BEGUN
 from refresher.values import value
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
@@ -68,10 +69,10 @@ AFTERWARDS = """
     paused_at, disabled_at, deleted_at, in_between_steps
 """
 """The columns that tell what was true when the event's transaction was done."""
-STORED = """
+STORED = f"""
     case when s.state <> 2 then s.due_at end, s.state, s.parked_reason, s.postponed_by,
     s.attempt, s.unknown_outcomes,
-    s.starts - (s.state = 1 and s.begun_token = s.lease_token)::int, c.credential_version,
+    s.starts - ({BEGUN})::int, c.credential_version,
     c.grant_number, c.status, c.status_cause, c.expires_at, c.lifetime_seconds,
     c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at, c.in_between_steps
 """

@@ -10,6 +10,8 @@ PROVIDER = (
     "coalesce(s.provider, (select c.provider from connection c where c.id = s.connection_id))"
 )
 """The provider of the schedule row `s`."""
+BEGUN = "s.state = 1 and s.begun_token = s.lease_token"
+"""Whether the schedule row `s` is leased and its refresh has begun."""
 
 
 def leased_by_provider(db: Db) -> dict[str, int]:

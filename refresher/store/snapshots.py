@@ -10,6 +10,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.store.events import PastEvent
+from refresher.store.in_flight import BEGUN
 
 _EVENT = ", ".join(field.name for field in fields(PastEvent))
 
@@ -37,13 +38,13 @@ class Snapshot:
 def snapshot(db: Db, connection_id: UUID) -> Snapshot | None:
     """Returns a connection as it is stored now; None when there is none, or it is a sibling."""
     statement = text(
-        """
+        f"""
         select case s.state when 0 then 'idle' when 1 then 'leased' else 'parked' end as state,
-            s.due_at, s.lease_token, s.state = 1 and s.begun_token = s.lease_token as begun, s.attempt,
+            s.due_at, s.lease_token, {BEGUN} as begun, s.attempt,
             s.parked_reason, c.status, c.status_cause, c.credential_version, c.expires_at
         from refresh_schedule s join connection c on c.id = s.connection_id
         where s.connection_id = :id
-        """
+        """  # noqa: S608  our own column names
     )
     row = db.execute(statement, {"id": connection_id}).mappings().first()
     return Snapshot(**row) if row else None

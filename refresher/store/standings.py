@@ -16,6 +16,7 @@ from refresher.rules.connection import Connection
 from refresher.rules.events import PastEvent
 from refresher.rules.time_travel import Moment
 from refresher.store.events import COLUMNS
+from refresher.store.in_flight import BEGUN
 from refresher.store.reload import connection_from
 
 NEAR = 50
@@ -53,7 +54,7 @@ class Around:
     oldest_at: datetime | None
 
 
-_MOMENT = """
+_MOMENT = f"""
     case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end as state,
     case when s.state <> 2 then s.due_at end as due_at, s.parked_reason, s.postponed_by,
     coalesce(s.attempt, 0) as attempt, coalesce(s.unknown_outcomes, 0) as unknown_outcomes,
@@ -61,7 +62,7 @@ _MOMENT = """
     case when s.state = 1 then s.lease_token end as lease_token,
     case when s.state = 1 then s.claimed_at end as claimed_at,
     case when s.state = 1 then s.lease_until end as lease_until,
-    case when s.state = 1 and s.begun_token = s.lease_token then s.begun_at end as begun_at,
+    case when {BEGUN} then s.begun_at end as begun_at,
     c.credential_version, c.grant_number, c.status, c.status_cause, c.expires_at,
     c.lifetime_seconds, c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at,
     c.in_between_steps

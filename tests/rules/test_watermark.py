@@ -58,7 +58,7 @@ def test_a_claim_moves_the_watermark(
 def test_rows_given_back_while_a_claim_looks_are_found_by_the_next():
     """The claim may have looked before they were there: the next one looks at everything again."""
     window = ClaimWindow()
-    _claimed(window, None)
+    _claimed(window, window.since())
     since = window.since()
     assert since == T - MARGIN
     window.reopen()
