@@ -3,18 +3,20 @@
     1 plan    here, rules/mails.py: who hears of what, at once or in the next digest
     2 digest  here, every few minutes: what has gathered becomes one mail for each recipient
     3 claim   store/mails.py: the mail that is due longest, when the slot is free
-    4 begin   store/mails.py: takes the slot and marks the mail, in one transaction
-    5 send    mailer/: no transaction is open meanwhile
-    6 settle  store/mails.py: exactly what was delivered is marked; the rest stays
+    4 ask     rules/mail_news.py: what is over by now is not told
+    5 begin   store/mails.py: takes the slot and marks the mail, in one transaction
+    6 send    mailer/: no transaction is open meanwhile
+    7 settle  store/mails.py: exactly what was delivered is marked; the rest stays
 
 The row is the authority: messages carry an id and a lease token, and a lost one costs a lease. A worker
-that dies between 5 and 6 leaves a mail that may have arrived; its second try has the same Message-ID.
+that dies between 6 and 7 leaves a mail that may have arrived; its second try has the same Message-ID.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from math import isinf
@@ -27,11 +29,13 @@ from refresher import letters, links, points
 from refresher.errors import RedisUnavailable
 from refresher.mailer import Message, Rendered
 from refresher.recovery import outlast
+from refresher.rules import mail_news as still
 from refresher.rules import mails as rules
+from refresher.rules.mail_news import Fate
 from refresher.rules.mails import Choice, Deferred, MailDecision, Outcome
 from refresher.rules.policy import stable_spread
 from refresher.settings.mail import sender_address
-from refresher.store import mail_plan, mails, outbox, recipients
+from refresher.store import mail_news, mail_plan, mails, outbox, recipients
 from refresher.store.imports import database_now
 from refresher.store.mail_plan import Planned
 from refresher.store.mails import Lease, Letter
@@ -44,7 +48,7 @@ log = structlog.get_logger()
 BATCH = 500
 IDLE_SECONDS = 1.0
 """How soon to look again when nothing is due."""
-Told = Literal["sent", "due", "failed", "stale", "not yet"]
+Told = Literal["sent", "due", "failed", "stale", "not yet", "over"]
 Enqueue = Callable[[Lease], None]
 
 
@@ -130,10 +134,16 @@ def give_back(services: Services) -> int:
 
 
 def deliver(services: Services, lease: Lease) -> Told:
-    """Sends one claimed mail and writes what came of it; a stale claim is a no-op."""
+    """Sends one claimed mail and writes what came of it; a stale claim is a no-op.
+
+    What is over by now is not told, and a mail with nothing left to tell is not sent.
+    """
     letter, now = outlast(services, lambda _: _load(services, lease))
     if letter is None:
         return "stale"
+    if not letter.entries:
+        log.info("mail not sent: what it told is over", mail=str(letter.id), form=letter.form)
+        return "over"
     message = compose(services, letter, now)
     wait = _begin(services, letter)
     if wait is not None:
@@ -185,7 +195,19 @@ def _unsubscribe_url(services: Services, letter: Letter) -> str:
 
 def _load(services: Services, lease: Lease) -> tuple[Letter | None, datetime]:
     with services.database.transaction() as db:
-        return mails.load(db, lease.mail_id, lease.lease_token), database_now(db)
+        letter = mails.load(db, lease.mail_id, lease.lease_token)
+        return letter and _asked_again(db, letter), database_now(db)
+
+
+def _asked_again(db: Db, letter: Letter) -> Letter:
+    """Returns the letter with what is still so; one with nothing left is deleted."""
+    fates = still.fates(mail_news.now(db, letter.id))
+    chosen = {fate: [id_ for id_, its in fates.items() if its is fate] for fate in Fate}
+    mail_news.take_out(db, letter.id, hold=chosen[Fate.HOLD], drop=chosen[Fate.DROP])
+    if not chosen[Fate.TELL]:
+        mail_news.delete(db, letter.id, letter.lease_token)
+    left = tuple(entry for entry in letter.entries if fates.get(entry.id) is Fate.TELL)
+    return replace(letter, entries=left)
 
 
 def _begin(services: Services, letter: Letter) -> float | None:

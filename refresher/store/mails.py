@@ -5,7 +5,7 @@
      ▲                  │                                │ ├── deferred ─▶ due (later)
      └──────────────────┴── release, sweep by lease ─────┘ └── refused ──▶ failed
 
-A mail's entries are fixed before it is sent first, so each try is the same mail with the same
+A mail gains no entries once it is made (it loses those that are over), so each try has the same
 Message-ID. `mail_slot` holds when the next mail may leave; `begin` takes it in the moment of leaving.
 """
 

@@ -183,6 +183,7 @@ def test_a_connection_that_flaps_is_mailed_as_often_as_it_was_told(
         mailing_world.pass_time(15)
         mailing_world.tick()
         break_connections(mailing_world, "c1")
+        post(mailing_world)
         heal(mailing_world)
         mailing_world.connect("c1", expires_in=1)
         mailing_world.pass_time(15)
