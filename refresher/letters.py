@@ -22,6 +22,7 @@ _PROPER = {
     "github": "GitHub", "gitlab": "GitLab", "hubspot": "HubSpot", "linkedin": "LinkedIn",
     "quickbooks": "QuickBooks", "tiktok": "TikTok", "youtube": "YouTube",
 }  # fmt: skip
+_NO_TITLES: Mapping[str, str] = {}
 _DELAYS = {
     "provider_failing": "{provider} does not answer properly at present",
     "provider_paused": "{provider} asked us to wait",
@@ -93,11 +94,11 @@ _WORDS: Mapping[Kind, Words] = {
     Kind.APP_MISCONFIGURED: Words(
         label="Action needed",
         tone="bad",
-        title="{provider} refuses the app {app}",
+        title="{provider} refuses our client (app “{app}”)",
         sentence="{provider} answers “{cause}” to our client id or secret. Every connection of this "
         "app waits, and none is lost.",
-        advice="Put the secret right with `refresher apps set {provider_id}{app_option}`; the "
-        "connections go on by themselves.",
+        advice="Put the secret right with `refresher apps set {provider_id}{app_option} --client-id "
+        "YOUR_CLIENT_ID`; the connections go on by themselves.",
         action="",
         group="Refused apps",
         group_sentence="Every connection of these apps waits.",
@@ -106,7 +107,7 @@ _WORDS: Mapping[Kind, Words] = {
     Kind.APP_RECOVERED: Words(
         label="All is well",
         tone="good",
-        title="{provider} accepts the app {app} again",
+        title="{provider} accepts our client again (app “{app}”)",
         sentence="Its connections are being refreshed.",
         advice="",
         action="",
@@ -130,9 +131,10 @@ _TONES = ("bad", "warn", "good")
 _LINKED = frozenset({Kind.RECONNECT_REQUIRED, Kind.EXPIRING})
 
 
-def provider_name(provider: str) -> str:
-    """Returns a provider's name as people write it."""
-    return _PROPER.get(provider) or provider.replace("-", " ").replace("_", " ").title()
+def provider_name(provider: str, titles: Mapping[str, str] = _NO_TITLES) -> str:
+    """Returns a provider's name as people write it: its title in the catalogue, if it has one."""
+    known = titles.get(provider) or _PROPER.get(provider)
+    return known or provider.replace("-", " ").replace("_", " ").title()
 
 
 def reconnect_link(template: str | None, payload: Mapping[str, object]) -> str | None:
@@ -140,10 +142,16 @@ def reconnect_link(template: str | None, payload: Mapping[str, object]) -> str |
     return links.fill(template, payload) if template else None
 
 
-def values(letter: Letter, *, default_reconnect_url: str | None) -> dict[str, object]:
-    """Returns what a mail's templates are given."""
+def values(
+    letter: Letter,
+    *,
+    default_reconnect_url: str | None,
+    titles: Mapping[str, str] = _NO_TITLES,
+) -> dict[str, object]:
+    """Returns what a mail's templates are given; `titles` are what the providers are called."""
     template = letter.reconnect_url or default_reconnect_url
-    told = [(Kind(e.kind), notice(e, template)) for e in letter.entries if e.kind in set(Kind)]
+    known = [entry for entry in letter.entries if entry.kind in set(Kind)]
+    told = [(Kind(entry.kind), notice(entry, template, titles)) for entry in known]
     organization = {"id": letter.organization_id, "name": letter.organization_name}
     common: dict[str, object] = {"organization": organization, "why": _why(letter)}
     if letter.form == "plain" and told:
@@ -151,10 +159,12 @@ def values(letter: Letter, *, default_reconnect_url: str | None) -> dict[str, ob
     return {**common, "digest": _digest(told)}
 
 
-def notice(entry: Entry, reconnect_template: str | None) -> dict[str, object]:
+def notice(
+    entry: Entry, reconnect_template: str | None, titles: Mapping[str, str] = _NO_TITLES
+) -> dict[str, object]:
     """Returns one entry in words."""
     kind = Kind(entry.kind)
-    words, facts = _WORDS[kind], _facts(entry)
+    words, facts = _WORDS[kind], _facts(entry, titles)
     link = reconnect_link(reconnect_template, entry.payload) if kind in _LINKED else None
     return {
         "kind": kind.value,
@@ -172,10 +182,10 @@ def notice(entry: Entry, reconnect_template: str | None) -> dict[str, object]:
     }
 
 
-def _facts(entry: Entry) -> dict[str, str]:
+def _facts(entry: Entry, titles: Mapping[str, str]) -> dict[str, str]:
     payload = entry.payload
     provider_id = str(payload.get("provider", ""))
-    provider = provider_name(provider_id)
+    provider = provider_name(provider_id, titles)
     account = str(payload.get("name") or payload.get("external_id") or payload.get("url") or "")
     app = str(payload.get("app", "")).partition("/")[2]
     delay = _DELAYS.get(str(payload.get("cause")), "")

@@ -167,7 +167,11 @@ def compose(services: Services, letter: Letter, now: datetime) -> Message:
     """Returns the mail in its words; the user's templates cannot keep it from being one."""
     sender = sender_address(services.settings.mail_from)
     unsubscribe = _unsubscribe_url(services, letter)
-    values = letters.values(letter, default_reconnect_url=services.settings.reconnect_url)
+    values = letters.values(
+        letter,
+        default_reconnect_url=services.settings.reconnect_url,
+        titles={p.name: p.title for p in services.catalogue.providers},
+    )
     rendered: Rendered = services.renderer.render(
         letter.form, {**values, "unsubscribe_url": unsubscribe}
     )

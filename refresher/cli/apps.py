@@ -95,7 +95,7 @@ def list_(json: Json = False) -> None:
         ],
     )  # fmt: skip
     if not found:
-        note("No app is stored yet: `refresher apps set PROVIDER --client-id ID`.")
+        note("No app is stored yet: `refresher apps set PROVIDER --client-id YOUR_CLIENT_ID`.")
 
 
 def _secret(*, stdin: bool, variable: str | None, none: bool) -> Secret | None:

@@ -104,7 +104,12 @@ def show(connection: Id, json: Json = False) -> None:
     facts({name.replace("_", " "): value for name, value in described.items() if value is not None})
     if view.root_id:
         note(f"It shares the grant of {view.root_id}; state and times are that one's.")
-    mend = reasons.mend(view.parked_reason, view.root_id or view.id)
+    mend = reasons.mend(
+        view.parked_reason,
+        view.root_id or view.id,
+        provider=view.provider,
+        app_name=view.app_name,
+    )
     if mend:
         note(f"Parked: {mend}.")
 

@@ -161,7 +161,7 @@ def _next_steps(running: Running) -> list[str]:
     file, providers = _short(running.environment_file), _short(running.ground.providers_file)
     return [
         f"set -a; . {shlex.quote(file)}; set +a       # other commands find all this",
-        f"your OAuth app: in {providers}, or `refresher apps set google --client-id ID`",
+        f"your OAuth app: in {providers}, or `refresher apps set google --client-id YOUR_CLIENT_ID`",
         "refresher connections import connections.jsonl",
     ]
 

@@ -11,6 +11,7 @@ from refresher.cli import opening, reasons
 from refresher.cli.finding import Id
 from refresher.cli.inspecting import now_of, root_of, why_of
 from refresher.cli.output import Json, emit, examples, instant, plain, span
+from refresher.rules.connection import Status
 
 if TYPE_CHECKING:
     from refresher.rules.time_travel import Moment
@@ -54,11 +55,19 @@ def explain(connection: Id, json: Json = False) -> None:
 
 
 def _token(standing: Standing) -> Iterator[str]:
-    ends = standing.connection.expires_at
-    if ends is None:
+    connection = standing.connection
+    ends = connection.expires_at
+    if connection.access_token is None:
+        yield "It has no access token."
+    elif ends is None:
         yield "Nobody tells when its access token ends."
     elif ends <= standing.now:
         yield f"Its access token expired at {instant(ends)}."
+    elif connection.status == Status.RECONNECT_REQUIRED:
+        yield (
+            f"Its access token was to be good until {instant(ends)}, but the provider ended the "
+            "grant, so it is not served."
+        )
     else:
         yield f"Its access token is good until {instant(ends)}."
 
@@ -68,7 +77,7 @@ def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iter
     if moment.state == "none":
         yield "It has no schedule row: import it again."
     elif moment.state == "parked":
-        mend = reasons.mend(moment.parked_reason, standing.connection.id)
+        mend = reasons.mend_of(moment.parked_reason, standing.connection)
         cause = f" ({moment.status_cause})" if moment.status_cause else ""
         yield f"It is not scheduled: it is parked as {moment.parked_reason}{cause}. {_capital(mend)}."
     elif moment.state == "leased":
@@ -81,7 +90,8 @@ def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iter
         verb = "It has been due since" if overdue > 0 else "It is refreshed next at"
         yield f"{verb} {instant(moment.due_at)}{because}."
     if moment.attempt and last and last.reason:
-        yield f"The last {moment.attempt} attempts failed, the newest with: {last.reason}."
+        failed = "attempt" if moment.attempt == 1 else f"{moment.attempt} attempts"
+        yield f"The last {failed} failed, the newest with: {last.reason}."
 
 
 def _leased(moment: Moment, standing: Standing) -> str:
@@ -109,7 +119,7 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
                 yield "What it was parked for does not hold any more: resuming it would be enough."
         case guards.Skip(reason):
             if moment.state != "parked":
-                mend = reasons.mend(reason, connection.id)
+                mend = reasons.mend_of(reason, connection)
                 yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
 
 
@@ -123,10 +133,7 @@ def _pauses(standing: Standing) -> Iterator[str]:
         )
         yield f"{what} {pause.key} is left alone {again}: {pause.reason}."
         if pause.scope == "app":
-            provider, _, name = pause.key.partition("/")
-            option = "" if name == "default" else f" --name {name}"
-            command = f"`refresher apps set {provider}{option} --client-id ID`"
-            yield f"Put its id and secret right: {command}."
+            yield f"Put its id and secret right: {reasons.apps_set_for(pause.key)}."
 
 
 def _flow(settings: Settings, standing: Standing, running: list[ProcessSeen]) -> Iterator[str]:
@@ -151,5 +158,5 @@ def _flow(settings: Settings, standing: Standing, running: list[ProcessSeen]) ->
 
 
 def _capital(sentence: str | None) -> str:
-    text = sentence or "`refresher connections resume ID` makes it due again"
+    text = sentence or "`refresher connections resume` makes it due again"
     return text[:1].upper() + text[1:]

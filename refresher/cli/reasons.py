@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Protocol
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason
 
-RESUME = "`refresher connections resume ID`"
+RESUME = "`refresher connections resume {id}`"
+
+
+class Named(Protocol):
+    """What the commands in an advice need to know of a connection."""
+
+    @property
+    def id(self) -> UUID:
+        """The connection's id."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+
+    @property
+    def app_name(self) -> str:
+        """Which of our apps there it uses."""
+
+
 MENDS: dict[ParkReason, str] = {
     ParkReason.MISSING: "the connection is gone; nothing is to be done",
     ParkReason.DELETED: "deleted on purpose; importing it again brings it back",
@@ -25,15 +44,14 @@ MENDS: dict[ParkReason, str] = {
         f"the catalogue lacks its provider: add it to REFRESHER_PROVIDERS_FILE, then {RESUME}"
     ),
     ParkReason.APP_NOT_CONFIGURED: (
-        "no app is stored for its provider: `refresher apps set PROVIDER --client-id ID`, and it "
-        "resumes by itself"
+        "no app is stored for its provider: {apps_set}, and it resumes by itself"
     ),
     ParkReason.UNDECRYPTABLE: (
         "no key opens its tokens: put the old key behind the first one in "
         f"REFRESHER_ENCRYPTION_KEYS, then {RESUME}"
     ),
     ParkReason.UNBUILDABLE_REQUEST: (
-        f"no request can be made from it: `refresher events ID` says why; mend that, then {RESUME}"
+        f"no request can be made from it: `refresher events {id}` says why; mend that, then {RESUME}"
     ),
     ParkReason.CRASH_LOOP: (
         f"refreshing it ended its process again and again: read the logs, then {RESUME}"
@@ -47,7 +65,36 @@ RESUME_ALONE_HELPS = frozenset(
 """With any other reason, resuming without mending ends in the same place."""
 
 
-def mend(reason: str | None, connection_id: UUID | None = None) -> str | None:
-    """Returns what to do about a reason, None for one that we do not know."""
+def mend(
+    reason: str | None,
+    connection_id: UUID | None = None,
+    *,
+    provider: str = "PROVIDER",
+    app_name: str = "default",
+) -> str | None:
+    """Returns what to do about a reason, None for one that we do not know.
+
+    With a connection's id, provider and app the commands can be copied as they stand.
+    """
     advice = MENDS.get(ParkReason(reason)) if reason in set(ParkReason) else None
-    return advice.replace(" ID`", f" {connection_id}`") if advice and connection_id else advice
+    if advice is None:
+        return None
+    words = {"id": connection_id or "ID", "apps_set": apps_set(provider, app_name)}
+    return advice.format_map(words)
+
+
+def mend_of(reason: str | None, connection: Named) -> str | None:
+    """Returns what to do about a reason for which this connection's row is parked."""
+    return mend(reason, connection.id, provider=connection.provider, app_name=connection.app_name)
+
+
+def apps_set(provider: str = "PROVIDER", app_name: str = "default") -> str:
+    """Returns the command that stores an app; only the client id is left to fill in."""
+    name = "" if app_name == "default" else f" --name {app_name}"
+    return f"`refresher apps set {provider}{name} --client-id YOUR_CLIENT_ID`"
+
+
+def apps_set_for(key: str) -> str:
+    """Returns the command for an app by its key, such as `google/eu`."""
+    provider, _, name = key.partition("/")
+    return apps_set(provider, name or "default")

@@ -70,11 +70,13 @@ def _refresh(services: Services, root: UUID, timeout: float) -> Ending:
                 return on_demand.refresh_now(root, wait_seconds=timeout)
             except TokenUnavailable as error:
                 if error.code != Why.STILL_REFRESHING or not on_demand.busy:
-                    raise Refused(_why_not(root, error.code)) from error
+                    raise Refused(_why_not(services, root, error.code)) from error
                 timeout = PATIENCE_SECONDS  # with our own refresh, which has limits of its own
 
 
-def _why_not(root: UUID, code: str) -> str:
+def _why_not(services: Services, root: UUID, code: str) -> str:
+    from refresher.store import connections
+
     if code == Why.STILL_REFRESHING:
         return (
             f"{root} is still being refreshed by another process; `refresher events {root}` "
@@ -82,7 +84,10 @@ def _why_not(root: UUID, code: str) -> str:
         )
     if code == ParkReason.MISSING:
         return f"{root} has no schedule row: import it again"
-    return f"{root} is parked ({code}): {reasons.mend(code, root) or 'resume it first'}"
+    with services.database.transaction() as db:
+        view = connections.show(db, root)
+    advice = view and reasons.mend_of(code, view)
+    return f"{root} is parked ({code}): {advice or 'resume it first'}"
 
 
 def _lease(services: Services, root: UUID) -> LeaseSeen | None:
@@ -129,7 +134,7 @@ def _because(ending: Ending, seen: LeaseSeen | None) -> str:
 
 def _next(view: ConnectionView) -> str:
     if view.parked_reason:
-        return f"parked: {reasons.mend(view.parked_reason, view.id)}"
+        return f"parked: {reasons.mend_of(view.parked_reason, view)}"
     ends = f"the token ends at {instant(view.expires_at)}, " if view.expires_at else ""
     return (
         f"{ends}next refresh at {instant(view.due_at)}" if view.due_at else f"{ends}nothing is due"

@@ -67,7 +67,7 @@ def resume(connection: Id, json: Json = False) -> None:
     if before.root_id:
         note(f"It shares the grant of {before.root_id}, which this did not change.")
     elif reason and reason not in reasons.RESUME_ALONE_HELPS:
-        note(f"It was parked, and may be again: {reasons.mend(reason, before.id)}.")
+        note(f"It was parked, and may be again: {reasons.mend_of(reason, before)}.")
 
 
 def delete(

@@ -1,7 +1,7 @@
-"""Decides what of a mail is still so when it leaves: between news and mail its subject may have moved.
+"""Decides what of a mail is still so when it leaves: its subject may have moved since it was planned.
 
-Pure. A mail tells how things stand, so what is over by then is not told; webhooks are a history, and tell
-everything in order.
+Pure. A mail tells how things stand, so what is over by then is not told; webhooks are a history, and
+tell everything in order.
 """
 
 from __future__ import annotations
@@ -69,10 +69,7 @@ class Fate(StrEnum):
 def fates(news: Sequence[NewsNow]) -> Mapping[UUID, Fate]:
     """Returns what becomes of each. Of several about the same thing only the newest is told."""
     newest = {(n.subject, n.kind): n.id for n in sorted(news, key=lambda n: n.sequence)}
-    return {
-        n.id: _fate(n) if newest[n.subject, n.kind] == n.id else Fate.DROP
-        for n in news
-    }
+    return {n.id: _fate(n) if newest[n.subject, n.kind] == n.id else Fate.DROP for n in news}
 
 
 def _fate(news: NewsNow) -> Fate:
@@ -109,13 +106,11 @@ def _living(news: NewsNow) -> ConnectionNow | None:
 
 
 def _holds(
-    kind: Literal[
-        Kind.RECONNECT_REQUIRED, Kind.RECOVERED, Kind.EXPIRING, Kind.REFRESH_DELAYED
-    ],
+    kind: Literal[Kind.RECONNECT_REQUIRED, Kind.RECOVERED, Kind.EXPIRING, Kind.REFRESH_DELAYED],
     connection: ConnectionNow,
     news: NewsNow,
 ) -> bool:
-    """Whether it holds of a connection that exists. What somebody stopped on purpose waits for nobody."""
+    """Whether it holds of a connection that exists; one stopped on purpose waits for nobody."""
     if kind is Kind.RECONNECT_REQUIRED:
         return connection.status == Status.RECONNECT_REQUIRED
     if connection.status != Status.ACTIVE:

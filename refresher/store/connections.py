@@ -48,8 +48,13 @@ class WithoutTokens:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView(WithoutTokens):
-    """A connection and its schedule as operators see them: deleted ones, too."""
+    """A connection and its schedule as operators see them: deleted ones, too.
 
+    `postponed_by` is what an idle row waits for the end of, such as `app:google/default`.
+    """
+
+    app_name: str
+    postponed_by: str | None
     deleted_at: datetime | None
 
 
@@ -83,7 +88,10 @@ WITH_ROOT = """
     left join refresh_schedule s on s.connection_id = r.id
 """
 """Where they come from: the connection, the one whose grant it uses, and the schedule row."""
-_VIEW = f"select {WITHOUT_TOKENS}, c.deleted_at from {WITH_ROOT}"  # noqa: S608  our own names
+_VIEW = (
+    f"select {WITHOUT_TOKENS}, r.app_name, "  # noqa: S608  our own names
+    f"case when s.state = 0 then s.postponed_by end as postponed_by, c.deleted_at from {WITH_ROOT}"
+)
 
 
 def show(db: Db, connection_id: UUID) -> ConnectionView | None:

@@ -81,7 +81,7 @@ def test_each_hears_of_what_it_chose(mailing_world: World, inbox: Inbox) -> None
     break_connections(mailing_world, "c2", code="invalid_client")
     post(mailing_world)
     assert [mail["To"] for mail in inbox.mails[2:]] == ["ops@us.example"]
-    assert inbox.subjects[2] == "Acme refuses the app default"
+    assert inbox.subjects[2] == "Acme refuses our client (app “default”)"
 
 
 def test_a_thousand_breaks_are_one_digest(mailing_world: World, inbox: Inbox) -> None:

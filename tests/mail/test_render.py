@@ -74,3 +74,9 @@ def test_a_template_that_does_not_render_is_told_and_replaced(
 def test_a_provider_is_called_as_people_write_it(provider: str, name: str) -> None:
     """A mail says YouTube, not Youtube."""
     assert provider_name(provider) == name
+
+
+def test_a_provider_of_the_file_is_called_by_its_title() -> None:
+    """Whoever gave a provider a title reads it in the mails, whatever the table is called."""
+    assert provider_name("dot", {"dot": "Django OAuth Toolkit"}) == "Django OAuth Toolkit"
+    assert provider_name("dot", {"dot": ""}) == "Dot"

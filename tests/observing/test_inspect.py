@@ -120,9 +120,12 @@ def test_explain_tells_why_it_is_not_scheduled(cli: Cli, act: list[str], says: s
                 "insert into pause (scope, key, until, reason) "
                 "values ('app', 'acme/default', now() + interval '1 hour', 'invalid_client')"
             ),
-            "refresher apps set acme --client-id ID",
+            "refresher apps set acme --client-id YOUR_CLIENT_ID",
         ),
         ("delete from app", "When it is due it will be parked as app_not_configured"),
+        ("delete from app", "`refresher apps set acme --client-id YOUR_CLIENT_ID`"),
+        ("update connection set access_token = null", "It has no access token."),
+        ("update connection set status = 'reconnect_required'", "so it is not served"),
         (
             (
                 "update refresh_schedule set state = 1, lease_until = now() + interval '1 minute', "
@@ -138,6 +141,25 @@ def test_explain_tells_what_stands_in_the_way(cli: Cli, sql: str, says: str) -> 
     run_sql(cli, sql)
     assert says in cli("explain", "c1").stdout
     assert any(says in sentence for sentence in cli("explain", "c1", "--json").json["sentences"])
+
+
+def test_no_sentence_fills_a_connection_s_id_in_as_a_client_id(cli: Cli) -> None:
+    """A command that is told can be copied: provider and app are filled in, the client id is not."""
+    run_sql(cli, "delete from app")
+    cli.connect("c1", app="eu")
+    run_sql(
+        cli,
+        "update refresh_schedule set state = 2, parked_reason = 'app_not_configured'",
+    )
+    command = "`refresher apps set acme --name eu --client-id YOUR_CLIENT_ID`"
+    for told in (
+        cli("explain", "c1").stdout,
+        cli("connections", "show", "c1").stderr,
+        cli("connections", "refresh", "c1").stderr,
+        cli("doctor").stdout,
+    ):
+        assert command in told
+        assert "PROVIDER" not in told
 
 
 def test_explain_tells_a_flow_that_is_switched_off(cli: Cli) -> None:

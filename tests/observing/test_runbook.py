@@ -83,7 +83,7 @@ def test_a_wrong_secret_is_found_and_mended(cli: Cli, provider: FakeProvider, na
     provider.admin.set_client_secret("another-secret")
     assert cli("connections", "refresh", name).code == 1
     shown = walk(cli, name)
-    assert "refresher apps set acme --client-id ID" in shown["doctor"]
+    assert "refresher apps set acme --client-id YOUR_CLIENT_ID" in shown["doctor"]
     assert "Its app acme/default is left alone until" in shown["explain"]
     assert "invalid_client" in shown["explain"]
     assert "misconfigured" in shown["inspect"]

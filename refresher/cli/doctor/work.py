@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import span
-from refresher.cli.reasons import ON_PURPOSE, mend
+from refresher.cli.reasons import ON_PURPOSE, apps_set, apps_set_for, mend
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import ParkReason
 from refresher.settings import Settings
@@ -47,11 +47,10 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from _processes(settings, running, schedule)
     yield _overdue(settings, schedule)
     yield from _tokens(now)
-    yield from _parked(schedule)
+    yield from _parked(schedule, missing_apps)
     for provider, app, count in missing_apps:
-        name = "" if app == "default" else f" --name {app}"
         message = f"the app {provider}/{app} is not stored; connections that wait: {_many(count)}"
-        yield fail("apps", message, f"`refresher apps set {provider}{name} --client-id ID`")
+        yield fail("apps", message, apps_set(provider, app))
     for provider in sorted({row[0] for row in unknown}):
         message = f"connections name the provider {provider}, which the catalogue lacks"
         yield fail("providers", message, "add it to REFRESHER_PROVIDERS_FILE")
@@ -120,10 +119,15 @@ def _tokens(now: Gauges) -> Iterator[Finding]:
         )
 
 
-def _parked(schedule: ScheduleHealth) -> Iterator[Finding]:
+def _parked(
+    schedule: ScheduleHealth, missing_apps: Sequence[tuple[str, str, int]]
+) -> Iterator[Finding]:
+    provider, app, _ = missing_apps[0] if missing_apps else ("PROVIDER", "default", 0)
     for reason, count in sorted(schedule.parked.items()):
         message = f"{reason}: {_many(count)}"
-        advice = mend(reason) or "`refresher connections list --state parked` shows them"
+        advice = mend(reason, provider=provider, app_name=app) or (
+            "`refresher connections list --state parked` shows them"
+        )
         if reason in OURS_TO_MEND:
             yield fail("parked", message, advice)
         elif reason in ON_PURPOSE:
@@ -136,12 +140,10 @@ def _paused(paused: Sequence[PauseNow]) -> Iterator[Finding]:
     for pause in paused:
         left = span(pause.left_seconds)
         if pause.scope == "app":
-            provider, _, name = pause.key.partition("/")
-            option = "" if name == "default" else f" --name {name}"
             yield fail(
                 "apps",
                 f"the provider refuses the app {pause.key} ({pause.reason}); next try in {left}",
-                f"put its id and secret right: `refresher apps set {provider}{option} --client-id ID`",
+                f"put its id and secret right: {apps_set_for(pause.key)}",
             )
         else:
             message = f"{pause.key} asked us to wait ({pause.reason}); {left} are left"
