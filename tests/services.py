@@ -48,7 +48,7 @@ class OtherCluster(Cluster):
     programs: Path | None = None
 
     def _binaries(self) -> Path:
-        return self.programs or super()._binaries()
+        return self.programs or Cluster._binaries(self)  # super() does not work with slots
 
 
 class PostgresServer:
