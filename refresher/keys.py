@@ -84,48 +84,70 @@ def revoke(database: Database, key_id: str) -> ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """What Postgres knew of a key's id, and when; no key where there is none."""
+
     key: ApiKey | None
     database_now: datetime
     seen_at: float
 
 
 class Keyring:
-    """The keys that this process has seen lately. One for each web process."""
+    """The keys that this process has seen lately. One for each web process.
+
+    Ids that are none are remembered apart: whoever tries many must not push the real ones out.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._keys: OrderedDict[str, Seen] = OrderedDict()
+        self._none: OrderedDict[str, Seen] = OrderedDict()
+
+    def knows(self, key_id: str) -> bool:
+        """Whether this was the id of a key when it was last looked up here."""
+        return key_id in self._keys
 
     def remembered(self, shown: Presented) -> ApiKey | Refusal | None:
         """Returns what is known of a key without asking Postgres; None when that is too old."""
-        seen = self._seen.get(shown.id)
-        if seen is None:
+        seen = self._seen(shown.id)
+        if seen is None or time.monotonic() - seen.seen_at > REMEMBERED_SECONDS:
             return None
-        age = time.monotonic() - seen.seen_at
-        if age > REMEMBERED_SECONDS:
-            return None
-        return judge(seen.key, shown.secret, seen.database_now + timedelta(seconds=age))
+        return self.judged(seen, shown)
 
     def is_ageing(self, key_id: str) -> bool:
         """Whether a key should be looked up again soon."""
-        seen = self._seen.get(key_id)
+        seen = self._seen(key_id)
         return seen is None or time.monotonic() - seen.seen_at > AGEING_SECONDS
 
-    def look_up(self, shown: Presented) -> ApiKey | Refusal:
+    @staticmethod
+    def judged(seen: Seen, shown: Presented) -> ApiKey | Refusal:
+        """Returns the key when what is shown is it, else why not."""
+        age = time.monotonic() - seen.seen_at
+        return judge(seen.key, shown.secret, seen.database_now + timedelta(seconds=age))
+
+    def look_up(self, shown: Presented) -> Seen:
         """Asks Postgres, and remembers; raises `DatabaseUnavailable`."""
         before = time.monotonic()
         with self._database.reading() as db:
             stored, now = keys.find(db, shown.id)
-        verdict = judge(stored, shown.secret, now)
+        seen = Seen(stored, now, before)
+        verdict = self.judged(seen, shown)
         if isinstance(verdict, ApiKey) and _is_news(verdict.last_used_at, now):
             with self._database.transaction() as db:
                 keys.used(db, verdict.id)
-        self._seen[shown.id] = _Seen(stored, now, before)
-        self._seen.move_to_end(shown.id)
-        while len(self._seen) > MOST_REMEMBERED:
-            self._seen.popitem(last=False)
-        return verdict
+        self._remember(shown.id, seen)
+        return seen
+
+    def _remember(self, key_id: str, seen: Seen) -> None:
+        for kept, is_here in ((self._keys, seen.key is not None), (self._none, seen.key is None)):
+            kept.pop(key_id, None)
+            if is_here:
+                kept[key_id] = seen
+            while len(kept) > MOST_REMEMBERED:
+                kept.popitem(last=False)
+
+    def _seen(self, key_id: str) -> Seen | None:
+        return self._keys.get(key_id) or self._none.get(key_id)
 
 
 def _is_news(last_used_at: datetime | None, now: datetime) -> bool:

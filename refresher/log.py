@@ -20,6 +20,9 @@ CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "uvicorn.error",
 """Libraries whose lines below a warning say nothing that ours do not. httpx logs each request with its
 URL, and a long-lived exchange has its token in the URL."""
 
+LINED = frozenset({"exception", "stack"})
+"""Parts of an event that have several lines."""
+
 
 def configure(settings: Settings) -> None:
     """Sends our own and the libraries' log lines to stderr in one format."""
@@ -32,7 +35,8 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     level = getattr(logging, settings.log_level.upper())
-    last = [_report, *_exceptions(json=json), mask_event, _renderer(json=json)]
+    plain = [] if json else [plain_event]  # JSON escapes them itself
+    last = [_report, *_exceptions(json=json), mask_event, *plain, _renderer(json=json)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -55,6 +59,29 @@ def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     if record is not None:
         clean["_record"] = record
     return clean
+
+
+def plain_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Returns the event without anything that a terminal obeys, or that looks like another line.
+
+    What a stranger sent may be in it. Only tracebacks have lines, each of them set in.
+    """
+    return {
+        name: _lines(value) if name in LINED else _plain(value) for name, value in event.items()
+    }
+
+
+def _plain(value: object) -> object:
+    """Returns a text with escape sequences, line breaks and changes of direction spelled out."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
+
+
+def _lines(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return "\n".join(f"  {_plain(line)}" for line in value.split("\n"))
 
 
 class MaskedFormatter(structlog.stdlib.ProcessorFormatter):

@@ -32,7 +32,8 @@ _ASSIGNED = re.compile(
     r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&;,'\"}\])]+)"
 )
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}")
+_DOTTED = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{9,}+(?:\.[A-Za-z0-9_-]*+){1,4}")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6}")
 _KNOWN = re.compile(
     r"\b(?:ya29\.|1//|gh[opsur]_|github_pat_|xox[abeprs]-|EAA[A-Za-z0-9]|sk_(?:live|test)_|"
     r"whsec_|glpat-|rfr_)[A-Za-z0-9._/-]{6,}"
@@ -49,7 +50,7 @@ def mask(text: str) -> str:
     text = _SCHEME.sub(rf"\1\2{MASK}", text)
     text = _ASSIGNED.sub(_assigned, text)
     text = _USER_INFO.sub(rf"\1:{MASK}", text)
-    text = _JWT.sub(MASK, text)
+    text = _DOTTED.sub(_jwt, text)
     text = _KNOWN.sub(MASK, text)
     return _RANDOM.sub(_random, text)
 
@@ -91,6 +92,13 @@ def _assigned(found: re.Match[str]) -> str:
         return found[0]  # an exit code
     quote = value[0] if value[0] in "'\"" else ""
     return f"{name}{between}{quote}{MASK}{quote}"
+
+
+def _jwt(found: re.Match[str]) -> str:
+    """Masks from where a JWT begins; two patterns, so that no text is read again and again."""
+    whole = found[0]
+    begin = _JWT.search(whole, 0, whole.index("."))
+    return whole[: begin.start()] + MASK if begin else whole
 
 
 def _random(found: re.Match[str]) -> str:

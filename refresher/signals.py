@@ -47,7 +47,11 @@ class Noted:
 def receive(
     services: Services, keys: KeySets, source: SignalSource, headers: Mapping[str, str], body: bytes
 ) -> Noted:
-    """Takes one notice. Raises `BadSignal`, or `KeysUnavailable` when it cannot be verified now."""
+    """Takes one notice; waits for nobody's server.
+
+    Raises `BadSignal`; `KeysUnavailable` when it cannot be verified now; `KeysWanted` when its sender's
+    keys must be fetched first.
+    """
     signal = _verified(keys, source, headers, body)
     noted = retrying(lambda: _note(services, source, signal))
     log.info("signal", provider=source.provider, kind=signal.kind, connections=noted.connections)

@@ -34,10 +34,13 @@ class AsyncRefresher:
         database_url: str | None = None,
         encryption_keys: str | Sequence[str] | None = None,
         http_client: httpx.AsyncClient | None = None,
+        allow_insecure: bool = False,
         **settings: object,
     ) -> None:
         direct = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
-        self._http, self._direct = opened(api_url, api_key, http_client, direct)
+        self._http, self._direct = opened(
+            api_url, api_key, http_client, direct, allow_insecure=allow_insecure
+        )
 
     async def token(
         self,

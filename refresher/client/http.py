@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -36,10 +37,14 @@ class OverHttp:
     """Sends operations to an API, with threads or asyncio; `given` is an httpx client to use."""
 
     def __init__(
-        self, api_url: str, api_key: str, given: httpx.Client | httpx.AsyncClient | None
+        self,
+        api_url: str,
+        api_key: str,
+        given: httpx.Client | httpx.AsyncClient | None,
+        *,
+        allow_insecure: bool = False,
     ) -> None:
-        if urlsplit(api_url).scheme not in {"http", "https"}:
-            raise SettingsError("api_url must begin with https:// (or http://)")
+        _check_url(api_url, allow_insecure=allow_insecure)
         if not api_key.isascii() or not api_key.strip().isprintable() or not api_key.strip():
             raise SettingsError("api_key is no key: `refresher keys create` prints one")
         self._base = api_url.rstrip("/")
@@ -103,6 +108,30 @@ class OverHttp:
     def _unreachable(self, error: httpx.HTTPError) -> ApiUnavailable:
         said = str(error) or type(error).__name__
         return ApiUnavailable(f"{self._base} cannot be reached: {said}")
+
+
+def _check_url(api_url: str, *, allow_insecure: bool) -> None:
+    """Raises `SettingsError` for what is no URL, or would send key and tokens in the clear."""
+    try:
+        parts = urlsplit(api_url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise SettingsError("api_url is no URL: its host or port cannot be read") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise SettingsError("api_url must begin with https:// and name a server")
+    if parts.scheme == "http" and not allow_insecure and not _is_this_machine(host):
+        raise SettingsError(
+            f"api_url begins with http://, and {host} is another machine: the API key and the tokens "
+            "would travel in the clear. Give https://, or allow_insecure=True where nobody else can "
+            "listen on the way, such as inside one private network"
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
 
 
 def answer(operation: Operation[T], response: httpx.Response) -> T:

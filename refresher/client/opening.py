@@ -19,6 +19,8 @@ def opened(
     api_key: str | None,
     http_client: httpx.Client | httpx.AsyncClient | None,
     settings: Mapping[str, object],
+    *,
+    allow_insecure: bool,
 ) -> tuple[OverHttp | None, Direct | None]:
     """Returns the one that was asked for; raises `SettingsError` for none, or for both."""
     if api_url is None and settings.get("database_url") is None:
@@ -32,4 +34,4 @@ def opened(
         raise SettingsError(f"api_url and {given[0]} are two ways: give one of them")
     if api_key is None:
         raise SettingsError("api_key is missing: `refresher keys create` prints one")
-    return OverHttp(api_url, api_key, http_client), None
+    return OverHttp(api_url, api_key, http_client, allow_insecure=allow_insecure), None

@@ -30,6 +30,14 @@ class KeysUnavailable(Exception):
     """The keys cannot be had now: nothing can be verified, and the sender should try again."""
 
 
+class KeysWanted(Exception):
+    """The keys at `url` must be fetched first, which takes as long as that server does."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+
 @dataclass(frozen=True, slots=True)
 class _Fetched:
     keys: dict[str, jwt.PyJWK]
@@ -37,43 +45,59 @@ class _Fetched:
 
 
 class KeySets:
-    """Public keys by URL and key id. Safe to use from threads that run no event loop."""
+    """Public keys by URL and key id. Safe to use from threads that run no event loop.
+
+    `key` never waits, so that threads that serve may call it; `fetch` does, on a thread apart.
+    """
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._asking = threading.Lock()
+        self._lock = threading.Lock()
+        self._asking: set[str] = set()
         self._fetched: dict[str, _Fetched] = {}
         self._failed_at: dict[str, float] = {}
 
     def key(self, url: str, key_id: str) -> jwt.PyJWK | None:
-        """Returns a key, None where there is none of this id; raises `KeysUnavailable`."""
+        """Returns a key, None where there is none of this id.
+
+        Raises `KeysWanted` where they should be fetched first, `KeysUnavailable` where that is under
+        way or failed just now.
+        """
         known = self._fetched.get(url)
         age = time.monotonic() - known.at if known else KEEP_SECONDS
         stale = age >= KEEP_SECONDS
-        if stale or (known and key_id not in known.keys and age >= ASK_AGAIN_SECONDS):
-            known = self._anew(url) or (None if stale else known)
-        if known is None:
+        wanted = stale or (known and key_id not in known.keys and age >= ASK_AGAIN_SECONDS)
+        if wanted and self._may_ask(url):
+            raise KeysWanted(url)
+        if known is None or stale:
             raise KeysUnavailable(f"the keys at {url} are not there yet")
         return known.keys.get(key_id)
 
-    def close(self) -> None:
-        """Gives back the threads that look names up."""
-        self._egress.close()
-
-    def _anew(self, url: str) -> _Fetched | None:
-        """Fetches; None while another thread does, or soon after a failure: nobody waits in a line."""
-        since = time.monotonic() - self._failed_at.get(url, -FAILED_SECONDS)
-        if since < FAILED_SECONDS or not self._asking.acquire(blocking=False):
-            return None
+    def fetch(self, url: str) -> None:
+        """Fetches the keys at this URL, unless another thread does; raises `KeysUnavailable`."""
+        with self._lock:
+            if not self._may_ask(url):
+                return
+            self._asking.add(url)
         try:
-            self._fetched[url] = found = _Fetched(self._ask(url), time.monotonic())
-            return found
+            self._fetched[url] = _Fetched(self._ask(url), time.monotonic())
         except KeysUnavailable as error:
             self._failed_at[url] = time.monotonic()
             log.warning("a signal cannot be verified", why=str(error))
             raise
         finally:
-            self._asking.release()
+            self._asking.discard(url)
+
+    def close(self) -> None:
+        """Gives back the threads that look names up."""
+        self._egress.close()
+
+    def _may_ask(self, url: str) -> bool:
+        """Whether nobody asks there now, nor did so just now: nobody waits in a line."""
+        known = self._fetched.get(url)
+        asked_at = [self._failed_at.get(url), known.at if known else None]
+        soonest = time.monotonic() - FAILED_SECONDS
+        return url not in self._asking and all(at is None or at <= soonest for at in asked_at)
 
     def _ask(self, url: str) -> dict[str, jwt.PyJWK]:
         try:

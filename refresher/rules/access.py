@@ -111,3 +111,7 @@ class Allowance:
             self.left -= 1.0
             return 0.0
         return (1.0 - self.left) / self.rate
+
+    def give_back(self) -> None:
+        """Gives one back that need not have been taken."""
+        self.left = min(max(1.0, self.rate), self.left + 1.0)

@@ -148,7 +148,7 @@ TOKEN_FIELDS = frozenset(
     {"access_token", "refresh_token", "expires_in", "refresh_token_expires_in", "scopes"}
 )
 _SECRET_NAMES = re.compile(
-    r"token|secret|passw|authorization|api_?key|cookie|^code$|auth\w*code", re.IGNORECASE
+    r"token|secret|passw|authorization|api_?key|cookie|^code$|auth\w{0,40}code", re.IGNORECASE
 )
 HIDDEN = "***"
 MAX_LEVELS = 20

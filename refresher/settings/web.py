@@ -24,6 +24,8 @@ class WebSettings(BaseModel):
     allowed_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] | None = None
     """Where the web process is reached from outside, such as https://refresher.example."""
+    hsts_seconds: Annotated[int, Field(ge=0, le=10 * 366 * 86_400)] = 0
+    """How long browsers shall reach this host by https only (RFC 6797); 0 says nothing of it."""
 
     @field_validator("allowed_private_networks", mode="before")
     @classmethod

@@ -12,6 +12,8 @@ from refresher.web.state import State
 
 CHALLENGE = b"www-authenticate"
 REALM = 'Bearer realm="refresher"'
+STRANGER = "unknown"
+"""In the audit: whoever shows no key, or one that is none. All of them share a line."""
 HOW = "send the header `Authorization: Bearer rfr_…`; `refresher keys create` makes a key"
 
 
@@ -19,9 +21,11 @@ async def authorize(state: State, route: Route, headers: Mapping[bytes, bytes]) 
     """Returns the key of the request; raises 401, 403 or 429."""
     key = await authenticate(state, headers)
     if route.scope is not None and route.scope not in key.scopes:
+        note_forbidden(state, key, f"needs {route.scope}")
         raise _forbidden(route.scope, f'this needs the scope "{route.scope}", which the key lacks')
     if route.for_all_organizations and key.organization_id is not None:
         assert route.scope is not None
+        note_forbidden(state, key, "needs a key for all organizations")
         raise _forbidden(route.scope, "this needs a key for all organizations")
     wait = state.wait_seconds(key)
     if wait > 0:
@@ -34,16 +38,17 @@ async def authenticate(state: State, headers: Mapping[bytes, bytes]) -> ApiKey:
     """Returns the key that a request shows; raises 401. Asks Postgres at most once a second a key."""
     given = headers.get(b"authorization")
     if given is None:
+        _note_stranger(state, "no key")
         raise _unauthorized(f"no API key was sent: {HOW}")
     scheme, _, text = given.decode("latin-1").partition(" ")
     shown = presented(text.strip()) if scheme.lower() == "bearer" else None
     if shown is None:
+        _note_stranger(state, "no key")
         raise _unauthorized(f"what was sent is no API key: {HOW}", invalid=True)
-    verdict = state.keyring.remembered(shown)
-    if verdict is None:
-        verdict = await state.looked_up(shown)
-    elif state.keyring.is_ageing(shown.id):
-        state.look_up_soon(shown)
+    verdict = await state.lookups.verdict(shown)
+    if isinstance(verdict, Refusal):
+        known = state.lookups.keyring.knows(shown.id)
+        _note_stranger(state, verdict, shown.id if known else STRANGER)
     match verdict:
         case ApiKey():
             return verdict
@@ -55,6 +60,15 @@ async def authenticate(state: State, headers: Mapping[bytes, bytes]) -> ApiKey:
             raise _unauthorized("this API key is revoked", invalid=True)
         case _:
             assert_never(verdict)
+
+
+def note_forbidden(state: State, key: ApiKey, why: str) -> None:
+    """Counts a refusal for the audit."""
+    state.refusals.note(key.id, key.organization_id, subject=f"403 {why}")
+
+
+def _note_stranger(state: State, why: str, key_id: str = STRANGER) -> None:
+    state.refusals.note(key_id, None, subject=f"401 {why}")
 
 
 def _unauthorized(sentence: str, *, invalid: bool = False) -> Problem:

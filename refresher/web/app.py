@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from refresher.health import Probe, routes
+from refresher.settings import Settings
 from refresher.web.endpoint import Endpoint, not_found
 from refresher.web.open import OpenEndpoint
 from refresher.web.pages import pages
@@ -24,15 +25,30 @@ class Api:
         ]
         api += [Route(route.path, OpenEndpoint(self.state, route)) for route in OPEN]
         health = routes(probe) if probe is not None else []
+        self._headers = _headers(services.settings)
         self._router = Router([*api, *pages(), *health], default=not_found, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        await self._router(scope, receive, send)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        await self._router(scope, receive, with_headers)
 
     def close(self) -> None:
         """Lets what is under way end, and gives threads back."""
         self.state.close()
+
+
+def _headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Returns what every answer carries, whoever gives it."""
+    headers = [(b"x-content-type-options", b"nosniff")]
+    if settings.hsts_seconds:
+        headers.append((b"strict-transport-security", b"max-age=%d" % settings.hsts_seconds))
+    return headers
 
 
 def _pattern(path: str) -> str:

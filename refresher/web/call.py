@@ -41,6 +41,11 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+def always(_call: Call) -> bool:
+    """For `Route.waits`: each call of it does."""
+    return True
+
+
 Handler = Callable[["State", Call], Answer] | Callable[["State", Call], Awaitable[Answer]]
 
 
@@ -50,7 +55,8 @@ class Route:
 
     `scope` None takes any key. `answers` are the good ones by status; `problems` are codes of
     `problems.py` beyond those that follow from the other fields. A handler that is a plain function
-    runs on a thread of the pool, a coroutine function on the event loop.
+    runs on a thread of the pool, a coroutine function on the event loop. A plain one that `waits` for
+    somebody else's server, in this call, runs on the threads of `outside.py`.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -66,5 +72,6 @@ class Route:
     for_all_organizations: bool = False
     conditional: bool = False
     idempotent: bool = False
+    waits: Callable[[Call], bool] | None = None
     problems: tuple[str, ...] = ()
     tags: tuple[str, ...] = field(default=("connections",))

@@ -91,6 +91,7 @@ ROUTES = (
         query=DeleteQuery,
         conditional=True,
         idempotent=True,
+        waits=lambda call: call.query.revoke,
         problems=("holds_grant",),
     ),
     _steering(

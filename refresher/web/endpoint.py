@@ -7,7 +7,7 @@ handler itself.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import cast
@@ -18,8 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from refresher.errors import RefresherError
 from refresher.web import problems, reading, repeats
-from refresher.web.access import authorize
+from refresher.web.access import authorize, note_forbidden
 from refresher.web.call import Answer, Call, Route
+from refresher.web.outside import tenant_of
 from refresher.web.problems import Problem
 from refresher.web.repeats import Sent
 from refresher.web.state import State
@@ -63,7 +64,7 @@ class Endpoint:
         return route
 
     async def _serve(self, route: Route, scope: Scope, receive: Receive) -> tuple[Sent, Headers]:
-        state, headers = self._state, dict(scope["headers"])
+        state, headers = self._state, reading.headers(scope["headers"])
         key = await authorize(state, route, headers)
         path: Mapping[str, str] = scope["path_params"]
         model, plain, raw = None, None, b""
@@ -107,8 +108,19 @@ class Endpoint:
         return sent, answer.headers
 
     async def _handle(self, route: Route, call: Call) -> Answer:
+        try:
+            return await self._handled(route, call)
+        except Problem as problem:
+            if problem.status == 403:
+                note_forbidden(self._state, call.key, problem.code)
+            raise
+
+    async def _handled(self, route: Route, call: Call) -> Answer:
         if self._asynchronous[route.method]:
             return await cast("Awaitable[Answer]", route.handler(self._state, call))
+        if route.waits is not None and route.waits(call):
+            handler = cast("Callable[[State, Call], Answer]", route.handler)
+            return await self._state.outside.run(tenant_of(call.key), handler, self._state, call)
         return cast("Answer", await self._state.in_thread(route.handler, self._state, call))
 
 

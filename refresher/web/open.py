@@ -6,9 +6,10 @@ the pattern of its path and never the path, which may be a link.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from inspect import iscoroutinefunction
+from typing import Literal, cast
 
 import orjson
 import structlog
@@ -35,14 +36,19 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class OpenRoute:
-    """One path that takes POST. The handler runs on a thread of the pool; None answers 202, empty.
+    """One path that takes POST; None of the handler answers 202, empty.
+
+    A handler that is a plain function runs on a thread of the pool, a coroutine function on the loop.
 
     The rest describes it: `answers` by status, `bodies` by media type (none is needed), their models
     None where there is nothing, or nothing of ours, to describe; `problems` beyond those of all.
     """
 
     path: str
-    handler: Callable[[State, Open], Mapping[str, object] | None]
+    handler: (
+        Callable[[State, Open], Mapping[str, object] | None]
+        | Callable[[State, Open], Awaitable[Mapping[str, object] | None]]
+    )
     max_bytes: int
     summary: str
     description: str
@@ -78,11 +84,16 @@ class OpenEndpoint:
             raise Problem(
                 "method_not_allowed", "this takes POST only", headers=[(b"allow", b"POST")]
             )
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = reading.headers(scope["headers"])
         body = await reading.body(receive, headers, at_most=self._route.max_bytes)
         texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
         given = Open(scope["path_params"], texts, body)
-        return await self._state.in_thread(self._route.handler, self._state, given)
+        handler = self._route.handler
+        if iscoroutinefunction(handler):
+            answer: Mapping[str, object] | None = await handler(self._state, given)
+            return answer
+        work = cast("Callable[[State, Open], Mapping[str, object] | None]", handler)
+        return await self._state.in_thread(work, self._state, given)
 
     async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
         problem = problems.of(error)

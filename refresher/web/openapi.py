@@ -89,9 +89,10 @@ def document() -> Document:
 def codes(route: Route | OpenRoute) -> list[str]:
     """Returns the codes of all problems that a route may answer, in the order of their statuses."""
     if isinstance(route, OpenRoute):
-        always = {"too_large", "database_unavailable", "internal"}
+        always = {"invalid_header", "too_large", "database_unavailable", "internal"}
         return [code for code in CODES if code in always | set(route.problems)]
-    found = {"unauthorized", "rate_limited", "database_unavailable", "invalid_query", "internal"}
+    found = {"unauthorized", "rate_limited", "database_unavailable", "internal"}
+    found |= {"invalid_query", "invalid_header"}
     found |= {"scope_missing"} if route.scope else set()
     found |= {code for part, code in NONE_SUCH.items() if part in route.path}
     found |= (
@@ -99,9 +100,10 @@ def codes(route: Route | OpenRoute) -> list[str]:
         if route.body
         else set()
     )
-    found |= {"changed", "invalid_header"} if route.conditional else set()
+    found |= {"changed"} if route.conditional else set()
+    found |= {"too_many_waiting"} if route.waits else set()
     if route.idempotent:
-        found |= {"invalid_header", "request_under_way", "idempotency_key_reused"}
+        found |= {"request_under_way", "idempotency_key_reused"}
     return [code for code in CODES if code in found | set(route.problems)]
 
 

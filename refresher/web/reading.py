@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -17,9 +17,36 @@ from refresher.web.problems import Problem
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
 ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e]*)"\s*(?:,|$)')
+TAG = re.compile(r'[ \t]*+(?:(?:W/)?"([\x21\x23-\x7e]*+)"[ \t]*+)?+(?:,|$)')
+"""One entity tag of a list, or none between two commas. It never goes back, so it reads in one pass."""
+MOST_TAG_BYTES = 1_024
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 MOST_SHOWN = 64
+MOST_FAULTS = 20
+"""So many are told one by one: an answer must not be many times as large as what was sent."""
+MOST_PARAMETERS = 100
+MOST_DIGITS = 18
+SINGLE = frozenset(
+    {b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key"}
+)
+"""Headers that stand once: of two, another server on the way may have believed the other one."""
+
+
+def headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Returns the headers by name; raises a problem for one that is repeated and may not be.
+
+    The lines of a list are joined (RFC 9110, section 5.3).
+    """
+    given = dict(pairs)
+    if len(given) == len(pairs):
+        return given
+    joined: dict[bytes, list[bytes]] = {}
+    for name, value in pairs:
+        joined.setdefault(name, []).append(value)
+    for name, values in joined.items():
+        if len(values) > 1 and name in SINGLE:
+            raise Problem("invalid_header", f"{name.decode()} is given twice: send it once")
+    return {name: b", ".join(values) for name, values in joined.items()}
 
 
 def connection_id(path: Mapping[str, str]) -> UUID:
@@ -38,7 +65,13 @@ def path_id(path: Mapping[str, str], name: str, code: str) -> UUID:
 
 def query(model: type[BaseModel] | None, text: bytes) -> BaseModel | None:
     """Returns the parameters; raises a problem for an unknown, a repeated or a wrong one."""
-    pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+    try:
+        pairs = parse_qsl(
+            text.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        sentence = f"there are more than {MOST_PARAMETERS} query parameters"
+        raise Problem("invalid_query", sentence) from None
     given = dict(pairs)
     if len(given) != len(pairs):
         raise Problem("invalid_query", "a query parameter is given twice")
@@ -49,8 +82,7 @@ def query(model: type[BaseModel] | None, text: bytes) -> BaseModel | None:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        errors = _errors(error)
-        raise Problem("invalid_query", _sentence(errors), errors=errors) from None
+        raise _faulty("invalid_query", error) from None
 
 
 def if_match(headers: Headers) -> frozenset[str] | None:
@@ -58,10 +90,24 @@ def if_match(headers: Headers) -> frozenset[str] | None:
     given = headers.get(b"if-match")
     if given is None or given.strip() == b"*":
         return None
-    text = given.decode("latin-1")
-    tags = TAG.findall(text)
-    if not tags or TAG.sub("", text).strip():
+    if len(given) > MOST_TAG_BYTES:
+        raise Problem("invalid_header", f"If-Match is longer than {MOST_TAG_BYTES:,} bytes")
+    tags = _tags(given.decode("latin-1"))
+    if not tags:
         raise Problem("invalid_header", 'If-Match must be the ETag that was read, such as "3-712"')
+    return tags
+
+
+def _tags(text: str) -> frozenset[str]:
+    """Returns the tags of a list, none where anything else stands in it."""
+    tags: set[str] = set()
+    at = 0
+    while at < len(text):
+        found = TAG.match(text, at)
+        if found is None:
+            return frozenset()
+        tags |= {found[1]} - {None}
+        at = found.end()
     return frozenset(tags)
 
 
@@ -81,18 +127,18 @@ def idempotency_key(headers: Headers) -> str | None:
 async def body(receive: Receive, headers: Headers, *, at_most: int) -> bytes:
     """Returns the whole body; stops reading as soon as it is too large."""
     announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > at_most:
+    if announced.isdigit() and (len(announced) > MOST_DIGITS or int(announced) > at_most):
         raise _too_large(at_most)
-    whole = b""
+    whole = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise Problem("invalid_json", "the body ended before it was whole")
-        whole += bytes(message.get("body", b""))
+        whole += message.get("body", b"")
         if len(whole) > at_most:
             raise _too_large(at_most)
         if not message.get("more_body", False):
-            return whole
+            return bytes(whole)
 
 
 def parsed(
@@ -111,14 +157,19 @@ def parsed(
     try:
         return model.model_validate_json(raw), plain
     except ValidationError as error:
-        errors = _errors(error)
-        raise Problem("invalid_body", _sentence(errors), errors=errors) from None
+        raise _faulty("invalid_body", error) from None
 
 
-def _errors(error: ValidationError) -> list[dict[str, str]]:
-    """Returns what is wrong, field by field; never what was given."""
+def _faulty(code: str, error: ValidationError) -> Problem:
+    """Returns the problem that tells what is wrong, field by field; never what was given."""
     told = error.errors(include_input=False, include_url=False, include_context=False)
-    return [{"field": _field(e["loc"]), "message": _message(e["type"], e["msg"])} for e in told]
+    errors = [
+        {"field": _field(e["loc"]), "message": _message(e["type"], e["msg"])}
+        for e in told[:MOST_FAULTS]
+    ]
+    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    first = f"{errors[0]['field']}: {errors[0]['message']}"
+    return Problem(code, first + more, errors=errors)
 
 
 def _field(location: tuple[int | str, ...]) -> str:
@@ -132,12 +183,6 @@ def _message(kind: str, message: str) -> str:
     if kind == "missing":
         return "it is missing"
     return message[:1].lower() + message[1:]
-
-
-def _sentence(errors: list[dict[str, str]]) -> str:
-    first = errors[0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{first['field']}: {first['message']}{more}"
 
 
 def _too_large(at_most: int) -> Problem:

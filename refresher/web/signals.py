@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from refresher.exchange.jwks import KeysUnavailable
-from refresher.rules.signals import BadSignal
+from refresher.exchange.jwks import KeysUnavailable, KeysWanted
+from refresher.rules.signals import BadSignal, SignalSource
 from refresher.signals import receive
 from refresher.web.open import Open, OpenRoute
 from refresher.web.problems import Problem
@@ -12,19 +12,26 @@ from refresher.web.state import State
 MAX_BYTES = 65_536
 
 
-def take(state: State, given: Open) -> None:
+async def take(state: State, given: Open) -> None:
     """Takes a notice; the same one again does nothing and is as good."""
-    services = state.services
-    source = services.catalogue.signals.get(given.path["provider"])
+    source = state.services.catalogue.signals.get(given.path["provider"])
     if source is None:
         raise Problem("not_found", "no [signals] table of the providers file has this name")
     try:
-        receive(services, state.key_sets, source, given.headers, given.body)
+        try:
+            await state.in_thread(_receive, state, source, given)
+        except KeysWanted as wanted:
+            await state.outside.run(f"keys {wanted.url}", state.key_sets.fetch, wanted.url)
+            await state.in_thread(_receive, state, source, given)
     except BadSignal as bad:
         raise Problem("invalid_signal" if bad.genuine else "signal_unverified", f"{bad}") from None
-    except KeysUnavailable:
+    except (KeysUnavailable, KeysWanted):
         sentence = "the keys of its sender cannot be had at the moment: send it again"
         raise Problem("keys_unavailable", sentence, retry_after_seconds=60.0) from None
+
+
+def _receive(state: State, source: SignalSource, given: Open) -> None:
+    receive(state.services, state.key_sets, source, given.headers, given.body)
 
 
 OPEN = (
@@ -37,7 +44,13 @@ OPEN = (
         "of the providers file says. The same one again does nothing and is as good.",
         {202: None},
         {"application/secevent+jwt": None, "application/json": None},
-        ("not_found", "invalid_signal", "signal_unverified", "keys_unavailable"),
+        (
+            "not_found",
+            "invalid_signal",
+            "signal_unverified",
+            "too_many_waiting",
+            "keys_unavailable",
+        ),
         ("outside",),
     ),
 )

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from refresher.rules.access import Scope
 from refresher.web import webhooks
-from refresher.web.call import Answer, Call, Route
+from refresher.web.call import Answer, Call, Route, always
 from refresher.web.queries import DeliveryQuery, WebhookQuery
 from refresher.web.state import State
 from refresher.web.telling_models import (
@@ -67,6 +67,7 @@ ROUTES = (
         description="It is sent what happens from now on. `secret` verifies its messages and is "
         "shown this once; so this takes no Idempotency-Key, for what it answers is not kept.",
         body=WebhookBody,
+        waits=always,
         problems=("invalid_webhook", "organization_mismatch"),
         tags=TAGS,
     ),
@@ -82,6 +83,7 @@ ROUTES = (
         {200: Webhook},
         description="What waits goes to the new url.",
         body=WebhookChange,
+        waits=lambda call: "url" in call.body.model_fields_set,
         idempotent=True,
         problems=("invalid_webhook",),
         tags=TAGS,
@@ -129,6 +131,7 @@ ROUTES = (
         "Send a test message",
         TestDelivery,
         description="A signed `webhook.test`, now, whatever the filters, also to a disabled one.",
+        waits=always,
     ),
     Route(
         "GET",

@@ -178,6 +178,8 @@ def test_an_async_client_that_is_given_is_used():
         ({}, "give api_url and api_key, or database_url"),
         ({"api_url": "https://r.example"}, "api_key is missing"),
         ({"api_url": "r.example", "api_key": "k"}, "must begin with https"),
+        ({"api_url": "https://", "api_key": "k"}, "must begin with https"),
+        ({"api_url": "https://r.example:x", "api_key": "k"}, "api_url is no URL"),
         ({"api_url": "https://r.example", "api_key": " "}, "api_key is no key"),
         ({"api_url": "https://r.example", "api_key": "ké"}, "api_key is no key"),
         (
@@ -204,3 +206,27 @@ def test_importing_the_sdk_is_light():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:8080", "http://LOCALHOST."]
+)
+def test_this_machine_needs_no_encryption(url: str) -> None:
+    """Plain http to loopback is taken as it is; to another machine only where it is said so."""
+    with Refresher(api_url=url, api_key="k"):
+        pass
+    with Refresher(api_url="http://refresher.internal:8080", api_key="k", allow_insecure=True):
+        pass
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("r.example", "refresher:8080", "10.0.0.1", "127.0.0.1@r.example"),
+        *("localhost.r.example", "[2001:db8::1]", "0x7f.1"),
+    ],
+)
+def test_another_machine_needs_https(host: str) -> None:
+    """Key and tokens do not travel in the clear by mistake."""
+    with pytest.raises(SettingsError, match="is another machine: the API key and the tokens"):
+        Refresher(api_url=f"http://{host}", api_key="k")

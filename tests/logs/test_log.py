@@ -65,6 +65,38 @@ def test_a_library_speaks_in_our_format(written: Log) -> None:
     assert line["timestamp"].endswith("Z")
 
 
+HOSTILE = "a\x1b[2Jb\x9b1mc\u202ed\u2066e\rf\ng\u2028h\x00i\x07"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_nothing_that_a_terminal_obeys_comes_through(written: Log, log_format: str) -> None:
+    """Escape sequences, changes of direction and line breaks of others are spelled out, as one line."""
+    configure(load(log_format=log_format))
+    ours = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    for log_it in (
+        lambda: ours.error("it failed", what=HOSTILE),
+        lambda: ours.error(HOSTILE, many=[HOSTILE], by_name={"a": HOSTILE}),
+        lambda: logging.getLogger("library").error("not %s", HOSTILE),
+    ):
+        log_it()
+        text = written.text
+        assert len(text.splitlines()) == 1
+        assert all(c.isprintable() for c in text.replace("\x1b[0m", "")[:-1])
+        assert "b" in text
+
+
+def test_a_traceback_has_lines_and_no_other_line_looks_like_one_of_ours(written: Log) -> None:
+    """On the console each line of a traceback is set in, those that a message brings as well."""
+    configure(load(log_format="console"))
+    ours = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    fault = ValueError(f"{HOSTILE}\n2030-01-01T00:00:00Z [info     ] all is well")
+    ours.error("it failed", exc_info=fault)
+    first, *rest = written.text.split("\n")
+    assert "it failed" in first
+    assert any("all is well" in line for line in rest)
+    assert all(line.startswith("  ") and line.isprintable() for line in rest if line)
+
+
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_no_secret_comes_through(written: Log, log_format: str) -> None:
     """Ours and the libraries' lines, their arguments and tracebacks are masked, in both formats."""

@@ -163,7 +163,7 @@ def test_the_use_of_a_key_is_noted_rarely(site: Site) -> None:
     key_id = site.key.split("_")[1]
     used = []
     for _ in range(3):
-        site.api.state.keyring._seen.clear()
+        site.api.state.lookups.keyring._keys.clear()
         site("GET", "/v1/whoami")
         used.append(site.world.one("select last_used_at from api_key where id = :i", i=key_id)[0])
         site.world.pass_time(40)

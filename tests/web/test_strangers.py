@@ -1,0 +1,346 @@
+"""What strangers send: headers, keys and texts that are made to cost time or memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from refresher.links import RECONNECT_WORDS, template_fault
+from refresher.masking import is_secret_name, mask
+from refresher.rules import links
+from refresher.rules.access import Allowance, Scope, presented
+from refresher.rules.webhooks import filter_faults
+from refresher.settings.mail import address_fault
+from refresher.web import cursors, lookups, reading
+from refresher.web.problems import Problem
+from tests.waiting import wait_until
+from tests.web.kit import Site, refused
+from tests.world import World
+
+SMALL, LARGE = 16_384, 262_144
+CHEAP_SECONDS = 0.1
+"""What costs less for 256 kB needs no second look."""
+TAG = b"if-match"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (b'"3-712"', {"3-712"}),
+        (b' \t"3-712"\t ', {"3-712"}),
+        (b'"a", W/"b" ,"c"', {"a", "b", "c"}),
+        (b'"a,b"', {"a,b"}),
+        (b'"a",, "b",', {"a", "b"}),
+        (b'""', {""}),
+        (b"*", None),
+        (b" * ", None),
+        (b"", "refused"),
+        (b" , ,", "refused"),
+        (b"3-712", "refused"),
+        (b'"a" "b"', "refused"),
+        (b'"a', "refused"),
+        (b'"a\x00b"', "refused"),
+        (b'*, "a"', "refused"),
+        (b'x "a"', "refused"),
+        (b'"' + b"a" * 1_100 + b'"', "refused"),
+    ],
+)
+def test_an_entity_tag_is_read_as_it_is_written(given: bytes, expected: object) -> None:
+    """Lists, weak tags and empty members are taken; anything else, and all beyond 1 kB, is 400."""
+    try:
+        found: object = reading.if_match({TAG: given})
+    except Problem as problem:
+        found = "refused" if problem.status == 400 else problem
+    assert found == expected
+
+
+UNITS = (
+    *(
+        "a",
+        " ",
+        "\t",
+        "\n",
+        '"',
+        "\\",
+        ",",
+        "=",
+        "{",
+        "}",
+        "@",
+        ".",
+        "_",
+        "-",
+        "%",
+        "&",
+        "é",
+        "\u202e",
+    ),
+    *(
+        '"a",',
+        "a.",
+        "a@",
+        "{a",
+        "a=b&",
+        "://a:b",
+        "auth",
+        "authcode ",
+        "eyJaaaaaa-",
+        "eyJaaaa.",
+        "rfr_",
+    ),
+    *(
+        'secret="',
+        'secret="\\"',
+        "cookie:\n",
+        "cookie ",
+        "bearer  ",
+        "A1b2C3d4-",
+        "token=",
+        "code%3d",
+    ),
+    *("a_token_", "api_", "gh", "1//", "[", '{"a":', "(a+", "W/"),
+)
+READERS: dict[str, Callable[[str], object]] = {
+    "If-Match": lambda s: reading.if_match({TAG: s.encode()}),
+    "If-Match, its pattern": reading._tags,
+    "Idempotency-Key": lambda s: reading.idempotency_key({b"idempotency-key": s.encode()}),
+    "Authorization": lambda s: presented(f"rfr_{s}"),
+    "query": lambda s: reading.query(None, s.encode()),
+    "id": lambda s: reading.path_id({"id": s}, "id", "no_such_connection"),
+    "cursor": lambda s: cursors.read("x", s, [int]),
+    "link": lambda s: links.verify(f"rsm_{s}", {b"key1": b"k" * 32}),
+    "name beside a link": lambda s: links.recorded({s: 1}, frozenset({"ab"})),
+    "value beside a link": lambda s: links.recorded({"a": s}, frozenset({"ab"})),
+    "template": lambda s: template_fault(f"https://x/{s}", RECONNECT_WORDS),
+    "address": address_fault,
+    "event filter": lambda s: filter_faults([s], ["a.b"]),
+    "log": mask,
+    "log, a name": is_secret_name,
+}
+
+
+def cost(read: Callable[[str], object], text: str) -> float:
+    """Returns this thread's own CPU seconds for reading a text, whatever comes of it."""
+    before = time.thread_time()
+    with suppress(Problem, ValueError):
+        read(text)
+    return time.thread_time() - before
+
+
+SLOW = ("address", "log")
+"""They read in one pass as well, but more thoroughly."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in READERS]
+)
+def test_no_text_costs_more_than_its_length(name: str) -> None:
+    """16 times as much of the worst texts costs some 16 times as much CPU; 256 would be square."""
+    read = READERS[name]
+    for unit in UNITS:
+        large = cost(read, (unit * LARGE)[:LARGE])
+        if large > CHEAP_SECONDS:
+            small = min(cost(read, (unit * SMALL)[:SMALL]) for _ in range(2))
+            assert large < 64 * small, f"{name}: {large:.3f} s for 256 kB of {unit!r}"
+
+
+def test_a_body_in_many_pieces_is_read_in_one_pass(site: Site) -> None:
+    """256 kB that come byte by byte are put together without copying what came before."""
+
+    async def pieces(count: int) -> float:
+        left = iter([b"x"] * count)
+
+        async def receive() -> dict[str, Any]:
+            piece = next(left, None)
+            return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+        before = time.thread_time()
+        body = await reading.body(receive, {}, at_most=count)
+        assert len(body) == count
+        return time.thread_time() - before
+
+    small = min(site.run(pieces(SMALL)) for _ in range(2))
+    assert site.run(pieces(LARGE)) < 64 * small
+
+
+def test_a_length_of_many_digits_is_too_large(shared: Site) -> None:
+    """A Content-Length that is no number any more is 413, and no bug."""
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("the body is not read")
+
+    with pytest.raises(Problem) as raised:
+        shared.run(reading.body(receive, {b"content-length": b"9" * 6_000}, at_most=10))
+    assert raised.value.code == "too_large"
+
+
+def test_too_many_parameters_are_refused(shared: Site) -> None:
+    """More than a hundred are a 400 in one sentence."""
+    answer = shared("GET", "/v1/connections?" + "&".join(f"a{n}=1" for n in range(101)))
+    assert "100" in refused(answer, 400, "invalid_query")["detail"]
+
+
+def test_of_many_faults_twenty_are_told(shared: Site) -> None:
+    """A refusal is not many times as large as what was sent, and says how many more there are."""
+    choices = {f"kind-{n}": "none" for n in range(8_000)}
+    body = {"address": "a@b.example", "organization_id": "org", "choices": choices}
+    answer = shared("PUT", "/v1/recipients", json=body)
+    problem = refused(answer, 422, "invalid_body")
+    assert len(problem["errors"]) == 20
+    assert "(and 7999 more)" in problem["detail"]
+    assert len(answer.content) < 8_192
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Content-Type", "Idempotency-Key"])
+def test_a_header_that_stands_once_is_refused_twice(shared: Site, name: str) -> None:
+    """Of two, a proxy may have looked at the other one; also when both say the same."""
+    values = {"Authorization": f"Bearer {shared.key}", "Content-Type": "application/json"}
+    pairs = [*values.items(), (name, values.get(name, "k")), (name, values.get(name, "k"))]
+    answer = shared.run(
+        shared._client.request("PUT", "/v1/connections", headers=pairs, content=b"{}")
+    )
+    assert name.lower() in refused(answer, 400, "invalid_header")["detail"]
+
+
+def test_lines_of_a_list_are_one_list() -> None:
+    """Two If-Match lines count both (RFC 9110)."""
+    given = reading.headers([(TAG, b'"a"'), (b"x", b"1"), (TAG, b'"b"')])
+    assert reading.if_match(given) == frozenset({"a", "b"})
+
+
+PATHS = [
+    "/v1/whoami",
+    "/v1/nothing",
+    "/v1/connections/x/token",
+    "/docs",
+    "/openapi.json",
+    "/",
+    "/v1/resume/x",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("keyed", [True, False])
+def test_every_answer_forbids_guessing(shared: Site, path: str, keyed: bool) -> None:
+    """Each has nosniff, and what the API answers is stored nowhere."""
+    answer = shared("GET", path, **({} if keyed else {"key": None}))
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "strict-transport-security" not in answer.headers
+    if path.startswith("/v1"):
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_https_only_is_told_where_it_is_set(database_url: str) -> None:
+    """REFRESHER_HSTS_SECONDS puts Strict-Transport-Security on every answer."""
+    world = World(database_url, hsts_seconds=31_536_000)
+    with Site.opened(world) as site:
+        for path in ("/v1/whoami", "/docs", "/nothing"):
+            assert site("GET", path).headers["strict-transport-security"] == "max-age=31536000"
+    world.close()
+
+
+def made_up(number: int) -> str:
+    """Returns a key that nobody made."""
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    id_ = "".join(letters[number // 32**place % 32] for place in range(12))
+    return f"rfr_{id_}_{'s' * 43}"
+
+
+@pytest.fixture
+def ten_strangers(site: Site, monkeypatch: pytest.MonkeyPatch) -> Allowance:
+    """Ten keys that were never shown may be tried, and no more: no time passes for them."""
+    monkeypatch.setattr(lookups, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    allowance = site.api.state.lookups._allowance
+    allowance.rate, allowance.left, allowance.counted_at = 10.0, 10.0, 0.0
+    return allowance
+
+
+def test_made_up_keys_are_looked_up_a_few_at_a_time(site: Site, ten_strangers: Allowance) -> None:
+    """Beyond their rate they are 429 without a query; a key that is known goes on, also a wrong one."""
+    assert site("GET", "/v1/whoami").status_code == 200
+    statuses = [site("GET", "/v1/whoami", key=made_up(n)).status_code for n in range(15)]
+    assert statuses == [401] * 10 + [429] * 5
+    site.api.state.lookups.keyring._keys[site.key.split("_")[1]] = _old(site)
+    assert site("GET", "/v1/whoami").status_code == 200
+    assert site("GET", "/v1/whoami", key=site.key[:-43] + "w" * 43).status_code == 401
+
+
+def _old(site: Site) -> Any:
+    """Returns what is remembered of the site's key, too old to count."""
+    seen = site.api.state.lookups.keyring._keys[site.key.split("_")[1]]
+    return type(seen)(seen.key, seen.database_now, seen.seen_at - 60)
+
+
+def test_a_new_key_that_is_one_uses_nothing_up(site: Site, ten_strangers: Allowance) -> None:
+    """Many keys that are shown for the first time are all looked up."""
+    keys = [site.new_key() for _ in range(15)]
+    assert {site("GET", "/v1/whoami", key=key).status_code for key in keys} == {200}
+    assert ten_strangers.left == 10.0
+
+
+def test_made_up_keys_push_no_key_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of keys and of made-up ids are two memories, each with its limit."""
+    monkeypatch.setattr("refresher.keys.MOST_REMEMBERED", 3)
+    assert site("GET", "/v1/whoami").status_code == 200
+    for number in range(8):
+        refused(site("GET", "/v1/whoami", key=made_up(number)), 401, "unauthorized")
+    keyring = site.api.state.lookups.keyring
+    assert keyring.knows(site.key.split("_")[1])
+    assert len(keyring._none) == 3
+
+
+def test_of_many_requests_with_one_key_one_is_looked_up(site: Site) -> None:
+    """Who shows the same id at the same time shares the query, each with its own secret's verdict."""
+    calls: list[str] = []
+    keyring = site.api.state.lookups.keyring
+    find = keyring.look_up
+    keyring.look_up = lambda shown: (calls.append(shown.id), time.sleep(0.05), find(shown))[2]  # type: ignore[method-assign,func-returns-value]
+    wrong = site.key[:-43] + "w" * 43
+
+    async def all_at_once() -> Sequence[int]:
+        asked = [site.send("GET", "/v1/whoami", key=k) for k in [site.key, wrong] * 10]
+        return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert site.run(all_at_once()) == [200, 401] * 10
+    assert len(calls) == 1
+
+
+def test_refusals_stand_in_the_audit_counted(site: Site) -> None:
+    """Strangers share one line, a key has its own for each kind of refusal; no secret is in any."""
+    reader = site.new_key([Scope.READ], "org")
+    id_ = reader.split("_")[1]
+    for number in range(5):
+        site("GET", "/v1/whoami", key=made_up(number))
+    site("GET", "/v1/whoami", key=None)
+    for _ in range(3):
+        site("POST", "/v1/webhooks", key=reader, json={})
+    site("GET", "/v1/whoami", key=reader[:-43] + "w" * 43)
+    writer = site.new_key(organization_id="org")
+    line = {"provider": "acme", "external_id": "x", "organization_id": "other"}
+    site("PUT", "/v1/connections", key=writer, json=line)
+
+    site.api.state.refusals.write(site.api.state.refusals.take())
+
+    rows = site.world.rows("select key_id, subject, count from audit where action = 'refused'")
+    assert {(row.key_id, row.subject): row.count for row in rows} == {
+        ("unknown", "401 unknown"): 5,
+        ("unknown", "401 no key"): 1,
+        (id_, "403 needs write"): 3,
+        (id_, "401 unknown"): 1,
+        (writer.split("_")[1], "403 organization_mismatch"): 1,
+    }
+
+
+def test_refusals_are_written_although_nobody_asks_any_more(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last ones do not wait for a next request."""
+    site.api.state.refusals._every = 0.01
+    site("GET", "/v1/whoami", key=None)
+    wait_until(lambda: site.world.rows("select * from audit where action = 'refused'"))
