@@ -7,7 +7,7 @@ of schedulers may do this at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from refresher import points
-from refresher.errors import RedisUnavailable
+from refresher.errors import DatabaseUnavailable, RedisUnavailable
 from refresher.liveness import Watch
 from refresher.recovery import drain
 from refresher.rules.connection import Claim
@@ -121,8 +121,19 @@ def claim_now(services: Services, connection_id: UUID, *, seen: int | None = Non
 
 
 def sweep_stalled(services: Services, watch: Watch) -> Swept:
-    """Makes rows due again whose lease ended, or whose holder died, without an outcome."""
-    drain(services)
+    """Makes rows due again whose lease ended, or whose holder died, without an outcome.
+
+    Rows whose pair lies in the spool are left alone: their stored refresh token is spent.
+    """
+    try:
+        return _sweep(services, watch, drain(services).kept)
+    except DatabaseUnavailable:
+        # Locks that were lost meanwhile are taken again: nobody is dead before two looks from now on.
+        watch.forget()
+        raise
+
+
+def _sweep(services: Services, watch: Watch, spooled: Collection[UUID]) -> Swept:
     settings = services.settings
     with services.database.transaction() as db:
         holders = workers.holders(db) if settings.liveness_lock else workers.NOBODY
@@ -133,6 +144,7 @@ def sweep_stalled(services: Services, watch: Watch) -> Swept:
             alive=holders.alive | (holders.missing - dead),
             attempt_timeout_seconds=settings.attempt_timeout_seconds,
             crash_limit=settings.crash_limit,
+            spooled=spooled,
         )
         points.reach("sweeping")
         if dead:

@@ -6,6 +6,7 @@
     ├── UnknownProvider          a row or a command names a provider the catalogue lacks
     ├── CannotDecrypt            no configured key opens this ciphertext
     ├── DatabaseUnavailable      Postgres cannot be reached, or refuses us
+    │   └── DatabaseRefusesWrites  it answers, and takes no writes: read-only, full, no permission
     ├── DatabaseNotMigrated      the schema is absent, older or newer than this program
     ├── EmbeddedPostgresError    the bundled server cannot be started
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
@@ -68,6 +69,10 @@ class DatabaseUnavailable(RefresherError):
     """Postgres cannot be reached, or refuses us."""
 
     exit_code = 3
+
+
+class DatabaseRefusesWrites(DatabaseUnavailable):
+    """Postgres answers and takes no writes: it is read-only, its disk is full, a permission is gone."""
 
 
 class DatabaseNotMigrated(RefresherError):

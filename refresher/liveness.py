@@ -17,7 +17,8 @@ import structlog
 
 from refresher.errors import DatabaseUnavailable
 from refresher.store import workers
-from refresher.store.session import DatabaseError
+from refresher.store.refusals import Nature, nature_of
+from refresher.store.session import DatabaseError, Db
 from refresher.store.workers import Holders
 from refresher.wiring import Services
 
@@ -57,7 +58,7 @@ class Heartbeat:
             try:
                 self._hold()
             except (DatabaseError, DatabaseUnavailable) as error:
-                log.warning("lost the liveness lock", why=type(error).__name__)
+                self._services.seldom.warning("lost the liveness lock", why=type(error).__name__)
             self._held.clear()
             self._stop.wait(CHECK_SECONDS)
 
@@ -73,8 +74,17 @@ class Heartbeat:
                     return
             self._held.set()
             while not self._stop.wait(CHECK_SECONDS):
-                workers.seen(db, me, every_seconds=SEEN_SECONDS)
+                self._seen(db)
             workers.stopped(db, me)
+
+    def _seen(self, db: Db) -> None:
+        """Gives a sign of life. Session and lock outlast a database that takes no writes."""
+        try:
+            workers.seen(db, self._services.holder_id, every_seconds=SEEN_SECONDS)
+        except DatabaseError as error:
+            if nature_of(error) is not Nature.NO_WRITES:
+                raise
+            self._services.seldom.warning("no sign of life: postgres takes no writes")
 
 
 class Watch:
@@ -87,6 +97,10 @@ class Watch:
     def __init__(self, *, patience_seconds: float = 1.0) -> None:
         self._patience = patience_seconds
         self._missing_since: dict[UUID, float] = {}
+
+    def forget(self) -> None:
+        """Begins anew: while nothing could be done, missing locks meant nothing."""
+        self._missing_since = {}
 
     def dead(self, holders: Holders, now: float) -> frozenset[UUID]:
         """Returns who is dead by now, given the latest look."""

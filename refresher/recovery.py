@@ -1,33 +1,41 @@
-"""Outlasts a Postgres that is away; saves replies that it cannot take at this moment.
+"""Outlasts a Postgres that is away; stores later what it could not take at the moment.
 
 A rotated refresh token exists nowhere but in the reply. So what cannot be stored at once is spooled,
-sealed, while its process goes on trying, for the case that it ends first; and every scheduler
-empties the spool before it sweeps, or the sweep would present a refresh token that is spent.
+sealed, while its process goes on trying (`committing.py`), for the case that it ends first; and every
+scheduler empties the spool before it sweeps, or the sweep would present a refresh token that is spent.
+What cannot be stored stays in the spool, is tried again with growing patience, and keeps its
+connection from being presented meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from traceback import extract_tb
 from typing import TypeVar
 from uuid import UUID
 
 import structlog
 
-from refresher.errors import DatabaseUnavailable
-from refresher.rules.connection import Claim, Connection, Sealed, Status
-from refresher.store import imports
+from refresher import spooled
+from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
+from refresher.rules.connection import Secret
+from refresher.rules.outcomes import Reply
+from refresher.store import imports, unstored
+from refresher.store.refusals import sentence
 from refresher.store.reload import Reloaded
 from refresher.store.session import DatabaseError
-from refresher.store.settlement import SealedLife, Settlement, settle
+from refresher.store.settlement import Settlement, settle
 from refresher.wiring import Services
 
 log = structlog.get_logger()
 T = TypeVar("T")
+HTTP_REDIRECT = 300
+DRAIN_SECONDS = 2.0
+"""How long a sweep may be held up by entries that Postgres refuses; the rest has its turn later."""
 
 
 def outlast(services: Services, work: Callable[[int], T]) -> T:
@@ -44,152 +52,135 @@ def outlast(services: Services, work: Callable[[int], T]) -> T:
         except DatabaseUnavailable as error:
             if services.stopping.is_set() or time.monotonic() + wait > give_up_at:
                 raise
-            log.warning("waiting: postgres is away", why=str(error))
+            services.seldom.warning("waiting: postgres is away", why=str(error))
         time.sleep(wait)
         tried, wait = tried + 1, min(wait * 2, 1.0)
 
 
-def save(services: Services, settlements: Sequence[Settlement]) -> list[str]:
-    """Spools the settlements that carry tokens; returns the entries. The others are swept later."""
-    entries = [_to_text(s) for s in settlements if s.new is not None]
-    if entries:
-        where = services.spool.put(entries)
-        log.warning("spooled token pairs: postgres is away", pairs=len(entries), where=where)
+def save(services: Services, settlements: Sequence[Settlement], why: str) -> dict[UUID, str]:
+    """Spools the settlements that carry tokens; returns the entries. The others are swept later.
+
+    Returns nothing when neither Redis nor the disk takes them.
+    """
+    entries = {s.id: spooled.to_text(s, why) for s in settlements if s.new is not None}
+    if not entries:
+        return {}
+    where = _put(services, list(entries.values()))
+    if where is None:
+        return {}
+    services.seldom.warning("spooled token pairs", pairs=len(entries), where=where, why=why)
     return entries
 
 
-def forget(services: Services, entries: Sequence[str]) -> None:
-    """Takes entries out of the spool: they are in Postgres after all."""
-    for entry in entries:
-        services.spool.remove(entry)
+def _put(services: Services, entries: Sequence[str]) -> str | None:
+    try:
+        return services.spool.put(entries)
+    except OSError as error:
+        services.seldom.error("the spool takes nothing", pairs=len(entries), why=error.strerror)
+        return None
 
 
-def aged(settlement: Settlement, seconds: float) -> Settlement:
-    """Returns a settlement that was held for `seconds`: what it tells in seconds from now is less.
+def save_answer(services: Services, row: Reloaded, reply: Reply, error: Exception) -> None:
+    """Spools an answer that a bug of ours stumbled over, sealed, where it may be a grant.
 
-    Otherwise a token that was held through an outage would be believed to live longer than it does.
+    The error's own words may quote the answer: only its kind and its place are told.
     """
-    if seconds < 1:
-        return settlement
-
-    def left(value: float | None) -> float | None:
-        return None if value is None else max(0.0, value - seconds)
-
-    new = settlement.new and replace(
-        settlement.new,
-        left_seconds=left(settlement.new.left_seconds),
-        refresh_token_left_seconds=left(settlement.new.refresh_token_left_seconds),
-    )
-    return replace(settlement, new=new, due_in_seconds=left(settlement.due_in_seconds))
+    place = extract_tb(error.__traceback__)[-1]
+    why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+    services.seldom.error("a reply cannot be understood", why, why=why)
+    if reply.status is None or reply.status >= HTTP_REDIRECT or not reply.body:
+        return
+    text = json.dumps({"status": reply.status, "body": b64encode(reply.body).decode()})
+    sealed = services.cipher.seal(Secret(text), row.connection.id, "answer")
+    _put(services, [spooled.answer_to_text(row, sealed, f"it cannot be understood: {why}")])
 
 
-def drain(services: Services) -> int:
-    """Writes what is spooled to Postgres, under the usual fences; returns how many."""
-    stored = 0
-    for entry in services.spool.entries():
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How many pairs were stored, and whose still lie in the spool: nobody presents their tokens."""
+
+    stored: int
+    kept: frozenset[UUID]
+
+
+def drain(services: Services) -> Drained:
+    """Writes what is spooled to Postgres, under the usual fences.
+
+    Raises `DatabaseUnavailable` when it is away altogether. An entry that it refuses has its next try
+    later, and holds no other.
+    """
+    entries = services.spool.entries()
+    give_up_at = time.monotonic() + DRAIN_SECONDS
+    stored: list[str] = []
+    for entry in entries:
+        if time.monotonic() > give_up_at:
+            break
+        if services.spool.rests(entry):
+            continue
+        if store_entry(services, entry) is None:
+            stored.append(entry)
+    services.spool.remove(stored)
+    if stored:
+        log.warning("stored spooled token pairs", pairs=len(stored))
+    return Drained(len(stored), whose(set(entries) - set(stored)))
+
+
+def whose(entries: Iterable[str]) -> frozenset[UUID]:
+    """Returns the connections whose pairs these entries have."""
+    return frozenset(id_ for entry in entries if (id_ := spooled.connection_of(entry)) is not None)
+
+
+def store_entry(services: Services, entry: str) -> str | None:
+    """Stores one entry; returns why not, in a sentence, when Postgres refuses it for itself."""
+    try:
         try:
             _store(services, entry)
-            stored += 1
-        except (ValueError, KeyError, TypeError, DatabaseError) as error:
-            # One bad entry must not keep the sweep from its work.
-            services.spool.set_aside(entry)
-            log.error("cannot store a spooled token pair", why=type(error).__name__)  # noqa: TRY400
-        services.spool.remove(entry)
-    return stored
+        except (DatabaseError, UnicodeEncodeError):
+            _store(services, entry, details=False)
+    except (DatabaseNotMigrated, DatabaseRefusesWrites) as error:
+        services.spool.rest(entry)
+        return str(error)
+    except DatabaseUnavailable:
+        raise
+    except spooled.Unreadable as error:
+        return _unreadable(services, entry, error)
+    except Exception as error:  # noqa: BLE001  whatever it is, the entry is kept and no other waits
+        return _refused(services, entry, sentence(error))
+    return None
 
 
-def _store(services: Services, entry: str) -> None:
+def _store(services: Services, entry: str, *, details: bool = True) -> None:
     with services.database.transaction() as db:
-        settlement = _from_text(entry, imports.database_now(db))
-        settled = settle(db, [settlement], lead_share=services.policy.lead_share)
-    log.warning(
-        "stored a spooled token pair", connection=str(settlement.id), fenced=bool(settled.fenced)
-    )
+        made = spooled.settlement(entry, imports.database_now(db))
+        told = made if details else spooled.without_details(made)
+        settled = settle(db, [told], lead_share=services.policy.lead_share)
+    if settled.fenced:
+        log.warning("a spooled token pair was late: it is in quarantine", connection=str(made.id))
 
 
-def _to_text(s: Settlement) -> str:
-    assert s.new is not None
-    return json.dumps(
-        {
-            "connection_id": str(s.id),
-            "lease_token": s.row.claim.lease_token,
-            "credential_version": s.row.connection.credential_version,
-            "grant_number": s.row.connection.grant_number,
-            "kind": s.kind,
-            "due_in_seconds": s.due_in_seconds,
-            "access_token": _encoded(s.new.access_token),
-            "refresh_token": _encoded(s.new.refresh_token),
-            "lifetime_seconds": s.new.lifetime_seconds,
-            "left_seconds": s.new.left_seconds,
-            "refresh_token_left_seconds": s.new.refresh_token_left_seconds,
-            "scopes": s.new.scopes,
-            "told_at": _told_at(s).isoformat(),
-        }
-    )
+def _unreadable(services: Services, entry: str, error: Exception) -> str:
+    """Sets aside what no version of ours wrote whole; one that names its connection stays."""
+    why = f"it cannot be read ({error})"
+    if spooled.connection_of(entry) is not None:
+        services.spool.rest(entry)
+    else:
+        services.spool.set_aside(entry)
+    services.seldom.error("a spooled token pair cannot be read", why=why)
+    return why
 
 
-def _told_at(s: Settlement) -> datetime:
-    """Returns when the reply came, in the database's clock: the lives in it count from then."""
-    return s.row.now + timedelta(seconds=s.elapsed_seconds or 0.0)
+def _refused(services: Services, entry: str, why: str) -> str:
+    services.spool.rest(entry)
+    e = spooled.read(entry)
+    park(services, UUID(str(e["connection_id"])), int(str(e["lease_token"])), why)
+    services.seldom.error("postgres refuses a spooled token pair", why=why)
+    return why
 
 
-def _from_text(entry: str, now: datetime) -> Settlement:
-    e = json.loads(entry)
-    settlement = Settlement(
-        row=_row(e, now),
-        kind=e["kind"],
-        due_in_seconds=e["due_in_seconds"],
-        attempt=0,
-        unknown_outcomes=0,
-        new=SealedLife(
-            access_token=_decoded(e["access_token"]),
-            refresh_token=_decoded(e["refresh_token"]),
-            lifetime_seconds=e["lifetime_seconds"],
-            left_seconds=e["left_seconds"],
-            refresh_token_left_seconds=e["refresh_token_left_seconds"],
-            scopes=tuple(e["scopes"]) if e["scopes"] else None,
-        ),
-        reason="spooled",
-    )
-    return aged(settlement, (now - datetime.fromisoformat(e["told_at"])).total_seconds())
-
-
-def _row(e: dict[str, object], now: datetime) -> Reloaded:
-    """Returns as much of the row as the fences need: id, version, lease token, grant number."""
-    id_ = UUID(str(e["connection_id"]))
-    connection = Connection(
-        id=id_,
-        organization_id="",
-        provider="",
-        external_id="",
-        credential_version=int(str(e["credential_version"])),
-        grant_number=int(str(e["grant_number"])),
-        status=Status.ACTIVE,
-        access_token=None,
-        refresh_token=None,
-        expires_at=None,
-        issued_at=None,
-        lifetime_seconds=None,
-        refresh_token_expires_at=None,
-    )
-    return Reloaded(
-        claim=Claim(id_, int(str(e["lease_token"]))),
-        connection=connection,
-        now=now,
-        attempt=0,
-        unknown_outcomes=0,
-        begun=True,
-        lateness_seconds=0.0,
-        lease_left_seconds=0.0,
-        left_seconds=None,
-        refresh_token_left_seconds=None,
-        pauses=(),
-    )
-
-
-def _encoded(sealed: Sealed | None) -> str | None:
-    return b64encode(sealed).decode() if sealed else None
-
-
-def _decoded(text: str | None) -> Sealed | None:
-    return Sealed(b64decode(text)) if text else None
+def park(services: Services, connection_id: UUID, lease_token: int, why: str) -> None:
+    """Takes the row out of the schedule until its pair is stored, and tells why, where that works."""
+    try:
+        with services.database.transaction() as db:
+            unstored.park(db, connection_id, lease_token, why)
+    except Exception as error:  # noqa: BLE001  its entry keeps it from being presented, too
+        services.seldom.error("cannot note that a pair is not stored", why=sentence(error))

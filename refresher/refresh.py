@@ -16,15 +16,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from refresher import points, tracing
 from refresher.attempt import Attempt, Clients, as_settlement, parked, pause_key, postponed, request
-from refresher.errors import CannotDecrypt, DatabaseUnavailable
+from refresher.committing import commit
+from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing
-from refresher.recovery import aged, forget, outlast, save
+from refresher.recovery import outlast, save_answer
 from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.decision import PauseOrder
@@ -32,9 +34,7 @@ from refresher.rules.outcomes import Reply
 from refresher.rules.providers import UnbuildableRequest
 from refresher.store import pauses, schedule
 from refresher.store.reload import PauseSeen, Reloaded, reload
-from refresher.store.session import DatabaseError, retrying
 from refresher.store.settlement import Settled, Settlement, settle
-from refresher.telling import tell
 from refresher.wiring import Services
 
 log = structlog.get_logger()
@@ -52,8 +52,7 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
         arriving = services.exchange.stream(outgoing)
     for replies in arriving:
         points.reach("replied", replies)
-        services.meter.replied(replies)
-        tracing.exchanged(replies)
+        _observe(services, replies)
         _commit(services, _understand(services, replies), tally)
     services.meter.finished(tally)
     return tally
@@ -162,52 +161,32 @@ def _build(
     return outgoing
 
 
+def _observe(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> None:
+    """Counts and traces replies. A counter that cannot be written must not cost a token."""
+    try:
+        services.meter.replied(replies)
+        tracing.exchanged(replies)
+    except Exception as error:  # noqa: BLE001  the replies are in hand still
+        services.seldom.exception("replies cannot be counted", error)
+
+
 def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> list[Settlement]:
-    """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once."""
-    made = [as_settlement(services.cipher, services.policy, a, reply) for a, reply in replies]
+    """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once.
+
+    A reply that a bug of ours stumbles over is kept, sealed, and costs no other.
+    """
+    made: list[Settlement] = []
+    for attempt, reply in replies:
+        try:
+            made.append(as_settlement(services.cipher, services.policy, attempt, reply))
+        except Exception as error:  # noqa: BLE001  the others are in hand still
+            save_answer(services, attempt.row, reply, error)
     return services.breakers.observe(made)
 
 
 def _commit(services: Services, settlements: Sequence[Settlement], tally: Counter[str]) -> None:
-    """Step 11. One transaction; while Postgres is away the replies are held and tried again."""
-    if not settlements:
-        return
-    wait, stop_at, held_since = 0.05, None, time.monotonic()
-    spooled: list[str] = []
-    while True:
-        try:
-            held = [aged(s, time.monotonic() - held_since) for s in settlements]
-            settled = retrying(lambda: _write(services, held))  # noqa: B023  used at once
-        except DatabaseUnavailable as error:
-            log.warning("holding replies: postgres is away", held=len(settlements), why=str(error))
-            spooled = spooled or save(services, settlements)
-            if services.stopping.is_set() and stop_at is None:
-                stop_at = time.monotonic() + services.settings.commit_seconds
-            if stop_at is not None and time.monotonic() + wait > stop_at:
-                tally["spooled"] += len(spooled)
-                return
-            time.sleep(wait)
-            wait = min(wait * 2, 1.0)
-        except DatabaseError as error:
-            forget(services, spooled)
-            _commit_each(services, settlements, tally, error)
-            return
-        else:
-            forget(services, spooled)
-            tell(services, settlements, settled, tally)
-            return
-
-
-def _commit_each(
-    services: Services, settlements: Sequence[Settlement], tally: Counter[str], error: DatabaseError
-) -> None:
-    """Something in one row cannot be written: it must not hold the others."""
-    if len(settlements) == 1:
-        log.error("cannot write an outcome", connection=str(settlements[0].id), why=str(error.orig))
-        tally["unwritable"] += 1
-        return
-    for settlement in settlements:
-        _commit(services, [settlement], tally)
+    """Step 11. One transaction; what Postgres does not take is held and kept (`committing.py`)."""
+    commit(services, settlements, partial(_write, services), tally)
 
 
 def _write(services: Services, settlements: Sequence[Settlement]) -> Settled:

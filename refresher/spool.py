@@ -1,4 +1,4 @@
-"""Keeps sealed token pairs that could not be committed before the process had to stop.
+"""Keeps sealed token pairs that Postgres does not take, until it does or a person drops them.
 
 In Redis where there is one, since a container's disk goes with it; else, or when Redis is away too, in
 a file of mode 0600. Only sealed values get here. `recovery.py` writes them to Postgres later.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 KEY = "refresher:spool"
+UNREADABLE = ".unreadable"
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
 
 
 class Spool:
@@ -30,6 +33,8 @@ class Spool:
     def __init__(self, settings: Settings) -> None:
         self._file = settings.data_directory / "spool.jsonl"
         self._redis: redis.Redis | None = None
+        self._in_redis: list[str] = []
+        self._resting: dict[str, tuple[float, float]] = {}
         self._trouble: type[Exception] = OSError
         if settings.redis_url is not None:
             import redis  # noqa: PLC0415  a quarter of a second, for those who have one
@@ -58,29 +63,42 @@ class Spool:
         return str(self._file)
 
     def set_aside(self, entry: str) -> None:
-        """Keeps an entry that cannot be stored where a person may look at it: `spool.unreadable`."""
-        self._write(self._file.with_suffix(".unreadable"), [entry])
+        """Keeps an entry that cannot be read apart from the others, until a person looks at it."""
+        self._write(self._file.with_suffix(UNREADABLE), [entry])
+        self.remove([entry], unreadable=False)
 
     def entries(self) -> list[str]:
-        """Returns what is kept, the oldest first."""
-        found: list[str] = []
-        if self._file.exists():
-            with _locked(self._file, "r") as file:
-                found += [line.rstrip("\n") for line in file if line.strip()]
+        """Returns what is kept, the oldest first.
+
+        While Redis is away, with what it held when it was last asked.
+        """
+        found = _lines(self._file)
         if self._redis is not None:
             try:
                 kept = self._redis.lrange(KEY, 0, -1)
-                found += [e if isinstance(e, str) else e.decode() for e in kept]
+                self._in_redis = [e if isinstance(e, str) else e.decode() for e in kept]
             except self._trouble as error:
                 log.debug("redis does not answer; its spool waits", why=type(error).__name__)
-        return found
+            found += self._in_redis
+        return list(dict.fromkeys(found))
+
+    def unreadable(self) -> list[str]:
+        """Returns what was set aside."""
+        return _lines(self._file.with_suffix(UNREADABLE))
+
+    def rests(self, entry: str) -> bool:
+        """Whether an entry was refused a moment ago, so that its next try is not yet."""
+        return time.monotonic() < self._resting.get(entry, (0.0, 0.0))[0]
+
+    def rest(self, entry: str) -> None:
+        """Notes that an entry was refused: it rests for a second, then for longer, up to 30."""
+        before = self._resting.get(entry, (0.0, FIRST_REST_SECONDS / 2))[1]
+        seconds = min(before * 2, LONGEST_REST_SECONDS)
+        self._resting[entry] = (time.monotonic() + seconds, seconds)
 
     def in_file(self) -> int:
         """Returns how many entries are kept on this machine's disk."""
-        if not self._file.exists():
-            return 0
-        with _locked(self._file, "r") as file:
-            return sum(1 for line in file if line.strip())
+        return len(_lines(self._file))
 
     def in_redis(self) -> int | None:
         """Returns how many entries are kept in Redis; None without one, or when it is away."""
@@ -89,17 +107,25 @@ class Spool:
         except self._trouble:
             return None
 
-    def remove(self, entry: str) -> None:
-        """Forgets one entry, once Postgres has it."""
-        if self._file.exists():
-            with _locked(self._file, "r+") as file:
-                kept = [line for line in file if line.rstrip("\n") != entry]
-                file.seek(0)
-                file.writelines(kept)
-                file.truncate()
+    def remove(self, entries: Sequence[str], *, unreadable: bool = True) -> None:
+        """Forgets entries, once Postgres has them or nobody wants them."""
+        if not entries:
+            return
+        gone = set(entries)
+        files = [self._file, *([self._file.with_suffix(UNREADABLE)] if unreadable else [])]
+        for entry in gone:
+            self._resting.pop(entry, None)
+        try:
+            for file in files:
+                _cut(file, gone)
+        except OSError as error:  # an entry that stays is found to be stored already
+            log.warning("the spool's file cannot be changed", why=error.strerror)
         if self._redis is not None:
             try:
-                self._redis.lrem(KEY, 0, entry)
+                with self._redis.pipeline(transaction=False) as pipe:
+                    for entry in gone:
+                        pipe.lrem(KEY, 0, entry)
+                    pipe.execute()
             except self._trouble as error:
                 log.debug("redis does not answer; its spool waits", why=type(error).__name__)
 
@@ -109,6 +135,23 @@ class Spool:
             opened.writelines(f"{entry}\n" for entry in entries)
             opened.flush()
             os.fsync(opened.fileno())
+
+
+def _lines(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    with _locked(file, "r") as opened:
+        return [line.rstrip("\n") for line in opened if line.strip()]
+
+
+def _cut(file: Path, gone: set[str]) -> None:
+    if not file.exists():
+        return
+    with _locked(file, "r+") as opened:
+        kept = [line for line in opened if line.rstrip("\n") not in gone]
+        opened.seek(0)
+        opened.writelines(kept)
+        opened.truncate()
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,7 +18,6 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from refresher.errors import DatabaseUnavailable, RedisUnavailable
 from refresher.wiring import Services
 
-log = structlog.get_logger()
 THREADS = 16
 SHORTEST_WAIT_SECONDS = 0.02
 
@@ -84,8 +82,9 @@ class Ticks:
         except (DatabaseUnavailable, RedisUnavailable) as error:
             self.failed = True
             self._services.meter.tick_failed(name)
-            log.warning("a tick failed; again soon", tick=name, why=str(error))
-        except Exception:
-            # The wrapper of every tick: a bug is told, and the next tick still comes.
+            self._services.seldom.warning(
+                "a tick failed; again soon", name, tick=name, why=str(error)
+            )
+        except Exception as error:  # noqa: BLE001  a bug is told, and the next tick still comes
             self._services.meter.tick_failed(name)
-            log.exception("a tick failed", tick=name)
+            self._services.seldom.exception("a tick failed", error, name, tick=name)

@@ -26,6 +26,7 @@ from refresher.pacing import Pacer
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.policy import Policy
+from refresher.seldom import Seldom
 from refresher.settings import Settings, load
 from refresher.spool import Spool
 from refresher.store import workers
@@ -57,6 +58,7 @@ class Services:
     delivery_policy: DeliveryPolicy
     holder_id: UUID
     claim_window: ClaimWindow = field(default_factory=ClaimWindow)
+    seldom: Seldom = field(default_factory=Seldom)
     stopping: threading.Event = field(default_factory=threading.Event)
     deliverers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")

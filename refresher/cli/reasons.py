@@ -56,9 +56,13 @@ MENDS: dict[ParkReason, str] = {
     ParkReason.CRASH_LOOP: (
         f"refreshing it ended its process again and again: read the logs, then {RESUME}"
     ),
+    ParkReason.UNSTORED: (
+        "PostgreSQL refuses its new token pair, which is kept, sealed: `refresher spool list` says "
+        "why; mend that, and it is stored by itself"
+    ),
 }
 ON_PURPOSE = frozenset({ParkReason.DELETED, ParkReason.DISABLED, ParkReason.PAUSED})
-SELF_MENDING = frozenset({ParkReason.APP_NOT_CONFIGURED})
+SELF_MENDING = frozenset({ParkReason.APP_NOT_CONFIGURED, ParkReason.UNSTORED})
 RESUME_ALONE_HELPS = frozenset(
     {ParkReason.PAUSED, ParkReason.DISABLED, ParkReason.CRASH_LOOP, ParkReason.UNDECRYPTABLE}
 )

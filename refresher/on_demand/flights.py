@@ -77,8 +77,8 @@ class Flights:
             raise
         if tally["spooled"]:
             raise DatabaseUnavailable(
-                "PostgreSQL went away before the fresh token could be stored; it is kept, sealed, "
-                "and the next scheduler that reaches PostgreSQL stores it"
+                "PostgreSQL does not take the fresh token at the moment; it is kept, sealed, and "
+                "stored as soon as PostgreSQL takes it"
             )
         with self._services.database.reading() as db:
             event = lookup.outcome(db, claim.connection_id, claim.lease_token)

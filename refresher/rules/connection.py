@@ -74,6 +74,7 @@ class ParkReason(StrEnum):
     UNDECRYPTABLE = "undecryptable"
     UNBUILDABLE_REQUEST = "unbuildable_request"
     CRASH_LOOP = "crash_loop"
+    UNSTORED = "unstored"
 
 
 @value

@@ -62,6 +62,7 @@ SENTENCES: dict[Reason, str] = {
     ParkReason.UNDECRYPTABLE: "no configured key opens its tokens",
     ParkReason.UNBUILDABLE_REQUEST: "no request can be made from what is stored",
     ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
+    ParkReason.UNSTORED: "PostgreSQL refuses to store its new token, which is kept meanwhile",
 }
 PASSING = frozenset(
     {

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, text
 
-from refresher.rules.connection import Sealed
+from refresher.rules.connection import ParkReason, Sealed
 from refresher.store.events import Event, append
 
 
@@ -188,7 +188,8 @@ def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) ->
 def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> None:
     """Lifts pause, disabling and reconnect-required, and makes a parked row due now.
 
-    With the stored tokens: a grant that is really dead will be parked again by the next refresh.
+    With the stored tokens: a grant that is really dead will be parked again by the next refresh. Not
+    one whose new pair waits to be stored: its stored refresh token is spent.
     """
     db.execute(
         text(
@@ -202,9 +203,9 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> None:
         text(
             "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
             "attempt = 0, starts = 0, lease_token = lease_token + 1 "
-            "where connection_id = :id and state = 2"
+            "where connection_id = :id and state = 2 and parked_reason is distinct from :unstored"
         ),
-        {"id": connection_id},
+        {"id": connection_id, "unstored": ParkReason.UNSTORED.value},
     )
     append(db, [Event(connection_id, "resumed", reason=reason)])
 

@@ -1,7 +1,8 @@
 """Opens Postgres: the engine, its time-outs, and `transaction()`, the one place that commits.
 
-Errors of the driver that mean "Postgres is away" leave here as `DatabaseUnavailable`, in a sentence
-without the password. A deadlock or a serialization failure is tried again by `retrying`.
+Errors of the driver that mean "Postgres is away", or takes no writes, leave here as
+`DatabaseUnavailable`, in a sentence without the password; which ones: `refusals.py`. A deadlock or a
+serialization failure is tried again by `retrying`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any, TypeVar, cast
 import psycopg
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
+from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.store import arrays, hot
+from refresher.store.refusals import Nature, first_line, is_stale, nature_of
 
 T = TypeVar("T")
 Db = Connection
@@ -69,7 +71,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Opens a transaction that commits at the end of the block, or rolls back on an error."""
         try:
-            with self.engine.begin() as db:
+            with self.engine.begin() as db, _left_clean(db):
                 if self.simulated_now is not None:
                     db.execute(
                         text("select set_config('refresher.now', :now, true)"),
@@ -92,7 +94,7 @@ class Database:
                 yield db
             return
         try:
-            with self._reading.connect() as db:
+            with self._reading.connect() as db, _left_clean(db):
                 yield db
         except (DBAPIError, psycopg.Error) as error:
             raise as_told(error, self.url) from error
@@ -217,35 +219,25 @@ def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
 def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
     """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
     where = make_url(url).render_as_string(hide_password=True)
-    if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedFunction):
-        return DatabaseNotMigrated(f"{where} has no refresher tables: run `refresher migrate`")
-    if isinstance(error.orig, psycopg.errors.UndefinedColumn):
-        return DatabaseNotMigrated(f"{where} has older tables: run `refresher migrate`")
-    away = error.connection_invalidated or isinstance(error, InterfaceError)
-    if away or (isinstance(error, OperationalError) and _is_connection_trouble(error)):
-        return DatabaseUnavailable(f"{where} cannot be used: {_first_line(error)}")
-    return None
+    match nature_of(error):
+        case Nature.AWAY:
+            return DatabaseUnavailable(f"{where} cannot be used: {first_line(error.orig)}")
+        case Nature.NO_WRITES:
+            return DatabaseRefusesWrites(f"{where} takes no writes: {first_line(error.orig)}")
+        case Nature.NO_TABLES:
+            return DatabaseNotMigrated(f"{where} has no refresher tables: run `refresher migrate`")
+        case Nature.OLDER_TABLES:
+            return DatabaseNotMigrated(f"{where} has older tables: run `refresher migrate`")
+        case Nature.VALUES:
+            return None
 
 
-def _is_connection_trouble(error: OperationalError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    # No SQLSTATE: no connection. 08: connection, 57P: shutting down, 53300: too many, 28, 3D000:
-    # refused; 57014 is our own statement time-out, a server that does not keep up.
-    return (
-        state is None
-        or state[:2] in {"08", "28"}
-        or state[:3] == "57P"
-        or state
-        in {
-            "53300",
-            "3D000",
-            "57014",
-            "55P03",
-            "25006",
-        }
-    )
-
-
-def _first_line(error: DBAPIError) -> str:
-    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
+@contextmanager
+def _left_clean(db: Connection) -> Iterator[None]:
+    """Closes a session that an error has shown to be unusable, instead of giving it to the next."""
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        if is_stale(error):
+            db.invalidate()
+        raise

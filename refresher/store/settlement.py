@@ -227,7 +227,8 @@ def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
 def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) -> None:
     """Makes rows due by the pair that is stored now, which is not the one we were sent with.
 
-    Ours, and one that was parked because the pair that was stored before was refused.
+    Ours, and one that was parked because the pair that was stored before was refused, or because
+    Postgres refused this one.
     """
     if not todo:
         return
@@ -242,7 +243,8 @@ def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) 
         join connection c on c.id = u.id
         where s.connection_id = u.id
           and (s.lease_token = u.token and s.state + 0 = 1
-               or s.state + 0 = 2 and s.parked_reason = 'reconnect_required' and c.status = 'active')
+               or s.state + 0 = 2 and s.parked_reason = 'reconnect_required' and c.status = 'active'
+               or s.state + 0 = 2 and s.parked_reason = 'unstored' and s.lease_token = u.token)
         """
     )
     db.execute(statement, {**_ids(todo), "lead_share": lead_share})

@@ -44,6 +44,7 @@ _SWEEP = text(
                      or not (holder_id = any(cast(:alive as uuid[])))
                      or begun_at < refresher_now() - :attempt_timeout_seconds * interval '1 second'))
             or holder_id = any(cast(:dead as uuid[])))
+          and connection_id <> all(cast(:spooled as uuid[]))
         order by lease_until limit :limit
         for update skip locked
     )
@@ -68,9 +69,12 @@ def sweep(
     alive: Collection[UUID],
     attempt_timeout_seconds: float,
     crash_limit: int,
+    spooled: Collection[UUID] = (),
     limit: int = 500,
 ) -> Swept:
     """Makes stalled rows due again, at most `limit`, and records each.
+
+    But for those in `spooled`: their new pairs are known, and their stored tokens are spent.
 
     `dead` and `alive` are holders whose liveness is known; for any other only the lease counts.
     """
@@ -79,6 +83,7 @@ def sweep(
         "alive": list(alive),
         "attempt_timeout_seconds": attempt_timeout_seconds,
         "crash_limit": crash_limit,
+        "spooled": list(spooled),
         "limit": limit,
     }
     rows = db.execute(_SWEEP, values).all()

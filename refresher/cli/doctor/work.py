@@ -29,6 +29,7 @@ OURS_TO_MEND = frozenset(
         ParkReason.UNDECRYPTABLE,
         ParkReason.UNBUILDABLE_REQUEST,
         ParkReason.CRASH_LOOP,
+        ParkReason.UNSTORED,
     }
 )
 

@@ -1,0 +1,172 @@
+"""Step 11 of the story: what arrived is stored, or held, or lies in the spool. It is never dropped.
+
+Postgres away, or taking no writes (read-only, disk full, a permission gone): the settlements are held
+and tried again, spooled meanwhile for the case that this process ends. One row that is refused holds
+no other: it is stored without its details, or spooled and told. Which error is which is
+`store/refusals.py`'s to say, and a wrong guess there costs nothing: who is held for long is tried
+alone, and who is refused alone is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import structlog
+
+from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
+from refresher.recovery import park, save
+from refresher.spooled import aged, without_details
+from refresher.store.refusals import sentence
+from refresher.store.session import retrying
+from refresher.store.settlement import Settled, Settlement
+from refresher.telling import tell
+from refresher.wiring import Services
+
+log = structlog.get_logger()
+Write = Callable[[Sequence[Settlement]], Settled]
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.05, 1.0
+ALONE_AFTER_SECONDS = 5.0
+"""How long all wait together before each is tried alone, and between two such rounds."""
+_Away = (DatabaseUnavailable, DatabaseNotMigrated)
+
+
+def commit(
+    services: Services, settlements: Sequence[Settlement], write: Write, tally: Counter[str]
+) -> None:
+    """Has `write` store the settlements, all of them in one transaction if it can be.
+
+    Returns when each is stored or spooled; raises nothing. While Postgres is away that is when it is
+    back, or REFRESHER_COMMIT_SECONDS after this process was asked to stop.
+    """
+    if settlements:
+        _Hand(services, write, tally).store(settlements)
+
+
+class _Hand:
+    """Settlements in hand, and what of them lies in the spool already."""
+
+    def __init__(self, services: Services, write: Write, tally: Counter[str]) -> None:
+        self._services = services
+        self._write = write
+        self._tally = tally
+        self._since = time.monotonic()
+        self._entries: dict[UUID, str] = {}
+        self._leave_at: float | None = None
+        self._alone_at = self._since + ALONE_AFTER_SECONDS
+
+    def store(self, settlements: Sequence[Settlement]) -> None:
+        left, wait = settlements, FIRST_WAIT_SECONDS
+        while left:
+            try:
+                settled = self._try(left)
+            except _Away as error:
+                self._hold(left, error)
+                if self._must_leave(wait):
+                    self._leave(left)
+                    return
+                left = self._sifted(left, error)
+            except Exception:  # noqa: BLE001  whatever it is, what arrived is kept
+                left = self._each(left)
+            else:
+                self._done(left, settled)
+                return
+            if left:
+                time.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+    def _try(self, settlements: Sequence[Settlement]) -> Settled:
+        seconds = time.monotonic() - self._since
+        held = [aged(s, seconds) for s in settlements]
+        return retrying(lambda: self._write(held))
+
+    def _hold(self, settlements: Sequence[Settlement], error: Exception) -> None:
+        held = len(settlements)
+        self._services.seldom.warning(
+            "holding replies: postgres is away", held=held, why=str(error)
+        )
+        if not self._entries:
+            self._entries = save(self._services, settlements, str(error))
+
+    def _must_leave(self, wait: float) -> bool:
+        now, stopping = time.monotonic(), self._services.stopping.is_set()
+        if stopping and self._leave_at is None:
+            self._leave_at = now + self._services.settings.commit_seconds
+        return self._leave_at is not None and now + wait > self._leave_at
+
+    def _leave(self, left: Sequence[Settlement]) -> None:
+        self._tally["spooled"] += len(self._entries)
+        lost = [str(s.id) for s in left if s.new and s.id not in self._entries]
+        if lost:  # neither Postgres nor Redis nor the disk took them until the very end
+            log.error(
+                "token pairs are lost: nothing takes them, and we must stop", connections=lost
+            )
+
+    def _sifted(self, left: Sequence[Settlement], error: Exception) -> Sequence[Settlement]:
+        """Tries each alone once in a while: what is taken for trouble of all may be one row's."""
+        refuses = isinstance(error, DatabaseRefusesWrites) and len(left) > 1
+        if not refuses or time.monotonic() < self._alone_at:
+            return left
+        still = self._each(left)
+        self._alone_at = time.monotonic() + ALONE_AFTER_SECONDS
+        kept = {s.id for s in still}
+        if not any(s.new and s.id not in kept for s in left):
+            return still
+        return [s for s in still if not self._keep(s, error)]  # Postgres takes other pairs
+
+    def _each(self, left: Sequence[Settlement]) -> list[Settlement]:
+        """Stores each in a transaction of its own; returns those that must be held on."""
+        held: list[Settlement] = []
+        for s in left:
+            try:
+                settled = self._try([s])
+            except _Away:
+                held.append(s)
+            except Exception as own:  # noqa: BLE001  it must not hold the others
+                held += [] if self._alone(s, own) else [s]
+            else:
+                self._done([s], settled)
+        return held
+
+    def _alone(self, s: Settlement, error: Exception) -> bool:
+        """Ends with a row that is refused for itself; False when it has to be held all the same."""
+        try:
+            settled = self._try([without_details(s)])
+        except _Away:
+            return False
+        except Exception as own:  # noqa: BLE001  it is kept below
+            return self._keep(s, own)
+        self._services.seldom.error(
+            "stored an outcome without its details", connection=str(s.id), why=sentence(error)
+        )
+        self._done([s], settled)
+        return True
+
+    def _keep(self, s: Settlement, error: Exception) -> bool:
+        """Leaves a pair in the spool and tells of it; without one there is nothing to keep."""
+        services, why = self._services, sentence(error)
+        services.seldom.error("cannot write an outcome", connection=str(s.id), why=why)
+        self._tally["unwritable"] += 1
+        if s.new is None:
+            return True
+        entry = save(services, [s], why).get(s.id) or self._entries.get(s.id)
+        if entry is None:
+            return False
+        services.spool.rest(entry)
+        self._forget([s], but=entry)
+        park(services, s.id, s.row.claim.lease_token, why)
+        self._tally["spooled"] += 1
+        return True
+
+    def _done(self, settlements: Sequence[Settlement], settled: Settled) -> None:
+        self._forget(settlements)
+        try:
+            tell(self._services, settlements, settled, self._tally)
+        except Exception as error:  # noqa: BLE001  what is stored is stored, and others wait
+            self._services.seldom.exception("cannot tell of what was stored", error)
+
+    def _forget(self, settlements: Sequence[Settlement], *, but: str | None = None) -> None:
+        ours = [self._entries.pop(s.id) for s in settlements if s.id in self._entries]
+        self._services.spool.remove([entry for entry in ours if entry != but])

@@ -1,0 +1,109 @@
+"""What an error of the driver means: Postgres is away, takes no writes, lacks our tables, or a value.
+
+By SQLSTATE alone, never by the driver's class: psycopg files a read-only transaction under internal
+errors, a missing database under programming errors. What is not listed is held for a matter of the
+values that were sent, which never costs anything: whoever holds a token pair tries each row alone
+then, and spools what is refused (`committing.py`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from refresher.errors import RefresherError
+from refresher.masking import mask
+
+
+class Nature(StrEnum):
+    """What is the matter: the server or the session, all writes, the tables, or what was sent."""
+
+    AWAY = "away"
+    NO_WRITES = "no writes"
+    NO_TABLES = "no tables"
+    OLDER_TABLES = "older tables"
+    VALUES = "values"
+
+
+_BY_STATE = {
+    "3D000": Nature.AWAY,  # the database does not exist (any more, or yet)
+    "42501": Nature.NO_WRITES,  # permission denied for a table
+    "42P01": Nature.NO_TABLES,
+    "42883": Nature.NO_TABLES,
+    "42703": Nature.OLDER_TABLES,
+    "26000": Nature.AWAY,  # a pooler gave our session away: prepared statements are gone,
+    "42P05": Nature.AWAY,  # or are somebody else's
+    "55P03": Nature.AWAY,  # our own lock time-out
+    "55006": Nature.AWAY,  # in use, such as a database that is being copied
+    "53300": Nature.AWAY,  # too many connections
+}
+_BY_CLASS = {
+    "08": Nature.AWAY,  # connection
+    "28": Nature.AWAY,  # refused: password, role, pg_hba
+    "25": Nature.NO_WRITES,  # read-only; a transaction that was ended for its age
+    "53": Nature.NO_WRITES,  # resources: disk full, out of memory, a configured limit
+    "57": Nature.AWAY,  # shutting down, and our own statement time-out: it does not keep up
+    "58": Nature.NO_WRITES,  # its disk
+    "F0": Nature.NO_WRITES,  # its configuration
+}
+_OF_ONE_ROW = {"ExecWithCheckOptions", "exec_stmt_raise"}
+"""Where Postgres says "permission denied" of one row: row security, a trigger."""
+_STALE_PLAN = "RevalidateCachedQuery"
+_STALE_SESSION = {"26000", "42P05", "25006", "25P02"}
+
+
+def nature(sqlstate: str, source_function: str | None = None) -> Nature:
+    """Returns what an error that the server reported is about.
+
+    `source_function` is the place in Postgres that raised it, as the server tells it.
+    """
+    if sqlstate == "42501" and source_function in _OF_ONE_ROW:
+        return Nature.VALUES
+    if sqlstate == "0A000" and source_function == _STALE_PLAN:
+        return Nature.AWAY
+    return _BY_STATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or Nature.VALUES
+
+
+def nature_of(error: DBAPIError) -> Nature:
+    """Returns what an error of the driver is about; one without SQLSTATE was never at a server."""
+    cause = error.orig
+    state = getattr(cause, "sqlstate", None)
+    if error.connection_invalidated:
+        return Nature.AWAY
+    if state is not None:
+        return nature(state, _source_function(cause))
+    no_connection = isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    return Nature.AWAY if no_connection else Nature.VALUES
+
+
+def is_stale(error: BaseException) -> bool:
+    """Whether the session cannot be used again: after a failover or behind a pooler, another one may.
+
+    A session on a server that has become a standby stays there; the name may lead to the new primary.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    return state in _STALE_SESSION or (state == "0A000" and _source_function(cause) == _STALE_PLAN)
+
+
+def sentence(error: BaseException) -> str:
+    """Returns why, in one line that shows no value: Postgres tells those in the lines after it."""
+    if isinstance(error, RefresherError):
+        return str(error)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.Error):
+        return type(cause).__name__
+    state = f"{cause.sqlstate}: " if cause.sqlstate else ""
+    return mask(f"{state}{first_line(cause)}")
+
+
+def first_line(error: BaseException | None) -> str:
+    """Returns the first line of what the driver says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"
+
+
+def _source_function(cause: BaseException | None) -> str | None:
+    return cause.diag.source_function if isinstance(cause, psycopg.Error) else None

@@ -1,0 +1,1 @@
+"""What Postgres refuses while replies are in hand."""
