@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -13,16 +14,19 @@ from uuid import UUID
 import typer
 
 from refresher.cli import importing, links, opening, reasons, refreshing, states
-from refresher.cli.finding import SHORTEST_PREFIX, Id, find
+from refresher.cli.finding import SHORTEST_PREFIX, Id, check_names, find
 from refresher.cli.output import (
     CONTEXT,
+    SHOWN,
     Json,
     distance,
     emit,
     examples,
     facts,
     is_narrow,
+    many,
     note,
+    seconds_of,
     table,
 )
 from refresher.cli.refusal import WrongUse
@@ -35,15 +39,28 @@ if TYPE_CHECKING:
     from refresher.store.session import Database
 
 PAGE = 1_000
-COLUMNS = ["id", "organization", "provider", "external id", "state", "due", "token ends"]
+COLUMNS = [
+    "id", "organization", "provider", "external id", "health", "state", "next", "token ends",
+]  # fmt: skip
+SPARE = ("state", "next", "organization", "token ends")
+"""What a narrow terminal can do without, the first first."""
 
 
 class State(StrEnum):
-    """The states of a schedule row."""
+    """The states of a schedule row; idle is what the API calls a scheduled one."""
 
-    IDLE = "idle"
+    SCHEDULED = "scheduled"
     LEASED = "leased"
     PARKED = "parked"
+    IDLE = "idle"
+
+
+STATES = {
+    State.SCHEDULED: "idle",
+    State.IDLE: "idle",
+    State.LEASED: "leased",
+    State.PARKED: "parked",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +69,8 @@ def register(app: typer.Typer) -> None:
     importing.register(group)
     listing = examples(
         "refresher connections list --provider google --state parked",
+        "refresher connections list --failing",
+        "refresher connections list --expired --count",
         "refresher connections list --reason reconnect_required --json | jq -r .id",
     )
     group.command("list", epilog=listing)(list_)
@@ -67,23 +86,41 @@ def list_(
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
     reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
+    ] = False,
+    failing: Annotated[
+        bool, typer.Option("--failing", help="Only those whose last attempts failed.")
+    ] = False,
+    count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     after: Annotated[UUID | None, typer.Option(help="Go on behind this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,
     json: Json = False,
 ) -> None:
-    """List connections in the order of their ids, with state and due time; never tokens."""
+    """List connections in the order of their ids: how they do, and what is next; never tokens.
+
+    The health is ok, retrying (with the failures since the last success), waiting (for the end of a
+    pause), expired, reconnect, connecting, stuck, paused or off.
+    """
     from refresher.store.connections import Filter
 
     chosen = Filter(
         organization_id=_printable(organization),
         provider=_printable(provider),
-        state=state.value if state else None,
+        state=STATES.get(state) if state else None,
         parked_reason=reason.value if reason else None,
+        expired=expired,
+        failing=failing,
     )
     with opening.database() as database:
+        if count:
+            _count(database, chosen, json=json)
+            return
         found = _pages(database, chosen, limit=limit, after=after)
-        count, last = _listed(found, json=json)
-    if count == limit:
+        listed, last = _listed(found, json=json)
+        if not listed:
+            _say_none(database, chosen)
+    if listed == limit:
         note(f"There may be more: --after {last}")
 
 
@@ -97,11 +134,18 @@ def show(connection: Id, json: Json = False) -> None:
             view = connections.show(db, found)
             siblings = connections.siblings(db, found)
     assert view is not None
-    described = {**asdict(view), "siblings": siblings}
+    described = {"health": health_of(view), **asdict(view), "siblings": siblings}
     if json:
         emit(described)
         return
-    facts({name.replace("_", " "): value for name, value in described.items() if value is not None})
+    shown = {**described, "state": SHOWN.get(view.state, view.state)}
+    facts(
+        {
+            name.replace("_", " "): seconds_of(name, value)
+            for name, value in shown.items()
+            if value not in (None, [], "")
+        }
+    )
     if view.root_id:
         note(f"It shares the grant of {view.root_id}; state and times are that one's.")
     mend = reasons.mend(
@@ -121,12 +165,32 @@ def _listed(found: Iterator[ConnectionView], *, json: bool) -> tuple[int, UUID |
     for view in found:
         count, last = count + 1, view.id
         if json:
-            emit(asdict(view))
+            emit({"health": health_of(view), **asdict(view)})
         else:
             rows.append(_row(view))
-    if not json:
-        table(COLUMNS, rows)
+    if rows:
+        table(COLUMNS, rows, spare=SPARE)
+        typer.echo(f"\n{many(count, 'connection')}.")
     return count, last
+
+
+def _count(database: Database, chosen: Filter, *, json: bool) -> None:
+    from refresher.store import connections
+
+    with database.transaction() as db:
+        found = connections.count(db, chosen)
+    if json:
+        emit({"count": found})
+    else:
+        typer.echo(found)
+
+
+def _say_none(database: Database, chosen: Filter) -> None:
+    """Says why a list is empty; a name that nothing has is a typo, and gets a suggestion."""
+    meant = check_names(database, organization=chosen.organization_id, provider=chosen.provider)
+    whose = f" of {chosen.provider}" if chosen.provider else ""
+    narrowed = replace(chosen, provider=None) != type(chosen)()
+    note(f"There is no connection{whose}{' like that' if narrowed else ''}{meant or ''}.")
 
 
 def _pages(
@@ -145,16 +209,36 @@ def _pages(
 
 
 def _row(view: ConnectionView) -> list[object]:
-    state = f"parked: {view.parked_reason}" if view.parked_reason else view.state
+    state = SHOWN.get(view.state, view.state)
     return [
         str(view.id)[:SHORTEST_PREFIX] if is_narrow() else view.id,
         view.organization_id,
         view.provider,
         view.external_id,
-        state,
+        health_of(view),
+        f"parked: {view.parked_reason}" if view.parked_reason else state,
         view.due_at and distance(view.due_at),
         view.expires_at and distance(view.expires_at),
     ]
+
+
+def health_of(view: ConnectionView) -> str:
+    """Returns in one word how a connection does, `retrying` with its failures."""
+    from refresher.rules.health import Facts, in_words
+
+    return in_words(
+        Facts(
+            status=view.status,
+            parked_reason=view.parked_reason,
+            postponed_by=view.postponed_by,
+            failures=view.attempt,
+            is_deleted=view.deleted_at is not None,
+            is_disabled=view.disabled_at is not None,
+            is_paused=view.paused_at is not None,
+            in_between_steps=view.in_between_steps,
+            is_expired=view.expires_at is not None and view.expires_at <= datetime.now(UTC),
+        )
+    )
 
 
 def _printable(text: str | None) -> str | None:

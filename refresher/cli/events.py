@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from refresher.cli import opening
+from refresher.cli import opening, timeline
 from refresher.cli.finding import Id, find
-from refresher.cli.output import Json, distance, emit, examples, note, plain, span, table
+from refresher.cli.output import Json, emit, examples, note, plain, span, table
 
 if TYPE_CHECKING:
     from refresher.store.events import PastEvent
 
 LOOK_AGAIN_SECONDS = 0.5
-COLUMNS = ["when", "what", "try", "http", "took", "late", "reason", "next"]
+COLUMNS = ["attempt", "when", "what", "failures", "http", "took", "late", "reason", "next"]
+SPARE = ("late", "took", "failures", "next")
+"""What a narrow terminal can do without, the first first."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +34,9 @@ def events(
 ) -> None:
     """Show the history of one connection, the newest event last; no secret ever stands in it.
 
-    A connection that shares another's grant shows that one's history: refreshes happen there.
+    `attempt` is the number that `inspect` and `replay` know it by, `failures` those since the last
+    success, `next` how long after the event it is due again. A connection that shares another's grant
+    shows that one's history: refreshes happen there.
     """
     from refresher.store import connections, lookup
     from refresher.store.events import recent
@@ -57,7 +61,7 @@ def _show(past: list[PastEvent], *, json: bool) -> None:
     if json:
         _show_more(past, json=True)
     else:
-        table(COLUMNS, [_row(event) for event in past])
+        table(COLUMNS, [_row(event) for event in past], spare=SPARE)
 
 
 def _show_more(fresh: list[PastEvent], *, json: bool) -> None:
@@ -71,12 +75,13 @@ def _show_more(fresh: list[PastEvent], *, json: bool) -> None:
 def _row(event: PastEvent) -> list[object]:
     took, late = event.elapsed_seconds, event.lateness_seconds
     return [
+        event.lease_token,
         f"{event.occurred_at:%m-%d %H:%M:%S}Z",
         event.kind,
-        event.attempt,
+        event.attempt or None,
         event.http_status,
         None if took is None else span(took),
         None if late is None else span(max(0.0, late)),
-        event.reason,
-        event.next_due_at and distance(event.next_due_at),
+        timeline.reason_of(event),
+        timeline.next_of(event),
     ]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import typer
 
+from refresher.cli import opening
 from refresher.cli.refusal import WrongUse
 from refresher.errors import NoSuchConnection
 
@@ -83,3 +84,29 @@ def _hint(database: Database, given: str) -> str:
     if _is_hexadecimal(digits) and len(digits) < SHORTEST_PREFIX:
         return f": the beginning of an id needs {SHORTEST_PREFIX} characters or more"
     return "; `refresher connections list` shows all"
+
+
+def check_names(
+    database: Database, *, organization: str | None = None, provider: str | None = None
+) -> str | None:
+    """Returns a hint at an organization that was meant; raises `UnknownProvider` for a mistyped one.
+
+    Asked only where nothing was found: a provider that connections or the catalogue name is none.
+    """
+    from refresher.errors import CatalogueError, UnknownProvider, did_you_mean
+    from refresher.store import lookup
+    from refresher.wiring import catalogue_from
+
+    with database.transaction() as db:
+        providers = lookup.names(db, "provider") if provider else []
+        organizations = lookup.names(db, "organization_id") if organization else []
+    if provider and provider not in providers:
+        try:
+            known = {*catalogue_from(opening.read_settings()).names, *providers}
+        except CatalogueError:
+            known = {provider}
+        if provider not in known:
+            raise UnknownProvider(provider, known)
+    if organization is None or organization in organizations:
+        return None
+    return did_you_mean(organization, organizations) or None

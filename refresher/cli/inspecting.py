@@ -15,7 +15,7 @@ import typer
 from refresher.cli import opening, timeline
 from refresher.cli.finding import Id, find
 from refresher.cli.moments import read_time
-from refresher.cli.output import Json, emit, examples, facts, instant, note
+from refresher.cli.output import SHOWN, Json, emit, examples, facts, instant, note, seconds_of
 from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
@@ -176,8 +176,10 @@ def _show(
         past = [timeline.as_json(event) for event in events]
         emit({**known, **asdict(moment), "why": why and asdict(why), "events": past})
         return
-    stands = {**known, **asdict(moment)}
-    shown = {n.replace("_", " "): v for n, v in stands.items() if v not in (None, False)}
+    stands = {**known, **asdict(moment), "state": SHOWN.get(moment.state, moment.state)}
+    shown = {
+        n.replace("_", " "): seconds_of(n, v) for n, v in stands.items() if v not in (None, False)
+    }
     facts(shown)
     if moment.due_at is not None:
         because = f" because {why.sentence}" if why else ""

@@ -6,6 +6,7 @@ and never read as markup.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,11 +23,15 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on s
 WIDE = 240
 """The width of tables that no terminal shows: whoever greps them wants whole lines."""
 ROOMY = 130
-SHORT = 14
+SHOWN = {"idle": "scheduled"}
+"""States of a row that people read under another name than programs do."""
 
 _STYLES = {
-    "ok": "green", "idle": "green", "refreshed": "green", "adopted": "green", "warn": "yellow",
-    "leased": "cyan", "parked": "yellow", "fail": "bold red", "revoked": "red",
+    "ok": "green", "scheduled": "green", "refreshed": "green", "adopted": "green",
+    "leased": "cyan", "warn": "yellow", "parked": "yellow", "retrying": "yellow",
+    "waiting": "yellow", "paused": "yellow", "transient": "yellow", "rate_limited": "yellow",
+    "malformed": "yellow", "off": "dim", "fail": "bold red", "expired": "bold red",
+    "reconnect": "bold red", "stuck": "bold red", "misconfigured": "bold red", "revoked": "red",
 }  # fmt: skip
 
 
@@ -47,37 +52,53 @@ def emit(value: object) -> None:
     typer.echo(orjson.dumps(value, default=_as_json))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints rows under headings. The first column is never cut, nor are columns of short values."""
-    from rich import box
-    from rich.table import Table
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, spare: Sequence[str] = ()
+) -> None:
+    """Prints rows under headings, and breaks no word.
+
+    In a terminal that is too narrow the columns named in `spare` are left away, in their order; if that
+    is not enough, each row is written as a record, whole.
+    """
+    from refresher.cli import tables
 
     cells = [[cell(value) for value in row] for row in rows]
-    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for position, column in enumerate(columns):
-        longest = max((len(row[position]) for row in cells), default=0)
-        whole = position == 0 or longest <= SHORT
-        made.add_column(column, no_wrap=whole, overflow="fold")
-    for row in cells:
-        made.add_row(*row)
-    _print(made)
+    plain_cells = [[one.plain for one in row] for row in cells]
+    shown = tables.layout(columns, plain_cells, width(), spare)
+    if not shown.as_records:
+        _print(tables.as_table(columns, cells, shown))
+        return
+    for number, row in enumerate(cells):
+        if number:
+            typer.echo()
+        chosen = [row[position] for position in shown.widths]
+        names = [columns[position] for position in shown.widths]
+        _print(tables.record(names, chosen, width()))
 
 
 def facts(pairs: Mapping[str, object]) -> None:
     """Prints names and values below each other."""
-    from rich.table import Table
+    from refresher.cli import tables
 
-    made = Table.grid(padding=(0, 2))
-    made.add_column(style="bold", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in pairs.items():
-        made.add_row(name, cell(value))
-    _print(made)
+    _print(tables.record([*pairs], [cell(value) for value in pairs.values()], width()))
+
+
+def width() -> int:
+    """Returns how many characters a line may have: COLUMNS, or as many as the terminal has."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    return get_terminal_size().columns if sys.stdout.isatty() else WIDE
+
+
+def many(count: int, word: str, words: str | None = None) -> str:
+    """Returns a count with its word: `1 remark`, `2 remarks`, `3 addresses`."""
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
 def is_narrow() -> bool:
-    """Whether stdout is a terminal on which whole ids would leave no room for anything else."""
-    return sys.stdout.isatty() and get_terminal_size().columns < ROOMY
+    """Whether whole ids would leave no room for anything else."""
+    return width() < ROOMY
 
 
 def cell(value: object) -> Text:
@@ -85,7 +106,7 @@ def cell(value: object) -> Text:
     from rich.text import Text
 
     shown = instant(value) if isinstance(value, datetime) else plain(value)
-    return Text(shown, style=_STYLES.get(shown, ""))
+    return Text(shown, style=_STYLES.get(shown.partition(" (")[0].partition(": ")[0], ""))
 
 
 def plain(value: object, *, keep: str = "") -> str:
@@ -108,33 +129,51 @@ def instant(at: datetime) -> str:
 
 
 def distance(at: datetime) -> str:
-    """Returns how far off something is: `in 3 min`, `2 days ago`."""
+    """Returns how far off something is: `in 3 min`, `now`, `2 days ago`."""
     left = (at - datetime.now(UTC)).total_seconds()
+    if abs(left) < 1:
+        return "now"
     return f"in {span(left)}" if left >= 0 else f"{span(-left)} ago"
 
 
 def span(seconds: float) -> str:
-    """Returns a length of time in its largest unit: 45 s, 12 min, 3.5 h, 60 days."""
+    """Returns a length of time as people say it: 5 ms, 45 s, 12 min, 3.5 h, 60 days."""
+    if seconds < 0.9995:
+        return f"{seconds * 1_000:.0f} ms" if seconds >= 0.0005 else "under 1 ms"
     for size, unit in ((86_400 * 2, "days"), (7_200, "h"), (120, "min")):
         if seconds >= size:
             return f"{_rounded(seconds / (size / 2))} {unit}"
     return f"{_rounded(seconds)} s"
 
 
-def _rounded(number: float) -> str:
-    return f"{number:.2g}" if number < 10 else f"{number:.0f}"
+def number(value: float) -> str:
+    """Returns a number as people write it: 15552000, 0.2, never 15552000.0 or 1.5552e+07."""
+    text = f"{value:.15g}"
+    return f"{value:.0f}" if "e+" in text else text
+
+
+def seconds_of(name: str, value: object) -> object:
+    """Returns a value of a field in seconds with what that is in larger units: `3600 (60 min)`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    shown = number(value)
+    return f"{shown} ({span(value)})" if "seconds" in name and value >= 120 else shown
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.2g}" if value < 9.95 else f"{value:.0f}"
 
 
 def _print(renderable: object) -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(file=sys.stdout, highlight=False, width=width())
     if console.is_terminal:
-        console.print(renderable)
+        console.print(renderable, soft_wrap=isinstance(renderable, Text))
         return
-    console = Console(file=sys.stdout, highlight=False, width=WIDE)
     with console.capture() as captured:
-        console.print(renderable)
+        console.print(renderable, soft_wrap=isinstance(renderable, Text))
     for line in captured.get().splitlines():
         typer.echo(line.rstrip())
 

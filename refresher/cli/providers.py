@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from refresher.cli.output import CONTEXT, Json, emit, examples, facts, note, span, table
+from refresher.cli.output import (
+    CONTEXT,
+    Json,
+    emit,
+    examples,
+    facts,
+    many,
+    note,
+    seconds_of,
+    span,
+    table,
+)
 
 if TYPE_CHECKING:
     from refresher.catalogue import Catalogue
@@ -34,7 +45,8 @@ def list_(json: Json = False) -> None:
             emit(_described(catalogue, provider))
         return
     columns = ["provider", "title", "strategy", "rotation", "access token lives", "checked", "from"]
-    table(columns, [_row(catalogue, provider) for provider in catalogue.providers])
+    rows = [_row(catalogue, provider) for provider in catalogue.providers]
+    table(columns, rows, spare=("checked", "title", "rotation"))
 
 
 def show(name: Name, json: Json = False) -> None:
@@ -46,7 +58,9 @@ def show(name: Name, json: Json = False) -> None:
         emit(described)
         return
     known = {k: v for k, v in described.items() if v not in (None, "", [], {}) and k != "unsure"}
-    facts({f"{k} *" if k in provider.unsure else k: _text(v) for k, v in known.items()})
+    facts(
+        {f"{k} *" if k in provider.unsure else k: _text(seconds_of(k, v)) for k, v in known.items()}
+    )
 
 
 def check(
@@ -72,7 +86,7 @@ def check(
         return
     for warning in warnings:
         typer.echo(warning)
-    note(f"{len(chosen)} checked and usable, {len(warnings)} remarks.")
+    note(f"{len(chosen)} checked and usable, {many(len(warnings), 'remark')}.")
 
 
 def _catalogue() -> Catalogue:

@@ -59,15 +59,20 @@ def _attempt(database: Database, root: UUID, number: int | None) -> PastEvent:
 
     with database.transaction() as db:
         event = standings.attempt(db, root, number)
-        known = standings.attempt_numbers(db, root)
+        known = standings.attempts_around(db, root, number or 0)
     if event is not None:
         return event
-    shown = ", ".join(map(str, known))
-    if number is None or not known:
+    if known is None:
         raise Refused(
             f"{root} has no recorded attempt: it was not refreshed, or its events are pruned"
         )
-    raise Refused(f"{root} has no attempt {number}, or it is pruned; the newest ones are {shown}")
+    if number is None:
+        raise Refused(f"{root} has no attempt that was recorded with what was known then")
+    if known.below is None or known.above is None:
+        raise Refused(f"{root} has no attempt {number}: there are {known.first} to {known.last}")
+    raise Refused(
+        f"{root} has no attempt {number}: the nearest ones are {known.below} and {known.above}"
+    )
 
 
 def _tell(event: PastEvent, result: Replayed, *, json: bool) -> None:

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
-from refresher.cli.output import Json, emit, examples, table
+from refresher.cli.output import Json, emit, examples, note, seconds_of, table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, SecretStr
@@ -33,22 +33,35 @@ class Line:
 
 def register(app: typer.Typer) -> None:
     """Adds `settings`."""
-    epilog = examples("refresher settings", "refresher settings --json | jq .DATABASE_URL")
+    epilog = examples(
+        "refresher settings",
+        "refresher settings --changed",
+        "refresher settings --json | jq .DATABASE_URL",
+    )
     app.command("settings", epilog=epilog)(settings)
 
 
-def settings(json: Json = False) -> None:
+def settings(
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only what the environment sets.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show every setting as it counts, and whether it comes from the environment.
 
     Passwords and keys are masked; an encryption key is shown by its id, which reveals nothing of it.
     """
     from refresher.cli.opening import read_settings
 
-    lines = list(effective(read_settings()))
+    every = effective(read_settings())
+    lines = [line for line in every if not changed or line.origin != "default"]
     if json:
         emit({line.variable: {"value": line.value, "origin": line.origin} for line in lines})
     else:
-        table(["setting", "value", "from"], [(x.variable, x.value, x.origin) for x in lines])
+        shown = [(x.variable, seconds_of(x.variable.lower(), x.value), x.origin) for x in lines]
+        table(["setting", "value", "from"], shown, spare=("from",))
+    if not lines:
+        note("Nothing is set: every setting has its default.")
 
 
 def effective(settings: Settings) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from refresher.cli.output import distance, span, table
+from refresher.cli.output import span, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from refresher.rules.events import PastEvent
 
 COLUMNS = ["attempt", "when", "what", "steps", "http", "reason", "next"]
+SPARE = ("steps", "next")
 
 
 def show(events: Sequence[PastEvent]) -> None:
     """Prints a timeline, the newest event last."""
-    table(COLUMNS, [_row(event) for event in events])
+    table(COLUMNS, [_row(event) for event in events], spare=SPARE)
 
 
 def as_json(event: PastEvent) -> dict[str, object]:
@@ -34,9 +35,24 @@ def _row(event: PastEvent) -> list[object]:
         event.kind,
         _steps(event),
         event.http_status,
-        event.reason or event.parked_reason or event.postponed_by,
-        event.next_due_at and distance(event.next_due_at),
+        reason_of(event) or event.parked_reason or event.postponed_by,
+        next_of(event),
     ]
+
+
+def reason_of(event: PastEvent) -> str | None:
+    """Returns an event's reason; of a grant that we asked the provider to end, that it was a wish."""
+    if event.kind == "revocation" and event.reason == "revoked":
+        return "revoked as asked"
+    return event.reason
+
+
+def next_of(event: PastEvent) -> str | None:
+    """Returns how long after an event the row was due again: a past one is no news of today."""
+    if event.next_due_at is None:
+        return None
+    seconds = (event.next_due_at - event.occurred_at).total_seconds()
+    return f"{span(seconds)} later" if seconds >= 1 else "at once"
 
 
 def _steps(event: PastEvent) -> str | None:

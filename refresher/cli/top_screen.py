@@ -79,7 +79,7 @@ def _figures(now: Gauges, recent: Recent, queue: QueueNow) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", width=9)
     table.add_column(overflow="fold")
-    table.add_row("rows", f"{_about(now.idle)} idle, {_many(now.leased)} leased")
+    table.add_row("rows", f"{_about(now.idle)} scheduled, {_many(now.leased)} leased")
     table.add_row("overdue", _overdue(now))
     table.add_row("parked", _parked(now))
     table.add_row("tokens", _tokens(now))

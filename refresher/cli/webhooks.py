@@ -13,7 +13,18 @@ import typer
 
 from refresher.cli import opening, webhook_messages
 from refresher.cli.finding_webhooks import Organization, WebhookId, find
-from refresher.cli.output import CONTEXT, Json, distance, emit, examples, facts, note, table
+from refresher.cli.output import (
+    CONTEXT,
+    Json,
+    distance,
+    emit,
+    examples,
+    facts,
+    many,
+    note,
+    span,
+    table,
+)
 from refresher.cli.refusal import WrongUse
 
 if TYPE_CHECKING:
@@ -150,7 +161,7 @@ def enable(webhook: WebhookId, organization: Organization = None, json: Json = F
     if json:
         emit({"id": view.id, "enabled": True, "released": released})
     else:
-        typer.echo(f"{view.id} is enabled; {released} messages that were held are due now.")
+        typer.echo(f"{view.id} is enabled; messages that were held and are due now: {released}.")
 
 
 def rotate_secret(
@@ -208,7 +219,7 @@ def send_test(webhook: WebhookId, organization: Organization = None, json: Json 
         )
     else:
         word = "delivered" if tested.is_delivered else "not delivered"
-        typer.echo(f"{word}: {tested.told} ({tested.answer.elapsed_seconds:.2f} s)")
+        typer.echo(f"{word}: {tested.told} ({span(tested.answer.elapsed_seconds)})")
         note(f"webhook-id {tested.message_id}, body {tested.sent.decode()}")
     if not tested.is_delivered:
         raise typer.Exit(1)
@@ -239,4 +250,6 @@ def _confirm(view: EndpointView) -> None:
     if not sys.stdin.isatty():
         raise WrongUse("there is no terminal to ask on whether to remove it: give --yes")
     waiting = view.waiting + view.held
-    typer.confirm(f"Remove {view.url}, and {waiting} messages for it?", abort=True, err=True)
+    typer.confirm(
+        f"Remove {view.url}, and {many(waiting, 'message')} for it?", abort=True, err=True
+    )

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from refresher.mailer.message import Message, as_email
 from refresher.rules.connection import Secret
 from refresher.rules.mails import (
+    NO_STARTTLS,
     Deferred,
     Outcome,
     Refused,
@@ -148,7 +149,7 @@ class SmtpSender:
                 connection.starttls(context=self._context)
                 connection.ehlo()
             elif server.starttls == "required":
-                raise _Failed(Unreachable("the server offers no STARTTLS, which is required"))
+                raise _Failed(Unreachable(f"{NO_STARTTLS}, which is required"))
         if server.user is not None:
             connection.login(server.user, server.password.reveal() if server.password else "")
 

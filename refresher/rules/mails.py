@@ -19,6 +19,8 @@ GIVE_UP_SECONDS = 4 * 86_400.0
 """How long a mail is tried that the server defers; an unreachable server is waited for without end."""
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 30.0, 3_600.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
+NO_STARTTLS = "the server offers no STARTTLS"
+"""How the reason begins when a server near by has no TLS."""
 
 
 class Choice(StrEnum):

@@ -109,12 +109,27 @@ class Filter:
     state: str | None = None
     parked_reason: str | None = None
     deleted: bool = False
+    expired: bool = False
+    failing: bool = False
 
 
 def find(
     db: Db, chosen: Filter, *, after: UUID | None = None, limit: int = 50
 ) -> list[ConnectionView]:
     """Returns connections in the order of their ids, those behind `after` only."""
+    where, values = _where(chosen, after)
+    statement = text(_VIEW + f" where {where} order by c.id limit :limit")
+    return [_view(row) for row in db.execute(statement, {**values, "limit": limit}).mappings()]
+
+
+def count(db: Db, chosen: Filter) -> int:
+    """Returns how many connections there are of this kind."""
+    where, values = _where(chosen, None)
+    statement = text(f"select count(*) from {WITH_ROOT} where {where}")  # noqa: S608  our own names
+    return int(db.execute(statement, values).scalar_one())
+
+
+def _where(chosen: Filter, after: UUID | None) -> tuple[str, dict[str, object]]:
     state = STATES.get(chosen.state or "")
     conditions = {
         "c.organization_id = :organization_id": chosen.organization_id,
@@ -123,12 +138,12 @@ def find(
         "s.parked_reason = :parked_reason": chosen.parked_reason,
         "c.id > :after": after,
         "c.deleted_at is null": None if chosen.deleted else True,
+        "r.expires_at <= refresher_now() and s.state <> 2": chosen.expired or None,
+        "s.state <> 2 and s.attempt > 0": chosen.failing or None,
     }
     where = " and ".join(["true", *(sql for sql, value in conditions.items() if value is not None)])
-    statement = text(_VIEW + f" where {where} order by c.id limit :limit")
-    values = {**asdict(chosen), "state": state, "after": after, "limit": limit}
-    named = {name: value for name, value in values.items() if f":{name}" in statement.text}
-    return [_view(row) for row in db.execute(statement, named).mappings()]
+    values = {**asdict(chosen), "state": state, "after": after}
+    return where, {name: value for name, value in values.items() if f":{name}" in where}
 
 
 def root_of(db: Db, connection_id: UUID) -> UUID | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
@@ -72,8 +73,7 @@ _PARKED = text(
     from unnest(cast(:reasons as text[])) reason
     """
 )
-_LIVES = text(
-    """
+_LOOKED_AT = """
     with looked_at as (
         (select connection_id from refresh_schedule where state = 0 order by due_at limit :most)
         union
@@ -82,10 +82,22 @@ _LIVES = text(
         union
         (select connection_id from refresh_schedule where state = 1 limit :most)
     )
+"""
+"""The rows whose token may be dead: the first that are due, in trouble, or in flight."""
+_LIVES = text(
+    f"""
+    {_LOOKED_AT}
     select count(*) filter (where c.expires_at <= refresher_now()) as expired,
         extract(epoch from min(c.expires_at) - refresher_now())::float8 as least
     from looked_at l join connection c on c.id = l.connection_id
-    """
+    """  # noqa: S608  our own names
+)
+_EXPIRED = text(
+    f"""
+    {_LOOKED_AT}
+    select c.id from looked_at l join connection c on c.id = l.connection_id
+    where c.expires_at <= refresher_now() order by c.expires_at, c.id limit :limit
+    """  # noqa: S608  our own names
 )
 _PAUSES = text(
     """
@@ -152,6 +164,11 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
         processes=_processes(db, has_lock=has_lock),
         outbox_seconds=outbox_oldest_seconds(db),
     )
+
+
+def expired(db: Db, *, limit: int) -> list[UUID]:
+    """Returns connections whose token is dead now and that are to be refreshed, the longest first."""
+    return list(db.execute(_EXPIRED, {"most": MOST_OPENED, "limit": limit}).scalars())
 
 
 def outbox_oldest_seconds(db: Db) -> float:

@@ -65,6 +65,24 @@ def external_ids_beginning(db: Db, beginning: str, *, limit: int = 500) -> Seque
     return list(db.execute(statement, {"beginning": beginning, "limit": limit}).scalars())
 
 
+def names(db: Db, column: str, *, limit: int = 200) -> list[str]:
+    """Returns the organizations, or the providers, that connections name: the first of them."""
+    assert column in {"organization_id", "provider"}
+    # One index step a name: a million connections of three providers are three steps.
+    statement = text(
+        f"""
+        with recursive found(name) as (
+            (select min({column}) from connection)
+            union all
+            select (select min({column}) from connection where {column} > found.name)
+            from found where found.name is not null
+        )
+        select name from found where name is not null limit :limit
+        """  # noqa: S608  one of two names of ours
+    )
+    return list(db.execute(statement, {"limit": limit}).scalars())
+
+
 def lease(db: Db, connection_id: UUID) -> LeaseSeen | None:
     """Returns the schedule row of a root connection as it is now."""
     statement = text(

@@ -130,13 +130,28 @@ def attempt(db: Db, connection_id: UUID, number: int | None) -> PastEvent | None
     return PastEvent(**row) if row else None
 
 
-def attempt_numbers(db: Db, connection_id: UUID, *, limit: int = 20) -> list[int]:
-    """Returns the newest attempts' numbers, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Which attempts of a connection are kept: the oldest, the newest, and those beside a number."""
+
+    first: int
+    last: int
+    below: int | None
+    above: int | None
+
+
+def attempts_around(db: Db, connection_id: UUID, number: int) -> Attempts | None:
+    """Returns which attempts there are, None without any. Numbers may have gaps."""
     statement = text(
-        "select lease_token from refresh_event where connection_id = :id "
-        "and lease_token is not null order by id desc limit :limit"
+        """
+        select min(lease_token) as first, max(lease_token) as last,
+            max(lease_token) filter (where lease_token < :number) as below,
+            min(lease_token) filter (where lease_token > :number) as above
+        from refresh_event where connection_id = :id and lease_token is not null
+        """
     )
-    return list(db.execute(statement, {"id": connection_id, "limit": limit}).scalars())
+    row = db.execute(statement, {"id": connection_id, "number": number}).mappings().one()
+    return None if row["first"] is None else Attempts(**row)
 
 
 def _pauses(db: Db, connection: Connection) -> tuple[PauseStanding, ...]:

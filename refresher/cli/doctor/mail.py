@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from refresher import letters
 from refresher.cli.doctor.finding import Finding, ok, warn
-from refresher.cli.output import span
+from refresher.cli.output import many, span
 from refresher.mailer import Renderer
+from refresher.rules.mails import NO_STARTTLS
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients
 from refresher.store.mails import Standing
@@ -30,13 +31,14 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         name = variable("notification_email.enabled")
         yield warn("mail", f"{name} is false, and people wait to be told", f"set {name} to true")
     if settings.mail_transport == "console":
-        message = f"mails to {len(known)} recipients are only printed"
+        message = f"mails to {many(len(known), 'recipient')} are only printed"
         yield warn("mail", message, f"set {variable('mail_transport')} to smtp or http")
     yield from _passage(standing)
     refused = [r.address for r in known if r.blocked_at is not None]
     if refused:
         shown = ", ".join(refused[:3]) + (" …" if len(refused) > 3 else "")
-        message = f"{len(refused)} addresses were refused: {shown}"
+        were = "address was" if len(refused) == 1 else "addresses were"
+        message = f"{len(refused)} {were} refused: {shown}"
         yield warn(
             "mail", message, "`refresher recipients list` tells why; remove or add them again"
         )
@@ -46,24 +48,36 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
             "messages have no link to reconnect",
             f"set {variable('reconnect_url')}, or `refresher organizations set ID --reconnect-url`",
         )
-    yield ok("mail", f"{len(known)} recipients; {standing.due + standing.under_way} mails to send")
+    waiting = many(standing.due + standing.under_way, "mail")
+    yield ok("mail", f"{many(len(known), 'recipient')}; {waiting} to send")
 
 
 def _passage(standing: Standing) -> Iterator[Finding]:
     """Yields whether mails go out, and which were given up."""
     if standing.reason:
-        yield warn(
-            "mail", f"no mail goes out: {standing.reason}", "put the mail server's settings right"
-        )
+        yield warn("mail", f"no mail goes out: {standing.reason}", _mend(standing.reason))
     late = standing.oldest_due_seconds or 0.0
     if late > LATE_SECONDS and not standing.reason:
         yield warn("mail", f"a mail waits since {span(late)}", "look whether a scheduler runs")
     if standing.failed:
         yield warn(
             "mail",
-            f"{standing.failed} mails were given up, the last one: {standing.last_failure}",
+            f"mails that were given up: {standing.failed}, the last one: {standing.last_failure}",
             "`refresher recipients add` with the same address sends them again",
         )
+
+
+def _mend(reason: str) -> str:
+    """Returns what to do about a reason for which no mail goes out at all."""
+    url = variable("mail_smtp_url")
+    if NO_STARTTLS in reason:
+        return (
+            f"use smtps:// in {url}; or, for a server near by that offers no TLS, add "
+            "?starttls=never (or auto) to it"
+        )
+    if reason.startswith(("535", "530")):
+        return f"put user and password in {url} right"
+    return f"put the mail server's settings right: `refresher settings` shows {url}"
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from refresher import catalogue, keyfile
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
+from refresher.cli.output import many
 from refresher.errors import CatalogueError, SettingsError
 from refresher.settings import Settings, variable
 from refresher.wiring import catalogue_from, cipher_from
@@ -48,7 +49,8 @@ def _providers(settings: Settings) -> Finding:
     own = [name for name in loaded.names if loaded.origin(name) == "file"]
     remarks = catalogue.check(loaded, datetime.now(UTC).date(), own) if own else []
     if remarks:
-        message = f"{len(loaded)} are known, and {len(remarks)} remarks on those of your file"
+        remarks_ = many(len(remarks), "remark")
+        message = f"{len(loaded)} are known, with {remarks_} on those of your file"
         return warn("providers", message, "read them: `refresher providers check`")
     return ok("providers", f"{len(loaded)} are known, {len(own)} of them from your file")
 

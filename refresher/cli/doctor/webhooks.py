@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refresher.cli.doctor.finding import Finding, ok, warn
-from refresher.cli.output import distance
+from refresher.cli.output import distance, many
 from refresher.settings import Settings, variable
 from refresher.store import webhooks
 from refresher.store.session import Database
@@ -27,29 +27,30 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     ailing = [told for view in found if (told := _told(view)) is not None]
     yield from ailing[:MOST_TOLD]
     if len(ailing) > MOST_TOLD:
-        more = f"{len(ailing) - MOST_TOLD} more endpoints are disabled or failing"
+        more = f"endpoints that are disabled or failing beside these: {len(ailing) - MOST_TOLD}"
         yield warn("webhooks", more, "`refresher webhooks list` shows all")
     waiting = sum(view.waiting for view in found)
-    yield ok("webhooks", f"{len(found)} endpoints; {waiting} messages to send")
+    yield ok("webhooks", f"{many(len(found), 'endpoint')}; {many(waiting, 'message')} to send")
 
 
 def _told(view: EndpointView) -> Finding | None:
     if view.disabled_at:
         return warn(
             "webhooks",
-            f"{view.url} is disabled: {view.disabled_reason}; {view.held} messages are held",
+            f"{view.url} is disabled: {view.disabled_reason}; messages held: {view.held}",
             f"see to it, then `refresher webhooks enable {view.id}`",
         )
     if view.failing_since:
         return warn(
             "webhooks",
-            f"{view.url} fails since {distance(view.failing_since)}; {view.waiting} messages wait",
+            f"{view.url} fails since {distance(view.failing_since)}; "
+            f"messages that wait: {view.waiting}",
             f"`refresher webhooks deliveries {view.id}` tells why",
         )
     if view.failed:
         return warn(
             "webhooks",
-            f"{view.failed} messages to {view.url} were given up",
+            f"messages to {view.url} that were given up: {view.failed}",
             f"`refresher webhooks replay {view.id} --failed` sends them again",
         )
     return None

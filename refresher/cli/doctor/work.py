@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import span
@@ -19,6 +19,7 @@ from refresher.store.session import Database
 from refresher.wiring import cipher_from
 
 SAMPLE = 100
+MOST_NAMED = 5
 FROZEN_SECONDS = 60.0
 LATE_SECONDS = 30.0
 """A row may be late by a tick or two, or while a burst is worked off."""
@@ -45,9 +46,10 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         sealed = inspection.sealed_sample(db, uuid4(), limit=SAMPLE) + inspection.sealed_secrets(db)
     with database.transaction() as db:
         now = gauges.read(db, has_lock=settings.liveness_lock)
+        dead = gauges.expired(db, limit=MOST_NAMED)
     yield from _processes(settings, running, schedule)
     yield _overdue(settings, schedule)
-    yield from _tokens(now)
+    yield from _tokens(now, dead)
     yield from _parked(schedule, missing_apps)
     for provider, app, count in missing_apps:
         message = f"the app {provider}/{app} is not stored; connections that wait: {_many(count)}"
@@ -101,14 +103,16 @@ def _overdue(settings: Settings, schedule: ScheduleHealth) -> Finding:
     )
 
 
-def _tokens(now: Gauges) -> Iterator[Finding]:
+def _tokens(now: Gauges, dead: Sequence[UUID]) -> Iterator[Finding]:
     """Yields what is dead at this moment, and what waits for a place."""
     if now.expired_tokens:
+        named = ", ".join(map(str, dead)) + (" …" if now.expired_tokens > len(dead) else "")
+        first = dead[0] if dead else "ID"
         yield fail(
             "tokens",
-            f"access tokens that are dead now, and to be refreshed: {now.expired_tokens:,}",
-            "mend what is wrong here; `refresher events ID` tells what keeps one from being "
-            "refreshed, and each is tried again until it is",
+            f"access tokens that are dead now, and to be refreshed: {now.expired_tokens:,} ({named})",
+            f"mend what is wrong here; `refresher explain {first}` tells what keeps one from being "
+            "refreshed, `refresher connections list --expired` shows all, and each is tried again",
         )
     if now.quarantined:
         yield warn(
