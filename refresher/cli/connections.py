@@ -17,6 +17,7 @@ from refresher.cli import importing, links, opening, reasons, refreshing, states
 from refresher.cli.finding import SHORTEST_PREFIX, Id, check_names, find
 from refresher.cli.output import (
     CONTEXT,
+    NAMED,
     SHOWN,
     Json,
     distance,
@@ -42,7 +43,7 @@ PAGE = 1_000
 COLUMNS = [
     "id", "organization", "provider", "external id", "health", "state", "next", "token ends",
 ]  # fmt: skip
-SPARE = ("state", "next", "organization", "token ends")
+SPARE = ("next", "organization", "state", "token ends")
 """What a narrow terminal can do without, the first first."""
 
 
@@ -138,7 +139,8 @@ def show(connection: Id, json: Json = False) -> None:
     if json:
         emit(described)
         return
-    shown = {**described, "state": SHOWN.get(view.state, view.state)}
+    shown = {NAMED.get(name, name): value for name, value in described.items()}
+    shown["state"] = SHOWN.get(view.state, view.state)
     facts(
         {
             name.replace("_", " "): seconds_of(name, value)

@@ -15,7 +15,17 @@ import typer
 from refresher.cli import opening, timeline
 from refresher.cli.finding import Id, find
 from refresher.cli.moments import read_time
-from refresher.cli.output import SHOWN, Json, emit, examples, facts, instant, note, seconds_of
+from refresher.cli.output import (
+    NAMED,
+    SHOWN,
+    Json,
+    emit,
+    examples,
+    facts,
+    instant,
+    note,
+    seconds_of,
+)
 from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
@@ -178,7 +188,9 @@ def _show(
         return
     stands = {**known, **asdict(moment), "state": SHOWN.get(moment.state, moment.state)}
     shown = {
-        n.replace("_", " "): seconds_of(n, v) for n, v in stands.items() if v not in (None, False)
+        NAMED.get(n, n).replace("_", " "): seconds_of(n, v)
+        for n, v in stands.items()
+        if v not in (None, False)
     }
     facts(shown)
     if moment.due_at is not None:

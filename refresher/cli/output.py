@@ -25,6 +25,8 @@ WIDE = 240
 ROOMY = 130
 SHOWN = {"idle": "scheduled"}
 """States of a row that people read under another name than programs do."""
+NAMED = {"attempt": "failures", "lease_token": "attempt"}
+"""Fields that people read under another name: an attempt is known by the number of its lease."""
 
 _STYLES = {
     "ok": "green", "scheduled": "green", "refreshed": "green", "adopted": "green",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from refresher.rules.events import PastEvent
 
 COLUMNS = ["attempt", "when", "what", "steps", "http", "reason", "next"]
-SPARE = ("steps", "next")
+SPARE = ("next", "http")
 
 
 def show(events: Sequence[PastEvent]) -> None:

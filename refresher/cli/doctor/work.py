@@ -92,8 +92,8 @@ def _lives(settings: Settings, process: ProcessSeen) -> bool:
 
 def _overdue(settings: Settings, schedule: ScheduleHealth) -> Finding:
     if schedule.oldest_overdue_seconds <= max(LATE_SECONDS, 10 * settings.tick_seconds):
-        text = f"{_many(schedule.idle)} wait for their time, {_many(schedule.leased)} are under way"
-        return ok("due", f"{text}, none is late")
+        text = f"scheduled: {_many(schedule.idle)}, under way: {_many(schedule.leased)}"
+        return ok("due", f"{text}; none is late")
     return fail(
         "due",
         f"connections that are late: {_many(schedule.overdue)}, the first by "

@@ -1,0 +1,139 @@
+"""How what commands print fits into a terminal: no word is broken, and numbers are for people."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from refresher.cli.output import distance, many, number, seconds_of, span
+from refresher.cli.tables import layout
+from tests.cli.kit import Cli
+from tests.observing.test_inspect import run_sql
+
+COLUMNS = ["id", "state", "reason"]
+ROWS = [["c4f1", "parked: app_not_configured", "the provider refuses the client id or its secret"]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.0, "under 1 ms"),
+        (3.1e-05, "under 1 ms"),
+        (0.0061, "6 ms"),
+        (0.9994, "999 ms"),
+        (1.0, "1 s"),
+        (2.5, "2.5 s"),
+        (9.97, "10 s"),
+        (75.0, "75 s"),
+        (120.0, "2 min"),
+        (7_776_000.0, "90 days"),
+        (15_552_000.0, "180 days"),
+    ],
+)
+def test_a_length_of_time_is_said_in_a_unit_that_people_read(seconds: float, expected: str) -> None:
+    """Milliseconds without decimals, days for what is long, and never an exponent."""
+    assert span(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(15_552_000.0, "15552000"), (0.2, "0.2"), (7.776e6, "7776000"), (1e21, "1" + "0" * 21)],
+)
+def test_a_number_has_no_exponent_and_no_empty_decimal(value: float, expected: str) -> None:
+    """A setting is shown as somebody would type it."""
+    assert number(value) == expected
+
+
+def test_seconds_come_with_what_they_are_in_larger_units() -> None:
+    """A long duration is told in days as well; other values stay as they are."""
+    assert seconds_of("refresh_token_lifetime_seconds", 15_552_000.0) == "15552000 (180 days)"
+    assert seconds_of("tick_seconds", 1.0) == "1"
+    assert seconds_of("lead_share", 0.2) == "0.2"
+    assert seconds_of("liveness_lock", True) is True
+    assert distance(datetime.now(UTC) + timedelta(milliseconds=3)) == "now"
+    assert (many(1, "remark"), many(2, "remark")) == ("1 remark", "2 remarks")
+    assert many(2, "address", "addresses") == "2 addresses"
+
+
+@pytest.mark.parametrize(
+    ("width", "spare", "positions", "as_records"),
+    [
+        (200, (), {0, 1, 2}, False),
+        (80, ("state",), {0, 2}, False),
+        (64, (), {0, 1, 2}, False),
+        (50, (), {0, 1, 2}, True),
+        (30, ("state",), {0, 1, 2}, True),
+    ],
+)
+def test_columns_go_before_words_are_broken(
+    width: int, spare: tuple[str, ...], positions: set[int], as_records: bool
+) -> None:
+    """Spare columns go first, then sentences are wrapped, then each row is a record, whole."""
+    shown = layout(COLUMNS, ROWS, width, spare)
+    assert (set(shown.widths), shown.as_records) == (positions, as_records)
+    if not as_records:
+        assert sum(shown.widths.values()) + 2 * (len(shown.widths) - 1) <= width
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "connections list",
+        "connections show account@example.com",
+        "inspect account@example.com",
+        "providers list",
+        "settings",
+        "doctor",
+    ],
+)
+def test_no_terminal_is_so_narrow_that_words_break(cli: Cli, command: str) -> None:
+    """Each word of a narrow terminal stands in a wide one as well; an id may be its beginning."""
+    cli.connect("account@example.com")
+    run_sql(cli, "update refresh_schedule set state = 2, parked_reason = 'app_not_configured'")
+    id_ = cli.show("account@example.com")["id"]
+    moments = {"now", "now)", "ago", "ago)", "min", "min)"}  # time goes on meanwhile
+    wide = {*cli(*command.split()).stdout.split(), id_[:8], *moments}
+    for width in (40, 80, 110, 160):
+        cli.env["COLUMNS"] = str(width)
+        narrow = cli(*command.split()).stdout
+        unknown = {w for w in narrow.split() if w not in wide and re.search("[A-Za-z]{3}", w)}
+        assert unknown == set(), width
+        assert not re.search(r"\de[+-]\d", narrow)
+
+
+def test_an_unknown_provider_is_no_empty_list(cli: Cli) -> None:
+    """A typo gets a suggestion; a provider without connections and a filter are told as such."""
+    cli.connect("c1")
+    cli("connections", "list", "--provider", "gogle").refused('did you mean "google"?')
+    assert "no connection of google." in cli("connections", "list", "--provider", "google").stderr
+    hint = cli("connections", "list", "--organization", "orgg").stderr
+    assert "There is no connection like that" in hint
+    assert cli("connections", "list", "--provider", "acme").stderr == ""
+
+
+def test_expired_and_failing_ones_are_found_and_counted(cli: Cli) -> None:
+    """Filters for what is in trouble, the count alone for scripts, and one word for each row."""
+    cli.connect("well", "dead", "failing")
+    run_sql(
+        cli,
+        "update connection set expires_at = now() - interval '1 minute' where external_id = 'dead'",
+    )
+    run_sql(
+        cli,
+        "update refresh_schedule s set attempt = 5 from connection c "
+        "where c.id = s.connection_id and c.external_id = 'failing'",
+    )
+    for option, name, word in (
+        ("--expired", "dead", "expired"),
+        ("--failing", "failing", "retrying (5)"),
+    ):
+        (line,) = cli("connections", "list", option, "--json").lines
+        assert (line["external_id"], line["health"]) == (name, word)
+        assert cli("connections", "list", option, "--count").stdout == "1\n"
+    told = cli("connections", "list").stdout
+    for word in ("retrying (5)", "expired", "ok", "scheduled", "3 connections."):
+        assert word in told
+    assert cli("connections", "list", "--count", "--json").json == {"count": 3}
+    listed = cli("connections", "list", "--state", "scheduled", "--json").lines
+    assert len(listed) == len(cli("connections", "list", "--state", "idle", "--json").lines) == 3
+    assert cli.show("dead")["id"] in cli("doctor").stdout
