@@ -16,13 +16,17 @@ FROM python:3.13-slim
 # A number, not a name: platforms that demand a non-root user cannot look names up.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin refresher
 COPY --from=build /app /app
-ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PORT=8080
-WORKDIR /tmp
+# Reached from outside the container, over IPv4 and IPv6, and reaching nothing inside it. What lies in the
+# working directory is never imported.
+ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PORT=8080 \
+    REFRESHER_HOST=:: REFRESHER_ALLOW_INSECURE_HOSTS=none
+# Root's, so that the process cannot put a module there.
+WORKDIR /app
 USER 10001
 EXPOSE 8080
 # Each process finishes the refreshes in its hands when it is asked to stop; give it 40 s.
 STOPSIGNAL SIGTERM
 # /health answers 500 when the process should be restarted; PORT=0 means that it does not serve it.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; p = os.environ['PORT']; p == '0' or r.urlopen(f'http://127.0.0.1:{p}/health', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; p = os.environ['PORT']; p == '0' or r.urlopen(f'http://localhost:{p}/health', timeout=4)"]
 CMD ["python", "-m", "refresher.scheduler"]

@@ -137,6 +137,7 @@ def site(given: argparse.Namespace) -> Iterator[tuple[int, list[bytes]]]:
             "REFRESHER_WEB_PROCESSES": str(given.processes),
             "REFRESHER_LOG_LEVEL": "warning",
             "PORT": str(free_port()),
+            "REFRESHER_HOST": "localhost",
         }
         os.environ.update(environment)
         paths, key = seed(given.connections)

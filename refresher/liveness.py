@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from uuid import UUID
 
 import structlog
@@ -35,6 +36,8 @@ class Heartbeat:
         self._role = role
         self._stop = threading.Event()
         self._held = threading.Event()
+        self.answered_at = float("-inf")
+        """When Postgres last took what this thread wrote, by the monotonic clock."""
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self, *, wait_seconds: float = 10.0) -> None:
@@ -85,6 +88,8 @@ class Heartbeat:
             if nature_of(error) is not Nature.NO_WRITES:
                 raise
             self._services.seldom.warning("no sign of life: postgres takes no writes")
+        else:
+            self.answered_at = time.monotonic()
 
 
 class Watch:

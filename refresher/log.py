@@ -16,9 +16,12 @@ from refresher.masking import mask, masked
 from refresher.reporting import report
 from refresher.settings import Settings
 
-CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "uvicorn.error", "alembic")
+CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "alembic")
 """Libraries whose lines below a warning say nothing that ours do not. httpx logs each request with its
 URL, and a long-lived exchange has its token in the URL."""
+STRANGERS = ("uvicorn.error", "apscheduler.scheduler")
+"""What warns each time that somebody else is at fault: a client that speaks no HTTP, a server that
+hangs and keeps a tick from ending. Both could fill the log; pages and metrics tell of the second."""
 
 LINED = frozenset({"exception", "stack"})
 """Parts of an event that have several lines."""
@@ -124,3 +127,5 @@ def _adopt_standard_logging(shared: list[Processor], last: list[Processor], leve
     root.setLevel(level)
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    for busy in STRANGERS:
+        logging.getLogger(busy).setLevel(logging.ERROR)

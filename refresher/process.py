@@ -8,17 +8,18 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dramatiq
 import structlog
 
 from refresher import reporting, tracing
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsError
-from refresher.health import Api, HealthServer, Probe
+from refresher.health import Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
 from refresher.metrics.sources import Sources, sources_from
+from refresher.serving.ports import Api, Ports
 from refresher.store import migrate
 from refresher.wiring import Services
 
@@ -45,13 +46,13 @@ class Process:
         broker: dramatiq.Broker | None,
         *,
         api: Callable[[Probe], Api] | None = None,
-        listening: socket.socket | None = None,
+        listening: Sequence[socket.socket] = (),
     ) -> None:
         self._services = services
         self.probe = Probe(role, services, broker)
         self._heartbeat = Heartbeat(services, role)
         application = api(self.probe) if api is not None else None
-        self._health = HealthServer(self.probe, services.settings, application, listening)
+        self._ports = Ports(self.probe, services.settings, application, listening)
 
     def start(self) -> None:
         """Waits for the database, then starts heartbeat and health; raises what stays wrong."""
@@ -59,15 +60,16 @@ class Process:
         reporting.start(self._services.settings, self.probe.role)
         tracing.start(self._services.settings, self.probe.role)
         self._services.meter.open(self.probe.role, self._sources())
-        self._health.start()
+        self._ports.start()
         await_database(self._services)
         self._heartbeat.start()
         self.probe.registered = lambda: self._heartbeat.healthy
+        self.probe.answered_at = lambda: self._heartbeat.answered_at
 
     def stop(self) -> None:
         """Stops both; the lock of this process ends, with nothing left to sweep."""
         self._services.stopping.set()
-        self._health.stop()  # first: a refresh that a caller waits for needs our liveness lock
+        self._ports.stop()  # first: a refresh that a caller waits for needs our liveness lock
         self._heartbeat.stop()
         self._services.meter.close()
         tracing.stop()

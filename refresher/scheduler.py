@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dramatiq
 import structlog
@@ -21,11 +22,12 @@ from refresher import notices
 from refresher.apps import sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
 from refresher.errors import DatabaseUnavailable, RefresherError, say_last
-from refresher.health import Api, Probe
+from refresher.health import Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
 from refresher.process import Process, spare_collections
 from refresher.retention import keep_events
+from refresher.serving.ports import Api
 from refresher.store import workers
 from refresher.ticks import Ticks
 from refresher.webhook_flow import WebhookFlow
@@ -43,18 +45,21 @@ class Scheduler:
         services: Services,
         broker: dramatiq.Broker,
         api: Callable[[Probe], Api] | None = None,
+        listening: Sequence[socket.socket] = (),
     ) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
         from refresher.actors import refresh_connections  # noqa: PLC0415
         from refresher.broker import send  # noqa: PLC0415
 
-        self.process = Process("scheduler", services, broker, api=api)
+        self.process = Process("scheduler", services, broker, api=api, listening=listening)
         self._services = services
         self._broker = broker
         self._watch = Watch()
         self._enqueue = lambda groups: send(refresh_connections, groups)
         self._worker: dramatiq.Worker | None = None
         self._ticks = Ticks(services)
+        self.process.probe.troubles = self._ticks.troubles
+        self.process.probe.tick_ended_at = lambda: self._ticks.ended_at("tick")
         self._mail = MailFlow(services, self._ticks)
         self._webhooks = WebhookFlow(services, self._ticks)
 

@@ -15,6 +15,8 @@ from tests.guard import Guard
 from tests.waiting import wait_until
 from tests.warm import Started, Warm
 
+AT_HOME = {"REFRESHER_HOST": "localhost", "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback"}
+"""What the tests' processes are told unless a test says otherwise: all servers are on this machine."""
 OURS = ("REFRESHER_", "DATABASE_URL", "REDIS_URL", "PORT", "PG")
 
 
@@ -95,7 +97,7 @@ class Spawner:
         """Starts `python arguments…` with this test's settings and none of the machine's."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         log = self._folder / f"process-{len(self._started)}.log"
-        process = Process(self._guard, log, list(arguments), inherited | dict(env or {}))
+        process = Process(self._guard, log, list(arguments), inherited | AT_HOME | dict(env or {}))
         self._started.append(process)
         return process
 

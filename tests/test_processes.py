@@ -18,6 +18,7 @@ from tests.services import PostgresServer, RedisServer
 from tests.waiting import wait_until
 
 SCHEDULER = ("-m", "refresher.scheduler")
+STATUS_TOKEN = "a-token-for-the-status-page"
 WORKER = ("-m", "dramatiq", "refresher.actors", "--processes", "1", "--threads", "2")
 
 
@@ -29,13 +30,15 @@ def settings(database_url: str, redis_url: str) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "REFRESHER_ENCRYPTION_KEYS": new_key(),
         "PORT": str(free_port()),
+        "REFRESHER_STATUS_TOKEN": STATUS_TOKEN,
     }
 
 
 def ask(settings: dict[str, str], path: str) -> httpx.Response | None:
     """Asks a process's health page; None while it does not answer."""
     try:
-        return loopback.get(f"http://127.0.0.1:{settings['PORT']}{path}")
+        token = {"Authorization": f"Bearer {STATUS_TOKEN}"}
+        return loopback.get(f"http://127.0.0.1:{settings['PORT']}{path}", headers=token)
     except httpx.HTTPError:
         return None
 

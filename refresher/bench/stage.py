@@ -175,6 +175,7 @@ def _environment(plan: Plan, folder: Path, database_url: str, provider_url: str)
     ours = {
         "DATABASE_URL": database_url,
         "PORT": "0",
+        "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback",
         "REFRESHER_DATA_DIRECTORY": str(folder),
         "REFRESHER_DATABASE_POOL_SIZE": str(plan.threads + 4),
         "REFRESHER_ENCRYPTION_KEYS": new_key(),

@@ -117,6 +117,8 @@ def up(json: Json = False) -> None:
 
 def _tell(running: Running) -> None:
     """Prints what runs and where, and what to do next."""
+    from io import StringIO
+
     from rich.console import Console
     from rich.table import Table
 
@@ -125,13 +127,24 @@ def _tell(running: Running) -> None:
     table.add_column(overflow="fold")
     for what, where in _what_runs(running).items():
         table.add_row(f"  {what}", where)
-    console = Console(file=sys.stdout, highlight=False, markup=False)
-    console.print("refresher is up. Ctrl-C stops it; the next `refresher up` goes on from there.\n")
+    # In one piece: log lines of other threads must not run into it.
+    page = StringIO()
+    console = Console(
+        file=page,
+        width=Console(file=sys.stdout).width,
+        highlight=False,
+        markup=False,
+        force_terminal=sys.stdout.isatty(),
+    )
+    console.print(
+        "\nrefresher is up. Ctrl-C stops it; the next `refresher up` goes on from there.\n"
+    )
     console.print(table)
     console.print("\nNext, in another terminal:\n")
     for number, step in enumerate(_next_steps(running), 1):
         console.print(f"  {number}. {step}", soft_wrap=True)
     console.print()
+    sys.stdout.write(page.getvalue())
     sys.stdout.flush()
 
 
@@ -147,7 +160,11 @@ def _what_runs(running: Running) -> dict[str, str]:
     }
     if running.worker_pid is not None:
         told["worker"] = f"dramatiq refresher.actors, process {running.worker_pid}, through Redis"
-    told["health"] = _health_url(running) or f"not served: PORT is {running.settings.port or 'off'}"
+    if (url := _url(running)) is None:
+        told["API"] = "not served: PORT is 0"
+    else:
+        told["API"] = f"{url}, described at {url}/docs; keys: `refresher keys create`"
+        told["health"] = f"{url}/health"
     told["providers"] = f"{_short(ground.providers_file)}, read again when it changes"
     if ground.has_development_key:
         told["key"] = (
@@ -178,14 +195,16 @@ def _tell_as_json(running: Running) -> None:
             "environment_file": str(running.environment_file),
             "providers_file": str(ground.providers_file),
             "development_key": ground.has_development_key,
-            "health": _health_url(running),
+            "api": _url(running),
+            "health": f"{url}/health" if (url := _url(running)) else None,
         }
     )
     sys.stdout.flush()
 
 
-def _health_url(running: Running) -> str | None:
-    return f"http://127.0.0.1:{running.settings.port}/health" if running.is_health_served else None
+def _url(running: Running) -> str | None:
+    """Returns where API and health are served, as this machine reaches it."""
+    return f"http://127.0.0.1:{running.port}" if running.port else None
 
 
 def _short(path: Path) -> str:

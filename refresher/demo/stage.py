@@ -125,6 +125,7 @@ def _environment(
     return inherited | {
         "DATABASE_URL": database_url,
         "PORT": "0",
+        "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback",
         "REFRESHER_DATA_DIRECTORY": str(directory),
         "REFRESHER_ENCRYPTION_KEYS": key,
         "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",

@@ -69,7 +69,10 @@ class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8080, validation_alias=AliasChoices("REFRESHER_PORT", "PORT")
     )
-    health_host: str = "0.0.0.0"  # noqa: S104  a platform's probe comes from outside the container
+    host: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        "::", validation_alias=AliasChoices("REFRESHER_HOST", "REFRESHER_HEALTH_HOST")
+    )
+    """Where PORT is listened on: `::` is every address, IPv4 too; `localhost` this machine's own."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     data_directory: Path = Path(".refresher")
@@ -102,7 +105,7 @@ class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
     http_total_seconds: Seconds = 20.0
     sender: Literal["auto", "httpx", "pyreqwest"] = "auto"
     http_max_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
-    allow_insecure_hosts: Literal["none", "loopback"] = "loopback"
+    allow_insecure_hosts: Literal["none", "loopback"] = "none"
 
     tick_seconds: Seconds = 1.0
     sweep_interval_seconds: Seconds = 0.25

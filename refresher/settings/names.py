@@ -9,6 +9,8 @@ from refresher.errors import did_you_mean
 from refresher.settings.values import PREFIX, Flow
 
 _PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
+_EARLIER = {"REFRESHER_HEALTH_HOST"}
+"""Names that a setting had before, and that are still understood."""
 
 
 def variable(field: str) -> str:
@@ -50,7 +52,7 @@ def _is_flow(field: object) -> bool:
 def _known_variables(fields: Mapping[str, object]) -> set[str]:
     known = {PREFIX + name.upper() for name in fields}
     parts = {variable(f"{flow}.{part}") for flow in flows(fields) for part in Flow.model_fields}
-    return known | parts | {variable(name) for name in fields}
+    return known | parts | _EARLIER | {variable(name) for name in fields}
 
 
 def _no_setting(name: str, fields: Mapping[str, object]) -> str:

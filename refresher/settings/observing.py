@@ -16,6 +16,10 @@ class ObservingSettings(BaseModel):
     metrics: bool = True
     metrics_gauges: Literal["auto", "on", "off"] = "auto"
     metrics_cache_seconds: Seconds = 5.0
+    status_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where status and metrics stand apart from PORT; 0: they stay there, as far as they may."""
+    status_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What opens status and metrics, wherever they stand: `Authorization: Bearer` and this."""
     traces: Literal["off", "otlp"] = "off"
     sentry_dsn: SecretStr | None = None
     sentry_environment: str = "production"

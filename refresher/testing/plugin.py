@@ -32,18 +32,22 @@ _set_by_us: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Turns every flow off, and its transport to in_process, unless the environment says otherwise."""
+    """Turns every flow off, its transport to in_process, and lets requests go to this machine.
+
+    What the environment says otherwise stays.
+    """
     config.addinivalue_line(
         "markers",
         "refresher_flows(*names): lets these flows of refresher run in processes and schedulers that "
         f"the test starts (all of them without a name): {', '.join(FLOWS)}",
     )
+    wanted = {"REFRESHER_ALLOW_INSECURE_HOSTS": "loopback"}  # where fake providers are
     for flow in FLOWS:
-        for part, value in (("ENABLED", "false"), ("TRANSPORT", "in_process")):
-            name = _variable(flow, part)
-            if name not in os.environ:
-                os.environ[name] = value
-                _set_by_us.append(name)
+        wanted |= {_variable(flow, "ENABLED"): "false", _variable(flow, "TRANSPORT"): "in_process"}
+    for name, value in wanted.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            _set_by_us.append(name)
 
 
 def pytest_unconfigure() -> None:

@@ -64,6 +64,7 @@ class Sandbox:
             "encryption_keys": new_key(),
             "providers_file": file,
             "data_directory": folder,
+            "allow_insecure_hosts": "loopback",
             **settings,
         }
         services = wiring.build(load(**given))

@@ -21,6 +21,7 @@ from refresher.development import (
 )
 from refresher.embedded import EmbeddedPostgres
 from refresher.errors import SettingsError
+from refresher.serving.sockets import HERE
 from refresher.settings import Settings, variable
 from refresher.wiring import cipher_from
 
@@ -63,6 +64,7 @@ def prepare(settings: Settings, stack: ExitStack) -> Ground:
     transport = _transport(settings)
     providers_file = _providers_file(settings, directory)
     variables = {
+        **_at_home(settings),
         variable("data_directory"): str(directory),
         variable("providers_file"): str(providers_file),
         variable("integration_refresh.transport"): transport,
@@ -111,6 +113,19 @@ def _transport(settings: Settings) -> Literal["in_process", "redis"]:
     if "transport" in flow.model_fields_set:
         return flow.transport
     return "in_process" if settings.redis_url is None else "redis"
+
+
+def _at_home(settings: Settings) -> dict[str, str]:
+    """Returns what suits one's own machine, where it is not set: unseen by others, free to reach it.
+
+    Providers and receivers that one tries out are here; in production both would be dangerous.
+    """
+    suits = {"host": HERE, "allow_insecure_hosts": "loopback"}
+    return {
+        variable(name): value
+        for name, value in suits.items()
+        if name not in settings.model_fields_set
+    }
 
 
 def _providers_file(settings: Settings, directory: Path) -> Path:

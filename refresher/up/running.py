@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -21,6 +21,7 @@ import structlog
 from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
 from refresher.log import configure
 from refresher.process import DATABASE_PATIENCE_SECONDS
+from refresher.serving.sockets import free_port, listen
 from refresher.settings import Settings, load
 from refresher.store import migrate
 from refresher.up.ground import Ground, hand_out, prepare
@@ -50,7 +51,8 @@ class Running:
     ground: Ground
     environment_file: Path
     worker_pid: int | None
-    is_health_served: bool
+    port: int
+    """Where API and health are served, 0 where they are turned off."""
 
 
 def run(tell: Callable[[Running], None]) -> Ending:
@@ -69,10 +71,10 @@ def run(tell: Callable[[Running], None]) -> Ending:
         catalogue_from(settings)
         _migrate(settings.database)
         environment_file = hand_out(ground)
-        has_port = _port_is_free(settings)
-        worker = stack.enter_context(_scheduler_and_worker(settings, ground))
+        port, sockets = _listen(settings)
+        worker = stack.enter_context(_scheduler_and_worker(settings, ground, sockets))
         pid = worker.pid if worker else None
-        tell(Running(settings, ground, environment_file, pid, has_port))
+        tell(Running(settings, ground, environment_file, pid, port))
         return _look_after(stop, ground, worker, seen)
 
 
@@ -100,7 +102,9 @@ class _Stop:
 
 
 @contextmanager
-def _scheduler_and_worker(settings: Settings, ground: Ground) -> Iterator[WorkerProcess | None]:
+def _scheduler_and_worker(
+    settings: Settings, ground: Ground, sockets: Sequence[socket.socket]
+) -> Iterator[WorkerProcess | None]:
     """Runs the scheduler on this process's threads, and a worker process where Redis carries."""
     # Imported here: the broker is made from the environment when it is imported.
     from refresher.broker import broker  # noqa: PLC0415
@@ -108,7 +112,9 @@ def _scheduler_and_worker(settings: Settings, ground: Ground) -> Iterator[Worker
     from refresher.web.app import Api  # noqa: PLC0415
     from refresher.wiring import services  # noqa: PLC0415
 
-    scheduler = Scheduler(services(), broker, api=lambda probe: Api(services(), probe))
+    scheduler = Scheduler(
+        services(), broker, api=lambda probe: Api(services(), probe), listening=sockets
+    )
     scheduler.start()
     worker: WorkerProcess | None = None
     try:
@@ -127,15 +133,18 @@ def _look_after(
 ) -> Ending:
     """Keeps database and worker running, and notices a providers file that is not as `seen`."""
     while not stop.wait(LOOK_SECONDS):
-        if worker is not None:
-            worker.look_after()
-        if not _database_stays(ground):
-            return Ending.AGAIN
-        now = _stamp(ground.providers_file)
-        if now != seen and _providers_are_good():
-            log.info("the providers file changed: starting again with it")
-            return Ending.AGAIN
-        seen = now
+        try:
+            if worker is not None:
+                worker.look_after()
+            if not _database_stays(ground):
+                return Ending.AGAIN
+            now = _stamp(ground.providers_file)
+            if now != seen and _providers_are_good():
+                log.info("the providers file changed: starting again with it")
+                return Ending.AGAIN
+            seen = now
+        except OSError as error:  # such as no file descriptor left: it passes
+            log.warning("cannot look after everything; again soon", why=str(error))
     return Ending.STOPPED
 
 
@@ -161,15 +170,17 @@ def _providers_are_good() -> bool:
     return True
 
 
-def _port_is_free(settings: Settings) -> bool:
-    """Whether health can be served: not with PORT 0, and not where somebody else listens."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", settings.port))
-        except OSError:
-            return False
-    return settings.port != 0
+def _listen(settings: Settings) -> tuple[int, list[socket.socket]]:
+    """Returns the port that serves, and its sockets: PORT where it is set, else the next free one.
+
+    Raises `CannotListen` where the port that is set is not to be had.
+    """
+    if settings.port == 0 or "port" in settings.model_fields_set:
+        return settings.port, listen(settings.host, settings.port) if settings.port else []
+    port, sockets = free_port(settings.host, settings.port)
+    if port != settings.port:
+        log.warning("another program has the usual port; taking the next one", port=port)
+    return port, sockets
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         settings = load()
         if settings.port == 0:
             raise SettingsError("PORT is 0, which serves nothing: give the web process a port")
-        if settings.web_processes > 1 and inherited is None:
+        if settings.web_processes > 1 and not inherited:
             return look_after(settings, stop)
         return _serve(inherited, stop)
     except RefresherError as error:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return error.exit_code
 
 
-def _serve(inherited: socket.socket | None, stop: threading.Event) -> int:
+def _serve(inherited: Sequence[socket.socket], stop: threading.Event) -> int:
     from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends in its sentence
 
     built = services()
@@ -61,10 +61,10 @@ def _serve(inherited: socket.socket | None, stop: threading.Event) -> int:
     return 0
 
 
-def _inherited(arguments: Sequence[str]) -> socket.socket | None:
+def _inherited(arguments: Sequence[str]) -> list[socket.socket]:
     if len(arguments) == 2 and arguments[0] == SOCKET_OPTION:
-        return socket.socket(fileno=int(arguments[1]))
-    return None
+        return [socket.socket(fileno=int(number)) for number in arguments[1].split(",")]
+    return []
 
 
 if __name__ == "__main__":

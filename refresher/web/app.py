@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from refresher.health import Probe, routes
+from refresher.health import Probe
+from refresher.serving.pages import of_port
 from refresher.settings import Settings
 from refresher.web.endpoint import Endpoint, not_found
 from refresher.web.open import OpenEndpoint
@@ -24,7 +25,7 @@ class Api:
             Route(_pattern(path), Endpoint(self.state, rows)) for path, rows in by_path().items()
         ]
         api += [Route(route.path, OpenEndpoint(self.state, route)) for route in OPEN]
-        health = routes(probe) if probe is not None else []
+        health = of_port(probe, services.settings) if probe is not None else []
         self._headers = _headers(services.settings)
         self._router = Router([*api, *pages(), *health], default=not_found, redirect_slashes=False)
 

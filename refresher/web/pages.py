@@ -1,4 +1,4 @@
-"""`GET /openapi.json` and `GET /docs`: for programs and for people, without a key.
+"""`GET /openapi.json` and `GET /docs`, where `/` leads: for programs and for people, without a key.
 
 The page is plain HTML, made here: no script, and nothing that is loaded from elsewhere.
 """
@@ -10,7 +10,7 @@ from importlib.resources import files
 import orjson
 from jinja2 import Environment, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route as Served
 
 from refresher.web.call import Route
@@ -23,7 +23,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-
 
 
 def pages() -> list[Served]:
-    """Returns the two routes; both answers are made once."""
+    """Returns the routes; the answers are made once."""
     made = document()
     as_json = orjson.dumps(made)
     as_html = _html(made)
@@ -36,7 +36,10 @@ def pages() -> list[Served]:
             as_html, media_type="text/html", headers={"content-security-policy": POLICY}
         )
 
-    return [Served("/openapi.json", openapi), Served("/docs", docs)]
+    async def root(_request: Request) -> Response:
+        return RedirectResponse("/docs")
+
+    return [Served("/openapi.json", openapi), Served("/docs", docs), Served("/", root)]
 
 
 def _html(made: Document) -> str:

@@ -16,10 +16,9 @@ from time import monotonic
 
 import structlog
 
-from refresher.errors import SettingsError
-from refresher.health import listen
 from refresher.leash import Leash
 from refresher.log import configure
+from refresher.serving.sockets import listen
 from refresher.settings import Settings
 
 log = structlog.get_logger()
@@ -36,7 +35,7 @@ def look_after(settings: Settings, stop: threading.Event) -> int:
     configure(settings)
     sockets = _sockets(settings)
     leash = Leash()
-    children = [Child(one.fileno(), leash) for one in sockets]
+    children = [Child([one.fileno() for one in its], leash) for its in sockets]
     log.info("web processes started", processes=len(children), port=settings.port)
     code = 0
     while not stop.wait(LOOK_SECONDS) and code == 0:
@@ -51,28 +50,28 @@ def look_after(settings: Settings, stop: threading.Event) -> int:
     return code
 
 
-def _sockets(settings: Settings) -> list[socket.socket]:
-    """Returns a socket for each process; raises `SettingsError` for a port that is taken."""
-    alone = _socket(settings)  # also where they share: two services must not do so by mistake
+def _sockets(settings: Settings) -> list[list[socket.socket]]:
+    """Returns the sockets of each process; raises `CannotListen` for a port that is not to be had."""
+    alone = _open(settings)  # also where they share: two services must not do so by mistake
     if sys.platform != "linux":
         return [alone] * settings.web_processes
-    alone.close()
-    return [_socket(settings, shared=True) for _ in range(settings.web_processes)]
+    for one in alone:
+        one.close()
+    return [_open(settings, shared=True) for _ in range(settings.web_processes)]
 
 
-def _socket(settings: Settings, *, shared: bool = False) -> socket.socket:
-    made = listen(settings.health_host, settings.port, shared=shared)
-    if made is None:
-        raise SettingsError(f"PORT is {settings.port}, where another process listens already")
-    made.set_inheritable(True)
+def _open(settings: Settings, *, shared: bool = False) -> list[socket.socket]:
+    made = listen(settings.host, settings.port, shared=shared)
+    for one in made:
+        one.set_inheritable(True)
     return made
 
 
 class Child:
     """One web process."""
 
-    def __init__(self, socket: int, leash: Leash) -> None:
-        self._socket = socket
+    def __init__(self, sockets: list[int], leash: Leash) -> None:
+        self._sockets = sockets
         self._leash = leash
         self._started_at = 0.0
         self._process = self._start()
@@ -105,8 +104,14 @@ class Child:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(  # noqa: S603  this Python, words of ours
-            [sys.executable, "-m", "refresher.web", SOCKET_OPTION, str(self._socket)],
-            pass_fds=[self._socket],
+            [
+                sys.executable,
+                "-m",
+                "refresher.web",
+                SOCKET_OPTION,
+                ",".join(map(str, self._sockets)),
+            ],
+            pass_fds=self._sockets,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is meant for us, who end it in its turn
         )

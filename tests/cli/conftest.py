@@ -10,7 +10,7 @@ from refresher.cipher import new_key
 from refresher.testing.fake_provider import FakeProvider
 from tests.cli.kit import Cli
 from tests.guard import Guard
-from tests.processes import OURS
+from tests.processes import AT_HOME, OURS
 
 PROVIDERS = """
 [providers.acme]
@@ -29,6 +29,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(OURS):
             monkeypatch.delenv(name)
+    for name, value in AT_HOME.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("refresher.log.configure", lambda settings: None)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from refresher.cli.app import build
-from tests.processes import OURS
+from tests.processes import AT_HOME, OURS
 from tests.warm import Warm
 
 COMMAND = [sys.executable, "-m", "refresher"]
@@ -100,7 +100,7 @@ class Cli:
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Returns this test's environment: the machine's, without what concerns refresher."""
         machine = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
-        return machine | self.env | dict(more)
+        return machine | AT_HOME | self.env | dict(more)
 
     def file(self, name: str, rows: list[Any]) -> Path:
         """Writes JSON Lines; a text or bytes stands for itself."""

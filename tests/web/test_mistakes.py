@@ -151,7 +151,7 @@ def test_a_method_that_is_not_offered_tells_those_that_are(
 
 def test_an_unknown_page_is_a_problem_too(shared: Site) -> None:
     """Every path has an answer of one form."""
-    for path in ("/", "/v1", "/v1/nothing", "/v2/connections", "/v1/connections/"):
+    for path in ("/v1", "/v1/nothing", "/v2/connections", "/v1/connections/"):
         refused(shared("GET", path), 404, "not_found")
     refused(shared("GET", "/v1/providers/none"), 404, "no_such_provider")
 

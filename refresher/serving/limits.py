@@ -1,0 +1,129 @@
+"""What one stranger may cost: bytes and lines of a head, time for it, connections, memory of them all.
+
+A head is refused as soon as it is too large, also one that never ends. Who is slow is let go after ten
+seconds, or sooner when somebody else needs the place: the connection that has waited longest for the
+rest of a request is closed for a new one. So `/health` answers while hundreds of half requests stand.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+HEAD_BYTES = 65_536
+HEADERS = 200
+PIPELINED = 32
+"""Requests that a client may send ahead of its answers on one connection."""
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 20.0
+UNREAD_SECONDS = 30.0
+"""How long an answer may lie there of which the client takes nothing."""
+IDLE_SECONDS = 5
+"""Between two requests on one connection."""
+HELD_BYTES = 6 * 1024 * 1024
+"""Of all requests that are not whole yet, together."""
+MOST_CONNECTIONS, FEWEST_CONNECTIONS = 1_000, 16
+TOO_LARGE, TOO_SLOW = 431, 408
+REASONS = {
+    TOO_LARGE: "Request Header Fields Too Large",
+    TOO_SLOW: "Request Timeout",
+}
+
+
+class Guest(Protocol):
+    """One connection, as far as its place among the others goes.
+
+    `waiting_since` is when the request that is not whole yet began, or the place of one; None while a
+    whole one is being answered. `held_bytes` are what has come of it.
+    """
+
+    waiting_since: float | None
+    held_bytes: int
+
+    def let_go(self) -> None:
+        """Closes it at once."""
+
+    def look(self, now: float) -> None:
+        """Closes it when its client takes too long."""
+
+
+class Crowd:
+    """All connections of one server; belongs to its event loop."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held_bytes = 0
+        self._guests: set[Guest] = set()
+
+    def enter(self, guest: Guest) -> None:
+        """Takes a connection in; where all places are taken, one that only waits loses its own."""
+        self._guests.add(guest)
+        if len(self._guests) > self.most:
+            self._let_one_go()
+
+    def leave(self, guest: Guest) -> None:
+        """Forgets a connection, and what came of its request."""
+        self._guests.discard(guest)
+        self.release(guest)
+
+    def hold(self, guest: Guest, more_bytes: int) -> None:
+        """Notes that so much more came of a request that is not whole yet."""
+        guest.held_bytes += more_bytes
+        self.held_bytes += more_bytes
+        if self.held_bytes > HELD_BYTES:
+            # Not one of many that hold next to nothing: that would free nothing.
+            self._let_one_go(holding=self.held_bytes // len(self._guests))
+
+    def release(self, guest: Guest) -> None:
+        """Notes that a request is whole."""
+        self.held_bytes -= guest.held_bytes
+        guest.held_bytes = 0
+
+    def look(self, now: float) -> None:
+        """Closes what takes too long."""
+        for guest in list(self._guests):
+            guest.look(now)
+
+    def _let_one_go(self, holding: int = 0) -> None:
+        """Closes the one that has waited longest, of those that hold at least so many bytes."""
+        waiting = [
+            g for g in self._guests if g.waiting_since is not None and g.held_bytes >= holding
+        ]
+        oldest = min(waiting, key=_since, default=None)
+        if oldest is not None:
+            self.leave(oldest)
+            oldest.let_go()
+
+
+def connections_for(reserved: int) -> int:
+    """Returns how many connections this process can afford, beside `reserved` files of its own.
+
+    Half of the descriptors that are left: a stranger must not take those that Postgres needs.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    open_now = 32
+    with suppress(OSError):
+        open_now = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    if limit == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(FEWEST_CONNECTIONS, min(MOST_CONNECTIONS, (limit - open_now - reserved) // 2))
+
+
+def has_large_head(headers: Iterable[tuple[bytes, bytes]], target: bytes) -> bool:
+    """Whether request line and headers are more than `HEAD_BYTES` together."""
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > HEAD_BYTES
+
+
+def refusal(status: int) -> bytes:
+    """Returns a whole answer that refuses a request, after which the connection ends."""
+    reason = REASONS[status]
+    head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    return f"{head}content-length: {len(reason)}\r\nconnection: close\r\n\r\n{reason}".encode()
+
+
+def _since(guest: Guest) -> float:
+    assert guest.waiting_since is not None
+    return guest.waiting_since

@@ -1,0 +1,1 @@
+"""Sockets, limits and pages of every process that listens."""
