@@ -33,7 +33,7 @@ from bench.servers import provider
 from refresher import intake, keys, wiring
 from refresher.cipher import new_key
 from refresher.embedded import EmbeddedPostgres
-from refresher.rules.access import Scope
+from refresher.rules.access import Doer, Scope
 from refresher.rules.intake import read
 from refresher.settings import load
 from refresher.store import migrate
@@ -173,7 +173,9 @@ def seed(count: int) -> tuple[list[str], str]:
         intake.take(services, lines[start : start + CHUNK])
     with services.database.session() as db:
         db.exec_driver_sql("vacuum analyze")  # else it happens within the measurement
-    key = keys.create(services.database, name="bench", scopes=[Scope.TOKEN]).text.reveal()
+    by = Doer("cli:bench")
+    made = keys.create(services.database, name="bench", scopes=[Scope.TOKEN], by=by)
+    key = made.text.reveal()
     services.close()
     return [f"/v1/connections/{line.id}/token" for line in lines], key
 

@@ -123,6 +123,10 @@ class InvalidWebhook(RefresherError):
     exit_code = 2
 
 
+class QuotaReached(RefresherError):
+    """An organization has as many of something as it may have."""
+
+
 class TokenUnavailable(RefresherError):
     """No valid access token of a connection can be had now.
 

@@ -18,6 +18,7 @@ from refresher.rules.access import (
     ID_LENGTH,
     SECRET_BYTES,
     ApiKey,
+    Doer,
     Presented,
     Refusal,
     Scope,
@@ -26,8 +27,9 @@ from refresher.rules.access import (
     written,
 )
 from refresher.rules.connection import Secret
-from refresher.store import keys
-from refresher.store.session import Database
+from refresher.store import audit, keys
+from refresher.store.audit import Deed
+from refresher.store.session import Database, Db
 
 REMEMBERED_SECONDS = 1.5
 """How long a looked-up key counts: a revoked one is refused within this time, everywhere."""
@@ -57,6 +59,7 @@ def create(
     scopes: Iterable[Scope],
     organization_id: str | None = None,
     expires_in_seconds: float | None = None,
+    by: Doer,
 ) -> NewKey:
     """Makes a key and stores its hash. Whoever loses the text makes another one."""
     key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
@@ -71,16 +74,22 @@ def create(
             scopes=scopes,
             expires_in_seconds=expires_in_seconds,
         )
+        _note(db, by, "key_created", made)
     return NewKey(made, written(key_id, secret))
 
 
-def revoke(database: Database, key_id: str) -> ApiKey:
-    """Revokes a key; every process refuses it within `REMEMBERED_SECONDS`."""
+def revoke(database: Database, key_id: str, *, by: Doer) -> ApiKey:
+    """Revokes a key and its links; every process refuses it within `REMEMBERED_SECONDS`."""
     with database.transaction() as db:
         revoked = keys.revoke(db, key_id)
-    if revoked is None:
-        raise NoSuchKey(f'no API key has the id "{key_id}": `refresher keys list` shows all')
+        if revoked is None:
+            raise NoSuchKey(f'no API key has the id "{key_id}": `refresher keys list` shows all')
+        _note(db, by, "key_revoked", revoked)
     return revoked
+
+
+def _note(db: Db, by: Doer, action: str, key: ApiKey) -> None:
+    audit.append(db, [Deed(by.id, action, key.organization_id, subject=f"key:{key.id}")])
 
 
 @dataclass(frozen=True, slots=True)

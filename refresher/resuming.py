@@ -7,7 +7,7 @@ connection and event are written in one transaction: a link whose call is refuse
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -18,13 +18,17 @@ from uuid_utils.compat import uuid7
 from refresher.errors import InvalidConnection, NoSuchConnection, RefresherError
 from refresher.intake import take_within
 from refresher.rules import links as rules
+from refresher.rules.access import Doer
 from refresher.rules.connection import Status
 from refresher.rules.intake import read
 from refresher.rules.links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
-from refresher.store import connections, links, scoped
+from refresher.store import audit, connections, links, scoped
+from refresher.store.audit import Deed
 from refresher.store.events import Event, append
+from refresher.store.links import LinkView, NewLink, StoredLink
+from refresher.store.quotas import Kind, Quota
 from refresher.store.scoped import ConnectionSeen
-from refresher.store.session import Db, retrying
+from refresher.store.session import Database, Db, retrying
 from refresher.wiring import Services
 
 MOST_IN_EVENT = 500
@@ -39,6 +43,12 @@ class LinkRefused(RefresherError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class NoSuchLink(RefresherError):
+    """No link of the connection has this id."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,15 @@ def make_link(
     connection_id: UUID,
     *,
     seconds: float,
-    made_by: str,
-    organization_id: str | None = None,
+    by: Doer,
+    replaces_tokens: bool = False,
+    most: int = 0,
 ) -> MadeLink:
     """Returns a link that resumes a connection once, within so many seconds.
 
-    Raises `NoSuchConnection`, and `LinkRefused` for a time that is too short or too long.
+    With `replaces_tokens` it takes tokens while the connection works, too. Raises `NoSuchConnection`,
+    `LinkRefused` for a time that is too short or too long, and `QuotaReached` where the connection's
+    organization has `most` open links.
     """
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise LinkRefused(
@@ -70,13 +83,47 @@ def make_link(
         )
     link_id = uuid7()
     with services.database.transaction() as db:
-        if scoped.find(db, connection_id, organization_id) is None:
-            raise NoSuchConnection(f"no connection has the id {connection_id}")
-        end = links.put(db, link_id, connection_id, made_by, seconds=seconds)
-        append(db, [Event(connection_id, "resume_link", reason=f"{link_id} {made_by}")])
+        seen = _seen(db, connection_id, by)
+        quota = Quota(Kind.LINKS, seen.organization_id, most)
+        quota.keep(quota.room(db))
+        new = NewLink(link_id, connection_id, by.told, by.key_id, seconds, replaces_tokens)
+        end = links.put(db, new)
+        append(db, [Event(connection_id, "resume_link", reason=f"{link_id} {by.told}")])
+        _note(db, by.id, "resume_link", seen, link_id)
     key_id, key = next(iter(services.cipher.derived(rules.PURPOSE).items()))
     text = rules.sign(Link(link_id, connection_id, int(end.timestamp())), key_id, key)
     return MadeLink(link_id, connection_id, PATH + text, end)
+
+
+def open_links(database: Database, connection_id: UUID, by: Doer) -> Sequence[LinkView]:
+    """Returns the links of a connection, the newest first; raises `NoSuchConnection`."""
+    with database.transaction() as db:
+        _seen(db, connection_id, by)
+        return links.of(db, connection_id)
+
+
+def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Doer) -> LinkView:
+    """Withdraws a link that was not used yet; raises `NoSuchConnection` or `NoSuchLink`."""
+    with database.transaction() as db:
+        seen = _seen(db, connection_id, by)
+        link = links.withdraw(db, connection_id, link_id)
+        if link is None:
+            raise NoSuchLink(f"the connection has no link {link_id}")
+        append(db, [Event(connection_id, "resume_link_withdrawn", reason=f"{link_id} {by.told}")])
+        _note(db, by.id, "link_withdrawn", seen, link_id)
+    return link
+
+
+def _seen(db: Db, connection_id: UUID, by: Doer) -> ConnectionSeen:
+    found = scoped.find(db, connection_id, by.organization_id)
+    if found is None:
+        raise NoSuchConnection(f"no connection has the id {connection_id}")
+    return found.seen
+
+
+def _note(db: Db, doer_id: str, action: str, seen: ConnectionSeen, link_id: UUID) -> None:
+    deed = Deed(doer_id, action, seen.organization_id, seen.id, subject=f"link:{link_id}")
+    audit.append(db, [deed])
 
 
 def use_link(services: Services, text: str, body: object = None) -> UUID:
@@ -101,12 +148,16 @@ def _use(
     retry: bool,
 ) -> UUID:
     with services.database.transaction() as db:
-        stored = links.locked(db, link.id)
-        _check(stored, link)
+        stored = _checked(links.locked(db, link.id), link)
         held = scoped.locked(db, link.connection_id, None)
         if held is None:
             raise LinkRefused("not_waiting", "the connection is deleted")
-        decision = rules.decide(_waiting(held.seen), has_tokens=bool(tokens), retry=retry)
+        decision = rules.decide(
+            _waiting(held.seen),
+            has_tokens=bool(tokens),
+            retry=retry,
+            replaces_tokens=stored.replaces_tokens,
+        )
         match decision:
             case rules.Refuse(code, sentence):
                 raise LinkRefused(code, sentence)
@@ -118,16 +169,22 @@ def _use(
             case _:
                 assert_never(decision)
         links.use(db, link.id, payload or None)
+        # In the name of whoever made it: who held it needs none.
+        maker = stored.key_id or stored.made_by.removeprefix("by ")
+        _note(db, maker, "link_used", held.seen, link.id)
     return link.connection_id
 
 
-def _check(stored: links.StoredLink | None, link: Link) -> None:
+def _checked(stored: StoredLink | None, link: Link) -> StoredLink:
     if stored is None or stored.connection_id != link.connection_id:
         raise LinkRefused(LinkFault.INVALID, "this link is not known any more")
     if stored.used:
         raise LinkRefused(LinkFault.USED, "this link was used already: each works once")
+    if stored.withdrawn or stored.key_revoked:
+        raise LinkRefused(LinkFault.WITHDRAWN, "this link was withdrawn: ask for another")
     if stored.expired:
         raise LinkRefused(LinkFault.EXPIRED, "this link has expired: ask for another")
+    return stored
 
 
 def _read(body: object) -> tuple[dict[str, object], bool, dict[str, object]]:

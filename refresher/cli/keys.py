@@ -73,6 +73,7 @@ def create(
             if organization is None
             else _checked("--organization", organization),
             expires_in_seconds=seconds,
+            by=opening.doer(),
         )
     if json:
         emit({"key": made.text.reveal(), **_described(made.key)})
@@ -109,7 +110,7 @@ def revoke(
     from refresher import keys
 
     with opening.database() as database:
-        revoked = keys.revoke(database, _checked("the id", key))
+        revoked = keys.revoke(database, _checked("the id", key), by=opening.doer())
     if json:
         emit(_described(revoked))
     else:

@@ -5,14 +5,28 @@ A command asks for no more than it uses: looking needs neither keys nor Redis.
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from refresher.rules.access import Doer
     from refresher.settings import Settings
     from refresher.store.session import Database
     from refresher.wiring import Services
+
+
+def doer() -> Doer:
+    """Returns who acts, as the audit names them: `cli:ann`, also behind sudo."""
+    from refresher.rules.access import somebody
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        user = f"uid{os.getuid()}"
+    return somebody("cli", os.environ.get("SUDO_USER") or user if user == "root" else user)
 
 
 def read_settings() -> Settings:

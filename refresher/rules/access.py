@@ -21,6 +21,7 @@ KEY = re.compile(r"rfr_([a-z2-7]{12})_([A-Za-z0-9_-]{43})")
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 12
 SECRET_BYTES = 32
+MOST_OF_A_NAME = 64
 
 
 class Scope(StrEnum):
@@ -41,6 +42,33 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Doer:
+    """Who does something, as events and the audit name them: a key's id, or `cli:ann`.
+
+    `organization_id` None may act for every organization.
+    """
+
+    id: str
+    organization_id: str | None = None
+
+    @property
+    def key_id(self) -> str | None:
+        """The API key's id, where it is one that acts."""
+        return None if ":" in self.id else self.id
+
+    @property
+    def told(self) -> str:
+        """Who it was, as the end of a sentence."""
+        return f"by {self.id}" if self.key_id is None else f"by API key {self.id}"
+
+
+def somebody(program: str, user: str) -> Doer:
+    """Returns who acts without a key: `cli:ann` for a person on the command line."""
+    name = "".join(c for c in user if c.isprintable() and c not in ": ")[:MOST_OF_A_NAME]
+    return Doer(f"{program}:{name or 'unknown'}")
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as stored: never the secret. `organization_id` None means every organization."""
 
@@ -53,6 +81,11 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+
+    @property
+    def doer(self) -> Doer:
+        """Who acts with it."""
+        return Doer(self.id, self.organization_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,16 @@ from refresher.rules.connection import ParkReason, Status
 PURPOSE = b"refresher resume link 1"
 """What a signing key is derived for: it signs nothing else."""
 PREFIX = "rsm_"
+MENDED_BY_TOKENS = frozenset(
+    {
+        ParkReason.RECONNECT_REQUIRED,
+        ParkReason.MID_OAUTH,
+        ParkReason.NOTHING_TO_REFRESH_WITH,
+        ParkReason.NO_EXPIRY,
+        ParkReason.UNDECRYPTABLE,
+    }
+)
+"""What a connection is parked for whose tokens are of no use any more."""
 MIN_SECONDS, MAX_SECONDS = 60.0, 30 * 86_400.0
 _FIELDS = Struct(">c4s16s16sQ")
 _VERSION = b"\x01"
@@ -43,6 +53,7 @@ class LinkFault(StrEnum):
     INVALID = "invalid_link"
     EXPIRED = "link_expired"
     USED = "link_used"
+    WITHDRAWN = "link_withdrawn"
 
 
 def sign(link: Link, key_id: bytes, key: bytes) -> str:
@@ -89,6 +100,12 @@ class Waiting:
     disabled: bool = False
     is_sibling: bool = False
 
+    @property
+    def for_tokens(self) -> bool:
+        """Whether it waits for tokens that a person brings, and for nothing less."""
+        reconnect = self.status is Status.RECONNECT_REQUIRED
+        return reconnect or self.in_between_steps or self.parked_reason in MENDED_BY_TOKENS
+
 
 @dataclass(frozen=True, slots=True)
 class Resume:
@@ -108,12 +125,16 @@ class Refuse:
     sentence: str
 
 
-def decide(waiting: Waiting, *, has_tokens: bool, retry: bool) -> Resume | Reconnect | Refuse:
+def decide(
+    waiting: Waiting, *, has_tokens: bool, retry: bool, replaces_tokens: bool = False
+) -> Resume | Reconnect | Refuse:
     """Returns what a link does to a connection that waits.
 
     It ends a pause, finishes an OAuth dance, and ends "reconnect required" by new tokens. With the
     stored tokens that is tried only when asked for (`retry`): they were refused, and trying again is
-    a decision. What was switched off by somebody in charge stays off.
+    a decision. What was switched off by somebody in charge stays off, and the tokens of a connection
+    that works stay: whoever finds an old link must not put another account in its place, unless the
+    link was made for that (`replaces_tokens`).
     """
     if waiting.disabled:
         return Refuse("not_waiting", "the connection is disabled, which no link ends")
@@ -122,7 +143,12 @@ def decide(waiting: Waiting, *, has_tokens: bool, retry: bool) -> Resume | Recon
             return Refuse(
                 "not_waiting", "the connection uses another one's grant and stores no tokens"
             )
-        return Reconnect()
+        if waiting.for_tokens or replaces_tokens:
+            return Reconnect()
+        return Refuse(
+            "not_waiting",
+            "the connection waits for no tokens, and this link was not made to replace those it has",
+        )
     return Resume() if waiting.paused else _without_tokens(waiting, retry=retry)
 
 

@@ -11,6 +11,8 @@ from pydantic_settings import NoDecode
 
 from refresher.settings.values import Seconds
 
+Quota = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
 
 class WebSettings(BaseModel):
     """What the web process, its keys and its reach are set by; a part of `Settings`."""
@@ -24,6 +26,11 @@ class WebSettings(BaseModel):
     allowed_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] | None = None
     """Where the web process is reached from outside, such as https://refresher.example."""
+    quota_connections: Quota = 0
+    quota_webhooks: Quota = 20
+    quota_recipients: Quota = 100
+    quota_links: Quota = 10_000
+    """How many of each an organization may have by API; 0: no limit."""
     hsts_seconds: Annotated[int, Field(ge=0, le=10 * 366 * 86_400)] = 0
     """How long browsers shall reach this host by https only (RFC 6797); 0 says nothing of it."""
 

@@ -1,22 +1,29 @@
-"""`POST /v1/connections/{id}/resume-link` makes a link, `POST /v1/resume/{token}` uses it."""
+"""Resume links: made, listed and withdrawn with a key; `POST /v1/resume/{token}` uses one without."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from refresher.resuming import LinkRefused, make_link, use_link
+from refresher.resuming import (
+    LinkRefused,
+    NoSuchLink,
+    make_link,
+    open_links,
+    use_link,
+    withdraw_link,
+)
 from refresher.rules.access import Scope
 from refresher.rules.links import MAX_SECONDS, MIN_SECONDS
-from refresher.store import audit
-from refresher.store.audit import Deed
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import Body, Shape
 from refresher.web.open import Open, OpenRoute
 from refresher.web.problems import Problem
+from refresher.web.reading import path_id
 from refresher.web.state import State
 
 DAY = 86_400.0
@@ -26,6 +33,11 @@ class LinkOrder(Body):
     """How long a link lasts."""
 
     expires_in_seconds: Annotated[float, Field(ge=MIN_SECONDS, le=MAX_SECONDS)] = DAY
+    replaces_tokens: bool = Field(
+        default=False,
+        description="Whether it takes tokens also while the connection works: then whoever has it may "
+        "put another account in the place of this one.",
+    )
 
 
 class ResumeLink(Shape):
@@ -36,6 +48,29 @@ class ResumeLink(Shape):
     path: str = Field(description="To POST to, on this server.")
     url: str | None = Field(description="The same with REFRESHER_PUBLIC_URL, null without that.")
     expires_at: str
+
+
+class SeenLink(Shape):
+    """A link as it stands; the link itself is stored nowhere."""
+
+    id: UUID
+    connection_id: UUID
+    state: Literal["open", "used", "withdrawn", "expired"] = Field(
+        description="withdrawn as well when the key that made it is revoked."
+    )
+    made_by: str
+    key_id: str | None = Field(description="The key that made it; null: somebody without a key.")
+    made_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    withdrawn_at: datetime | None
+    replaces_tokens: bool
+
+
+class LinkList(Shape):
+    """The links of a connection of the last weeks, the newest first."""
+
+    items: list[SeenLink]
 
 
 class ResumeBody(BaseModel):
@@ -62,14 +97,10 @@ def make(state: State, call: Call) -> Answer:
         services,
         call.connection_id,
         seconds=call.body.expires_in_seconds,
-        made_by=f"by API key {key.id}",
-        organization_id=key.organization_id,
+        by=key.doer,
+        replaces_tokens=call.body.replaces_tokens,
+        most=services.settings.quota_links,
     )
-    with services.database.transaction() as db:
-        deed = Deed(
-            key.id, "resume_link", key.organization_id, call.connection_id, subject=str(made.id)
-        )
-        audit.append(db, [deed])
     base = services.settings.public_url
     return Answer(
         {
@@ -81,6 +112,22 @@ def make(state: State, call: Call) -> Answer:
         },
         201,
     )
+
+
+def list_(state: State, call: Call) -> Answer:
+    """Lists a connection's links."""
+    found = open_links(state.services.database, call.connection_id, call.key.doer)
+    return Answer({"items": found})
+
+
+def withdraw(state: State, call: Call) -> Answer:
+    """Withdraws a link."""
+    id_ = path_id(call.path, "link_id", "no_such_link")
+    database, by = state.services.database, call.key.doer
+    try:
+        return Answer(withdraw_link(database, call.connection_id, id_, by))
+    except NoSuchLink as none:
+        raise Problem("no_such_link", str(none)) from None
 
 
 def use(state: State, given: Open) -> dict[str, object]:
@@ -115,7 +162,14 @@ OPEN = (
         {200: Resumed},
         {"application/json": ResumeBody},
         (
-            *("invalid_link", "link_expired", "link_used", "not_waiting", "tokens_needed"),
+            *(
+                "invalid_link",
+                "link_expired",
+                "link_used",
+                "link_withdrawn",
+                "not_waiting",
+                "tokens_needed",
+            ),
             *("invalid_connection", "invalid_json", "invalid_body", "unsupported_media_type"),
         ),
         ("outside",),
@@ -134,5 +188,25 @@ ROUTES = (
         "whose `retry` tries refused tokens again, and whose other members are written down.",
         body=LinkOrder,
         body_required=False,
+        problems=("quota_reached",),
+    ),
+    Route(
+        "GET",
+        "/v1/connections/{id}/resume-links",
+        list_,
+        "List a connection's resume links",
+        Scope.READ,
+        {200: LinkList},
+        description="Those that may still be used, and those of the last weeks.",
+    ),
+    Route(
+        "DELETE",
+        "/v1/connections/{id}/resume-links/{link_id}",
+        withdraw,
+        "Withdraw a resume link",
+        Scope.WRITE,
+        {200: SeenLink},
+        description="Whoever has it is told 410. One that was used stays used.",
+        idempotent=True,
     ),
 )

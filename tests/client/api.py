@@ -8,7 +8,7 @@ import uvicorn
 
 from refresher import keys
 from refresher.liveness import Heartbeat
-from refresher.rules.access import Scope
+from refresher.rules.access import Doer, Scope
 from refresher.web.app import Api
 from refresher.wiring import Services
 from tests.ports import LOOPBACK, free_port
@@ -35,6 +35,10 @@ def serving(services: Services) -> Iterator[str]:
 def new_key(services: Services) -> str:
     """Returns an API key that may do everything in the tests' organization."""
     made = keys.create(
-        services.database, name="sdk", scopes=frozenset(Scope), organization_id="org"
+        services.database,
+        name="sdk",
+        scopes=frozenset(Scope),
+        organization_id="org",
+        by=Doer("cli:ann"),
     )
     return made.text.reveal()

@@ -84,6 +84,9 @@ MID = Waiting(Status.ACTIVE, "parked", "mid_oauth", in_between_steps=True)
 DEAD = Waiting(Status.RECONNECT_REQUIRED, "parked", "reconnect_required")
 OVER = Waiting(Status.ACTIVE, "parked", "reconnect_required")
 STUCK = Waiting(Status.ACTIVE, "parked", "crash_loop")
+EMPTY = Waiting(Status.ACTIVE, "parked", "nothing_to_refresh_with")
+UNREADABLE = Waiting(Status.ACTIVE, "parked", "undecryptable")
+PAUSED_DEAD = Waiting(Status.RECONNECT_REQUIRED, "parked", "paused", paused=True)
 OFF = Waiting(Status.RECONNECT_REQUIRED, "parked", "disabled", paused=True, disabled=True)
 SIBLING = Waiting(Status.ACTIVE, "idle", None, is_sibling=True)
 
@@ -93,9 +96,14 @@ SIBLING = Waiting(Status.ACTIVE, "idle", None, is_sibling=True)
     [
         (IDLE, False, False, "not_waiting"),
         (IDLE, False, True, "not_waiting"),
-        (IDLE, True, False, Reconnect()),
+        (IDLE, True, False, "not_waiting"),
+        (STUCK, True, False, "not_waiting"),
+        (EMPTY, True, False, Reconnect()),
+        (EMPTY, False, False, Resume()),
+        (UNREADABLE, True, False, Reconnect()),
         (PAUSED, False, False, Resume()),
-        (PAUSED, True, False, Reconnect()),
+        (PAUSED, True, False, "not_waiting"),
+        (PAUSED_DEAD, True, False, Reconnect()),
         (MID, False, False, "tokens_needed"),
         (MID, False, True, "tokens_needed"),
         (MID, True, False, Reconnect()),
@@ -112,6 +120,24 @@ SIBLING = Waiting(Status.ACTIVE, "idle", None, is_sibling=True)
 def test_what_a_link_does(waiting, has_tokens, retry, expected):
     """It ends waiting and nothing else; refused tokens are tried again only on request."""
     decision = decide(waiting, has_tokens=has_tokens, retry=retry)
+
+    assert (decision.code if isinstance(decision, Refuse) else decision) == expected
+
+
+@pytest.mark.parametrize(
+    ("waiting", "expected"),
+    [
+        (IDLE, Reconnect()),
+        (PAUSED, Reconnect()),
+        (STUCK, Reconnect()),
+        (DEAD, Reconnect()),
+        (OFF, "not_waiting"),
+        (SIBLING, "not_waiting"),
+    ],
+)
+def test_a_link_that_may_replace_tokens_takes_them(waiting, expected):
+    """Whatever the connection waits for, but not while it is switched off or uses another's grant."""
+    decision = decide(waiting, has_tokens=True, retry=False, replaces_tokens=True)
 
     assert (decision.code if isinstance(decision, Refuse) else decision) == expected
 

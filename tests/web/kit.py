@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import httpx
 
 from refresher import keys, webhooks
 from refresher.exchange.egress import Egress
-from refresher.rules.access import Scope
+from refresher.resuming import make_link
+from refresher.rules.access import Doer, Scope
 from refresher.store import recipients
 from refresher.web.app import Api
 from refresher.webhooks import Wanted
@@ -27,6 +29,7 @@ class Site:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.doer = Doer("cli:ann")
         known = world.services.catalogue
         object.__setattr__(known, "_origins", dict.fromkeys(known.names, "file"))
         self.api = Api(world.services)
@@ -67,6 +70,7 @@ class Site:
             name="test",
             scopes=frozenset(scopes),
             organization_id=organization_id,
+            by=self.doer,
             **more,
         )
         return made.text.reveal()
@@ -77,6 +81,9 @@ class Site:
         if "{id}" in path:
             made["id"] = str(self.world.connect("foreign", name="private words"))
         services = self.world.services
+        if "{link_id}" in path:
+            link = make_link(services, UUID(made["id"]), seconds=3_600, by=self.doer)
+            made["link_id"] = str(link.id)
         if "{webhook_id}" in path:
             wanted = Wanted(HOOK, ["*"], organization_id, "private words")
             egress = self.api.state.egress

@@ -46,6 +46,7 @@ HELD = (
     "select * from webhook_endpoint where organization_id = 'org' order by id",
     "select * from recipient where organization_id = 'org' order by id",
     "select * from organization where id = 'org'",
+    "select * from resume_link order by id",
 )
 
 
@@ -94,7 +95,7 @@ def test_another_tenant_sees_and_changes_nothing(shared: Site, other: str, route
     else:
         assert answer.status_code in {200, 201}, answer.text
     told = answer.text.replace(answer.request.url.path, "")
-    ids = [given[name] for name in ("id", "webhook_id", "recipient_id") if name in given]
+    ids = [given[name] for name in ("id", "webhook_id", "recipient_id", "link_id") if name in given]
     for leaked in ("foreign", "private", '"org"', *ids):
         assert leaked not in told
     assert held(shared) == before
@@ -145,7 +146,7 @@ def test_a_revoked_key_is_refused_within_moments(site: Site) -> None:
     """A key that was just used is refused as soon as what is remembered is a second old."""
     key = site.new_key()
     assert site("GET", "/v1/whoami", key=key).status_code == 200
-    keys.revoke(site.world.services.database, key.split("_")[1])
+    keys.revoke(site.world.services.database, key.split("_")[1], by=site.doer)
     wait_until(lambda: site("GET", "/v1/whoami", key=key).status_code == 401, 5)
     assert "revoked" in site("GET", "/v1/whoami", key=key).json()["detail"]
 

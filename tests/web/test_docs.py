@@ -67,7 +67,7 @@ def _key(site: Site, path: str, bound: str) -> str | None:
 def _made(method: str, path: str, given: dict[str, Any]) -> dict[str, str]:
     """Returns the part of later paths that an answer gives."""
     if path.endswith("/resume-link"):
-        return {"token": given["path"].rsplit("/", 1)[1]}
+        return {"token": given["path"].rsplit("/", 1)[1], "link_id": given["id"]}
     name = MAKERS.get((method, path))
     return {name: given["id"]} if name else {}
 

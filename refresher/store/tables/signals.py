@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from refresher.store.tables.base import instant, metadata
@@ -13,13 +13,18 @@ resume_link = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("connection_id", Uuid, ForeignKey("connection.id"), nullable=False, index=True),
-    # "API key …" or "command line": never a secret.
+    # "by API key …" or "by cli:ann": never a secret.
     Column("made_by", Text, nullable=False),
     instant("made_at", default_now=True),
     instant("expires_at", required=True),
     instant("used_at"),
     # What came with the call, without tokens.
     Column("payload", JSONB),
+    # Revoking this key ends the link as well; null: made by somebody on the command line.
+    Column("key_id", Text),
+    instant("withdrawn_at"),
+    # Whether it takes tokens also while the connection works.
+    Column("replaces_tokens", Boolean, nullable=False, server_default="false"),
 )
 
 signal = Table(
