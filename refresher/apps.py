@@ -6,13 +6,18 @@ lifts its pause and resumes connections that waited for it, so it must not happe
 
 from __future__ import annotations
 
-from refresher.catalogue import AppEntry
+from pathlib import Path
+
+from refresher.catalogue import AppEntry, Catalogue
 from refresher.cipher import Cipher
 from refresher.errors import CannotDecrypt
 from refresher.rules.connection import App, Secret
 from refresher.store import apps
 from refresher.store.session import Database
-from refresher.wiring import Services
+from refresher.wiring import Services, catalogue_from
+
+Stamp = tuple[int, ...]
+"""Where a file is, when it changed, and how long it is."""
 
 
 def store_app(database: Database, cipher: Cipher, app: AppEntry) -> bool:
@@ -28,16 +33,56 @@ def store_app(database: Database, cipher: Cipher, app: AppEntry) -> bool:
     return True
 
 
-def sync_apps(services: Services) -> list[str]:
+def sync_apps(services: Services, catalogue: Catalogue | None = None) -> list[str]:
     """Stores the apps of the providers file that are new or differ; returns them as `google/default`.
 
-    Apps that the file does not name stay as they are.
+    Apps that the file does not name, or whose secret is not there, stay as they are.
     """
     return [
-        f"{app.provider}/{app.name}"
-        for app in services.catalogue.apps
+        app.key
+        for app in (catalogue or services.catalogue).apps
         if store_app(services.database, services.cipher, app)
     ]
+
+
+def secret_files(catalogue: Catalogue) -> dict[Path, Stamp | None]:
+    """Returns the files that hold clients' secrets, each with its stamp; None for one that is away."""
+    named = [app.secret_file for app in catalogue.apps]
+    named += [one.secret_file for one in catalogue.unusable]
+    return {path: stamp(path) for path in named if path is not None}
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Returns what changes with a file's content, None while it is away.
+
+    Also where a link leads to another file (as mounted secrets are exchanged), or one takes its place.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+class SecretFiles:
+    """Notices that a client's secret changed in its file, and stores it: no restart is needed."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._seen = secret_files(services.catalogue)
+
+    def look(self) -> list[str]:
+        """Reads the providers file again if a secret file changed; returns the apps that differ.
+
+        A file that cannot be read at this moment leaves its app as it is stored.
+        """
+        now = {path: stamp(path) for path in self._seen}
+        if now == self._seen:
+            return []
+        fresh = catalogue_from(self._services.settings)
+        changed = sync_apps(self._services, fresh)
+        self._seen = now  # as they were before they were read: a change from here on counts
+        return changed
 
 
 def _opened(cipher: Cipher, app: App) -> Secret | None:

@@ -19,9 +19,9 @@ import structlog
 from dramatiq.brokers.stub import StubBroker
 
 from refresher import notices
-from refresher.apps import sync_apps
+from refresher.apps import SecretFiles, sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
-from refresher.errors import DatabaseUnavailable, RefresherError, say_last
+from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.health import Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
@@ -35,6 +35,8 @@ from refresher.wiring import Services, services
 
 log = structlog.get_logger()
 TIDY_SECONDS = 600.0
+SECRET_FILES_SECONDS = 5.0
+"""How often to look whether a client secret's file changed: one `stat` a file."""
 
 
 class Scheduler:
@@ -55,6 +57,7 @@ class Scheduler:
         self._services = services
         self._broker = broker
         self._watch = Watch()
+        self._secret_files = SecretFiles(services)
         self._enqueue = lambda groups: send(refresh_connections, groups)
         self._worker: dramatiq.Worker | None = None
         self._ticks = Ticks(services)
@@ -66,8 +69,7 @@ class Scheduler:
     def start(self) -> None:
         """Starts everything; returns at once."""
         self.process.start()
-        for name in sync_apps(self._services):
-            log.info("app stored from the providers file", app=name)
+        self._sync_apps()
         flow = self._services.settings.integration_refresh
         if flow.enabled:
             if isinstance(self._broker, StubBroker):
@@ -84,6 +86,7 @@ class Scheduler:
             log.warning("REFRESHER_INTEGRATION_REFRESH__ENABLED is false: nothing is refreshed")
             self.process.probe.idle = True
         self._ticks.every(TIDY_SECONDS, self.tidy, "tidy")
+        self._ticks.every(SECRET_FILES_SECONDS, self.look_at_secret_files, "secret files")
         self._ticks.every(notices.LOOK_SECONDS, self.tell, "tell")
         self._mail.start()
         self._webhooks.start()
@@ -135,6 +138,24 @@ class Scheduler:
         notices.forget_old(self._services)
         self._mail.tidy()
         self._webhooks.tidy()
+
+    def _sync_apps(self) -> None:
+        known, file = self._services.catalogue, self._services.settings.providers_file
+        changed = sync_apps(self._services)
+        if file is not None:
+            log.info("providers file read", providers=len(known), apps_changed=changed)
+        for one in known.unusable:
+            log.warning("part of the providers file is not used", table=one.table, why=one.why)
+
+    def look_at_secret_files(self) -> None:
+        """Stores the client secrets whose files changed."""
+        try:
+            changed = self._secret_files.look()
+        except CatalogueError as error:
+            log.error("the providers file is wrong: secrets stay as they are", why=str(error))  # noqa: TRY400
+            return
+        if changed:
+            log.info("secret files read again", secrets_changed=changed)
 
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""

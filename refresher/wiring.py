@@ -137,9 +137,11 @@ def cipher_from(settings: Settings) -> Cipher:
 
 
 def catalogue_from(settings: Settings) -> Catalogue:
-    """Returns the built-in providers and those of the user's file."""
+    """Returns the built-in providers and those of the user's file; a missing secret stops no other."""
     loopback = settings.allow_insecure_hosts == "loopback"
-    return catalogue.load(settings.providers_file, allow_loopback=loopback)
+    return catalogue.load(
+        settings.providers_file, allow_loopback=loopback, without_missing_secrets=True
+    )
 
 
 def egress_from(settings: Settings) -> Egress:

@@ -4,8 +4,17 @@
 `loader.py`, then `schema.py` and `coherence.py`. A new provider needs no code, only a file.
 """
 
-from refresher.catalogue.entries import AppEntry, Catalogue, Origin
-from refresher.catalogue.inspection import check, describe
+from refresher.catalogue.entries import AppEntry, Catalogue, Origin, Unusable
+from refresher.catalogue.inspection import check, check_secrets, describe
 from refresher.catalogue.loader import load
 
-__all__ = ["AppEntry", "Catalogue", "Origin", "check", "describe", "load"]
+__all__ = [
+    "AppEntry",
+    "Catalogue",
+    "Origin",
+    "Unusable",
+    "check",
+    "check_secrets",
+    "describe",
+    "load",
+]

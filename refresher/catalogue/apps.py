@@ -24,10 +24,18 @@ class Fault(Exception):
     """What is wrong with one table. Never leaves this package."""
 
 
+class SecretMissing(Fault):
+    """A table is right, but what it names for its secret is not there: it may come."""
+
+    def __init__(self, why: str, file: Path | None = None) -> None:
+        super().__init__(why)
+        self.file = file
+
+
 def read_app(
     key: str, table: Mapping[str, object], providers: Mapping[str, Provider], folder: Path
 ) -> AppEntry | list[str]:
-    """Returns the app, or what is wrong with its table.
+    """Returns the app, or what is wrong with its table; raises `SecretMissing`.
 
     A relative `client_secret_file` counts from `folder`, where the providers file is.
     """
@@ -41,9 +49,18 @@ def read_app(
         secret = find_secret(app, APP_FIELDS[1:], folder)
     except ValidationError as error:
         return sentences(error, APP_FIELDS)
+    except SecretMissing:
+        raise
     except Fault as fault:
         return [str(fault)]
-    return AppEntry(provider, app.client_id, secret, name or DEFAULT_APP)
+    return AppEntry(
+        provider,
+        app.client_id,
+        secret,
+        name or DEFAULT_APP,
+        secret_in_clear=app.client_secret is not None,
+        secret_file=folder / app.client_secret_file if app.client_secret_file else None,
+    )
 
 
 def find_secret(table: BaseModel, fields: Sequence[str], folder: Path) -> Secret | None:
@@ -62,7 +79,7 @@ def find_secret(table: BaseModel, fields: Sequence[str], folder: Path) -> Secret
 def _from_environment(field: str, variable: str) -> Secret:
     text = os.environ.get(variable, "").strip()
     if not text:
-        raise Fault(f"{field} names {variable}, which is not set in the environment")
+        raise SecretMissing(f"{field} names {variable}, which is not set in the environment")
     return Secret(text)
 
 
@@ -70,9 +87,10 @@ def _from_file(field: str, path: Path) -> Secret:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError:
-        raise Fault(f"{field} names {path}, which is not UTF-8 text") from None
+        raise SecretMissing(f"{field} names {path}, which is not UTF-8 text", path) from None
     except OSError as error:
-        raise Fault(f"{field} names {path}, which cannot be read: {error.strerror}") from None
+        why = f"{field} names {path}, which cannot be read: {error.strerror}"
+        raise SecretMissing(why, path) from None
     if not text:
-        raise Fault(f"{field} names {path}, which is empty")
+        raise SecretMissing(f"{field} names {path}, which is empty", path)
     return Secret(text)

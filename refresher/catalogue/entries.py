@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from refresher.errors import UnknownProvider
@@ -26,6 +27,23 @@ class AppEntry:
     client_id: str
     client_secret: Secret | None
     name: str = DEFAULT_APP
+    secret_in_clear: bool = field(default=False, compare=False)
+    """Whether the secret itself stands in the providers file."""
+    secret_file: Path | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> str:
+        """What the app is called: `google/default`."""
+        return f"{self.provider}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A table whose secret cannot be had at present; the rest of the file goes on without it."""
+
+    table: str
+    why: str
+    secret_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,7 @@ class Catalogue:
     _origins: Mapping[str, Origin]
     apps: tuple[AppEntry, ...] = ()
     signals: Mapping[str, SignalSource] = field(default_factory=dict)
+    unusable: tuple[Unusable, ...] = ()
 
     def get(self, name: str) -> Provider | None:
         """Returns the provider of this name, or None."""

@@ -31,8 +31,17 @@ def describe(provider: Provider) -> dict[str, object]:
     return {field.name: _plain(getattr(provider, field.name)) for field in fields(provider)}
 
 
-def check(catalogue: Catalogue, today: date, names: Iterable[str] | None = None) -> list[str]:
-    """Returns warnings about the named providers (all, when none is named) and their apps."""
+def check(
+    catalogue: Catalogue,
+    today: date,
+    names: Iterable[str] | None = None,
+    *,
+    every_app: bool = False,
+) -> list[str]:
+    """Returns warnings about the named providers (all, when none is named) and their apps.
+
+    With `every_app` also about apps of providers that are not named.
+    """
     chosen = catalogue.names if names is None else tuple(names)
     warnings = [
         f"{name}: {warning}"
@@ -40,11 +49,22 @@ def check(catalogue: Catalogue, today: date, names: Iterable[str] | None = None)
         for warning in _provider_warnings(catalogue, catalogue[name], today)
     ]
     for app in catalogue.apps:
-        if app.provider in chosen:
+        if every_app or app.provider in chosen:
             shown = f"{app.provider}, app {app.name}"
             found = _app_warnings(app, catalogue[app.provider])
             warnings += [f"{shown}: {warning}" for warning in found]
     return warnings
+
+
+def check_secrets(catalogue: Catalogue) -> list[str]:
+    """Returns a warning for each secret that is not there, or stands in the providers file itself."""
+    missing = [f"[{one.table}] is not used: {one.why}" for one in catalogue.unusable]
+    return missing + [
+        f"{app.provider}, app {app.name}: client_secret stands in the file for whoever reads it; "
+        "client_secret_env or client_secret_file keep it elsewhere"
+        for app in catalogue.apps
+        if app.secret_in_clear
+    ]
 
 
 def _provider_warnings(catalogue: Catalogue, provider: Provider, today: date) -> Iterator[str]:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from refresher.catalogue.apps import read_app
+from refresher.catalogue.apps import SecretMissing, read_app
 from refresher.catalogue.coherence import faults
-from refresher.catalogue.entries import AppEntry, Catalogue, Origin
+from refresher.catalogue.entries import AppEntry, Catalogue, Origin, Unusable
 from refresher.catalogue.schema import NAME_PATTERN, PROVIDER_FIELDS, ProviderTable
 from refresher.catalogue.sentences import sentences
 from refresher.catalogue.signals import read_source
@@ -28,24 +28,37 @@ Table = Mapping[str, object]
 SECTIONS = ("providers", "apps", "signals")
 
 
-def load(extra_file: Path | None = None, *, allow_loopback: bool = False) -> Catalogue:
+def load(
+    extra_file: Path | None = None,
+    *,
+    allow_loopback: bool = False,
+    without_missing_secrets: bool = False,
+) -> Catalogue:
     """Returns the built-in providers, changed and added to by the user's file.
 
-    `allow_loopback` lets the file's URLs use plain http to this machine. Raises `CatalogueError`
-    with one sentence a fault.
+    `allow_loopback` lets the file's URLs use plain http to this machine. An app or a source of signals
+    whose secret is not there is a fault, or, `without_missing_secrets`, stands in `unusable` and keeps
+    nothing else from working. Raises `CatalogueError` with one sentence a fault.
     """
     providers = {name: _built_in(name) for name in built_in_tables()}
     origins: dict[str, Origin] = dict.fromkeys(providers, "built-in")
     apps: tuple[AppEntry, ...] = ()
     signals: dict[str, SignalSource] = {}
+    missing: list[Unusable] = []
     if extra_file is not None:
         content = _read(extra_file)
         added = _providers_of(content, extra_file, allow_loopback=allow_loopback)
         providers = dict(sorted({**providers, **added}.items()))
         origins |= dict.fromkeys(added, "file")
-        apps = _apps_of(content, extra_file, providers)
-        signals = _signals_of(content, extra_file, providers, allow_loopback=allow_loopback)
-    return Catalogue(providers, origins, apps, signals)
+        apps = _apps_of(content, extra_file, providers, missing)
+        signals = _signals_of(
+            content, extra_file, providers, missing, allow_loopback=allow_loopback
+        )
+    if missing and not without_missing_secrets:
+        raise CatalogueError(
+            "\n".join(f"{extra_file}, [{one.table}]: {one.why}" for one in missing)
+        )
+    return Catalogue(providers, origins, apps, signals, tuple(missing))
 
 
 @cache
@@ -138,12 +151,19 @@ def _extended(name: str, table: Table) -> Table | list[str]:
     return {**built_in[base], **own}
 
 
-def _apps_of(content: Table, path: Path, providers: Mapping[str, Provider]) -> tuple[AppEntry, ...]:
+def _apps_of(
+    content: Table, path: Path, providers: Mapping[str, Provider], missing: list[Unusable]
+) -> tuple[AppEntry, ...]:
     found: dict[tuple[str, str], AppEntry] = {}
     wrong: list[str] = []
     for key, table in _tables(content, "apps", path).items():
-        where = f'{path}, [apps."{key}"]' if "/" in key else f"{path}, [apps.{key}]"
-        entry = read_app(key, table, providers, path.parent)
+        called = f'apps."{key}"' if "/" in key else f"apps.{key}"
+        where = f"{path}, [{called}]"
+        try:
+            entry = read_app(key, table, providers, path.parent)
+        except SecretMissing as error:
+            missing.append(Unusable(called, str(error), error.file))
+            continue
         if isinstance(entry, AppEntry):
             if (entry.provider, entry.name) in found:
                 wrong.append(f'{where}: the app "{entry.name}" is given twice')
@@ -156,12 +176,21 @@ def _apps_of(content: Table, path: Path, providers: Mapping[str, Provider]) -> t
 
 
 def _signals_of(
-    content: Table, path: Path, providers: Mapping[str, Provider], *, allow_loopback: bool
+    content: Table,
+    path: Path,
+    providers: Mapping[str, Provider],
+    missing: list[Unusable],
+    *,
+    allow_loopback: bool,
 ) -> dict[str, SignalSource]:
     found: dict[str, SignalSource] = {}
     wrong: list[str] = []
     for key, table in _tables(content, "signals", path).items():
-        source = read_source(key, table, providers, path.parent, allow_loopback=allow_loopback)
+        try:
+            source = read_source(key, table, providers, path.parent, allow_loopback=allow_loopback)
+        except SecretMissing as error:
+            missing.append(Unusable(f"signals.{key}", str(error), error.file))
+            continue
         if isinstance(source, SignalSource):
             found[key] = source
         else:

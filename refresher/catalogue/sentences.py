@@ -13,6 +13,20 @@ from pydantic import ValidationError
 from refresher.errors import did_you_mean
 
 APP_ONLY = ("client_id", "client_secret", "client_secret_env", "client_secret_file")
+_NOBODY_IS_SENT = "refresher sends nobody there; leave it away (your application does that step)"
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("authorization_url", "authorization_endpoint", "authorize_url", "auth_url"),
+        _NOBODY_IS_SENT,
+    ),
+    "issuer": "metadata is not looked up; give token_url, which the issuer's metadata names",
+    "token_endpoint": "it is called token_url here",
+    "revocation_endpoint": "it is called revocation_url here",
+    "token_endpoint_auth_method": "it is called client_auth here",
+    "scopes": "they belong to each connection",
+    "scope": "they belong to each connection",
+}
+"""Names that other tools and RFC 8414 use, and what to do about each."""
 _WORDS = {
     "string_type": "must be a text in quotes",
     "string_too_short": "must not be empty",
@@ -51,10 +65,8 @@ def _sentence(
     field = ".".join(str(part) for part in location if not isinstance(part, int))
     if location and isinstance(location[-1], int):
         field += f", item {location[-1] + 1},"
-    if kind == "extra_forbidden" and field in APP_ONLY and field not in known:
-        return f"{field} belongs to the app: put it under [apps.…]"
     if kind == "extra_forbidden":
-        return f'there is no field "{field}"{did_you_mean(field, known)}'
+        return _no_field(field, known)
     if kind == "missing":
         return f"{field} is missing"
     if kind in {"enum", "literal_error"}:
@@ -62,6 +74,14 @@ def _sentence(
     if kind in _WORDS:
         return f"{field} {_WORDS[kind].format(**context)}"
     return f"{field}: {message[:1].lower()}{message[1:]}"
+
+
+def _no_field(field: str, known: tuple[str, ...]) -> str:
+    if field in APP_ONLY and field not in known:
+        return f"{field} belongs to the app: put it under [apps.…]"
+    if field in ELSEWHERE:
+        return f'there is no field "{field}": {ELSEWHERE[field]}'
+    return f'there is no field "{field}"{did_you_mean(field, known)}'
 
 
 def _choice(field: str, given: object, choices: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from refresher.catalogue.apps import Fault, find_secret
+from refresher.catalogue.apps import Fault, SecretMissing, find_secret
 from refresher.catalogue.hosts import url_faults
 from refresher.catalogue.sentences import sentences
 from refresher.errors import did_you_mean
@@ -59,7 +59,7 @@ def read_source(
     *,
     allow_loopback: bool,
 ) -> SignalSource | list[str]:
-    """Returns the source, or what is wrong with its table."""
+    """Returns the source, or what is wrong with its table; raises `SecretMissing`."""
     if key not in providers:
         return [f'no provider is called "{key}"{did_you_mean(key, providers)}']
     try:
@@ -70,6 +70,8 @@ def read_source(
         secret = find_secret(read, SECRETS, folder)
     except ValidationError as error:
         return sentences(error, FIELDS)
+    except SecretMissing:
+        raise
     except Fault as fault:
         return [str(fault)]
     if read.kind is SourceKind.HMAC and secret is None:

@@ -32,7 +32,11 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Look at the catalogue of providers.", no_args_is_help=True)
     group.command("list", epilog=examples("refresher providers list"))(list_)
     group.command("show", epilog=examples("refresher providers show google"))(show)
-    epilog = examples("refresher providers check", "refresher providers check acme google")
+    epilog = examples(
+        "refresher providers check",
+        "refresher providers check acme google",
+        "refresher providers check --all",
+    )
     group.command("check", epilog=epilog)(check)
     app.add_typer(group, name="providers", context_settings=CONTEXT)
 
@@ -67,20 +71,27 @@ def check(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Remark on the built-in providers, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check the providers file: what is wrong ends in an error, what deserves a look is listed.
 
-    Looks at the providers named, or at those of your file and, without one, at all.
+    Looks at the providers named, or at those that your file defines or has an app for.
     """
     from refresher import catalogue as entries
 
     catalogue = _catalogue()
     own = [name for name in catalogue.names if catalogue.origin(name) == "file"]
-    chosen = names or own or list(catalogue.names)
+    chosen = names or (list(catalogue.names) if every else own)
     for name in chosen:
         catalogue[name]
-    warnings = entries.check(catalogue, datetime.now(UTC).date(), chosen)
+    today = datetime.now(UTC).date()
+    warnings = [
+        *entries.check(catalogue, today, chosen, every_app=not names),
+        *entries.check_secrets(catalogue),
+    ]
     if json:
         emit({"ok": True, "checked": chosen, "warnings": warnings})
         return

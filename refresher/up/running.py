@@ -18,6 +18,7 @@ from time import monotonic, sleep
 
 import structlog
 
+from refresher.apps import Stamp, stamp
 from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
 from refresher.log import configure
 from refresher.process import DATABASE_PATIENCE_SECONDS
@@ -37,10 +38,6 @@ class Ending(Enum):
 
     STOPPED = auto()
     AGAIN = auto()
-
-
-Stamp = tuple[int, int]
-"""A file's time of change in nanoseconds, and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ def run(tell: Callable[[Running], None]) -> Ending:
         configure(settings)
         ground = prepare(settings, stack)
         os.environ.update(ground.variables)
-        seen = _stamp(ground.providers_file)  # before it is read: a change from here on counts
+        seen = stamp(ground.providers_file)  # before it is read: a change from here on counts
         settings = load()
         catalogue_from(settings)
         _migrate(settings.database)
@@ -138,7 +135,7 @@ def _look_after(
                 worker.look_after()
             if not _database_stays(ground):
                 return Ending.AGAIN
-            now = _stamp(ground.providers_file)
+            now = stamp(ground.providers_file)
             if now != seen and _providers_are_good():
                 log.info("the providers file changed: starting again with it")
                 return Ending.AGAIN
@@ -181,14 +178,6 @@ def _listen(settings: Settings) -> tuple[int, list[socket.socket]]:
     if port != settings.port:
         log.warning("another program has the usual port; taking the next one", port=port)
     return port, sockets
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 def _migrate(url: str) -> None:

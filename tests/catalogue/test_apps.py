@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from refresher.catalogue import AppEntry
+from refresher.catalogue import AppEntry, load
+from refresher.errors import CatalogueError
 from refresher.rules.connection import Secret
 from tests.catalogue.conftest import ACME, Fault, Load
 
@@ -81,3 +82,40 @@ def test_a_wrong_app_is_one_sentence(fault: Fault, tmp_path: Path, text: str, se
     assert "hush" not in said
     assert "12345" not in said
     assert "\n" not in said
+
+
+def test_a_missing_secret_stops_nothing_else(tmp_path: Path):
+    """An app or a notice whose secret is not there is named and left out; the rest loads."""
+    # Given
+    path = tmp_path / "providers.toml"
+    (tmp_path / "there").write_text("good")
+    path.write_text(
+        ACME + '[apps.acme]\nclient_id = "a"\nclient_secret_file = "there"\n'
+        '[apps.google]\nclient_id = "g"\nclient_secret_env = "UNSET_SECRET"\n'
+        '[apps."google/eu"]\nclient_id = "e"\nclient_secret_file = "away"\n'
+        '[signals.google]\nkind = "hmac"\nsecret_env = "UNSET_SECRET"\n'
+        'signature_header = "X-Signature"\nsubject_path = ["id"]\nrevoked_events = ["gone"]\n'
+    )
+
+    # When
+    loaded = load(path, without_missing_secrets=True)
+
+    # Then
+    assert [app.key for app in loaded.apps] == ["acme/default"]
+    assert loaded.signals == {}
+    assert [one.table for one in loaded.unusable] == [
+        "apps.google",
+        'apps."google/eu"',
+        "signals.google",
+    ]
+    assert "UNSET_SECRET, which is not set" in loaded.unusable[0].why
+    assert loaded.unusable[1].secret_file == tmp_path / "away"
+    assert loaded["acme"].token_url == "https://acme.example/token"
+
+
+def test_a_wrong_table_is_a_fault_beside_a_missing_secret(tmp_path: Path):
+    """What waiting does not mend is told, whether or not missing secrets are passed over."""
+    path = tmp_path / "providers.toml"
+    path.write_text(ACME + '[apps.acme]\nclient_secret_env = "UNSET_SECRET"\n')
+    with pytest.raises(CatalogueError, match="client_id is missing"):
+        load(path, without_missing_secrets=True)

@@ -234,3 +234,21 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path):
 def test_an_empty_file_changes_nothing(load_text: Load):
     """A file with nothing in it, or a byte-order mark alone, is the built-in catalogue."""
     assert load_text("\ufeff") == CATALOGUE
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ("authorization_url", "refresher sends nobody there"),
+        ("authorization_endpoint", "refresher sends nobody there"),
+        ("token_endpoint", "it is called token_url here"),
+        ("token_endpoint_auth_method", "it is called client_auth here"),
+        ("issuer", "give token_url"),
+    ],
+)
+def test_a_name_that_others_use_is_answered_in_its_own_words(fault: Fault, field: str, says: str):
+    """Whoever copies from metadata learns what a field is called here, or that it is none."""
+    said = fault(f'{ACME}{field} = "https://acme.example/x"\n')
+    assert f'there is no field "{field}": ' in said
+    assert says in said
+    assert "did you mean" not in said

@@ -130,6 +130,33 @@ def test_a_providers_file_is_checked(cli: Cli):
     assert all(line.startswith("refresher: ") for line in wrong.stderr.splitlines())
 
 
+def test_a_check_remarks_on_your_file_alone(cli: Cli):
+    """Built-in providers are remarked on with --all only; a secret in clear is always named."""
+    own = cli("providers", "check")
+    assert "acme, app default: client_secret stands in the file" in own.stdout
+    assert "fake-secret" not in own.stdout
+    assert "not confirmed" not in own.stdout
+    assert "1 remark." in own.stderr
+    assert "not confirmed" in cli("providers", "check", "--all").stdout
+    Path(cli.env["REFRESHER_PROVIDERS_FILE"]).write_text(
+        '[apps.google]\nclient_id = "g"\nclient_secret_env = "UNSET_SECRET"\n'
+    )
+    assert "not confirmed" not in cli("providers", "check").stdout
+
+
+def test_a_missing_secret_stops_only_its_app(cli: Cli):
+    """Providers are shown and checked, apps stored, and `doctor` names what is missing."""
+    file = Path(cli.env["REFRESHER_PROVIDERS_FILE"])
+    file.write_text('[apps.google]\nclient_id = "g"\nclient_secret_env = "UNSET_SECRET"\n')
+    assert cli("providers", "show", "google").code == 0
+    checked = cli("providers", "check")
+    assert checked.code == 0
+    assert "[apps.google] is not used: client_secret_env names UNSET_SECRET" in checked.stdout
+    assert cli("apps", "set", "x", "--client-id", "a", "--no-secret").code == 0
+    told = [f for f in cli("doctor", "--json").json["findings"] if "UNSET_SECRET" in f["message"]]
+    assert [(f["check"], f["level"]) for f in told] == [("providers", "warn")]
+
+
 def test_a_client_secret_is_never_an_argument(cli: Cli):
     """An app is set with its secret from stdin, a variable or a prompt; there is no option for it."""
     # Given a secret in each of the ways

@@ -22,7 +22,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         name = variable("integration_refresh.enabled")
         yield warn("settings", f"{name} is false, so nothing is refreshed", f"set {name} to true")
     yield _keys(settings)
-    yield _providers(settings)
+    yield from _providers(settings)
 
 
 def _keys(settings: Settings) -> Finding:
@@ -38,21 +38,29 @@ def _keys(settings: Settings) -> Finding:
     return ok("keys", f"key {ids[0]} seals{older}")
 
 
-def _providers(settings: Settings) -> Finding:
+def _providers(settings: Settings) -> Iterator[Finding]:
     try:
         loaded = catalogue_from(settings)
     except CatalogueError as error:
         file = (
             f"mend {settings.providers_file}" if settings.providers_file else "reinstall refresher"
         )
-        return fail("providers", str(error), f"{file}; `refresher providers check` tries it")
+        yield fail("providers", str(error), f"{file}; `refresher providers check` tries it")
+        return
+    for one in loaded.unusable:
+        yield warn(
+            "providers",
+            f"[{one.table}] of the providers file is not used here: {one.why}",
+            "give it to every process, or store the app with `refresher apps set`",
+        )
     own = [name for name in loaded.names if loaded.origin(name) == "file"]
     remarks = catalogue.check(loaded, datetime.now(UTC).date(), own) if own else []
     if remarks:
         remarks_ = many(len(remarks), "remark")
         message = f"{len(loaded)} are known, with {remarks_} on those of your file"
-        return warn("providers", message, "read them: `refresher providers check`")
-    return ok("providers", f"{len(loaded)} are known, {len(own)} of them from your file")
+        yield warn("providers", message, "read them: `refresher providers check`")
+        return
+    yield ok("providers", f"{len(loaded)} are known, {len(own)} of them from your file")
 
 
 def _first_part(error: SettingsError) -> str:
