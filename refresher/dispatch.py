@@ -174,7 +174,10 @@ def messages_lost(services: Services) -> int:
     with services.database.transaction() as db:
         released = release_unbegun(db)
     services.claim_window.reopen()
-    log.error("redis lost its data; dispatching again", rows=released)
+    if released:
+        log.error("redis lost its data; dispatching again", rows=released)
+    else:  # as at every first start
+        log.info("redis holds nothing of ours yet, and nothing waited in it")
     return released
 
 

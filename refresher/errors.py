@@ -8,6 +8,7 @@
     ├── DatabaseUnavailable      Postgres cannot be reached, or refuses us
     │   └── DatabaseRefusesWrites  it answers, and takes no writes: read-only, full, no permission
     ├── DatabaseNotMigrated      the schema is absent, older or newer than this program
+    │   └── DatabaseNewer        … newer: waiting changes nothing
     ├── EmbeddedPostgresError    the bundled server cannot be started
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidConnection        an imported connection lacks or garbles a field
@@ -79,6 +80,10 @@ class DatabaseNotMigrated(RefresherError):
     """The schema is absent, older or newer than this program."""
 
     exit_code = 4
+
+
+class DatabaseNewer(DatabaseNotMigrated):
+    """The schema is newer than this program: waiting changes nothing."""
 
 
 class EmbeddedPostgresError(RefresherError):

@@ -67,12 +67,13 @@ class Heartbeat:
 
     def _hold(self) -> None:
         services = self._services
+        if not services.settings.liveness_lock:
+            self._show_life()
+            return
         with services.database.session() as db:
-            host, pid = socket.gethostname(), os.getpid()
-            me = services.holder_id
-            key = workers.register(db, me, role=self._role, host=host, process_id=pid)
+            me, key = services.holder_id, self._register(db)
             # The session before this one may linger on the server for a moment.
-            while services.settings.liveness_lock and not workers.take_lock(db, key):
+            while not workers.take_lock(db, key):
                 if self._stop.wait(CHECK_SECONDS):
                     return
             self._held.set()
@@ -90,6 +91,24 @@ class Heartbeat:
             self._services.seldom.warning("no sign of life: postgres takes no writes")
         else:
             self.answered_at = time.monotonic()
+
+    def _show_life(self) -> None:
+        """Does the same without a lock, and without a session of its own: a pooler may share them."""
+        database, me = self._services.database, self._services.holder_id
+        with database.transaction() as db:
+            self._register(db)
+        self._held.set()
+        while not self._stop.wait(SEEN_SECONDS / 2):
+            with database.transaction() as db:
+                self._seen(db)
+        with database.transaction() as db:
+            workers.stopped(db, me)
+
+    def _register(self, db: Db) -> int:
+        host, pid = socket.gethostname(), os.getpid()
+        return workers.register(
+            db, self._services.holder_id, role=self._role, host=host, process_id=pid
+        )
 
 
 class Watch:

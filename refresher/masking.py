@@ -31,7 +31,16 @@ _ASSIGNED = re.compile(
     r"(['\"]?\s*(?:=|:|%3d)\s*)"
     r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&;,'\"}\])]+)"
 )
-_USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
+_USER_INFO = re.compile(
+    # Up to the last @ before a slash; where a slash stands unescaped in the password, and what is
+    # before it is no port, up to the last @ there is.
+    r"(?<=://)([^/\s:@]{0,200}):(?:[^/\s?#]{1,500}(?=@)|(?!\d{1,5}[/?#])[^\s\"'<>]{1,500}(?=@))"
+)
+_STORE = re.compile(
+    r"(?i)(?<![a-z])((?:postgres(?:ql)?(?:\+[a-z0-9]+)?|rediss?|valkeys?|smtps?|amqps?|mysql)://)"
+    r"([^\s\"'<>]{1,500})(?=@)"
+)
+"""URLs that have a password as a rule: nothing before the last @ is trusted to be a port."""
 _DOTTED = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{9,}+(?:\.[A-Za-z0-9_-]*+){1,4}")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6}")
 _KNOWN = re.compile(
@@ -49,6 +58,7 @@ def mask(text: str) -> str:
     text = _HEADER.sub(rf"\1\2{MASK}", text)
     text = _SCHEME.sub(rf"\1\2{MASK}", text)
     text = _ASSIGNED.sub(_assigned, text)
+    text = _STORE.sub(_user, text)
     text = _USER_INFO.sub(rf"\1:{MASK}", text)
     text = _DOTTED.sub(_jwt, text)
     text = _KNOWN.sub(MASK, text)
@@ -99,6 +109,14 @@ def _jwt(found: re.Match[str]) -> str:
     whole = found[0]
     begin = _JWT.search(whole, 0, whole.index("."))
     return whole[: begin.start()] + MASK if begin else whole
+
+
+def _user(found: re.Match[str]) -> str:
+    """Masks user and password of a URL; the user stays where it is one for certain."""
+    user, colon, _ = found[2].partition(":")
+    if set(user) & set("@/?"):
+        return found[1] + MASK
+    return found[1] + user + (f":{MASK}" if colon else "")
 
 
 def _random(found: re.Match[str]) -> str:

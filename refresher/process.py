@@ -14,7 +14,7 @@ import dramatiq
 import structlog
 
 from refresher import reporting, tracing
-from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, SettingsError
+from refresher.errors import DatabaseNewer, DatabaseNotMigrated, DatabaseUnavailable, SettingsError
 from refresher.health import Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
@@ -116,6 +116,8 @@ def await_database(
                 migrate.check(db)
             return
         except (DatabaseUnavailable, DatabaseNotMigrated) as error:
+            if isinstance(error, DatabaseNewer):
+                raise
             if time.monotonic() + wait > until or services.stopping.is_set():
                 raise
             log.warning("waiting for the database", why=str(error), again_in_seconds=wait)

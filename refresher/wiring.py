@@ -113,13 +113,21 @@ def services() -> Services:
     return build(load())
 
 
-def database_from(settings: Settings, *, name: str = "refresher") -> Database:
-    """Returns the pool for the configured database; nothing is connected yet."""
+def database_from(
+    settings: Settings, *, name: str = "refresher", sessions_are_ours: bool | None = None
+) -> Database:
+    """Returns the pool for the configured database; nothing is connected yet.
+
+    Whether sessions are ours to keep is what the liveness lock says, unless it is given.
+    """
+    ours = settings.liveness_lock if sessions_are_ours is None else sessions_are_ours
     return Database(
         settings.database,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         name=name,
+        schema=settings.database_schema,
+        sessions_are_ours=ours,
     )
 
 

@@ -149,7 +149,8 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_each_spelling_of_postgres_is_taken(scheme: str) -> None:
     """Platforms give postgres://, libraries postgresql://; both are the same database."""
-    assert sqlalchemy_url(f"{scheme}://u:p@h:5/d?x=1") == "postgresql+psycopg://u:p@h:5/d?x=1"
+    rest = "u:p@h:5/d?sslmode=require"
+    assert sqlalchemy_url(f"{scheme}://{rest}") == f"postgresql+psycopg://{rest}"
 
 
 @pytest.mark.parametrize("url", ["mysql://u:s3cr3t@h/d", "s3cr3t", "postgresql+asyncpg://h/d"])
@@ -164,14 +165,14 @@ def test_another_database_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     ("number", "url"),
     [
-        (None, "redis://:p@h:6379/3?timeout=1"),
-        (0, "redis://:p@h:6379/0?timeout=1"),
-        (7, "redis://:p@h:6379/7?timeout=1"),
+        (None, "redis://:p@h:6379/3?socket_timeout=1"),
+        (0, "redis://:p@h:6379/0?socket_timeout=1"),
+        (7, "redis://:p@h:6379/7?socket_timeout=1"),
     ],
 )
 def test_the_number_of_the_redis_database_has_a_setting(number: int | None, url: str) -> None:
     """REFRESHER_REDIS_DB replaces the number in the URL, and nothing else of it."""
-    assert load(redis_url="redis://:p@h:6379/3?timeout=1", redis_db=number).redis == url
+    assert load(redis_url="redis://:p@h:6379/3?socket_timeout=1", redis_db=number).redis == url
 
 
 @pytest.mark.parametrize("url", ["localhost:6379", "http://:s3cr3t@h", "s3cr3t"])

@@ -124,7 +124,7 @@ def _refuse_strangers(url: str) -> None:
 
 def _prepare(plan: Plan, services: Services, *, ours: bool) -> int:
     """Makes the tables; returns the number of the server's process, 0 when it is not here."""
-    migrate.upgrade(services.database.url)
+    migrate.upgrade(services.database.url, services.database.schema)
     with services.database.transaction() as db:
         most = int(benchmark.server_settings(db)["max_connections"])
         needed = plan.processes * (plan.threads + 5) + SPARE_SESSIONS

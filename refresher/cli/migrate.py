@@ -21,7 +21,8 @@ def migrate(json: Json = False) -> None:
     from refresher.cli.opening import read_settings
     from refresher.store.migrate import upgrade
 
-    before, after = upgrade(read_settings().database)
+    settings = read_settings()
+    before, after = upgrade(settings.database, settings.database_schema)
     if json:
         emit({"before": before, "after": after, "changed": before != after})
     elif before == after:

@@ -38,10 +38,13 @@ def read_settings() -> Settings:
 
 @contextmanager
 def database(settings: Settings | None = None) -> Iterator[Database]:
-    """Opens the configured database. Tables that are missing are told by the first statement."""
+    """Opens the configured database. Tables that are missing are told by the first statement.
+
+    A command keeps no session, so that it works, and leaves nothing behind, whatever pooler is there.
+    """
     from refresher.wiring import database_from
 
-    opened = database_from(settings or read_settings())
+    opened = database_from(settings or read_settings(), sessions_are_ours=False)
     try:
         yield opened
     finally:

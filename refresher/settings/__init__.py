@@ -16,6 +16,7 @@ from pydantic_settings import SettingsError as UnreadableVariable
 
 from refresher.errors import SettingsError
 from refresher.settings.checks import contradictions, unreadable_urls
+from refresher.settings.database_url import UnreadableURL, canonical
 from refresher.settings.mail import mail_faults
 from refresher.settings.names import flows, sentence, unknown_variables, variable
 from refresher.settings.notifying import NotifyingSettings
@@ -26,6 +27,7 @@ from refresher.settings.values import (
     Flow,
     IntegrationRefresh,
     NotificationEmail,
+    Schema,
     Seconds,
     Share,
 )
@@ -54,11 +56,13 @@ class Settings(WebSettings, NotifyingSettings, ObservingSettings, BaseSettings):
         populate_by_name=True,
         frozen=True,
         extra="ignore",
+        str_strip_whitespace=True,  # a secret that is mounted as a file ends in a line break
     )
 
     database_url: SecretStr | None = Field(
         None, validation_alias=AliasChoices("REFRESHER_DATABASE_URL", "DATABASE_URL")
     )
+    database_schema: Schema | None = None
     redis_url: SecretStr | None = Field(
         None, validation_alias=AliasChoices("REFRESHER_REDIS_URL", "REDIS_URL")
     )
@@ -185,6 +189,11 @@ def flows_on(transport: str, settings: Settings) -> list[str]:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """Returns `url` with the driver we use; hosts give `postgres://` or `postgresql://`."""
-    rest = url.partition("://")[2]
-    return f"postgresql+psycopg://{rest}"
+    """Returns `url` in the form of the driver we use; hosts give `postgres://` or `postgresql://`.
+
+    Raises `SettingsError`.
+    """
+    try:
+        return canonical(url)
+    except UnreadableURL as error:
+        raise SettingsError(f"DATABASE_URL {error}") from None

@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from refresher.settings.database_url import ENCODE, UnreadableURL, canonical
 from refresher.settings.names import variable
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from refresher.settings import Settings
 
-DATABASE_SCHEMES = ("postgres://", "postgresql://", "postgresql+psycopg://")
 REDIS_SCHEMES = ("redis://", "rediss://")
 
 
 def unreadable_urls(settings: Settings) -> list[str]:
     """Returns one sentence for each URL that is none, or of another kind."""
-    given = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     faults = []
-    for name, url in given.items():
-        try:
-            _ = urlsplit(url.get_secret_value() if url else "").port
-        except ValueError:
-            faults.append(f"{name} is no URL: its host or port cannot be read")
-    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
-    if redis is not None and not redis.startswith(REDIS_SCHEMES):
-        faults.append("REDIS_URL must begin with redis:// or rediss:// (with TLS)")
     if settings.database_url is not None:
-        url_given = settings.database_url.get_secret_value()
-        if not url_given.startswith(DATABASE_SCHEMES):
-            faults.append("DATABASE_URL must begin with postgresql:// (no other database does)")
+        try:
+            canonical(settings.database_url.get_secret_value())
+        except UnreadableURL as error:
+            faults.append(f"DATABASE_URL {error}")
+    if settings.redis_url is not None:
+        faults += [f"REDIS_URL {why}" for why in redis_faults(settings.redis_url)]
     return faults
+
+
+def redis_faults(given: SecretStr) -> Iterator[str]:
+    """Yields what is wrong with the URL of a Redis, to be put behind its variable's name."""
+    url = given.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        yield f"is no URL: its host or port cannot be read; {ENCODE}"
+        return
+    if not url.startswith(REDIS_SCHEMES):
+        yield "must begin with redis:// or rediss:// (with TLS)"
+    elif "@" in parts.path:
+        yield f"is no URL that can be read: {ENCODE}"
+    elif not re.fullmatch(r"/?\d*/?", parts.path):
+        yield "names a database that is no number: write redis://host:6379/0"
+    elif parts.query and (option := _unknown_option(url)):
+        yield f"has {option}"
+
+
+def _unknown_option(url: str) -> str | None:
+    """Returns what is wrong with an option of the URL of a Redis; connects to nobody."""
+    import redis  # noqa: PLC0415  a quarter of a second, for those who give options
+
+    try:
+        redis.Redis.from_url(url).connection_pool.make_connection()
+    except (TypeError, ValueError, redis.RedisError) as error:
+        known = [name for name, _ in parse_qsl(urlsplit(url).query) if name in str(error)]
+        named = f'the option "{known[0]}"' if known else "an option"
+        return f"{named}, which redis-py does not take: take it out, or put its value right"
+    return None
 
 
 def contradictions(s: Settings) -> list[str]:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
+
+
+def _not_reserved(schema: str) -> str:
+    if schema.startswith("pg_") or schema == "information_schema":
+        raise ValueError("PostgreSQL keeps such names for itself")
+    return schema
+
+
+Schema = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]*$", max_length=63),
+    AfterValidator(_not_reserved),
+]
 PREFIX = "REFRESHER_"
 
 

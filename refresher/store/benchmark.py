@@ -12,9 +12,10 @@ from datetime import datetime
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.store.ownership import VERSION_TABLE
 from refresher.store.tables import metadata
 
-OURS = [*metadata.tables, "alembic_version"]
+OURS = [*metadata.tables, VERSION_TABLE]
 TELLING = ("server_version", "synchronous_commit", "fsync", "full_page_writes", "shared_buffers",
            "max_wal_size", "max_connections", "autovacuum")  # fmt: skip
 

@@ -23,6 +23,8 @@ import psycopg
 from sqlalchemy import Connection
 
 _TELLING, _TOLD = "tells_how_to_plan", "plan_cache_mode"
+PLANS_ARE_KEPT = "plans_are_kept"
+"""The execution option that is false where a session is not ours, so that nothing is prepared in it."""
 AS_ALWAYS, PLAN_ONCE = "auto", "force_generic_plan"
 Row = tuple[Any, ...]
 _VALUE = re.compile(r"(?<!:):(\w+)")  # and no cast like `::float8`
@@ -76,6 +78,8 @@ def rolled_back(db: Connection) -> None:
 
 
 def _tell(db: Connection, wanted: str) -> None:
-    if db.info.get(_TOLD, AS_ALWAYS) != wanted:
+    if db.info.get(_TOLD, AS_ALWAYS) == wanted:
+        return
+    if db.get_execution_options().get(PLANS_ARE_KEPT, True):
         db.exec_driver_sql(f"set plan_cache_mode = {wanted}", execution_options={_TELLING: True})
         db.info[_TOLD] = wanted

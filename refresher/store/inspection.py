@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from refresher.rules.connection import Sealed
+from refresher.store.connecting import shares_sessions
 from refresher.store.health import MOST_COUNTED
-from refresher.store.session import Database
+from refresher.store.session import Database, as_told
 from refresher.store.workers import LOCK_CLASS
 
 
@@ -32,6 +34,7 @@ class Server:
     isolation: str
     autovacuum: bool
     read_only: bool
+    encoding: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def server(db: Db) -> Server:
         """
         select current_setting('server_version_num')::int as version_number,
             current_setting('server_version') as version, current_database() as database,
+            current_setting('server_encoding') as encoding,
             clock_timestamp() as now,
             current_setting('default_transaction_isolation') as isolation,
             current_setting('autovacuum')::boolean and current_setting('track_counts')::boolean
@@ -82,28 +86,10 @@ def server(db: Db) -> Server:
 
 def sessions_are_ours(database: Database) -> bool:
     """Whether a session keeps its server process: false behind a pooler in transaction mode."""
-    with database.session() as first, database.session() as second:
-        return keeps_lock(first, second)
-
-
-def keeps_lock(first: Db, second: Db) -> bool:
-    """Whether an advisory lock taken in one of two sessions is still that session's afterwards.
-
-    A pooler in transaction mode gives both the same server process, one after the other.
-    """
-    pid = text("select pg_backend_pid()")
-    if first.execute(pid).scalar() == second.execute(pid).scalar():
-        return False
-    values = {"class": LOCK_CLASS, "key": first.execute(pid).scalar()}
-    first.execute(
-        text("select pg_try_advisory_lock(cast(:class as int), cast(:key as int))"), values
-    )
-    second.execute(text("begin"))
     try:
-        unlock = text("select pg_advisory_unlock(cast(:class as int), cast(:key as int))")
-        return bool(first.execute(unlock, values).scalar())
-    finally:
-        second.execute(text("rollback"))
+        return not shares_sessions(database.open_plain)
+    except psycopg.Error as error:
+        raise as_told(error, database.url) from error
 
 
 def processes(db: Db) -> list[ProcessSeen]:
@@ -186,6 +172,8 @@ def refusal(error: BaseException) -> str | None:
     """Returns a sentence for what the database refuses, without our statement; None for a bug."""
     if isinstance(error, ArgumentError):
         return "DATABASE_URL is not a URL that can be read"
+    if isinstance(error, UnicodeError):
+        return "it holds a character that the database cannot take"
     if not isinstance(error, DBAPIError):
         return None
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]

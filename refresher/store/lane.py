@@ -55,12 +55,15 @@ class Lane:
         self.close()
 
     async def _ask(self, session: Session, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:
-        now = self._database.simulated_now
-        if now is None:
+        now, told = self._database.simulated_now, self._database.told_in_transaction()
+        if now is None and not told:
             return await self._read(session, wanted)
         async with session.transaction():
-            told = "select set_config('refresher.now', %s, true)"
-            await session.execute(told, [now.isoformat()])
+            for statement in told:
+                await session.execute(statement)
+            if now is not None:
+                simulating = "select set_config('refresher.now', %s, true)"
+                await session.execute(simulating, [now.isoformat()])
             return await self._read(session, wanted)
 
     async def _read(self, session: Session, wanted: Collection[Wanted]) -> dict[Wanted, Stored]:

@@ -2,7 +2,8 @@
 
 Two migrations at the same time (two services deployed at once) take turns on an advisory lock; the
 second finds nothing to do. Alembic is loaded only to migrate: every process asks at its start which
-revision the database is at, and that is one query and a look at the files.
+revision the database is at, and that is one query and a look at the files. Whose tables are there
+already is `ownership.py`'s question.
 """
 
 from __future__ import annotations
@@ -15,28 +16,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from refresher.errors import DatabaseNotMigrated
-from refresher.store.session import as_told, connect_arguments
+from refresher.errors import DatabaseNewer, DatabaseNotMigrated
+from refresher.store import ownership
+from refresher.store.connecting import driver_arguments, server_settings, telling
+from refresher.store.session import as_told
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+MOST_SECONDS = 600
+"""A migration may take longer than a statement of the service ever should."""
 _LOCK = 0x7265667265736831  # "refresh1" in ASCII
 _NAMES = re.compile(r"""^(down_)?revision\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 
-def upgrade(url: str) -> tuple[str | None, str]:
-    """Runs the pending migrations; returns the revision before and after."""
+def upgrade(url: str, schema: str | None = None) -> tuple[str | None, str]:
+    """Runs the pending migrations; returns the revision before and after.
+
+    `schema` is made where it is missing. Raises `DatabaseNotMigrated` where tables of others are in the
+    way, or newer ones of ours.
+    """
     from alembic import command  # noqa: PLC0415  a fifth of a process's start, see above
 
-    with _connected(url) as db:
+    with _connected(url, schema) as db:
         db.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        if schema is not None:
+            ownership.make_schema(db, schema)
         before = _current(db)
         _refuse_newer(before)
+        if before is None:
+            ownership.refuse_unfit(db, schema)
+        else:
+            ownership.take_version_table(db)
         config = _config()
         config.attributes["connection"] = db
         command.upgrade(config, "head")
@@ -62,10 +77,7 @@ def newest() -> str:
 
 
 def _current(db: Db) -> str | None:
-    if db.execute(text("select to_regclass('alembic_version')")).scalar_one() is None:
-        return None
-    found = db.execute(text("select version_num from alembic_version")).scalar_one_or_none()
-    return None if found is None else str(found)
+    return ownership.revision(db)
 
 
 @cache
@@ -80,7 +92,7 @@ def _revisions() -> tuple[frozenset[str], frozenset[str]]:
 def _refuse_newer(current: str | None) -> None:
     known, _ = _revisions()
     if current is not None and current not in known:
-        raise DatabaseNotMigrated(
+        raise DatabaseNewer(
             f"the database is at migration {current}, which this version does not know: "
             "a newer refresher has been here; deploy that version"
         )
@@ -102,9 +114,13 @@ def _directory() -> Path:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Db]:
-    # A migration may take longer than a statement of the service ever should: ten minutes.
-    engine = create_engine(url, poolclass=NullPool, connect_args=connect_arguments(600))
+def _connected(url: str, schema: str | None = None) -> Iterator[Db]:
+    # All in one transaction, which any pooler keeps together.
+    parsed = make_url(url)
+    arguments = driver_arguments(parsed, "refresher migrate", once_a_session=False)
+    told = telling(server_settings(parsed, MOST_SECONDS, schema), once_a_session=False)
+    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    event.listen(engine, "begin", lambda db: db.exec_driver_sql(told))
     try:
         with engine.begin() as db:
             yield db

@@ -21,7 +21,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
+from refresher.settings.database_url import where
 from refresher.store import arrays, hot
+from refresher.store.connecting import (
+    driver_arguments,
+    refuse_shared_sessions,
+    server_settings,
+    telling,
+)
 from refresher.store.refusals import Nature, first_line, is_stale, nature_of
 
 T = TypeVar("T")
@@ -37,6 +44,10 @@ class Database:
     """A pool of connections to one database.
 
     `name` is what Postgres shows of its sessions: by it others see that a process still has some.
+    `schema` is where the tables are, None where the role's own search path leads to them.
+    `sessions_are_ours` is false behind a pooler in transaction mode: then nothing is prepared, and what
+    the server must know it is told in each transaction. When true and it is not so, the first
+    connection raises `SettingsError`.
     `simulated_now`, when set, is what `refresher_now()` answers inside every transaction: a test
     lives through days in milliseconds. Production code never sets it.
     """
@@ -48,10 +59,18 @@ class Database:
         pool_size: int = 10,
         statement_timeout_seconds: float = 10.0,
         name: str = "refresher",
+        schema: str | None = None,
+        sessions_are_ours: bool = True,
     ) -> None:
         self.url = url
+        self.schema = schema
+        self.sessions_are_ours = sessions_are_ours
         self.simulated_now: datetime | None = None
-        self._connect_arguments = connect_arguments(statement_timeout_seconds, name)
+        parsed, ours = make_url(url), sessions_are_ours
+        self._connect_arguments = driver_arguments(parsed, name, once_a_session=ours)
+        settings = server_settings(parsed, statement_timeout_seconds, schema)
+        self._telling = telling(settings, once_a_session=ours)
+        self._looked_for_pooler = not ours
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
@@ -59,9 +78,14 @@ class Database:
             pool_timeout=30,
             hide_parameters=True,  # an error's text must not carry what was to be stored
             connect_args=self._connect_arguments,
+            execution_options={hot.PLANS_ARE_KEPT: ours},
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _send_arrays_in_binary)
+        if ours:
+            event.listen(self.engine, "connect", self._tell_session)
+        else:
+            event.listen(self.engine, "begin", self._tell_transaction)
         event.listen(self.engine, "before_cursor_execute", hot.before_others)
         event.listen(self.engine, "rollback", hot.rolled_back)
         event.listen(self.engine, "checkin", _note_rest)
@@ -89,7 +113,8 @@ class Database:
 
         Neither a BEGIN nor a COMMIT is waited for: a third of the round trips.
         """
-        if self.simulated_now is not None:  # which holds within a transaction only
+        if self.simulated_now is not None or not self.sessions_are_ours:
+            # What is set holds within a transaction only.
             with self.transaction() as db:
                 yield db
             return
@@ -105,7 +130,8 @@ class Database:
     def session(self) -> Iterator[Connection]:
         """Opens a connection outside the pool, each statement its own transaction.
 
-        For what belongs to the session itself: an advisory lock that lasts as long as we do.
+        For what belongs to the session itself: an advisory lock that lasts as long as we do. Behind a
+        pooler in transaction mode nothing may rely on it.
         """
         engine = create_engine(
             self.url,
@@ -114,6 +140,7 @@ class Database:
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_arguments,
         )
+        event.listen(engine, "connect", self._tell_session)
         try:
             with engine.connect() as db:
                 yield db
@@ -122,17 +149,40 @@ class Database:
         finally:
             engine.dispose()
 
+    def open_plain(self) -> psycopg.Connection[Any]:
+        """Returns a session outside the pool that was told nothing yet. Raises `psycopg.Error`."""
+        return psycopg.connect(**self._named())
+
     async def open_async(self) -> psycopg.AsyncConnection[Any]:
         """Returns a session outside the pool for one event loop, each statement its own transaction.
 
         It is for hot statements (`hot.py`) alone. Raises `psycopg.Error`.
         """
-        of_url = self.engine.dialect.create_connect_args(self.engine.url)[1]
-        named: dict[str, Any] = {**of_url, **self._connect_arguments, "autocommit": True}
-        made = await psycopg.AsyncConnection.connect(**named)
+        made = await psycopg.AsyncConnection.connect(**self._named(), autocommit=True)
         arrays.send_in_one_go(made)
-        await made.execute(f"set plan_cache_mode = {hot.PLAN_ONCE}")
+        if self.sessions_are_ours:
+            await made.execute(self._telling.encode())
+            await made.execute(f"set plan_cache_mode = {hot.PLAN_ONCE}")
         return made
+
+    def told_in_transaction(self) -> list[bytes]:
+        """Returns what a transaction of `open_async`'s session must begin with; often nothing."""
+        return [] if self.sessions_are_ours else [self._telling.encode()]
+
+    def _named(self) -> dict[str, Any]:
+        of_url = self.engine.dialect.create_connect_args(self.engine.url)[1]
+        return {**of_url, **self._connect_arguments}
+
+    def _tell_session(self, session: psycopg.Connection[Any], _record: object) -> None:
+        before, session.autocommit = session.autocommit, True
+        if not self._looked_for_pooler:
+            refuse_shared_sessions(session, self.open_plain, where(self.url))
+            self._looked_for_pooler = True
+        session.execute(self._telling.encode())
+        session.autocommit = before
+
+    def _tell_transaction(self, db: Connection) -> None:
+        db.exec_driver_sql(self._telling)
 
     def close(self) -> None:
         """Closes the pool."""
@@ -172,27 +222,6 @@ def _send_arrays_in_binary(connection: psycopg.Connection[object], _record: obje
     arrays.send_in_one_go(connection)
 
 
-def connect_arguments(
-    statement_timeout_seconds: float, name: str = "refresher"
-) -> dict[str, object]:
-    """Returns libpq's arguments: a hung server or a dead peer is noticed within seconds."""
-    options = {
-        "statement_timeout": f"{statement_timeout_seconds * 1000:.0f}",
-        "lock_timeout": f"{statement_timeout_seconds * 500:.0f}",
-        "idle_in_transaction_session_timeout": f"{statement_timeout_seconds * 2000:.0f}",
-        "timezone": "UTC",
-    }
-    return {
-        "application_name": name,
-        "connect_timeout": 5,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 20_000,
-        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-    }
-
-
 def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
     """Returns `work()`, done again when Postgres chose it as a deadlock's victim."""
     for _ in range(tries - 1):
@@ -218,16 +247,16 @@ def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
 
 def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
     """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
-    where = make_url(url).render_as_string(hide_password=True)
+    place = where(url)
     match nature_of(error):
         case Nature.AWAY:
-            return DatabaseUnavailable(f"{where} cannot be used: {first_line(error.orig)}")
+            return DatabaseUnavailable(f"{place} cannot be used: {first_line(error.orig)}")
         case Nature.NO_WRITES:
-            return DatabaseRefusesWrites(f"{where} takes no writes: {first_line(error.orig)}")
+            return DatabaseRefusesWrites(f"{place} takes no writes: {first_line(error.orig)}")
         case Nature.NO_TABLES:
-            return DatabaseNotMigrated(f"{where} has no refresher tables: run `refresher migrate`")
+            return DatabaseNotMigrated(f"{place} has no refresher tables: run `refresher migrate`")
         case Nature.OLDER_TABLES:
-            return DatabaseNotMigrated(f"{where} has older tables: run `refresher migrate`")
+            return DatabaseNotMigrated(f"{place} has older tables: run `refresher migrate`")
         case Nature.VALUES:
             return None
 

@@ -66,7 +66,7 @@ def run(tell: Callable[[Running], None]) -> Ending:
         seen = stamp(ground.providers_file)  # before it is read: a change from here on counts
         settings = load()
         catalogue_from(settings)
-        _migrate(settings.database)
+        _migrate(settings)
         environment_file = hand_out(ground)
         port, sockets = _listen(settings)
         worker = stack.enter_context(_scheduler_and_worker(settings, ground, sockets))
@@ -180,12 +180,12 @@ def _listen(settings: Settings) -> tuple[int, list[socket.socket]]:
     return port, sockets
 
 
-def _migrate(url: str) -> None:
+def _migrate(settings: Settings) -> None:
     """Brings the tables up to date; waits a minute for a database that is not there yet."""
     give_up_at, wait = monotonic() + DATABASE_PATIENCE_SECONDS, 0.5
     while True:
         try:
-            migrate.upgrade(url)
+            migrate.upgrade(settings.database, settings.database_schema)
         except DatabaseUnavailable as error:
             if monotonic() + wait > give_up_at:
                 raise

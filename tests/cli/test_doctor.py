@@ -51,6 +51,19 @@ def run(services: Services, sql: str) -> None:
         db.exec_driver_sql(sql)
 
 
+class Unclosed:
+    """A session that two clients hold, so that neither ends it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def close(self) -> None:
+        """Leaves it open."""
+
+
 def test_all_is_well(cli: Cli, scheduler: None):
     """With everything in place nothing is wrong: exit code 0, and each check is told."""
     cli.connect("c1")
@@ -123,7 +136,7 @@ def test_a_database_without_tables(bare: Cli, bare_database_url: str):
 
 def test_a_newer_schema(cli: Cli, services: Services):
     """A database that a newer version migrated asks for that version, not for `migrate`."""
-    run(services, "update alembic_version set version_num = '9999'")
+    run(services, "update refresher_migration set version_num = '9999'")
     assert "deploy that version" in found(cli, "database", "fail")[0]["mend"]
 
 
@@ -140,9 +153,11 @@ def test_a_pooler_in_transaction_mode(
     cli: Cli, services: Services, monkeypatch: pytest.MonkeyPatch
 ):
     """Two clients that share one server session are found out: locks do not hold there."""
-    with services.database.session() as one, services.database.session() as other:
-        assert inspection.keeps_lock(one, other)
-        assert not inspection.keeps_lock(one, one)
+    one = services.database.open_plain()
+    assert inspection.sessions_are_ours(services.database)
+    monkeypatch.setattr(services.database, "open_plain", lambda: Unclosed(one))
+    assert not inspection.sessions_are_ours(services.database)
+    one.close()
     monkeypatch.setattr("refresher.store.inspection.sessions_are_ours", lambda database: False)
     assert "REFRESHER_LIVENESS_LOCK" in found(cli, "liveness lock", "fail")[0]["mend"]
     cli.env["REFRESHER_LIVENESS_LOCK"] = "false"

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
 from refresher.settings import sqlalchemy_url
 from refresher.store import migrate
+from refresher.store.ownership import VERSION_TABLE
 from refresher.store.session import Database
 from refresher.store.tables import metadata
 
@@ -28,7 +29,11 @@ def is_no_partition(name: str | None, kind: str, _parents: object) -> bool:
 def test_migrations_and_tables_agree(database_url: str) -> None:
     """A migrated database differs in nothing from the metadata of `store/tables/`."""
     with opened(database_url) as database, database.transaction() as db:
-        options = {"compare_server_default": True, "include_name": is_no_partition}
+        options = {
+            "compare_server_default": True,
+            "include_name": is_no_partition,
+            "version_table": VERSION_TABLE,
+        }
         context = MigrationContext.configure(db, opts=options)
         assert compare_metadata(context, metadata) == []
 
@@ -87,7 +92,7 @@ def test_a_newer_schema_is_refused(database_url: str) -> None:
     """An old program never runs on tables that a newer one made."""
     with opened(database_url) as database:
         with database.transaction() as db:
-            db.execute(text("update alembic_version set version_num = '9999'"))
+            db.execute(text("update refresher_migration set version_num = '9999'"))
         with (
             pytest.raises(DatabaseNotMigrated, match="newer refresher"),
             database.transaction() as db,

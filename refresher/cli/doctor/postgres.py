@@ -15,6 +15,7 @@ from refresher.store.session import Database
 
 OLDEST_VERSION = 140_000
 MOST_SKEW_SECONDS = 2.0
+TEMPLATE0 = "(create database … template template0)"
 
 
 def no_url() -> Finding:
@@ -70,6 +71,12 @@ def _server(server: Server) -> Iterator[Finding]:
             f"transactions are {server.isolation}, under which claims abort each other",
             f'alter database "{server.database}" set default_transaction_isolation = '
             "'read committed'",
+        )
+    if server.encoding != "UTF8":
+        yield warn(
+            "encoding",
+            f"the database's encoding is {server.encoding}: names it cannot hold are refused",
+            f"move to a database made with encoding 'UTF8' {TEMPLATE0}",
         )
     if server.autovacuum:
         yield ok("autovacuum", "autovacuum is on")
