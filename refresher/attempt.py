@@ -83,7 +83,8 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     points.reach("classified", outcome)
     decision = decide(outcome, reply, before, attempt.provider, policy)
     points.reach("decided", decision)
-    dead = decision.next_due_in_seconds is None
+    dead = decision.event == "revoked"
+    parks = decision.next_due_in_seconds is None
     pause, life = decision.pause, decision.new_life
     return Settlement(
         row=row,
@@ -91,10 +92,12 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         due_in_seconds=decision.next_due_in_seconds,
         attempt=decision.attempt,
         unknown_outcomes=decision.unknown_outcomes,
-        park_reason=ParkReason.RECONNECT_REQUIRED if dead else None,
+        park_reason=decision.park_reason if parks else None,
         dead=dead,
         new=_seal(cipher, row.connection.id, decision),
         reason=decision.reason,
+        cause=decision.cause,
+        detail=decision.detail,
         http_status=reply.status,
         elapsed_seconds=attempt.elapsed_seconds,
         postponed_by=f"{pause.scope}:{pause_key(row, pause.scope)}" if pause else None,
@@ -180,4 +183,5 @@ def _seal(cipher: Cipher, owner: UUID, decision: Decision) -> SealedLife | None:
         left_seconds=life.left_seconds,
         refresh_token_left_seconds=life.refresh_token_left_seconds,
         scopes=grant.scopes,
+        forgets_end=life.forgets_end,
     )

@@ -12,9 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 from refresher.errors import InvalidConnection, UnknownProvider
-from refresher.rules import guards, policy
+from refresher.rules import guards, lives, policy
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
-from refresher.rules.decision import life_in_jwt
 from refresher.rules.intake import NewConnection
 from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider, UnbuildableRequest, resolve_url
@@ -126,7 +125,7 @@ def _life(
     if new.expires_at is not None:
         left = (new.expires_at - now).total_seconds()
     if left is None and new.access_token is not None:
-        left = life_in_jwt(new.access_token, now.timestamp())
+        left = lives.in_jwt(new.access_token, now.timestamp())
     documented = provider.access_token_lifetime_seconds
     return left, max(left or 0.0, documented or 0.0) or None
 

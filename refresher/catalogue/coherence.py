@@ -70,6 +70,11 @@ def _error_faults(provider: Provider) -> Iterator[str]:
             if code in seen:
                 yield f'{field} has "{code}", which stands in {seen[code]} too'
             seen.setdefault(code, field)
+    lives = {"expires_in": "access_token_lifetime_fields"}
+    lives["refresh_token_expires_in"] = "refresh_token_lifetime_fields"
+    for name, field in lives.items():
+        if name in provider.answer_names and name not in getattr(provider, field):
+            yield f'answer_names has {name}, which {field} lacks: add "{name}" there'
     for code in sorted(provider.retry_errors):
         if ": " not in code:
             yield (

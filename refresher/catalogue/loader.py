@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -126,12 +127,19 @@ def _providers_of(content: Table, path: Path, *, allow_loopback: bool) -> dict[s
             else _provider(name, merged, allow_loopback=allow_loopback)
         )
         if isinstance(entry, Provider):
-            found[name] = entry
+            found[name] = _with_own_codes(entry, table)
         else:
             wrong.append(_lines(f"{path}, [providers.{name}]", entry))
     if wrong:
         raise CatalogueError("\n".join(wrong))
     return found
+
+
+def _with_own_codes(provider: Provider, table: Table) -> Provider:
+    """Returns the provider; the dead-grant codes that the file itself lists count at any status."""
+    if "dead_grant_errors" not in table or "dead_grant_errors_at_any_status" in table:
+        return provider
+    return replace(provider, dead_grant_errors_at_any_status=provider.dead_grant_errors)
 
 
 def _extended(name: str, table: Table) -> Table | list[str]:

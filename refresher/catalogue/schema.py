@@ -11,7 +11,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
+from pydantic_core import PydanticCustomError
 
 from refresher.rules.providers import Body, ClientAuth, Provider, Rotation, Strategy
 
@@ -19,7 +20,31 @@ Text = Annotated[str, Field(min_length=1)]
 Spelling = Annotated[str, Field(min_length=1, max_length=120)]
 Lifetime = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Duration = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+AnswerField = Literal[
+    "access_token", "refresh_token", "expires_in", "refresh_token_expires_in", "scope"
+]
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
+
+
+def _path(given: object) -> tuple[str | int, ...]:
+    """Returns a way into an answer: names, and numbers that step into lists."""
+    steps = given if isinstance(given, list | tuple) else None
+    if steps is None or not all(_is_step(step) for step in steps):
+        raise PydanticCustomError("path", "must be a list of names and numbers")
+    return tuple(steps)
+
+
+def _is_step(step: object) -> bool:
+    return bool(step) if isinstance(step, str) else isinstance(step, int) and type(step) is int
+
+
+def _name(given: object) -> tuple[str | int, ...]:
+    """Returns a way into an answer that is given as one name, or as a path."""
+    return _path([given] if isinstance(given, str) else given)
+
+
+Steps = Annotated[tuple[str | int, ...], BeforeValidator(_path)]
+AnswerName = Annotated[tuple[str | int, ...], BeforeValidator(_name), Field(min_length=1)]
 
 
 class ProviderTable(BaseModel):
@@ -43,11 +68,14 @@ class ProviderTable(BaseModel):
     parameters: dict[str, str] | None = None
     headers: dict[str, str] | None = None
     send_scope: StrictBool | None = None
-    response_path: tuple[Text, ...] | None = None
-    error_path: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    error_detail_path: tuple[Text, ...] | None = None
+    response_path: Steps | None = None
+    answer_names: dict[AnswerField, AnswerName] | None = None
+    error_path: Annotated[Steps, Field(min_length=1)] | None = None
+    error_detail_path: Steps | None = None
+    access_token_lifetime_fields: tuple[Text, ...] | None = None
     refresh_token_lifetime_fields: tuple[Text, ...] | None = None
     dead_grant_errors: frozenset[Spelling] | None = None
+    dead_grant_errors_at_any_status: frozenset[Spelling] | None = None
     misconfigured_errors: frozenset[Spelling] | None = None
     retry_errors: frozenset[Spelling] | None = None
     success_without_error_codes: frozenset[Spelling] | None = None

@@ -36,6 +36,7 @@ _WORDS = {
     "dict_type": "must be a table of texts",
     "tuple_type": "must be a list of texts",
     "frozen_set_type": "must be a list of texts",
+    "path": 'must be a list of names, and numbers for places in lists: ["errors", 0, "code"]',
     "date_type": "must be a date such as 2026-11-22, without quotes",
     "too_short": "must not be empty",
     "greater_than": "must be more than {gt:g} seconds",
@@ -62,7 +63,8 @@ def _sentence(
     message: str,
     known: tuple[str, ...],
 ) -> str:
-    field = ".".join(str(part) for part in location if not isinstance(part, int))
+    parts = [str(part) for part in location if not isinstance(part, int) and part != "[key]"]
+    field = ".".join(parts)
     if location and isinstance(location[-1], int):
         field += f", item {location[-1] + 1},"
     if kind == "extra_forbidden":

@@ -53,6 +53,11 @@ MENDS: dict[ParkReason, str] = {
     ParkReason.UNBUILDABLE_REQUEST: (
         f"no request can be made from it: `refresher events {id}` says why; mend that, then {RESUME}"
     ),
+    ParkReason.UNREAD_ANSWER: (
+        "the provider answered and we could not read it, so its refresh token may be spent: "
+        "`refresher answers list` shows the answer; put the provider's entry right and "
+        f"`refresher answers reread ANSWER`, or try the old token again with {RESUME}"
+    ),
     ParkReason.CRASH_LOOP: (
         f"refreshing it ended its process again and again: read the logs, then {RESUME}"
     ),

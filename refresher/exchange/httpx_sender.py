@@ -54,16 +54,17 @@ class HttpxSender:
             return Reply(failure=seam.UNSENDABLE, sent=False)
         chosen = self._choose(prepared.url.host)
         self._busy[chosen] += 1
+        arrived = _Arrived()
         try:
             async with asyncio.timeout(self._limits.total_seconds):
-                return await self._exchange(self._clients[chosen], prepared)
+                return await self._exchange(self._clients[chosen], prepared, arrived)
         except tuple(_NEVER_SENT) as error:
             failure = seam.FORBIDDEN if refusal_in(error) else _NEVER_SENT[type(error)]
             return Reply(failure=failure, sent=False)
         except (TimeoutError, httpx.TimeoutException):
-            return Reply(failure=seam.TIMEOUT)
+            return arrived.reply(seam.TIMEOUT)
         except (httpx.HTTPError, httpx.StreamError, OSError):
-            return Reply(failure=seam.PROTOCOL)
+            return arrived.reply(seam.PROTOCOL)
         finally:
             self._busy[chosen] -= 1
 
@@ -85,25 +86,40 @@ class HttpxSender:
                 return chosen
         return home
 
-    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Reply:
+    async def _exchange(
+        self, client: httpx.AsyncClient, request: httpx.Request, arrived: _Arrived
+    ) -> Reply:
         if points.installed():
             request.extensions = {**request.extensions, "trace": _trace}
         response = await client.send(request, stream=True)
         try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > self._limits.max_bytes:
+            arrived.response = response
+            async for chunk in response.aiter_raw():
+                arrived.body += chunk
+                if len(arrived.body) > self._limits.max_bytes:
                     return Reply(failure=seam.TOO_LARGE)
-            given = response.headers
-            headers = {name: given[name] for name in seam.READ_HEADERS if name in given}
-            return Reply(response.status_code, headers, bytes(body))
+            return arrived.reply()
         finally:
             await response.aclose()
 
 
+class _Arrived:
+    """What has come of one answer so far, as it came over the wire."""
+
+    def __init__(self) -> None:
+        self.response: httpx.Response | None = None
+        self.body = bytearray()
+
+    def reply(self, failure: str | None = None) -> Reply:
+        if self.response is None or (failure and not self.body):
+            return Reply(failure=failure)
+        given = self.response.headers
+        headers = {name: given[name] for name in seam.READ_HEADERS if name in given}
+        return Reply(self.response.status_code, headers, bytes(self.body), failure)
+
+
 def _prepare(client: httpx.AsyncClient, wire: Wire) -> httpx.Request:
-    headers = dict(wire.headers)
+    headers = {**seam.PLAIN, **wire.headers}
     return client.build_request(wire.method, wire.url, headers=headers, content=wire.content)
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from refresher.exchange.egress import Egress
 from refresher.exchange.guarded import Transport
+from refresher.rules.unpacking import unpack
 
 KEEP_SECONDS = 3_600.0
 ASK_AGAIN_SECONDS = 60.0
@@ -110,14 +111,20 @@ class KeySets:
 async def _fetch(egress: Egress, url: str) -> bytes:
     """Returns the body, within the limits of time and size; a redirect is an error."""
     client = httpx.AsyncClient(
-        transport=Transport(egress), trust_env=False, timeout=TIMEOUT_SECONDS
+        transport=Transport(egress),
+        trust_env=False,
+        timeout=TIMEOUT_SECONDS,
+        headers={"Accept-Encoding": "identity"},
     )
     async with asyncio.timeout(TIMEOUT_SECONDS), client, client.stream("GET", url) as response:
         if response.status_code != 200:
             raise ValueError(f"status {response.status_code}")
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > MAX_BYTES:
                 raise ValueError("too large")
-        return bytes(body)
+    unpacked = unpack(bytes(body), response.headers.get("content-encoding", ""))
+    if unpacked.too_large or len(unpacked.body) > MAX_BYTES:
+        raise ValueError("too large")
+    return unpacked.body

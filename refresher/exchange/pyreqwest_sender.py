@@ -120,9 +120,10 @@ class PyreqwestSender:
     async def _send_with(
         self, client: Client, wire: Wire, left_seconds: float | None = None
     ) -> Reply:
+        body, arrived = b"", None
         try:
             async with _prepare(client, wire, left_seconds) as response:
-                body = b""
+                arrived = response
                 while (chunk := await response.body_reader.read_chunk()) is not None:
                     body += bytes(chunk)
                     if len(body) > self._limits.max_bytes:
@@ -131,7 +132,10 @@ class PyreqwestSender:
         except ValueError:
             return Reply(failure=seam.UNSENDABLE, sent=False)
         except PyreqwestError as error:
-            return _failed(error)
+            failed = _failed(error)
+            if arrived is None or not body:
+                return failed
+            return Reply(arrived.status, _headers(arrived), body, failed.failure)
 
 
 def _target(url: str, proxies: Mapping[str, str]) -> _Target:
@@ -148,7 +152,8 @@ def _prepare(client: Client, wire: Wire, left_seconds: float | None) -> StreamRe
         builder = builder.timeout(timedelta(seconds=max(left_seconds, 0.001)))
     if wire.content is not None:
         builder = builder.body_bytes(wire.content)
-    return builder.build_streamed()
+    # What is read ahead is lost when the answer breaks off: so nothing is.
+    return builder.streamed_read_buffer_limit(0).build_streamed()
 
 
 def _plain(limits: Limits) -> ClientBuilder:
@@ -159,6 +164,11 @@ def _plain(limits: Limits) -> ClientBuilder:
         .pool_idle_timeout(timedelta(seconds=seam.IDLE_SECONDS))
         .pool_max_idle_per_host(limits.max_in_flight)
         .default_cookie_store(enable=False)
+        .default_headers(seam.PLAIN)
+        .gzip(enable=False)
+        .brotli(enable=False)
+        .zstd(enable=False)
+        .deflate(enable=False)
         .follow_redirects(enable=False)
         .referer(enable=False)
         .user_agent(seam.USER_AGENT)

@@ -22,9 +22,11 @@ USER_AGENT = "refresher"
 IDLE_SECONDS = 30.0
 """How long a connection is kept for the next request; servers close theirs after 60 or 75."""
 
-READ_HEADERS = ("retry-after",)
+READ_HEADERS = ("retry-after", "content-type", "content-encoding")
 """The headers that a reply carries: those that `rules/answers.py` reads. Copying all of them would cost
 as much as reading the body."""
+PLAIN = {"accept-encoding": "identity"}
+"""Asked for with each request: what is packed all the same is unpacked by the rules, within bounds."""
 
 CONNECT = "connect"
 """No connection: name, route, proxy, TLS. Nothing has left."""
@@ -54,7 +56,10 @@ class Limits:
 
 
 class Sender(Protocol):
-    """Sends one request. Never raises for what the network or the provider does."""
+    """Sends one request. Never raises for what the network or the provider does.
+
+    Of an answer that breaks off, the reply has the status and what was read, beside the failure.
+    """
 
     async def send(self, wire: Wire) -> Reply:
         """Returns the reply within the time limits."""

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from refresher.mailer.message import Message, as_email, one_line
 from refresher.rules.mails import Outcome, Refused, Unreachable, classify_http, clean
+from refresher.rules.unpacking import unpack
 
 MOST_BYTES = 65_536
 
@@ -33,7 +34,10 @@ class HttpSender:
         self._url = url
         self._key = key
         self._client = httpx.Client(
-            timeout=timeout_seconds, follow_redirects=False, transport=transport
+            timeout=timeout_seconds,
+            follow_redirects=False,
+            transport=transport,
+            headers={"Accept-Encoding": "identity"},
         )
 
     def send(self, message: Message) -> Outcome:
@@ -67,10 +71,12 @@ class HttpSender:
         }
         with self._client.stream("POST", self._url, json=body, headers=headers) as reply:
             read = b""
-            for part in reply.iter_bytes():
+            packing = reply.headers.get("Content-Encoding", "")
+            for part in reply.iter_raw() if packing else reply.iter_bytes():
                 read += part
                 if len(read) >= MOST_BYTES:
                     break
+            read = unpack(read, packing).body
             text = read[:MOST_BYTES].decode("utf-8", "replace")
             text = text.replace(self._key.get_secret_value(), "***")
             return classify_http(reply.status_code, text, _retry_after(reply))

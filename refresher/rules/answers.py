@@ -1,84 +1,127 @@
-"""Reads the body and headers of a token endpoint's answer, forgiving all that is not a token.
+"""Reads the fields and headers of a token endpoint's answer, forgiving all that is not a token.
 
 Nothing here can raise on any input: a rotated refresh token may be in the very answer that is odd.
-Called by `outcomes.py`. Sources: RFC 6749 sections 5.1 and 5.2, RFC 9110 section 10.2.3.
+Called by `outcomes.py`; `bodies.py` makes fields of the bytes, `lives.py` reads the lives. Sources:
+RFC 6749 sections 5.1 and 5.2, RFC 9110 section 10.2.3.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl
 
 import orjson
 
+from refresher.rules import bodies, lives
 from refresher.rules.connection import Grant, Secret
-from refresher.rules.providers import Provider
+from refresher.rules.providers import Path, Provider
 
-MAX_LIFETIME_SECONDS = 10 * 366 * 86_400.0
-"""Ten years. A longer life is taken for a mistake, and the fallbacks of `policy.lifetime` used."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 MAX_CODE_LENGTH = 64
-_NUMERIC = (int, float, str)  # written out at the place, the union is made anew for each answer
-_FORM = re.compile(r"""[^\s<>{}"']+""")
-_TOKEN_FIELD = re.compile(r'"(access_token|refresh_token)"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
+MAX_DETAIL_LENGTH = 200
+_MOST_CHARACTERS = 1_024
+"""Of what is shown, so much is looked at: the look costs more than a straight line."""
 _LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
+_DEAD = re.compile(r"invalid_grant(?=[\s:,;.(-]|$)", re.IGNORECASE)
+_DEAD_AT_THE_END = re.compile(r"\S+\s.*:\s*invalid_grant\.?", re.IGNORECASE | re.DOTALL)
+_NO_TOKEN = re.compile(r"null|none|nil|undefined|nan", re.IGNORECASE)
+"""What programs write that made a text of nothing."""
+_MOST_OBJECTS = 200
 
 
-def read_body(body: bytes, path: tuple[str, ...]) -> Mapping[str, object]:
-    """Returns the answer as a mapping: JSON, else form-encoded; empty when it is neither.
+def read_body(
+    body: bytes,
+    path: Path,
+    headers: Mapping[str, str] = bodies.NO_HEADERS,
+    *,
+    broken: bool = False,
+) -> Mapping[str, object]:
+    """Returns the answer as a mapping, however it came; empty when it cannot be read.
 
     `path` leads to the object that holds the tokens (`("data",)` for TikTok Business); its fields
-    win over those around it, which stay readable, because errors often stand outside.
+    win over those around it, which stay readable, because errors often stand outside. `broken` tells
+    that the transfer ended early: then only what is whole beyond doubt is read.
     """
     try:
         parsed: object = orjson.loads(body)
     except ValueError:  # what the quick way refuses has a second chance
-        parsed = _parse(body.decode("utf-8-sig", errors="replace").strip())
+        parsed = None
     if not isinstance(parsed, dict):
-        return {}
-    inner: object = parsed
-    for key in path:
-        inner = inner.get(key) if isinstance(inner, dict) else None
-    return {**parsed, **inner} if isinstance(inner, dict) else parsed
+        parsed = bodies.read(body, headers, broken=broken)
+    return _with_inner(parsed, path) if path else parsed
 
 
-def read_grant(provider: Provider, answer: Mapping[str, object]) -> Grant | None:
+def read_answer(
+    provider: Provider,
+    body: bytes,
+    headers: Mapping[str, str] = bodies.NO_HEADERS,
+    *,
+    broken: bool = False,
+) -> Mapping[str, object]:
+    """Returns `read_body` for this provider, its token fields under their standard names."""
+    answer = read_body(body, provider.response_path, headers, broken=broken)
+    return _named(provider, answer) if provider.answer_names else answer
+
+
+def read_parsed(provider: Provider, given: object) -> Mapping[str, object]:
+    """Returns what `read_answer` does for an answer that somebody has parsed already.
+
+    `read_grant` makes a grant of it: so an answer that is handed in means what it means on the wire.
+    """
+    answer: Mapping[str, object] = bodies.as_object(given) or {}
+    answer = _with_inner(answer, provider.response_path)
+    return _named(provider, answer) if provider.answer_names else answer
+
+
+def read_grant(
+    provider: Provider, answer: Mapping[str, object], now_epoch_seconds: float
+) -> Grant | None:
     """Returns what was granted, or None when there is no usable access token.
 
-    Only the access token is demanded. Every other field that cannot be read is as if absent.
+    Only the access token is demanded. Every other field that cannot be read is as if absent. Where the
+    answer has no token at its place and no error, the one object within it that has one is read.
     """
-    access_token = _token(answer.get("access_token"))
-    if access_token is None or _says_failure(answer):
+    if _says_failure(answer):
         return None
+    access_token = as_token(answer.get("access_token"))
+    if access_token is None:
+        inner = _within(provider, answer)
+        access_token = as_token(inner.get("access_token")) if inner else None
+        if inner is None or access_token is None:
+            return None
+        answer = inner
+    end, endless = lives.end_of_refresh_token(
+        answer,
+        provider.refresh_token_lifetime_fields,
+        now_epoch_seconds,
+        provider.refresh_token_lifetime_seconds,
+    )
     return Grant(
         access_token=access_token,
-        refresh_token=_token(answer.get("refresh_token")),
-        expires_in_seconds=lifetime_seconds(answer.get("expires_in")),
-        refresh_token_expires_in_seconds=_first_lifetime(
-            answer, provider.refresh_token_lifetime_fields
+        refresh_token=as_token(answer.get("refresh_token")),
+        expires_in_seconds=lives.shortest(
+            answer,
+            provider.access_token_lifetime_fields,
+            now_epoch_seconds,
+            provider.access_token_lifetime_seconds,
         ),
+        refresh_token_expires_in_seconds=end,
+        refresh_token_is_endless=endless,
+        in_token_seconds=lives.in_jwt(access_token, now_epoch_seconds),
         scopes=_scopes(answer.get("scope")),
     )
 
 
-def lifetime_seconds(value: object) -> float | None:
-    """Returns a lifetime in seconds, or None for what is missing, zero, negative or absurd.
-
-    `"3600"` and `3600.0` are read as 3600; 1e12 (which somebody meant as milliseconds or an
-    instant) is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
+def as_token(value: object) -> Secret | None:
+    """Returns a token, None for what is none: blank, another type, "null" or "undefined" as a text."""
+    if not isinstance(value, str) or not (plain := value.strip()):
         return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
+    if len(plain) < 10 and _NO_TOKEN.fullmatch(plain):
         return None
-    return seconds if math.isfinite(seconds) and 0 < seconds <= MAX_LIFETIME_SECONDS else None
+    return Secret(value)
 
 
 def error_code(provider: Provider, answer: Mapping[str, object]) -> str | None:
@@ -96,7 +139,25 @@ def error_code(provider: Provider, answer: Mapping[str, object]) -> str | None:
     code = str(value)
     if code in provider.success_without_error_codes:
         return None
-    return _listed_spelling(provider, answer, code) or _printable(code)
+    return (
+        _listed_spelling(provider, answer, code) or _dead_grant(provider, code) or _printable(code)
+    )
+
+
+def error_detail(provider: Provider, answer: Mapping[str, object]) -> str | None:
+    """Returns the provider's own words about an error, one line, masked; None when it gave none."""
+    said = _at(answer, provider.error_detail_path)
+    error = _at(answer, provider.error_path)
+    code = error_code(provider, answer) or ""
+    told = [said, answer.get("error_subtype")]
+    if isinstance(error, dict):
+        told.append(error.get("message"))
+    elif isinstance(error, str) and error.strip() != code:
+        told.append(error)
+    words = [
+        w for t in told if isinstance(t, str | int) and (w := _masked(" ".join(str(t).split())))
+    ]
+    return "; ".join(dict.fromkeys(words))[:MAX_DETAIL_LENGTH] or None
 
 
 def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) -> float | None:
@@ -120,72 +181,97 @@ def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) ->
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
-def _parse(text: str) -> object:
-    if text[:1] in "{[":
-        try:
-            return json.loads(text, strict=False, parse_int=_integer)
-        except RecursionError:
-            return _salvage(text)
-        except ValueError:
-            # Cut off, perhaps: without its refresh token the pair must not replace the stored one.
-            found = _salvage(text)
-            return found if "refresh_token" in found else {}
-    # A page is no form, even one whose links hold `&access_token=`.
-    return dict(parse_qsl(text)) if _FORM.fullmatch(text) else {}
+def _with_inner(answer: Mapping[str, object], path: Path) -> Mapping[str, object]:
+    inner = bodies.as_object(_at(answer, path)) if path else None
+    return {**answer, **inner} if inner else answer
 
 
-def _salvage(text: str) -> dict[str, object]:
-    """Returns the tokens that stand, complete, in JSON which cannot be read as a whole."""
-    found: dict[str, object] = {}
-    for name, literal in _TOKEN_FIELD.findall(text):
-        try:
-            found.setdefault(name, json.loads(literal, strict=False))
-        except ValueError:
-            continue
-    return found
+def _named(provider: Provider, answer: Mapping[str, object]) -> Mapping[str, object]:
+    """Returns the answer with the provider's own names for token fields made the standard ones."""
+    found = {name: _at(answer, path) for name, path in provider.answer_names.items()}
+    return {**answer, **{name: value for name, value in found.items() if value is not None}}
 
 
-def _integer(digits: str) -> int | float:
-    # Python refuses to read more than 4,300 digits, and the tokens beside them would be lost.
-    return int(digits) if len(digits) <= 300 else float(digits)
+def _within(provider: Provider, answer: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Returns the fields of the one object in the answer that has an access token, over its own."""
+    if error_code(provider, answer) is not None:
+        return None
+    found = [o for o in _objects(answer) if as_token(o.get("access_token"))]
+    return {**answer, **found[0]} if len(found) == 1 else None
 
 
-def _at(answer: Mapping[str, object], path: tuple[str, ...]) -> object:
-    value: object = answer
+def _objects(answer: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    layer: list[object] = list(answer.values())
+    for _ in range(_MOST_OBJECTS):
+        if not layer:
+            return
+        value = layer.pop()
+        if isinstance(value, dict):
+            yield value
+            layer.extend(value.values())
+        elif isinstance(value, list):
+            layer.extend(value)
+        elif isinstance(value, str) and value[:1] == "{" and (inner := bodies.as_object(value)):
+            layer.append(inner)
+
+
+def _at(value: object, path: Path) -> object:
+    """Returns what stands at the end of `path`; a number steps into a list."""
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, list):
+            value = _item(value, key)
+        else:
+            value = value.get(str(key)) if isinstance(value, Mapping) else None
     return value
+
+
+def _item(values: list[object], key: int | str) -> object:
+    try:
+        return values[int(key)]
+    except (ValueError, IndexError):
+        return None
+
+
+def _dead_grant(provider: Provider, code: str) -> str | None:
+    """Returns the standard code of a dead grant that is told with words before or after it.
+
+    Before it only in a sentence that ends with a colon and the code: what merely mentions it is no
+    verdict on the grant.
+    """
+    if code.strip() in _listed(provider):
+        return None
+    said = code.strip()[:_MOST_CHARACTERS]
+    return "invalid_grant" if _DEAD.match(said) or _DEAD_AT_THE_END.fullmatch(said) else None
+
+
+def _listed(provider: Provider) -> frozenset[str]:
+    return provider.dead_grant_errors | provider.misconfigured_errors | provider.retry_errors
 
 
 def _listed_spelling(provider: Provider, answer: Mapping[str, object], code: str) -> str | None:
     detail = _at(answer, provider.error_detail_path)
-    if not isinstance(detail, str):
-        return None
-    said = f"{code}: {detail}".casefold()
-    listed = provider.dead_grant_errors | provider.misconfigured_errors | provider.retry_errors
-    known = (spelling for spelling in listed if ": " in spelling)
-    return max((k for k in known if said.startswith(k.casefold())), key=len, default=None)
+    said = [code.strip(), *([f"{code}: {detail}"] if isinstance(detail, str) else [])]
+    if len(said) > 1 and _dead_grant(provider, code):
+        said.append(f"invalid_grant: {detail}")
+    said = [text.casefold() for text in said]
+    known = (spelling for spelling in _listed(provider) if ": " in spelling)
+    found = (k for k in known if any(text.startswith(k.casefold()) for text in said))
+    return max(found, key=len, default=None)
 
 
 def _printable(code: str) -> str | None:
     """Returns `code` fit for events and logs: an error text that repeats our token is masked."""
-    shown = "".join(c for c in code[:4096] if c.isprintable()).strip()
-    return _LIKE_A_TOKEN.sub("***", shown)[:MAX_CODE_LENGTH] or None
+    return _masked(code)[:MAX_CODE_LENGTH] or None
 
 
-def _token(value: object) -> Secret | None:
-    return Secret(value) if isinstance(value, str) and value.strip() else None
+def _masked(text: str) -> str:
+    shown = "".join(c for c in text[:_MOST_CHARACTERS] if c.isprintable()).strip()
+    return _LIKE_A_TOKEN.sub("***", shown)
 
 
 def _says_failure(answer: Mapping[str, object]) -> bool:
-    return answer.get("ok") is False  # Slack answers 200 with {"ok": false}
-
-
-def _first_lifetime(answer: Mapping[str, object], names: Iterable[str]) -> float | None:
-    for name in names:
-        if (seconds := lifetime_seconds(answer.get(name))) is not None:
-            return seconds
-    return None
+    # Slack answers 200 with {"ok": false}.
+    return answer.get("ok") is False
 
 
 def _scopes(value: object) -> tuple[str, ...] | None:

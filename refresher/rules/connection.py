@@ -73,6 +73,7 @@ class ParkReason(StrEnum):
     APP_NOT_CONFIGURED = "app_not_configured"
     UNDECRYPTABLE = "undecryptable"
     UNBUILDABLE_REQUEST = "unbuildable_request"
+    UNREAD_ANSWER = "unread_answer"
     CRASH_LOOP = "crash_loop"
     UNSTORED = "unstored"
 
@@ -140,7 +141,9 @@ class Grant:
     """What a token endpoint granted: an access token, perhaps a new refresh token.
 
     `refresh_token` is None when the answer had none (or an empty one): the stored one stays.
-    Both lives are in seconds from the answer, None where the provider did not tell.
+    Both lives are in seconds from the answer, None where the provider did not tell; an access token's
+    is 0 when it has expired already. `refresh_token_is_endless`: told to have no end.
+    `in_token_seconds` is what a JWT says of itself.
     """
 
     access_token: Secret
@@ -148,3 +151,5 @@ class Grant:
     expires_in_seconds: float | None
     refresh_token_expires_in_seconds: float | None
     scopes: tuple[str, ...] | None = None
+    refresh_token_is_endless: bool = False
+    in_token_seconds: float | None = None

@@ -6,14 +6,12 @@ Pure. `decide` joins an `Outcome` with what was known before (`Before`) into a `
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from refresher.rules import lives
 from refresher.rules import policy as when
-from refresher.rules.answers import lifetime_seconds
-from refresher.rules.connection import Grant, Secret
+from refresher.rules.connection import Grant, ParkReason, Secret
 from refresher.rules.outcomes import (
     Malformed,
     Misconfigured,
@@ -23,13 +21,15 @@ from refresher.rules.outcomes import (
     Reply,
     Revoked,
     Transient,
+    Unreadable,
 )
 from refresher.rules.policy import Policy
-from refresher.rules.providers import Provider
+from refresher.rules.providers import Provider, Rotation, Strategy
 from refresher.values import value
 
 ANSWER_LOST = frozenset({502, 504})
 """A gateway's word that the provider's own answer did not come through."""
+EXPIRED_ALREADY = "the access token that came has expired already"
 
 
 @value
@@ -48,12 +48,18 @@ class Before:
 
 @value
 class NewLife:
-    """A grant with its lives settled: what is stored of it, in seconds from now."""
+    """A grant with its lives settled: what is stored of it, in seconds from now.
+
+    A token that `is_over` had expired when it came; `lifetime_seconds` is then what a life here
+    usually is. `forgets_end`: the end that is known of the refresh token holds no more.
+    """
 
     grant: Grant
     lifetime_seconds: float
     left_seconds: float
     refresh_token_left_seconds: float | None
+    forgets_end: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,10 @@ class PauseOrder:
 
 @value
 class Decision:
-    """What to write. `next_due_in_seconds` is None for a grant that ended.
+    """What to write. `next_due_in_seconds` is None for a row that is parked with `park_reason`.
 
-    `unknown_outcomes` counts requests that may have spent the refresh token without telling.
+    `unknown_outcomes` counts requests that may have spent the refresh token without telling. `reason`
+    is why; `cause` is the one word for it where `reason` has the provider's own words as well.
     """
 
     event: str
@@ -81,6 +88,9 @@ class Decision:
     new_life: NewLife | None = None
     rescued_refresh_token: Secret | None = None
     pause: PauseOrder | None = None
+    park_reason: ParkReason = ParkReason.RECONNECT_REQUIRED
+    cause: str | None = None
+    detail: str | None = None
 
 
 def decide(
@@ -100,46 +110,70 @@ def decide(
             return _paused("misconfigured", order, before, code)
         case Transient():
             return _transient(outcome, reply, before, policy)
-        case Malformed(reason, _, kept):
-            again = _again("malformed", reason, before, policy, unknown=True)
-            unknown = 0 if kept else again.unknown_outcomes
-            return replace(again, unknown_outcomes=unknown, rescued_refresh_token=kept)
-        case Revoked(code):
-            cause = "interrupted" if before.unknown_outcomes else code
-            return Decision("revoked", None, before.attempt, before.unknown_outcomes, cause)
+        case Malformed() | Unreadable():
+            return _unread(outcome, before, provider, policy)
+        case Revoked(code, _, detail):
+            return _revoked(code, detail, before)
         case _:
             assert_never(outcome)
+
+
+def may_be_spent(provider: Provider) -> bool:
+    """Whether an answer that is not understood may have spent the token that was sent.
+
+    | strategy | rotation | |
+    |---|---|---|
+    | refresh token | always, sometimes | perhaps: it is not presented again |
+    | refresh token | never | no |
+    | client credentials, long-lived exchange | any | no: minted anew, or the old one lives on |
+    """
+    return provider.strategy is Strategy.REFRESH_TOKEN and provider.rotation is not Rotation.NEVER
 
 
 def new_life(grant: Grant, elapsed_seconds: float, before: Before, provider: Provider) -> NewLife:
     """Returns the grant with its lives settled; the exchange's own time is taken off the token's.
 
-    An idle clock starts again with each use, whether or not the answer brought a new refresh token.
+    The shortest life that was told counts; a token that has expired already has nothing left.
     """
-    in_token = life_in_jwt(grant.access_token, before.now_epoch_seconds)
-    life = when.lifetime(grant.expires_in_seconds, in_token, before.last_lifetime_seconds, provider)
-    end = grant.refresh_token_expires_in_seconds
-    if end is None and provider.refresh_token_clock == "sliding":
-        end = provider.refresh_token_lifetime_seconds
-    return NewLife(grant, life, max(0.0, life - elapsed_seconds), end)
+    in_token = grant.in_token_seconds
+    if in_token is None:
+        in_token = lives.in_jwt(grant.access_token, before.now_epoch_seconds)
+    last = before.last_lifetime_seconds
+    life = when.lifetime(grant.expires_in_seconds, in_token, last, provider)
+    usual = life or when.lifetime(None, None, last, provider)
+    end = _refresh_token_left(grant, provider)
+    forgets = grant.refresh_token_is_endless or (
+        end is None
+        and grant.refresh_token is not None
+        and provider.refresh_token_clock == "sliding"
+    )
+    return NewLife(grant, usual, max(0.0, life - elapsed_seconds), end, forgets, is_over=not life)
 
 
-def life_in_jwt(token: Secret, now_epoch_seconds: float) -> float | None:
-    """Returns the life that a JWT's `exp` claim tells (RFC 7519 section 4.1.4), unverified."""
-    parts = token.reveal().split(".")
-    if len(parts) != 3:
+def _refresh_token_left(grant: Grant, provider: Provider) -> float | None:
+    """Returns how long the refresh token lives from now, None where this answer tells nothing of it.
+
+    A documented sliding end begins anew with a new refresh token; where none ever comes, with each use.
+    """
+    if grant.refresh_token_is_endless:
         return None
-    try:
-        payload = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return lifetime_seconds(float(payload["exp"]) - now_epoch_seconds)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    if grant.refresh_token_expires_in_seconds is not None:
+        return grant.refresh_token_expires_in_seconds
+    if provider.refresh_token_clock != "sliding":
         return None
+    begins_anew = grant.refresh_token is not None or provider.rotation is Rotation.NEVER
+    return provider.refresh_token_lifetime_seconds if begins_anew else None
 
 
 def _refreshed(
     grant: Grant, reply: Reply, before: Before, provider: Provider, policy: Policy
 ) -> Decision:
     life = new_life(grant, reply.elapsed_seconds, before, provider)
+    if life.is_over:
+        again = when.ask_again_in(policy, before.attempt + 1, before.dice)
+        return Decision(
+            "refreshed", again, before.attempt + 1, 0, reason=EXPIRED_ALREADY, new_life=life
+        )
     due = when.due_in(
         policy,
         provider,
@@ -152,12 +186,40 @@ def _refreshed(
     return Decision("refreshed", due, 0, 0, new_life=life)
 
 
+def _unread(
+    outcome: Malformed | Unreadable, before: Before, provider: Provider, policy: Policy
+) -> Decision:
+    reason = outcome.reason
+    if isinstance(outcome, Malformed):
+        kept = outcome.refresh_token
+        again = _again("malformed", reason, before, policy, unknown=True)
+        unknown = 0 if kept else again.unknown_outcomes
+        return replace(again, unknown_outcomes=unknown, rescued_refresh_token=kept)
+    if may_be_spent(provider):
+        return Decision(
+            "unreadable", None, before.attempt + 1, before.unknown_outcomes + 1, reason,
+            park_reason=ParkReason.UNREAD_ANSWER,
+        )  # fmt: skip
+    return _again("unreadable", reason, before, policy, unknown=False)
+
+
+def _revoked(code: str, detail: str | None, before: Before) -> Decision:
+    words = f"{code}: {detail}" if detail else None
+    cause = "interrupted" if before.unknown_outcomes else code
+    reason = cause if before.unknown_outcomes else words or code
+    return Decision(
+        "revoked", None, before.attempt, before.unknown_outcomes, reason,
+        cause=cause if words else None, detail=words,
+    )  # fmt: skip
+
+
 def _transient(outcome: Transient, reply: Reply, before: Before, policy: Policy) -> Decision:
     if not outcome.counts:
         return Decision("unsent", 1.0, before.attempt, before.unknown_outcomes, outcome.reason)
-    unknown = reply.sent and (reply.status is None or reply.status >= 500)
+    lost = reply.status is None or reply.failure is not None
+    unknown = reply.sent and (lost or (reply.status or 0) >= 500)
     again = _again("transient", outcome.reason, before, policy, unknown=unknown)
-    if reply.sent and (reply.status is None or reply.status in ANSWER_LOST):
+    if reply.sent and (lost or reply.status in ANSWER_LOST):
         soon = min(again.next_due_in_seconds or 0.0, when.replay_in(before.unknown_outcomes))
         again = replace(again, next_due_in_seconds=soon)
     asked = outcome.retry_after_seconds

@@ -13,8 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from refresher.rules.answers import error_code, read_body, read_grant, retry_after_seconds
+from refresher.rules.answers import (
+    as_token,
+    error_code,
+    error_detail,
+    read_answer,
+    read_grant,
+    retry_after_seconds,
+)
+from refresher.rules.bodies import header, text_of
 from refresher.rules.connection import Grant, Secret
+from refresher.rules.evidence import looks_like_a_grant
 from refresher.rules.providers import Provider
 from refresher.values import value
 
@@ -32,8 +41,9 @@ class Reply:
     """What came back, or did not: a time-out is a reply, not an exception.
 
     `failure` names what went wrong on the way (`connect`, `timeout`, `protocol`, `too_large`,
-    `unsent` …) and is None when there is a status. `sent` tells whether the request may have
-    reached the provider: only then can a rotating refresh token have been spent.
+    `unsent` …). With a status beside it, an answer began to arrive and did not come to its end: `body`
+    is what was read so far. The body is as it came over the wire, packed or not. `sent` tells whether
+    the request may have reached the provider: only then can a rotating refresh token have been spent.
     """
 
     status: int | None = None
@@ -75,10 +85,11 @@ class Transient:
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The grant is dead: a person must connect again."""
+    """The grant is dead: a person must connect again. `detail` is what the provider said, masked."""
 
     code: str
     status: int | None = None
+    detail: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,18 @@ class Malformed:
     refresh_token: Secret | None = None
 
 
-Outcome = Refreshed | RateLimited | Transient | Revoked | Misconfigured | Malformed
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The provider answered, we could not read it, and it looks like a grant: it is kept.
+
+    So the refresh token that was sent may be spent, and the answer may hold the only live pair.
+    """
+
+    reason: str
+    status: int
+
+
+Outcome = Refreshed | RateLimited | Transient | Revoked | Misconfigured | Malformed | Unreadable
 
 
 def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outcome:
@@ -111,42 +133,61 @@ def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outc
     """
     if reply.status is None:
         return Transient(reply.failure or "no answer", counts=reply.failure != UNSENT)
-    answer = read_body(reply.body, provider.response_path)
-    wait = retry_after_seconds(reply.headers, now_epoch_seconds)
+    broken = reply.failure is not None
+    answer = read_answer(provider, reply.body, reply.headers, broken=broken)
     if 200 <= reply.status < 300:
-        grant = read_grant(provider, answer)
+        grant = read_grant(provider, answer, now_epoch_seconds)
         if grant is not None:
             return Refreshed(grant)
-    return _refusal(provider, reply.status, error_code(provider, answer), wait) or _by_status(
-        reply.status, wait, answer
-    )
+    wait = retry_after_seconds(reply.headers, now_epoch_seconds)
+    return _refusal(provider, reply.status, answer, wait) or _by_status(reply, wait, answer)
 
 
 def _refusal(
-    provider: Provider, status: int, code: str | None, wait: float | None
+    provider: Provider, status: int, answer: Mapping[str, object], wait: float | None
 ) -> Outcome | None:
-    if code is None or status in {408, 429} or status >= 500:
+    code = error_code(provider, answer)
+    if code is None:
         return None
-    if code in provider.retry_errors:
-        return Transient(f"refused: {code}", wait, status)
-    if code in DEAD_GRANT or code in provider.dead_grant_errors:
-        return Revoked(code, status)
-    if code in MISCONFIGURED or code in provider.misconfigured_errors:
+    # The user's own list counts whatever surrounds it: some servers fail over a dead grant.
+    dead = provider.dead_grant_errors_at_any_status
+    in_trouble = status in {408, 429} or status >= 500
+    if not in_trouble and code not in provider.retry_errors:
+        dead = dead | DEAD_GRANT | provider.dead_grant_errors
+    if code in dead:
+        return Revoked(code, status, error_detail(provider, answer))
+    if in_trouble:
+        return None
+    if code in (MISCONFIGURED | provider.misconfigured_errors) - provider.retry_errors:
         return Misconfigured(code, status)
     if code in SLOW_DOWN:
         return RateLimited(wait, status)
     return Transient(f"refused: {code}", wait, status)
 
 
-def _by_status(status: int, wait: float | None, answer: Mapping[str, object]) -> Outcome:
+def _by_status(reply: Reply, wait: float | None, answer: Mapping[str, object]) -> Outcome:
+    status = reply.status or 0
     if status == 429:
         return RateLimited(wait, status)
-    if status >= 500 or status == 408:
-        return Transient(f"status {status}", wait, status)
-    if 300 <= status < 400:
+    if 200 <= status < 300:
+        return _unread(reply, status, answer)
+    if 300 <= status < 400 and reply.failure is None:
         return Malformed(f"redirect with status {status}, which is never followed", status)
-    if status >= 400:
-        return Transient(f"status {status} without an error code", wait, status)
-    token = answer.get("refresh_token")
-    kept = Secret(token) if isinstance(token, str) and token.strip() else None
-    return Malformed("no access token in the answer", status, kept)
+    plain = f"status {status}"
+    plain += "" if status >= 500 or status == 408 else " without an error code"
+    return Transient(reply.failure or plain, wait, status)
+
+
+def _unread(reply: Reply, status: int, answer: Mapping[str, object]) -> Outcome:
+    """Returns what an answer without a token means: half a grant, one that is unread, or none."""
+    kept = as_token(answer.get("refresh_token"))
+    if kept is not None:
+        return Malformed("no access token in the answer", status, kept)
+    content_type = header(reply.headers, "content-type")
+    says_no = answer.get("ok") is False or answer.get("success") is False
+    if not says_no and looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
+        broken = f", which broke off ({reply.failure})" if reply.failure else ""
+        return Unreadable(f"the provider answered{broken}, and we could not read it", status)
+    if reply.failure is not None:
+        return Transient(reply.failure, None, status)
+    return Malformed("no access token in the answer", status)

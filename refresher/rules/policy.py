@@ -15,6 +15,9 @@ from refresher.rules.providers import Provider, Strategy
 
 FALLBACK_LIFETIME_SECONDS = 3600.0
 """Taken when neither the answer, the token, the last grant nor the catalogue tells a life."""
+ASK_AGAIN_MAX_SECONDS = 60.0
+ASK_SOON_TIMES = 10
+"""So often, beyond the usual attempts, a token that was expired is asked for within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,20 @@ def stable_spread(connection_id: UUID, number: int) -> float:
 def lifetime(
     answered: float | None, in_token: float | None, last: float | None, provider: Provider
 ) -> float:
-    """Returns the life to count with: the answer's, the JWT's, the last one, the documented one.
+    """Returns the life to count with: the shorter of the answer's and the JWT's, 0 when it is over.
 
-    A connection that had an expiry never becomes one without: an answer that omits `expires_in`
-    must not end the refreshing for ever.
+    Where neither tells one, the last one, then the documented one. A connection that had an expiry
+    never becomes one without: an answer that omits `expires_in` must not end the refreshing for ever.
+    An answer of a thousand times the last life counts milliseconds.
     """
-    documented = provider.access_token_lifetime_seconds
-    return answered or in_token or last or documented or FALLBACK_LIFETIME_SECONDS
+    if answered and last and abs(answered - 1_000 * last) <= 10 * last:
+        answered /= 1_000
+    if answered is not None and in_token is not None:
+        return min(answered, in_token)
+    told = in_token if answered is None else answered
+    if told is not None:
+        return told
+    return last or provider.access_token_lifetime_seconds or FALLBACK_LIFETIME_SECONDS
 
 
 def lead(policy: Policy, provider: Provider, lifetime_seconds: float, spread: float) -> float:
@@ -123,6 +133,21 @@ def retry_in(policy: Policy, attempt: int, left_seconds: float, spread: float) -
     if left_seconds > 0 and attempt <= policy.attempts:
         wait = min(wait, left_seconds / (policy.attempts - attempt + 2))
     return max(1.0, wait)
+
+
+def ask_again_in(policy: Policy, attempt: int, spread: float) -> float:
+    """Returns the wait after the `attempt`-th token in a row that had expired when it came.
+
+    2, 4, 8 … seconds up to a minute, for a provider's stored copy may be renewed at any moment; then as
+    after a failure, in the slow lane.
+    """
+    soon = min(2.0 ** min(attempt, 30), ASK_AGAIN_MAX_SECONDS)
+    patience = attempt - policy.attempts - ASK_SOON_TIMES
+    return (
+        soon
+        if patience <= 0
+        else max(soon, retry_in(policy, policy.attempts + patience, 0.0, spread))
+    )
 
 
 def replay_in(unknown_outcomes: int) -> float:

@@ -56,7 +56,10 @@ class Rotation(StrEnum):
 PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
 """What a host may look like, whatever an entry's pattern allows: no slash, no user, no query."""
 
+Path = tuple[str | int, ...]
+"""The way to a field of an answer; a number steps into a list, from 0."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_NAMES: Mapping[str, Path] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ class Provider:
     (`bad_refresh_token`), or a code and how its description begins
     (`unauthorized_client: Old refresh token used`), which wins over the bare code: some providers
     say two things with one code. `retry_errors` holds only such pairs: exceptions that end and
-    pause nothing.
+    pause nothing. Dead-grant codes count with a 4xx; those of `dead_grant_errors_at_any_status`, which
+    the user's own file listed, also with a 5xx or a 429. `answer_names` are the provider's names for
+    the standard fields of an answer.
     """
 
     name: str
@@ -87,15 +92,32 @@ class Provider:
     parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     send_scope: bool = False
-    response_path: tuple[str, ...] = ()
-    error_path: tuple[str, ...] = ("error",)
-    error_detail_path: tuple[str, ...] = ("error_description",)
+    response_path: Path = ()
+    answer_names: Mapping[str, Path] = field(default_factory=lambda: _NO_NAMES)
+    error_path: Path = ("error",)
+    error_detail_path: Path = ("error_description",)
+    access_token_lifetime_fields: tuple[str, ...] = (
+        "expires_in",
+        "expires_in_sec",
+        "expires_in_seconds",
+        "expire_in",
+        "access_token_expires_in",
+        "access_token_expire_in",
+        "expires_at",
+        "expires_on",
+        "expire_at",
+        "access_token_expires_at",
+        "access_token_expire_at",
+    )
     refresh_token_lifetime_fields: tuple[str, ...] = (
         "refresh_token_expires_in",
         "refresh_expires_in",
         "x_refresh_token_expires_in",
+        "refresh_token_expire_in",
+        "refresh_token_expires_at",
     )
     dead_grant_errors: frozenset[str] = frozenset()
+    dead_grant_errors_at_any_status: frozenset[str] = frozenset()
     misconfigured_errors: frozenset[str] = frozenset()
     retry_errors: frozenset[str] = frozenset()
     success_without_error_codes: frozenset[str] = frozenset()

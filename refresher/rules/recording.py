@@ -14,17 +14,16 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from refresher.rules import policy as when
-from refresher.rules.answers import error_code, lifetime_seconds, read_body, retry_after_seconds
-from refresher.rules.connection import App, Connection, Sealed, Secret, Status
-from refresher.rules.decision import Before, life_in_jwt
+from refresher.rules.answers import as_token, error_code, read_answer, retry_after_seconds
+from refresher.rules.connection import App, Connection, Grant, Sealed, Status
+from refresher.rules.decision import Before
 from refresher.rules.events import PastEvent
-from refresher.rules.outcomes import Outcome, Refreshed, Reply
-from refresher.rules.providers import Provider
+from refresher.rules.outcomes import Outcome, Refreshed, Reply, Unreadable
+from refresher.rules.providers import Path, Provider
 
 Facts = Mapping[str, object]
 MAX_CODE_LENGTH = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;()/*+-]")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")
 _STOPS = ("deleted", "disabled", "paused", "in_between_steps")
 _THERE = "recorded"
 """Stands for a token that came: its text is nobody's business."""
@@ -42,16 +41,25 @@ def of_exchange(provider: Provider, reply: Reply, outcome: Outcome, before: Befo
         "not_sent": not reply.sent,
     }
     facts.update({name: value for name, value in known.items() if value})
-    if isinstance(outcome, Refreshed) and outcome.grant.expires_in_seconds is not None:
-        # Nearly always: nothing has to be read a second time.
-        grant = outcome.grant
-        facts |= {"access_token": True, "expires_in": grant.expires_in_seconds}
-        if grant.refresh_token:
-            facts["refresh_token"] = True
-        if grant.refresh_token_expires_in_seconds is not None:
-            facts["refresh_token_expires_in"] = grant.refresh_token_expires_in_seconds
-        return facts
+    if isinstance(outcome, Refreshed):
+        return facts | _granted(outcome.grant)
+    if isinstance(outcome, Unreadable):
+        facts["unread"] = True
     return facts | _answer(provider, reply, before.now_epoch_seconds)
+
+
+def _granted(grant: Grant) -> dict[str, object]:
+    """Returns what came: nothing has to be read a second time."""
+    known = {
+        "access_token": True,
+        "expires_in": grant.expires_in_seconds,
+        "in_token": grant.in_token_seconds,
+        "refresh_token": grant.refresh_token and True,
+        "refresh_token_expires_in": (
+            0 if grant.refresh_token_is_endless else grant.refresh_token_expires_in_seconds
+        ),
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def of_guard(connection: Connection, *, expired: bool) -> Facts:
@@ -127,15 +135,11 @@ def as_connection(event: PastEvent, provider_name: str, facts: Facts) -> tuple[C
 
 def _answer(provider: Provider, reply: Reply, now_epoch_seconds: float) -> dict[str, object]:
     """Returns what stood in an answer, read as the rules read it."""
-    answer = read_body(reply.body, provider.response_path)
-    access, refresh = _token(answer, "access_token"), _token(answer, "refresh_token")
-    lives = (lifetime_seconds(answer.get(n)) for n in provider.refresh_token_lifetime_fields)
+    broken = reply.failure is not None
+    answer = read_answer(provider, reply.body, reply.headers, broken=broken)
     found = {
-        "access_token": access and True,
-        "refresh_token": refresh and True,
-        "expires_in": _as_given(answer.get("expires_in")),
-        "in_token": life_in_jwt(access, now_epoch_seconds) if access else None,
-        "refresh_token_expires_in": next((life for life in lives if life is not None), None),
+        "access_token": as_token(answer.get("access_token")) and True,
+        "refresh_token": as_token(answer.get("refresh_token")) and True,
         "error": _safe(error_code(provider, answer)),
         "retry_after": retry_after_seconds(reply.headers, now_epoch_seconds),
         "ok": False if answer.get("ok") is False else None,
@@ -143,59 +147,45 @@ def _answer(provider: Provider, reply: Reply, now_epoch_seconds: float) -> dict[
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _body(provider: Provider, facts: Facts) -> dict[str, object]:
+def _body(provider: Provider, facts: Facts) -> object:
     """Returns an answer with the recorded fields where this provider puts them."""
     inner: dict[str, object] = {name: facts[name] for name in ("expires_in", "ok") if name in facts}
     if "access_token" in facts:
         inner["access_token"] = _jwt(facts["in_token"]) if "in_token" in facts else _THERE
     if "refresh_token" in facts:
         inner["refresh_token"] = _THERE
+    if "unread" in facts:
+        inner["unread_token"] = _THERE
     if "refresh_token_expires_in" in facts and provider.refresh_token_lifetime_fields:
         name = provider.refresh_token_lifetime_fields[0]
         inner[name] = facts["refresh_token_expires_in"]
-    body = _nested(provider.response_path, inner)
+    body = placed(provider.response_path, inner)
     if "error" in facts:
         code, _, detail = str(facts["error"]).partition(": ")
-        _put(body, provider.error_path, code)
-        _put(body, provider.error_detail_path, detail)
+        body = placed(provider.error_path, code, body)
+        body = placed(provider.error_detail_path, detail, body) if detail else body
     return body
 
 
-def _nested(path: tuple[str, ...], inner: dict[str, object]) -> dict[str, object]:
-    for key in reversed(path):
-        inner = {key: inner}
-    return inner
-
-
-def _put(body: dict[str, object], path: tuple[str, ...], value: str) -> None:
-    """Puts a text where a path leads, unless something else stands on the way."""
-    for key in path[:-1]:
-        inner = body.setdefault(key, {})
-        if not isinstance(inner, dict):
-            return
-        body = inner
-    if path and value:
-        body.setdefault(path[-1], value)
+def placed(path: Path, value: object, into: object = None) -> object:
+    """Returns `into` with a value at the end of `path`, unless something else stands on the way."""
+    if not path:
+        return value if into is None else into
+    key, rest = path[0], path[1:]
+    if isinstance(key, int):
+        items = list(into) if isinstance(into, list) else []
+        items += [None] * (max(key + 1, -key) - len(items))
+        items[key] = placed(rest, value, items[key])
+        return items if into is None or isinstance(into, list) else into
+    if into is not None and not isinstance(into, dict):
+        return into
+    known = into or {}
+    return {**known, key: placed(rest, value, known.get(key))}
 
 
 def _jwt(life: object) -> str:
     payload = urlsafe_b64encode(json.dumps({"exp": life}).encode()).decode().rstrip("=")
     return f"e30.{payload}.e30"
-
-
-def _token(answer: Facts, name: str) -> Secret | None:
-    value = answer.get(name)
-    return Secret(value) if isinstance(value, str) and value.strip() else None
-
-
-def _as_given(value: object) -> float | str | None:
-    """Returns a number, or a text that is one, as it came; of anything else only that it came."""
-    if value is None:
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value if abs(value) < 1e15 else "too large"
-    text = value.strip() if isinstance(value, str) else ""
-    return text if _NUMBER.fullmatch(text) else "unreadable"
 
 
 def _safe(code: str | None) -> str | None:

@@ -113,7 +113,7 @@ def _written(event: PastEvent, decision: Decision) -> tuple[Compared, ...]:
     life = decision.new_life
     due = decision.next_due_in_seconds
     values: list[tuple[str, object, object]] = [
-        ("reason", event.reason, decision.reason),
+        ("reason", *_reasons(event, decision)),
         ("failures in a row", event.attempt, decision.attempt),
         ("outcomes unknown", event.unknown_outcomes, decision.unknown_outcomes),
         ("next due in, seconds", _due_in(event), None if due is None else round(due, 3)),
@@ -121,6 +121,13 @@ def _written(event: PastEvent, decision: Decision) -> tuple[Compared, ...]:
     if life is not None:
         values.append(("lifetime, seconds", event.lifetime_seconds, life.lifetime_seconds))
     return tuple(Compared(*value) for value in values)
+
+
+def _reasons(event: PastEvent, decision: Decision) -> tuple[str | None, str | None]:
+    """Returns both reasons; the provider's words are not recorded, so the code counts."""
+    today = decision.cause or decision.reason
+    in_words = bool(today and event.reason and event.reason.startswith(f"{today}: "))
+    return today if in_words else event.reason, today
 
 
 def _due_in(event: PastEvent) -> float | None:

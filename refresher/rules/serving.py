@@ -61,6 +61,10 @@ SENTENCES: dict[Reason, str] = {
     ParkReason.APP_NOT_CONFIGURED: "no app is stored for its provider",
     ParkReason.UNDECRYPTABLE: "no configured key opens its tokens",
     ParkReason.UNBUILDABLE_REQUEST: "no request can be made from what is stored",
+    ParkReason.UNREAD_ANSWER: (
+        "the provider answered and we could not read it: the answer is kept, until it is read or the "
+        "connection is resumed"
+    ),
     ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
     ParkReason.UNSTORED: "PostgreSQL refuses to store its new token, which is kept meanwhile",
 }

@@ -32,7 +32,10 @@ _DEAD = State.RECONNECT_REQUIRED
 
 @value
 class SealedLife:
-    """A new pair as it is stored; `access_token` is None when only a refresh token was rescued."""
+    """A new pair as it is stored; `access_token` is None when only a refresh token was rescued.
+
+    `forgets_end`: the refresh token's end that is stored holds no more.
+    """
 
     access_token: Sealed | None
     refresh_token: Sealed | None
@@ -40,15 +43,16 @@ class SealedLife:
     left_seconds: float | None
     refresh_token_left_seconds: float | None
     scopes: tuple[str, ...] | None
+    forgets_end: bool = False
 
 
 @value
 class Settlement:
     """The outcome of one refresh: what `rules/decision.py` decided, with the tokens sealed.
 
-    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well. `recorded`
-    is what a replay decides again from, `end_is_news` tells that the refresh token's own end must be
-    watched from now on.
+    `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well: `cause` says
+    why in one word, `detail` in the provider's words. `recorded` is what a replay decides again from,
+    `end_is_news` tells that the refresh token's own end must be watched from now on.
     """
 
     row: Reloaded
@@ -60,6 +64,8 @@ class Settlement:
     dead: bool = False
     new: SealedLife | None = None
     reason: str | None = None
+    cause: str | None = None
+    detail: str | None = None
     http_status: int | None = None
     elapsed_seconds: float | None = None
     postponed_by: str | None = None
@@ -102,12 +108,15 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
     quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := _orphan(s))])
     notices.mark_well(db, healed)
-    notices.record(
-        db, [notices.connection_is(s.id, _DEAD, cause=s.reason) for s in dead if s.id in ended]
-    )
+    notices.record(db, [_ended(s) for s in dead if s.id in ended])
     ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
     append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
+
+
+def _ended(s: Settlement) -> notices.Change:
+    words = {"detail": s.detail} if s.detail else {}
+    return notices.connection_is(s.id, _DEAD, cause=s.cause or s.reason, **words)
 
 
 def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
@@ -136,19 +145,20 @@ _STORE_TOKENS = hot.statement(
         expires_at = coalesce(
             refresher_now() + u.left_seconds * interval '1 second', c.expires_at),
         lifetime_seconds = coalesce(u.lifetime_seconds, c.lifetime_seconds),
-        refresh_token_expires_at = coalesce(
+        refresh_token_expires_at = case when u.forgets_end = 1 then null else coalesce(
             refresher_now() + u.refresh_token_left_seconds * interval '1 second',
-            c.refresh_token_expires_at),
+            c.refresh_token_expires_at) end,
         scopes = coalesce(string_to_array(u.scopes, ' '), c.scopes),
         status = 'active', status_cause = null, updated_at = refresher_now()
     from unnest(
         cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:access_tokens as bytea[]),
         cast(:refresh_tokens as bytea[]), cast(:lifetimes as float8[]),
-        cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[])
+        cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[]),
+        cast(:forgets_ends as int[])
     ) u(id, version, access_token, refresh_token, lifetime_seconds, left_seconds,
-        refresh_token_left_seconds, scopes)
+        refresh_token_left_seconds, scopes, forgets_end)
     where c.id = u.id and c.credential_version = u.version
-    returning c.id, c.trouble is not null and u.access_token is not null as healed
+    returning c.id, c.trouble is not null and u.left_seconds > 0 as healed
     """
 )
 
@@ -167,6 +177,7 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[U
         "lefts": doubles(n.left_seconds for n in lives),
         "refresh_lefts": doubles(n.refresh_token_left_seconds for n in lives),
         "scopes": texts(" ".join(n.scopes) if n.scopes else None for n in lives),
+        "forgets_ends": bigints(int(n.forgets_end) for n in lives),
     }
     rows = hot.rows(db, _STORE_TOKENS, values)
     return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
@@ -185,7 +196,11 @@ def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
         returning c.id
         """
     )
-    return set(db.execute(statement, {**_ids(dead), "causes": [s.reason for s in dead]}).scalars())
+    return set(
+        db.execute(
+            statement, {**_ids(dead), "causes": [s.cause or s.reason for s in dead]}
+        ).scalars()
+    )
 
 
 # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so

@@ -5,7 +5,8 @@ import json
 from refresher.catalogue import load
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Outcome, Reply, classify
-from refresher.rules.providers import ClientCredentials, Provider, TokenRequest, build_request
+from refresher.rules.providers import ClientCredentials, Path, Provider, TokenRequest, build_request
+from refresher.rules.recording import placed
 
 CATALOGUE = load()
 HOSTS = {
@@ -32,12 +33,11 @@ def request_for(provider: Provider, host: str | None = None) -> TokenRequest:
     )
 
 
-def nested(path: tuple[str, ...], value: object) -> dict[str, object]:
+def nested(path: Path, value: object) -> dict[str, object]:
     """Returns `value` at the end of `path`: `{"data": {"error": value}}`."""
-    for key in reversed(path):
-        value = {key: value}
-    assert isinstance(value, dict)
-    return value
+    made = placed(path, value)
+    assert isinstance(made, dict)
+    return made
 
 
 def meaning(provider: Provider, status: int, answer: object) -> Outcome:

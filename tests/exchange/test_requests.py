@@ -95,11 +95,15 @@ def test_odd_headers_never_cost_the_tokens_below_them(exchange: MakeExchange, se
     assert reply.headers == {"retry-after": "7"}
 
 
-def test_a_compressed_answer_is_opened(exchange: MakeExchange, serve: Serve):
-    """A provider that compresses without being asked is understood."""
-    server = serve(always(answer(gzip.compress(TOKENS), "200 OK", "Content-Encoding: gzip")))
+def test_a_compressed_answer_comes_as_it_is(exchange: MakeExchange, serve: Serve):
+    """We ask for plain bytes, and hand on what came with the header that tells its packing."""
+    packed = gzip.compress(TOKENS)
+    server = serve(always(answer(packed, "200 OK", "Content-Encoding: gzip")))
 
-    assert ask(exchange(), server.url()).body == TOKENS
+    reply = ask(exchange(), server.url())
+
+    assert (reply.body, reply.headers["content-encoding"]) == (packed, "gzip")
+    assert server.received[0].headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Moved", "308 Moved"])

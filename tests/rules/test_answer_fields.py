@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from refresher.rules import answers
-from refresher.rules.answers import error_code, lifetime_seconds, retry_after_seconds
+from refresher.rules import answers, lives
+from refresher.rules.answers import error_code, retry_after_seconds
 from tests.rules.samples import DAY, EPOCH, provider
 
 ACME = provider()
@@ -19,19 +19,19 @@ ACME = provider()
         ("3600", 3600.0),
         (" 3600 ", 3600.0),
         (1, 1.0),
-        (answers.MAX_LIFETIME_SECONDS, answers.MAX_LIFETIME_SECONDS),
-        (answers.MAX_LIFETIME_SECONDS + 1, None),
-        (1_800_000_000, None),
+        (lives.MAX_LIFETIME_SECONDS, lives.MAX_LIFETIME_SECONDS),
+        (lives.MAX_LIFETIME_SECONDS + 1, None),
+        (EPOCH + 1_800, 1_800.0),
         (1e12, None),
         (10**400, None),
         ("9" * 5000, None),
         (float("inf"), None),
         (float("nan"), None),
         ("nan", None),
-        (0, None),
-        (0.0, None),
-        ("0", None),
-        (-1, None),
+        (0, 0.0),
+        ("0", 0.0),
+        (-1, 0.0),
+        ("-0.5", 0.0),
         ("", None),
         ("one hour", None),
         ("0:01:00:00", None),
@@ -42,8 +42,8 @@ ACME = provider()
     ],
 )
 def test_a_lifetime_is_a_believable_number_of_seconds(value: object, seconds: float | None) -> None:
-    """M7: what is missing, zero, negative or absurd is no lifetime, so the fallbacks are asked."""
-    assert lifetime_seconds(value) == seconds
+    """M18: zero and less are "expired already"; what is missing or absurd is none (M7)."""
+    assert lives.seconds(value, EPOCH) == seconds
 
 
 @pytest.mark.parametrize(

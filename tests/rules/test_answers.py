@@ -9,7 +9,7 @@ from refresher.rules.answers import (
     read_grant,
 )
 from refresher.rules.connection import Secret
-from tests.rules.samples import DAY, HOUR, provider
+from tests.rules.samples import DAY, EPOCH, HOUR, provider
 
 ACME = provider()
 TOO_DEEP = b"[" * 20_000 + b"]" * 20_000
@@ -125,13 +125,13 @@ def test_a_path_may_have_several_steps() -> None:
 )
 def test_without_a_usable_access_token_nothing_is_granted(answer: dict[str, object]) -> None:
     """M2: an empty, null or odd access token never passes for one; nor does Slack's `ok: false`."""
-    assert read_grant(ACME, answer) is None
+    assert read_grant(ACME, answer, EPOCH) is None
 
 
-@pytest.mark.parametrize("token", [None, "", "  ", 0, False, [], {"a": 1}])
+@pytest.mark.parametrize("token", [None, "", "  ", "null", " Undefined", 0, False, [], {"a": 1}])
 def test_an_unusable_refresh_token_is_as_if_absent(token: object) -> None:
     """M2: the grant then has none, so that the stored one is kept."""
-    grant = read_grant(ACME, {"access_token": "a", "refresh_token": token})
+    grant = read_grant(ACME, {"access_token": "a", "refresh_token": token}, EPOCH)
     assert grant is not None
     assert grant.refresh_token is None
 
@@ -147,6 +147,7 @@ def test_a_whole_grant_is_read() -> None:
             "refresh_token_expires_in": 86_400,
             "scope": "read write",
         },
+        EPOCH,
     )
     assert grant is not None
     assert (grant.access_token, grant.refresh_token) == (Secret("a"), Secret("r"))
@@ -171,7 +172,7 @@ def test_a_whole_grant_is_read() -> None:
 )
 def test_scopes_are_a_text_or_a_list(scope: object, scopes: tuple[str, ...] | None) -> None:
     """Scopes that Postgres would refuse are left out: they must not keep the tokens from it."""
-    grant = read_grant(ACME, {"access_token": "a", "scope": scope})
+    grant = read_grant(ACME, {"access_token": "a", "scope": scope}, EPOCH)
     assert grant is not None
     assert grant.scopes == scopes
 
@@ -191,6 +192,6 @@ def test_a_refresh_token_s_own_life_has_several_names(
     answer: dict[str, object], seconds: float | None
 ) -> None:
     """M9: the first name with a usable life counts; zero (Keycloak: no end) is none."""
-    grant = read_grant(ACME, {"access_token": "a", **answer})
+    grant = read_grant(ACME, {"access_token": "a", **answer}, EPOCH)
     assert grant is not None
     assert grant.refresh_token_expires_in_seconds == seconds

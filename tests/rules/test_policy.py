@@ -48,7 +48,12 @@ PROVIDERS = st.builds(
         (None, None, 80.0, 90.0, 80.0),
         (None, None, None, 90.0, 90.0),
         (None, None, None, None, HOUR),
-        (0.0, 0.0, 0.0, 0.0, HOUR),
+        (None, None, 0.0, 0.0, HOUR),
+        (60.0, 20.0, 80.0, 90.0, 20.0),
+        (60.0, 0.0, 80.0, 90.0, 0.0),
+        (0.0, None, 80.0, 90.0, 0.0),
+        (80_000.0, None, 80.0, None, 80.0),
+        (80_000.0, None, 60.0, None, 80_000.0),
     ],
 )
 def test_a_lifetime_is_the_first_one_known(
@@ -58,7 +63,7 @@ def test_a_lifetime_is_the_first_one_known(
     documented: float | None,
     counted: float,
 ) -> None:
-    """M7: the answer's, the token's, the last, the documented, an hour: there is always one."""
+    """M7, M18: the shorter one told, else the last, the documented, an hour: there is always one."""
     of = provider(access_token_lifetime_seconds=documented)
     assert when.lifetime(answered, in_token, last, of) == counted
 

@@ -14,12 +14,19 @@ from refresher.rules.decision import decide
 from refresher.rules.events import PastEvent, steps
 from refresher.rules.outcomes import Reply, classify
 from refresher.rules.policy import Policy
-from refresher.rules.recording import of_exchange, of_guard
+from refresher.rules.providers import Path
+from refresher.rules.recording import of_exchange, of_guard, placed
 from refresher.rules.replaying import replay
 from tests.rules.samples import EPOCH, HOUR, ID, NOW, before, connection, jwt, provider, reply
 
 SECRET = "s3cr3t-t0k3n-that-is-nobodys-business"
 USUAL = provider()
+FITBIT = provider(error_path=("errors", 0, "errorType"))
+LAST = provider(
+    error_path=("errors", -1, "c"),
+    error_detail_path=("errors", -1, "d", 0),
+    dead_grant_errors=frozenset({"e: y"}),
+)
 META = provider(error_path=("error",), response_path=("data",), refresh_token_lifetime_fields=())
 EXACT = provider(dead_grant_errors=frozenset({"unauthorized_client: Old refresh token used"}))
 ODD = provider(error_path=("access_token", "code"))
@@ -68,6 +75,16 @@ PAIR = {"access_token": SECRET, "refresh_token": SECRET}
         (USUAL, reply({"access_token": SECRET, "refresh_token_expires_in": 99}), "refreshed"),
         (USUAL, reply({"access_token": jwt({"exp": EPOCH + 777})}), "refreshed"),
         (META, reply({"data": {"access_token": SECRET, "expires_in": True}}), "refreshed"),
+        (USUAL, reply({**PAIR, "expires_in": 0}), "refreshed"),
+        (USUAL, reply({**PAIR, "expires_at": EPOCH + 20}), "refreshed"),
+        (USUAL, reply({"access_token": jwt({"exp": EPOCH - 5}), "expires_in": 60}), "refreshed"),
+        (USUAL, reply({**PAIR, "refresh_token_expires_in": 0}), "refreshed"),
+        (USUAL, reply({**PAIR, "expires_in": 60}, failure="protocol"), "refreshed"),
+        (USUAL, reply({"accessToken": SECRET}), "unreadable"),
+        (META, reply({"accessToken": SECRET}, failure="timeout"), "unreadable"),
+        (USUAL, reply(b"<html>", failure="protocol"), "transient"),
+        (FITBIT, reply({"errors": [{"errorType": "invalid_grant"}]}, 400), "revoked"),
+        (LAST, reply({"errors": [{"c": "x"}, {"c": "e: y", "d": ["z"]}]}, 400), "revoked"),
         (USUAL, reply({**PAIR, "ok": False}), "malformed"),
         (USUAL, reply({"refresh_token": SECRET}), "malformed"),
         (USUAL, reply(b"<html>"), "malformed"),
@@ -107,6 +124,22 @@ def test_a_code_where_a_token_stood_is_read_as_far_as_it_can_be() -> None:
     event = recorded(ODD, reply({"access_token": "t", "expires_in": 9}))
     facts = {**(event.recorded or {}), "error": "x: y"}
     assert replay(replace(event, recorded=facts), ODD, "acme", Policy()).compared
+
+
+@pytest.mark.parametrize(
+    ("path", "into", "made"),
+    [
+        ((), None, "v"),
+        ((), "there", "there"),
+        (("a", 1), None, {"a": [None, "v"]}),
+        (("a", 0), {"a": {"b": 1}}, {"a": {"b": 1}}),
+        (("a", "b"), {"a": [1]}, {"a": [1]}),
+        ((-1,), None, ["v"]),
+    ],
+)
+def test_what_is_put_back_displaces_nothing(path: Path, into: object, made: object) -> None:
+    """A recorded code goes where the catalogue says, unless something else stands there."""
+    assert placed(path, "v", into) == made
 
 
 def test_a_changed_rule_shows() -> None:
