@@ -6,6 +6,8 @@ An actor is a door, not a place for logic: it opens log context and timer and ca
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import dramatiq
@@ -14,6 +16,7 @@ import structlog
 from refresher import points
 from refresher.broker import broker, mail_broker, webhook_broker
 from refresher.delivering import take
+from refresher.errors import DatabaseUnavailable
 from refresher.mailing import deliver
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim
@@ -43,7 +46,8 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
     """
     points.reach("received")
     started = time.monotonic()
-    with structlog.contextvars.bound_contextvars(batch=len(claims)):
+    bound = structlog.contextvars.bound_contextvars(batch=len(claims))
+    with bound, _left_to_the_sweep("refreshes"):
         tally = refresh(services(), [Claim(UUID(id_), token) for id_, token in claims])
         seconds = round(time.monotonic() - started, 3)
         log.info("batch done", seconds=seconds, **{kind: n for kind, n in tally.items() if n})
@@ -72,7 +76,7 @@ def flush_digest(mail_id: str, lease_token: int) -> None:
 
 
 def _deliver(mail_id: str, lease_token: int, form: Form) -> None:
-    with structlog.contextvars.bound_contextvars(mail=mail_id):
+    with structlog.contextvars.bound_contextvars(mail=mail_id), _left_to_the_sweep("mails"):
         deliver(services(), Lease(UUID(mail_id), lease_token, form))
 
 
@@ -84,4 +88,16 @@ def _deliver(mail_id: str, lease_token: int, form: Form) -> None:
 )
 def deliver_webhooks(claims: list[tuple[int, int]]) -> None:
     """Has the claimed messages sent, and does not wait for that; a stale claim is a no-op."""
-    take(services(), [DeliveryClaim(id_, token) for id_, token in claims])
+    with _left_to_the_sweep("webhooks"):
+        take(services(), [DeliveryClaim(id_, token) for id_, token in claims])
+
+
+@contextmanager
+def _left_to_the_sweep(what: str) -> Iterator[None]:
+    """Ends a message that met a Postgres that is away, in a line now and then: its rows are swept."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        services().seldom.warning(
+            "left to the sweep: postgres is away", what, what=what, why=str(error)
+        )

@@ -77,7 +77,7 @@ def _deliver_and_tell(services: Services, claims: Sequence[DeliveryClaim]) -> No
     try:
         tally = deliver(services, claims)
     except DatabaseUnavailable as error:
-        log.warning("webhooks are left to the sweep: postgres is away", why=str(error))
+        services.seldom.warning("left to the sweep: postgres is away", "webhooks", why=str(error))
     except Exception:
         # The outermost frame of a thread: a bug is told, and the sweep makes its rows due again.
         log.exception("webhooks failed")

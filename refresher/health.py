@@ -14,7 +14,12 @@ from dataclasses import asdict
 import dramatiq
 
 from refresher import __version__
-from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable, RefresherError
+from refresher.errors import (
+    DatabaseNotMigrated,
+    DatabaseRefusesWrites,
+    DatabaseUnavailable,
+    RefresherError,
+)
 from refresher.looks import Look
 from refresher.metrics.sources import QueueSeen
 from refresher.settings import Flow
@@ -28,6 +33,9 @@ ANSWERED_WITHIN_SECONDS = 5.0
 AWAY = "Postgres cannot be used; the log tells why"
 NOT_MIGRATED = "Postgres has other tables than this version needs; the log tells which"
 SILENT = "Postgres does not answer"
+NO_WRITES = (
+    "Postgres takes no writes: it is read-only, or a permission is gone; the log tells which"
+)
 Told = dict[str, object]
 
 
@@ -97,6 +105,8 @@ class Probe:
             "ticks": {name: asdict(trouble) for name, trouble in troubles.items()},
             "registered": self.registered() if self.registered else False,
             "database": database["database"],
+            "writes": database.get("writes", {"ok": False, "error": SILENT}),
+            "spool": depths.get("spool", {}),
             "queue": self._flow("integration_refresh", depths),
             "notifications": {
                 name: {
@@ -132,16 +142,32 @@ class Probe:
                     "database": {"ok": True, **asdict(health.look(db))},
                     "notification_email": asdict(health.mails(db)),
                     "webhook_delivery": asdict(health.webhooks(db)),
+                    "writes": self._writes(),
                 }
         except DatabaseNotMigrated:
             return {"database": {"ok": False, "error": NOT_MIGRATED}}
         except (DatabaseUnavailable, DatabaseError):
             return {"database": {"ok": False, "error": AWAY}}
 
+    def _writes(self) -> Told:
+        """Returns whether Postgres takes what a refresh writes."""
+        try:
+            with self._services.database.transaction() as db:
+                health.try_writes(db)
+        except DatabaseRefusesWrites:
+            return {"ok": False, "error": NO_WRITES}
+        return {"ok": True}
+
+    def _spool(self) -> Told:
+        """Returns how many token pairs wait because Postgres does not take them."""
+        spool = self._services.spool
+        waiting = {"file": spool.in_file(), "redis": spool.in_redis()}
+        return {"ok": not any(waiting.values()), **waiting}
+
     def _depths(self) -> dict[str, Told]:
-        """Returns how much waits in each queue; asked on its own thread."""
+        """Returns how much waits in the spool and in each queue; asked on its own thread."""
         if self._broker is None:
-            return {}
+            return {"spool": self._spool()}
         from refresher import broker  # noqa: PLC0415  this module stands below it
 
         brokers = {
@@ -149,7 +175,8 @@ class Probe:
             "notification_email": broker.mail_broker,
             "webhook_delivery": broker.webhook_broker,
         }
-        return {name: _depth(self._flow_of(name), its) for name, its in brokers.items()}
+        waiting = {name: _depth(self._flow_of(name), its) for name, its in brokers.items()}
+        return {**waiting, "spool": self._spool()}
 
     def _flow(self, name: str, depths: Mapping[str, Told]) -> Told:
         """Returns where a flow's messages go, and how many wait there as far as that is known."""

@@ -177,6 +177,14 @@ def _refused(services: Services, entry: str, why: str) -> str:
     return why
 
 
+def give_up(services: Services, entries: Sequence[str]) -> None:
+    """Forgets entries for good; the rows that were parked for them are due again."""
+    with services.database.transaction() as db:
+        unstored.give_up(db, sorted(whose(entries)))
+    services.spool.remove(entries)
+    log.warning("token pairs were dropped", pairs=len(entries))
+
+
 def park(services: Services, connection_id: UUID, lease_token: int, why: str) -> None:
     """Takes the row out of the schedule until its pair is stored, and tells why, where that works."""
     try:

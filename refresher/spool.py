@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -72,15 +72,15 @@ class Spool:
 
         While Redis is away, with what it held when it was last asked.
         """
-        found = _lines(self._file)
+        return list(dict.fromkeys([*_lines(self._file), *self.entries_in_redis()]))
+
+    def entries_in_redis(self) -> list[str]:
+        """Returns those of them that Redis keeps, or kept when it was last asked."""
         if self._redis is not None:
-            try:
+            with suppress(self._trouble):  # what is there waits for it
                 kept = self._redis.lrange(KEY, 0, -1)
                 self._in_redis = [e if isinstance(e, str) else e.decode() for e in kept]
-            except self._trouble as error:
-                log.debug("redis does not answer; its spool waits", why=type(error).__name__)
-            found += self._in_redis
-        return list(dict.fromkeys(found))
+        return self._in_redis
 
     def unreadable(self) -> list[str]:
         """Returns what was set aside."""
@@ -97,8 +97,8 @@ class Spool:
         self._resting[entry] = (time.monotonic() + seconds, seconds)
 
     def in_file(self) -> int:
-        """Returns how many entries are kept on this machine's disk."""
-        return len(_lines(self._file))
+        """Returns how many entries are kept on this machine's disk, unreadable ones too."""
+        return len(_lines(self._file)) + len(self.unreadable())
 
     def in_redis(self) -> int | None:
         """Returns how many entries are kept in Redis; None without one, or when it is away."""
@@ -121,13 +121,10 @@ class Spool:
         except OSError as error:  # an entry that stays is found to be stored already
             log.warning("the spool's file cannot be changed", why=error.strerror)
         if self._redis is not None:
-            try:
-                with self._redis.pipeline(transaction=False) as pipe:
-                    for entry in gone:
-                        pipe.lrem(KEY, 0, entry)
-                    pipe.execute()
-            except self._trouble as error:
-                log.debug("redis does not answer; its spool waits", why=type(error).__name__)
+            with suppress(self._trouble), self._redis.pipeline(transaction=False) as pipe:
+                for entry in gone:
+                    pipe.lrem(KEY, 0, entry)
+                pipe.execute()
 
     def _write(self, file: Path, entries: Sequence[str]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

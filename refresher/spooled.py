@@ -10,6 +10,7 @@ import json
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 from refresher.rules.connection import Claim, Connection, Sealed, Status
@@ -59,6 +60,11 @@ def answer_to_text(row: Reloaded, sealed: Sealed, why: str) -> str:
             "why": why,
         }
     )
+
+
+def name_of(text: str) -> str:
+    """Returns what people call an entry."""
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def read(text: str) -> Entry:

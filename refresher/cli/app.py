@@ -21,6 +21,7 @@ from refresher.cli import (
     providers,
     recipients,
     replaying,
+    spool,
     token,
     top,
     webhooks,
@@ -53,7 +54,7 @@ def build() -> typer.Typer:
         module.register(app)
     for module in (connections, token, events, inspecting, explaining, replaying, top):
         module.register(app)
-    for module in (recipients, organizations, webhooks):
+    for module in (recipients, organizations, webhooks, spool):
         module.register(app)
     return app
 

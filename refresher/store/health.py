@@ -52,6 +52,26 @@ def overdue(db: Db) -> Overdue:
     return Overdue(min(row.rows, MOST_COUNTED), row.oldest_seconds)
 
 
+_WRITES = tuple(
+    text(statement)
+    for statement in (
+        "update connection set updated_at = updated_at where false",
+        "update refresh_schedule set attempt = attempt where false",
+        "insert into refresh_event (kind) select null::text where false",
+    )
+)
+
+
+def try_writes(db: Db) -> None:
+    """Tries the writes of a refresh on no row; raises `DatabaseRefusesWrites` in the end.
+
+    A server that is read-only and a permission that is gone show. A full disk shows only by what it
+    refuses: the spool tells.
+    """
+    for statement in _WRITES:
+        db.execute(statement)
+
+
 def look(db: Db) -> ScheduleHealth:
     """Returns the state of the schedule."""
     late = overdue(db)

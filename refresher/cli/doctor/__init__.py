@@ -43,7 +43,7 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import mail, postgres, redis, setup, webhooks, work
+    from refresher.cli.doctor import mail, postgres, redis, setup, spool, webhooks, work
     from refresher.cli.doctor.finding import fail
     from refresher.cli.opening import database, read_settings
     from refresher.errors import SettingsError
@@ -57,6 +57,7 @@ def findings_now() -> Iterator[Finding]:
     yield from setup.check(settings)
     if flows_on("redis", settings):
         yield from redis.check(settings)
+    yield from spool.check(settings)
     if settings.database_url is None:
         yield postgres.no_url()
         return

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import span
-from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
+from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.settings import Settings
-from refresher.store import inspection, migrate
+from refresher.store import health, inspection, migrate
 from refresher.store.inspection import Server
 from refresher.store.session import Database
 
@@ -38,6 +38,8 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         return
     yield ok("database", f"PostgreSQL {server.version} answers as database {server.database}")
     yield from _server(server)
+    if not server.read_only:
+        yield from _writes(database)
     yield _clock(skew)
     yield _sessions(settings, database)
     yield _tables(database)
@@ -86,6 +88,17 @@ def _server(server: Server) -> Iterator[Finding]:
             "autovacuum (or track_counts) is off: each refresh leaves dead rows, and claims slow down",
             "turn both on in the server's configuration",
         )
+
+
+def _writes(database: Database) -> Iterator[Finding]:
+    """Yields nothing when a refresh may write: then there is nothing to say."""
+    try:
+        with database.transaction() as db:
+            health.try_writes(db)
+    except DatabaseRefusesWrites as error:
+        yield fail("writable", str(error), "give the role of DATABASE_URL its permissions back")
+    except (DatabaseNotMigrated, DatabaseUnavailable):
+        return  # told by the checks of the tables and of the server
 
 
 def _clock(skew: float) -> Finding:

@@ -1,0 +1,28 @@
+"""Checks the spool: whether token pairs wait there because Postgres does not take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refresher import spooled
+from refresher.cli.doctor.finding import Finding, fail, ok
+from refresher.settings import Settings
+from refresher.spool import Spool
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Yields one finding; this machine's file and Redis are all that can be looked at from here."""
+    spool = Spool(settings)
+    entries, apart = spool.entries(), spool.unreadable()
+    if not entries and not apart:
+        yield ok("spool", "no token pair waits for PostgreSQL to take it")
+        return
+    number = len(entries) + len(apart)
+    why = (
+        str(spooled.read(entries[0]).get("why", "PostgreSQL was away")) if entries else "unreadable"
+    )
+    yield fail(
+        "spool",
+        f"token pairs that PostgreSQL does not take, kept sealed: {number:,} (the first: {why})",
+        "mend that, and they are stored by themselves; `refresher spool list` shows them all",
+    )

@@ -1,0 +1,156 @@
+"""`refresher spool`: token pairs that Postgres does not take, until it does or they are given up."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refresher.cli import opening
+from refresher.cli.output import CONTEXT, Json, emit, examples, note, table
+from refresher.cli.refusal import Refused, WrongUse
+
+if TYPE_CHECKING:
+    from refresher.spool import Spool
+
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Entries, as `list` names them.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `spool` with its commands."""
+    group = typer.Typer(
+        help="Token pairs that wait, sealed, because PostgreSQL does not take them.",
+        no_args_is_help=True,
+    )
+    group.command("list", epilog=examples("refresher spool list", "refresher spool list --json"))(
+        list_
+    )
+    group.command(
+        "retry", epilog=examples("refresher spool retry", "refresher spool retry 3f9a0c1b22de")
+    )(retry)
+    group.command(
+        "drop",
+        epilog=examples("refresher spool drop 3f9a0c1b22de", "refresher spool drop --all --yes"),
+    )(drop)
+    app.add_typer(group, name="spool", context_settings=CONTEXT)
+
+
+def list_(json: Json = False) -> None:
+    """List what waits in Redis and in this machine's file, the oldest first, and why.
+
+    A worker without Redis has its own file on its own machine: run this there as well. PostgreSQL need
+    not answer. No token is shown: the pairs are sealed.
+    """
+    from refresher.spool import Spool
+
+    found = _described(Spool(opening.read_settings()))
+    if json:
+        for entry in found:
+            emit(entry)
+        return
+    columns = ["entry", "connection", "since", "where", "why"]
+    table(columns, [[entry[name] for name in columns] for entry in found])
+    if not found:
+        note("The spool is empty: PostgreSQL has every token pair.")
+
+
+def retry(entries: Ids = None, json: Json = False) -> None:
+    """Store entries now, all of them without an ID. A scheduler does so by itself, again and again.
+
+    The exit code is 1 when PostgreSQL still refuses any.
+    """
+    from refresher.recovery import store_entry
+
+    refused = 0
+    with opening.services() as services:
+        chosen = _chosen(services.spool, entries)
+        for name, text in chosen.items():
+            why = store_entry(services, text)
+            refused += why is not None
+            if why is None:
+                services.spool.remove([text])
+            _tell(name, "is stored" if why is None else f"is kept: {why}", why=why, json=json)
+    if not chosen:
+        note("The spool is empty: there is nothing to store.")
+    if refused:
+        raise typer.Exit(1)
+
+
+def drop(
+    entries: Ids = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that `list` shows.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Give token pairs up for good. Each connection's former refresh token is presented again.
+
+    Where the provider has rotated it, the grant is dead then, and its owner must connect again.
+    """
+    from refresher.recovery import give_up
+
+    if bool(entries) == every:
+        raise WrongUse("name the entries to drop, or give --all")
+    with opening.services() as services:
+        chosen = _chosen(services.spool, entries)
+        if chosen and not yes:
+            _confirm(len(chosen))
+        give_up(services, list(chosen.values()))
+    for name in chosen:
+        _tell(name, "is dropped", why=None, json=json)
+    if not chosen:
+        note("The spool is empty: there is nothing to drop.")
+
+
+def _described(spool: Spool) -> list[dict[str, object]]:
+    from refresher import spooled
+
+    in_redis = set(spool.entries_in_redis())
+    found = [_shown(text, "redis" if text in in_redis else "file") for text in spool.entries()]
+    apart: list[dict[str, object]] = [
+        {"entry": spooled.name_of(text), "connection": None, "since": None, "where": "file",
+         "why": "it cannot be read: half an entry, or another version's"}
+        for text in spool.unreadable()
+    ]  # fmt: skip
+    return [*found, *apart]
+
+
+def _shown(text: str, where: str) -> dict[str, object]:
+    from refresher import spooled
+
+    entry = spooled.read(text)
+    told_at = entry.get("told_at")
+    return {
+        "entry": spooled.name_of(text),
+        "connection": entry.get("connection_id"),
+        "since": datetime.fromisoformat(str(told_at)) if told_at else None,
+        "where": where,
+        "why": entry.get("why") or "PostgreSQL was away",
+    }
+
+
+def _chosen(spool: Spool, wanted: list[str] | None) -> dict[str, str]:
+    """Returns the entries of these names, all without one; refuses a name that is none."""
+    from refresher import spooled
+
+    known = {spooled.name_of(text): text for text in [*spool.entries(), *spool.unreadable()]}
+    missing = [name for name in wanted or () if name not in known]
+    if missing:
+        raise Refused(f"no entry is called {missing[0]}; `refresher spool list` shows all")
+    return {name: known[name] for name in wanted} if wanted else known
+
+
+def _confirm(number: int) -> None:
+    if not sys.stdin.isatty():
+        raise WrongUse("there is no terminal to ask on whether to drop token pairs: give --yes")
+    typer.confirm(f"Give {number} token pairs up for good?", abort=True)
+
+
+def _tell(name: str, what: str, *, why: str | None, json: bool) -> None:
+    if json:
+        emit({"entry": name, "done": why is None, "why": why})
+    else:
+        typer.echo(f"{name} {what}.")
