@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import structlog
 
 from refresher.errors import RedisUnavailable
-from refresher.store import deliveries, delivery_outcomes, outbox, webhooks
+from refresher.store import deliveries, delivery_claims, delivery_outcomes, outbox, webhooks
 from refresher.store.deliveries import DeliveryClaim, Planned
+from refresher.store.delivery_claims import Claimed
 from refresher.store.session import Db
 from refresher.wiring import Services
 
@@ -42,16 +43,16 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Ticked:
     settings = services.settings
     planned = plan(services)
     with services.database.transaction() as db:
-        room = settings.webhook_max_in_flight - deliveries.leased_count(db)
-        claims, looked_at = _claim(services, db, room) if room > 0 else ([], 0)
-        wait = None if looked_at else deliveries.next_due_in_seconds(db)
-    if claims:
-        _hand_over(services, claims, enqueue)
-    if looked_at or room <= 0:
+        room = settings.webhook_max_in_flight - delivery_claims.leased_count(db)
+        claimed = _claim(services, db, room) if room > 0 else Claimed((), 0)
+        wait = None if claimed.looked_at else delivery_claims.next_due_in_seconds(db)
+    if claimed.groups:
+        _hand_over(services, claimed, enqueue)
+    if claimed.looked_at or room <= 0:
         wait = SOONEST_SECONDS
     tick = settings.tick_seconds
     again = tick if wait is None else min(tick, max(wait, 0.0))
-    return Ticked(planned, len(claims), again)
+    return Ticked(planned, len(claimed.all), again)
 
 
 def plan(services: Services) -> int:
@@ -73,25 +74,27 @@ def _planned(entry: outbox.Entry) -> Planned:
     return Planned(entry.id, entry.organization_id, entry.kind, subject, entry.sequence)
 
 
-def _claim(services: Services, db: Db, room: int) -> tuple[list[DeliveryClaim], int]:
+def _claim(services: Services, db: Db, room: int) -> Claimed:
     settings = services.settings
-    return deliveries.claim_due(
-        db,
-        limit=min(room, settings.claim_limit),
-        lease_seconds=settings.webhook_lease_seconds,
-        holder_id=services.holder_id,
+    limits = delivery_claims.Limits(
+        window=settings.claim_limit,
+        most=min(room, settings.claim_limit),
         concurrency=settings.webhook_concurrency,
+        organization_concurrency=settings.webhook_organization_concurrency,
         breaker_failures=settings.webhook_breaker_failures,
+    )
+    return delivery_claims.claim_due(
+        db, limits, lease_seconds=settings.webhook_lease_seconds, holder_id=services.holder_id
     )
 
 
-def _hand_over(services: Services, claims: list[DeliveryClaim], enqueue: Enqueue) -> None:
-    size = BATCH
+def _hand_over(services: Services, claimed: Claimed, enqueue: Enqueue) -> None:
+    groups, size = claimed.groups, BATCH
     try:
-        enqueue([claims[i : i + size] for i in range(0, len(claims), size)])
+        enqueue([g[i : i + size] for g in groups for i in range(0, len(g), size)])
     except RedisUnavailable:
         with services.database.transaction() as db:
-            deliveries.release(db, claims)
+            deliveries.release(db, claimed.all)
         raise
 
 

@@ -26,7 +26,7 @@ from refresher.store import audit, connections, links, scoped
 from refresher.store.audit import Deed
 from refresher.store.events import Event, append
 from refresher.store.links import LinkView, NewLink, StoredLink
-from refresher.store.quotas import Kind, Quota
+from refresher.store.quotas import Limited, Quota
 from refresher.store.scoped import ConnectionSeen
 from refresher.store.session import Database, Db, retrying
 from refresher.wiring import Services
@@ -84,7 +84,7 @@ def make_link(
     link_id = uuid7()
     with services.database.transaction() as db:
         seen = _seen(db, connection_id, by)
-        quota = Quota(Kind.LINKS, seen.organization_id, most)
+        quota = Quota(Limited.LINKS, seen.organization_id, most)
         quota.keep(quota.room(db))
         new = NewLink(link_id, connection_id, by.told, by.key_id, seconds, replaces_tokens)
         end = links.put(db, new)

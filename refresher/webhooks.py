@@ -19,12 +19,15 @@ from refresher.cipher import Cipher
 from refresher.errors import InvalidWebhook, NoSuchWebhook
 from refresher.exchange.egress import Egress
 from refresher.rules import webhooks as rules
+from refresher.rules.access import Doer
 from refresher.rules.connection import Secret
 from refresher.rules.delivery import Answer, Delivered, Failed, Gone, Outcome, understand
 from refresher.rules.notices import Kind
-from refresher.store import delivery_outcomes, replays, webhooks
+from refresher.store import audit, delivery_outcomes, replays, webhooks
+from refresher.store.audit import Deed
+from refresher.store.quotas import Limited, Quota
 from refresher.store.replays import Replay
-from refresher.store.session import Database
+from refresher.store.session import Database, Db
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET, EndpointView
 from refresher.webhook_sender import Message, WebhookSender
 
@@ -69,14 +72,19 @@ class Tested:
                 return "it answered 410 Gone, which ends an endpoint"
 
 
-def add(database: Database, cipher: Cipher, egress: Egress, wanted: Wanted) -> tuple[UUID, Secret]:
+def add(
+    database: Database, cipher: Cipher, egress: Egress, wanted: Wanted, by: Doer, *, most: int = 0
+) -> tuple[UUID, Secret]:
     """Stores an endpoint and returns its id and its signing secret, to be shown this once.
 
-    Raises `InvalidWebhook` for what cannot be, `EgressRefused` where no request may go.
+    Raises `InvalidWebhook` for what cannot be, `EgressRefused` where no request may go, `QuotaReached`
+    where the organization has `most` already.
     """
     _check(egress, wanted)
     endpoint_id, made = uuid7(), rules.make_secret(os.urandom(rules.SECRET_BYTES))
+    quota = Quota(Limited.WEBHOOKS, wanted.organization_id, most)
     with database.transaction() as db:
+        quota.keep(quota.room(db))
         webhooks.add(
             db,
             endpoint_id,
@@ -86,7 +94,16 @@ def add(database: Database, cipher: Cipher, egress: Egress, wanted: Wanted) -> t
             events=list(dict.fromkeys(wanted.events)),
             secret=cipher.seal(made, endpoint_id, SECRET),
         )
+        _note(db, by, "webhook_created", endpoint_id, wanted.organization_id)
     return endpoint_id, made
+
+
+def _note(
+    db: Db, by: Doer, action: str, endpoint_id: UUID, organization_id: str | None = None
+) -> None:
+    """Writes down who did it, in the transaction that does it."""
+    subject = f"webhook:{endpoint_id}"
+    audit.append(db, [Deed(by.id, action, organization_id, subject=subject)])
 
 
 def _check(egress: Egress | None, wanted: Wanted) -> None:
@@ -119,7 +136,7 @@ def find(database: Database, endpoint_id: UUID, organization_id: str | None = No
 
 
 def rotate_secret(
-    database: Database, cipher: Cipher, endpoint_id: UUID, *, overlap_seconds: float
+    database: Database, cipher: Cipher, endpoint_id: UUID, by: Doer, *, overlap_seconds: float
 ) -> tuple[Secret, datetime]:
     """Returns the new secret, and until when the one before signs as well.
 
@@ -138,12 +155,14 @@ def rotate_secret(
             previous=cipher.seal(before, endpoint_id, PREVIOUS_SECRET),
             overlap_seconds=overlap_seconds,
         )
+        _note_on(db, by, "webhook_secret_rotated", endpoint_id)
     return made, until
 
 
-def enable(database: Database, endpoint_id: UUID) -> int:
+def enable(database: Database, endpoint_id: UUID, by: Doer) -> int:
     """Enables an endpoint; returns how many messages that were held for it are due now."""
     with database.transaction() as db:
+        _note_on(db, by, "webhook_enabled", endpoint_id)
         return webhooks.enable(db, endpoint_id)
 
 
@@ -152,46 +171,56 @@ def change(
     egress: Egress,
     endpoint_id: UUID,
     given: Mapping[str, object],
-    *,
-    organization_id: str | None = None,
+    by: Doer,
 ) -> EndpointView:
     """Changes url, events or description, those that are given; what waits goes to the new url.
 
     Raises `InvalidWebhook`, `EgressRefused` or `NoSuchWebhook`, and then changes nothing.
     """
-    before = find(database, endpoint_id, organization_id)
+    before = find(database, endpoint_id, by.organization_id)
     known = {name: getattr(before, name) for name in ("url", "events", "description")}
     wanted = Wanted(**{**known, **given})
     # What stays was judged when it came: a name that no longer resolves must not be in the way.
     _check(egress if "url" in given else None, wanted)
     changes = {**given, "events": list(dict.fromkeys(wanted.events))}
     with database.transaction() as db:
-        if not webhooks.lock(db, endpoint_id, organization_id):
-            raise NoSuchWebhook(endpoint_id, organization_id)
+        if not webhooks.lock(db, endpoint_id, by.organization_id):
+            raise NoSuchWebhook(endpoint_id, by.organization_id)
         webhooks.change(db, endpoint_id, changes if "events" in given else given)
-    return find(database, endpoint_id, organization_id)
+        _note(db, by, "webhook_changed", endpoint_id, before.organization_id)
+    return find(database, endpoint_id, by.organization_id)
 
 
-def disable(database: Database, endpoint_id: UUID, reason: str) -> None:
+def disable(database: Database, endpoint_id: UUID, by: Doer, reason: str | None = None) -> None:
     """Sends an endpoint nothing until it is enabled; what comes meanwhile is held for it.
 
     One that is disabled already keeps its reason.
     """
     with database.transaction() as db:
-        if webhooks.disable(db, endpoint_id, reason):
+        _note_on(db, by, "webhook_disabled", endpoint_id)
+        if webhooks.disable(db, endpoint_id, reason or by.told):
             delivery_outcomes.hold(db, endpoint_id)
 
 
-def remove(database: Database, endpoint_id: UUID) -> bool:
+def remove(database: Database, endpoint_id: UUID, by: Doer) -> bool:
     """Deletes an endpoint with its messages; False when there is none."""
     with database.transaction() as db:
+        _note_on(db, by, "webhook_deleted", endpoint_id)
         return webhooks.remove(db, endpoint_id)
 
 
-def replay(database: Database, wanted: Replay) -> int:
+def replay(database: Database, wanted: Replay, by: Doer) -> int:
     """Makes messages due again, delivered ones as well; returns how many, in their old order."""
     with database.transaction() as db:
+        _note_on(db, by, "webhook_replayed", wanted.endpoint_id)
         return replays.replay(db, wanted)
+
+
+def _note_on(db: Db, by: Doer, action: str, endpoint_id: UUID) -> None:
+    """Does the same for an endpoint that is there; of one that is gone nothing is done."""
+    view = webhooks.show(db, endpoint_id)
+    if view is not None:
+        _note(db, by, action, endpoint_id, view.organization_id)
 
 
 def send_test(

@@ -34,8 +34,9 @@ from refresher.store.session import Database
 from refresher.watermark import ClaimWindow
 from refresher.webhook_sender import SenderLimits, WebhookSender
 
-DELIVERERS = 64
-"""Threads that wait for webhooks' answers, so that none of those that refresh has to."""
+DELIVERERS = 256
+"""Threads that wait for webhooks' answers, so that none of those that refresh has to: one for each
+message that may be under way, so that no batch waits for another's. They start when they are needed."""
 
 
 @dataclass(frozen=True)

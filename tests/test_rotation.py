@@ -21,6 +21,7 @@ from refresher.store.sealed import SEALED, key_uses
 from refresher.store.tables import metadata
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 from refresher.webhooks import Wanted
+from tests.webhooks.kit import ANN
 from tests.world import World
 
 CONNECTION = next(table for table in SEALED if table.name == "connection")
@@ -94,8 +95,8 @@ def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
     _, both, alone = old_and_new(world)
     database, cipher = world.services.database, world.services.cipher
     wanted = Wanted("http://127.0.0.1:9/hook", ["*"])
-    endpoint, first = webhooks.add(database, cipher, Egress(loopback=True), wanted)
-    second, _ = webhooks.rotate_secret(database, cipher, endpoint, overlap_seconds=60)
+    endpoint, first = webhooks.add(database, cipher, Egress(loopback=True), wanted, ANN)
+    second, _ = webhooks.rotate_secret(database, cipher, endpoint, ANN, overlap_seconds=60)
 
     done = run(world, both)
 

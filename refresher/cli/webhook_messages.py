@@ -103,7 +103,8 @@ def replay(
             )
         if event is not None:
             _refuse_foreign(database, view, event)
-        sent = webhooks.replay(database, Replay(view.id, event, *span, only_failed=failed))
+        wanted = Replay(view.id, event, *span, only_failed=failed)
+        sent = webhooks.replay(database, wanted, opening.doer())
     if json:
         emit({"id": view.id, "replayed": sent})
     else:

@@ -90,7 +90,7 @@ def add(
     wanted = webhooks.Wanted(url, event, organization, description)
     try:
         with opening.database(settings) as database:
-            made, secret = webhooks.add(database, cipher, egress, wanted)
+            made, secret = webhooks.add(database, cipher, egress, wanted, opening.doer())
     finally:
         egress.close()
     if json:
@@ -137,14 +137,13 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove an endpoint, with its messages: those that wait for it are never sent."""
-    from refresher.store import webhooks
+    from refresher import webhooks
 
     with opening.database() as database:
         view = find(database, webhook, organization)
         if not yes:
             _confirm(view)
-        with database.transaction() as db:
-            removed = webhooks.remove(db, view.id)
+        removed = webhooks.remove(database, view.id, opening.doer())
     if json:
         emit({"id": view.id, "removed": removed})
     else:
@@ -157,7 +156,7 @@ def enable(webhook: WebhookId, organization: Organization = None, json: Json = F
 
     with opening.database() as database:
         view = find(database, webhook, organization)
-        released = webhooks.enable(database, view.id)
+        released = webhooks.enable(database, view.id, opening.doer())
     if json:
         emit({"id": view.id, "enabled": True, "released": released})
     else:
@@ -188,7 +187,9 @@ def rotate_secret(
     assert seconds is not None
     with opening.database(settings) as database:
         view = find(database, webhook, organization)
-        secret, until = webhooks.rotate_secret(database, cipher, view.id, overlap_seconds=seconds)
+        secret, until = webhooks.rotate_secret(
+            database, cipher, view.id, opening.doer(), overlap_seconds=seconds
+        )
     if json:
         emit({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
         return

@@ -16,6 +16,7 @@ from refresher.demo.provider import NAME
 from refresher.demo.receiver import Receiver
 from refresher.demo.stage import Stage
 from refresher.intake import take
+from refresher.rules.access import Doer
 from refresher.rules.intake import read
 from refresher.rules.notices import Kind
 from refresher.store import recipients
@@ -54,7 +55,7 @@ def _listen(stage: Stage, receiver: Receiver) -> None:
     wanted = Wanted(receiver.url, ["connection.*"], ORGANIZATION, "the demo itself")
     egress = egress_from(services.settings)
     try:
-        made = webhooks.add(services.database, services.cipher, egress, wanted)
+        made = webhooks.add(services.database, services.cipher, egress, wanted, Doer("cli:demo"))
     finally:
         egress.close()
     receiver.secret = made[1]

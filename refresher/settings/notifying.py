@@ -33,6 +33,7 @@ class NotifyingSettings(BaseModel):
     webhook_total_seconds: Seconds = 15.0
     webhook_lease_seconds: Seconds = 60.0
     webhook_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 8
+    webhook_organization_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 32
     webhook_max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 256
     webhook_retry_first_seconds: Seconds = 5.0
     webhook_retry_coefficient: Annotated[float, Field(ge=1, le=10)] = 4.0

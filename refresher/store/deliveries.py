@@ -9,7 +9,7 @@
      └──────────────────────────────────────────────────┴───────────┘
 
 A message waits while an earlier one about the same subject is open at the same endpoint. Here one is
-claimed and begun; `delivery_outcomes.py` writes what came of it.
+planned and begun; `delivery_claims.py` claims it, `delivery_outcomes.py` writes what came of it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,6 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
-
-WAITS_SECONDS = 1.0
-"""How soon a message looks again whose predecessor is under way: normally that one wakes it."""
-
-PROBE_WAITS_SECONDS = 15.0
-"""How soon others look again while one message probes an endpoint that fails: success wakes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,101 +104,6 @@ def plan(db: Db, events: Sequence[Planned]) -> int:
         "sequences": [e.sequence for e in events],
     }
     return db.execute(_PLAN, values).rowcount
-
-
-# What is due is judged row by row: its endpoint may be disabled (hold it) or paused (to the pause's
-# end); an earlier message may be open (look again a little after that one); the endpoint may have
-# its hands full (when there will be room, by its usual pace). So each row is touched once a pause.
-CLAIM = text(
-    """
-    with due as materialized (
-        select id, endpoint_id, subject, sequence from webhook_delivery
-        where state = 0 and due_at <= refresher_now()
-        order by due_at limit :limit
-        for update skip locked
-    ), busy as (
-        select endpoint_id, count(*) as n from webhook_delivery where state = 1 group by endpoint_id
-    ), judged as (
-        select due.id, due.endpoint_id, due.sequence, e.disabled_at is not null as is_disabled,
-            e.usual_seconds, e.paused_until, e.failures >= :breaker_failures as fails,
-            case when e.failures >= :breaker_failures then 1 else cast(:concurrency as int) end
-                - coalesce(busy.n, 0) as room,
-            (select greatest(p.due_at, refresher_now()) from webhook_delivery p
-             where p.endpoint_id = due.endpoint_id and p.subject = due.subject
-               and p.sequence < due.sequence and p.state < 3
-             order by p.sequence desc limit 1) as earlier_at
-        from due join webhook_endpoint e on e.id = due.endpoint_id
-        left join busy on busy.endpoint_id = due.endpoint_id
-    ), placed as (
-        select *, row_number() over (partition by endpoint_id, blocked order by id) as place
-        from (select *, is_disabled or earlier_at is not null
-                  or coalesce(paused_until > refresher_now(), false) as blocked
-              from judged) j
-    )
-    update webhook_delivery d set
-        state = case when p.is_disabled then 2 when p.blocked or p.place > p.room then 0 else 1 end,
-        due_at = case
-            when p.is_disabled then d.due_at
-            when p.paused_until > refresher_now()
-                then p.paused_until + least(1, p.place * 0.001) * interval '1 second'
-            when p.earlier_at is not null then p.earlier_at + :waits * interval '1 second'
-            when p.place > p.room and p.fails
-                then refresher_now() + :probe_waits * interval '1 second'
-            when p.place > p.room then refresher_now() + interval '1 second' * greatest(0.02,
-                p.usual_seconds * (p.place - p.room) / cast(:concurrency as int))
-            else d.due_at end,
-        lease_token = d.lease_token + (not p.blocked and p.place <= p.room)::int,
-        lease_until = case when not p.blocked and p.place <= p.room
-            then refresher_now() + :lease_seconds * interval '1 second' end,
-        holder_id = case when not p.blocked and p.place <= p.room
-            then cast(:holder_id as uuid) end
-    from placed p where d.id = p.id
-    returning d.id, d.lease_token, d.state
-    """
-)
-
-
-def claim_due(
-    db: Db,
-    *,
-    limit: int,
-    lease_seconds: float,
-    holder_id: UUID,
-    concurrency: int,
-    breaker_failures: int,
-) -> tuple[list[DeliveryClaim], int]:
-    """Leases due messages that may go, and returns them with how many rows were looked at.
-
-    No endpoint gets more than `concurrency` at a time, and one that fails a single one: who is slow
-    or down holds nobody else up.
-    """
-    values = {
-        "limit": limit,
-        "lease_seconds": lease_seconds,
-        "holder_id": holder_id,
-        "concurrency": concurrency,
-        "breaker_failures": breaker_failures,
-        "waits": WAITS_SECONDS,
-        "probe_waits": PROBE_WAITS_SECONDS,
-    }
-    rows = db.execute(CLAIM, values).all()
-    return [DeliveryClaim(row.id, row.lease_token) for row in rows if row.state == 1], len(rows)
-
-
-def leased_count(db: Db) -> int:
-    """Returns how many messages are leased."""
-    statement = text("select count(*) from webhook_delivery where state = 1")
-    return int(db.execute(statement).scalar_one())
-
-
-def next_due_in_seconds(db: Db) -> float | None:
-    """Returns the seconds until the next idle message is due, None without one."""
-    statement = text(
-        "select extract(epoch from min(due_at) - refresher_now()) "
-        "from webhook_delivery where state = 0"
-    )
-    seconds = db.execute(statement).scalar_one()
-    return None if seconds is None else float(seconds)
 
 
 def release(db: Db, claims: Sequence[DeliveryClaim]) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from refresher.errors import QuotaReached
 
 
-class Kind(StrEnum):
+class Limited(StrEnum):
     """What has a quota; its value is the end of the setting's name."""
 
     CONNECTIONS = "connections"
@@ -22,10 +22,10 @@ class Kind(StrEnum):
 
 
 _COUNTED = {
-    Kind.CONNECTIONS: "select 1 from connection where organization_id = :id and deleted_at is null",
-    Kind.WEBHOOKS: "select 1 from webhook_endpoint where organization_id = :id",
-    Kind.RECIPIENTS: "select 1 from recipient where organization_id = :id",
-    Kind.LINKS: (
+    Limited.CONNECTIONS: "select 1 from connection where organization_id = :id and deleted_at is null",
+    Limited.WEBHOOKS: "select 1 from webhook_endpoint where organization_id = :id",
+    Limited.RECIPIENTS: "select 1 from recipient where organization_id = :id",
+    Limited.LINKS: (
         "select 1 from resume_link l join connection c on c.id = l.connection_id "
         "where c.organization_id = :id and l.used_at is null and l.withdrawn_at is null "
         "and l.expires_at > refresher_now()"
@@ -37,7 +37,7 @@ _COUNTED = {
 class Quota:
     """How many of a kind an organization may have; `most` 0 is no limit, nor have operators one."""
 
-    kind: Kind
+    kind: Limited
     organization_id: str | None
     most: int
 

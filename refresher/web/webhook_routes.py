@@ -68,7 +68,7 @@ ROUTES = (
         "shown this once; so this takes no Idempotency-Key, for what it answers is not kept.",
         body=WebhookBody,
         waits=always,
-        problems=("invalid_webhook", "organization_mismatch"),
+        problems=("invalid_webhook", "organization_mismatch", "quota_reached"),
         tags=TAGS,
     ),
     Route(

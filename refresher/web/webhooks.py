@@ -18,7 +18,7 @@ from refresher.store.replays import Replay
 from refresher.store.webhooks import EndpointView
 from refresher.web import cursors, reading
 from refresher.web.call import Answer, Call
-from refresher.web.owning import note, owner, page
+from refresher.web.owning import owner, page
 from refresher.web.problems import Problem
 from refresher.web.queries import DeliveryQuery, WebhookQuery
 from refresher.web.state import State
@@ -44,9 +44,15 @@ def create(state: State, call: Call) -> Answer:
     assert isinstance(body, WebhookBody)
     wanted = webhooks.Wanted(body.url, body.events, owner(call), body.description)
     with _refused_urls():
-        made, secret = webhooks.add(services.database, services.cipher, state.egress, wanted)
+        made, secret = webhooks.add(
+            services.database,
+            services.cipher,
+            state.egress,
+            wanted,
+            call.key.doer,
+            most=services.settings.quota_webhooks,
+        )
     view = webhooks.find(services.database, made, wanted.organization_id)
-    _note(state, call, "webhook_created", view)
     return Answer({**asdict(view), "secret": secret.reveal()}, 201)
 
 
@@ -58,34 +64,29 @@ def show(state: State, call: Call) -> Answer:
 def change(state: State, call: Call) -> Answer:
     """Changes url, events or description."""
     given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    own, database = call.key.organization_id, state.services.database
+    database, by = state.services.database, call.key.doer
     with _refused_urls():
-        view = webhooks.change(database, state.egress, _id(call), given, organization_id=own)
-    _note(state, call, "webhook_changed", view)
-    return Answer(view)
+        return Answer(webhooks.change(database, state.egress, _id(call), given, by))
 
 
 def delete(state: State, call: Call) -> Answer:
     """Deletes an endpoint with its messages."""
     view = _found(state, call)
-    webhooks.remove(state.services.database, view.id)
-    _note(state, call, "webhook_deleted", view)
+    webhooks.remove(state.services.database, view.id, call.key.doer)
     return Answer({"id": view.id, "deleted": True})
 
 
 def enable(state: State, call: Call) -> Answer:
     """Enables an endpoint; what was held for it is due."""
     view = _found(state, call)
-    released = webhooks.enable(state.services.database, view.id)
-    _note(state, call, "webhook_enabled", view)
+    released = webhooks.enable(state.services.database, view.id, call.key.doer)
     return Answer({**asdict(_found(state, call)), "released": released})
 
 
 def disable(state: State, call: Call) -> Answer:
     """Disables an endpoint; what comes is held for it."""
     view = _found(state, call)
-    webhooks.disable(state.services.database, view.id, f"by API key {call.key.id}")
-    _note(state, call, "webhook_disabled", view)
+    webhooks.disable(state.services.database, view.id, call.key.doer)
     return Answer(_found(state, call))
 
 
@@ -95,9 +96,8 @@ def rotate_secret(state: State, call: Call) -> Answer:
     view = _found(state, call)
     seconds = services.settings.webhook_secret_overlap_seconds if given is None else given
     secret, until = webhooks.rotate_secret(
-        services.database, services.cipher, view.id, overlap_seconds=seconds
+        services.database, services.cipher, view.id, call.key.doer, overlap_seconds=seconds
     )
-    _note(state, call, "webhook_secret_rotated", view)
     return Answer({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
 
 
@@ -146,9 +146,10 @@ def replay(state: State, call: Call) -> Answer:
     if wish.event_id is not None:
         _refuse_foreign(state, view, wish.event_id)
     sent = webhooks.replay(
-        state.services.database, Replay(view.id, *wanted, only_failed=wish.only_failed)
+        state.services.database,
+        Replay(view.id, *wanted, only_failed=wish.only_failed),
+        call.key.doer,
     )
-    _note(state, call, "webhook_replayed", view)
     return Answer({"id": view.id, "replayed": sent})
 
 
@@ -177,10 +178,6 @@ def _id(call: Call) -> UUID:
 def _found(state: State, call: Call) -> EndpointView:
     """Returns the endpoint of the path, if it is of the key's organization; raises 404."""
     return webhooks.find(state.services.database, _id(call), call.key.organization_id)
-
-
-def _note(state: State, call: Call, action: str, view: EndpointView) -> None:
-    note(state, call, action, view.organization_id, f"webhook:{view.id}")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from uuid import UUID
 from refresher import webhooks
 from refresher.exchange.egress import Egress
 from refresher.points import Point
+from refresher.rules.access import Doer
 from refresher.rules.notices import Kind
 from refresher.store import outbox
 from refresher.webhooks import Wanted
@@ -107,7 +108,8 @@ def _happen(deployment: Deployment, connection_id: UUID) -> str:
 
 def _add(deployment: Deployment, url: str) -> None:
     services, egress = deployment.services, Egress(loopback=True)
-    webhooks.add(services.database, services.cipher, egress, Wanted(url, ["*"]))
+    wanted, by = Wanted(url, ["*"]), Doer("cli:chaos")
+    webhooks.add(services.database, services.cipher, egress, wanted, by)
     egress.close()
 
 

@@ -87,7 +87,7 @@ class Site:
         if "{webhook_id}" in path:
             wanted = Wanted(HOOK, ["*"], organization_id, "private words")
             egress = self.api.state.egress
-            added = webhooks.add(services.database, services.cipher, egress, wanted)
+            added = webhooks.add(services.database, services.cipher, egress, wanted, self.doer)
             made["webhook_id"] = str(added[0])
         if "{recipient_id}" in path:
             with services.database.transaction() as db:

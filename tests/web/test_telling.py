@@ -181,7 +181,9 @@ def test_deeds_stand_in_the_audit_without_addresses(site: Site) -> None:
     with site.world.services.database.transaction() as db:
         stored, _ = recipients.add(db, "org", "ann@acme.example", {})
     site("DELETE", f"/v1/recipients/{stored.id}")
-    rows = site.world.rows("select action, organization_id, subject from audit order by id")
+    rows = site.world.rows(
+        "select action, organization_id, subject from audit where action <> 'key_created' order by id"
+    )
     id_ = UUID(path.rsplit("/", 1)[1])
     words = ("webhook_created", "webhook_changed", "webhook_deleted")
     expected = [(word, "org", f"webhook:{id_}") for word in words]

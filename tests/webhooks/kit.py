@@ -9,6 +9,7 @@ from uuid import UUID
 from refresher import delivery_dispatch, webhooks
 from refresher.delivering import deliver
 from refresher.exchange.egress import Egress
+from refresher.rules.access import Doer
 from refresher.rules.connection import Secret
 from refresher.rules.notices import Kind
 from refresher.store import outbox
@@ -20,6 +21,7 @@ from tests.world import World
 STEP = timedelta(seconds=60)
 """The shortest step of `live_until`: fewer looks at a day."""
 LOOPBACK = Egress(loopback=True)
+ANN = Doer("cli:ann")
 
 
 def add(
@@ -27,7 +29,7 @@ def add(
 ) -> tuple[UUID, Secret]:
     """Adds an endpoint, by default for everything of "org"; returns its id and secret."""
     wanted = Wanted(url, events or ("*",), organization)
-    return webhooks.add(world.services.database, world.services.cipher, LOOPBACK, wanted)
+    return webhooks.add(world.services.database, world.services.cipher, LOOPBACK, wanted, ANN)
 
 
 def happen(world: World, connection_id: UUID, kind: Kind = Kind.RECOVERED, **facts: object) -> UUID:

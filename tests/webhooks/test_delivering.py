@@ -148,7 +148,7 @@ def test_enabling_sends_what_was_held_in_order(world: World, receiver: Receiver)
     receiver.answer = lambda _: Reply()
     kit.live_until(world, START + DAY)
     assert receiver.ids == []
-    assert webhooks.enable(world.services.database, endpoint_id) == 4
+    assert webhooks.enable(world.services.database, endpoint_id, kit.ANN) == 4
     kit.tick(world)
     assert receiver.ids == happened
 

@@ -26,7 +26,7 @@ def test_a_signing_secret_stands_nowhere_in_the_clear(
     endpoint_id, secret = kit.add(world, receiver.url)
     services = world.services
     new, _ = webhooks.rotate_secret(
-        services.database, services.cipher, endpoint_id, overlap_seconds=60
+        services.database, services.cipher, endpoint_id, kit.ANN, overlap_seconds=60
     )
     receiver.answer = lambda _: Reply(500)
     kit.happen(world, world.connect())
