@@ -29,6 +29,7 @@ from refresher.store.links import LinkView, NewLink, StoredLink
 from refresher.store.quotas import Limited, Quota
 from refresher.store.scoped import ConnectionSeen
 from refresher.store.session import Database, Db, retrying
+from refresher.units import span
 from refresher.wiring import Services
 
 MOST_IN_EVENT = 500
@@ -79,7 +80,7 @@ def make_link(
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise LinkRefused(
             "invalid_body",
-            f"a link lasts {MIN_SECONDS:.0f} s to {MAX_SECONDS / 86_400:.0f} days, not {seconds:g} s",
+            f"a link lasts {MIN_SECONDS:.0f} s to {MAX_SECONDS / 86_400:.0f} days, not {span(seconds)}",
         )
     link_id = uuid7()
     with services.database.transaction() as db:

@@ -29,6 +29,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     ("name", "text", "sentence"),
     [
         ("REFRESHER_ATTEMPTS", "three", "should be a valid integer"),
+        ("REFRESHER_LEAD_SHARE", "20%", "should be a valid number"),
+        ("REFRESHER_LEAD_SHARE", "20 %", "give 0.2 for 20 %"),
+        ("REFRESHER_LEAD_SHARE", "0,2", "give 0.2, with a point"),
+        ("REFRESHER_LEASE_SECONDS", "2min", "give 120, in seconds"),
+        ("REFRESHER_LEASE_SECONDS", "1.5 h", "give 5400, in seconds"),
+        ("REFRESHER_EVENT_RETENTION_DAYS", "90d", "should be a valid integer"),
         ("REFRESHER_ATTEMPTS", "0", "should be greater than or equal to 1"),
         ("REFRESHER_LEAD_SHARE", "1", "should be less than 1"),
         ("REFRESHER_LEAD_SHARE", "0", "should be greater than 0"),

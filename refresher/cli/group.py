@@ -75,8 +75,20 @@ def _usage_told(error: BaseException) -> int:
         context = getattr(error, "ctx", None)
         command = getattr(context, "command_path", "refresher")
         sentence = " ".join(str(message).replace("Value error, ", "").split()).rstrip(".")
-        note(f"refresher: {sentence[:1].lower()}{sentence[1:]}; see `{command} --help`")
+        hint = _setting_of(str(getattr(error, "option_name", "")))
+        note(f"refresher: {sentence[:1].lower()}{sentence[1:]}{hint}; see `{command} --help`")
     return int(getattr(error, "exit_code", 2))
+
+
+def _setting_of(option: str) -> str:
+    """Returns the variable that sets what somebody took for an option, such as `--port`."""
+    from refresher.settings import Settings, variable
+
+    field = option.lstrip("-").replace("-", "_")
+    if field not in Settings.model_fields:
+        return ""
+    name = variable(field)
+    return f"; {name} in the environment sets it, such as `{name}=… refresher up`"
 
 
 def _database_refusal_told(error: BaseException) -> int | None:

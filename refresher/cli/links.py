@@ -75,8 +75,14 @@ def resume_link(
     else:
         typer.echo(url or made.path)
     if url is None:
-        note("Put the address of your web process in front, or set REFRESHER_PUBLIC_URL.")
-    note(f"It works once, by POST, and ends at {instant(made.expires_at)}.")
+        note(
+            "This is only its path: REFRESHER_PUBLIC_URL is not set. Put the address of your web "
+            "process in front of it, or set that and make another."
+        )
+    note(
+        f"It works once, by POST (a browser shows a page with a button for that), and ends at "
+        f"{instant(made.expires_at)}."
+    )
 
 
 def resume_links(connection: Id, json: Json = False) -> None:

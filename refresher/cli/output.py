@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from refresher.units import number, span
+
 if TYPE_CHECKING:
     from rich.text import Text
 
+__all__ = [
+    "CONTEXT", "NAMED", "SHOWN", "Json", "cell", "distance", "emit", "examples", "facts",
+    "instant", "is_narrow", "many", "note", "number", "plain", "seconds_of", "span", "table",
+    "width",
+]  # fmt: skip
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 WIDE = 240
@@ -70,11 +77,11 @@ def table(
     if not shown.as_records:
         _print(tables.as_table(columns, cells, shown))
         return
-    for number, row in enumerate(cells):
-        if number:
+    for position, row in enumerate(cells):
+        if position:
             typer.echo()
-        chosen = [row[position] for position in shown.widths]
-        names = [columns[position] for position in shown.widths]
+        chosen = [row[n] for n in shown.widths]
+        names = [columns[n] for n in shown.widths]
         _print(tables.record(names, chosen, width()))
 
 
@@ -138,32 +145,12 @@ def distance(at: datetime) -> str:
     return f"in {span(left)}" if left >= 0 else f"{span(-left)} ago"
 
 
-def span(seconds: float) -> str:
-    """Returns a length of time as people say it: 5 ms, 45 s, 12 min, 3.5 h, 60 days."""
-    if seconds < 0.9995:
-        return f"{seconds * 1_000:.0f} ms" if seconds >= 0.0005 else "under 1 ms"
-    for size, unit in ((86_400 * 2, "days"), (7_200, "h"), (120, "min")):
-        if seconds >= size:
-            return f"{_rounded(seconds / (size / 2))} {unit}"
-    return f"{_rounded(seconds)} s"
-
-
-def number(value: float) -> str:
-    """Returns a number as people write it: 15552000, 0.2, never 15552000.0 or 1.5552e+07."""
-    text = f"{value:.15g}"
-    return f"{value:.0f}" if "e+" in text else text
-
-
 def seconds_of(name: str, value: object) -> object:
     """Returns a value of a field in seconds with what that is in larger units: `3600 (60 min)`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     shown = number(value)
     return f"{shown} ({span(value)})" if "seconds" in name and value >= 120 else shown
-
-
-def _rounded(value: float) -> str:
-    return f"{value:.2g}" if value < 9.95 else f"{value:.0f}"
 
 
 def _print(renderable: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from refresher.errors import SettingsError
 if TYPE_CHECKING:
     from refresher.client.direct import Direct
 
+API_URL, API_KEY = "REFRESHER_API_URL", "REFRESHER_API_KEY"
+
 
 def opened(
     api_url: str | None,
@@ -22,9 +25,20 @@ def opened(
     *,
     allow_insecure: bool,
 ) -> tuple[OverHttp | None, Direct | None]:
-    """Returns the one that was asked for; raises `SettingsError` for none, or for both."""
+    """Returns the one that was asked for; raises `SettingsError` for none, or for both.
+
+    Where neither is given, the environment may name an API; an argument always counts more.
+    """
+    direct = any(value is not None for value in settings.values())
+    if api_url is None and not direct:
+        api_url = os.environ.get(API_URL) or None
+    if api_url is not None and api_key is None:
+        api_key = os.environ.get(API_KEY) or None
     if api_url is None and settings.get("database_url") is None:
-        raise SettingsError("give api_url and api_key, or database_url and encryption_keys")
+        raise SettingsError(
+            "give api_url and api_key, or database_url and encryption_keys; "
+            f"{API_URL} and {API_KEY} in the environment name an API, too"
+        )
     if api_url is None:
         from refresher.client.direct import Direct
 
@@ -33,5 +47,7 @@ def opened(
     if given:
         raise SettingsError(f"api_url and {given[0]} are two ways: give one of them")
     if api_key is None:
-        raise SettingsError("api_key is missing: `refresher keys create` prints one")
+        raise SettingsError(
+            f"api_key is missing (and {API_KEY} is not set): `refresher keys create` prints one"
+        )
     return OverHttp(api_url, api_key, http_client, allow_insecure=allow_insecure), None

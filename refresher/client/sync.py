@@ -24,7 +24,8 @@ class Refresher:
     """Hands out access tokens that are fresh, over HTTP or straight from the database.
 
     Give `api_url` and `api_key`, or `database_url` and `encryption_keys` (and any other setting of
-    the README's table by its name; the environment counts, too). Safe to share between threads; open
+    the README's table by its name; the environment counts, too). Without arguments the environment's
+    REFRESHER_API_URL and REFRESHER_API_KEY count. Safe to share between threads; open
     it after a fork, and close it at the end. `http_client` replaces the client for the API.
     """
 

@@ -31,6 +31,10 @@ class Served:
     detail: str | None = None
     token_type: str = "Bearer"
 
+    def header(self) -> str:
+        """Returns the value of an `Authorization` header, in the clear: `Bearer ya29…`."""
+        return f"{self.token_type} {self.access_token.reveal()}"
+
     @property
     def fingerprint(self) -> str:
         """The name by which this token is reported as rejected."""

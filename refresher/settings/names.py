@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 from refresher.errors import did_you_mean
 from refresher.settings.values import PREFIX, Flow
 
 _PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
+_NUMBERS = {"float_parsing", "int_parsing", "int_from_float"}
+_UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+_OF_THE_SDK = {"REFRESHER_API_URL", "REFRESHER_API_KEY"}
+"""Read by `refresher.client`, in applications; they begin like settings and are none."""
 _EARLIER = {"REFRESHER_HEALTH_HOST"}
 """Names that a setting had before, and that are still understood."""
 
@@ -27,7 +32,22 @@ def sentence(error: Mapping[str, object], fields: Mapping[str, object]) -> str:
         name = variable(name.removeprefix(PREFIX).lower())
     if error["type"] == "extra_forbidden":
         return _no_setting(name, fields)
-    return f"{name} is wrong: {msg[:1].lower()}{msg[1:]}"
+    said = f"{msg[:1].lower()}{msg[1:]}"
+    meant = meant_number(name, str(error["input"])) if error["type"] in _NUMBERS else None
+    return f"{name} is wrong: {said}" if meant is None else f"{name} is wrong: {said}; {meant}"
+
+
+def meant_number(name: str, given: str) -> str | None:
+    """Returns which number to give instead of a text with a unit, None for no such text."""
+    text = given.strip()
+    if share := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *%", text):
+        return f"give {float(share[1]) / 100:g} for {share[1]} %"
+    span = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *(s|sec|m|min|h|d)", text)
+    if span and "SECONDS" in name:
+        return f"give {float(span[1]) * _UNITS[span[2]]:.15g}, in seconds"
+    if re.fullmatch(r"[0-9]{1,9},[0-9]{1,9}", text):
+        return f"give {text.replace(',', '.')}, with a point"
+    return None
 
 
 def unknown_variables(fields: Mapping[str, object]) -> list[str]:
@@ -52,7 +72,7 @@ def _is_flow(field: object) -> bool:
 def _known_variables(fields: Mapping[str, object]) -> set[str]:
     known = {PREFIX + name.upper() for name in fields}
     parts = {variable(f"{flow}.{part}") for flow in flows(fields) for part in Flow.model_fields}
-    return known | parts | _EARLIER | {variable(name) for name in fields}
+    return known | parts | _EARLIER | _OF_THE_SDK | {variable(name) for name in fields}
 
 
 def _no_setting(name: str, fields: Mapping[str, object]) -> str:

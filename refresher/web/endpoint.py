@@ -159,6 +159,8 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers for every path that is none of ours."""
     del receive
     if scope["type"] == "http":
-        await respond_problem(
-            Problem("not_found", "there is no such page: /docs lists all routes"), scope, send
-        )
+        path = str(scope["path"])
+        trimmed = path.rstrip("/")
+        slash = f"without the slash at its end, {trimmed} may be one; " if trimmed != path else ""
+        sentence = f"there is no such page: {slash}/docs lists all routes"
+        await respond_problem(Problem("not_found", sentence), scope, send)

@@ -1,7 +1,8 @@
 """Routes without an API key: what is called from outside, and carries its own proof.
 
-Only POST does anything: a link that a scanner or a chat looks at with GET stays unused. An answer names
-the pattern of its path and never the path, which may be a link.
+Only POST does anything: a link that a scanner or a chat looks at with GET stays unused; where a person
+may open it in a browser, GET shows a page with a button. An answer names the pattern of its path and
+never the path, which may be a link.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import structlog
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from refresher.web import problems, reading
+from refresher.web import link_page, problems, reading
 from refresher.web.endpoint import JSON, NOT_STORED, PROBLEM_JSON, respond, respond_problem
+from refresher.web.link_page import LinkPage
 from refresher.web.problems import Problem
 from refresher.web.state import State
 
 log = structlog.get_logger()
-NOT_FOLLOWED = (b"referrer-policy", b"no-referrer")
+NOT_FOLLOWED = link_page.NOT_FOLLOWED
+SHOWN: Mapping[str, object] = {}
+"""The answer to a look: nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class OpenRoute:
     problems: tuple[str, ...]
     tags: tuple[str, ...]
     method: Literal["POST"] = "POST"
+    page: LinkPage | None = None
+    """What a browser shows on GET, and of a POST by its button; None for what programs call."""
 
 
 class OpenEndpoint:
@@ -74,15 +80,24 @@ class OpenEndpoint:
         except Exception as error:  # noqa: BLE001  every error is an answer
             await self._refuse(error, scope, send)
             return
-        if answer is None:
+        if answer is SHOWN and self._route.page is not None:
+            await respond(send, 200, link_page.HEADERS, self._route.page.asking())
+        elif self._route.page is not None and _is_browser(scope):
+            await respond(send, 200, link_page.HEADERS, self._route.page.done())
+        elif answer is None:
             await respond(send, 202, [NOT_STORED], b"")
         else:
             await respond(send, 200, [JSON, NOT_STORED, NOT_FOLLOWED], orjson.dumps(answer))
 
     async def _serve(self, scope: Scope, receive: Receive) -> Mapping[str, object] | None:
+        if scope["method"] in {"GET", "HEAD"} and self._route.page is not None:
+            return SHOWN
         if scope["method"] != "POST":
+            allowed = b"POST" if self._route.page is None else b"GET, HEAD, POST"
             raise Problem(
-                "method_not_allowed", "this takes POST only", headers=[(b"allow", b"POST")]
+                "method_not_allowed",
+                f"this takes {allowed.decode()} only",
+                headers=[(b"allow", allowed)],
             )
         headers = reading.headers(scope["headers"])
         body = await reading.body(receive, headers, at_most=self._route.max_bytes)
@@ -100,6 +115,16 @@ class OpenEndpoint:
         if problem is None:
             await respond_problem(error, {**scope, "path": self.path}, send)
             return
+        if self._route.page is not None and _is_browser(scope):
+            page = self._route.page.refused(problem.title, problem.detail)
+            headers = [*link_page.HEADERS, *problem.all_headers()]
+            await respond(send, problem.status, headers, page)
+            return
         body = orjson.dumps(problem.as_json(self.path))
         headers = [PROBLEM_JSON, NOT_STORED, NOT_FOLLOWED, *problem.all_headers()]
         await respond(send, problem.status, headers, body)
+
+
+def _is_browser(scope: Scope) -> bool:
+    """Whether a person looks at the answer: programs ask for JSON, or for anything."""
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])

@@ -20,6 +20,7 @@ from refresher.resuming import (
 from refresher.rules.access import Scope
 from refresher.rules.links import MAX_SECONDS, MIN_SECONDS
 from refresher.web.call import Answer, Call, Route
+from refresher.web.link_page import LinkPage
 from refresher.web.models import Body, Shape
 from refresher.web.open import Open, OpenRoute
 from refresher.web.problems import Problem
@@ -158,7 +159,8 @@ OPEN = (
         use,
         262_144,
         "Use a resume link",
-        "Resumes the connection of the link, once. The body may be left out.",
+        "Resumes the connection of the link, once. The body may be left out. A browser that opens the "
+        "link shows a page with a button that does it; looking alone uses nothing up.",
         {200: Resumed},
         {"application/json": ResumeBody},
         (
@@ -173,6 +175,13 @@ OPEN = (
             *("invalid_connection", "invalid_json", "invalid_body", "unsupported_media_type"),
         ),
         ("outside",),
+        page=LinkPage(
+            "Go on with this connection?",
+            "It is not being refreshed at present. This makes it go on; the link works once.",
+            "Go on",
+            "It goes on.",
+            "The connection is being refreshed. You can close this page.",
+        ),
     ),
 )
 ROUTES = (

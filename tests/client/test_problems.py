@@ -197,6 +197,24 @@ def test_opening_it_wrongly_is_told(given: dict[str, Any], sentence: str):
             kind(**given)
 
 
+def test_the_environment_names_an_api(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """`Refresher()` takes what REFRESHER_API_URL and REFRESHER_API_KEY say; an argument counts more."""
+    monkeypatch.setenv("REFRESHER_API_URL", place.http["api_url"])
+    with pytest.raises(SettingsError, match="REFRESHER_API_KEY is not set"):
+        Refresher()
+    monkeypatch.setenv("REFRESHER_API_KEY", place.http["api_key"])
+    with Refresher() as refresher:
+        fields = place.fields()
+        made = refresher.register(**fields)
+        token = refresher.token(made.id)
+        assert token.header() == f"Bearer {token.access_token.reveal()}"
+    with Refresher(api_key="rfr_wrong") as wrong, pytest.raises(NotAuthorized):
+        wrong.get(made.id)
+    # The direct mode is what an argument asks for, and no setting stumbles over the two.
+    with Refresher(**place.direct) as direct:
+        assert direct.get(made.id).external_id == fields["external_id"]
+
+
 def test_importing_the_sdk_is_light():
     """An application that asks over HTTP loads no database driver, no queue and no server."""
     heavy = {"dramatiq", "psycopg", "sqlalchemy", "redis", "apscheduler", "pydantic", "uvicorn"}
