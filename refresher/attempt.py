@@ -11,9 +11,10 @@ from uuid import UUID
 
 from refresher import points
 from refresher.cipher import Cipher
+from refresher.errors import CannotDecrypt
+from refresher.rules import kept_fields, recording
 from refresher.rules import policy as when
-from refresher.rules import recording
-from refresher.rules.connection import ParkReason, Sealed, Secret
+from refresher.rules.connection import Grant, ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import Reply, classify
@@ -26,7 +27,8 @@ from refresher.rules.providers import (
     build_request,
 )
 from refresher.store.reload import PauseSeen, Reloaded
-from refresher.store.settlement import SealedLife, Settlement
+from refresher.store.sealed_life import SealedLife
+from refresher.store.settlement import Settlement
 from refresher.values import value
 
 
@@ -72,6 +74,7 @@ def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
         refresh_token=opened(refresh, connection.id, "refresh_token"),
         scopes=connection.scopes,
         host=connection.host,
+        placeholders=connection.placeholders,
     )
 
 
@@ -94,7 +97,7 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         unknown_outcomes=decision.unknown_outcomes,
         park_reason=decision.park_reason if parks else None,
         dead=dead,
-        new=_seal(cipher, row.connection.id, decision),
+        new=_seal(cipher, attempt, decision),
         reason=decision.reason,
         cause=decision.cause,
         detail=decision.detail,
@@ -169,13 +172,15 @@ def _before(attempt: Attempt) -> Before:
     )
 
 
-def _seal(cipher: Cipher, owner: UUID, decision: Decision) -> SealedLife | None:
+def _seal(cipher: Cipher, attempt: Attempt, decision: Decision) -> SealedLife | None:
     life, rescued = decision.new_life, decision.rescued_refresh_token
+    owner = attempt.row.connection.id
     if life is None:
         kept = rescued and cipher.seal(rescued, owner, "refresh_token")
         return SealedLife(None, kept, None, None, None, None) if kept else None
     grant = life.grant
-    new = grant.refresh_token
+    new, fields = grant.refresh_token, grant.kept or {}
+    secrets = kept_fields.secret_text(fields)
     return SealedLife(
         access_token=cipher.seal(grant.access_token, owner, "access_token"),
         refresh_token=cipher.seal(new, owner, "refresh_token") if new else None,
@@ -183,5 +188,21 @@ def _seal(cipher: Cipher, owner: UUID, decision: Decision) -> SealedLife | None:
         left_seconds=life.left_seconds,
         refresh_token_left_seconds=life.refresh_token_left_seconds,
         scopes=grant.scopes,
-        forgets_end=life.forgets_end,
+        kept_fields=kept_fields.plain_text(fields),
+        kept_secrets=cipher.seal(secrets, owner, "kept_secrets") if secrets else None,
+        forgets_end=life.forgets_end and not _comes_again(cipher, attempt.row, grant),
     )
+
+
+def _comes_again(cipher: Cipher, row: Reloaded, grant: Grant) -> bool:
+    """Whether the refresh token that came is the stored one once more: its end is known still."""
+    connection, new = row.connection, grant.refresh_token
+    sealed = connection.refresh_token
+    if new is None or sealed is None or row.refresh_token_left_seconds is None:
+        return False
+    if grant.refresh_token_is_endless:
+        return False
+    try:
+        return cipher.open(sealed, connection.id, "refresh_token") == new
+    except CannotDecrypt:  # nothing stands between a reply and its commit
+        return False

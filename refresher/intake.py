@@ -7,17 +7,19 @@ connection over (the CLI, the API) goes through `Intaker.take`, so a reconnect i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from refresher.errors import InvalidConnection, UnknownProvider
-from refresher.rules import guards, lives, policy
+from refresher.rules import guards, kept_fields, lives, policy
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
+from refresher.rules.handed_answer import answered
 from refresher.rules.intake import NewConnection
 from refresher.rules.notices import end_is_news
-from refresher.rules.providers import Provider, UnbuildableRequest, resolve_url
-from refresher.store import apps, imports
+from refresher.rules.providers import Provider
+from refresher.rules.registering import Before, Kind, Verdict, judge
+from refresher.store import apps, imports, updates
 from refresher.store.imports import Intake
 from refresher.store.session import Db, retrying
 from refresher.wiring import Services
@@ -32,16 +34,17 @@ class Taken:
 
     created: int = 0
     reconnected: int = 0
+    updated: int = 0
     rejected: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Known:
-    """What the database knew before a chunk. `tokens` tells which ids store which tokens."""
+    """What the database knew before a chunk; the rows of `before` are ours until the end of it."""
 
     now: datetime
     apps: set[tuple[str, str]]
-    tokens: Mapping[UUID, tuple[bool, bool]]
+    before: Mapping[UUID, Before]
     roots: set[UUID]
 
 
@@ -61,34 +64,67 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> T
     known = Known(
         now=imports.database_now(db),
         apps=apps.names(db),
-        tokens=imports.tokens_stored(db, [new.id for new in chunk]),
+        before=imports.locked(db, [new.id for new in chunk]),
         roots=imports.roots_known(db, [new.root_id for new in chunk if new.root_id]),
     )
     rows: dict[UUID, Intake] = {}
+    told: list[Intake] = []
     # Roots first, so that a sibling knows whether the root beside it was good.
     for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
         try:
             _check_root(new, known.roots)
-            rows[new.id] = prepare(services, new, known)
+            kind, row = prepare(services, new, known)
+            if kind is Kind.UPDATE:
+                told.append(row)
+            else:
+                rows[new.id] = row
             known.roots |= {new.id} if new.root_id is None else set()
         except (InvalidConnection, UnknownProvider) as error:
             taken.rejected[position] = str(error)
     if rows:
         taken.created, taken.reconnected = imports.upsert(db, list(rows.values()))
+    if told:
+        taken.updated = updates.update(db, told)
     return taken
 
 
-def prepare(services: Services, new: NewConnection, known: Known) -> Intake:
+def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Kind, Intake]:
     """Returns one connection ready to store; raises `InvalidConnection` or `UnknownProvider`."""
-    provider = services.catalogue[new.provider]
-    _check_host(provider, new)
+    provider = services.catalogue[given.provider]
+    new, before = answered(given, provider, known.now.timestamp()), known.before.get(given.id)
+    verdict = judge(new, provider, before)
+    if verdict.kind is Kind.UPDATE:
+        return Kind.UPDATE, _intake(services, new)
     left, life = _life(new, provider, known.now)
     due, reason = _schedule(services, provider, new, left, life, known)
-    end = life if left is None else left
+    row = replace(
+        _intake(services, new),
+        expires_in_seconds=life if left is None else left,
+        lifetime_seconds=life,
+        due_in_seconds=due,
+        park_reason=reason,
+        access_is_old=_is_old(new, verdict),
+        end_is_fixed=end_is_news(
+            slides=provider.refresh_token_clock == "sliding",
+            left_before_seconds=None,
+            left_after_seconds=new.refresh_token_expires_in_seconds,
+        ),
+    )
+    return verdict.kind, row
+
+
+def _is_old(new: NewConnection, verdict: Verdict) -> bool:
+    """Whether the access token that stays stored belongs to another place than the grant now does."""
+    return verdict.moved is not None and new.access_token is None
+
+
+def _intake(services: Services, new: NewConnection) -> Intake:
+    """Returns what was told, its secrets sealed."""
 
     def sealed(secret: Secret | None, column: str) -> Sealed | None:
         return services.cipher.seal(secret, new.id, column) if secret else None
 
+    kept = new.kept or {}
     return Intake(
         id=new.id,
         organization_id=new.organization_id,
@@ -98,34 +134,35 @@ def prepare(services: Services, new: NewConnection, known: Known) -> Intake:
         app_name=new.app,
         root_id=new.root_id,
         host=new.host,
+        placeholders=new.placeholders,
         access_token=sealed(new.access_token, "access_token"),
         refresh_token=sealed(new.refresh_token, "refresh_token"),
-        expires_in_seconds=end,
-        expires_at=new.expires_at,
-        lifetime_seconds=life,
+        expires_at=new.expires_at if new.access_token else None,
         refresh_token_expires_in_seconds=new.refresh_token_expires_in_seconds,
         scopes=new.scopes,
+        granted_scopes=new.granted_scopes,
+        kept_fields=kept_fields.plain_text(kept),
+        kept_secrets=sealed(kept_fields.secret_text(kept), "kept_secrets"),
         in_between_steps=new.in_between_steps,
         metadata=new.metadata,
-        due_in_seconds=due,
-        park_reason=reason,
-        end_is_fixed=end_is_news(
-            slides=provider.refresh_token_clock == "sliding",
-            left_before_seconds=None,
-            left_after_seconds=new.refresh_token_expires_in_seconds,
-        ),
     )
 
 
 def _life(
     new: NewConnection, provider: Provider, now: datetime
 ) -> tuple[float | None, float | None]:
-    """Returns what is left of the access token and its whole life, each None when unknown."""
+    """Returns what is left of the access token and its whole life, each None when unknown.
+
+    Without an access token nothing is left that could end, whatever else was told.
+    """
+    if new.access_token is None:
+        return None, None
     left = new.expires_in_seconds
     if new.expires_at is not None:
         left = (new.expires_at - now).total_seconds()
-    if left is None and new.access_token is not None:
-        left = lives.in_jwt(new.access_token, now.timestamp())
+    of_itself = lives.in_jwt(new.access_token, now.timestamp())
+    if of_itself is not None:
+        left = of_itself if left is None else min(left, of_itself)
     documented = provider.access_token_lifetime_seconds
     return left, max(left or 0.0, documented or 0.0) or None
 
@@ -138,8 +175,9 @@ def _schedule(
     life: float | None,
     known: Known,
 ) -> tuple[float | None, str | None]:
+    told = left is not None or life is not None or new.access_token is None
     verdict = guards.check(
-        _as_stored(new, known, has_expiry=left is not None or life is not None),
+        _as_stored(new, known, has_expiry=told),
         provider,
         stop_when_expired=services.policy.expired_tokens == "stop",
         expired=left is not None and left <= 0,
@@ -159,8 +197,11 @@ def _schedule(
 def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> Connection:
     """Returns what the guard will see: which tokens there are matters, not what they say."""
     there = Sealed(b"")
-    has_access, has_refresh = known.tokens.get(new.id, (False, False))
-    app = App(UUID(int=0), "", None) if (new.provider, new.app) in known.apps else None
+    before = known.before.get(new.id) or Before(
+        has_access_token=False, has_refresh_token=False, app_name="default"
+    )
+    app_name = new.app or before.app_name
+    app = App(UUID(int=0), "", None) if (new.provider, app_name) in known.apps else None
     return Connection(
         id=new.id,
         organization_id=new.organization_id,
@@ -169,22 +210,15 @@ def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> Connect
         credential_version=1,
         grant_number=1,
         status=Status.ACTIVE,
-        access_token=there if new.access_token or has_access else None,
-        refresh_token=there if new.refresh_token or has_refresh else None,
+        access_token=there if new.access_token or before.has_access_token else None,
+        refresh_token=there if new.refresh_token or before.has_refresh_token else None,
         expires_at=known.now if has_expiry else None,
         issued_at=None,
         lifetime_seconds=None,
         refresh_token_expires_at=None,
-        in_between_steps=new.in_between_steps,
+        in_between_steps=bool(new.in_between_steps),
         app=app,
     )
-
-
-def _check_host(provider: Provider, new: NewConnection) -> None:
-    try:
-        resolve_url(provider, new.host)
-    except UnbuildableRequest as error:
-        raise InvalidConnection(str(error)) from error
 
 
 def _check_root(new: NewConnection, roots: set[UUID]) -> None:

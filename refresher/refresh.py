@@ -31,7 +31,7 @@ from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.decision import PauseOrder
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import UnbuildableRequest
+from refresher.rules.placeholders import UnbuildableRequest
 from refresher.store import pauses, schedule
 from refresher.store.reload import PauseSeen, Reloaded, reload
 from refresher.store.settlement import Settled, Settlement, settle

@@ -20,8 +20,10 @@ from refresher.intake import take_within
 from refresher.rules import links as rules
 from refresher.rules.access import Doer
 from refresher.rules.connection import Status
+from refresher.rules.handed_error import refuse_error
 from refresher.rules.intake import read
 from refresher.rules.links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
+from refresher.rules.tokens import is_no_token
 from refresher.store import audit, connections, links, scoped
 from refresher.store.audit import Deed
 from refresher.store.events import Event, append
@@ -166,7 +168,9 @@ def _use(
                 connections.resume(db, link.connection_id, reason=_reason(link, payload))
             case rules.Reconnect():
                 _reconnect(services, db, held.seen, tokens)
-                connections.resume(db, link.connection_id, reason=_reason(link, payload))
+                reason = _reason(link, payload)
+                if not connections.resume(db, link.connection_id, reason=reason):
+                    append(db, [Event(link.connection_id, "resumed", reason=reason)])
             case _:
                 assert_never(decision)
         links.use(db, link.id, payload or None)
@@ -199,13 +203,18 @@ def _read(body: object) -> tuple[dict[str, object], bool, dict[str, object]]:
         raise LinkRefused("invalid_body", "retry: it must be true or false")
     if not isinstance(tokens, dict):
         raise LinkRefused("invalid_body", "tokens: it must be an object with access_token and more")
+    _refuse_error(tokens)
     for name in tokens:
         if name not in rules.TOKEN_FIELDS:
             known = ", ".join(sorted(rules.TOKEN_FIELDS))
             raise LinkRefused("invalid_body", f"tokens: it may have only {known}")
-    if tokens and not (tokens.get("access_token") or tokens.get("refresh_token")):
+    answer = tokens.get("answer")
+    told = [tokens.get("access_token"), tokens.get("refresh_token"), answer]
+    if tokens and not any(_is_token(value) for value in told):
         raise LinkRefused("invalid_body", "tokens: it has neither access_token nor refresh_token")
-    secrets = {str(tokens[n]) for n in ("access_token", "refresh_token") if tokens.get(n)}
+    places = [tokens, answer] if isinstance(answer, dict) else [tokens]
+    names = ("access_token", "refresh_token", "id_token")
+    secrets = {str(place[name]) for place in places for name in names if place.get(name)}
     try:
         payload = rules.recorded(body, frozenset(secrets))
     except ValueError as error:
@@ -221,16 +230,25 @@ def _reconnect(
         "organization_id": seen.organization_id,
         "provider": seen.provider,
         "external_id": seen.external_id,
-        "name": seen.name,
-        "app": seen.app,
-        "host": seen.host,
-        "scopes": seen.scopes,
-        "metadata": seen.metadata,
         **tokens,
     }
     taken = take_within(services, db, [read(line)])
     for reason in taken.rejected.values():
         raise InvalidConnection(reason)
+    if not taken.reconnected:
+        raise LinkRefused("invalid_body", "tokens: the answer has no token that can be used")
+
+
+def _refuse_error(tokens: Mapping[str, object]) -> None:
+    try:
+        refuse_error(tokens)
+    except InvalidConnection as error:
+        raise LinkRefused("invalid_body", f"tokens: {error}") from None
+
+
+def _is_token(value: object) -> bool:
+    """Whether it is meant for a token; whether it can be one, `read` tells."""
+    return value is not None and not (isinstance(value, str) and is_no_token(value))
 
 
 def _waiting(seen: ConnectionSeen) -> Waiting:

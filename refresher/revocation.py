@@ -13,11 +13,11 @@ from uuid import UUID
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing
 from refresher.rules.connection import Sealed, Secret
+from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import (
     ClientCredentials,
     Provider,
     TokenRequest,
-    UnbuildableRequest,
     build_revocation,
 )
 from refresher.store import events, revocation
@@ -93,4 +93,6 @@ def _request(services: Services, provider: Provider, grant: GrantSeen) -> TokenR
     else:
         assert grant.access_token is not None
         token = opened(grant.access_token, grant.connection_id, "access_token")
-    return build_revocation(provider, client=client, token=token, host=grant.host)
+    return build_revocation(
+        provider, client=client, token=token, host=grant.host, placeholders=grant.placeholders
+    )

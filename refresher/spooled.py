@@ -15,7 +15,8 @@ from uuid import UUID
 
 from refresher.rules.connection import Claim, Connection, Sealed, Status
 from refresher.store.reload import Reloaded
-from refresher.store.settlement import SealedLife, Settlement
+from refresher.store.sealed_life import SealedLife
+from refresher.store.settlement import Settlement
 
 Entry = dict[str, object]
 
@@ -41,6 +42,9 @@ def to_text(s: Settlement, why: str) -> str:
             "left_seconds": s.new.left_seconds,
             "refresh_token_left_seconds": s.new.refresh_token_left_seconds,
             "scopes": s.new.scopes,
+            "forgets_end": s.new.forgets_end,
+            "kept_fields": s.new.kept_fields,
+            "kept_secrets": _encoded(s.new.kept_secrets),
             "told_at": _told_at(s).isoformat(),
             "why": why,
         }
@@ -97,7 +101,7 @@ def settlement(text: str, now: datetime) -> Settlement:
 
 
 def _settlement(e: Entry, now: datetime) -> Settlement:
-    scopes = e["scopes"]
+    scopes, fields = e["scopes"], e.get("kept_fields")  # an older version kept none
     made = Settlement(
         row=_row(e, now),
         kind=str(e["kind"]),
@@ -111,6 +115,9 @@ def _settlement(e: Entry, now: datetime) -> Settlement:
             left_seconds=_number(e["left_seconds"]),
             refresh_token_left_seconds=_number(e["refresh_token_left_seconds"]),
             scopes=tuple(map(str, scopes)) if isinstance(scopes, list) and scopes else None,
+            forgets_end=bool(e.get("forgets_end")),
+            kept_fields=str(fields) if fields else None,
+            kept_secrets=_decoded(e.get("kept_secrets")),
         ),
         reason="spooled",
     )
@@ -141,7 +148,7 @@ def without_details(s: Settlement) -> Settlement:
 
     They may hold what a column cannot: a NUL, a character that the database's encoding lacks.
     """
-    new = s.new and replace(s.new, scopes=None)
+    new = s.new and replace(s.new, scopes=None, kept_fields=None)
     reason = s.reason and s.reason.encode("ascii", "replace").decode().replace("\0", "?")
     return replace(s, new=new, reason=reason, recorded=None)
 

@@ -7,7 +7,7 @@ the change written with its event and its line in the audit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from refresher.errors import NoSuchConnection, RefresherError
@@ -60,13 +60,19 @@ def disable(services: Services, wish: Wish) -> Versioned:
 
 
 def resume(services: Services, wish: Wish) -> Versioned:
-    """Ends pause, disabling and "reconnect required": due now, with the tokens it has."""
-    return _do(
-        services,
-        wish,
-        "resumed",
-        lambda db, by: connections.resume(db, wish.connection_id, reason=by),
-    )
+    """Ends pause, disabling and "reconnect required": due now, with the tokens it has.
+
+    Where it waits for nothing, nothing is done, and the `note` of what is returned says so.
+    """
+    done: list[bool] = []
+
+    def apply(db: Db, by: str) -> None:
+        done.append(connections.resume(db, wish.connection_id, reason=by))
+
+    after = _do(services, wish, "resumed", apply)
+    if done[-1]:
+        return after
+    return replace(after, seen=replace(after.seen, note=connections.NOTHING_TO_RESUME))
 
 
 def enable(services: Services, wish: Wish) -> Versioned:
@@ -89,8 +95,8 @@ def change(services: Services, wish: Wish, given: Mapping[str, object]) -> Versi
             wish.connection_id,
             wish.key.organization_id,
             name=new.name if "name" in given else seen.name,
-            metadata=new.metadata if "metadata" in given else seen.metadata,
-            scopes=new.scopes if "scopes" in given else seen.scopes,
+            metadata=(new.metadata or {}) if "metadata" in given else seen.metadata,
+            scopes=(new.scopes or ()) if "scopes" in given else None,
         )
         append(db, [Event(wish.connection_id, "changed", reason=by)])
 

@@ -11,10 +11,12 @@ from dataclasses import fields
 from urllib.parse import urlsplit
 
 from refresher.catalogue.hosts import host_faults, url_faults
+from refresher.catalogue.placeholders import placeholder_faults
 from refresher.errors import did_you_mean
 from refresher.rules.providers import Body, ClientAuth, Provider, Strategy
 
 SECRET_PARAMETERS = ("client_secret", "refresh_token", "access_token", "client_assertion")
+MAX_FIELD_NAME = 120
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 _FACTS = tuple(field.name for field in fields(Provider))
 
@@ -24,8 +26,12 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     for field in ("token_url", "refresh_url", "revocation_url"):
         url = getattr(provider, field)
         if url is not None:
-            yield from url_faults(field, url, allow_loopback=allow_loopback)
+            yield from url_faults(
+                field, url, allow_loopback=allow_loopback, placeholders=provider.placeholders
+            )
     yield from host_faults(provider)
+    yield from placeholder_faults(provider)
+    yield from _kept_field_faults(provider)
     yield from _strategy_faults(provider)
     yield from _request_faults(provider)
     yield from _error_faults(provider)
@@ -60,6 +66,14 @@ def _request_faults(provider: Provider) -> Iterator[str]:
             yield f"headers must not hold {name}: client_auth and [apps] do that"
         elif not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not value.isprintable():
             yield f'headers has "{name}", whose name or value no HTTP header may have'
+
+
+def _kept_field_faults(provider: Provider) -> Iterator[str]:
+    for name in provider.keep_fields:
+        if name in SECRET_PARAMETERS:
+            yield f'keep_fields has "{name}", which is stored anyway, or never: leave it out'
+        elif len(name) > MAX_FIELD_NAME or not name.isprintable():
+            yield f"keep_fields has a name that is longer than {MAX_FIELD_NAME} characters, or odd"
 
 
 def _error_faults(provider: Provider) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
 from pydantic_core import PydanticCustomError
 
+from refresher.rules.kept_fields import MAX_FIELDS
 from refresher.rules.providers import Body, ClientAuth, Provider, Rotation, Strategy
 
 Text = Annotated[str, Field(min_length=1)]
@@ -59,6 +60,8 @@ class ProviderTable(BaseModel):
     revocation_url: Text | None = None
     host_pattern: Text | None = None
     default_host: Text | None = None
+    host_example: Text | None = None
+    placeholders: dict[str, Text] | None = None
     client_auth: ClientAuth | None = None
     body: Body | None = None
     method: Literal["GET", "POST"] | None = None
@@ -68,6 +71,7 @@ class ProviderTable(BaseModel):
     parameters: dict[str, str] | None = None
     headers: dict[str, str] | None = None
     send_scope: StrictBool | None = None
+    keep_fields: Annotated[tuple[Text, ...], Field(max_length=MAX_FIELDS)] | None = None
     response_path: Steps | None = None
     answer_names: dict[AnswerField, AnswerName] | None = None
     error_path: Annotated[Steps, Field(min_length=1)] | None = None

@@ -39,6 +39,7 @@ _WORDS = {
     "path": 'must be a list of names, and numbers for places in lists: ["errors", 0, "code"]',
     "date_type": "must be a date such as 2026-11-22, without quotes",
     "too_short": "must not be empty",
+    "too_long": "has more than {max_length} items",
     "greater_than": "must be more than {gt:g} seconds",
     "greater_than_equal": "must not be negative",
     "string_too_long": "is longer than {max_length} characters",

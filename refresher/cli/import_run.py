@@ -34,6 +34,7 @@ class Counts:
     read: int = 0
     created: int = 0
     reconnected: int = 0
+    updated: int = 0
     rejected: int = 0
     stored_to: int = 0
 
@@ -99,6 +100,7 @@ class ImportRun:
         taken = self._taken(items)
         self.counts.created += taken.created
         self.counts.reconnected += taken.reconnected
+        self.counts.updated += taken.updated
         for position in sorted(taken.rejected):
             self._reject(items[position][0], taken.rejected[position])
 
@@ -118,7 +120,10 @@ class ImportRun:
         first, second = self._taken(items[:half]), self._taken(items[half:])
         rejected = first.rejected | {half + at: why for at, why in second.rejected.items()}
         return Taken(
-            first.created + second.created, first.reconnected + second.reconnected, rejected
+            first.created + second.created,
+            first.reconnected + second.reconnected,
+            first.updated + second.updated,
+            rejected,
         )
 
     def _reject(self, line: Line, reason: str) -> None:

@@ -51,9 +51,10 @@ def import_(
 ) -> None:
     """Import connections, one JSON object a line; the exit code is 1 when a line was rejected.
 
-    Importing a connection again is a reconnect: its tokens replace the stored ones. So never import an
-    old export over connections that refresher has kept fresh since. Bad lines are told by number
-    and kept, with the reason, in the rejects file, which holds tokens and is only for its owner.
+    Importing a connection again with tokens is a reconnect: they replace the stored ones. So never
+    import an old export over connections that refresher has kept fresh since. Without tokens it is an
+    update. Bad lines are told by number and kept, with the reason, in the rejects file, which holds
+    tokens and is only for its owner.
     """
     from refresher.cli.rejects import Rejects, rejects_path
 
@@ -156,6 +157,7 @@ def _summarize(
                 "read": counts.read,
                 "created": counts.created,
                 "reconnected": counts.reconnected,
+                "updated": counts.updated,
                 "rejected": counts.rejected,
                 "seconds": round(seconds, 3),
             }
@@ -163,7 +165,8 @@ def _summarize(
     else:
         typer.echo(
             f"{counts.read:,} read in {span(seconds)}: {counts.created:,} created, "
-            f"{counts.reconnected:,} reconnected, {counts.rejected:,} rejected."
+            f"{counts.reconnected:,} reconnected, {counts.updated:,} updated, "
+            f"{counts.rejected:,} rejected."
         )
     if kept.count > MOST_SHOWN:
         note(f"… and {kept.count - MOST_SHOWN:,} more lines were rejected.")

@@ -181,6 +181,9 @@ def _show(
         "provider": connection.provider,
         "external_id": connection.external_id,
         "at": at,
+        "scopes": list(connection.scopes) or None,
+        "granted_scopes": standing.granted_scopes,
+        "kept_fields": standing.kept_fields,
     }
     if json:
         past = [timeline.as_json(event) for event in events]

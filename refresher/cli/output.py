@@ -124,6 +124,8 @@ def plain(value: object, *, keep: str = "") -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{plain(name)} {plain(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(plain(item) for item in value)
     return "".join(

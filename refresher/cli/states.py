@@ -60,9 +60,9 @@ def resume(connection: Id, json: Json = False) -> None:
     with opening.database() as database:
         before = _living(database, find(database, connection))
         with database.transaction() as db:
-            connections.resume(db, before.id)
+            resumed = connections.resume(db, before.id)
         after = _show(database, before.id)
-    _tell(after, "is resumed", json=json)
+    _tell(after, "is resumed", json=json) if resumed else _tell_nothing(after, json=json)
     reason = before.parked_reason
     if before.root_id:
         note(f"It shares the grant of {before.root_id}, which this did not change.")
@@ -103,6 +103,15 @@ def _apply(database: Database, view: ConnectionView, how: str, *, json: bool) ->
         note(f"Its grant is that of {after.root_id}, which goes on being refreshed.")
     elif after.state == "leased":
         note("A refresh is under way: it ends normally, and is the last one.")
+
+
+def _tell_nothing(view: ConnectionView, *, json: bool) -> None:
+    from refresher.store.connections import NOTHING_TO_RESUME
+
+    if json:
+        emit({**asdict(view), "note": NOTHING_TO_RESUME})
+    else:
+        _tell(view, f"has {NOTHING_TO_RESUME}", json=False)
 
 
 def _tell(view: ConnectionView, sentence: str, *, json: bool) -> None:

@@ -13,6 +13,7 @@ from refresher.cli.output import Json, emit, examples, note, span
 from refresher.cli.refusal import Refused, WrongUse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from refresher.rules.connection import Secret
@@ -74,11 +75,12 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
     if served.stale:
         why = f"{served.reason}, {served.detail}" if served.detail else served.reason
         note(f"It has less life left than {span(min_ttl)}, and no other is to be had now: {why}.")
-    _print(served.access_token, served.expires_at, json=json)
+    _print(served.access_token, served.expires_at, served.kept_fields, json=json)
 
 
 def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     """Prints what is stored."""
+    from refresher.rules.kept_fields import from_secret_text
     from refresher.store import connections
     from refresher.wiring import cipher_from
 
@@ -97,7 +99,12 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     if not even_expired:
         _refuse_expired(stored)
     opened = cipher.open(stored.access_token, stored.owner_id, "access_token")
-    _print(opened, stored.expires_at, json=json)
+    fields = dict(stored.kept_fields or {})
+    if json and stored.kept_secrets is not None:
+        fields |= from_secret_text(
+            cipher.open(stored.kept_secrets, stored.owner_id, "kept_secrets")
+        )
+    _print(opened, stored.expires_at, fields, json=json)
 
 
 def _refuse_expired(stored: StoredToken) -> None:
@@ -109,11 +116,14 @@ def _refuse_expired(stored: StoredToken) -> None:
     raise Refused(f"the access token expired {span(-stored.left_seconds)} ago: {mend}")
 
 
-def _print(opened: Secret, expires_at: datetime | None, *, json: bool) -> None:
+def _print(
+    opened: Secret, expires_at: datetime | None, fields: Mapping[str, object], *, json: bool
+) -> None:
     if _is_terminal():
         note("This is a secret: whoever has it can act for the account until it expires.")
     if json:
-        emit({"access_token": opened.reveal(), "expires_at": expires_at})
+        shown = {"access_token": opened.reveal(), "expires_at": expires_at}
+        emit({**shown, "kept_fields": fields} if fields else shown)
     else:
         typer.echo(opened.reveal())
 

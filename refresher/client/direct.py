@@ -6,7 +6,7 @@ The only module of the SDK that loads the store; it is imported when the direct 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from refresher import intake, revocation
@@ -64,8 +64,9 @@ class Direct:
         """Makes a connection due at once."""
         with self.services.database.transaction() as db:
             _living(db, connection_id)
-            connections.resume(db, connection_id)
-            return _public(_living(db, connection_id))
+            resumed = connections.resume(db, connection_id)
+            found = _public(_living(db, connection_id))
+        return found if resumed else replace(found, note=connections.NOTHING_TO_RESUME)
 
     def delete(self, connection_id: UUID, *, revoke: bool) -> None:
         """Deletes a connection softly, unless others use its grant; then gives the grant back."""

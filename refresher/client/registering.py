@@ -7,15 +7,20 @@ from datetime import datetime
 from typing import NotRequired, Required, TypedDict
 
 from refresher.errors import InvalidConnection
+from refresher.rules.handed_error import refuse_error
 
+TOKEN_FIELDS = frozenset(
+    {"access_token", "refresh_token", "expires_in", "expires_at", "refresh_token_expires_in"}
+)
+"""Who names one of these takes the answer apart; otherwise it is handed over whole."""
 OF_AN_ANSWER = {
     "access_token": "access_token",
     "refresh_token": "refresh_token",
     "expires_in": "expires_in",
     "refresh_token_expires_in": "refresh_token_expires_in",
-    "scope": "scopes",
+    "scope": "granted_scopes",
 }
-"""What is taken of a token endpoint's answer (RFC 6749 section 5.1), and its name in an import."""
+"""What is then taken of it (RFC 6749 section 5.1), and its name in an import."""
 
 
 class Fields(TypedDict, total=False):
@@ -30,9 +35,11 @@ class Fields(TypedDict, total=False):
     expires_at: NotRequired[str | datetime | None]
     refresh_token_expires_in: NotRequired[float | None]
     scopes: NotRequired[Sequence[str] | str | None]
+    granted_scopes: NotRequired[Sequence[str] | str | None]
     name: NotRequired[str | None]
     app: NotRequired[str | None]
     host: NotRequired[str | None]
+    placeholders: NotRequired[Mapping[str, str] | None]
     root_external_id: NotRequired[str | None]
     in_between_steps: NotRequired[bool | None]
     metadata: NotRequired[Mapping[str, object] | None]
@@ -41,18 +48,41 @@ class Fields(TypedDict, total=False):
 def as_given(
     tokens: Mapping[str, object] | None, fields: Mapping[str, object]
 ) -> dict[str, object]:
-    """Returns the import line of a registration; a field that is named wins over the answer's."""
+    """Returns the import line of a registration; a field that is named wins over the answer's.
+
+    Raises `InvalidConnection` for the provider's error, which is no answer to store.
+    """
     if tokens is not None and not isinstance(tokens, Mapping):
-        raise InvalidConnection("tokens must be the token endpoint's answer, as a mapping")
-    answer = {
-        name: tokens[found]
-        for found, name in OF_AN_ANSWER.items()
-        if tokens is not None and tokens.get(found) is not None
-    }
+        raise InvalidConnection(
+            "tokens must be the token endpoint's answer, as a mapping: response.json()"
+        )
     named = {name: _plain(name, value) for name, value in fields.items() if value is not None}
+    if not tokens:
+        return named
+    refuse_error(tokens)
+    if not TOKEN_FIELDS & named.keys():
+        return {"answer": _jsonable(tokens), **named}
+    answer = {
+        n: tokens[found] for found, n in OF_AN_ANSWER.items() if tokens.get(found) is not None
+    }
     if "expires_at" in named:
         answer.pop("expires_in", None)
     return answer | named
+
+
+def _jsonable(value: object) -> object:
+    """Returns an answer as JSON has it: libraries put sets and instants of their own into it."""
+    match value:
+        case Mapping():
+            return {str(name): _jsonable(inner) for name, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_jsonable(inner) for inner in value]
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 def _plain(name: str, value: object) -> object:

@@ -93,10 +93,11 @@ class Refresher:
     def register(
         self, tokens: Mapping[str, object] | None = None, **fields: Unpack[Fields]
     ) -> Connection:
-        """Hands a connection in, after its OAuth dance; the same call again is a reconnect.
+        """Hands a connection in, after its OAuth dance; the same again with tokens is a reconnect.
 
-        The fields are those of an import. `tokens` may be the token endpoint's answer as it came.
-        Raises `InvalidConnection` with the field that is wrong.
+        The fields are those of an import. `tokens` may be the token endpoint's answer as it came; what
+        is absent keeps what is stored, and without any token nothing of the grant changes.
+        Raises `InvalidConnection` with the field that is wrong, or with the provider's error.
         """
         return self._run(operations.register(as_given(tokens, fields)))
 
@@ -113,7 +114,7 @@ class Refresher:
         return self._run(operations.pause(connection_id))
 
     def resume(self, connection_id: Id) -> Connection:
-        """Makes a paused, disabled or parked connection due at once."""
+        """Makes a paused, disabled or parked connection due at once; `note` says when there is none."""
         return self._run(operations.resume(connection_id))
 
     def delete(self, connection_id: Id, *, revoke: bool = False) -> None:

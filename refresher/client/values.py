@@ -20,7 +20,8 @@ class Connection:
     """A connection and its schedule, without tokens.
 
     `state` is `idle`, `leased` (being refreshed), `parked` (with `parked_reason`) or `none`; `status`
-    is `active` or `reconnect_required`.
+    is `active` or `reconnect_required`. `scopes` were asked for; `granted_scopes` is None until an
+    answer has told, and what it lacks is in `missing_scopes`. `note` tells what a call did not do.
     """
 
     id: UUID
@@ -40,12 +41,16 @@ class Connection:
     lifetime_seconds: float | None = None
     refresh_token_expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
+    granted_scopes: tuple[str, ...] | None = None
+    missing_scopes: tuple[str, ...] = ()
+    kept_fields: Mapping[str, str | int | float | bool] | None = None
     in_between_steps: bool = False
     paused_at: datetime | None = None
     disabled_at: datetime | None = None
     deleted_at: datetime | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ def served(connection_id: UUID, given: Mapping[str, Any]) -> Served:
         reason=given.get("reason"),
         detail=given.get("detail"),
         token_type=given.get("token_type") or "Bearer",
+        kept_fields=given.get("kept_fields") or {},
     )
 
 

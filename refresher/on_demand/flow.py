@@ -7,7 +7,7 @@ one and the same story. Each look at the row is followed by the decision of `rul
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from refresher.errors import CannotDecrypt, TokenUnavailable
 from refresher.rules import serving
 from refresher.rules.connection import ParkReason, Secret
+from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.served import Ending, Served, fingerprint
 from refresher.rules.serving import Ask, Reason, Refresh, Refuse, Serve, Stored, Wait, Why
 from refresher.store.serving import Wanted, Whole
@@ -196,4 +197,17 @@ def _served(
         stale=serve.stale is not None,
         reason=serve.stale.value if serve.stale else None,
         detail=serve.detail,
+        kept_fields=_kept_fields(services, stored),
     )
+
+
+def _kept_fields(services: Services, stored: Stored) -> Mapping[str, str | int | float | bool]:
+    """Returns the fields that are served beside the token, those that are sealed opened."""
+    fields = stored.kept_fields or {}
+    if stored.kept_secrets is None:
+        return fields
+    try:
+        secrets = services.cipher.open(stored.kept_secrets, stored.root_id, "kept_secrets")
+    except CannotDecrypt:  # the token itself was opened, and is what was asked for
+        return fields
+    return {**fields, **from_secret_text(secrets)}

@@ -17,7 +17,9 @@ import orjson
 
 from refresher.rules import bodies, lives
 from refresher.rules.connection import Grant, Secret
+from refresher.rules.kept_fields import kept
 from refresher.rules.providers import Path, Provider
+from refresher.rules.tokens import is_no_token
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 MAX_CODE_LENGTH = 64
@@ -27,8 +29,6 @@ _MOST_CHARACTERS = 1_024
 _LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 _DEAD = re.compile(r"invalid_grant(?=[\s:,;.(-]|$)", re.IGNORECASE)
 _DEAD_AT_THE_END = re.compile(r"\S+\s.*:\s*invalid_grant\.?", re.IGNORECASE | re.DOTALL)
-_NO_TOKEN = re.compile(r"null|none|nil|undefined|nan", re.IGNORECASE)
-"""What programs write that made a text of nothing."""
 _MOST_OBJECTS = 200
 
 
@@ -112,16 +112,13 @@ def read_grant(
         refresh_token_is_endless=endless,
         in_token_seconds=lives.in_jwt(access_token, now_epoch_seconds),
         scopes=_scopes(answer.get("scope")),
+        kept=kept(provider.keep_fields, answer) if provider.keep_fields else None,
     )
 
 
 def as_token(value: object) -> Secret | None:
     """Returns a token, None for what is none: blank, another type, "null" or "undefined" as a text."""
-    if not isinstance(value, str) or not (plain := value.strip()):
-        return None
-    if len(plain) < 10 and _NO_TOKEN.fullmatch(plain):
-        return None
-    return Secret(value)
+    return Secret(value) if isinstance(value, str) and not is_no_token(value) else None
 
 
 def error_code(provider: Provider, answer: Mapping[str, object]) -> str | None:

@@ -5,6 +5,7 @@ Frozen and free of behaviour beyond small questions. How they are stored is `sto
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -105,7 +106,7 @@ class Connection:
     """One account's grant as stored, tokens sealed: what the guard judges.
 
     `lifetime_seconds` is the last known life of an access token; `grant_number` grows when the
-    person connects again, `credential_version` with every stored pair.
+    person connects again, `credential_version` with every stored pair. `scopes` are those asked for.
     """
 
     id: UUID
@@ -122,6 +123,7 @@ class Connection:
     lifetime_seconds: float | None
     refresh_token_expires_at: datetime | None
     host: str | None = None
+    placeholders: Mapping[str, str] | None = field(default=None, hash=False)
     scopes: tuple[str, ...] = ()
     in_between_steps: bool = False
     disabled: bool = False
@@ -144,6 +146,8 @@ class Grant:
     Both lives are in seconds from the answer, None where the provider did not tell; an access token's
     is 0 when it has expired already. `refresh_token_is_endless`: told to have no end.
     `in_token_seconds` is what a JWT says of itself.
+    `scopes` are those granted, which may be others than were asked for; `kept` holds the fields of
+    `keep_fields`.
     """
 
     access_token: Secret
@@ -153,3 +157,6 @@ class Grant:
     scopes: tuple[str, ...] | None = None
     refresh_token_is_endless: bool = False
     in_token_seconds: float | None = None
+    kept: Mapping[str, str | int | float | bool] | None = field(
+        default=None, repr=False, hash=False
+    )

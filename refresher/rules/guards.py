@@ -75,6 +75,6 @@ def _means(connection: Connection, provider: Provider | None) -> ParkReason | No
             return ParkReason.NOTHING_TO_REFRESH_WITH
         case Strategy.LONG_LIVED_EXCHANGE if connection.access_token is None:
             return ParkReason.NOTHING_TO_REFRESH_WITH
-    if connection.expires_at is None:
-        return ParkReason.NO_EXPIRY
+    if connection.expires_at is None and connection.access_token is not None:
+        return ParkReason.NO_EXPIRY  # a token that is not there yet has no end to be known
     return None

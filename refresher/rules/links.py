@@ -171,7 +171,10 @@ def _without_tokens(waiting: Waiting, *, retry: bool) -> Resume | Refuse:
 
 
 TOKEN_FIELDS = frozenset(
-    {"access_token", "refresh_token", "expires_in", "refresh_token_expires_in", "scopes"}
+    {
+        *("access_token", "refresh_token", "expires_in", "refresh_token_expires_in", "scopes"),
+        "answer",
+    }
 )
 _SECRET_NAMES = re.compile(
     r"token|secret|passw|authorization|api_?key|cookie|^code$|auth\w{0,40}code", re.IGNORECASE

@@ -7,7 +7,6 @@ Sources: RFC 6749 sections 2.3.1, 4.4 and 6.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import assert_never
 from urllib.parse import quote_plus
 
 from refresher.rules.connection import Secret
+from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
 from refresher.values import value
 
 
@@ -30,11 +30,27 @@ class Strategy(StrEnum):
 
 
 class ClientAuth(StrEnum):
-    """How the app proves itself at the token endpoint (RFC 7591 names: client_secret_basic, …)."""
+    """How the app proves itself at the token endpoint.
+
+    `basic_raw` is Basic without the form-encoding of RFC 6749, for servers that compare what is sent as
+    it is: it differs for ids and secrets with other characters than letters, digits, `_`, `.` and `-`.
+    """
 
     BASIC = "basic"
+    BASIC_RAW = "basic_raw"
     POST = "post"
     NONE = "none"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ClientAuth | None:
+        """Knows the names of RFC 7591 section 2 as well."""
+        return RFC_NAMES.get(value) if isinstance(value, str) else None
+
+
+RFC_NAMES = {
+    "client_secret_basic": ClientAuth.BASIC,
+    "client_secret_post": ClientAuth.POST,
+}
 
 
 class Body(StrEnum):
@@ -53,9 +69,6 @@ class Rotation(StrEnum):
     NEVER = "never"
 
 
-PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
-"""What a host may look like, whatever an entry's pattern allows: no slash, no user, no query."""
-
 Path = tuple[str | int, ...]
 """The way to a field of an answer; a number steps into a list, from 0."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -73,6 +86,8 @@ class Provider:
     pause nothing. Dead-grant codes count with a 4xx; those of `dead_grant_errors_at_any_status`, which
     the user's own file listed, also with a 5xx or a 429. `answer_names` are the provider's names for
     the standard fields of an answer.
+
+    `placeholders` maps names to patterns; `keep_fields` names fields of the answer for callers.
     """
 
     name: str
@@ -83,6 +98,8 @@ class Provider:
     revocation_url: str | None = None  # RFC 7009
     host_pattern: str | None = None
     default_host: str | None = None
+    host_example: str | None = None
+    placeholders: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     client_auth: ClientAuth = ClientAuth.POST
     body: Body = Body.FORM
     method: str = "POST"
@@ -92,6 +109,7 @@ class Provider:
     parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     send_scope: bool = False
+    keep_fields: tuple[str, ...] = ()
     response_path: Path = ()
     answer_names: Mapping[str, Path] = field(default_factory=lambda: _NO_NAMES)
     error_path: Path = ("error",)
@@ -161,10 +179,6 @@ class TokenRequest:
     parameters: Mapping[str, str] = field(repr=False)
 
 
-class UnbuildableRequest(ValueError):
-    """The stored connection and the catalogue entry do not make a request; says why."""
-
-
 def build_request(
     provider: Provider,
     *,
@@ -173,6 +187,7 @@ def build_request(
     refresh_token: Secret | None,
     scopes: tuple[str, ...] = (),
     host: str | None = None,
+    placeholders: Mapping[str, str] | None = None,
 ) -> TokenRequest:
     """Returns the request that asks `provider` for a fresh access token.
 
@@ -181,11 +196,12 @@ def build_request(
     parameters = _grant_parameters(provider, access_token, refresh_token)
     if provider.send_scope and scopes:
         parameters["scope"] = " ".join(scopes)
-    headers = {"Accept": "application/json", **provider.headers}
+    own_headers = filled(provider, provider.headers, host, placeholders)
+    headers = {"Accept": "application/json", **own_headers}
     _authenticate(provider, client, parameters, headers)
-    parameters.update(provider.parameters)
+    parameters.update(filled(provider, provider.parameters, host, placeholders))
     renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
-    url = resolve_url(provider, host)
+    url = resolve_url(provider, host, placeholders=placeholders)
     return TokenRequest(provider.method, url, headers, provider.body, renamed)
 
 
@@ -222,9 +238,10 @@ def _authenticate(
     if client is None:
         raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
     secret = client.client_secret.reveal() if client.client_secret else ""
-    if provider.client_auth is ClientAuth.BASIC:
+    if provider.client_auth in {ClientAuth.BASIC, ClientAuth.BASIC_RAW}:
         # RFC 6749 section 2.3.1: both halves are form-encoded before the colon joins them.
-        pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}"
+        encode = quote_plus if provider.client_auth is ClientAuth.BASIC else str
+        pair = f"{encode(client.client_id)}:{encode(secret)}"
         headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
         return
     parameters["client_id"] = client.client_id
@@ -233,7 +250,12 @@ def _authenticate(
 
 
 def build_revocation(
-    provider: Provider, *, client: ClientCredentials | None, token: Secret, host: str | None = None
+    provider: Provider,
+    *,
+    client: ClientCredentials | None,
+    token: Secret,
+    host: str | None = None,
+    placeholders: Mapping[str, str] | None = None,
 ) -> TokenRequest | None:
     """Returns the request that ends a grant by its token (RFC 7009 section 2.1), None without a URL.
 
@@ -243,28 +265,25 @@ def build_revocation(
     if provider.revocation_url is None:
         return None
     parameters, headers = {"token": token.reveal()}, {"Accept": "application/json"}
-    headers |= provider.headers
+    headers |= filled(provider, provider.headers, host, placeholders)
     _authenticate(provider, client, parameters, headers)
     renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
-    url = resolve_url(provider, host, provider.revocation_url)
+    url = resolve_url(provider, host, provider.revocation_url, placeholders)
     return TokenRequest("POST", url, headers, Body.FORM, renamed)
 
 
-def resolve_url(provider: Provider, host: str | None, template: str | None = None) -> str:
-    """Returns the URL to refresh at (or `template`), with the connection's own host filled in, checked.
+def resolve_url(
+    provider: Provider,
+    host: str | None,
+    template: str | None = None,
+    placeholders: Mapping[str, str] | None = None,
+) -> str:
+    """Returns the URL to refresh at (or `template`) with the connection's own values filled in.
 
-    The host must match the entry's pattern whole, so that a stored row cannot send a refresh token
-    to somebody else's server. A connection without one uses the entry's default host.
+    Each must match the entry's pattern whole, so that a stored row cannot send a refresh token to
+    somebody else's server. A connection without a host uses the entry's default one.
     """
     url = template or provider.refresh_url or provider.token_url
-    if "{host}" not in url:
+    if "{" not in url:
         return url
-    chosen = host or provider.default_host
-    if not chosen:
-        raise UnbuildableRequest(f"provider {provider.name} needs a host for each connection")
-    pattern = provider.host_pattern
-    if not pattern or not PLAIN_HOST.fullmatch(chosen) or not re.fullmatch(pattern, chosen):
-        raise UnbuildableRequest(
-            f'host "{chosen}" does not match {provider.name}\'s pattern {pattern}'
-        )
-    return url.replace("{host}", chosen)
+    return fill(url, values(provider, [url], host, placeholders, in_url=True))

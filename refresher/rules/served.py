@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -17,6 +18,9 @@ class Served:
     `stale` means that it has less life left than was asked for, or that its grant has ended: it was
     not possible to refresh it, and `reason` (a code) and `detail` tell why. `expires_in_seconds` counts
     from the answer, in the database's clock; it is None with `expires_at` when nobody tells the end.
+    `scopes` are those granted, or asked for where no answer told. `kept_fields` came with the token:
+    the provider's `keep_fields`, such as Salesforce's `instance_url`; `repr` hides them, for one may be
+    a secret (`id_token`).
     """
 
     connection_id: UUID
@@ -30,6 +34,7 @@ class Served:
     reason: str | None = None
     detail: str | None = None
     token_type: str = "Bearer"
+    kept_fields: Mapping[str, str | int | float | bool] = field(default_factory=dict, repr=False)
 
     def header(self) -> str:
         """Returns the value of an `Authorization` header, in the clear: `Bearer ya29…`."""

@@ -7,6 +7,7 @@ token that is still valid is served with a reason (`stale`); an expired one neve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -104,6 +105,8 @@ class Stored:
     status: str
     scopes: tuple[str, ...]
     credential_version: int
+    kept_fields: Mapping[str, str | int | float | bool] | None = None
+    kept_secrets: Sealed | None = None
 
 
 @dataclass(frozen=True, slots=True)

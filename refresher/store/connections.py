@@ -6,7 +6,7 @@ change of state never touches a refresh in flight: `schedule.begin` and the fenc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,7 +20,11 @@ from refresher.store.events import Event, append
 
 @dataclass(frozen=True, slots=True)
 class WithoutTokens:
-    """What everybody may see of a connection. For a sibling, state and lives are those of its root."""
+    """What everybody may see of a connection. For a sibling, state and lives are those of its root.
+
+    `scopes` were asked for, or granted where nobody told; `granted_scopes` is None until an answer has
+    told. `kept_fields` are those that are no secrets.
+    """
 
     id: UUID
     organization_id: str
@@ -39,6 +43,9 @@ class WithoutTokens:
     refresh_token_expires_at: datetime | None
     credential_version: int
     scopes: list[str]
+    granted_scopes: list[str] | None
+    missing_scopes: list[str]
+    kept_fields: dict[str, str | int | float | bool] | None
     in_between_steps: bool
     paused_at: datetime | None
     disabled_at: datetime | None
@@ -68,20 +75,27 @@ class StoredToken:
     left_seconds: float | None
     status: str
     credential_version: int
+    kept_fields: Mapping[str, str | int | float | bool] | None
+    kept_secrets: Sealed | None
 
 
 STATES = {"idle": 0, "leased": 1, "parked": 2}
 """What a schedule row's state is called."""
+NOTHING_TO_RESUME = "nothing to resume: it is active"
 WITHOUT_TOKENS = """
     c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id, r.status, r.status_cause,
     case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end as state,
     case when s.state <> 2 then s.due_at end as due_at,
     case when s.state = 2 then s.parked_reason end as parked_reason,
     coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds, r.refresh_token_expires_at,
-    r.credential_version, c.scopes, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
+    r.credential_version,
+    case when c.scopes = '{}' then coalesce(r.granted_scopes, '{}') else c.scopes end as scopes,
+    r.granted_scopes, array(
+        select s from unnest(r.scopes) s where s <> all(r.granted_scopes) and s <> 'offline_access'
+    ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
     c.updated_at
 """
-"""The columns of `WithoutTokens`."""
+"""The columns of `WithoutTokens`. `offline_access` is never missing: no token has it."""
 WITH_ROOT = """
     connection c
     join connection r on r.id = coalesce(c.root_id, c.id)
@@ -159,7 +173,7 @@ def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
         """
         select r.id as owner_id, r.access_token, r.expires_at,
             extract(epoch from r.expires_at - refresher_now())::float8 as left_seconds,
-            r.status, r.credential_version
+            r.status, r.credential_version, r.kept_fields, r.kept_secrets
         from connection c join connection r on r.id = coalesce(c.root_id, c.id)
         where c.id = :id and c.deleted_at is null
         """
@@ -167,8 +181,13 @@ def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
     row = db.execute(statement, {"id": connection_id}).mappings().first()
     if row is None:
         return None
-    sealed = row["access_token"]
-    return StoredToken(**{**row, "access_token": Sealed(bytes(sealed)) if sealed else None})
+    sealed = {name: row[name] for name in ("access_token", "kept_secrets")}
+    return StoredToken(
+        **{
+            **row,
+            **{name: Sealed(bytes(value)) if value else None for name, value in sealed.items()},
+        }
+    )
 
 
 def siblings(db: Db, root_id: UUID) -> list[UUID]:
@@ -200,21 +219,23 @@ def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) ->
     append(db, [Event(connection_id, how, reason=reason)])
 
 
-def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> None:
+def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
     """Lifts pause, disabling and reconnect-required, and makes a parked row due now.
 
     With the stored tokens: a grant that is really dead will be parked again by the next refresh. Not
-    one whose new pair waits to be stored: its stored refresh token is spent.
+    one whose new pair waits to be stored: its stored refresh token is spent. Returns False, and writes
+    nothing, where it waits for none of these.
     """
-    db.execute(
+    lifted = db.execute(
         text(
             "update connection set paused_at = null, disabled_at = null, status = 'active', "
             "status_cause = null, updated_at = refresher_now() "
-            "where id = :id and deleted_at is null"
+            "where id = :id and deleted_at is null "
+            "and (paused_at is not null or disabled_at is not null or status <> 'active')"
         ),
         {"id": connection_id},
     )
-    db.execute(
+    unparked = db.execute(
         text(
             "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
             "attempt = 0, starts = 0, lease_token = lease_token + 1 "
@@ -222,7 +243,10 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> None:
         ),
         {"id": connection_id, "unstored": ParkReason.UNSTORED.value},
     )
+    if not lifted.rowcount and not unparked.rowcount:
+        return False
     append(db, [Event(connection_id, "resumed", reason=reason)])
+    return True
 
 
 def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:

@@ -1,7 +1,8 @@
 """Writes connections as they are handed over, thousands at a time: `COPY`, then two upserts.
 
-The same connection again is a reconnect: it updates, wins over a refresh in flight (the version and
-the lease token move) and resumes a parked row. A token that is absent keeps the stored one.
+The same connection again with tokens is a reconnect: it updates, wins over a refresh in flight (the
+version and the lease token move) and resumes a parked row. What is absent keeps what is stored. Without
+tokens it is an update. Which of the two, `rules/registering.py` decides.
 """
 
 from __future__ import annotations
@@ -16,79 +17,114 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
+from refresher.rules.registering import Before
 from refresher.store import ends, notices
 from refresher.store.events import AFTERWARDS, STORED
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """One connection ready to store. `due_in_seconds` None parks it with `park_reason`."""
+    """One connection ready to store. `due_in_seconds` None parks it with `park_reason`.
+
+    None is what was not told: of a known connection it stays as it is. `access_is_old` says that the
+    access token which stays stored is not of the grant that came.
+    """
 
     id: UUID
     organization_id: str
     provider: str
     external_id: str
     name: str | None
-    app_name: str
+    app_name: str | None
     root_id: UUID | None
     host: str | None
+    placeholders: Mapping[str, str] | None
     access_token: Sealed | None
     refresh_token: Sealed | None
-    expires_in_seconds: float | None
     expires_at: datetime | None
-    lifetime_seconds: float | None
     refresh_token_expires_in_seconds: float | None
-    scopes: Sequence[str]
-    in_between_steps: bool
-    metadata: Mapping[str, object]
-    due_in_seconds: float | None
-    park_reason: str | None
+    scopes: Sequence[str] | None
+    granted_scopes: Sequence[str] | None
+    kept_fields: str | None
+    kept_secrets: Sealed | None
+    in_between_steps: bool | None
+    metadata: Mapping[str, object] | None
+    expires_in_seconds: float | None = None
+    lifetime_seconds: float | None = None
+    due_in_seconds: float | None = None
+    park_reason: str | None = None
+    access_is_old: bool = False
     end_is_fixed: bool = False
 
 
+_COLUMNS = {
+    "id": "uuid primary key", "organization_id": "text", "provider": "text", "external_id": "text",
+    "name": "text", "app_name": "text", "root_id": "uuid", "host": "text", "placeholders": "jsonb",
+    "access_token": "bytea", "refresh_token": "bytea", "expires_in": "float8",
+    "expires_at": "timestamptz", "lifetime_seconds": "float8", "refresh_token_expires_in": "float8",
+    "scopes": "text[]", "granted_scopes": "text[]", "kept_fields": "jsonb", "kept_secrets": "bytea",
+    "in_between_steps": "boolean", "metadata": "jsonb", "due_in_seconds": "float8",
+    "park_reason": "text", "access_is_old": "boolean",
+}  # fmt: skip
 _STAGE = text(
-    """
+    f"""
     create temporary table intake (
-        id uuid, organization_id text, provider text, external_id text, name text, app_name text,
-        root_id uuid, host text, access_token bytea, refresh_token bytea,
-        expires_in float8, expires_at timestamptz, lifetime_seconds float8,
-        refresh_token_expires_in float8, scopes text[],
-        in_between_steps boolean, metadata jsonb, due_in_seconds float8, park_reason text,
+        {", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())},
         lease_token bigint, claimed_at timestamptz, begun_at timestamptz, lease_until timestamptz
     ) on commit drop
     """
 )
-_COPY = """
-    copy intake (id, organization_id, provider, external_id, name, app_name, root_id, host,
-        access_token, refresh_token, expires_in, expires_at, lifetime_seconds,
-        refresh_token_expires_in, scopes, in_between_steps, metadata, due_in_seconds, park_reason)
-    from stdin
-"""
+_COPY = f"copy intake ({', '.join(_COLUMNS)}) from stdin"
+# What is not told of a known connection stays; `excluded` cannot say so where no null may stand.
 _CONNECTIONS = text(
     """
     insert into connection as c (id, organization_id, provider, external_id, name, app_name, root_id,
-        host, access_token, refresh_token, issued_at, expires_at, lifetime_seconds,
-        refresh_token_expires_at, scopes, in_between_steps, metadata)
-    select id, organization_id, provider, external_id, name, app_name, root_id, host, access_token,
-        refresh_token, refresher_now(),
+        host, placeholders, access_token, refresh_token, issued_at, expires_at, lifetime_seconds,
+        refresh_token_expires_at, scopes, granted_scopes, kept_fields, kept_secrets,
+        in_between_steps, metadata)
+    select id, organization_id, provider, external_id, name, coalesce(app_name, 'default'), root_id,
+        host, placeholders, access_token, refresh_token, refresher_now(),
         coalesce(expires_at, refresher_now() + expires_in * interval '1 second'), lifetime_seconds,
-        refresher_now() + refresh_token_expires_in * interval '1 second', scopes,
-        in_between_steps, metadata
+        refresher_now() + refresh_token_expires_in * interval '1 second', coalesce(scopes, '{}'),
+        granted_scopes, kept_fields, kept_secrets, coalesce(in_between_steps, false),
+        coalesce(metadata, '{}')
     from intake order by root_id is not null, id
     on conflict (id) do update set
-        name = coalesce(excluded.name, c.name), app_name = excluded.app_name,
+        name = coalesce(excluded.name, c.name),
+        app_name = coalesce((select i.app_name from intake i where i.id = c.id), c.app_name),
         root_id = excluded.root_id, host = coalesce(excluded.host, c.host),
+        placeholders = case when excluded.placeholders is null then c.placeholders
+                            else coalesce(c.placeholders, '{}') || excluded.placeholders end,
         access_token = case when excluded.root_id is null
                             then coalesce(excluded.access_token, c.access_token) end,
         refresh_token = case when excluded.root_id is null
                              then coalesce(excluded.refresh_token, c.refresh_token) end,
         credential_version = c.credential_version + 1, grant_number = c.grant_number + 1,
-        issued_at = excluded.issued_at, expires_at = excluded.expires_at,
+        issued_at = case when excluded.access_token is null then c.issued_at
+                         else excluded.issued_at end,
+        expires_at = case
+            when excluded.root_id is not null then null
+            when excluded.access_token is not null then excluded.expires_at
+            when c.access_token is null then null
+            -- Of a grant that has ended, or of another place: never served, and refreshed at once.
+            when c.status = 'reconnect_required'
+              or (select i.access_is_old from intake i where i.id = c.id)
+            then least(coalesce(c.expires_at, refresher_now()), refresher_now())
+            else coalesce(c.expires_at, refresher_now()) end,
         lifetime_seconds = coalesce(excluded.lifetime_seconds, c.lifetime_seconds),
-        refresh_token_expires_at = excluded.refresh_token_expires_at,
-        scopes = excluded.scopes, in_between_steps = excluded.in_between_steps,
-        metadata = excluded.metadata, status = 'active', status_cause = null, deleted_at = null,
-        updated_at = refresher_now()
+        refresh_token_expires_at = coalesce(
+            excluded.refresh_token_expires_at,
+            case when excluded.refresh_token is null then c.refresh_token_expires_at end),
+        scopes = coalesce((select i.scopes from intake i where i.id = c.id), c.scopes),
+        granted_scopes = case
+            when excluded.granted_scopes is not null then excluded.granted_scopes
+            when (select i.scopes from intake i where i.id = c.id) is null then c.granted_scopes end,
+        kept_fields = case when excluded.kept_fields is null then c.kept_fields
+                           else coalesce(c.kept_fields, '{}') || excluded.kept_fields end,
+        kept_secrets = coalesce(excluded.kept_secrets, c.kept_secrets),
+        in_between_steps = excluded.in_between_steps,
+        metadata = coalesce((select i.metadata from intake i where i.id = c.id), c.metadata),
+        status = 'active', status_cause = null, deleted_at = null, updated_at = refresher_now()
     returning c.id, c.credential_version > 1 as reconnected,
         c.trouble is not null and not c.in_between_steps as healed
     """
@@ -152,13 +188,22 @@ def roots_known(db: Db, ids: Sequence[UUID]) -> set[UUID]:
     return set(db.execute(statement, {"ids": list(ids)}).scalars())
 
 
-def tokens_stored(db: Db, ids: Sequence[UUID]) -> dict[UUID, tuple[bool, bool]]:
-    """Returns, for the ids that exist, whether an access and a refresh token are stored."""
+def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Before]:
+    """Returns those of these connections that are stored; they stay ours until the transaction ends.
+
+    So what is judged is what is changed: a token never meets a host that it was not judged with.
+    """
     statement = text(
-        "select id, access_token is not null, refresh_token is not null "
-        "from connection where id = any(cast(:ids as uuid[]))"
+        """
+        select id, access_token is not null as has_access_token,
+            refresh_token is not null as has_refresh_token, app_name, host,
+            coalesce(placeholders, '{}') as placeholders, root_id, in_between_steps,
+            deleted_at is not null as deleted
+        from connection where id = any(cast(:ids as uuid[])) order by id for no key update
+        """
     )
-    return {row[0]: (row[1], row[2]) for row in db.execute(statement, {"ids": list(ids)})}
+    rows = [dict(row) for row in db.execute(statement, {"ids": list(ids)}).mappings()]
+    return {row.pop("id"): Before(**row) for row in rows}
 
 
 def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
@@ -166,8 +211,7 @@ def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
 
     No two rows may have the same id. Roots come before their siblings by themselves.
     """
-    db.execute(_STAGE)
-    _copy(db, rows)
+    stage(db, rows)
     written = db.execute(_CONNECTIONS).all()
     # A connection that became a sibling has no schedule of its own any more.
     db.execute(
@@ -185,17 +229,30 @@ def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
     return len(written) - reconnected, reconnected
 
 
-def _copy(db: Db, rows: Sequence[Intake]) -> None:
+def stage(db: Db, rows: Sequence[Intake]) -> None:
+    """Puts rows into the table from which they are stored, which lasts for the transaction."""
+    db.execute(_STAGE)
     driver = db.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for r in rows:
-            copy.write_row(
-                (
-                    r.id, r.organization_id, r.provider, r.external_id, r.name, r.app_name,
-                    r.root_id, r.host, r.access_token, r.refresh_token, r.expires_in_seconds,
-                    r.expires_at, r.lifetime_seconds, r.refresh_token_expires_in_seconds,
-                    list(r.scopes),
-                    r.in_between_steps, json.dumps(r.metadata), r.due_in_seconds, r.park_reason,
-                )
-            )  # fmt: skip
+        for row in rows:
+            copy.write_row(_cells(row))
+
+
+def _cells(r: Intake) -> tuple[object, ...]:
+    """Returns a row in the order of `_COLUMNS`."""
+    return (
+        r.id, r.organization_id, r.provider, r.external_id, r.name, r.app_name, r.root_id, r.host,
+        _json(r.placeholders), r.access_token, r.refresh_token, r.expires_in_seconds, r.expires_at,
+        r.lifetime_seconds, r.refresh_token_expires_in_seconds, _list(r.scopes),
+        _list(r.granted_scopes), r.kept_fields, r.kept_secrets, r.in_between_steps,
+        _json(r.metadata), r.due_in_seconds, r.park_reason, r.access_is_old,
+    )  # fmt: skip
+
+
+def _json(value: Mapping[str, object] | None) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _list(value: Sequence[str] | None) -> list[str] | None:
+    return None if value is None else list(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,13 +22,14 @@ class GrantSeen:
     access_token: Sealed | None
     refresh_token: Sealed | None
     app: App | None
+    placeholders: Mapping[str, str] | None = None
 
 
 def grant(db: Db, connection_id: UUID, organization_id: str | None) -> GrantSeen | None:
     """Returns the grant of a connection, a deleted one too."""
     statement = text(
         """
-        select c.provider, c.host, c.access_token, c.refresh_token,
+        select c.provider, c.host, c.placeholders, c.access_token, c.refresh_token,
             a.id as app_id, a.client_id, a.client_secret
         from connection c
         left join app a on a.provider = c.provider and a.name = c.app_name
@@ -40,7 +42,7 @@ def grant(db: Db, connection_id: UUID, organization_id: str | None) -> GrantSeen
         return None
     app = None if row.app_id is None else App(row.app_id, row.client_id, _sealed(row.client_secret))
     access, refresh = _sealed(row.access_token), _sealed(row.refresh_token)
-    return GrantSeen(connection_id, row.provider, row.host, access, refresh, app)
+    return GrantSeen(connection_id, row.provider, row.host, access, refresh, app, row.placeholders)
 
 
 def _sealed(value: object) -> Sealed | None:

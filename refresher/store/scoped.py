@@ -26,7 +26,9 @@ class ConnectionSeen(WithoutTokens):
 
     app: str
     host: str | None
+    placeholders: dict[str, str] | None
     metadata: dict[str, object]
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Numbers:
 
 # xmin names the transaction that wrote the row last, so it tells two writes within one instant apart.
 _SEEN = f"""
-    select {WITHOUT_TOKENS}, c.app_name as app, c.host, c.metadata,
+    select {WITHOUT_TOKENS}, c.app_name as app, c.host, c.placeholders, c.metadata,
         c.credential_version || '-' || c.xmin::text as etag
     from {WITH_ROOT}
     where c.deleted_at is null
@@ -160,13 +162,13 @@ def rewrite(
     *,
     name: str | None,
     metadata: Mapping[str, object],
-    scopes: Sequence[str],
+    scopes: Sequence[str] | None,
 ) -> None:
-    """Stores what people may change of a connection."""
+    """Stores what people may change of a connection; scopes that are None stay."""
     statement = text(
         """
-        update connection set name = :name, metadata = cast(:metadata as jsonb), scopes = :scopes,
-            updated_at = refresher_now()
+        update connection set name = :name, metadata = cast(:metadata as jsonb),
+            scopes = coalesce(cast(:scopes as text[]), scopes), updated_at = refresher_now()
         where id = :id and deleted_at is null
           and (cast(:organization as text) is null or organization_id = :organization)
         """
@@ -176,7 +178,7 @@ def rewrite(
         "organization": organization_id,
         "name": name,
         "metadata": json.dumps(metadata),
-        "scopes": list(scopes),
+        "scopes": None if scopes is None else list(scopes),
     }
     db.execute(statement, values)
 

@@ -38,7 +38,7 @@ class SealedTable:
 
 SEALED = (
     SealedTable("app", ("client_secret",)),
-    SealedTable("connection", ("access_token", "refresh_token")),
+    SealedTable("connection", ("access_token", "refresh_token", "kept_secrets")),
     SealedTable("quarantine", ("access_token", "refresh_token"), owner="connection_id"),
     SealedTable(
         "webhook_endpoint",

@@ -26,7 +26,8 @@ _KINDS = sorted(FAILURES | FORGETTING | SUCCESSES)
 _TOKEN = """
     select c.id, r.id, c.organization_id, c.deleted_at is not null or r.deleted_at is not null,
         r.access_token, r.expires_at, extract(epoch from r.expires_at - refresher_now())::float8,
-        r.lifetime_seconds, r.status, r.scopes, r.credential_version
+        r.lifetime_seconds, r.status, coalesce(r.granted_scopes, r.scopes), r.credential_version,
+        r.kept_fields, r.kept_secrets
 """
 _WITH_ROW = """,
         case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end,
@@ -59,7 +60,7 @@ _LEASED = text(
     "select connection_id, lease_token from refresh_schedule "
     "where connection_id = any(cast(:ids as uuid[])) and state + 0 = 1"
 )
-_COLUMNS = 11
+_COLUMNS = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,20 @@ def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:
 
 
 def _stored(row: Any) -> Stored:
-    id_, root, organization, deleted, sealed, ends, left, life, status, scopes, version = row
-    token = None if sealed is None else Sealed(bytes(sealed))
+    id_, root, organization, deleted, sealed, ends, left, life, status, *rest = row
+    scopes, version, fields, secrets = rest
     return Stored(
-        id_, root, organization, deleted, token, ends, left, life, status, tuple(scopes), version
+        id_,
+        root,
+        organization,
+        deleted,
+        None if sealed is None else Sealed(bytes(sealed)),
+        ends,
+        left,
+        life,
+        status,
+        tuple(scopes),
+        version,
+        fields,
+        None if secrets is None else Sealed(bytes(secrets)),
     )

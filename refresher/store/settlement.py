@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.connection import Sealed
 from refresher.rules.decision import PauseOrder
 from refresher.rules.notices import State
 from refresher.store import ends, hot, notices, quarantine
@@ -25,25 +24,10 @@ from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
+from refresher.store.sealed_life import SealedLife
 from refresher.values import value
 
 _DEAD = State.RECONNECT_REQUIRED
-
-
-@value
-class SealedLife:
-    """A new pair as it is stored; `access_token` is None when only a refresh token was rescued.
-
-    `forgets_end`: the refresh token's end that is stored holds no more.
-    """
-
-    access_token: Sealed | None
-    refresh_token: Sealed | None
-    lifetime_seconds: float | None
-    left_seconds: float | None
-    refresh_token_left_seconds: float | None
-    scopes: tuple[str, ...] | None
-    forgets_end: bool = False
 
 
 @value
@@ -148,15 +132,17 @@ _STORE_TOKENS = hot.statement(
         refresh_token_expires_at = case when u.forgets_end = 1 then null else coalesce(
             refresher_now() + u.refresh_token_left_seconds * interval '1 second',
             c.refresh_token_expires_at) end,
-        scopes = coalesce(string_to_array(u.scopes, ' '), c.scopes),
+        granted_scopes = coalesce(string_to_array(u.scopes, ' '), c.granted_scopes),
+        kept_fields = coalesce(coalesce(c.kept_fields, '{}') || u.kept_fields::jsonb, c.kept_fields),
+        kept_secrets = coalesce(u.kept_secrets, c.kept_secrets),
         status = 'active', status_cause = null, updated_at = refresher_now()
     from unnest(
         cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:access_tokens as bytea[]),
         cast(:refresh_tokens as bytea[]), cast(:lifetimes as float8[]),
         cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[]),
-        cast(:forgets_ends as int[])
+        cast(:kept_fields as text[]), cast(:kept_secrets as bytea[]), cast(:forgets_ends as int[])
     ) u(id, version, access_token, refresh_token, lifetime_seconds, left_seconds,
-        refresh_token_left_seconds, scopes, forgets_end)
+        refresh_token_left_seconds, scopes, kept_fields, kept_secrets, forgets_end)
     where c.id = u.id and c.credential_version = u.version
     returning c.id, c.trouble is not null and u.left_seconds > 0 as healed
     """
@@ -177,6 +163,8 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[U
         "lefts": doubles(n.left_seconds for n in lives),
         "refresh_lefts": doubles(n.refresh_token_left_seconds for n in lives),
         "scopes": texts(" ".join(n.scopes) if n.scopes else None for n in lives),
+        "kept_fields": texts(n.kept_fields for n in lives),
+        "kept_secrets": byteas(n.kept_secrets for n in lives),
         "forgets_ends": bigints(int(n.forgets_end) for n in lives),
     }
     rows = hot.rows(db, _STORE_TOKENS, values)

@@ -5,6 +5,7 @@ Reads only. `Moment` and what follows from events are `rules/time_travel.py`'s.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -43,6 +44,8 @@ class Standing:
     moment: Moment
     connection: Connection
     pauses: tuple[PauseStanding, ...]
+    granted_scopes: tuple[str, ...] | None = None
+    kept_fields: Mapping[str, str | int | float | bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ _STANDING = text(
     f"""
     select {_MOMENT}, refresher_now() as now, c.created_at,
         c.id as connection_id, c.organization_id, c.provider, c.external_id, c.access_token,
-        c.refresh_token, c.issued_at, c.host, c.app_name, c.scopes,
+        c.refresh_token, c.issued_at, c.host, c.placeholders, c.app_name, c.scopes,
+        c.granted_scopes, c.kept_fields,
         c.disabled_at is not null as disabled, c.paused_at is not null as paused,
         c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret
     from connection c
@@ -95,6 +99,8 @@ def standing(db: Db, connection_id: UUID) -> Standing | None:
         moment=Moment(**{name: row[name] for name in _MOMENT_NAMES}),
         connection=connection,
         pauses=_pauses(db, connection),
+        granted_scopes=None if row["granted_scopes"] is None else tuple(row["granted_scopes"]),
+        kept_fields=row["kept_fields"],
     )
 
 

@@ -11,14 +11,13 @@ from refresher.store.scoped import Versioned
 from refresher.web import connections
 from refresher.web.call import Route
 from refresher.web.models import (
-    Change,
     Connection,
     ConnectionPage,
     Deleted,
     EventPage,
-    Registration,
 )
 from refresher.web.queries import ConnectionQuery, DeleteQuery, PageQuery
+from refresher.web.registration_models import Change, Registration
 from refresher.wiring import Services
 
 ALL = "/v1/connections"
@@ -49,9 +48,10 @@ ROUTES = (
         "Register a connection, or reconnect it",
         Scope.WRITE,
         {200: Connection, 201: Connection},
-        description="201: it is new. 200: it was known, and is reconnected. Both calls are one and "
-        "the same; repeat one safely with an Idempotency-Key, so that an old pair of tokens never "
-        "follows a newer one.",
+        description="201: it is new. 200: it was known, and is reconnected, or updated where no token "
+        "came. All are one and the same call; repeat one safely with an Idempotency-Key, so that an "
+        "old pair of tokens never follows a newer one. A stored token goes to no other place: who "
+        "changes host, app or a placeholder sends new tokens.",
         body=Registration,
         idempotent=True,
         problems=("invalid_connection", "organization_mismatch"),
@@ -101,7 +101,8 @@ ROUTES = (
         "resume",
         steering.resume,
         "Resume a connection",
-        "Ends pause, disabling and `reconnect_required`; it is refreshed at once.",
+        "Ends pause, disabling and `reconnect_required`; it is refreshed at once. Where it waits for "
+        "nothing, nothing is done, and `note` says so.",
     ),
     _steering(
         "disable", steering.disable, "Disable a connection", "Such as when its owner has not paid."

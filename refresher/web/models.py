@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from refresher.revocation import Revoked
 from refresher.rules.access import Scope
 from refresher.rules.connection import ParkReason, Status
-from refresher.rules.intake import MAX_LIFETIME_SECONDS, MAX_TEXT_LENGTH, MAX_TOKEN_BYTES
+from refresher.rules.intake_fields import MAX_LIFETIME_SECONDS, MAX_TEXT_LENGTH, MAX_TOKEN_BYTES
 from refresher.rules.providers import Rotation, Strategy
 
 CLEAN = r"^[^\x00-\x1f\x7f-\x9f]*$"
@@ -33,41 +33,13 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
+    @classmethod
+    def refuse(cls, given: object) -> None:
+        """Raises a `RefresherError` for what is worth another sentence than "no such field"."""
+
 
 class Shape(BaseModel):
     """What we send. Clients should expect further members in later versions."""
-
-
-class Registration(Body):
-    """A connection after the OAuth dance, the same fields as one line of an import.
-
-    Registering it again is a reconnect: it updates, wins over a refresh in flight and resumes a parked
-    connection. A token that is absent keeps the stored one.
-    """
-
-    organization_id: Text | None = Field(None, description="Left out: that of the API key.")
-    provider: Needed
-    external_id: Needed
-    access_token: Token | None = None
-    refresh_token: Token | None = None
-    expires_in: Life | None = None
-    expires_at: datetime | None = Field(None, description="With its offset; or give expires_in.")
-    refresh_token_expires_in: Life | None = None
-    scopes: Scopes | Annotated[str, Field(max_length=16_384)] | None = None
-    name: Text | None = None
-    app: Text | None = None
-    host: Text | None = None
-    root_external_id: Text | None = None
-    in_between_steps: bool | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class Change(Body):
-    """What may be changed of a connection; what is left out stays."""
-
-    name: Text | None = None
-    metadata: dict[str, Any] | None = Field(None, description="Replaces the whole of it.")
-    scopes: Scopes | None = None
 
 
 class TokenWish(Body):
@@ -98,7 +70,7 @@ class AppBody(Body):
 
 
 class Connection(Shape):
-    """A connection without its tokens."""
+    """A connection without its tokens. `note`: what the call did not do, and why."""
 
     id: UUID
     organization_id: str
@@ -107,6 +79,9 @@ class Connection(Shape):
     name: str | None
     app: str
     host: str | None
+    placeholders: dict[str, str] | None = Field(
+        description="Its values for the provider's placeholders, such as a tenant."
+    )
     root_id: UUID | None = Field(description="The connection whose grant this one shares.")
     status: Status
     status_cause: str | None
@@ -118,13 +93,21 @@ class Connection(Shape):
     lifetime_seconds: float | None
     refresh_token_expires_at: datetime | None
     credential_version: int
-    scopes: list[str]
+    scopes: list[str] = Field(
+        description="Those asked for, which `send_scope` sends; the granted ones where nobody told."
+    )
+    granted_scopes: list[str] | None = Field(description="null: no answer has told yet.")
+    missing_scopes: list[str] = Field(description="Asked for, and not granted.")
+    kept_fields: dict[str, str | int | float | bool] | None = Field(
+        description="The provider's `keep_fields`, without those that are secrets."
+    )
     in_between_steps: bool
     metadata: dict[str, Any]
     paused_at: datetime | None
     disabled_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    note: str | None
 
 
 class ConnectionPage(Shape):
@@ -151,7 +134,10 @@ class Deleted(Shape):
 
 
 class AccessToken(Shape):
-    """A valid access token. `stale`: it is less fresh than was asked, and `reason` says why."""
+    """A valid access token. `stale`: it is less fresh than was asked, and `reason` says why.
+
+    `scopes` are those granted, or asked for where no answer told.
+    """
 
     access_token: str
     token_type: str
@@ -162,6 +148,10 @@ class AccessToken(Shape):
     fingerprint: str
     stale: bool
     reason: str | None
+    kept_fields: dict[str, str | int | float | bool] = Field(
+        description="Fields that came with the token: the provider's `keep_fields`, such as "
+        "Salesforce's `instance_url`. Treat them as the token."
+    )
 
 
 class Refreshed(Shape):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from refresher import __version__
-from refresher.rules.intake import MAX_TEXT_LENGTH
+from refresher.rules.intake_fields import MAX_TEXT_LENGTH
 from refresher.web.call import Route
 from refresher.web.models import ProblemDetails
 from refresher.web.open import OpenRoute

@@ -6,7 +6,7 @@ import re
 
 from refresher.links import RECONNECT_WORDS, template_fault
 from refresher.rules.access import Scope
-from refresher.rules.intake import MAX_TEXT_LENGTH
+from refresher.rules.intake_fields import MAX_TEXT_LENGTH
 from refresher.store import recipients
 from refresher.store.recipients import Organization
 from refresher.web import cursors

@@ -11,7 +11,11 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from refresher.errors import did_you_mean
+from refresher.rules.intake import OF_ANSWERS
+from refresher.rules.intake_fields import AN_INSTANT
 from refresher.web.call import NO_ID
+from refresher.web.models import Body
 from refresher.web.problems import Problem
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -82,7 +86,7 @@ def query(model: type[BaseModel] | None, text: bytes) -> BaseModel | None:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise _faulty("invalid_query", error) from None
+        raise _faulty("invalid_query", error, tuple(model.model_fields)) from None
 
 
 def if_match(headers: Headers) -> frozenset[str] | None:
@@ -150,21 +154,32 @@ def parsed(
     kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     if kind not in {b"application/json", b"application/merge-patch+json"}:
         raise Problem("unsupported_media_type", "send the body as `Content-Type: application/json`")
-    try:
-        plain = orjson.loads(raw)
-    except ValueError:
-        raise Problem("invalid_json", "the body is not JSON (RFC 8259)") from None
+    plain = json_in(raw)
+    if issubclass(model, Body):
+        model.refuse(plain)
     try:
         return model.model_validate_json(raw), plain
     except ValidationError as error:
-        raise _faulty("invalid_body", error) from None
+        raise _faulty("invalid_body", error, tuple(model.model_fields)) from None
 
 
-def _faulty(code: str, error: ValidationError) -> Problem:
-    """Returns the problem that tells what is wrong, field by field; never what was given."""
+def json_in(raw: bytes) -> object:
+    """Returns the JSON of a body; raises a problem that says where it is none, without repeating it."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        where = f"{error.msg} (line {error.lineno}, column {error.colno})"
+        raise Problem("invalid_json", f"the body is not JSON (RFC 8259): {where}") from None
+
+
+def _faulty(code: str, error: ValidationError, known: tuple[str, ...]) -> Problem:
+    """Returns the problem that tells what is wrong, field by field; never what was given.
+
+    `known` are the fields there are.
+    """
     told = error.errors(include_input=False, include_url=False, include_context=False)
     errors = [
-        {"field": _field(e["loc"]), "message": _message(e["type"], e["msg"])}
+        {"field": _field(e["loc"]), "message": _message(e["type"], e["msg"], e["loc"], known)}
         for e in told[:MOST_FAULTS]
     ]
     more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
@@ -177,12 +192,28 @@ def _field(location: tuple[int | str, ...]) -> str:
     return "".join(c for c in text if c.isprintable())[:MOST_SHOWN] or "body"
 
 
-def _message(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "there is no such field"
-    if kind == "missing":
-        return "it is missing"
+def _message(
+    kind: str, message: str, location: tuple[int | str, ...], known: tuple[str, ...]
+) -> str:
+    match kind:
+        case "extra_forbidden":
+            hint = _hint(str(location[-1]), known) if len(location) == 1 else ""
+            return f"there is no such field{hint}"
+        case "missing":
+            return "it is missing"
+        case "string_type":
+            return 'it must be a text in quotes, such as "1042"'
+        case _ if kind.startswith(("datetime_", "timezone_")):
+            return f"it {AN_INSTANT} (no epoch number)"
+    message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    """Returns what was meant, perhaps; else what there is, where that is little."""
+    if name in OF_ANSWERS and "answer" in known:
+        return f"{did_you_mean(name, known)}: a provider's whole answer goes into `answer`"
+    return did_you_mean(name, known) or f": there are {', '.join(known)}"
 
 
 def _too_large(at_most: int) -> Problem:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from refresher.resuming import (
@@ -24,7 +23,7 @@ from refresher.web.link_page import LinkPage
 from refresher.web.models import Body, Shape
 from refresher.web.open import Open, OpenRoute
 from refresher.web.problems import Problem
-from refresher.web.reading import path_id
+from refresher.web.reading import json_in, path_id
 from refresher.web.state import State
 
 DAY = 86_400.0
@@ -80,7 +79,9 @@ class ResumeBody(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     tokens: dict[str, Any] = Field(
-        default_factory=dict, description="access_token, refresh_token, expires_in …, to be stored."
+        default_factory=dict,
+        description="access_token, refresh_token, expires_in …, or the provider's whole answer as "
+        "`answer`; to be stored.",
     )
     retry: bool = Field(default=False, description="Try tokens again that were refused.")
 
@@ -147,10 +148,7 @@ def _json(given: Open) -> object:
     kind = given.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem("unsupported_media_type", "send the body as `Content-Type: application/json`")
-    try:
-        return orjson.loads(given.body)
-    except ValueError:
-        raise Problem("invalid_json", "the body is not JSON (RFC 8259)") from None
+    return json_in(given.body)
 
 
 OPEN = (

@@ -68,6 +68,7 @@ def _shown(served: Served) -> dict[str, object]:
         "fingerprint": served.fingerprint,
         "stale": served.stale,
         "reason": served.reason,
+        "kept_fields": served.kept_fields,
     }
 
 

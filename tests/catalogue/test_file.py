@@ -132,8 +132,11 @@ def test_a_wrong_field_is_one_sentence(fault: Fault, line: str, sentence: str):
         ("https://äcme.example/token", "holds a character that no URL may hold"),
         ("https://acme.example:x/token", "is not a URL"),
         ("https://[::1/token", "is not a URL"),
-        ("https://{tenant}.acme.example/token", "{tenant}, but {host} is the only placeholder"),
-        ("https://{host.acme.example/token", "but {host} is the only placeholder"),
+        (
+            "https://{tenant}.acme.example/token",
+            '{tenant}, which is not declared: add placeholders = { tenant = "PATTERN" }',
+        ),
+        ("https://{host.acme.example/token", "{host.acme.example/token, which is no placeholder"),
         ("https://{host}.acme.example/token", "host_pattern is missing"),
         ("", "token_url must not be empty"),
     ],

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from refresher.rules.providers import Body, UnbuildableRequest
+from refresher.rules.placeholders import UnbuildableRequest
+from refresher.rules.providers import Body
 from tests.catalogue.samples import CATALOGUE, request_for
 
 BASIC = "Basic " + b64encode(b"an-id:app-secret").decode()

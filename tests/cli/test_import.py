@@ -27,7 +27,7 @@ def test_a_file_becomes_scheduled_connections(cli: Cli):
     assert first.code == 0
     told = first.json
     assert told.pop("seconds") > 0
-    assert told == {"read": 2, "created": 2, "reconnected": 0, "rejected": 0}
+    assert told == {"read": 2, "created": 2, "reconnected": 0, "updated": 0, "rejected": 0}
     assert cli.show("c1")["state"] == "idle"
     again = cli("connections", "import", file)
     assert "2 read" in again.stdout

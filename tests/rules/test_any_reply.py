@@ -20,6 +20,7 @@ from refresher.rules.outcomes import (
     classify,
 )
 from refresher.rules.providers import Provider
+from refresher.rules.tokens import is_no_token
 from tests.rules.samples import EPOCH, SAME_EACH_TIME, provider
 
 PROVIDERS = st.sampled_from(
@@ -50,9 +51,7 @@ VALUES = st.recursive(
     max_leaves=4,
 )  # fmt: skip
 SURROUNDINGS = st.dictionaries(FIELDS | st.text(), VALUES, max_size=4)
-NOTHING = {"", "null", "none", "nil", "undefined", "nan"}
-"""Texts that programs make of nothing: they are no tokens."""
-TOKENS = st.text(min_size=1).filter(lambda text: text.strip().lower() not in NOTHING)
+TOKENS = st.text(min_size=1).filter(lambda text: not is_no_token(text))
 DATES = st.sampled_from(["Sun, 01 Mar 2026 12:00:30 GMT", "Sun, 01 Mar", "99 99 99", "1e999", "-1"])
 HEADERS = st.dictionaries(
     st.sampled_from(["Retry-After", "retry-after"]) | st.text(), DATES | st.text(), max_size=3
@@ -108,7 +107,7 @@ def expect_refreshed(of: Provider, body: bytes, access: str, refresh: object) ->
     outcome = classify(of, Reply(status=200, body=body), EPOCH)
     assert isinstance(outcome, Refreshed)
     assert outcome.grant.access_token == Secret(access)
-    usable = isinstance(refresh, str) and refresh.strip().lower() not in NOTHING
+    usable = isinstance(refresh, str) and not is_no_token(refresh)
     assert outcome.grant.refresh_token == (Secret(str(refresh)) if usable else None)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from refresher.rules.connection import Secret
+from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import (
     Body,
     ClientAuth,
@@ -14,7 +15,6 @@ from refresher.rules.providers import (
     Provider,
     Strategy,
     TokenRequest,
-    UnbuildableRequest,
     build_request,
     resolve_url,
 )
@@ -148,7 +148,11 @@ def test_method_body_and_headers_are_the_entry_s():
             {"client": None},
             "no app is configured for provider acme",
         ),
-        (TENANTS, {}, "provider acme needs a host for each connection"),
+        (
+            TENANTS,
+            {},
+            r"host is missing: provider acme needs one for each connection \(its pattern: .+\)",
+        ),
     ],
 )
 def test_a_missing_piece_is_one_sentence(provider, tokens, sentence):

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from refresher.rules.connection import Secret
+from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import (
     Body,
     ClientAuth,
     ClientCredentials,
     Provider,
-    UnbuildableRequest,
     build_revocation,
 )
 

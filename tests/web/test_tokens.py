@@ -34,6 +34,7 @@ def test_a_fresh_token_is_answered_at_once(site: Site) -> None:
         "fingerprint": sha256(b"access-of-c1").hexdigest()[:16],
         "stale": False,
         "reason": None,
+        "kept_fields": {},
     }
     assert site.world.script.asked == []
     token(site, id_)

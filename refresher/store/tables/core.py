@@ -56,7 +56,14 @@ connection = Table(
     instant("expires_at"),
     Column("lifetime_seconds", Double),
     instant("refresh_token_expires_at"),
+    # What was asked for, and is asked for again; and what the last answer that told granted.
     Column("scopes", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("granted_scopes", ARRAY(Text)),
+    # Fields of the answer that its provider's `keep_fields` names; those called like a token sealed.
+    Column("kept_fields", JSONB),
+    Column("kept_secrets", LargeBinary),
+    # The connection's values for `{tenant}` and the like; the host has its own column.
+    Column("placeholders", JSONB),
     Column("status", Text, nullable=False, server_default="active"),
     Column("status_cause", Text),
     # What people are told of; null while all is well. A refresh reads it for nothing.

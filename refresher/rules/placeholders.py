@@ -1,0 +1,141 @@
+"""Placeholders of an entry: `{host}`, and those that it declares, such as `{tenant}`, with a pattern.
+
+A value belongs to a connection, and the entry's pattern must match it whole, at registration and again
+for each request: a stored row cannot send a refresh token to somebody else's server. In a URL it is one
+plain word besides, whatever the pattern allows. Values are filled in once: none is read for another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+HOST = "host"
+MAX_VALUE_LENGTH = 253
+PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+"""What a host may look like, whatever an entry's pattern allows: no slash, no user, no query."""
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._~-]{0,251}[A-Za-z0-9_])?")
+"""What any other value in a URL may look like: it stays within its segment or label."""
+SAMPLES = ("acme", "ACME", "acme-1", "acme_1", "12345", "a1b2c3d4", "1", "eu", "us1", "acme.com")
+
+
+class Entry(Protocol):
+    """What of a catalogue entry counts here: `rules.providers.Provider` has it."""
+
+    @property
+    def name(self) -> str:
+        """What the entry is called."""
+
+    @property
+    def host_pattern(self) -> str | None:
+        """What a host may look like."""
+
+    @property
+    def default_host(self) -> str | None:
+        """The host of a connection that names none."""
+
+    @property
+    def host_example(self) -> str | None:
+        """A host for a sentence."""
+
+    @property
+    def placeholders(self) -> Mapping[str, str]:
+        """The pattern of each other placeholder."""
+
+
+class UnbuildableRequest(ValueError):
+    """The stored connection and the catalogue entry do not make a request; says why."""
+
+
+def named_in(texts: Iterable[str]) -> list[str]:
+    """Returns the names of the placeholders in `texts`, each once, in their order."""
+    return list(dict.fromkeys(name for text in texts for name in PLACEHOLDER.findall(text)))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Returns `text` with each placeholder's value in its place."""
+    return PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+def value_fault(name: str, value: str, pattern: str, *, in_url: bool) -> str | None:
+    """Returns what is wrong with a connection's value, None for a good one."""
+    if len(value) > MAX_VALUE_LENGTH:
+        return f"placeholders.{name} is longer than {MAX_VALUE_LENGTH} characters"
+    if not value.isascii() or not value.isprintable() or not re.fullmatch(pattern, value):
+        return f'placeholders.{name} "{_shown(value)}" does not match the pattern {pattern}'
+    if in_url and not PLAIN_WORD.fullmatch(value):
+        return (
+            f'placeholders.{name} "{_shown(value)}" stands in a URL: it may have letters, digits, '
+            '".", "_", "~" and "-" only'
+        )
+    return None
+
+
+def example(pattern: str) -> str:
+    """Returns a value that `pattern` matches, for a sentence; an ellipsis when none is at hand."""
+    return next((sample for sample in SAMPLES if re.fullmatch(pattern, sample)), "…")
+
+
+def _shown(value: str) -> str:
+    return "".join(c for c in value[:64] if c.isprintable())
+
+
+def filled(
+    provider: Entry,
+    texts: Mapping[str, str],
+    host: str | None,
+    placeholders: Mapping[str, str] | None,
+) -> Mapping[str, str]:
+    """Returns parameters or headers with the connection's own values filled in."""
+    if not texts or not (provider.placeholders or provider.host_pattern):
+        return texts
+    found = values(provider, texts.values(), host, placeholders, in_url=False)
+    return {name: fill(text, found) for name, text in texts.items()} if found else texts
+
+
+def values(
+    provider: Entry,
+    texts: Iterable[str],
+    host: str | None,
+    placeholders: Mapping[str, str] | None,
+    *,
+    in_url: bool,
+) -> dict[str, str]:
+    """Returns the value of each placeholder in `texts`, checked."""
+    return {
+        name: _host(provider, host)
+        if name == HOST
+        else _value(provider, name, (placeholders or {}).get(name), in_url=in_url)
+        for name in named_in(texts)
+    }
+
+
+def _host(provider: Entry, host: str | None) -> str:
+    chosen, pattern = host or provider.default_host, provider.host_pattern
+    if not chosen:
+        such = f', such as "host": "{provider.host_example}"' if provider.host_example else ""
+        raise UnbuildableRequest(
+            f"host is missing: provider {provider.name} needs one for each connection{such} "
+            f"(its pattern: {pattern})"
+        )
+    if not pattern or not PLAIN_HOST.fullmatch(chosen) or not re.fullmatch(pattern, chosen):
+        raise UnbuildableRequest(
+            f'host "{chosen}" does not match {provider.name}\'s pattern {pattern}'
+        )
+    return chosen
+
+
+def _value(provider: Entry, name: str, value: str | None, *, in_url: bool) -> str:
+    pattern = provider.placeholders.get(name, "")
+    if not value:
+        raise UnbuildableRequest(
+            f"placeholders.{name} is missing: provider {provider.name} needs one for each "
+            f'connection, such as "placeholders": {{"{name}": "{example(pattern)}"}}'
+        )
+    fault = value_fault(name, value, pattern, in_url=in_url)
+    if fault:
+        raise UnbuildableRequest(f"{fault} (provider {provider.name})")
+    return value

@@ -1,0 +1,147 @@
+"""Decides what a connection that is handed in comes to: a new one, a reconnect, or an update.
+
+Only tokens make a reconnect. Without them nothing changes that concerns the grant: no expiry, no
+version, no state. And a stored token goes to no other place than the one that it was handed in for: who
+changes host, app or a placeholder brings new tokens. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from refresher.errors import InvalidConnection, did_you_mean
+from refresher.rules.intake import NewConnection
+from refresher.rules.placeholders import UnbuildableRequest, filled
+from refresher.rules.providers import Provider, Strategy, resolve_url
+
+NO_TOKEN = (
+    "no token came: hand access_token and refresh_token over, or the provider's whole answer; or say "
+    "in_between_steps while the OAuth dance goes on"
+)
+
+
+class Kind(StrEnum):
+    """What is done with a connection that was handed in."""
+
+    NEW = "new"
+    RECONNECT = "reconnect"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A connection as it was stored when it was handed in again."""
+
+    has_access_token: bool
+    has_refresh_token: bool
+    app_name: str
+    host: str | None = None
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    root_id: UUID | None = None
+    in_between_steps: bool = False
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do; `moved` names what of the place of the grant changes, None when nothing does."""
+
+    kind: Kind
+    moved: str | None = None
+
+
+def judge(new: NewConnection, provider: Provider, before: Before | None) -> Verdict:
+    """Returns what the hand-over comes to; raises `InvalidConnection` with one sentence."""
+    check_placeholders(new, provider, before)
+    moved = _moved(new, provider, before) if before else None
+    if before is None or before.deleted:
+        return _as_new(new, provider, before, moved)
+    if moved and (new.has_tokens or before.has_access_token or before.has_refresh_token):
+        _check_moved(new, provider, before, moved)
+        return Verdict(Kind.RECONNECT, moved)
+    if new.has_tokens or new.root_id not in {None, before.root_id}:
+        return Verdict(Kind.RECONNECT)
+    if before.in_between_steps and new.in_between_steps is False and _lacks_means(provider, before):
+        raise InvalidConnection(NO_TOKEN)
+    return Verdict(Kind.UPDATE)
+
+
+def check_placeholders(new: NewConnection, provider: Provider, before: Before | None) -> None:
+    """Raises `InvalidConnection` where the provider's host or placeholders lack a good value.
+
+    A sibling needs none: its root's requests are the only ones.
+    """
+    for name in new.placeholders or {}:
+        if name not in provider.placeholders:
+            known = provider.placeholders
+            which = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            raise InvalidConnection(
+                f'placeholders has "{name[:64]}", which provider {provider.name} does not have'
+                f"{did_you_mean(name, known)}: {which}"
+            )
+    told = new.host or new.placeholders or new.has_tokens or before is None
+    if new.root_id is None and told:
+        _resolve(new, provider, before)
+
+
+def _resolve(new: NewConnection, provider: Provider, before: Before | None) -> None:
+    host = new.host or (before.host if before else None)
+    values = {**(before.placeholders if before else {}), **(new.placeholders or {})}
+    try:
+        resolve_url(provider, host, placeholders=values)
+        if provider.revocation_url:
+            resolve_url(provider, host, provider.revocation_url, values)
+        filled(provider, provider.parameters, host, values)
+        filled(provider, provider.headers, host, values)
+    except UnbuildableRequest as error:
+        raise InvalidConnection(str(error)) from error
+
+
+def _as_new(
+    new: NewConnection, provider: Provider, before: Before | None, moved: str | None
+) -> Verdict:
+    needs_none = provider.strategy is Strategy.CLIENT_CREDENTIALS
+    if not (new.has_tokens or new.in_between_steps or new.root_id or needs_none):
+        raise InvalidConnection(NO_TOKEN)
+    if before is None:
+        return Verdict(Kind.NEW)
+    if moved:
+        _check_moved(new, provider, before, moved)
+    return Verdict(Kind.RECONNECT, moved)
+
+
+def _moved(new: NewConnection, provider: Provider, before: Before) -> str | None:
+    """Returns which part of the grant's place changes."""
+    host = before.host or provider.default_host
+    if provider.host_pattern and new.host is not None and new.host != host:
+        return "host"
+    if new.app is not None and new.app != before.app_name:
+        return "app"
+    stored = before.placeholders
+    changed = (n for n, v in (new.placeholders or {}).items() if stored.get(n) != v)
+    name = next(changed, None)
+    return f"placeholders.{name}" if name else None
+
+
+def _check_moved(new: NewConnection, provider: Provider, before: Before, moved: str) -> None:
+    """Raises where a token that is stored for another place would be sent to the new one."""
+    if provider.strategy is Strategy.CLIENT_CREDENTIALS:
+        return  # no stored token is ever sent
+    lacks_refresh = before.has_refresh_token and new.refresh_token is None
+    lacks_access = before.has_access_token and not before.has_refresh_token and not new.has_tokens
+    own_grant = provider.strategy is Strategy.LONG_LIVED_EXCHANGE
+    lacks_access |= own_grant and before.has_access_token and new.access_token is None
+    if lacks_refresh or lacks_access:
+        needed = "refresh_token" if lacks_refresh else "access_token"
+        raise InvalidConnection(
+            f"{moved} changes, so a new {needed} must come along: the stored one is not sent to "
+            "another place than the one that it was handed in for"
+        )
+
+
+def _lacks_means(provider: Provider, before: Before) -> bool:
+    stored = before.has_access_token or before.has_refresh_token
+    return not stored and provider.strategy is not Strategy.CLIENT_CREDENTIALS
