@@ -163,9 +163,10 @@ def _summarize(
             }
         )
     else:
+        updated = f"{counts.updated:,} updated, " if counts.updated else ""
         typer.echo(
             f"{counts.read:,} read in {span(seconds)}: {counts.created:,} created, "
-            f"{counts.reconnected:,} reconnected, {counts.updated:,} updated, "
+            f"{counts.reconnected:,} reconnected, {updated}"
             f"{counts.rejected:,} rejected."
         )
     if kept.count > MOST_SHOWN:
