@@ -28,7 +28,7 @@ from refresher.store.session import DatabaseError
 from refresher.ticks import Trouble
 from refresher.wiring import Services
 
-ANSWERED_WITHIN_SECONDS = 5.0
+ANSWERED_WITHIN_SECONDS = 10.0
 """Postgres answers, as far as a restart goes, when it took a note of our heartbeat so lately."""
 AWAY = "Postgres cannot be used; the log tells why"
 NOT_MIGRATED = "Postgres has other tables than this version needs; the log tells which"

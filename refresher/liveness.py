@@ -70,7 +70,7 @@ class Heartbeat:
         if not services.settings.liveness_lock:
             self._show_life()
             return
-        with services.database.session() as db:
+        with services.database.session(waits=True) as db:
             me, key = services.holder_id, self._register(db)
             # The session before this one may linger on the server for a moment.
             while not workers.take_lock(db, key):

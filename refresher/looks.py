@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 1.5
+PATIENCE_SECONDS = 1.2
 
 
 class Look(Generic[T]):

@@ -8,16 +8,24 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import dramatiq
 import structlog
 
 from refresher import reporting, tracing
-from refresher.errors import DatabaseNewer, DatabaseNotMigrated, DatabaseUnavailable, SettingsError
+from refresher.errors import (
+    DatabaseNewer,
+    DatabaseNotMigrated,
+    DatabaseUnavailable,
+    RefresherError,
+    SettingsError,
+)
 from refresher.health import Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
+from refresher.masking import mask
 from refresher.metrics.sources import Sources, sources_from
 from refresher.serving.ports import Api, Ports
 from refresher.store import migrate
@@ -50,6 +58,7 @@ class Process:
     ) -> None:
         self._services = services
         self.probe = Probe(role, services, broker)
+        self.asked_to_stop: Callable[[], bool] = bool
         self._heartbeat = Heartbeat(services, role)
         application = api(self.probe) if api is not None else None
         self._ports = Ports(self.probe, services.settings, application, listening)
@@ -61,14 +70,14 @@ class Process:
         tracing.start(self._services.settings, self.probe.role)
         self._services.meter.open(self.probe.role, self._sources())
         self._ports.start()
-        await_database(self._services)
+        await_database(self._services, asked=self.asked_to_stop)
         self._heartbeat.start()
         self.probe.registered = lambda: self._heartbeat.healthy
         self.probe.answered_at = lambda: self._heartbeat.answered_at
 
     def stop(self) -> None:
         """Stops both; the lock of this process ends, with nothing left to sweep."""
-        self._services.stopping.set()
+        self._services.ask_to_stop()
         self._ports.stop()  # first: a refresh that a caller waits for needs our liveness lock
         self._heartbeat.stop()
         self._services.meter.close()
@@ -88,6 +97,29 @@ class Process:
         )
 
 
+class CannotStart(RefresherError):
+    """Something that nobody foresaw ended the start."""
+
+
+class StoppedEarly(RefresherError):
+    """Somebody asked the process to stop before it had started."""
+
+    exit_code = 0
+
+
+@contextmanager
+def starting(role: str) -> Iterator[None]:
+    """Turns whatever ends a start into one sentence; a process that is half started must not go on."""
+    try:
+        yield
+    except RefresherError:
+        raise
+    except Exception as error:
+        log.debug("the start failed", exc_info=True)
+        why = mask(str(error).strip().partition("\n")[0])
+        raise CannotStart(f"the {role} cannot start: {type(error).__name__}: {why}") from error
+
+
 def spare_collections() -> None:
     """Takes what has been loaded by now out of the search for cycles: it stays until the end.
 
@@ -104,8 +136,11 @@ def await_database(
     *,
     patience_seconds: float = DATABASE_PATIENCE_SECONDS,
     sleep: Callable[[float], object] | None = None,
+    asked: Callable[[], bool] = bool,
 ) -> None:
     """Returns once the database answers and is migrated; raises the last sentence otherwise.
+
+    `asked` tells of a wish to stop that `services.stopping` does not know. Raises `StoppedEarly`.
 
     A deploy starts everything at once, so being early is normal: 0.5, 1, 2, 4 … seconds between looks.
     """
@@ -118,8 +153,17 @@ def await_database(
         except (DatabaseUnavailable, DatabaseNotMigrated) as error:
             if isinstance(error, DatabaseNewer):
                 raise
-            if time.monotonic() + wait > until or services.stopping.is_set():
+            if asked() or services.stopping.is_set():
+                raise StoppedEarly(f"stopped while it waited for the database: {error}") from None
+            if time.monotonic() + wait > until:
                 raise
             log.warning("waiting for the database", why=str(error), again_in_seconds=wait)
-            (sleep or services.stopping.wait)(wait)
+            _wait(services, wait, asked) if sleep is None else sleep(wait)
             wait = min(wait * 2, 10.0)
+
+
+def _wait(services: Services, seconds: float, asked: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not asked():
+        if services.stopping.wait(min(0.5, max(0.0, until - time.monotonic()))):
+            return

@@ -7,11 +7,8 @@ Dramatiq's own worker. (The *table* is `store/schedule.py`.)
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Sequence
 
 import dramatiq
@@ -21,11 +18,12 @@ from dramatiq.brokers.stub import StubBroker
 from refresher import notices
 from refresher.apps import SecretFiles, sync_apps
 from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
+from refresher.ending import GRACE_SECONDS, Stop, end_within
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.health import Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
-from refresher.process import Process, spare_collections
+from refresher.process import Process, spare_collections, starting
 from refresher.retention import keep_events
 from refresher.serving.ports import Api
 from refresher.store import workers
@@ -95,7 +93,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
-        self._services.stopping.set()
+        self._services.ask_to_stop()
         self._ticks.stop()
         if self._worker is not None:
             self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
@@ -164,26 +162,21 @@ class Scheduler:
 
 def main() -> int:
     """Runs until SIGTERM or SIGINT; a second one ends at once. Returns the exit code."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        if stop.is_set():
-            os._exit(128 + number)  # at once: what is in flight is left to the journal
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    stop = Stop()
     try:
         from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends here, in a sentence
 
-        scheduler = Scheduler(services(), broker)
-        scheduler.start()
-        spare_collections()
+        with starting("scheduler"):
+            built = services()
+            stop.also(built.ask_to_stop)
+            stop.also(lambda: end_within(built.settings.shutdown_seconds + GRACE_SECONDS))
+            scheduler = Scheduler(built, broker)
+            scheduler.start()
+            spare_collections()
     except RefresherError as error:
         say_last(error)
         return error.exit_code
-    while not stop.wait(1.0):
-        pass
+    stop.wait()
     scheduler.stop()
     return 0
 

@@ -65,6 +65,11 @@ class Services:
         default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")
     )
 
+    def ask_to_stop(self) -> None:
+        """Begins nothing any more, and waits for no server that hangs."""
+        self.stopping.set()
+        self.database.hurry()
+
     def close(self) -> None:
         """Gives back threads and connections."""
         self.finish_deliveries()

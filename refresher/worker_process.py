@@ -6,13 +6,17 @@ starts after the fork.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from types import FrameType
 
 import dramatiq
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware
 
 from refresher import process
+from refresher.ending import GRACE_SECONDS, end_within, parent_was_asked
 from refresher.errors import RefresherError, say_last
 from refresher.wiring import services
 
@@ -31,9 +35,12 @@ class WorkerProcess(Middleware):
 
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
         """Called by Dramatiq's command line only, in each worker process, right after the fork."""
+        _end_at_once_when_asked_twice()
         try:
-            self._process = _boot(broker)
+            with process.starting("worker"):
+                self._process = _boot(broker)
         except RefresherError as error:
+            # Dramatiq swallows every other exception, and would go on with a worker nobody knows.
             say_last(error)
             sys.exit(error.exit_code)
 
@@ -47,7 +54,8 @@ class WorkerProcess(Middleware):
     def before_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
         """Lets what is in flight finish; what has not begun goes back."""
         if self._process is not None:
-            services().stopping.set()
+            end_within(services().settings.shutdown_seconds + GRACE_SECONDS)
+            services().ask_to_stop()
             services().deliverers.shutdown(wait=False, cancel_futures=True)
 
     def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
@@ -57,6 +65,22 @@ class WorkerProcess(Middleware):
             self._process.stop()
 
 
+def _end_at_once_when_asked_twice() -> None:
+    """Dramatiq's own answer to a second signal waits for whatever hangs."""
+    before = signal.getsignal(signal.SIGTERM)
+    if not callable(before):
+        return
+    seen: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if seen:
+            os._exit(128 + number)
+        seen.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGTERM, on_signal)
+
+
 def _boot(broker: dramatiq.Broker) -> process.Process:
     if isinstance(broker, StubBroker):
         raise process.WrongTransport(
@@ -64,6 +88,7 @@ def _boot(broker: dramatiq.Broker) -> process.Process:
             "itself, so do not start `dramatiq refresher.actors`, or choose redis"
         )
     running = process.Process("worker", services(), broker)
+    running.asked_to_stop = parent_was_asked
     running.start()
     process.spare_collections()
     return running

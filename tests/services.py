@@ -74,6 +74,13 @@ class PostgresServer:
         where = f"{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}"
         return f"postgresql+psycopg://{where}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        server = self._cluster.postmaster()
+        assert server is not None
+        return server.pid
+
     def start(self) -> None:
         """Starts the server, also after `immediate_stop`; does nothing while it runs."""
         if self._cluster.is_running():

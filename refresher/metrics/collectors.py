@@ -28,6 +28,7 @@ from prometheus_client.registry import Collector
 
 from refresher import __version__
 from refresher.errors import RefresherError
+from refresher.looks import Look
 from refresher.metrics.sources import Sources
 from refresher.store import gauges
 from refresher.store.gauges import Gauges
@@ -71,6 +72,9 @@ def labelled(
     return made
 
 
+_AWAY = (gauge("database_up", "Whether Postgres answered this scrape.", 0),)
+
+
 class OwnCollector(Collector):
     """What every process tells about itself."""
 
@@ -106,16 +110,19 @@ class DeploymentCollector(Collector):
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._kept: list[Metric] = []
+        self._database_look = Look(lambda: list(self._database()))
+        self._queue_look = Look(lambda: list(self._queue()))
 
     def describe(self) -> list[Metric]:
         """Nothing: the registry need not ask the database at the start."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yields all gauges; while Postgres is away, only that it is."""
+        """Yields all gauges; while Postgres is away or hangs, only that it is."""
         with self._lock:
             if time.monotonic() - self._read_at > self._sources.cache_seconds:
-                self._kept = [*self._database(), *self._queue()]
+                database, queue = self._database_look(), self._queue_look()
+                self._kept = [*(_AWAY if database is None else database), *(queue or ())]
                 self._read_at = time.monotonic()
             kept = self._kept
         yield from kept
@@ -126,7 +133,7 @@ class DeploymentCollector(Collector):
                 now = gauges.read(db, has_lock=self._sources.liveness_lock)
         except RefresherError as error:
             log.warning("gauges cannot be read", why=str(error))
-            yield gauge("database_up", "Whether Postgres answered this scrape.", 0)
+            yield from _AWAY
             return
         yield gauge("database_up", "Whether Postgres answered this scrape.", 1)
         yield from _schedule(now)

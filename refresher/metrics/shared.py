@@ -34,8 +34,8 @@ def join_folder() -> Path | None:
     if given:
         return Path(given)
     parent = os.getppid()
-    folder = Path(tempfile.gettempdir()) / f"{_prefix()}{parent}-{_started(parent)}"
     try:
+        folder = Path(tempfile.gettempdir()) / f"{_prefix()}{parent}-{_started(parent)}"
         folder.mkdir(mode=0o700, exist_ok=True)
         if not _is_private(folder):
             raise PermissionError(f"{folder} is somebody else's")

@@ -55,7 +55,7 @@ class Flights:
 
     def close(self) -> None:
         """Waits for what is under way; a reply that Postgres cannot take is spooled soon."""
-        self._services.stopping.set()
+        self._services.ask_to_stop()
         self._threads.shutdown(cancel_futures=True)
         if self._heartbeat is not None:
             self._heartbeat.stop()

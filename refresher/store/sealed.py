@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, TextClause, text
 
 from refresher.rules.connection import Sealed
+from refresher.store.patience import wait_for_ever
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 
 
@@ -69,7 +70,7 @@ class KeyUse:
 
 def key_uses(db: Db) -> list[KeyUse]:
     """Counts sealed values by key. Reads every table whole, without a time limit."""
-    db.execute(text("set local statement_timeout = 0"))
+    wait_for_ever(db)
     uses: list[KeyUse] = []
     for table in SEALED:
         for column in table.columns:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from math import inf
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -29,6 +30,7 @@ from refresher.store.connecting import (
     server_settings,
     telling,
 )
+from refresher.store.patience import Patience, PatientAsyncConnection, PatientConnection, opens
 from refresher.store.refusals import Nature, first_line, is_stale, nature_of
 
 T = TypeVar("T")
@@ -80,6 +82,9 @@ class Database:
             connect_args=self._connect_arguments,
             execution_options={hot.PLANS_ARE_KEPT: ours},
         )
+        self._patience = Patience(statement_timeout_seconds)
+        self._endless = Patience(inf)
+        event.listen(self.engine, "do_connect", opens(self._patience))
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _send_arrays_in_binary)
         if ours:
@@ -127,11 +132,12 @@ class Database:
             raise _exhausted() from error
 
     @contextmanager
-    def session(self) -> Iterator[Connection]:
+    def session(self, *, waits: bool = False) -> Iterator[Connection]:
         """Opens a connection outside the pool, each statement its own transaction.
 
         For what belongs to the session itself: an advisory lock that lasts as long as we do. Behind a
-        pooler in transaction mode nothing may rely on it.
+        pooler in transaction mode nothing may rely on it. `waits`: it is kept however long the server
+        hangs, until `hurry`.
         """
         engine = create_engine(
             self.url,
@@ -140,6 +146,7 @@ class Database:
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_arguments,
         )
+        event.listen(engine, "do_connect", opens(self._endless if waits else self._patience))
         event.listen(engine, "connect", self._tell_session)
         try:
             with engine.connect() as db:
@@ -151,14 +158,17 @@ class Database:
 
     def open_plain(self) -> psycopg.Connection[Any]:
         """Returns a session outside the pool that was told nothing yet. Raises `psycopg.Error`."""
-        return psycopg.connect(**self._named())
+        made = PatientConnection.connect(**self._named())
+        made.patience = self._patience
+        return made
 
     async def open_async(self) -> psycopg.AsyncConnection[Any]:
         """Returns a session outside the pool for one event loop, each statement its own transaction.
 
         It is for hot statements (`hot.py`) alone. Raises `psycopg.Error`.
         """
-        made = await psycopg.AsyncConnection.connect(**self._named(), autocommit=True)
+        made = await PatientAsyncConnection.connect(**self._named(), autocommit=True)
+        made.patience = self._patience
         arrays.send_in_one_go(made)
         if self.sessions_are_ours:
             await made.execute(self._telling.encode())
@@ -183,6 +193,11 @@ class Database:
 
     def _tell_transaction(self, db: Connection) -> None:
         db.exec_driver_sql(self._telling)
+
+    def hurry(self) -> None:
+        """Has statements end within seconds from here on, for this process is to stop."""
+        self._patience.hurry()
+        self._endless.hurry()
 
     def close(self) -> None:
         """Closes the pool."""

@@ -19,6 +19,7 @@ from time import monotonic, sleep
 import structlog
 
 from refresher.apps import Stamp, stamp
+from refresher.ending import GRACE_SECONDS, end_within
 from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
 from refresher.log import configure
 from refresher.process import DATABASE_PATIENCE_SECONDS
@@ -70,6 +71,7 @@ def run(tell: Callable[[Running], None]) -> Ending:
         environment_file = hand_out(ground)
         port, sockets = _listen(settings)
         worker = stack.enter_context(_scheduler_and_worker(settings, ground, sockets))
+        stack.callback(end_within, settings.shutdown_seconds + GRACE_SECONDS)
         pid = worker.pid if worker else None
         tell(Running(settings, ground, environment_file, pid, port))
         return _look_after(stop, ground, worker, seen)

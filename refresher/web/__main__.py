@@ -6,16 +6,15 @@ socket: `processes.py`.
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 
 import structlog
 
+from refresher.ending import GRACE_SECONDS, Stop, end_within
 from refresher.errors import RefresherError, SettingsError, say_last
-from refresher.process import Process, spare_collections
+from refresher.process import Process, spare_collections, starting
 from refresher.settings import load
 from refresher.web.app import Api
 from refresher.web.processes import SOCKET_OPTION, look_after
@@ -29,26 +28,30 @@ of them for each answer, are most of the time that a token takes under load."""
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
     inherited = _inherited(arguments)
     try:
         settings = load()
         if settings.port == 0:
             raise SettingsError("PORT is 0, which serves nothing: give the web process a port")
         if settings.web_processes > 1 and not inherited:
-            return look_after(settings, stop)
-        return _serve(inherited, stop)
+            return look_after(settings, stop.asked)
+        with starting("web process"):
+            process = _started(inherited, stop)
     except RefresherError as error:
         say_last(error)
         return error.exit_code
+    stop.wait()
+    process.stop()
+    return 0
 
 
-def _serve(inherited: Sequence[socket.socket], stop: threading.Event) -> int:
+def _started(inherited: Sequence[socket.socket], stop: Stop) -> Process:
     from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends in its sentence
 
     built = services()
+    stop.also(built.ask_to_stop)
+    stop.also(lambda: end_within(built.settings.shutdown_seconds + GRACE_SECONDS))
     process = Process(
         "web", built, broker, api=lambda probe: Api(built, probe), listening=inherited
     )
@@ -56,9 +59,7 @@ def _serve(inherited: Sequence[socket.socket], stop: threading.Event) -> int:
     process.start()
     spare_collections()
     log.info("web started", port=built.settings.port)
-    stop.wait()
-    process.stop()
-    return 0
+    return process
 
 
 def _inherited(arguments: Sequence[str]) -> list[socket.socket]:
