@@ -11,10 +11,12 @@ import psycopg
 import pytest
 
 from refresher.cipher import new_key
-from refresher.errors import DatabaseUnavailable
+from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.looks import Look
+from refresher.process import starting
 from refresher.store import patience
 from refresher.store.session import Database
+from refresher.store.workers import LOCK_CLASS
 from tests import loopback
 from tests.frozen import frozen
 from tests.ports import free_port
@@ -227,14 +229,24 @@ def test_what_a_look_raises_is_raised_where_it_is_asked() -> None:
         look()
 
 
-def test_any_error_at_the_start_ends_the_process(settings: dict[str, str], spawn: Spawner) -> None:
-    """One sentence, not 0, no traceback; the worker's first process ends with it."""
-    settings["DATABASE_URL"] += "?prepare_threshold=what"
-    for command in (SCHEDULER, WEB, (*WORKER, "2")):
-        process = spawn(*command, env=settings | {"PORT": str(free_port())})
-        assert process.wait() != 0, process.output
-        wait_until(lambda: "cannot start" in spawn.outputs())
-    assert "Traceback" not in spawn.outputs()
+def test_any_error_at_the_start_ends_the_worker(settings: dict[str, str], spawn: Spawner) -> None:
+    """One sentence and not 0; Dramatiq's first process ends with it instead of serving unregistered."""
+    command = ("-m", "dramatiq", "tests.broken_worker", "--processes", "2", "--threads", "1")
+    process = spawn(*command, env=settings)
+    assert process.wait() == 1, process.output
+    sentence = "refresher: the worker cannot start: ZeroDivisionError: nobody foresaw this\n"
+    wait_until(lambda: sentence in process.output, reason=lambda: process.output)
+    assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(("role", "error"), [("scheduler", OSError(24, "Too many")), ("web", 1)])
+def test_any_error_at_a_start_is_one_sentence(role: str, error: object) -> None:
+    """Without the lines of a traceback; what is a sentence already stays."""
+    given = error if isinstance(error, Exception) else DatabaseUnavailable("away")
+    with pytest.raises(RefresherError) as raised, starting(role):
+        raise given
+    told = str(raised.value)
+    assert told in {"the scheduler cannot start: OSError: [Errno 24] Too many", "away"}
 
 
 def test_a_worker_without_a_temporary_folder_counts_alone(
@@ -261,7 +273,7 @@ def test_the_liveness_lock_outlasts_a_freeze(
     process = spawn(*SCHEDULER, env=settings | {"PORT": port})
     wait_until(lambda: is_up(port), reason=lambda: process.output)
     plain = settings["DATABASE_URL"].replace("+psycopg", "")
-    lock = "select pid from pg_locks where locktype = 'advisory' and granted"
+    lock = f"select pid from pg_locks where classid = {LOCK_CLASS} and granted"
     with psycopg.connect(plain, autocommit=True) as db:
         before = db.execute(lock).fetchall()
         with frozen(postgres):
