@@ -115,7 +115,8 @@ def starting(role: str) -> Iterator[None]:
     except RefresherError:
         raise
     except Exception as error:
-        log.debug("the start failed", exc_info=True)
+        if structlog.is_configured():  # else it would be printed, whatever the level
+            log.debug("the start failed", exc_info=True)
         why = mask(str(error).strip().partition("\n")[0])
         raise CannotStart(f"the {role} cannot start: {type(error).__name__}: {why}") from error
 

@@ -1,13 +1,12 @@
 """A worker whose start fails in a way that nobody foresaw: `dramatiq tests.broken_worker`."""
 
-from typing import NoReturn
-
 import dramatiq
 
 from refresher import actors, worker_process
+from refresher.process import Process
 
 
-def _fail(_broker: dramatiq.Broker) -> NoReturn:
+def _fail(broker: dramatiq.Broker) -> Process:
     raise ZeroDivisionError("nobody foresaw this\nand nobody wants a second line")
 
 
