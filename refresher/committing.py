@@ -41,54 +41,87 @@ def commit(
     Returns when each is stored or spooled; raises nothing. While Postgres is away that is when it is
     back, or REFRESHER_COMMIT_SECONDS after this process was asked to stop.
     """
-    if settlements:
-        _Hand(services, write, tally).store(settlements)
+    hand = Hand(services, write, tally)
+    hand.take(settlements)
+    hand.empty()
 
 
-class _Hand:
-    """Settlements in hand, and what of them lies in the spool already."""
+class Hand:
+    """Settlements in hand, and what of them lies in the spool already. `write` stores some.
+
+    `take` and `try_again` never wait for a Postgres that is away: more replies may be on their way, and
+    each must lie in the spool as soon as it has come.
+    """
 
     def __init__(self, services: Services, write: Write, tally: Counter[str]) -> None:
         self._services = services
         self._write = write
         self._tally = tally
-        self._since = time.monotonic()
+        self._left: list[Settlement] = []
+        self._taken_at: dict[UUID, float] = {}
         self._entries: dict[UUID, str] = {}
+        self._wait = FIRST_WAIT_SECONDS
+        self._try_at = 0.0
         self._leave_at: float | None = None
-        self._alone_at = self._since + ALONE_AFTER_SECONDS
+        self._alone_at = time.monotonic() + ALONE_AFTER_SECONDS
+        self._why = ""
 
-    def store(self, settlements: Sequence[Settlement]) -> None:
-        left, wait = settlements, FIRST_WAIT_SECONDS
-        while left:
-            try:
-                settled = self._try(left)
-            except _Away as error:
-                self._hold(left, error)
-                if self._must_leave(wait):
-                    self._leave(left)
-                    return
-                left = self._sifted(left, error)
-            except Exception:  # noqa: BLE001  whatever it is, what arrived is kept
-                left = self._each(left)
-            else:
-                self._done(left, settled)
+    def take(self, settlements: Sequence[Settlement]) -> None:
+        """Stores what has come, or at least spools it."""
+        now = time.monotonic()
+        self._taken_at.update((s.id, now) for s in settlements)
+        held = bool(self._left)
+        self._left += settlements
+        if not held or now >= self._try_at:
+            self.try_again()
+        else:
+            self._spool()
+
+    def again_in_seconds(self) -> float | None:
+        """Returns when it is time to try again; None when nothing is in hand."""
+        return max(0.0, self._try_at - time.monotonic()) if self._left else None
+
+    def try_again(self) -> None:
+        """Tries once to store what is in hand."""
+        if not self._left:
+            return
+        try:
+            settled = self._try(self._left)
+        except _Away as error:
+            self._hold(error)
+            self._left = self._sifted(error)
+        except Exception:  # noqa: BLE001  whatever it is, what arrived is kept
+            self._left = self._each()
+        else:
+            self._done(self._left, settled)
+            self._left = []
+        if self._left:
+            self._try_at = time.monotonic() + self._wait
+            self._wait = min(self._wait * 2, LONGEST_WAIT_SECONDS)
+
+    def empty(self) -> None:
+        """Returns when nothing is in hand any more: each is stored, or in the spool at the end."""
+        while (wait := self.again_in_seconds()) is not None:
+            if self._must_leave(wait):
+                self._leave()
                 return
-            if left:
-                time.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            time.sleep(wait)
+            self.try_again()
 
     def _try(self, settlements: Sequence[Settlement]) -> Settled:
-        seconds = time.monotonic() - self._since
-        held = [aged(s, seconds) for s in settlements]
+        now = time.monotonic()
+        held = [aged(s, now - self._taken_at[s.id]) for s in settlements]
         return retrying(lambda: self._write(held))
 
-    def _hold(self, settlements: Sequence[Settlement], error: Exception) -> None:
-        held = len(settlements)
-        self._services.seldom.warning(
-            "holding replies: postgres is away", held=held, why=str(error)
-        )
-        if not self._entries:
-            self._entries = save(self._services, settlements, str(error))
+    def _hold(self, error: Exception) -> None:
+        held, self._why = len(self._left), str(error)
+        self._services.seldom.warning("holding replies: postgres is away", held=held, why=self._why)
+        self._spool()
+
+    def _spool(self) -> None:
+        fresh = [s for s in self._left if s.new and s.id not in self._entries]
+        if fresh:
+            self._entries.update(save(self._services, fresh, self._why))
 
     def _must_leave(self, wait: float) -> bool:
         now, stopping = time.monotonic(), self._services.stopping.is_set()
@@ -96,30 +129,32 @@ class _Hand:
             self._leave_at = now + self._services.settings.commit_seconds
         return self._leave_at is not None and now + wait > self._leave_at
 
-    def _leave(self, left: Sequence[Settlement]) -> None:
+    def _leave(self) -> None:
+        self._spool()
         self._tally["spooled"] += len(self._entries)
-        lost = [str(s.id) for s in left if s.new and s.id not in self._entries]
+        lost = [str(s.id) for s in self._left if s.new and s.id not in self._entries]
         if lost:  # neither Postgres nor Redis nor the disk took them until the very end
             log.error(
                 "token pairs are lost: nothing takes them, and we must stop", connections=lost
             )
 
-    def _sifted(self, left: Sequence[Settlement], error: Exception) -> Sequence[Settlement]:
+    def _sifted(self, error: Exception) -> list[Settlement]:
         """Tries each alone once in a while: what is taken for trouble of all may be one row's."""
+        left = self._left
         refuses = isinstance(error, DatabaseRefusesWrites) and len(left) > 1
         if not refuses or time.monotonic() < self._alone_at:
             return left
-        still = self._each(left)
+        still = self._each()
         self._alone_at = time.monotonic() + ALONE_AFTER_SECONDS
         kept = {s.id for s in still}
         if not any(s.new and s.id not in kept for s in left):
             return still
         return [s for s in still if not self._keep(s, error)]  # Postgres takes other pairs
 
-    def _each(self, left: Sequence[Settlement]) -> list[Settlement]:
+    def _each(self) -> list[Settlement]:
         """Stores each in a transaction of its own; returns those that must be held on."""
         held: list[Settlement] = []
-        for s in left:
+        for s in self._left:
             try:
                 settled = self._try([s])
             except _Away:

@@ -23,7 +23,7 @@ import structlog
 
 from refresher import points, tracing
 from refresher.attempt import Attempt, Clients, as_settlement, parked, pause_key, postponed, request
-from refresher.committing import commit
+from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing
 from refresher.recovery import outlast, save_answer
@@ -46,14 +46,19 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
     A claim that is no longer held, or was begun already by another delivery, is a counted no-op.
     """
     tally: Counter[str] = Counter()
+    hand = Hand(services, partial(_write, services), tally)
     with services.exchange.turns.turn(alone=len(claims) == 1):
         ready = _guard(services, *_reload(services, claims, tally), tally)
         outgoing = _build(services, _begin(services, ready, tally), tally)
-        arriving = services.exchange.stream(outgoing)
+        arriving = services.exchange.stream(outgoing, hand.again_in_seconds)
     for replies in arriving:
-        points.reach("replied", replies)
-        _observe(services, replies)
-        _commit(services, _understand(services, replies), tally)
+        if replies:
+            points.reach("replied", replies)
+            _observe(services, replies)
+            hand.take(_understand(services, replies))
+        else:
+            hand.try_again()
+    hand.empty()
     services.meter.finished(tally)
     return tally
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from typing import Any, Generic, TypeVar
@@ -93,8 +93,14 @@ class Exchange:
         self._places: set[asyncio.Task[None] | None] = set()
         self.turns = turns or Turns()
 
-    def stream(self, outgoing: Sequence[Outgoing[K]]) -> Iterator[list[tuple[K, Reply]]]:
+    def stream(
+        self,
+        outgoing: Sequence[Outgoing[K]],
+        again: Callable[[], float | None] = lambda: None,
+    ) -> Iterator[list[tuple[K, Reply]]]:
         """Sends all requests, at once; yields their replies in groups, as they arrive.
+
+        While `again` tells a number of seconds, at least so often, also a group without any.
 
         Every request yields exactly one reply, also when it was never sent (`failure="unsent"`):
         its place was not had in time, or this exchange is closed.
@@ -102,7 +108,9 @@ class Exchange:
         arrivals: Arrivals[tuple[K, Reply]] = Arrivals(len(outgoing))
         waiting = [(item, _written(item.request), arrivals) for item in outgoing]
         failure = self._hand_over(waiting) if waiting else None
-        return arrivals.groups(self.turns) if failure is None else _refused(outgoing, failure)
+        return (
+            arrivals.groups(self.turns, again) if failure is None else _refused(outgoing, failure)
+        )
 
     def open(self) -> None:
         """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from typing import Generic, TypeVar
@@ -41,22 +41,24 @@ class Arrivals(Generic[T]):
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tell)
 
-    def groups(self, turns: Turns | None = None) -> Iterator[list[T]]:
+    def groups(
+        self, turns: Turns | None = None, again: Callable[[], float | None] = lambda: None
+    ) -> Iterator[list[T]]:
         """Yields until all expected have come; what came during the caller's work goes at once.
 
         With `turns`, the caller works on a group in a turn; what comes while it waits for the turn is
-        in the group.
+        in the group. `again` tells within how many seconds to yield even if nothing came.
         """
         turn = (
             partial(turns.turn, replies=True, alone=self._expected == 1) if turns else nullcontext
         )
         left = self._expected
         while left:
-            self._wake.wait()
+            woken = self._wake.wait(again())
             with turn():
                 group = self._take()
                 left -= len(group)
-                if group:
+                if group or not woken:
                     yield group
 
     def _tell(self) -> None:

@@ -30,6 +30,7 @@ from refresher.testing.fake_provider import FakeProviderClient, IssuedGrant
 from refresher.testing.fake_provider.faults import FaultKind
 from refresher.testing.triggers import Triggers
 from tests.chaos.ground import Ground
+from tests.ports import free_port
 from tests.processes import Process
 from tests.waiting import wait_until
 
@@ -37,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROVIDER, CLIENT_SECRET = "chaos", "chaos-secret"
 # Small, so that minutes of chaos see many lives; the relations are those that settings.py demands.
 SETTINGS: Mapping[str, object] = {
+    "allow_insecure_hosts": "loopback",
     "lead_share": 0.4,
     "attempt_interval_seconds": 2,
     "http_connect_seconds": 1,
@@ -103,6 +105,7 @@ class Deployment:
         }
         self.services = wiring.build(load(**given))
         self._environment = _environment(given, self.triggers, folder, plan)
+        self.port = free_port()
         self.workers: list[Member] = []
         self.scheduler: Member
 
@@ -120,7 +123,9 @@ class Deployment:
         threads = ("--threads", str(self.plan.threads))
         for _ in range(self.plan.workers):
             self.workers.append(Member(self.ground, (*worker, *threads), self._environment))
-        self.scheduler = Member(self.ground, ("-m", "tests.chaos.scheduler"), self._environment)
+        # Its health is the deployment's: the workers' ports are off.
+        served = {**self._environment, "PORT": str(self.port)}
+        self.scheduler = Member(self.ground, ("-m", "tests.chaos.scheduler"), served)
         self.wait_until_whole()
         return self
 

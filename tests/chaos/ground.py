@@ -29,6 +29,7 @@ class Ground:
         self.postgres = PostgresServer(guard)
         self.redis = RedisServer(guard)
         self.spawn = Spawner(guard, folder)
+        self.tablespace = "pg_default"
         self._numbers = count(1)
 
     def __enter__(self) -> Self:
@@ -50,7 +51,8 @@ class Ground:
 
     def database(self) -> str:
         """Returns the URL of a fresh, migrated database."""
-        return self.postgres.create_database(f"chaos_{next(self._numbers)}", TEMPLATE)
+        name = f"chaos_{next(self._numbers)}"
+        return self.postgres.create_database(name, TEMPLATE, self.tablespace)
 
     def redis_url(self) -> str:
         """Returns the URL of a Redis database that nobody else uses."""
