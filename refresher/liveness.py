@@ -17,10 +17,11 @@ from uuid import UUID
 import structlog
 
 from refresher.errors import DatabaseUnavailable
+from refresher.settings.shared import digests
 from refresher.store import workers
 from refresher.store.refusals import Nature, nature_of
 from refresher.store.session import DatabaseError, Db
-from refresher.store.workers import Holders
+from refresher.store.workers import Holders, RunsWith
 from refresher.wiring import Services
 
 log = structlog.get_logger()
@@ -106,8 +107,14 @@ class Heartbeat:
 
     def _register(self, db: Db) -> int:
         host, pid = socket.gethostname(), os.getpid()
+        keys, settings = self._services.cipher.key_ids, digests(self._services.settings)
         return workers.register(
-            db, self._services.holder_id, role=self._role, host=host, process_id=pid
+            db,
+            self._services.holder_id,
+            role=self._role,
+            host=host,
+            process_id=pid,
+            runs_with=RunsWith(keys, settings),
         )
 
 

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from refresher.cli.output import Json, emit, note, span, table
+from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
     from refresher.cipher import Cipher
@@ -22,12 +23,17 @@ MOST_SHOWN = 20
 SEALS, OPENS, LOST = "seals", "opens", "missing"
 
 
-def rotate(json: Json = False) -> None:
+def rotate(
+    force: Annotated[
+        bool, typer.Option("--force", help="Also to a key with which no running process seals.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Seal every stored secret with the first key, while everything goes on running.
 
     Give every process the new key first, in front of the old one, and deploy; then run this; then
     take the old key away. Stop it at any time and run it again. What no key opens is left as it is,
-    counted, and told on stderr.
+    counted, and told on stderr. Refused while a process that runs seals with another key.
     """
     from refresher.cli.opening import database, read_settings
     from refresher.rotation import rotate as run
@@ -38,6 +44,8 @@ def rotate(json: Json = False) -> None:
     cipher = cipher_from(settings)
     started = time.monotonic()
     with database(settings) as opened:
+        if not force:
+            _refuse_other_keys(opened, cipher)
         done: Rotation | None = None
         with _progress(opened) as moved:
             for done in run(opened, cipher):
@@ -47,6 +55,29 @@ def rotate(json: Json = False) -> None:
     _tell(done, cipher, uses, time.monotonic() - started, json=json)
     if done is not None and not done.complete:
         raise typer.Exit(1)
+
+
+def _refuse_other_keys(opened: Database, cipher: Cipher) -> None:
+    """Refuses a key that a running process does not know, and one that it has put behind another."""
+    from refresher.cli.doctor.agreement import running
+    from refresher.rules.agreement import Agreement, compare
+
+    ours = cipher.key_ids
+    for process in running(opened):
+        theirs = process.runs_with.keys
+        if compare(theirs, ours) is Agreement.SAME:
+            continue
+        who = f"the {process.role} on {process.host} (process {process.process_id})"
+        seals = f"{who} runs with key {theirs[0]}, this terminal with {ours[0]}"
+        if ours[0] not in theirs:
+            raise Refused(
+                f"{seals}, which that does not know: it could open nothing any more. Give every "
+                f"process {ours[0]} in front of {theirs[0]} first; --force does it all the same"
+            )
+        raise Refused(
+            f"{seals}: if {ours[0]} is the new one, put it first there too; if it is the old one, "
+            f"put {theirs[0]} first here; --force does it all the same"
+        )
 
 
 def status(json: Json = False) -> None:

@@ -12,7 +12,7 @@ from refresher.settings.values import PREFIX, Flow
 _PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
 _NUMBERS = {"float_parsing", "int_parsing", "int_from_float"}
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-_OF_THE_SDK = {"REFRESHER_API_URL", "REFRESHER_API_KEY"}
+OF_THE_SDK = {"REFRESHER_API_URL", "REFRESHER_API_KEY"}
 """Read by `refresher.client`, in applications; they begin like settings and are none."""
 _EARLIER = {"REFRESHER_HEALTH_HOST"}
 """Names that a setting had before, and that are still understood."""
@@ -53,7 +53,7 @@ def meant_number(name: str, given: str) -> str | None:
 def unknown_variables(fields: Mapping[str, object]) -> list[str]:
     """Names variables that look like ours and are not: a typo must not pass in silence."""
     ours = [v for v in os.environ if v.startswith(PREFIX) and not v.startswith(f"{PREFIX}TEST_")]
-    known = _known_variables(fields)
+    known = known_variables(fields)
     # The parts of a flow are judged with it.
     parts = tuple(f"{variable(name)}__" for name in flows(fields))
     return [_no_setting(v, fields) for v in ours if v not in known and not v.startswith(parts)]
@@ -69,12 +69,13 @@ def _is_flow(field: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Flow)
 
 
-def _known_variables(fields: Mapping[str, object]) -> set[str]:
+def known_variables(fields: Mapping[str, object]) -> set[str]:
+    """Returns the names that variables of ours may have."""
     known = {PREFIX + name.upper() for name in fields}
     parts = {variable(f"{flow}.{part}") for flow in flows(fields) for part in Flow.model_fields}
-    return known | parts | _EARLIER | _OF_THE_SDK | {variable(name) for name in fields}
+    return known | parts | _EARLIER | OF_THE_SDK | {variable(name) for name in fields}
 
 
 def _no_setting(name: str, fields: Mapping[str, object]) -> str:
-    hint = did_you_mean(name, _known_variables(fields), PREFIX)
+    hint = did_you_mean(name, known_variables(fields), PREFIX)
     return f"{name} is no setting{hint}; `refresher settings` lists all"

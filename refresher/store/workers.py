@@ -9,7 +9,9 @@ Only a session connection carries such a lock: a pooler in transaction mode does
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -32,18 +34,67 @@ def session_name(worker_id: UUID) -> str:
     return f"refresher {worker_id}"
 
 
-def register(db: Db, worker_id: UUID, *, role: str, host: str, process_id: int) -> int:
+@dataclass(frozen=True, slots=True)
+class RunsWith:
+    """What a process has: ids of its keys, the sealing one first, and digests of its settings."""
+
+    keys: Sequence[str]
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A process that lives, and what it runs with."""
+
+    role: str
+    host: str
+    process_id: int
+    runs_with: RunsWith
+
+
+def register(
+    db: Db,
+    worker_id: UUID,
+    *,
+    role: str,
+    host: str,
+    process_id: int,
+    runs_with: RunsWith | None = None,
+) -> int:
     """Records a process and returns the number of its lock."""
     statement = text(
         """
-        insert into worker (id, lock_key, role, host, process_id)
-        values (:id, (random() * 2147483647)::int, :role, :host, :process_id)
+        insert into worker (id, lock_key, role, host, process_id, runs_with)
+        values (:id, (random() * 2147483647)::int, :role, :host, :process_id,
+                cast(:runs_with as jsonb))
         on conflict (id) do update set stopped_at = null, seen_at = refresher_now()
         returning lock_key
         """
     )
-    values = {"id": worker_id, "role": role, "host": host, "process_id": process_id}
+    values = {
+        "id": worker_id,
+        "role": role,
+        "host": host,
+        "process_id": process_id,
+        "runs_with": runs_with and json.dumps(asdict(runs_with)),
+    }
     return int(db.execute(statement, values).scalar_one())
+
+
+def told(db: Db) -> list[Told]:
+    """Returns what the processes that gave a sign of life within a minute run with."""
+    statement = text(
+        """
+        select role, host, process_id, runs_with from worker
+        where stopped_at is null and runs_with is not null
+          and seen_at > refresher_now() - interval '1 minute'
+        order by role, host, process_id
+        """
+    )
+    return [
+        Told(row.role, row.host, row.process_id, RunsWith(**row.runs_with))
+        for row in db.execute(statement)
+    ]
 
 
 def take_lock(db: Db, lock_key: int) -> bool:

@@ -6,6 +6,8 @@ Nothing runs here but the embedded database.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +24,15 @@ from refresher.development import (
 from refresher.embedded import EmbeddedPostgres
 from refresher.errors import SettingsError
 from refresher.serving.sockets import HERE
-from refresher.settings import Settings, variable
+from refresher.settings import PREFIX, Settings, variable
+from refresher.settings.names import OF_THE_SDK, known_variables
 from refresher.wiring import cipher_from
 
+OF_THIS_PROCESS = frozenset(
+    {"PORT", *(PREFIX + name for name in ("PORT", "HOST", "STATUS_PORT", "STATUS_TOKEN"))}
+    | {PREFIX + name for name in ("SENTRY_DSN", "LOG_LEVEL", "LOG_FORMAT", "HEALTH_HOST")}
+)
+"""Variables that say nothing to another terminal, or are a secret that it does not need."""
 PROVIDERS_TEMPLATE = """\
 # Your apps, and providers that refresher does not know (`refresher providers list` shows those it
 # knows). `refresher up` reads this file again whenever it changes.
@@ -77,8 +85,26 @@ def prepare(settings: Settings, stack: ExitStack) -> Ground:
 
 
 def hand_out(ground: Ground) -> Path:
-    """Writes the variables to a file that a shell reads, so that other commands find all this."""
-    return write_environment(ground.directory, ground.variables)
+    """Writes the variables to a file that a shell reads, so that other commands find all this.
+
+    What the environment of this process sets is written as well: without it another terminal would
+    look at other settings, or have another key.
+    """
+    outside = {name: v for name, v in os.environ.items() if name not in ground.variables}
+    return write_environment(ground.directory, {**given(outside), **ground.variables})
+
+
+def given(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the settings that an environment sets, but those of one process alone.
+
+    A database that somebody else looks after goes by its longer name: under the shorter one the file
+    holds ours, by which the next start knows it.
+    """
+    known = known_variables(Settings.model_fields) - OF_THIS_PROCESS - OF_THE_SDK
+    found = {name.upper(): value for name, value in environment.items() if value}
+    named = {name: value for name, value in sorted(found.items()) if name in known}
+    url = named.pop(variable("database_url"), None)
+    return {f"{PREFIX}DATABASE_URL": url, **named} if url else named
 
 
 def _database_is_ours(settings: Settings, directory: Path) -> bool:

@@ -1,7 +1,8 @@
 """`refresher doctor`: looks at everything that must be right, and says how to mend what is not.
 
-`setup.py`: settings, keys, providers; `postgres.py` and `redis.py`: the two servers; `work.py`: what
-the tables tell about the work itself. Every check yields `Finding`s; what it finds it never raises.
+`setup.py`: settings, keys, providers; `agreement.py`: has what runs the same; `postgres.py` and
+`redis.py`: the two servers; `spool.py`: what waits for Postgres; `work.py`: what the tables tell about
+the work itself. Every check yields `Finding`s; what it finds it never raises.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import mail, postgres, redis, setup, spool, webhooks, work
+    from refresher.cli.doctor import agreement, mail, postgres, redis, setup, spool, webhooks, work
     from refresher.cli.doctor.finding import fail
     from refresher.cli.opening import database, read_settings
     from refresher.errors import SettingsError
@@ -65,8 +66,11 @@ def findings_now() -> Iterator[Finding]:
         findings = list(postgres.check(settings, opened))
         yield from findings
         if not any(finding.level == "fail" and finding.check == "database" for finding in findings):
+            processes = agreement.running(opened)
+            foreign = agreement.foreign_settings(settings, processes)
+            yield from agreement.check(settings, processes)
             yield from work.check(settings, opened)
-            yield from mail.check(settings, opened)
+            yield from mail.check(settings, opened, foreign)
             yield from webhooks.check(settings, opened)
 
 

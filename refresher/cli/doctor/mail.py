@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from refresher import letters
 from refresher.cli.doctor.finding import Finding, ok, warn
@@ -17,8 +17,14 @@ from refresher.store.session import Database
 LATE_SECONDS = 600.0
 
 
-def check(settings: Settings, database: Database) -> Iterator[Finding]:
-    """Yields findings on mail; nothing at all where nobody is to be told."""
+def check(
+    settings: Settings, database: Database, foreign: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Yields findings on mail; nothing at all where nobody is to be told.
+
+    `foreign` are variables that have another value where the work is done: what they are here tells
+    nothing about the mails that go out there.
+    """
     with database.transaction() as db:
         known = recipients.every(db)
         pages = recipients.organizations(db)
@@ -26,30 +32,42 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     if not known:
         yield ok("mail", "nobody is told by mail (`refresher recipients add` changes that)")
         return
-    yield from _templates(settings)
+    if not any(name.startswith(variable("mail_")) for name in foreign):
+        yield from _templates(settings)
+        yield from _transport(settings, len(known))
+    yield from _passage(standing)
+    yield from _refused([r.address for r in known if r.blocked_at is not None])
+    name = variable("reconnect_url")
+    if (
+        settings.reconnect_url is None
+        and name not in foreign
+        and not any(o.reconnect_url for o in pages)
+    ):
+        mend = f"set {name}, or `refresher organizations set ID --reconnect-url`"
+        yield warn("mail", "messages have no link to reconnect", mend)
+    if not standing.reason:
+        waiting = many(standing.due + standing.under_way, "mail")
+        yield ok("mail", f"{many(len(known), 'recipient')}; {waiting} to send")
+
+
+def _transport(settings: Settings, known: int) -> Iterator[Finding]:
     if not settings.notification_email.enabled:
         name = variable("notification_email.enabled")
         yield warn("mail", f"{name} is false, and people wait to be told", f"set {name} to true")
     if settings.mail_transport == "console":
-        message = f"mails to {many(len(known), 'recipient')} are only printed"
+        message = f"mails to {many(known, 'recipient')} are only printed"
         yield warn("mail", message, f"set {variable('mail_transport')} to smtp or http")
-    yield from _passage(standing)
-    refused = [r.address for r in known if r.blocked_at is not None]
-    if refused:
-        shown = ", ".join(refused[:3]) + (" …" if len(refused) > 3 else "")
-        were = "address was" if len(refused) == 1 else "addresses were"
-        message = f"{len(refused)} {were} refused: {shown}"
-        yield warn(
-            "mail", message, "`refresher recipients list` tells why; remove or add them again"
-        )
-    if settings.reconnect_url is None and not any(o.reconnect_url for o in pages):
+
+
+def _refused(addresses: Sequence[str]) -> Iterator[Finding]:
+    if addresses:
+        shown = ", ".join(addresses[:3]) + (" …" if len(addresses) > 3 else "")
+        were = "address was" if len(addresses) == 1 else "addresses were"
         yield warn(
             "mail",
-            "messages have no link to reconnect",
-            f"set {variable('reconnect_url')}, or `refresher organizations set ID --reconnect-url`",
+            f"{len(addresses)} {were} refused: {shown}",
+            "`refresher recipients list` tells why; remove or add them again",
         )
-    waiting = many(standing.due + standing.under_way, "mail")
-    yield ok("mail", f"{many(len(known), 'recipient')}; {waiting} to send")
 
 
 def _passage(standing: Standing) -> Iterator[Finding]:

@@ -184,4 +184,6 @@ worker = Table(
     instant("started_at", default_now=True),
     instant("seen_at", default_now=True),
     instant("stopped_at"),
+    # {"keys": [ids, the sealing one first], "settings": {variable: digest}}; no secret.
+    Column("runs_with", JSONB),
 )
