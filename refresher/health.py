@@ -44,7 +44,8 @@ class Probe:
 
     `registered` and `answered_at` (monotonic) are the heartbeat's, which has a session of its own: what
     it knows needs no waiting. `tick_ended_at` tells when the last tick ended,
-    well or not; `troubles` are the jobs that fail again and again.
+    well or not; `job_failures` counts each job's failures in a row, and `troubles`
+    are the jobs that fail again and again.
     """
 
     def __init__(self, role: str, services: Services, broker: dramatiq.Broker | None) -> None:
@@ -53,6 +54,7 @@ class Probe:
         self.registered: Callable[[], bool] | None = None
         self.answered_at: Callable[[], float] | None = None
         self.tick_ended_at: Callable[[], float | None] = lambda: None
+        self.job_failures: Callable[[], Mapping[str, int]] = dict
         self.troubles: Callable[[], Mapping[str, Trouble]] = dict
         self._services = services
         self._broker = broker

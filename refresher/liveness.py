@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 import structlog
@@ -37,6 +38,8 @@ class Heartbeat:
         self._role = role
         self._stop = threading.Event()
         self._held = threading.Event()
+        self.failing: Callable[[], Mapping[str, str]] = dict
+        """The jobs of this process that fail again and again, with the reason; set by who knows."""
         self.answered_at = float("-inf")
         """When Postgres last took what this thread wrote, by the monotonic clock."""
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -85,7 +88,12 @@ class Heartbeat:
     def _seen(self, db: Db) -> None:
         """Gives a sign of life. Session and lock outlast a database that takes no writes."""
         try:
-            workers.seen(db, self._services.holder_id, every_seconds=SEEN_SECONDS)
+            workers.seen(
+                db,
+                self._services.holder_id,
+                every_seconds=SEEN_SECONDS,
+                failing=self.failing(),
+            )
         except DatabaseError as error:
             if nature_of(error) is not Nature.NO_WRITES:
                 raise

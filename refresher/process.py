@@ -26,7 +26,7 @@ from refresher.health import Probe
 from refresher.liveness import Heartbeat
 from refresher.log import configure
 from refresher.masking import mask
-from refresher.metrics.sources import Sources, sources_from
+from refresher.metrics.sources import OfProcess, Sources, sources_from
 from refresher.serving.ports import Api, Ports
 from refresher.store import migrate
 from refresher.wiring import Services
@@ -60,6 +60,9 @@ class Process:
         self.probe = Probe(role, services, broker)
         self.asked_to_stop: Callable[[], bool] = bool
         self._heartbeat = Heartbeat(services, role)
+        self._heartbeat.failing = lambda: {
+            job: trouble.reason for job, trouble in self.probe.troubles().items()
+        }
         application = api(self.probe) if api is not None else None
         self._ports = Ports(self.probe, services.settings, application, listening)
 
@@ -92,8 +95,12 @@ class Process:
             database=services.database,
             spool=services.spool,
             providers=services.catalogue.names,
-            tick_age_seconds=lambda: self.probe.tick_age_seconds,
-            queue=self.probe.queue_seen,
+            process=OfProcess(
+                tick_age_seconds=lambda: self.probe.tick_age_seconds,
+                # Whoever has the jobs sets it later.
+                job_failures=lambda: dict(self.probe.job_failures()),
+                queue=self.probe.queue_seen,
+            ),
         )
 
 

@@ -59,6 +59,7 @@ class Scheduler:
         self._enqueue = lambda groups: send(refresh_connections, groups)
         self._worker: dramatiq.Worker | None = None
         self._ticks = Ticks(services)
+        self.process.probe.job_failures = self._ticks.failures
         self.process.probe.troubles = self._ticks.troubles
         self.process.probe.tick_ended_at = lambda: self._ticks.ended_at("tick")
         self._mail = MailFlow(services, self._ticks)

@@ -17,7 +17,12 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from refresher.errors import DatabaseRefusesWrites, DatabaseUnavailable, RedisUnavailable
+from refresher.errors import (
+    DatabaseNotMigrated,
+    DatabaseRefusesWrites,
+    DatabaseUnavailable,
+    RedisUnavailable,
+)
 from refresher.masking import mask
 from refresher.wiring import Services
 
@@ -157,7 +162,11 @@ def _reason(error: Exception) -> str:
     """Returns why, without the address and the user of a server, which a sentence about it may have."""
     if isinstance(error, DatabaseRefusesWrites):
         return "Postgres takes no writes"
+    if isinstance(error, DatabaseRefusesWrites):
+        return "Postgres takes no writes"
     if isinstance(error, DatabaseUnavailable):
         return "Postgres cannot be used"
+    if isinstance(error, DatabaseNotMigrated):
+        return "Postgres has other tables than this version needs"
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return mask(lines[0])[:LONGEST_REASON]

@@ -210,3 +210,25 @@ def test_what_a_process_loaded_is_searched_for_cycles_no_more() -> None:
         "assert gc.isenabled() and gc.collect() >= 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_again_and_again_is_told(settings: dict[str, str], spawn: Spawner) -> None:
+    """By `/health/status` and `doctor`, with the reason; not by `/health`: a restart would not help."""
+    process = spawn(*SCHEDULER, env=settings)
+    status(settings)
+    with psycopg.connect(plain(settings), autocommit=True) as db:
+        db.execute("alter table mail_slot rename column next_at to away")
+        wait_until(lambda: "mail" in status(settings)["ticks"], reason=lambda: process.output)
+        found = status(settings)
+        assert found["ok"] is False
+        assert any(fault.startswith("the job mail failed ") for fault in found["faults"])
+        reason = "Postgres has other tables than this version needs"
+        assert found["ticks"]["mail"]["reason"] == reason
+        answer = ask(settings, "/health")
+        assert answer is not None
+        assert (answer.status_code, answer.json()["faults"]) == (200, [])
+        noted = "select failing ? 'mail' from worker"
+        wait_until(lambda: db.execute(noted).fetchone() == (True,))
+        db.execute("alter table mail_slot rename column away to next_at")
+        wait_until(lambda: db.execute(noted).fetchone() == (False,))

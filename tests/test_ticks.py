@@ -5,8 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from refresher.errors import DatabaseUnavailable
-from refresher.ticks import Ticks
+from refresher.errors import (
+    DatabaseNotMigrated,
+    DatabaseRefusesWrites,
+    DatabaseUnavailable,
+    RedisUnavailable,
+)
+from refresher.ticks import Ticks, Trouble
 from tests.world import World
 
 HOUR_SECONDS = 3600.0
@@ -19,7 +24,8 @@ def ticks(world: World) -> Iterator[Ticks]:
     made = Ticks(world.services)
     yield made
     world.services.stopping.set()
-    made.stop()
+    if made._scheduler.running:
+        made.stop()
 
 
 class Job:
@@ -102,3 +108,58 @@ def test_an_unknown_name_is_no_wish(ticks: Ticks) -> None:
     """A flow that is switched off has no tick to be woken."""
     ticks.start()
     ticks.wake(0.0, "mail")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            DatabaseUnavailable("postgresql://ann@db.internal/x cannot be used"),
+            "Postgres cannot be",
+        ),
+        (DatabaseNotMigrated("postgresql://ann@db.internal/x has no tables"), "Postgres has other"),
+        (DatabaseRefusesWrites("ann@db.internal is read-only"), "Postgres takes no writes"),
+        (RedisUnavailable("redis refuses messages: ReadOnlyError"), "redis refuses messages"),
+        (ZeroDivisionError("division by zero\nand more"), "division by zero"),
+        (ValueError(""), "ValueError"),
+    ],
+)
+def test_what_fails_again_and_again_is_a_trouble(
+    error: Exception, reason: str, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the third time in a row on, with a reason that names no server; a success ends it."""
+    monkeypatch.setattr("refresher.ticks.LONG_SECONDS", 0.0)
+    seen: list[dict[str, Trouble]] = []
+    well = threading.Event()
+
+    def job() -> None:
+        seen.append(ticks.troubles())
+        ticks.wake(0.0, "mail")
+        if len(seen) <= 4:
+            raise error
+        if len(seen) > 5:
+            well.set()
+
+    ticks.every(HOUR_SECONDS, job, "mail")
+    ticks.start()
+    assert well.wait(PATIENCE_SECONDS)
+    assert [bool(told) for told in seen[:6]] == [False, False, False, True, True, False]
+    trouble = seen[4]["mail"]
+    assert trouble.failures == 4
+    assert trouble.reason.startswith(reason)
+    assert "internal" not in trouble.sentence("mail")
+    assert "\n" not in trouble.sentence("mail")
+    assert ticks.failures() == {"mail": 0}
+
+
+def test_a_tick_that_hangs_holds_up_no_stop(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them together are waited for so long, and no longer."""
+    monkeypatch.setattr("refresher.ticks.STOP_SECONDS", 0.1)
+    jobs = [Job() for _ in range(3)]
+    for number, job in enumerate(jobs):
+        ticks.every(HOUR_SECONDS, job, str(number))
+    ticks.start()
+    assert all(job.await_begin() for job in jobs)
+    ticks.stop()
+    for job in jobs:
+        job.may_end.release()

@@ -87,7 +87,7 @@ class OwnCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yields build, role, the age of the last tick, and the pairs in the spool's file."""
+        """Yields build, role, the last tick's age, failures, and the pairs in the spool's file."""
         labels = (__version__, platform.python_version(), self._role)
         yield labelled(
             "build_info",
@@ -95,9 +95,13 @@ class OwnCollector(Collector):
             ("version", "python", "role"),
             [(labels, 1)],
         )
-        age = self._sources.tick_age_seconds()
+        age = self._sources.process.tick_age_seconds()
         if age is not None:
             yield gauge("tick_age_seconds", "Since the last finished tick of this scheduler.", age)
+        failures = [((job,), float(n)) for job, n in self._sources.process.job_failures().items()]
+        if failures:
+            told = "Failures of a scheduler's job since it last succeeded."
+            yield labelled("job_failures_in_a_row", told, ("job_name",), failures)
         in_file = self._sources.spool.in_file()
         yield gauge("spooled_pairs", "Token pairs in this machine's spool file.", in_file)
 
@@ -142,7 +146,7 @@ class DeploymentCollector(Collector):
 
     def _queue(self) -> Iterator[Metric]:
         try:
-            seen = self._sources.queue()
+            seen = self._sources.process.queue()
         except RefresherError as error:
             log.warning("the queue cannot be read", why=str(error))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,10 +22,22 @@ class QueueSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class OfProcess:
+    """What a process knows of itself.
+
+    `tick_age_seconds` answers None where nothing ticks; `job_failures` tells how often each job of a
+    scheduler failed since it last succeeded; `queue` raises `RedisUnavailable`.
+    """
+
+    tick_age_seconds: Callable[[], float | None]
+    job_failures: Callable[[], Mapping[str, int]]
+    queue: Callable[[], QueueSeen]
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """What is asked at a scrape.
 
-    `tick_age_seconds` answers None where nothing ticks; `queue` raises `RedisUnavailable`.
     `gauges` tells whether this process tells about the whole deployment.
     """
 
@@ -35,8 +47,7 @@ class Sources:
     liveness_lock: bool
     cache_seconds: float
     gauges: bool
-    tick_age_seconds: Callable[[], float | None]
-    queue: Callable[[], QueueSeen]
+    process: OfProcess
 
 
 def tells_gauges(role: str, chosen: Literal["auto", "on", "off"]) -> bool:
@@ -51,8 +62,7 @@ def sources_from(
     database: Database,
     spool: Spool,
     providers: tuple[str, ...],
-    tick_age_seconds: Callable[[], float | None],
-    queue: Callable[[], QueueSeen],
+    process: OfProcess,
 ) -> Sources:
     """Returns what a process of this role asks at a scrape, by its settings."""
     return Sources(
@@ -62,6 +72,5 @@ def sources_from(
         liveness_lock=settings.liveness_lock,
         cache_seconds=settings.metrics_cache_seconds,
         gauges=tells_gauges(role, settings.metrics_gauges),
-        tick_age_seconds=tick_age_seconds,
-        queue=queue,
+        process=process,
     )

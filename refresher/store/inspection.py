@@ -6,7 +6,7 @@ are in `health.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -39,13 +39,17 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSeen:
-    """A process that has not noted its end; `locked` tells that its liveness lock stands."""
+    """A process that has not noted its end; `locked` tells that its liveness lock stands.
+
+    `failing` are its jobs that fail again and again, with the reason.
+    """
 
     role: str
     host: str
     process_id: int
     locked: bool
     seen_seconds: float
+    failing: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def processes(db: Db) -> list[ProcessSeen]:
     statement = text(
         """
         select w.role, w.host, w.process_id, l.objid is not null as locked,
-            extract(epoch from refresher_now() - w.seen_at)::float8 as seen_seconds
+            extract(epoch from refresher_now() - w.seen_at)::float8 as seen_seconds, w.failing
         from worker w
         left join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = :class
             and l.objid::bigint = w.lock_key and l.granted

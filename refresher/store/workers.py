@@ -20,6 +20,8 @@ from sqlalchemy import text
 LOCK_CLASS = 0x72656672
 """The first half of our advisory locks' two numbers: "refr" in ASCII."""
 
+NOTHING: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Holders:
@@ -103,13 +105,22 @@ def take_lock(db: Db, lock_key: int) -> bool:
     return bool(db.execute(statement, {"class": LOCK_CLASS, "key": lock_key}).scalar_one())
 
 
-def seen(db: Db, worker_id: UUID, *, every_seconds: float) -> None:
-    """Notes that the process is well, if the last note is older than `every_seconds`."""
+def seen(
+    db: Db, worker_id: UUID, *, every_seconds: float, failing: Mapping[str, str] = NOTHING
+) -> None:
+    """Notes that the process lives, if the last note is older than `every_seconds` or says otherwise.
+
+    `failing` are its jobs that fail again and again, each with the reason.
+    """
     statement = text(
-        "update worker set seen_at = refresher_now() where id = :id "
-        "and seen_at < refresher_now() - :seconds * interval '1 second'"
+        """
+        update worker set seen_at = refresher_now(), failing = cast(:failing as jsonb)
+        where id = :id and (failing <> cast(:failing as jsonb)
+            or seen_at < refresher_now() - :seconds * interval '1 second')
+        """
     )
-    db.execute(statement, {"id": worker_id, "seconds": every_seconds})
+    values = {"id": worker_id, "seconds": every_seconds, "failing": json.dumps(dict(failing))}
+    db.execute(statement, values)
 
 
 def stopped(db: Db, worker_id: UUID) -> None:

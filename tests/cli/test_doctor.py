@@ -298,3 +298,12 @@ def test_every_reason_has_its_mend():
     assert set(ParkReason) > ON_PURPOSE
     assert mend("paused", uuid4()) != mend("paused")
     assert mend("a reason of a newer version") is None
+
+
+def test_a_job_that_fails_again_and_again(cli: Cli, services: Services, scheduler: None):
+    """What a living process noted of its jobs is wrong, with job, process and reason."""
+    assert found(cli, "jobs", "fail") == []
+    run(services, 'update worker set failing = \'{"mail": "cannot subtract"}\'')
+    (told,) = found(cli, "jobs", "fail")
+    assert "job mail of the scheduler on here (process 1) fails again and again" in told["message"]
+    assert told["message"].endswith("cannot subtract")

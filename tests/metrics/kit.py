@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from refresher.metrics.sources import QueueSeen, sources_from
+from refresher.metrics.sources import OfProcess, QueueSeen, sources_from
 from tests.world import World
 
 Labels = frozenset[tuple[str, str]]
@@ -53,8 +53,7 @@ def open_meter(world: World, role: str = "scheduler", cache_seconds: float = 1e-
         database=services.database,
         spool=services.spool,
         providers=services.catalogue.names,
-        tick_age_seconds=lambda: 0.5,
-        queue=lambda: QueueSeen(3, 1.5),
+        process=OfProcess(lambda: 0.5, lambda: {"mail": 4}, lambda: QueueSeen(3, 1.5)),
     )
     services.meter.open(role, sources)
 

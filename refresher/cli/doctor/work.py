@@ -48,6 +48,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         now = gauges.read(db, has_lock=settings.liveness_lock)
         dead = gauges.expired(db, limit=MOST_NAMED)
     yield from _processes(settings, running, schedule)
+    yield from _failing(settings, running)
     yield _overdue(settings, schedule)
     yield from _tokens(now, dead)
     yield from _parked(schedule, missing_apps)
@@ -83,6 +84,20 @@ def _processes(
                 f"process {process.process_id} on {process.host} holds its lock but gave no sign of "
                 f"life for {span(process.seen_seconds)}",
                 "look whether it is suspended, and restart it",
+            )
+
+
+def _failing(settings: Settings, running: Sequence[ProcessSeen]) -> Iterator[Finding]:
+    """Yields the jobs that fail again and again in processes that live."""
+    for process in running:
+        if not _lives(settings, process):
+            continue
+        for job, reason in sorted(process.failing.items()):
+            yield fail(
+                "jobs",
+                f"the job {job} of the {process.role} on {process.host} (process "
+                f"{process.process_id}) fails again and again: {reason}",
+                "look into its log for `a tick failed`; until it is mended, that work is not done",
             )
 
 

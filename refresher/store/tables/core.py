@@ -186,4 +186,5 @@ worker = Table(
     instant("stopped_at"),
     # {"keys": [ids, the sealing one first], "settings": {variable: digest}}; no secret.
     Column("runs_with", JSONB),
+    Column("failing", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
 )
