@@ -8,7 +8,6 @@ else is as if absent, for no answer may be lost to a field that is no token. Wha
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 
@@ -18,6 +17,7 @@ Kept = Mapping[str, str | int | float | bool]
 MAX_FIELDS = 32
 MAX_TEXT_LENGTH = 16_384
 MAX_WHOLE_BYTES = 65_536
+MAX_NUMBER = 2**53
 _SECRET = re.compile(r"token|secret|passw|assertion|credential|cookie|jwt|key$", re.IGNORECASE)
 _PLAIN = re.compile(r"token_(type|url|uri|endpoint)$|_at$|expires?_in", re.IGNORECASE)
 
@@ -78,8 +78,8 @@ def _value(value: object) -> str | int | float | bool | None:
         case str():
             return value if value and _is_storable(value) else None
         case int() | float():
-            # A number of more digits than any counter has would cost more than it tells.
-            return value if math.isfinite(value) and abs(value) < 1e300 else None
+            # Neither NaN nor more than each reader of JSON takes; compared so, no int is too long.
+            return value if abs(value) < MAX_NUMBER else None
         case _:
             return None
 
