@@ -44,6 +44,8 @@ class Unusable:
     table: str
     why: str
     secret_file: Path | None = None
+    app: tuple[str, str] | None = None
+    """Provider and name of the app, None for a source of signals."""
 
 
 @dataclass(frozen=True, slots=True)

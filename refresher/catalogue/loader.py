@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from refresher.catalogue.apps import SecretMissing, read_app
 from refresher.catalogue.coherence import faults
-from refresher.catalogue.entries import AppEntry, Catalogue, Origin, Unusable
+from refresher.catalogue.entries import DEFAULT_APP, AppEntry, Catalogue, Origin, Unusable
 from refresher.catalogue.schema import NAME_PATTERN, PROVIDER_FIELDS, ProviderTable
 from refresher.catalogue.sentences import sentences
 from refresher.catalogue.signals import read_source
@@ -170,7 +170,9 @@ def _apps_of(
         try:
             entry = read_app(key, table, providers, path.parent)
         except SecretMissing as error:
-            missing.append(Unusable(called, str(error), error.file))
+            provider, _, name = key.partition("/")
+            app = (provider, name or DEFAULT_APP)
+            missing.append(Unusable(called, str(error), error.file, app))
             continue
         if isinstance(entry, AppEntry):
             if (entry.provider, entry.name) in found:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,9 @@ from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
 from refresher.rules.connection import Secret
+
+if TYPE_CHECKING:
+    from refresher.settings import Settings
 
 MOST_CHARACTERS = 4_096
 SECRET_WAYS = "--secret-stdin, --secret-env VARIABLE or --no-secret"
@@ -31,6 +35,8 @@ def register(app: typer.Typer) -> None:
     )
     group.command("set", epilog=epilog)(set_)
     group.command("list", epilog=examples("refresher apps list"))(list_)
+    removal = examples("refresher apps delete acme --name eu", "refresher apps delete acme --yes")
+    group.command("delete", epilog=removal)(delete)
     app.add_typer(group, name="apps", context_settings=CONTEXT)
 
 
@@ -76,26 +82,82 @@ def set_(
 
 
 def list_(json: Json = False) -> None:
-    """List the stored apps, never their secrets, and which of them a provider refuses."""
+    """List the stored apps, never their secrets, and which of them a provider refuses.
+
+    An app comes from the providers file, which wins when the scheduler starts, or was stored by hand.
+    """
     from refresher.store import apps
 
-    with opening.database() as database, database.transaction() as db:
+    settings = opening.read_settings()
+    with opening.database(settings) as database, database.transaction() as db:
         found = apps.every(db)
+    of_file = _of_file(settings)
+    origins = {a: "file" if (a.provider, a.name) in of_file else "stored" for a in found}
     if json:
         for app in found:
-            emit(app)
+            emit({**asdict(app), "origin": origins[app]})
         return
-    columns = ["app", "client id", "secret", "paused until", "because", "updated"]
-    table(
-        columns,
-        [
-            (f"{a.provider}/{a.name}", a.client_id, "sealed" if a.has_secret else "none",
-             a.paused_until, a.pause_reason, distance(a.updated_at))
-            for a in found
-        ],
-    )  # fmt: skip
+    columns = ["app", "client id", "secret", "from", "paused until", "because", "updated"]
+    rows = [
+        (f"{a.provider}/{a.name}", a.client_id, "sealed" if a.has_secret else "none",
+         origins[a], a.paused_until, a.pause_reason, distance(a.updated_at))
+        for a in found
+    ]  # fmt: skip
+    table(columns, rows, spare=("updated", "secret"))
     if not found:
         note("No app is stored yet: `refresher apps set PROVIDER --client-id YOUR_CLIENT_ID`.")
+
+
+def delete(
+    provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
+    name: Annotated[str, typer.Option(help="Which of several apps there.")] = "default",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete a stored app. Its connections keep their tokens, and wait until it is stored again."""
+    from refresher.errors import did_you_mean
+    from refresher.store import apps, audit
+    from refresher.store.audit import Deed
+
+    settings = opening.read_settings()
+    key = f"{provider}/{name}"
+    with opening.database(settings) as database:
+        with database.transaction() as db:
+            known = {f"{p}/{n}" for p, n in apps.names(db)}
+            users = apps.used_by(db, provider, name)
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise WrongUse(f'no app is called "{key}"{hint}; `refresher apps list` shows all')
+        if not yes:
+            _confirm(key, users)
+        with database.transaction() as db:
+            apps.delete(db, provider, name)
+            audit.append(db, [Deed(opening.doer().id, "app_deleted", None, subject=f"app:{key}")])
+    if json:
+        emit({"provider": provider, "name": name, "deleted": True, "connections": users})
+    else:
+        typer.echo(f"{key} is deleted; connections that wait for it from now on: {users:,}.")
+    if (provider, name) in _of_file(settings):
+        note("The providers file has this app: the scheduler stores it again when it starts.")
+
+
+def _confirm(key: str, users: int) -> None:
+    if not _is_terminal():
+        raise WrongUse("there is no terminal to ask on whether to delete: give --yes")
+    typer.confirm(f"Delete {key}, which {users:,} connections use?", abort=True, err=True)
+
+
+def _of_file(settings: Settings) -> set[tuple[str, str]]:
+    """Returns the apps that the providers file has; none where it cannot be read."""
+    from refresher.errors import CatalogueError
+    from refresher.wiring import catalogue_from
+
+    try:
+        catalogue = catalogue_from(settings)
+    except CatalogueError:
+        return set()
+    unusable = {one.app for one in catalogue.unusable if one.app is not None}
+    return {(app.provider, app.name) for app in catalogue.apps} | unusable
 
 
 def _secret(*, stdin: bool, variable: str | None, none: bool) -> Secret | None:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from refresher.cli.output import note
-from refresher.errors import RefresherError
+from refresher.errors import DatabaseUnavailable, RefresherError
 
 INTERRUPTED = 130
 NOBODY_READS = 1
@@ -57,7 +57,7 @@ def _told(error: BaseException) -> int | None:
         return 1
     if isinstance(error, RefresherError):
         for sentence in str(error).splitlines():
-            note(f"refresher: {sentence}")
+            note(f"refresher: {sentence}{_advice(error)}")
         return error.exit_code
     if hasattr(error, "format_message"):
         return _usage_told(error)
@@ -66,6 +66,15 @@ def _told(error: BaseException) -> int | None:
         note(f"refresher: {where}{error.strerror or error}")
         return 1
     return _database_refusal_told(error)
+
+
+def _advice(error: RefresherError) -> str:
+    """Returns what to do about a database that cannot be reached."""
+    if not isinstance(error, DatabaseUnavailable) or " cannot be used: " not in str(error):
+        return ""
+    from refresher.cli.doctor.postgres import reach
+
+    return f"; {reach(str(error))}"
 
 
 def _usage_told(error: BaseException) -> int:

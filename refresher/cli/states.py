@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
     from refresher.store.connections import ConnectionView
     from refresher.store.session import Database
+    from refresher.wiring import Services
 
 DONE = {
     "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",
     "disabled": "is disabled: it keeps its tokens, and is not refreshed until it is resumed",
     "deleted": "is deleted: it is not refreshed, and `refresher token` refuses it",
+}
+
+TOLD_OF_REVOCATION = {
+    "revoked": "The provider has ended the grant",
+    "refused": "The provider refuses to end the grant: end it there",
+    "unreachable": "The provider did not answer, so the grant may live on there",
+    "unsupported": "The provider has no way to end a grant: it ends in the account's settings",
+    "nothing_to_revoke": "It has no grant of its own to give back",
 }
 
 
@@ -35,7 +44,8 @@ def register(group: typer.Typer) -> None:
         name = command.__name__
         group.command(name, epilog=examples(f"refresher connections {name} 7b0d2a4e"))(command)
     epilog = examples(
-        "refresher connections delete 7b0d2a4e", "refresher connections delete 7b0d2a4e --yes"
+        "refresher connections delete 7b0d2a4e",
+        "refresher connections delete 7b0d2a4e --revoke --yes",
     )
     group.command("delete", epilog=epilog)(delete)
 
@@ -72,19 +82,46 @@ def resume(connection: Id, json: Json = False) -> None:
 
 def delete(
     connection: Id,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Give the grant back at the provider (RFC 7009), too.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Delete a connection (softly: importing it again brings it back).
 
-    A connection whose grant others share cannot be deleted before them.
+    A connection whose grant others share cannot be deleted before them. With --revoke its provider is
+    asked to end the grant; the connection is deleted whatever comes of it.
     """
-    with opening.database() as database:
-        view = _living(database, find(database, connection))
-        _refuse_root(database, view)
-        if not yes:
-            _confirm(view)
-        _apply(database, view, "deleted", json=json)
+    if revoke:
+        with opening.services() as services:
+            view = _delete(services.database, connection, yes=yes, json=json, tell=not json)
+            _revoke(services, view, json=json)
+    else:
+        with opening.database() as database:
+            _delete(database, connection, yes=yes, json=json)
+
+
+def _delete(
+    database: Database, given: str, *, yes: bool, json: bool, tell: bool = True
+) -> ConnectionView:
+    view = _living(database, find(database, given))
+    _refuse_root(database, view)
+    if not yes:
+        _confirm(view)
+    _apply(database, view, "deleted", json=json, tell=tell)
+    return view
+
+
+def _revoke(services: Services, view: ConnectionView, *, json: bool) -> None:
+    from refresher.revocation import revoke
+
+    result = revoke(services, view.id, None)
+    if json:
+        emit({**asdict(_show(services.database, view.id)), "revocation": asdict(result)})
+    else:
+        because = f" ({result.reason})" if result.reason else ""
+        typer.echo(f"{TOLD_OF_REVOCATION[result.outcome.value]}{because}.")
 
 
 def _stop(given: str, how: str, *, json: bool) -> None:
@@ -92,13 +129,16 @@ def _stop(given: str, how: str, *, json: bool) -> None:
         _apply(database, _living(database, find(database, given)), how, json=json)
 
 
-def _apply(database: Database, view: ConnectionView, how: str, *, json: bool) -> None:
+def _apply(
+    database: Database, view: ConnectionView, how: str, *, json: bool, tell: bool = True
+) -> None:
     from refresher.store import connections
 
     with database.transaction() as db:
         connections.stop(db, view.id, how)
     after = _show(database, view.id)
-    _tell(after, DONE[how], json=json)
+    if tell:
+        _tell(after, DONE[how], json=json)
     if after.root_id:
         note(f"Its grant is that of {after.root_id}, which goes on being refreshed.")
     elif after.state == "leased":

@@ -86,6 +86,7 @@ def where(url: str | URL) -> str:
     made = make_url(url)
     kept = {name: value for name, value in made.query.items() if name in {"host", "port"}}
     shown = made.set(query=kept).render_as_string(hide_password=True)
+    shown = shown.replace("postgresql+psycopg://", "postgresql://", 1)  # the driver is our affair
     return shown.replace("%2C", ",").replace("%2F", "/")
 
 

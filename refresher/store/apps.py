@@ -75,6 +75,36 @@ def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed 
     _resume_waiting(db, provider, name)
 
 
+def delete(db: Db, provider: str, name: str) -> bool:
+    """Deletes an app, with its pause and whatever was still to be told of it; False if there is none.
+
+    Its connections stay, and are parked when they are due, until an app of that name is stored.
+    """
+    statement = text("delete from app where provider = :provider and name = :name")
+    if db.execute(statement, {"provider": provider, "name": name}).rowcount == 0:
+        return False
+    key = {"key": f"{provider}/{name}"}
+    db.execute(text("delete from pause where scope = 'app' and key = :key"), key)
+    db.execute(
+        text(
+            "update notice set state = 'well', told = 'well', look_at = null "
+            "where scope = 'app' and key = :key"
+        ),
+        key,
+    )
+    return True
+
+
+def used_by(db: Db, provider: str, name: str, *, most: int = 10_001) -> int:
+    """Returns how many living connections use an app, counted up to `most`."""
+    statement = text(
+        "select count(*) from (select 1 from connection where provider = :provider "
+        "and app_name = :name and deleted_at is null and root_id is null limit :most) c"
+    )
+    values = {"provider": provider, "name": name, "most": most}
+    return int(db.execute(statement, values).scalar_one())
+
+
 def every(db: Db) -> Sequence[AppView]:
     """Returns all apps in the order of their names."""
     statement = text(

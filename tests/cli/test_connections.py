@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from refresher.testing.fake_provider import FakeProvider
 from tests.cli.kit import Cli, row
 
 SIBLING = {"access_token": None, "refresh_token": None, "expires_in": None}
@@ -213,3 +214,18 @@ def test_no_listing_holds_a_token(cli: Cli):
             assert str(given["access_token"]) not in ran.stdout + ran.stderr
             assert str(given["refresh_token"]) not in ran.stdout + ran.stderr
     assert "access_token" not in json.dumps(cli.show("c1"))
+
+
+def test_deleting_gives_the_grant_back_when_asked(cli: Cli, provider: FakeProvider):
+    """With --revoke the provider is asked, and what it said is told; the row is deleted whatever."""
+    cli.connect("c1", "c2")
+    told = cli("connections", "delete", "c1", "--revoke", "--yes")
+    assert told.code == 0
+    assert "is deleted" in told.stdout
+    assert "The provider has no way to end a grant" in told.stdout
+    ran = cli("connections", "delete", "c2", "--revoke", "--yes", "--json")
+    assert ran.json["revocation"]["outcome"] == "unsupported"
+    assert ran.json["deleted_at"]
+    for name in ("c1", "c2"):
+        assert cli.show(name)["deleted_at"]
+    assert "revocation" in cli("events", "c1").stdout

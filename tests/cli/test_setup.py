@@ -271,3 +271,35 @@ def test_two_migrations_at_once_take_turns(bare: Cli, bare_database_url: str):
         thread.join()
     assert [one.code for one in ran] == [0, 0]
     assert sorted(one.json["changed"] for one in ran) == [False, True]
+
+
+def test_apps_tell_where_they_come_from_and_are_deleted(cli: Cli):
+    """From the providers file or stored by hand; one that is deleted parks what uses it, no more."""
+    cli.connect("c1")  # an import stores the file's apps
+    cli("apps", "set", "google", "--client-id", "g", "--no-secret")
+    origins = {app["provider"]: app["origin"] for app in cli("apps", "list", "--json").lines}
+    assert origins == {"acme": "file", "google": "stored"}
+    cli("apps", "delete", "gogle", "--yes").refused('did you mean "google/default"?')
+    cli.process("apps", "delete", "acme").refused("no terminal to ask on", "--yes")
+    gone = cli("apps", "delete", "acme", "--yes", "--json")
+    assert gone.json == {"provider": "acme", "name": "default", "deleted": True, "connections": 1}
+    assert "the scheduler stores it again" in gone.stderr
+    assert [app["provider"] for app in cli("apps", "list", "--json").lines] == ["google"]
+    assert "app_deleted" in cli("keys", "audit").stdout
+    assert cli.show("c1")["state"] == "idle"
+    cli("apps", "delete", "acme", "--yes").refused('no app is called "acme/default"')
+
+
+def test_a_database_that_is_away_comes_with_advice(bare: Cli):
+    """The URL as people write it, without a password, and what to do about it."""
+    bare.env["DATABASE_URL"] = "postgresql://u:hunter2@127.0.0.1:9/x"
+    ran = bare("connections", "list")
+    ran.refused("postgresql://u:***@127.0.0.1:9/x cannot be used", "start PostgreSQL", code=3)
+    assert "psycopg" not in ran.stderr
+
+
+def test_an_option_that_is_a_setting_is_answered_with_its_variable(bare: Cli):
+    """Whoever gives a setting as an option learns the variable that sets it."""
+    bare("up", "--port", "9000").refused("no such option: --port", "PORT in the environment")
+    bare("doctor", "--lead-share", "0.2").refused("REFRESHER_LEAD_SHARE in the environment")
+    assert "environment" not in bare("doctor", "--nonsense").stderr

@@ -34,7 +34,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
             server = inspection.server(db)
             skew = (server.now - datetime.now(UTC)).total_seconds()
     except DatabaseUnavailable as error:
-        yield fail("database", str(error), _reach(str(error)))
+        yield fail("database", str(error), reach(str(error)))
         return
     yield ok("database", f"PostgreSQL {server.version} answers as database {server.database}")
     yield from _server(server)
@@ -45,7 +45,8 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     yield _tables(database)
 
 
-def _reach(message: str) -> str:
+def reach(message: str) -> str:
+    """Returns what to do about a server that does not let us in."""
     if "startup parameter" in message:
         return "a pooler refuses our session settings: connect to Postgres itself"
     if "does not exist" in message:
