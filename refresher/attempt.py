@@ -16,6 +16,7 @@ from refresher.rules import kept_fields, recording
 from refresher.rules import policy as when
 from refresher.rules.connection import Grant, ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
+from refresher.rules.faults import place_of, waits_for
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import Reply, classify
 from refresher.rules.policy import Policy
@@ -26,7 +27,8 @@ from refresher.rules.providers import (
     TokenRequest,
     build_request,
 )
-from refresher.store.reload import PauseSeen, Reloaded
+from refresher.store.pauses import PauseSeen
+from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 from refresher.values import value
@@ -46,6 +48,8 @@ class Attempt:
         return time.monotonic() - self.reloaded_at
 
 
+DOUBTED = "grant:refused once"
+"""What a row waits for whose grant is asked once more."""
 Clients = dict[UUID, ClientCredentials]
 
 
@@ -88,7 +92,7 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     points.reach("decided", decision)
     dead = decision.event == "revoked"
     parks = decision.next_due_in_seconds is None
-    pause, life = decision.pause, decision.new_life
+    life, place = decision.new_life, place_of(attempt.provider, row.connection)
     return Settlement(
         row=row,
         kind=decision.event,
@@ -103,8 +107,9 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         detail=decision.detail,
         http_status=reply.status,
         elapsed_seconds=attempt.elapsed_seconds,
-        postponed_by=f"{pause.scope}:{pause_key(row, pause.scope)}" if pause else None,
-        pause=pause,
+        waits_for=DOUBTED if decision.doubted else waits_for(place, decision.fault),
+        fault=decision.fault,
+        place=place,
         end_is_news=end_is_news(
             slides=attempt.provider.refresh_token_clock == "sliding",
             left_before_seconds=row.refresh_token_left_seconds,
@@ -139,23 +144,26 @@ def parked(
 
 
 def postponed(row: Reloaded, pause: PauseSeen) -> Settlement:
-    """Returns the settlement of a row that met a pause: due at its end, nothing counted."""
+    """Returns the settlement of a row that met a pause: due at its end, nothing counted.
+
+    Whose refusal the pause follows from comes last, so that another probes.
+    """
     dice = when.stable_spread(row.connection.id, row.claim.lease_token)
+    if str(row.connection.id) in pause.witnesses:
+        dice = 1.0
     return Settlement(
         row=row,
         kind="postponed",
         due_in_seconds=when.after_pause(max(0.0, pause.left_seconds), dice),
         attempt=row.attempt,
         unknown_outcomes=row.unknown_outcomes,
-        postponed_by=f"{pause.scope}:{pause.key}",
-        recorded={"pause_left": round(pause.left_seconds, 3)},
+        postponed_by=pause.name,
+        waits_for=pause.name,
+        recorded={
+            "pause_left": round(pause.left_seconds, 3),
+            **({"last": True} if dice == 1.0 else {}),
+        },
     )
-
-
-def pause_key(row: Reloaded, scope: str) -> str:
-    """Returns the key of a pause for this row's provider or app."""
-    connection = row.connection
-    return connection.provider if scope == "provider" else connection.app_key
 
 
 def _before(attempt: Attempt) -> Before:
@@ -165,10 +173,10 @@ def _before(attempt: Attempt) -> Before:
         unknown_outcomes=row.unknown_outcomes,
         left_seconds=0.0 if row.left_seconds is None else row.left_seconds - elapsed,
         last_lifetime_seconds=connection.lifetime_seconds,
-        app_refusals=next((p.refusals for p in row.pauses if p.scope == "app"), 0),
         now_epoch_seconds=row.now.timestamp() + elapsed,
         spread=when.stable_spread(connection.id, connection.credential_version + 1),
         dice=when.stable_spread(connection.id, row.claim.lease_token),
+        doubted=row.waits_for == DOUBTED,
     )
 
 

@@ -16,24 +16,25 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
 import structlog
 
-from refresher import points, tracing
-from refresher.attempt import Attempt, Clients, as_settlement, parked, pause_key, postponed, request
+from refresher import evidence, points, tracing
+from refresher.attempt import Attempt, Clients, as_settlement, parked, postponed, request
 from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing
 from refresher.recovery import outlast, save_answer
-from refresher.rules import guards
+from refresher.rules import faults, guards
 from refresher.rules.connection import Claim, ParkReason
-from refresher.rules.decision import PauseOrder
 from refresher.rules.outcomes import Reply
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.store import pauses, schedule
-from refresher.store.reload import PauseSeen, Reloaded, reload
+from refresher.store.pauses import PauseSeen
+from refresher.store.reload import Reloaded, reload
 from refresher.store.settlement import Settled, Settlement, settle
 from refresher.wiring import Services
 
@@ -71,7 +72,7 @@ def _reload(
     def read(_tried: int) -> tuple[list[Reloaded], float]:
         before = time.monotonic()  # before, not after: what is late must not look early
         with services.database.transaction() as db:
-            return reload(db, claims), before
+            return evidence.against(services, db, reload(db, claims)), before
 
     rows, reloaded_at = outlast(services, read)
     points.reach("reloaded", rows)
@@ -112,17 +113,21 @@ def _guard(
 def _pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen | None:
     """Returns the pause that holds this row back: one that runs, or whose probe is another's."""
     hold = services.settings.http_total_seconds + services.settings.commit_seconds
+    grant = str(row.connection.id)
     for pause in row.pauses:
-        if pause.left_seconds > 0:
-            return pause
         if pause.refusals == 0:
             continue
-        if pause.key in probing:
-            return PauseSeen(pause.scope, pause.key, hold, pause.refusals)
-        probing.add(pause.key)
+        held = replace(pause, left_seconds=max(hold, pause.left_seconds))
+        is_witness = grant in pause.witnesses
+        if not faults.may_probe(pause.sort, pause.left_seconds, is_witness=is_witness):
+            return pause
+        if pause.name in probing:
+            return held
+        probing.add(pause.name)
+        every = faults.doubts_every_seconds(pause.sort, services.policy)
         with services.database.transaction() as db:
-            if not pauses.take_probe(db, pause.scope, pause.key, hold_seconds=hold):
-                return PauseSeen(pause.scope, pause.key, hold, pause.refusals)
+            if not pauses.take_probe(db, pause, hold_seconds=hold, again_seconds=every):
+                return held
     return None
 
 
@@ -186,7 +191,7 @@ def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) ->
             made.append(as_settlement(services.cipher, services.policy, attempt, reply))
         except Exception as error:  # noqa: BLE001  the others are in hand still
             save_answer(services, attempt.row, reply, error)
-    return services.breakers.observe(made)
+    return made
 
 
 def _commit(services: Services, settlements: Sequence[Settlement], tally: Counter[str]) -> None:
@@ -197,26 +202,7 @@ def _commit(services: Services, settlements: Sequence[Settlement], tally: Counte
 def _write(services: Services, settlements: Sequence[Settlement]) -> Settled:
     with services.database.transaction() as db:
         settled = settle(db, settlements, lead_share=services.policy.lead_share)
-        for (scope, key), order in sorted(_pauses_ordered(settlements).items()):
-            new = pauses.pause(
-                db, scope, key, seconds=order.seconds, refusals=order.refusals, reason=order.reason
-            )
-            if new:
-                log.error("pausing", scope=scope, key=key, reason=order.reason)
-        for scope, key in sorted(_pauses_healed(settlements)):
-            if pauses.lift(db, scope, key):
-                log.info("pause lifted", scope=scope, key=key)
+        evidence.weigh_all(services, db, settlements)
         points.reach("committing", settled)
     points.reach("committed", settled)
     return settled
-
-
-def _pauses_ordered(settlements: Sequence[Settlement]) -> dict[tuple[str, str], PauseOrder]:
-    return {
-        (s.pause.scope, pause_key(s.row, s.pause.scope)): s.pause for s in settlements if s.pause
-    }
-
-
-def _pauses_healed(settlements: Sequence[Settlement]) -> set[tuple[str, str]]:
-    """A refresh that succeeds shows that its app is accepted again."""
-    return {(p.scope, p.key) for s in settlements if s.kind == "refreshed" for p in s.row.pauses}

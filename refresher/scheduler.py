@@ -26,7 +26,7 @@ from refresher.mail_flow import MailFlow
 from refresher.process import Process, spare_collections, starting
 from refresher.retention import keep_events
 from refresher.serving.ports import Api
-from refresher.store import workers
+from refresher.store import pauses, workers
 from refresher.ticks import Ticks
 from refresher.webhook_flow import WebhookFlow
 from refresher.wiring import Services, services
@@ -133,6 +133,7 @@ class Scheduler:
         """Forgets processes that stopped long ago, and keeps the events' table in shape."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
+            pauses.forget_old(db)
         keep_events(self._services)
         notices.forget_old(self._services)
         self._mail.tidy()

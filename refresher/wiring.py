@@ -15,7 +15,6 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher import catalogue, keyfile
-from refresher.breakers import Breakers
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
@@ -50,7 +49,6 @@ class Services:
     policy: Policy
     exchange: Exchange
     spool: Spool
-    breakers: Breakers
     pacer: Pacer
     meter: Meter
     mailer: MailSender
@@ -102,7 +100,6 @@ def build(settings: Settings) -> Services:
         policy=policy_from(settings),
         exchange=exchange_from(settings),
         spool=Spool(settings),
-        breakers=Breakers(breaker_policy_from(settings)),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
         meter=Meter(known.names, enabled=settings.metrics),
         holder_id=holder_id,

@@ -27,6 +27,7 @@ from refresher.settings import load
 from refresher.store import apps
 from refresher.testing.clock import START
 from refresher.testing.sandbox import Sandbox
+from tests.pausing import hold
 
 __all__ = ["START", "World", "granted", "refused"]
 PROVIDERS = (
@@ -124,6 +125,11 @@ class World(Sandbox):
         }
         given = {name: value for name, value in given.items() if value is not None}
         return self.take(given)
+
+    def hold(self, scope: str, key: str, **given: Any) -> None:
+        """Has a provider or an app left alone, as trouble would."""
+        with self.services.database.transaction() as db:
+            hold(db, scope, key, **given)
 
     def row(self, connection_id: UUID) -> Any:
         """Returns the schedule row and the connection's row in one."""

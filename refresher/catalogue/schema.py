@@ -85,6 +85,7 @@ class ProviderTable(BaseModel):
     success_without_error_codes: frozenset[Spelling] | None = None
     rotation: Rotation | None = None
     reuse_grace_seconds: Duration | None = None
+    replay_after_seconds: Annotated[float, Field(strict=True, ge=0, le=3_600)] | None = None
     access_token_lifetime_seconds: Lifetime | None = None
     refresh_token_lifetime_seconds: Lifetime | None = None
     refresh_token_clock: Literal["sliding", "fixed"] | None = None

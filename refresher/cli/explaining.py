@@ -14,10 +14,12 @@ from refresher.cli.output import Json, emit, examples, instant, plain, span
 from refresher.rules.connection import Status
 
 if TYPE_CHECKING:
+    from refresher.rules.faults import Scope
     from refresher.rules.time_travel import Moment
     from refresher.settings import Settings
     from refresher.store.events import PastEvent
     from refresher.store.inspection import ProcessSeen
+    from refresher.store.pause_list import PauseView
     from refresher.store.standings import Standing
 
 LATE_SECONDS = 5.0
@@ -31,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(connection: Id, json: Json = False) -> None:
     """Say why a connection is or is not going to be refreshed, and what to do about it."""
-    from refresher.store import inspection
+    from refresher.store import inspection, pause_list
 
     settings = opening.read_settings()
     with opening.database(settings) as database:
@@ -39,12 +41,14 @@ def explain(connection: Id, json: Json = False) -> None:
         standing, events = now_of(database, root)
         with database.transaction() as db:
             running = inspection.processes(db)
+            paused = pause_list.against(db, _scopes(settings, standing))
     last = events[-1] if events else None
     said = [
         *_token(standing),
         *_row(settings, standing, last),
         *_guard(settings, standing),
-        *_pauses(standing),
+        *_pauses(paused),
+        *_refused(standing, paused, last),
         *_flow(settings, standing, running),
     ]
     if json:
@@ -123,17 +127,39 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
                 yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
 
 
-def _pauses(standing: Standing) -> Iterator[str]:
-    for pause in standing.pauses:
-        what = "Its provider" if pause.scope == "provider" else "Its app"
-        again = (
-            f"until {instant(pause.until)}"
-            if pause.until > standing.now
-            else "until one row has tried"
-        )
-        yield f"{what} {pause.key} is left alone {again}: {pause.reason}."
+def _scopes(settings: Settings, standing: Standing) -> list[Scope]:
+    """Returns the scopes whose pauses would hold the connection."""
+    from refresher.rules.faults import place_of, scopes
+    from refresher.wiring import catalogue_from
+
+    provider = catalogue_from(settings).get(standing.connection.provider)
+    if provider is None:
+        return []
+    place = place_of(provider, standing.connection)
+    return [*scopes(place, "provider"), *scopes(place, "app")]
+
+
+def _pauses(paused: list[PauseView]) -> Iterator[str]:
+    from refresher.rules.explanation import in_words
+
+    for pause in paused:
+        what = "Its app" if pause.scope == "app" else "Its provider"
+        again = "until one row has tried" if pause.probing else f"until {instant(pause.until)}"
+        yield f"{what} {in_words(pause.key)} is left alone {again}: {pause.reason}."
         if pause.scope == "app":
-            yield f"Put its id and secret right: {reasons.apps_set_for(pause.key)}."
+            command = reasons.apps_set(pause.provider, pause.app or "default")
+            yield f"Put its id and secret right: {command}."
+
+
+def _refused(standing: Standing, paused: list[PauseView], last: PastEvent | None) -> Iterator[str]:
+    """Names the likely cause where a single connection is refused: a wrong secret, or its token."""
+    if last is None or last.kind != "misconfigured" or any(p.scope == "app" for p in paused):
+        return
+    command = reasons.apps_set(standing.connection.provider, standing.connection.app_name)
+    yield (
+        f"Either its app's id or secret is wrong: {command}; or others of that app are well, and its "
+        "refresh token was given to another client: then the account must be connected again."
+    )
 
 
 def _flow(settings: Settings, standing: Standing, running: list[ProcessSeen]) -> Iterator[str]:

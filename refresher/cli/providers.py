@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from refresher.cli import pausing
 from refresher.cli.output import (
     CONTEXT,
     Json,
@@ -29,7 +30,9 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as
 
 def register(app: typer.Typer) -> None:
     """Adds `providers` with its commands."""
-    group = typer.Typer(help="Look at the catalogue of providers.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Look at the catalogue of providers, and at what is paused.", no_args_is_help=True
+    )
     group.command("list", epilog=examples("refresher providers list"))(list_)
     group.command("show", epilog=examples("refresher providers show google"))(show)
     epilog = examples(
@@ -38,6 +41,7 @@ def register(app: typer.Typer) -> None:
         "refresher providers check --all",
     )
     group.command("check", epilog=epilog)(check)
+    pausing.register(group)
     app.add_typer(group, name="providers", context_settings=CONTEXT)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from refresher.rules.faults import Sort
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Provider
 from refresher.store.settlement import Settled, Settlement
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 OTHER = "other"
 """The label of a provider that the catalogue lacks."""
+CAUSES = {Sort.REFUSED: "app", Sort.SILENT: "breaker", Sort.LIMITED: "rate_limit"}
 UNTRIED = frozenset({"parked", "postponed"})
 """Settlements without a request: they were not late, they were not wanted."""
 
@@ -102,7 +104,6 @@ class Meter:
         self._families.expired.inc(sum(map(expired_seconds, tried)))
         self._families.commit_rows.observe(len(settlements))
         self._families.fenced.inc(len(settled.fenced))
-        self._count_pauses(settlements)
 
     def finished(self, tally: Mapping[str, int]) -> None:
         """Counts what else became of a batch's claims."""
@@ -134,27 +135,13 @@ class Meter:
         if self._families is not None:
             self._families.tick_failures.labels(job).inc()
 
-    def _count_pauses(self, settlements: Sequence[Settlement]) -> None:
-        """Counts each pause that this commit ordered once, however many rows ordered it."""
-        assert self._families is not None
-        ordered = {
-            (s.row.connection.provider, s.row.connection.app_key, pause_cause(s))
-            for s in settlements
-            if s.pause is not None
-        }
-        for provider, _app, cause in ordered:
-            self._families.pauses.labels(self._label(provider), cause).inc()
+    def paused(self, provider: str, sort: Sort) -> None:
+        """Counts a pause that was ordered, or prolonged."""
+        if self._families is not None:
+            self._families.pauses.labels(self._label(provider), CAUSES[sort]).inc()
 
     def _label(self, provider: str) -> str:
         return provider if provider in self._providers else OTHER
-
-
-def pause_cause(s: Settlement) -> str:
-    """Returns why a settlement orders a pause: `app`, `breaker` or `rate_limit`."""
-    assert s.pause is not None
-    if s.pause.scope == "app":
-        return "app"
-    return "breaker" if s.pause.refusals else "rate_limit"
 
 
 def expired_seconds(s: Settlement) -> float:

@@ -30,6 +30,7 @@ from refresher import __version__
 from refresher.errors import RefresherError
 from refresher.looks import Look
 from refresher.metrics.sources import Sources
+from refresher.rules.faults import Sort
 from refresher.store import gauges
 from refresher.store.gauges import Gauges
 
@@ -179,7 +180,7 @@ def _schedule(now: Gauges) -> Iterator[Metric]:
 
 def _trouble(now: Gauges, providers: tuple[str, ...]) -> Iterator[Metric]:
     known = set(providers)
-    opened = {p.provider for p in now.pauses if p.scope == "provider" and p.refusals}
+    opened = {p.provider for p in now.pauses if p.sort == Sort.SILENT}
     yield labelled(
         "breaker_open",
         "1 while a provider is left alone because it answered nobody, its probes included.",

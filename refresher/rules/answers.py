@@ -22,6 +22,8 @@ from refresher.rules.providers import Path, Provider
 from refresher.rules.tokens import is_no_token
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
+A_YEAR_SECONDS = 366 * 86_400.0
+"""A number that comes as close to our time is an instant: no wait is as long."""
 MAX_CODE_LENGTH = 64
 MAX_DETAIL_LENGTH = 200
 _MOST_CHARACTERS = 1_024
@@ -158,7 +160,10 @@ def error_detail(provider: Provider, answer: Mapping[str, object]) -> str | None
 
 
 def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) -> float | None:
-    """Returns the wait a `Retry-After` header asks for: seconds or an HTTP date; a day at most."""
+    """Returns the wait a `Retry-After` header asks for: seconds or an HTTP date; a day at most.
+
+    A number close to our time (seconds or milliseconds since 1970) is understood as that instant.
+    """
     if not headers:
         return None
     value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "").strip()
@@ -166,6 +171,9 @@ def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) ->
         return None
     try:
         seconds = float(value)
+        for instant in (seconds, seconds / 1000):
+            if abs(instant - now_epoch_seconds) < A_YEAR_SECONDS < instant:
+                seconds = instant - now_epoch_seconds
     except ValueError:
         try:
             date = parsedate_to_datetime(value)

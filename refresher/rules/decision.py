@@ -6,13 +6,15 @@ Pure. `decide` joins an `Outcome` with what was known before (`Before`) into a `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from refresher.rules import lives
 from refresher.rules import policy as when
 from refresher.rules.connection import Grant, ParkReason, Secret
+from refresher.rules.faults import Fault, Sort
 from refresher.rules.outcomes import (
+    DEAD_GRANT,
     Malformed,
     Misconfigured,
     Outcome,
@@ -30,20 +32,25 @@ from refresher.values import value
 ANSWER_LOST = frozenset({502, 504})
 """A gateway's word that the provider's own answer did not come through."""
 EXPIRED_ALREADY = "the access token that came has expired already"
+ASK_AGAIN_SECONDS = 5.0
+"""How soon a dead grant is asked once more, where that costs nothing."""
 
 
 @value
 class Before:
-    """What was known when the request left; `left_seconds` is the old token's life, now."""
+    """What was known when the request left; `left_seconds` is the old token's life, now.
+
+    `doubted` tells that the grant was refused the last time, and is asked once more.
+    """
 
     attempt: int
     unknown_outcomes: int
     left_seconds: float
     last_lifetime_seconds: float | None
-    app_refusals: int
     now_epoch_seconds: float
     spread: float
     dice: float
+    doubted: bool = False
 
 
 @value
@@ -62,22 +69,14 @@ class NewLife:
     is_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PauseOrder:
-    """Leave the whole provider, or the whole app, alone for a while."""
-
-    scope: str
-    seconds: float
-    refusals: int
-    reason: str
-
-
 @value
 class Decision:
     """What to write. `next_due_in_seconds` is None for a row that is parked with `park_reason`.
 
     `unknown_outcomes` counts requests that may have spent the refresh token without telling. `reason`
     is why; `cause` is the one word for it where `reason` has the provider's own words as well.
+    `fault` is what may be true for others as well: `rules/faults.py` says when. `doubted` has the grant
+    asked again.
     """
 
     event: str
@@ -87,33 +86,34 @@ class Decision:
     reason: str | None = None
     new_life: NewLife | None = None
     rescued_refresh_token: Secret | None = None
-    pause: PauseOrder | None = None
     park_reason: ParkReason = ParkReason.RECONNECT_REQUIRED
     cause: str | None = None
     detail: str | None = None
+    fault: Fault | None = None
+    doubted: bool = False
 
 
 def decide(
     outcome: Outcome, reply: Reply, before: Before, provider: Provider, policy: Policy
 ) -> Decision:
-    """Returns what follows from `outcome`. A rate limit, or an app's fault, counts no attempt."""
+    """Returns what follows from `outcome` for this grant. A rate limit counts no attempt."""
     match outcome:
         case Refreshed(grant):
             return _refreshed(grant, reply, before, provider, policy)
         case RateLimited(asked):
-            pause = when.rate_limit_pause(policy, asked)
-            order = PauseOrder("provider", pause, 0, "rate_limited")
-            return _paused("rate_limited", order, before, "rate limited")
+            wait = when.after_pause(when.rate_limit_pause(policy, asked), before.dice)
+            fault = Fault(Sort.LIMITED, "rate limited", asked)
+            return _held("rate_limited", wait, before, "rate limited", before.attempt, fault)
         case Misconfigured(code):
-            refusals = before.app_refusals + 1
-            order = PauseOrder("app", when.app_pause(policy, refusals), refusals, code)
-            return _paused("misconfigured", order, before, code)
+            attempt = before.attempt + 1
+            wait = when.after_pause(when.app_pause(policy, attempt), before.dice)
+            return _held("misconfigured", wait, before, code, attempt, Fault(Sort.REFUSED, code))
         case Transient():
-            return _transient(outcome, reply, before, policy)
+            return _transient(outcome, reply, before, provider, policy)
         case Malformed() | Unreadable():
             return _unread(outcome, before, provider, policy)
         case Revoked(code, _, detail):
-            return _revoked(code, detail, before)
+            return _revoked(code, detail, before, provider, policy)
         case _:
             assert_never(outcome)
 
@@ -203,7 +203,12 @@ def _unread(
     return _again("unreadable", reason, before, policy, unknown=False)
 
 
-def _revoked(code: str, detail: str | None, before: Before) -> Decision:
+def _revoked(
+    code: str, detail: str | None, before: Before, provider: Provider, policy: Policy
+) -> Decision:
+    if _asks_again(code, before, provider):
+        again = _again("transient", f"refused once: {code}", before, policy, unknown=False)
+        return replace(again, next_due_in_seconds=ASK_AGAIN_SECONDS, doubted=True)
     words = f"{code}: {detail}" if detail else None
     cause = "interrupted" if before.unknown_outcomes else code
     reason = cause if before.unknown_outcomes else words or code
@@ -213,21 +218,46 @@ def _revoked(code: str, detail: str | None, before: Before) -> Decision:
     )  # fmt: skip
 
 
-def _transient(outcome: Transient, reply: Reply, before: Before, policy: Policy) -> Decision:
+def _asks_again(code: str, before: Before, provider: Provider) -> bool:
+    """Whether a grant that is said to be dead is asked a second time before it ends.
+
+    Some providers say so now and then of a grant that lives. The same refresh token can be presented
+    again where it stays good after use: where none is ever rotated, or the old one is not ended. Where
+    it is spent by its use, the second answer would prove nothing.
+    """
+    stays_good = provider.rotation is Rotation.NEVER or (
+        provider.reuse_grace_seconds > ASK_AGAIN_SECONDS
+    )
+    spoken = code.partition(":")[0] in DEAD_GRANT
+    return (
+        spoken
+        and stays_good
+        and provider.strategy is Strategy.REFRESH_TOKEN
+        and not (before.doubted or before.unknown_outcomes)
+    )
+
+
+def _transient(
+    outcome: Transient, reply: Reply, before: Before, provider: Provider, policy: Policy
+) -> Decision:
     if not outcome.counts:
         return Decision("unsent", 1.0, before.attempt, before.unknown_outcomes, outcome.reason)
     lost = reply.status is None or reply.failure is not None
     unknown = reply.sent and (lost or (reply.status or 0) >= 500)
     again = _again("transient", outcome.reason, before, policy, unknown=unknown)
     if reply.sent and (lost or reply.status in ANSWER_LOST):
-        soon = min(again.next_due_in_seconds or 0.0, when.replay_in(before.unknown_outcomes))
-        again = replace(again, next_due_in_seconds=soon)
+        soonest = when.replay_in(before.unknown_outcomes, provider.replay_after_seconds)
+        wait = again.next_due_in_seconds or 0.0
+        wait = max(min(wait, soonest), provider.replay_after_seconds)
+        again = replace(again, next_due_in_seconds=wait)
     asked = outcome.retry_after_seconds
-    if not asked:
-        return again
-    due = max(again.next_due_in_seconds or 0.0, when.after_pause(asked, before.dice))
-    order = PauseOrder("provider", asked, 0, outcome.reason)
-    return replace(again, next_due_in_seconds=due, pause=order)
+    if asked:
+        due = max(again.next_due_in_seconds or 0.0, when.after_pause(asked, before.dice))
+        fault = Fault(Sort.LIMITED, outcome.reason, asked)
+        return replace(again, next_due_in_seconds=due, fault=fault)
+    if not lost and (reply.status or 0) < 500:
+        return again  # an answer, whatever it says: nobody else need fear for his
+    return replace(again, fault=Fault(Sort.SILENT, outcome.reason))
 
 
 def _again(event: str, reason: str, before: Before, policy: Policy, *, unknown: bool) -> Decision:
@@ -236,6 +266,7 @@ def _again(event: str, reason: str, before: Before, policy: Policy, *, unknown: 
     return Decision(event, wait, attempt, before.unknown_outcomes + unknown, reason)
 
 
-def _paused(event: str, order: PauseOrder, before: Before, reason: str) -> Decision:
-    due = when.after_pause(order.seconds, before.dice)
-    return Decision(event, due, before.attempt, before.unknown_outcomes, reason, pause=order)
+def _held(
+    event: str, wait: float, before: Before, reason: str, attempt: int, fault: Fault
+) -> Decision:
+    return Decision(event, wait, attempt, before.unknown_outcomes, reason, fault=fault)

@@ -18,6 +18,13 @@ from refresher.rules.time_travel import Moment
 
 CLOSE_SECONDS = 2.0
 """Between deciding and committing a moment passes; what differs by more has another reason."""
+_REFUSED = {
+    "misconfigured": (
+        "the provider refused it with {reason}, which no other connection was told since the last "
+        "success: the client id or secret of its app is wrong, or its refresh token is another client's"
+    ),
+    "rate_limited": "the provider asked for this wait, of this connection alone",
+}
 IMPORTED = frozenset({"imported", "reconnected"})
 
 
@@ -41,6 +48,8 @@ def why_due(
         return Why(_retry(last, policy))
     if moment.postponed_by is not None:
         return Why(_held(moment.postponed_by))
+    if last is not None and kind in _REFUSED:
+        return Why(_REFUSED[kind].format(reason=last.reason))
     if kind in {"refreshed", *IMPORTED} and moment.expires_at is not None:
         number = 1 if kind in IMPORTED else moment.credential_version
         why = _lead(connection_id, number, moment, provider, policy)
@@ -118,7 +127,17 @@ def _held(postponed_by: str) -> str:
     if scope == "rate":
         return f"{key} takes only so many requests a second, and this row waits for its turn"
     what = "the provider" if scope == "provider" else "the app"
-    return f"{what} {key} is left alone for a while, and this row waits for the end of that"
+    return (
+        f"{what} {in_words(key)} is left alone for a while, and this row waits for the end of that"
+    )
+
+
+def in_words(key: str) -> str:
+    """Returns a pause's key in words: `acme@shop.example#org` is acme at shop.example, for org."""
+    whole, _, organization = key.partition("#")
+    name, _, host = whole.partition("@")
+    at = f" at {host}" if host else ""
+    return f"{name}{at}, for {organization}," if organization else f"{name}{at}"
 
 
 def _signed(seconds: float) -> str:

@@ -18,6 +18,9 @@ FALLBACK_LIFETIME_SECONDS = 3600.0
 ASK_AGAIN_MAX_SECONDS = 60.0
 ASK_SOON_TIMES = 10
 """So often, beyond the usual attempts, a token that was expired is asked for within a minute."""
+FOR_EVER_SECONDS = 1e9
+EXPIRED_WAIT_SECONDS = 60.0
+"""The longest wait between two attempts at a token that has just died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def retry_in(policy: Policy, attempt: int, left_seconds: float, spread: float) -
     Three attempts 120 s apart. Then the slow lane, which never gives up: 4, 8, 16, 32, 60 minutes
     and 60 minutes for ever, each spread by a quarter downwards. With little life left the waits
     shrink, so that the attempts and the first of the slow lane fit before expiry (40 s left: 10 s,
-    10 s, 10 s); an expired token has no end to hurry for.
+    10 s, 10 s). A token that is dead by then waits a minute longer than it lives at most, or a
+    quarter of the time that it has been dead: somebody misses it.
     """
     step = policy.attempt_interval_seconds
     if attempt < policy.attempts:
@@ -132,6 +136,8 @@ def retry_in(policy: Policy, attempt: int, left_seconds: float, spread: float) -
         wait = min(doubled, policy.slow_lane_max_seconds) * (1 - 0.25 * spread)
     if left_seconds > 0 and attempt <= policy.attempts:
         wait = min(wait, left_seconds / (policy.attempts - attempt + 2))
+    missed = max(EXPIRED_WAIT_SECONDS, -left_seconds / 4) * (1 - 0.25 * spread)
+    wait = min(wait, max(0.0, left_seconds) + missed)
     return max(1.0, wait)
 
 
@@ -146,17 +152,18 @@ def ask_again_in(policy: Policy, attempt: int, spread: float) -> float:
     return (
         soon
         if patience <= 0
-        else max(soon, retry_in(policy, policy.attempts + patience, 0.0, spread))
+        else max(soon, retry_in(policy, policy.attempts + patience, -FOR_EVER_SECONDS, spread))
     )
 
 
-def replay_in(unknown_outcomes: int) -> float:
+def replay_in(unknown_outcomes: int, at_least_seconds: float = 0.0) -> float:
     """Returns how soon a refresh token is presented again whose answer was lost on the way.
 
     The provider may have rotated, and tells the new pair once more only while its grace lasts (10 s
-    to 30 min): so after 1, 2, 4, 8 … seconds, up to the usual wait after a failure.
+    to 30 min): so after 1, 2, 4, 8 … seconds, up to the usual wait after a failure. A provider that
+    goes on with a request whose caller hung up is given `at_least_seconds` to end it.
     """
-    return 2.0 ** min(unknown_outcomes, 30)
+    return max(at_least_seconds, 2.0 ** min(unknown_outcomes, 30))
 
 
 def rate_limit_pause(policy: Policy, asked_seconds: float | None) -> float:

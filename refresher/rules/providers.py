@@ -88,6 +88,8 @@ class Provider:
     the standard fields of an answer.
 
     `placeholders` maps names to patterns; `keep_fields` names fields of the answer for callers.
+    `replay_after_seconds` is how long a request that gave no answer is left to end before the same
+    refresh token is presented again.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Provider:
     success_without_error_codes: frozenset[str] = frozenset()
     rotation: Rotation = Rotation.SOMETIMES
     reuse_grace_seconds: float = 0.0
+    replay_after_seconds: float = 0.0
     access_token_lifetime_seconds: float | None = None
     refresh_token_lifetime_seconds: float | None = None
     refresh_token_clock: str = "sliding"

@@ -36,7 +36,7 @@ def of_exchange(provider: Provider, reply: Reply, outcome: Outcome, before: Befo
         "attempt": before.attempt,
         "unknown_outcomes": before.unknown_outcomes,
         "last_lifetime": before.last_lifetime_seconds,
-        "app_refusals": before.app_refusals,
+        "doubted": before.doubted,
         "failure": reply.failure,
         "not_sent": not reply.sent,
     }
@@ -99,7 +99,7 @@ def as_before(event: PastEvent, facts: Facts) -> Before:
         unknown_outcomes=int(_number(facts, "unknown_outcomes")),
         left_seconds=_number(facts, "left"),
         last_lifetime_seconds=_number(facts, "last_lifetime") or None,
-        app_refusals=int(_number(facts, "app_refusals")),
+        doubted=bool(facts.get("doubted")),
         now_epoch_seconds=0.0,
         spread=when.stable_spread(event.connection_id, (event.credential_version or 0) + 1),
         dice=when.stable_spread(event.connection_id, event.lease_token or 0),

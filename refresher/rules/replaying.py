@@ -90,7 +90,7 @@ def _postponed(event: PastEvent, facts: Facts) -> Replayed:
         when.stable_spread(event.connection_id, event.lease_token or 0),
     )
     assert isinstance(left, int | float)
-    due = when.after_pause(max(0.0, float(left)), dice)
+    due = when.after_pause(max(0.0, float(left)), 1.0 if facts.get("last") else dice)
     return Replayed((Compared("next due in, seconds", _due_in(event), round(due, 3)),))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.rules.faults import Sort
 from refresher.store import gauges, inspection
 from refresher.store.gauges import Gauges, Paused
 from refresher.store.health import MOST_COUNTED
@@ -84,13 +85,12 @@ _PROVIDERS = text(
         from (select connection_id, provider from refresh_schedule where state = 1 limit :most) s
         group by 1
     ), held as (
-        select distinct on (split_part(key, '/', 1)) split_part(key, '/', 1) as provider, scope,
-            refusals, reason, extract(epoch from until - refresher_now())::float8 as left_seconds
-        from pause where until > refresher_now() or refusals > 0
-        order by split_part(key, '/', 1), scope desc, until desc
+        select distinct on (provider) provider, scope, sort, reason, extract(epoch from until -
+        refresher_now())::float8 as left_seconds from pause where refusals > 0 order by provider, scope
+        desc, until desc
     )
     select coalesce(f.provider, h.provider) as provider, coalesce(f.in_flight, 0) as in_flight,
-        h.scope, h.refusals, h.reason, h.left_seconds
+        h.scope, h.sort, h.reason, h.left_seconds
     from flying f full join held h on h.provider = f.provider order by 2 desc, 1
     """  # noqa: S608  our own column names
 )
@@ -121,9 +121,9 @@ def recent(db: Db) -> Recent:
 
 def breaker_state(pause: Paused) -> str:
     """Returns a pause in one word: open, probing, waiting (rate limit) or refused (the app)."""
-    if pause.scope == "app":
+    if pause.sort == Sort.REFUSED:
         return "refused"
-    if pause.refusals == 0:
+    if pause.sort == Sort.LIMITED:
         return "waiting"
     return "open" if pause.left_seconds > 0 else "probing"
 
@@ -136,7 +136,7 @@ def _providers(db: Db) -> list[ProviderNow]:
             in_flight=row.in_flight,
             breaker="closed"
             if row.scope is None
-            else breaker_state(Paused(row.scope, row.provider, row.refusals, row.left_seconds)),
+            else breaker_state(Paused(row.scope, row.provider, row.sort, row.left_seconds)),
             reason=row.reason,
             left_seconds=row.left_seconds,
         )

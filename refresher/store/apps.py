@@ -11,8 +11,9 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import App, Sealed
-from refresher.store import pauses
+from refresher.store import pause_list
 from refresher.store.events import Event, append
+from refresher.store.pause_list import Chosen
 
 _NAMESPACE = UUID("3f0a6a0e-7c52-4d7e-9a3b-53f2b5c0d8e4")
 
@@ -71,7 +72,7 @@ def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed 
         "client_secret": client_secret,
     }
     db.execute(statement, values)
-    pauses.lift(db, "app", f"{provider}/{name}", proven=False)
+    pause_list.end(db, Chosen(provider, app_name=name, scope="app"))
     _resume_waiting(db, provider, name)
 
 
@@ -111,7 +112,9 @@ def every(db: Db) -> Sequence[AppView]:
         """
         select a.provider, a.name, a.client_id, a.client_secret is not null as has_secret,
             p.until as paused_until, p.reason as pause_reason, a.updated_at
-        from app a left join pause p on p.scope = 'app' and p.key = a.provider || '/' || a.name
+        from app a left join lateral (
+            select until, reason from pause where scope = 'app' and provider = a.provider
+                and app_name = a.name and refusals > 0 order by until desc limit 1) p on true
         order by a.provider, a.name
         """
     )

@@ -26,11 +26,11 @@ STATEMENT_MILLISECONDS = 3_000
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A pause that is not over; `refusals` above 0 in the scope "provider" is an open breaker."""
+    """A pause that is not over; of the sort "silent" it is an open breaker."""
 
     scope: str
     provider: str
-    refusals: int
+    sort: str
     left_seconds: float
 
 
@@ -101,9 +101,8 @@ _EXPIRED = text(
 )
 _PAUSES = text(
     """
-    select scope, split_part(key, '/', 1) as provider, refusals,
-        extract(epoch from until - refresher_now())::float8 as left_seconds
-    from pause where until > refresher_now() or refusals > 0
+    select scope, provider, sort, extract(epoch from until - refresher_now())::float8 as left_seconds
+    from pause where refusals > 0
     """
 )
 _PROCESSES = text(

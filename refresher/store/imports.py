@@ -143,7 +143,8 @@ _SCHEDULE = text(
     on conflict (connection_id) do update set
         state = excluded.state, due_at = excluded.due_at, parked_reason = excluded.parked_reason,
         lease_token = s.lease_token + 1, lease_until = null, holder_id = null, begun_token = 0,
-        begun_at = null, starts = 0, attempt = 0, unknown_outcomes = 0, postponed_by = null
+        begun_at = null, starts = 0, attempt = 0, unknown_outcomes = 0, postponed_by = null,
+        waits_for = null
     """
 )
 # A reconnect ends the lease of a refresh in flight; its event tells which.

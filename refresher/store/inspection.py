@@ -53,16 +53,6 @@ class ProcessSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseNow:
-    """A pause that is not over: `scope` is "app" or "provider"."""
-
-    scope: str
-    key: str
-    left_seconds: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class SealedValue:
     """One sealed value with its owner and column, as the cipher wants to know them."""
 
@@ -124,18 +114,6 @@ def parked_for(db: Db, reason: str) -> Sequence[tuple[str, str, int]]:
     )
     values = {"reason": reason, "most": MOST_COUNTED}
     return [(row[0], row[1], row[2]) for row in db.execute(statement, values)]
-
-
-def pauses_now(db: Db) -> list[PauseNow]:
-    """Returns the pauses that are not over."""
-    statement = text(
-        """
-        select scope, key, reason,
-            extract(epoch from until - refresher_now())::float8 as left_seconds
-        from pause where until > refresher_now() order by scope, key
-        """
-    )
-    return [PauseNow(**row) for row in db.execute(statement).mappings()]
 
 
 def sealed_sample(db: Db, start: UUID, *, limit: int) -> list[SealedValue]:

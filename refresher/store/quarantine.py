@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -15,6 +16,9 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from refresher.rules.connection import Sealed
+
+if TYPE_CHECKING:
+    from refresher.store.settlement import Settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,22 @@ class Orphan:
     refresh_token: Sealed | None
     left_seconds: float | None
     lifetime_seconds: float | None
+
+
+def orphan(s: Settlement) -> Orphan | None:
+    """Returns the pair of a settlement; a refresh token rescued alone has no place here."""
+    connection, new = s.row.connection, s.new
+    if new is None or new.access_token is None:
+        return None
+    return Orphan(
+        connection.id,
+        connection.grant_number,
+        connection.credential_version,
+        new.access_token,
+        new.refresh_token,
+        new.left_seconds,
+        new.lifetime_seconds,
+    )
 
 
 def put(db: Db, orphans: Sequence[Orphan]) -> None:

@@ -1,4 +1,4 @@
-"""Reads claimed rows as they are stored now: schedule, connection, app and pauses in one statement.
+"""Reads claimed rows as they are stored now: schedule, connection and app in one statement.
 
 What a message or a claim remembers does not count; this does. No decision is taken here: the rows go
 to `rules/guards.py`.
@@ -15,6 +15,7 @@ from sqlalchemy import Connection as Db
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status
 from refresher.store import hot
 from refresher.store.arrays import bigints, uuids
+from refresher.store.pauses import PauseSeen
 from refresher.values import value
 
 Columns = dict[str, Any]
@@ -22,21 +23,13 @@ _STATUS = {str(status): status for status in Status}
 
 
 @value
-class PauseSeen:
-    """A pause as it stood at the reload: over when `left_seconds` is not positive."""
-
-    scope: str
-    key: str
-    left_seconds: float
-    refusals: int
-
-
-@value
 class Reloaded:
     """A claimed row as it is stored now, with the database's clock at that moment.
 
     `left_seconds` is the life of the access token that remains (negative: expired), None when no
-    expiry is known. `begun` tells that this very claim was begun already: a second delivery.
+    expiry is known. `begun` tells that this very claim was begun already: a second delivery. `pauses`
+    is what stands against its scopes; it is read only where `in_trouble` tells that its provider has
+    any.
     """
 
     claim: Claim
@@ -49,7 +42,9 @@ class Reloaded:
     lease_left_seconds: float
     left_seconds: float | None
     refresh_token_left_seconds: float | None
-    pauses: tuple[PauseSeen, ...]
+    pauses: tuple[PauseSeen, ...] = ()
+    in_trouble: bool = False
+    waits_for: str | None = None
     claimed_at: datetime | None = None
     lease_until: datetime | None = None
 
@@ -71,17 +66,12 @@ _RELOAD = hot.statement(
            c.disabled_at is not null as disabled, c.paused_at is not null as paused,
            c.deleted_at is not null as deleted,
            a.id as app_id, a.client_id, a.client_secret,
-           pp.key as provider_pause, pp.refusals as provider_refusals,
-           extract(epoch from pp.until - refresher_now())::float8 as provider_pause_left,
-           pa.key as app_pause, pa.refusals as app_refusals,
-           extract(epoch from pa.until - refresher_now())::float8 as app_pause_left
+           s.waits_for, exists (select 1 from pause p where p.provider = c.provider) as in_trouble
     from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
     join refresh_schedule s
       on s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
     join connection c on c.id = s.connection_id
     left join app a on a.provider = c.provider and a.name = c.app_name
-    left join pause pp on pp.scope = 'provider' and pp.key = c.provider
-    left join pause pa on pa.scope = 'app' and pa.key = c.provider || '/' || c.app_name
     """
 )
 
@@ -109,7 +99,8 @@ def _reloaded(r: Columns) -> Reloaded:
         lease_left_seconds=r["lease_left_seconds"],
         left_seconds=r["left_seconds"],
         refresh_token_left_seconds=r["refresh_token_left_seconds"],
-        pauses=_pauses(r),
+        in_trouble=r["in_trouble"],
+        waits_for=r["waits_for"],
         claimed_at=r["claimed_at"],
         lease_until=r["lease_until"],
     )
@@ -146,12 +137,3 @@ def connection_from(r: Columns) -> Connection:
 
 def _sealed(value: bytes | None) -> Sealed | None:
     return None if value is None else Sealed(bytes(value))
-
-
-def _pauses(r: Columns) -> tuple[PauseSeen, ...]:
-    seen: tuple[PauseSeen, ...] = ()
-    if (key := r["provider_pause"]) is not None:
-        seen = (PauseSeen("provider", key, r["provider_pause_left"], r["provider_refusals"]),)
-    if (key := r["app_pause"]) is not None:
-        seen = (*seen, PauseSeen("app", key, r["app_pause_left"], r["app_refusals"]))
-    return seen

@@ -205,14 +205,17 @@ def enable(db: Db, connection_id: UUID, organization_id: str | None) -> None:
 
 
 def numbers(db: Db, organization_id: str | None) -> Numbers:
-    """Returns the counts of one organization, or of all; never reads more than 10,001 connections."""
+    """Returns the counts of one organization, or of all; never reads more than 10,001 connections.
+
+    Expired are, dead tokens that are to be refreshed: none of what is parked.
+    """
     statement = text(
         """
         select c.status, coalesce(s.state, -1) as state,
             case when s.state = 2 then s.parked_reason end as parked_reason,
             count(*) as n,
             count(*) filter (where s.state = 0 and s.due_at <= refresher_now()) as overdue,
-            count(*) filter (where c.expires_at <= refresher_now()) as expired
+            count(*) filter (where c.expires_at <= refresher_now() and s.state <> 2) as expired
         from (
             select id, status, expires_at from connection
             where deleted_at is null

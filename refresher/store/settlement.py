@@ -16,13 +16,12 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.decision import PauseOrder
+from refresher.rules.faults import Fault, Place
 from refresher.rules.notices import State
 from refresher.store import ends, hot, notices, quarantine
 from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
-from refresher.store.quarantine import Orphan
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
 from refresher.values import value
@@ -36,7 +35,9 @@ class Settlement:
 
     `due_in_seconds` None parks the row with `park_reason`; `dead` ends the grant as well: `cause` says
     why in one word, `detail` in the provider's words. `recorded` is what a replay decides again from,
-    `end_is_news` tells that the refresh token's own end must be watched from now on.
+    `end_is_news` tells that the refresh token's own end must be watched from now on. `fault` may be
+    true for others too, which `place` tells apart; `waits_for` is the scope whose success has the row
+    tried at once.
     """
 
     row: Reloaded
@@ -53,7 +54,9 @@ class Settlement:
     http_status: int | None = None
     elapsed_seconds: float | None = None
     postponed_by: str | None = None
-    pause: PauseOrder | None = None
+    waits_for: str | None = None
+    fault: Fault | None = None
+    place: Place | None = None
     begun_at: datetime | None = None
     exchange_seconds: float | None = None
     recorded: Mapping[str, object] | None = None
@@ -90,7 +93,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     written = _move(db, meant)
     late = stored - written  # good, although their row is somebody else's by now
     _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
-    quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := _orphan(s))])
+    quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := quarantine.orphan(s))])
     notices.mark_well(db, healed)
     notices.record(db, [_ended(s) for s in dead if s.id in ended])
     ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
@@ -198,14 +201,14 @@ _MOVE = hot.statement(
     update refresh_schedule s set
         state = case when u.due_in is null then 2 else 0 end,
         due_at = refresher_now() + u.due_in * interval '1 second',
-        parked_reason = u.park_reason, postponed_by = u.postponed_by,
+        parked_reason = u.park_reason, postponed_by = u.postponed_by, waits_for = u.waits_for,
         attempt = u.attempt, unknown_outcomes = u.unknown_outcomes, starts = 0,
         lease_until = null, holder_id = null, begun_token = 0, begun_at = null
     from unnest(
         cast(:ids as uuid[]), cast(:tokens as bigint[]), cast(:due_ins as float8[]),
-        cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:attempts as int[]),
-        cast(:unknowns as int[])
-    ) u(id, token, due_in, park_reason, postponed_by, attempt, unknown_outcomes)
+        cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:waits_fors as text[]),
+        cast(:attempts as int[]), cast(:unknowns as int[])
+    ) u(id, token, due_in, park_reason, postponed_by, waits_for, attempt, unknown_outcomes)
     where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
     returning s.connection_id
     """
@@ -221,6 +224,7 @@ def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
         "due_ins": doubles(s.due_in_seconds for s in todo),
         "park_reasons": texts(s.park_reason for s in todo),
         "postponed_bys": texts(s.postponed_by for s in todo),
+        "waits_fors": texts(s.waits_for for s in todo),
         "attempts": bigints(s.attempt for s in todo),
         "unknowns": bigints(s.unknown_outcomes for s in todo),
     }
@@ -251,22 +255,6 @@ def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) 
         """
     )
     db.execute(statement, {**_ids(todo), "lead_share": lead_share})
-
-
-def _orphan(s: Settlement) -> Orphan | None:
-    """Returns the pair for the quarantine; a refresh token rescued alone has no place there."""
-    connection, new = s.row.connection, s.new
-    if new is None or new.access_token is None:
-        return None
-    return Orphan(
-        connection.id,
-        connection.grant_number,
-        connection.credential_version,
-        new.access_token,
-        new.refresh_token,
-        new.left_seconds,
-        new.lifetime_seconds,
-    )
 
 
 def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:

@@ -25,17 +25,6 @@ NEAR = 50
 
 
 @dataclass(frozen=True, slots=True)
-class PauseStanding:
-    """A pause that concerns a connection; over when `until` has passed."""
-
-    scope: str
-    key: str
-    until: datetime
-    refusals: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """How a connection with a grant of its own stands at this instant of the database's clock."""
 
@@ -43,7 +32,6 @@ class Standing:
     created_at: datetime
     moment: Moment
     connection: Connection
-    pauses: tuple[PauseStanding, ...]
     granted_scopes: tuple[str, ...] | None = None
     kept_fields: Mapping[str, str | int | float | bool] | None = None
 
@@ -98,7 +86,6 @@ def standing(db: Db, connection_id: UUID) -> Standing | None:
         created_at=row["created_at"],
         moment=Moment(**{name: row[name] for name in _MOMENT_NAMES}),
         connection=connection,
-        pauses=_pauses(db, connection),
         granted_scopes=None if row["granted_scopes"] is None else tuple(row["granted_scopes"]),
         kept_fields=row["kept_fields"],
     )
@@ -158,12 +145,3 @@ def attempts_around(db: Db, connection_id: UUID, number: int) -> Attempts | None
     )
     row = db.execute(statement, {"id": connection_id, "number": number}).mappings().one()
     return None if row["first"] is None else Attempts(**row)
-
-
-def _pauses(db: Db, connection: Connection) -> tuple[PauseStanding, ...]:
-    statement = text(
-        "select scope, key, until, refusals, reason from pause where "
-        "scope = 'provider' and key = :provider or scope = 'app' and key = :app order by scope"
-    )
-    values = {"provider": connection.provider, "app": connection.app_key}
-    return tuple(PauseStanding(**row) for row in db.execute(statement, values).mappings())

@@ -233,7 +233,10 @@ class AppList(Shape):
 
 
 class Stats(Shape):
-    """How many connections are in which state. 10,001 means "more than 10,000"."""
+    """How many connections are in which state. 10,001 means "more than 10,000".
+
+    `expired` counts dead tokens that are to be refreshed: none of what is parked.
+    """
 
     connections: int
     states: dict[str, int]

@@ -40,6 +40,13 @@ class ConnectionQuery(Query):
     limit: Limit = 50
 
 
+class PauseQuery(Query):
+    """Which pauses of a provider."""
+
+    host: Text | None = None
+    app: Text | None = None
+
+
 class PageQuery(Query):
     """Which page."""
 

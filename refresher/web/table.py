@@ -9,6 +9,7 @@ from refresher.web import (
     catalogue,
     connection_routes,
     organizations,
+    pauses,
     recipients,
     resume,
     signals,
@@ -28,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *recipients.ROUTES,
     *organizations.ROUTES,
     *catalogue.ROUTES,
+    *pauses.ROUTES,
     *status.ROUTES,
 )
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from refresher.cipher import new_key
+from refresher.settings import load
 from refresher.testing.fake_provider import FakeProvider
+from refresher.wiring import Services, build
 from tests.cli.kit import Cli
 from tests.guard import Guard
 from tests.processes import AT_HOME, OURS
@@ -53,6 +55,16 @@ def cli(bare: Cli, database_url: str) -> Cli:
         "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
     }
     return bare
+
+
+@pytest.fixture
+def services(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """Services on the command line's database, to put things into it."""
+    for name, value in cli.env.items():
+        monkeypatch.setenv(name, value)
+    opened = build(load())
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -10,20 +10,9 @@ import redis
 
 from refresher.cli.reasons import MENDS, ON_PURPOSE, mend
 from refresher.rules.connection import ParkReason
-from refresher.settings import load
-from refresher.store import inspection, pauses, workers
-from refresher.wiring import Services, build
+from refresher.store import inspection, workers
+from refresher.wiring import Services
 from tests.cli.kit import Cli
-
-
-@pytest.fixture
-def services(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """Services on the command line's database, to put things into it."""
-    for name, value in cli.env.items():
-        monkeypatch.setenv(name, value)
-    opened = build(load())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -237,17 +226,6 @@ def test_apps_and_providers_that_are_missing(cli: Cli, services: Services):
     assert "refresher apps set google" in found(cli, "apps", "fail")[0]["mend"]
     run(services, "update refresh_schedule set parked_reason = 'unknown_provider'")
     assert "REFRESHER_PROVIDERS_FILE" in found(cli, "providers", "fail")[0]["mend"]
-
-
-def test_apps_that_a_provider_refuses(cli: Cli, services: Services):
-    """A paused app is wrong and a paused provider worth a look, each with its reason."""
-    with services.database.transaction() as db:
-        pauses.pause(db, "app", "acme/eu", seconds=60, refusals=1, reason="invalid_client")
-        pauses.pause(db, "provider", "google", seconds=60, refusals=0, reason="rate_limited")
-    app = found(cli, "apps", "fail")[0]
-    assert "invalid_client" in app["message"]
-    assert "refresher apps set acme --name eu" in app["mend"]
-    assert "rate_limited" in found(cli, "providers", "warn")[0]["message"]
 
 
 def test_secrets_that_no_key_opens(cli: Cli):

@@ -13,7 +13,7 @@ from refresher.cli.top import as_json
 from refresher.cli.top_queue import QueueNow
 from refresher.cli.top_screen import View, picture
 from refresher.rules.outcomes import Reply
-from refresher.store import activity, pauses, workers
+from refresher.store import activity, workers
 from tests.cli.kit import Cli
 from tests.world import World
 
@@ -52,9 +52,8 @@ def busy(world: World) -> Iterator[World]:
         "update refresh_schedule set state = 2, parked_reason = 'crash_loop' where connection_id = "
         "(select id from connection where external_id = 'c5')"
     )
-    with world.services.database.transaction() as db:
-        pauses.pause(db, "provider", "acme", seconds=30, refusals=1, reason="unanswered: 503")
-        pauses.pause(db, "app", "paced/default", seconds=30, refusals=1, reason="invalid_client")
+    world.hold("provider", "acme", sort="silent", seconds=30, reason="status 503")
+    world.hold("app", "paced/default", sort="refused", seconds=30, reason="invalid_client")
     with world.services.database.session() as db:
         key = workers.register(db, uuid4(), role="scheduler", host="here", process_id=11)
         assert workers.take_lock(db, key)
@@ -68,7 +67,7 @@ def test_everything_is_in_the_picture(busy: World) -> None:
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 80
     for part in (
-        "leased", "the first by", "crash_loop 1", "are dead now", "unanswered: 503", "open",
+        "leased", "the first by", "crash_loop 1", "are dead now", "status 503", "open",
         "invalid_client", "refused", "4 batches in integration_refresh, the first for 2 s",
         "scheduler", "alive", "missing", "there",
     ):  # fmt: skip
@@ -80,7 +79,7 @@ def test_the_same_is_told_as_json(busy: World) -> None:
     told = json.loads(json.dumps(as_json(look(busy)), default=str))
     assert told["parked"] == {"crash_loop": 1}
     assert told["leased"] == 2
-    assert told["overdue"] == 2
+    assert told["overdue"] == 3
     assert told["oldest_overdue_seconds"] > 80
     providers = {p["provider"]: (p["in_flight"], p["breaker"]) for p in told["providers"]}
     assert providers == {"acme": (1, "open"), "paced": (1, "refused")}

@@ -11,7 +11,7 @@ from refresher.delivering import deliver
 from refresher.rules.connection import ParkReason
 from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply
-from refresher.store import gauges, health, outbox, pauses, recipients, workers
+from refresher.store import gauges, health, outbox, recipients, workers
 from refresher.store.gauges import Gauges
 from tests.metrics.kit import open_meter, scrape
 from tests.ports import free_port
@@ -85,10 +85,9 @@ def test_states_reasons_pauses_and_processes(world: World) -> None:
         "update refresh_schedule set state = 2, parked_reason = 'crash_loop' "
         "where connection_id = :id", id=ids[1],
     )  # fmt: skip
-    with world.services.database.transaction() as db:
-        pauses.pause(db, "provider", "acme", seconds=30, refusals=1, reason="unanswered: 503")
-        pauses.pause(db, "provider", "meta", seconds=60, refusals=0, reason="rate_limited")
-        pauses.pause(db, "app", "acme/default", seconds=20, refusals=2, reason="invalid_client")
+    world.hold("provider", "acme", sort="silent", seconds=30)
+    world.hold("provider", "meta", sort="limited", seconds=60)
+    world.hold("app", "acme/default", sort="refused", seconds=20)
     with world.services.database.session() as db:
         key = workers.register(db, uuid4(), role="worker", host="here", process_id=1)
         assert workers.take_lock(db, key)

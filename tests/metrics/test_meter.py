@@ -45,13 +45,14 @@ def test_a_refresh_is_counted_once_by_provider_and_outcome(world: World) -> None
 def test_trouble_is_counted_by_its_kind(
     world: World, reply: Reply, outcome: str, cause: str | None
 ) -> None:
-    """Each outcome has its own series, and a pause that it orders is counted with its cause."""
+    """Each outcome has its own series, and the pause that follows is counted with its cause."""
     open_meter(world)
-    world.connect(expires_in=0)
+    world.connect("c1", expires_in=0)
+    world.connect("c2", expires_in=0)
     world.script.answer = lambda _request: reply
     world.tick()
     seen = scrape(world)
-    assert seen("refreshes_total", provider="acme", outcome=outcome) == 1
+    assert seen("refreshes_total", provider="acme", outcome=outcome) == 2
     if cause:
         assert seen("pauses_total", provider="acme", cause=cause) == 1
     else:

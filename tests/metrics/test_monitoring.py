@@ -12,8 +12,8 @@ import yaml
 
 from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
+from refresher.rules.faults import Sort
 from refresher.rules.outcomes import Reply
-from refresher.store import pauses
 from tests.metrics.kit import Scrape, open_meter, scrape
 from tests.world import World
 
@@ -51,8 +51,8 @@ def _after_everything(world: World) -> Scrape:
     sweep_stalled(world.services, Watch())
     world.services.meter.ticked("tick", 0.01)
     world.services.meter.tick_failed("tick")
-    with world.services.database.transaction() as db:
-        pauses.pause(db, "provider", "acme", seconds=30, refusals=1, reason="unanswered: 503")
+    world.hold("provider", "acme", sort="silent", seconds=30, reason="status 503")
+    world.services.meter.paused("acme", Sort.LIMITED)
     return scrape(world)
 
 

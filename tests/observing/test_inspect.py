@@ -117,8 +117,9 @@ def test_explain_tells_why_it_is_not_scheduled(cli: Cli, act: list[str], says: s
         ("update refresh_schedule set due_at = now() - interval '1 hour'", "It has been due since"),
         (
             (
-                "insert into pause (scope, key, until, reason) "
-                "values ('app', 'acme/default', now() + interval '1 hour', 'invalid_client')"
+                "insert into pause (scope, key, sort, provider, app_name, until, refusals, reason) "
+                "values ('app', 'acme/default', 'refused', 'acme', 'default', "
+                "now() + interval '1 hour', 1, 'invalid_client')"
             ),
             "refresher apps set acme --client-id YOUR_CLIENT_ID",
         ),

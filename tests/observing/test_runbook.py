@@ -84,7 +84,7 @@ def test_a_wrong_secret_is_found_and_mended(cli: Cli, provider: FakeProvider, na
     assert cli("connections", "refresh", name).code == 1
     shown = walk(cli, name)
     assert "refresher apps set acme --client-id YOUR_CLIENT_ID" in shown["doctor"]
-    assert "Its app acme/default is left alone until" in shown["explain"]
+    assert "its app's id or secret is wrong: `refresher apps set acme" in shown["explain"]
     assert "invalid_client" in shown["explain"]
     assert "misconfigured" in shown["inspect"]
     mended = cli(

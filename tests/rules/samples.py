@@ -71,7 +71,6 @@ def before(**known: Any) -> Before:
         unknown_outcomes=0,
         left_seconds=12 * MINUTE,
         last_lifetime_seconds=None,
-        app_refusals=0,
         now_epoch_seconds=EPOCH,
         spread=0.5,
         dice=0.0,

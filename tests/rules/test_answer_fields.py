@@ -135,6 +135,11 @@ def test_an_error_that_repeats_a_token_is_masked(said: str, shown: str) -> None:
         ("0", 0.0),
         ("-5", 0.0),
         ("1e9", DAY),
+        ("31536000", DAY),
+        (str(int(EPOCH) + 30), 30.0),  # an instant, in seconds or milliseconds
+        (str(int(EPOCH + 30) * 1000), 30.0),
+        (str(int(EPOCH) - 30), 0.0),
+        (str(int(EPOCH) + 3 * 86_400), DAY),
         ("Sun, 01 Mar 2026 12:02:00 GMT", 120.0),
         ("Sun, 01 Mar 2026 13:02:00 +0100", 120.0),
         ("Sun, 01 Mar 2026 12:02:00 -0000", 120.0),

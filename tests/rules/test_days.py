@@ -56,7 +56,6 @@ class Life:
             unknown_outcomes=self.unknown,
             left_seconds=self.expires - self.now,
             last_lifetime_seconds=self.lifetime,
-            app_refusals=0,
             now_epoch_seconds=EPOCH + self.now,
             spread=stable_spread(self.id, self.version + 1),
             dice=stable_spread(self.id, self.claims),

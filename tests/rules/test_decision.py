@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from refresher.rules.connection import Grant, ParkReason, Secret
-from refresher.rules.decision import Before, Decision, PauseOrder, decide, new_life
+from refresher.rules.decision import Before, Decision, decide, new_life
+from refresher.rules.faults import Fault, Sort
 from refresher.rules.outcomes import (
     UNSENT,
     Malformed,
@@ -46,11 +47,11 @@ def decided(
 
 def test_a_refresh_clears_what_went_before_and_plans_the_next() -> None:
     """After a success nothing is counted any more, and the next refresh is due before expiry."""
-    decision = decided(OK, known=before(attempt=9, unknown_outcomes=2, app_refusals=4))
+    decision = decided(OK, known=before(attempt=9, unknown_outcomes=2))
     assert decision.event == "refreshed"
     assert decision.next_due_in_seconds == pytest.approx(48 * MINUTE)
     assert (decision.attempt, decision.unknown_outcomes) == (0, 0)
-    assert decision.pause is None
+    assert decision.fault is None
     assert decision.new_life is not None
     assert decision.new_life.grant is GRANT
 
@@ -237,29 +238,30 @@ def test_a_token_that_is_its_own_grant_is_refreshed_at_half_its_life() -> None:
 # --- Rate limits and refused apps
 
 
-@pytest.mark.parametrize(("asked", "pause"), [(None, 60.0), (300.0, 300.0), (0.0, 1.0)])
-def test_a_rate_limit_pauses_the_provider_and_counts_no_attempt(
+@pytest.mark.parametrize(("asked", "pause"), [(None, 60.0), (300.0, 300.0), (0.0, 1.0), (DAY, DAY)])
+def test_a_rate_limit_is_honoured_for_its_grant_and_counts_no_attempt(
     asked: float | None, pause: float
 ) -> None:
-    """M5: the whole provider is left alone, and the row comes back after that, spread."""
+    """M5, M17: the row comes back after that, spread; whether others wait, the evidence says."""
     known = before(attempt=2, unknown_outcomes=1, dice=0.5)
     decision = decided(RateLimited(asked, 429), known=known)
-    assert decision.pause == PauseOrder("provider", pause, 0, "rate_limited")
+    assert decision.fault == Fault(Sort.LIMITED, "rate limited", asked)
     assert decision.next_due_in_seconds is not None
     assert decision.next_due_in_seconds > pause
     assert (decision.event, decision.attempt, decision.unknown_outcomes) == ("rate_limited", 2, 1)
 
 
 @pytest.mark.parametrize(
-    ("refusals", "pause"), [(0, MINUTE), (1, 2 * MINUTE), (4, 15 * MINUTE), (99, 15 * MINUTE)]
+    ("attempt", "wait"), [(0, MINUTE), (1, 2 * MINUTE), (4, 15 * MINUTE), (99, 15 * MINUTE)]
 )
-def test_a_refused_app_is_paused_and_counts_no_attempt(refusals: int, pause: float) -> None:
-    """M4: the app waits, ever longer; its connections are neither counted nor ended."""
-    known = before(attempt=2, unknown_outcomes=1, app_refusals=refusals)
+def test_a_grant_whose_app_is_refused_waits_ever_longer(attempt: int, wait: float) -> None:
+    """M4, M17: it is this grant's own backoff, it is not ended, and its app is only suspected."""
+    known = before(attempt=attempt, unknown_outcomes=1)
     decision = decided(Misconfigured("invalid_client", 401), known=known)
-    assert decision.pause == PauseOrder("app", pause, refusals + 1, "invalid_client")
-    assert decision.next_due_in_seconds == pause
-    assert (decision.event, decision.attempt, decision.unknown_outcomes) == ("misconfigured", 2, 1)
+    assert decision.fault == Fault(Sort.REFUSED, "invalid_client")
+    assert decision.next_due_in_seconds == wait
+    assert (decision.event, decision.unknown_outcomes) == ("misconfigured", 1)
+    assert decision.attempt == attempt + 1
     assert decision.reason == "invalid_client"
 
 
@@ -269,7 +271,8 @@ def test_a_refused_app_is_paused_and_counts_no_attempt(refusals: int, pause: flo
 def test_a_transient_failure_is_tried_again_after_the_interval() -> None:
     """M12: the failure counts as an attempt, and its reason is kept."""
     decision = decided(Transient("status 503", None, 503), reply(b"", 503))
-    assert decision == Decision("transient", 120.0, 1, 1, "status 503")
+    fault = Fault(Sort.SILENT, "status 503")
+    assert decision == Decision("transient", 120.0, 1, 1, "status 503", fault=fault)
 
 
 @pytest.mark.parametrize("attempt", [0, 2, 3, 50, 10_000])
@@ -301,10 +304,10 @@ def test_it_is_remembered_that_the_refresh_token_may_be_spent(given: Reply, unkn
     ("asked", "due"),
     [(600.0, 600.0), (121.0, 121.0), (30.0, 120.0)],
 )
-def test_trouble_that_says_how_long_it_lasts_pauses_the_provider(asked: float, due: float) -> None:
-    """M5: a 503 with `Retry-After` holds for the whole provider; the later of both waits counts."""
+def test_trouble_that_says_how_long_it_lasts_is_believed(asked: float, due: float) -> None:
+    """M5: a 503 with `Retry-After` is one grant's wait; the later of both waits counts."""
     decision = decided(Transient("status 503", asked, 503), reply(b"", 503))
-    assert decision.pause == PauseOrder("provider", asked, 0, "status 503")
+    assert decision.fault == Fault(Sort.LIMITED, "status 503", asked)
     assert decision.next_due_in_seconds == due
     assert (decision.attempt, decision.unknown_outcomes) == (1, 1)
 
@@ -312,7 +315,7 @@ def test_trouble_that_says_how_long_it_lasts_pauses_the_provider(asked: float, d
 def test_a_wait_of_zero_is_no_pause() -> None:
     """M5: "try again now" is answered by our own backoff."""
     decision = decided(Transient("status 503", 0.0, 503), reply(b"", 503))
-    assert decision.pause is None
+    assert decision.fault == Fault(Sort.SILENT, "status 503")
     assert decision.next_due_in_seconds == 120.0
 
 

@@ -105,7 +105,7 @@ PAIR = {"access_token": SECRET, "refresh_token": SECRET}
         (ODD, reply({"access_token": {"code": "x"}}, 400), "transient"),
     ],
 )
-@pytest.mark.parametrize("known", [{}, {"attempt": 2, "unknown_outcomes": 1, "app_refusals": 3}])
+@pytest.mark.parametrize("known", [{}, {"attempt": 2, "unknown_outcomes": 1, "doubted": True}])
 def test_what_was_recorded_decides_the_same_again(
     entry: Any, answer: Reply, kind: str, known: dict[str, Any]
 ) -> None:

@@ -30,7 +30,7 @@ USUAL = Policy()
         (1_000_000, HOUR),
     ],
 )
-@pytest.mark.parametrize("left", [HOUR, 0.0, -30 * DAY])
+@pytest.mark.parametrize("left", [DAY, -30 * DAY])
 def test_three_attempts_then_the_slow_lane(attempt: int, wait: float, left: float) -> None:
     """M12: 2 min twice, then 4, 8, 16, 32 and 60 minutes for ever; never "too late"."""
     assert when.retry_in(USUAL, attempt, left, 0.0) == wait
@@ -38,7 +38,7 @@ def test_three_attempts_then_the_slow_lane(attempt: int, wait: float, left: floa
 
 def test_the_slow_lane_is_spread_downwards() -> None:
     """M12: connections that failed together come back up to a quarter earlier, never later."""
-    waits = [when.retry_in(USUAL, 7, 0.0, s / 100) for s in range(100)]
+    waits = [when.retry_in(USUAL, 7, -30 * DAY, s / 100) for s in range(100)]
     assert max(waits) == HOUR
     assert min(waits) == pytest.approx(0.7525 * HOUR)
     assert len(set(waits)) == 100
@@ -55,6 +55,28 @@ def test_a_short_lead_holds_all_attempts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("attempt", "dead_for", "longest"),
+    [
+        (1, 0.0, MINUTE),
+        (4, 1.0, MINUTE),
+        (9, 4 * MINUTE, MINUTE),
+        (9, 20 * MINUTE, 5 * MINUTE),
+        (9, 2 * HOUR, 30 * MINUTE),
+        (9, DAY, HOUR),
+        (3, DAY, 4 * MINUTE),  # never longer than for a token that lives
+        (4, -3.0, MINUTE + 3.0),  # it lives for three seconds more
+        (5, -5 * MINUTE, 6 * MINUTE),
+    ],
+)
+def test_a_dead_token_waits_a_minute_or_a_quarter_of_the_time_it_is_dead(
+    attempt: int, dead_for: float, longest: float
+) -> None:
+    """M22: nobody waits 13 minutes for a provider that has long been back; spread downwards."""
+    assert when.retry_in(USUAL, attempt, -dead_for, 0.0) == longest
+    assert when.retry_in(USUAL, attempt, -dead_for, 0.9) >= longest * 0.75
+
+
+@pytest.mark.parametrize(
     ("knobs", "waits"),
     [
         (Policy(attempts=1), [240.0, 480.0]),
@@ -66,7 +88,7 @@ def test_a_short_lead_holds_all_attempts() -> None:
 )
 def test_the_knobs_shape_the_waits(knobs: Policy, waits: list[float]) -> None:
     """M12: interval, coefficient, number and cap do what they say; no wait is below a second."""
-    found = [when.retry_in(knobs, n, 0.0, 0.0) for n in range(1, len(waits) + 1)]
+    found = [when.retry_in(knobs, n, -30 * DAY, 0.0) for n in range(1, len(waits) + 1)]
     assert found == pytest.approx(waits)
 
 

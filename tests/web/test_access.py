@@ -122,6 +122,18 @@ def test_lists_and_numbers_are_the_tenant_s_own(site: Site) -> None:
     assert site("GET", "/v1/connections?organization_id=org", key=mine).json()["items"] == []
 
 
+def test_a_dead_token_that_is_parked_counts_as_parked_alone(site: Site) -> None:
+    """`expired` means the same as in doctor and top: dead, and to be refreshed."""
+    for name in ("waits", "parked"):
+        site.world.connect(name, expires_in=0)
+    site.world.run(
+        "update refresh_schedule set state = 2, parked_reason = 'reconnect_required' "
+        "where connection_id = (select id from connection where external_id = 'parked')"
+    )
+    told = site("GET", "/v1/stats").json()
+    assert (told["expired"], told["parked"]) == (1, {"reconnect_required": 1})
+
+
 @pytest.mark.parametrize(
     "header",
     ["Bearer", "Bearer x", "Basic abc", "rfr_x", "Bearer rfr_abcdefghijkl_" + "s" * 43, "é"],

@@ -61,7 +61,7 @@ def _key(site: Site, path: str, bound: str) -> str | None:
     """Returns the key that the page says a path needs."""
     if "{token}" in path:
         return None
-    return site.key if "/v1/apps" in path else bound
+    return site.key if "/v1/apps" in path or "/pauses" in path else bound
 
 
 def _made(method: str, path: str, given: dict[str, Any]) -> dict[str, str]:

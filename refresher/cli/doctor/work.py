@@ -7,14 +7,16 @@ from uuid import UUID, uuid4
 
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import span
-from refresher.cli.reasons import ON_PURPOSE, apps_set, apps_set_for, mend
+from refresher.cli.reasons import ON_PURPOSE, apps_set, mend
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import ParkReason
+from refresher.rules.explanation import in_words
 from refresher.settings import Settings
-from refresher.store import gauges, health, inspection
+from refresher.store import gauges, health, inspection, pause_list
 from refresher.store.gauges import Gauges
 from refresher.store.health import ScheduleHealth
-from refresher.store.inspection import PauseNow, ProcessSeen, SealedValue
+from refresher.store.inspection import ProcessSeen, SealedValue
+from refresher.store.pause_list import PauseView
 from refresher.store.session import Database
 from refresher.wiring import cipher_from
 
@@ -42,7 +44,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         running = inspection.processes(db)
         missing_apps = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
         unknown = inspection.parked_for(db, ParkReason.UNKNOWN_PROVIDER)
-        paused = inspection.pauses_now(db)
+        paused, refused = pause_list.held(db), pause_list.refused_alone(db)
         sealed = inspection.sealed_sample(db, uuid4(), limit=SAMPLE) + inspection.sealed_secrets(db)
     with database.transaction() as db:
         now = gauges.read(db, has_lock=settings.liveness_lock)
@@ -59,6 +61,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         message = f"connections name the provider {provider}, which the catalogue lacks"
         yield fail("providers", message, "add it to REFRESHER_PROVIDERS_FILE")
     yield from _paused(paused)
+    yield from _refused(refused)
     yield from _sealed(settings, sealed)
 
 
@@ -156,18 +159,31 @@ def _parked(
             yield warn("parked", message, advice)
 
 
-def _paused(paused: Sequence[PauseNow]) -> Iterator[Finding]:
+def _paused(paused: Sequence[PauseView]) -> Iterator[Finding]:
     for pause in paused:
-        left = span(pause.left_seconds)
+        left = "now" if pause.probing else f"in {span(pause.left_seconds)}"
+        who = f"{in_words(pause.key)} ({pause.reason}); next try {left}"
         if pause.scope == "app":
-            yield fail(
-                "apps",
-                f"the provider refuses the app {pause.key} ({pause.reason}); next try in {left}",
-                f"put its id and secret right: {apps_set_for(pause.key)}",
-            )
+            message = f"the provider refuses the app {who}"
+            yield fail("apps", message, f"put its id and secret right: {_set_app(pause)}")
         else:
-            message = f"{pause.key} asked us to wait ({pause.reason}); {left} are left"
-            yield warn("providers", message, "nothing: it goes on by itself")
+            command = f"`refresher providers unpause {pause.provider}` has it tried at once"
+            message = f"left alone for a while: {who}"
+            yield warn("providers", message, f"nothing: it goes on by itself; {command}")
+
+
+def _refused(refused: Sequence[PauseView]) -> Iterator[Finding]:
+    for one in refused:
+        yield warn(
+            "apps",
+            f"the provider refused the app {one.key} to {', '.join(one.told[-3:])} ({one.reason}), "
+            "and to no other yet",
+            f"its id or secret is wrong: {_set_app(one)}; or that refresh token is another client's",
+        )
+
+
+def _set_app(pause: PauseView) -> str:
+    return apps_set(pause.provider, pause.app or "default")
 
 
 def _sealed(settings: Settings, sealed: Sequence[SealedValue]) -> Iterator[Finding]:

@@ -115,6 +115,8 @@ refresh_schedule = Table(
     Column("parked_reason", Text),
     # "app:google/default" while an idle row waits for the end of that pause.
     Column("postponed_by", Text),
+    # The scope whose success has an idle row tried at once: that of the pause, or of its own backoff.
+    Column("waits_for", Text),
     CheckConstraint("state in (0, 1, 2)", name="state"),
     # No row is ever lost: idle with a due time, leased with an end, or parked with a reason.
     CheckConstraint("state <> 0 or due_at is not null", name="idle_has_due_at"),
@@ -128,6 +130,13 @@ refresh_schedule = Table(
         "refresh_schedule_troubled_idx",
         "due_at",
         postgresql_where=text("state = 0 and (attempt > 0 or postponed_by is not null)"),
+    ),
+    # Who waits for what: read when that ends, so that its victims go first.
+    Index(
+        "refresh_schedule_waits_for_idx",
+        "waits_for",
+        "due_at",
+        postgresql_where=text("state = 0 and waits_for is not null"),
     ),
     # The sweep, and the count of what is in flight: as small as the number of leases.
     Index("refresh_schedule_lease_until_idx", "lease_until", postgresql_where=text("state = 1")),
@@ -145,15 +154,32 @@ refresh_schedule = Table(
 )
 
 pause = Table(
-    # What is left alone for a while: ("provider", name) or ("app", "provider/name").
+    # What is, or may soon be, left alone for a while, and who was told so: see rules/faults.py.
+    # ("provider", "acme@host#organization") or ("app", "acme/default…"), once for each sort of fault.
     "pause",
     metadata,
     Column("scope", Text, primary_key=True),
     Column("key", Text, primary_key=True),
+    # Past while it is only evidence, and when a probe may go.
     instant("until", required=True),
+    # Pauses in a row; 0 while it is only evidence.
     Column("refusals", Integer, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
     instant("since", default_now=True),
+    Column("sort", Text, primary_key=True),
+    # The parts of the key; null where it holds for all of them.
+    Column("provider", Text, nullable=False),
+    Column("app_name", Text),
+    Column("host", Text),
+    Column("organization_id", Text),
+    instant("told_at", default_now=True),
+    # Before this instant nobody doubts a pause that lasts.
+    instant("again_at", default_now=True),
+    # Faults in a row, and probes, since the last success.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("probes", Integer, nullable=False, server_default="0"),
+    Column("witnesses", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Index("pause_provider_idx", "provider"),
 )
 
 quarantine = Table(

@@ -1,0 +1,116 @@
+"""The pauses as people see them: why, since when, until when, who was told; and their end by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+
+from refresher.rules.faults import Scope, Sort
+from refresher.store import waiting
+from refresher.store.pauses import PauseSeen
+
+MOST_LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """A pause; `told` are connections that were told so, the newest last, 20 at most.
+
+    `probing` tells that its time is over, and one row at a time tries. `organization_id` and `host` are
+    None where it holds whoever they are of.
+    """
+
+    provider: str
+    scope: str
+    key: str
+    sort: str
+    app: str | None
+    host: str | None
+    organization_id: str | None
+    reason: str
+    since: datetime
+    until: datetime
+    left_seconds: float
+    probing: bool
+    refusals: int
+    probes: int
+    told: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which pauses are meant: those of a provider, of one host or app of it if given."""
+
+    provider: str | None = None
+    host: str | None = None
+    app_name: str | None = None
+    scope: str | None = None
+
+
+_COLUMNS = """
+    select provider, scope, key, sort, app_name as app, host, organization_id, reason, since, until,
+        greatest(0, extract(epoch from until - refresher_now()))::float8 as left_seconds,
+        until <= refresher_now() as probing, refusals, probes,
+        array(select w ->> 'grant' from jsonb_array_elements(witnesses) w) as told
+    from pause
+"""
+_CHOSEN = """
+    where (cast(:provider as text) is null or provider = :provider)
+      and (cast(:host as text) is null or host = lower(:host)
+           or starts_with(host, lower(:host) || '/'))
+      and (cast(:app_name as text) is null or app_name = :app_name)
+      and (cast(:scope as text) is null or scope = :scope)
+"""
+_HELD = text(
+    f"{_COLUMNS} {_CHOSEN} and refusals > 0 order by provider, scope, key, sort limit :most"
+)
+_TOLD = text(
+    f"{_COLUMNS} where refusals = 0 and failures > 0 and sort = 'refused' and host is null "
+    "and organization_id is null order by key limit :most"
+)
+_ANY = text(f"{_COLUMNS} {_CHOSEN} order by scope, key, sort")
+_AMONG = text(
+    f"{_COLUMNS} join unnest(cast(:scopes as text[]), cast(:keys as text[])) u(s, k) "
+    "on scope = u.s and key = u.k where refusals > 0 order by scope, key, sort"
+)
+
+
+def held(db: Db, chosen: Chosen | None = None) -> list[PauseView]:
+    """Returns the pauses that stand, none that is mere evidence."""
+    values = {**_values(chosen or Chosen()), "most": MOST_LISTED}
+    return [PauseView(**row) for row in db.execute(_HELD, values).mappings()]
+
+
+def refused_alone(db: Db) -> list[PauseView]:
+    """Returns the apps that were refused to single connections since a success, and are not held."""
+    return [PauseView(**row) for row in db.execute(_TOLD, {"most": MOST_LISTED}).mappings()]
+
+
+def against(db: Db, scopes: Sequence[Scope]) -> list[PauseView]:
+    """Returns the pauses that hold one connection, whose scopes these are."""
+    values = {"scopes": [s.family for s in scopes], "keys": [s.key for s in scopes]}
+    return [PauseView(**row) for row in db.execute(_AMONG, values).mappings()]
+
+
+def end(db: Db, chosen: Chosen) -> list[PauseView]:
+    """Ends pauses by hand, forgets the evidence, has all that waited tried; returns the pauses."""
+    found = [PauseView(**row) for row in db.execute(_ANY, _values(chosen)).mappings()]
+    seen = [
+        PauseSeen(p.scope, p.key, p.left_seconds, p.refusals, Sort(p.sort), frozenset(p.told))
+        for p in found
+    ]
+    waiting.end(db, seen, proven=False, own=True)
+    return [p for p in found if p.refusals]
+
+
+def _values(chosen: Chosen) -> dict[str, object]:
+    return {
+        "provider": chosen.provider,
+        "host": chosen.host,
+        "app_name": chosen.app_name,
+        "scope": chosen.scope,
+    }
