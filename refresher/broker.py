@@ -22,6 +22,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
 from refresher.errors import RedisUnavailable, RefresherError, say_last
+from refresher.naming import namespace
 from refresher.pipelining import PipeliningBroker
 from refresher.rules.connection import Claim
 from refresher.settings import Settings, load
@@ -29,7 +30,7 @@ from refresher.store.deliveries import DeliveryClaim
 from refresher.traced_messages import Tracing
 
 Transport = Literal["in_process", "redis"]
-MARKER = "refresher:here"
+MARKER = "here"
 """While this key stands, Redis has not lost its data since we set it."""
 
 
@@ -97,9 +98,19 @@ def marker_stands(broker: dramatiq.Broker, flow: str = "") -> bool:
     if not isinstance(broker, RedisBroker):
         return True
     try:
-        return not broker.client.set(MARKER + flow, "1", nx=True)
+        return not broker.client.set(f"{broker.namespace}:{MARKER}{flow}", "1", nx=True)
     except redis.RedisError as error:
         raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
+
+
+def name_queues(installation: UUID, *others: dramatiq.Broker | None) -> None:
+    """Has the queues and markers on Redis carry an installation's name, before any is used.
+
+    Otherwise two installations on one Redis database would take each other's messages.
+    """
+    for one in (broker, mail_broker, webhook_broker, *others):
+        if isinstance(one, RedisBroker):
+            one.namespace = namespace(installation)
 
 
 def queue_depth(broker: dramatiq.Broker, queue: str) -> int:

@@ -22,6 +22,7 @@ from refresher.errors import (
 )
 from refresher.looks import Look
 from refresher.metrics.sources import QueueSeen
+from refresher.neighbours import Neighbours
 from refresher.settings import Flow
 from refresher.store import health
 from refresher.store.session import DatabaseError
@@ -62,6 +63,7 @@ class Probe:
         self._ticked_at: float | None = None
         self._database_look = Look(self._database)
         self._queue_look = Look(self._depths)
+        self.neighbours: Neighbours | None = None
 
     def ticked(self) -> None:
         """Notes a finished tick."""
@@ -110,6 +112,7 @@ class Probe:
             "writes": database.get("writes", {"ok": False, "error": SILENT}),
             "spool": depths.get("spool", {}),
             "queue": self._flow("integration_refresh", depths),
+            "redis": depths.get("redis", {"others": []}),
             "notifications": {
                 name: {
                     "enabled": getattr(self._services.settings, name).enabled,
@@ -167,9 +170,13 @@ class Probe:
         return {"ok": not any(waiting.values()), **waiting}
 
     def _depths(self) -> dict[str, Told]:
-        """Returns how much waits in the spool and in each queue; asked on its own thread."""
+        """Returns how much waits in the spool and in each queue, and who else uses Redis.
+
+        Asked on its own thread.
+        """
+        besides = {"spool": self._spool(), "redis": self._others()}
         if self._broker is None:
-            return {"spool": self._spool()}
+            return besides
         from refresher import broker  # noqa: PLC0415  this module stands below it
 
         brokers = {
@@ -178,7 +185,14 @@ class Probe:
             "webhook_delivery": broker.webhook_broker,
         }
         waiting = {name: _depth(self._flow_of(name), its) for name, its in brokers.items()}
-        return {**waiting, "spool": self._spool()}
+        return {**waiting, **besides}
+
+    def _others(self) -> Told:
+        try:
+            met = self.neighbours.met() if self.neighbours is not None else []
+        except RefresherError:
+            return {"others": []}  # that Redis is away is told of the queues
+        return {"others": [one.sentence for one in met]}
 
     def _flow(self, name: str, depths: Mapping[str, Told]) -> Told:
         """Returns where a flow's messages go, and how many wait there as far as that is known."""

@@ -19,7 +19,7 @@ import structlog
 
 from refresher.errors import DatabaseUnavailable
 from refresher.settings.shared import digests
-from refresher.store import workers
+from refresher.store import installation, workers
 from refresher.store.refusals import Nature, nature_of
 from refresher.store.session import DatabaseError, Db
 from refresher.store.workers import Holders, RunsWith
@@ -114,6 +114,7 @@ class Heartbeat:
             workers.stopped(db, me)
 
     def _register(self, db: Db) -> int:
+        self._services.spool.named(installation.name(db))
         host, pid = socket.gethostname(), os.getpid()
         keys, settings = self._services.cipher.key_ids, digests(self._services.settings)
         return workers.register(

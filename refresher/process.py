@@ -27,8 +27,9 @@ from refresher.liveness import Heartbeat
 from refresher.log import configure
 from refresher.masking import mask
 from refresher.metrics.sources import OfProcess, Sources, sources_from
+from refresher.neighbours import Neighbours
 from refresher.serving.ports import Api, Ports
-from refresher.store import migrate
+from refresher.store import installation, migrate
 from refresher.wiring import Services
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ class Process:
         listening: Sequence[socket.socket] = (),
     ) -> None:
         self._services = services
+        self._broker = broker
         self.probe = Probe(role, services, broker)
         self.asked_to_stop: Callable[[], bool] = bool
         self._heartbeat = Heartbeat(services, role)
@@ -74,6 +76,7 @@ class Process:
         self._services.meter.open(self.probe.role, self._sources())
         self._ports.start()
         await_database(self._services, asked=self.asked_to_stop)
+        self._take_name()
         self._heartbeat.start()
         self.probe.registered = lambda: self._heartbeat.healthy
         self.probe.answered_at = lambda: self._heartbeat.answered_at
@@ -86,6 +89,16 @@ class Process:
         self._services.meter.close()
         tracing.stop()
         reporting.stop()
+
+    def _take_name(self) -> None:
+        """Has everything of ours in Redis carry this installation's name."""
+        from refresher.broker import name_queues  # noqa: PLC0415  it reads the environment
+
+        with self._services.database.transaction() as db:
+            name, place = installation.name(db), installation.place(db)
+        self.probe.neighbours = Neighbours(self._services.settings, name, place)
+        self._services.spool.named(name)
+        name_queues(name, self._broker)
 
     def _sources(self) -> Sources:
         services = self._services

@@ -142,6 +142,10 @@ def store_entry(services: Services, entry: str) -> str | None:
         return str(error)
     except DatabaseUnavailable:
         raise
+    except spooled.Foreign as error:
+        services.spool.rest(entry)
+        services.seldom.warning("a spooled token pair is left where it is", why=str(error))
+        return str(error)
     except spooled.Unreadable as error:
         return _unreadable(services, entry, error)
     except Exception as error:  # noqa: BLE001  whatever it is, the entry is kept and no other waits
@@ -152,6 +156,8 @@ def store_entry(services: Services, entry: str) -> str | None:
 def _store(services: Services, entry: str, *, details: bool = True) -> None:
     with services.database.transaction() as db:
         made = spooled.settlement(entry, imports.database_now(db))
+        if not unstored.is_known(db, made.id):
+            raise spooled.Foreign(f"connection {made.id} is not of this installation")
         told = made if details else spooled.without_details(made)
         settled = settle(db, [told], lead_share=services.policy.lead_share)
     if settled.fenced:

@@ -23,8 +23,10 @@ from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError
 from refresher.health import Probe
 from refresher.liveness import Watch
 from refresher.mail_flow import MailFlow
+from refresher.neighbours import LOOK_SECONDS
 from refresher.process import Process, spare_collections, starting
 from refresher.retention import keep_events
+from refresher.seldom import Seldom
 from refresher.serving.ports import Api
 from refresher.store import pauses, workers
 from refresher.ticks import Ticks
@@ -33,6 +35,8 @@ from refresher.wiring import Services, services
 
 log = structlog.get_logger()
 TIDY_SECONDS = 600.0
+MET_AGAIN_SECONDS = 600.0
+"""How often the log says that another installation uses the same Redis."""
 SECRET_FILES_SECONDS = 5.0
 """How often to look whether a client secret's file changed: one `stat` a file."""
 
@@ -60,6 +64,7 @@ class Scheduler:
         self._worker: dramatiq.Worker | None = None
         self._ticks = Ticks(services)
         self.process.probe.job_failures = self._ticks.failures
+        self._met = Seldom(MET_AGAIN_SECONDS)
         self.process.probe.troubles = self._ticks.troubles
         self.process.probe.tick_ended_at = lambda: self._ticks.ended_at("tick")
         self._mail = MailFlow(services, self._ticks)
@@ -87,6 +92,7 @@ class Scheduler:
         self._ticks.every(TIDY_SECONDS, self.tidy, "tidy")
         self._ticks.every(SECRET_FILES_SECONDS, self.look_at_secret_files, "secret files")
         self._ticks.every(notices.LOOK_SECONDS, self.tell, "tell")
+        self._ticks.every(LOOK_SECONDS, self.look_around, "neighbours")
         self._mail.start()
         self._webhooks.start()
         self._ticks.start()
@@ -156,6 +162,15 @@ class Scheduler:
             return
         if changed:
             log.info("secret files read again", secrets_changed=changed)
+
+    def look_around(self) -> None:
+        """Leaves our card in Redis, and says who else is there."""
+        neighbours = self.process.probe.neighbours
+        if neighbours is None:
+            return
+        neighbours.introduce()
+        for one in neighbours.met():
+            self._met.warning("not alone on this redis", one.sentence, why=one.sentence)
 
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""

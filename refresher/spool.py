@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
+from uuid import UUID
 
 import structlog
 
+from refresher.naming import PREFIX, namespace
 from refresher.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 KEY = "refresher:spool"
+"""Where entries lay before an installation had a name; what is ours of them is still found."""
 UNREADABLE = ".unreadable"
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
 
@@ -32,6 +35,7 @@ class Spool:
 
     def __init__(self, settings: Settings) -> None:
         self._file = settings.data_directory / "spool.jsonl"
+        self._name: UUID | None = None
         self._redis: redis.Redis | None = None
         self._in_redis: list[str] = []
         self._resting: dict[str, tuple[float, float]] = {}
@@ -50,11 +54,15 @@ class Spool:
                 retry=Retry(NoBackoff(), 1),
             )
 
+    def named(self, installation: UUID) -> None:
+        """Has what is kept in Redis carry an installation's name: no other one takes it."""
+        self._name = installation
+
     def put(self, entries: Sequence[str]) -> str:
         """Keeps entries and returns where: "redis" or the file's name."""
         if self._redis is not None:
             try:
-                self._redis.rpush(KEY, *entries)
+                self._redis.rpush(self._key, *entries)
             except self._trouble as error:
                 log.warning("redis does not take the spool", why=type(error).__name__)
             else:
@@ -78,7 +86,7 @@ class Spool:
         """Returns those of them that Redis keeps, or kept when it was last asked."""
         if self._redis is not None:
             with suppress(self._trouble):  # what is there waits for it
-                kept = self._redis.lrange(KEY, 0, -1)
+                kept = [e for key in self._keys() for e in self._redis.lrange(key, 0, -1)]
                 self._in_redis = [e if isinstance(e, str) else e.decode() for e in kept]
         return self._in_redis
 
@@ -103,7 +111,9 @@ class Spool:
     def in_redis(self) -> int | None:
         """Returns how many entries are kept in Redis; None without one, or when it is away."""
         try:
-            return None if self._redis is None else int(self._redis.llen(KEY))
+            if self._redis is None:
+                return None
+            return sum(int(self._redis.llen(key)) for key in self._keys())
         except self._trouble:
             return None
 
@@ -123,8 +133,20 @@ class Spool:
         if self._redis is not None:
             with suppress(self._trouble), self._redis.pipeline(transaction=False) as pipe:
                 for entry in gone:
-                    pipe.lrem(KEY, 0, entry)
+                    for key in self._keys():
+                        pipe.lrem(key, 0, entry)
                 pipe.execute()
+
+    @property
+    def _key(self) -> str:
+        return KEY if self._name is None else f"{namespace(self._name)}:spool"
+
+    def _keys(self) -> list[str]:
+        """Returns where to look: without a name, wherever anybody's entries may lie."""
+        if self._name is not None or self._redis is None:
+            return [self._key, KEY]
+        found = list(self._redis.scan_iter(match=f"{PREFIX}*:spool"))
+        return [KEY, *(key if isinstance(key, str) else key.decode() for key in found)]
 
     def _write(self, file: Path, entries: Sequence[str]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

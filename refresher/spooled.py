@@ -21,6 +21,10 @@ from refresher.store.settlement import Settlement
 Entry = dict[str, object]
 
 
+class Foreign(Exception):
+    """An entry of another installation, which used the same Redis or folder."""
+
+
 class Unreadable(ValueError):
     """An entry is not whole, or another version's."""
 

@@ -58,6 +58,7 @@ def services() -> Iterator[Services]:
     Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
     """
     from refresher.log import configure
+    from refresher.store import installation
     from refresher.store.migrate import check
     from refresher.wiring import build
 
@@ -68,6 +69,7 @@ def services() -> Iterator[Services]:
     try:
         with opened.database.transaction() as db:
             check(db)
+            opened.spool.named(installation.name(db))
         yield opened
     finally:
         opened.close()

@@ -54,12 +54,13 @@ def _looker(settings: Settings, database: Database) -> Callable[[], View]:
     """Returns what takes a look at everything."""
     from refresher.cli.top_queue import queue_now
     from refresher.cli.top_screen import View
-    from refresher.store import activity
+    from refresher.store import activity, installation
 
     def look() -> View:
         with database.transaction() as db:
             now = activity.look(db, has_lock=settings.liveness_lock)
-        return View(now, queue_now(settings))
+            name = installation.name(db)
+        return View(now, queue_now(settings, name))
 
     return look
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from refresher.errors import RefresherError
 from refresher.settings import Settings
@@ -19,15 +20,16 @@ class QueueNow:
     trouble: str | None = None
 
 
-def queue_now(settings: Settings) -> QueueNow:
+def queue_now(settings: Settings, installation: UUID) -> QueueNow:
     """Returns depth and age of the queue; a Redis that is away is told, not raised."""
     flow = settings.integration_refresh
     if flow.transport == "in_process":
         return QueueNow(flow.transport, flow.queue, None)
-    from refresher.broker import make_broker, queue_age_seconds, queue_depth
+    from refresher.broker import make_broker, name_queues, queue_age_seconds, queue_depth
 
     try:
         broker = make_broker(settings)
+        name_queues(installation, broker)
         try:
             depth, age = queue_depth(broker, flow.queue), queue_age_seconds(broker, flow.queue)
         finally:

@@ -184,6 +184,13 @@ class Database:
         return {**of_url, **self._connect_arguments}
 
     def _tell_session(self, session: psycopg.Connection[Any], _record: object) -> None:
+        try:
+            self._begin_session(session)
+        except BaseException:
+            session.close()  # the pool knows nothing of it yet
+            raise
+
+    def _begin_session(self, session: psycopg.Connection[Any]) -> None:
         before, session.autocommit = session.autocommit, True
         if not self._looked_for_pooler:
             refuse_shared_sessions(session, self.open_plain, where(self.url))

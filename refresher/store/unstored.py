@@ -47,3 +47,9 @@ def give_up(db: Db, connection_ids: Sequence[UUID]) -> int:
     done = list(freed)
     append(db, [Event(id_, "resumed", reason="its spooled pair was dropped") for id_ in done])
     return len(done)
+
+
+def is_known(db: Db, connection_id: UUID) -> bool:
+    """Whether this is a connection of this database, deleted ones included."""
+    statement = text("select exists (select from connection where id = :id)")
+    return bool(db.execute(statement, {"id": connection_id}).scalar_one())

@@ -44,7 +44,17 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import agreement, mail, postgres, redis, setup, spool, webhooks, work
+    from refresher.cli.doctor import (
+        agreement,
+        installation,
+        mail,
+        postgres,
+        redis,
+        setup,
+        spool,
+        webhooks,
+        work,
+    )
     from refresher.cli.doctor.finding import fail
     from refresher.cli.opening import database, read_settings
     from refresher.errors import SettingsError
@@ -58,14 +68,17 @@ def findings_now() -> Iterator[Finding]:
     yield from setup.check(settings)
     if flows_on("redis", settings):
         yield from redis.check(settings)
-    yield from spool.check(settings)
     if settings.database_url is None:
+        yield from spool.check(settings, None)
         yield postgres.no_url()
         return
     with database(settings) as opened:
         findings = list(postgres.check(settings, opened))
         yield from findings
-        if not any(finding.level == "fail" and finding.check == "database" for finding in findings):
+        if any(finding.level == "fail" and finding.check == "database" for finding in findings):
+            yield from spool.check(settings, None)
+        else:
+            yield from installation.check(settings, opened)
             processes = agreement.running(opened)
             foreign = agreement.foreign_settings(settings, processes)
             yield from agreement.check(settings, processes)

@@ -10,6 +10,7 @@ from itertools import islice
 
 import redis
 
+from refresher.cli.doctor import redis_trial
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.settings import masked_url
 from refresher.errors import SettingsError
@@ -47,6 +48,7 @@ def check(settings: Settings) -> Iterator[Finding]:
 def _look(client: redis.Redis, where: str) -> Iterator[Finding]:
     client.ping()
     yield ok("redis", f"{where} answers")
+    yield _tried(client)
     memory, stats = _info(client, "memory"), _info(client, "stats")
     policy = str(memory.get("maxmemory_policy", "unknown"))
     limited = bool(memory.get("maxmemory"))
@@ -57,23 +59,52 @@ def _look(client: redis.Redis, where: str) -> Iterator[Finding]:
             "far: a dropped message means a late refresh",
             "set maxmemory-policy to noeviction",
         )
+    elif not memory:
+        yield ok("redis memory", "cannot be told: this user may not ask (INFO)")
     else:
         yield ok("redis memory", f"nothing is evicted (maxmemory-policy {policy})")
     yield _shared(client)
 
 
+def _tried(client: redis.Redis) -> Finding:
+    """Does once what messages, marks and the spool need: a key is written and a script is run."""
+    try:
+        lacking = redis_trial.lacking(client)
+    except redis.ReadOnlyError:
+        return fail(
+            "redis writes",
+            "it is a read-only replica: nothing can be dispatched through it",
+            "point REDIS_URL at the primary",
+        )
+    except redis.RedisError as error:
+        return fail("redis writes", f"it refuses: {_first_sentence(error)}", "see what Redis says")
+    if not lacking:
+        return ok("redis writes", "a key was written, and a script was run")
+    return fail(
+        "redis writes",
+        f"this user has no permission for {', '.join(lacking)}",
+        'allow that: docs/databases.md, "Redis", has the whole rule',
+    )
+
+
 def _info(client: redis.Redis, section: str) -> dict[str, object]:
-    found = client.info(section)
+    try:
+        found = client.info(section)
+    except redis.ResponseError:  # not permitted, or a proxy that knows no such command
+        return {}
     return found if isinstance(found, dict) else {}
 
 
 def _shared(client: redis.Redis) -> Finding:
-    keys = [
-        key.decode("utf-8", "replace") for key in islice(client.scan_iter(count=500), MOST_KEYS)
-    ]
+    try:
+        keys = [
+            key.decode("utf-8", "replace") for key in islice(client.scan_iter(count=500), MOST_KEYS)
+        ]
+    except redis.ResponseError:
+        return ok("redis database", "whose keys are in it cannot be told: this user may not SCAN")
     foreign = sum(not key.startswith(OURS) for key in keys)
     if not foreign:
-        return ok("redis database", "nobody else's keys are in it")
+        return ok("redis database", "no keys but refresher's are in it")
     return warn(
         "redis database",
         f"{foreign} of the first {len(keys)} keys are not refresher's: somebody else uses it too",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from refresher import spooled
 from refresher.cli.doctor.finding import Finding, fail, ok
@@ -10,9 +11,14 @@ from refresher.settings import Settings
 from refresher.spool import Spool
 
 
-def check(settings: Settings) -> Iterator[Finding]:
-    """Yields one finding; this machine's file and Redis are all that can be looked at from here."""
+def check(settings: Settings, installation: UUID | None) -> Iterator[Finding]:
+    """Yields one finding; this machine's file and Redis are all that can be looked at from here.
+
+    Without the name of the installation, which is in the database, everybody's entries in Redis count.
+    """
     spool = Spool(settings)
+    if installation is not None:
+        spool.named(installation)
     entries, apart = spool.entries(), spool.unreadable()
     if not entries and not apart:
         yield ok("spool", "no token pair waits for PostgreSQL to take it")

@@ -23,6 +23,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from refresher.store.tables.base import instant, metadata
 
+installation = Table(
+    # One row: the name of this installation, which queues, spool and marks in Redis carry.
+    "installation",
+    metadata,
+    Column("is_this", Boolean, primary_key=True, server_default=text("true")),
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+    CheckConstraint("is_this", name="one_row"),
+)
+
 app = Table(
     "app",
     metadata,
