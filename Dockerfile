@@ -1,6 +1,6 @@
 # One image for every process; the command says which:
 #   python -m refresher.scheduler
-#   dramatiq refresher.actors --processes 1 --threads 8
+#   python -m refresher.worker --processes 1 --threads 8
 #   python -m refresher.web
 #   refresher migrate                 (before each deploy)
 

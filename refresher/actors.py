@@ -1,4 +1,4 @@
-"""The Dramatiq actors: `dramatiq refresher.actors` runs them against Redis, the scheduler in process.
+"""The Dramatiq actors: `python -m refresher.worker` runs them against Redis, the scheduler in process.
 
 An actor is a door, not a place for logic: it opens log context and timer and calls the story.
 """

@@ -27,6 +27,8 @@ sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print i
 traceback.
 """
 
+import json
+import os
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -201,6 +203,10 @@ def say_last(error: RefresherError) -> None:
     """Prints the sentence with which a process ends.
 
     Past `sys.stderr`: in Dramatiq's worker processes that is a pipe to the first process, which does
-    not always pass on what came at the very end.
+    not always pass on what came at the very end. As JSON where that is asked for: the settings may be
+    what is wrong, so only the environment is looked at.
     """
-    print(f"refresher: {error}", file=sys.__stderr__ or sys.stderr, flush=True)
+    line = f"refresher: {error}"
+    if os.environ.get("REFRESHER_LOG_FORMAT") == "json":
+        line = json.dumps({"event": str(error), "level": "critical"}, ensure_ascii=False)
+    print(line, file=sys.__stderr__ or sys.stderr, flush=True)

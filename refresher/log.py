@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from types import TracebackType
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -23,6 +25,7 @@ STRANGERS = ("uvicorn.error", "apscheduler.scheduler")
 """What warns each time that somebody else is at fault: a client that speaks no HTTP, a server that
 hangs and keeps a tick from ending. Both could fill the log; pages and metrics tell of the second."""
 
+Traceback = TracebackType | None
 LINED = frozenset({"exception", "stack"})
 """Parts of an event that have several lines."""
 
@@ -43,10 +46,29 @@ def configure(settings: Settings) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line and its end in one piece: other threads and processes write there, too.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging([*shared, structlog.stdlib.add_logger_name], last, level)
+
+
+def adopt_all() -> None:
+    """Has what would be printed past every logger, of this process and its threads, go through ours.
+
+    Called by what runs as a process, where nobody else has hooks of his own.
+    """
+    logging.captureWarnings(capture=True)
+
+    def told(kind: type[BaseException], error: BaseException | None, trace: Traceback) -> None:
+        if not issubclass(kind, Exception):
+            sys.__excepthook__(kind, error or kind(), trace)
+            return
+        told_of = (kind, error, trace)
+        structlog.get_logger().error("an error that nobody expected", exc_info=told_of)
+
+    sys.excepthook = told
+    threading.excepthook = lambda given: told(given.exc_type, given.exc_value, given.exc_traceback)
 
 
 def _report(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

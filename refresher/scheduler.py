@@ -22,6 +22,7 @@ from refresher.ending import GRACE_SECONDS, Stop, end_within
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.health import Probe
 from refresher.liveness import Watch
+from refresher.log import adopt_all
 from refresher.mail_flow import MailFlow
 from refresher.neighbours import LOOK_SECONDS
 from refresher.process import Process, spare_collections, starting
@@ -180,6 +181,7 @@ class Scheduler:
 def main() -> int:
     """Runs until SIGTERM or SIGINT; a second one ends at once. Returns the exit code."""
     stop = Stop()
+    adopt_all()
     try:
         from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends here, in a sentence
 

@@ -18,6 +18,7 @@ from dramatiq.middleware import Middleware
 from refresher import process
 from refresher.ending import GRACE_SECONDS, end_within, parent_was_asked
 from refresher.errors import RefresherError, say_last
+from refresher.log import adopt_all
 from refresher.wiring import services
 
 IDLE_PICKUP_MILLISECONDS = 100
@@ -36,6 +37,7 @@ class WorkerProcess(Middleware):
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
         """Called by Dramatiq's command line only, in each worker process, right after the fork."""
         _end_at_once_when_asked_twice()
+        adopt_all()
         try:
             with process.starting("worker"):
                 self._process = _boot(broker)

@@ -159,7 +159,7 @@ def _what_runs(running: Running) -> dict[str, str]:
         + (", which refreshes too (transport in_process)" if in_process else ""),
     }
     if running.worker_pid is not None:
-        told["worker"] = f"dramatiq refresher.actors, process {running.worker_pid}, through Redis"
+        told["worker"] = f"python -m refresher.worker, process {running.worker_pid}, through Redis"
     if (url := _url(running)) is None:
         told["API"] = "not served: PORT is 0"
     else:

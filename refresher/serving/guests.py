@@ -51,7 +51,7 @@ class LimitedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes a place among the others."""
         super().connection_made(transport)
-        self.waiting_since = self.loop.time()
+        self.waiting_since = self.crowd.now
         self.crowd.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -11,6 +11,7 @@ import resource
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 HEAD_BYTES = 65_536
@@ -55,6 +56,8 @@ class Crowd:
 
     def __init__(self, most: int) -> None:
         self.most = most
+        self.now = monotonic()
+        """The event loop's clock, as of the last look: once a second is fine enough for all limits."""
         self.held_bytes = 0
         self._guests: set[Guest] = set()
 
@@ -84,6 +87,7 @@ class Crowd:
 
     def look(self, now: float) -> None:
         """Closes what takes too long."""
+        self.now = now
         for guest in list(self._guests):
             guest.look(now)
 

@@ -31,18 +31,18 @@ class LimitedH11(LimitedConnection, H11Protocol):  # type: ignore[misc]  # Cycle
             self.refuse(limits.TOO_LARGE)
         elif self.conn.their_state is h11.SEND_BODY:
             if not self.in_body:
-                self.waiting_since = self.loop.time()
+                self.waiting_since = self.crowd.now
             self.in_body = self.is_unfinished = True
             self.crowd.hold(self, came)
         else:
             self.in_body = self.is_unfinished = False
-            self.waiting_since = None if self.is_answering else self.loop.time()
+            self.waiting_since = None if self.is_answering else self.crowd.now
             self.crowd.release(self)
 
     def _wait_for(self, has_begun: bool, came: int) -> None:  # noqa: FBT001  called in one place
         """Waits for a head, of which something may be here."""
         if has_begun and not self.is_unfinished:
-            self.waiting_since = self.loop.time()
+            self.waiting_since = self.crowd.now
         self.in_body, self.is_unfinished = False, has_begun
         if has_begun:
             self.crowd.hold(self, came)
@@ -57,6 +57,6 @@ class LimitedH11(LimitedConnection, H11Protocol):  # type: ignore[misc]  # Cycle
 
     def on_response_complete(self) -> None:
         """An answer has gone out: the next request is waited for, if it is not here already."""
-        self.waiting_since = self.loop.time()
+        self.waiting_since = self.crowd.now
         super().on_response_complete()
         self._judge(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
 
 from refresher.serving import limits
 from refresher.serving.guests import LimitedConnection
@@ -12,8 +12,11 @@ class TooLargeHead(Exception):
     """Raised to the parser, which ends the connection with what `refuse` has to say."""
 
 
-class LimitedHttpTools(LimitedConnection, HttpToolsProtocol):  # type: ignore[misc]  # Cycle, by form
-    """Counts what a head brings, and what comes between two words of the parser."""
+class LimitedHttpTools(LimitedConnection, Base):  # type: ignore[misc]  # Cycle, by form
+    """Counts what a head brings, and what comes between two words of the parser.
+
+    Called for each request: so its base is called by name, and the clock is that of the crowd.
+    """
 
     _is_too_large = False
     _is_whole = False
@@ -26,7 +29,7 @@ class LimitedHttpTools(LimitedConnection, HttpToolsProtocol):  # type: ignore[mi
             return
         self._chunk, self._is_whole = len(data), False
         self._unread += len(data)
-        super().data_received(data)
+        Base.data_received(self, data)
         if self.is_unfinished:
             self._judge(len(data))
         elif self.held_bytes:
@@ -55,10 +58,10 @@ class LimitedHttpTools(LimitedConnection, HttpToolsProtocol):  # type: ignore[mi
 
     def on_message_begin(self) -> None:
         """From the first byte of a request its time runs."""
-        super().on_message_begin()
+        Base.on_message_begin(self)
         self.is_unfinished = True
-        if not self.is_answering:
-            self.waiting_since = self.loop.time()
+        if (cycle := self.cycle) is None or cycle.response_complete:
+            self.waiting_since = self.crowd.now
 
     def on_headers_complete(self) -> None:
         """Hands a request to the application, unless its head is too large."""
@@ -72,24 +75,25 @@ class LimitedHttpTools(LimitedConnection, HttpToolsProtocol):  # type: ignore[mi
         ):
             self._is_too_large = True
             raise TooLargeHead
-        super().on_headers_complete()
+        Base.on_headers_complete(self)
         self.in_body, self._unread = True, 0
 
     def on_body(self, body: bytes) -> None:
         """Takes in a piece of a body."""
         self._unread = 0
-        super().on_body(body)
+        Base.on_body(self, body)
 
     def on_message_complete(self) -> None:
         """The whole request has come: its time is ours from here on."""
-        super().on_message_complete()
+        Base.on_message_complete(self)
         self.in_body = self.is_unfinished = False
         self._is_whole = True
-        self.waiting_since = None if self.is_answering else self.loop.time()
+        assert self.cycle is not None, "made with the head"
+        self.waiting_since = self.crowd.now if self.cycle.response_complete else None
 
     def on_response_complete(self) -> None:
         """An answer has gone out: the next request is waited for, if it is not here already."""
         is_next_here = bool(self.pipeline)
-        super().on_response_complete()
+        Base.on_response_complete(self)
         if not is_next_here:
-            self.waiting_since = self.loop.time()
+            self.waiting_since = self.crowd.now

@@ -1,4 +1,4 @@
-"""With the transport redis: the worker process, `dramatiq refresher.actors`, as a child.
+"""With the transport redis: the worker process, `python -m refresher.worker`, as a child.
 
 Dramatiq ends as a whole when one of its processes dies, so somebody must start it again. In production
 that is the platform; here it is this module.
@@ -56,7 +56,7 @@ class WorkerProcess:
         self._process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dramatiq", "refresher.actors", "--processes", "1"]
+        command = [sys.executable, "-m", "refresher.worker", "--processes", "1"]
         process = subprocess.Popen(  # noqa: S603  this Python, words of ours
             [*command, "--threads", str(self._threads)],
             env=os.environ | {"PORT": "0"},

@@ -14,6 +14,7 @@ import structlog
 
 from refresher.ending import GRACE_SECONDS, Stop, end_within
 from refresher.errors import RefresherError, SettingsError, say_last
+from refresher.log import adopt_all
 from refresher.process import Process, spare_collections, starting
 from refresher.settings import load
 from refresher.web.app import Api
@@ -29,6 +30,7 @@ of them for each answer, are most of the time that a token takes under load."""
 def main(arguments: Sequence[str] = ()) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code."""
     stop = Stop()
+    adopt_all()
     inherited = _inherited(arguments)
     try:
         settings = load()

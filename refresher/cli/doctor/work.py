@@ -70,7 +70,7 @@ def _processes(
 ) -> Iterator[Finding]:
     needed = {"scheduler": "`python -m refresher.scheduler`"}
     if settings.integration_refresh.transport == "redis":
-        needed["worker"] = "`dramatiq refresher.actors`"
+        needed["worker"] = "`python -m refresher.worker` (or `dramatiq refresher.actors`)"
     for role, command in needed.items():
         alive = [p for p in running if p.role == role and _lives(settings, p)]
         if alive:
