@@ -144,7 +144,7 @@ def delete(
 def _confirm(key: str, users: int) -> None:
     if not _is_terminal():
         raise WrongUse("there is no terminal to ask on whether to delete: give --yes")
-    typer.confirm(f"Delete {key}, which {users:,} connections use?", abort=True, err=True)
+    typer.confirm(f"Delete {key} (connections that use it: {users:,})?", abort=True, err=True)
 
 
 def _of_file(settings: Settings) -> set[tuple[str, str]]:

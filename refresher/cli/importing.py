@@ -17,6 +17,7 @@ import typer
 from refresher.cli import opening
 from refresher.cli.output import Json, emit, examples, note, span
 from refresher.cli.refusal import WrongUse
+from refresher.rules.connection import ParkReason
 
 if TYPE_CHECKING:
     from refresher.cli.import_lines import Line
@@ -177,11 +178,17 @@ def _summarize(
 
 
 def _tell_parked(services: Services) -> None:
-    from refresher.cli.reasons import mend
-    from refresher.store import health
+    from refresher.cli.reasons import apps_set, mend
+    from refresher.store import health, inspection
 
     with services.database.transaction() as db:
         parked = health.look(db).parked
+        missing = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
     for reason in WORTH_TELLING:
-        if parked.get(reason):
+        if parked.get(reason) and (reason != ParkReason.APP_NOT_CONFIGURED or not missing):
             note(f"Parked now, {reason}: {parked[reason]:,}; {mend(reason)}.")
+    for provider, app, count in missing:
+        note(
+            f"Parked now, because the app {provider}/{app} is not stored: {count:,}; "
+            f"{apps_set(provider, app)}, and they resume by themselves."
+        )

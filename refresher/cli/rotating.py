@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from refresher.cli.output import Json, emit, note, span, table
+from refresher.cli.output import Json, emit, many, note, span, table
 from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def _advise(cipher: Cipher, uses: list[KeyUse]) -> None:
     older = sum(use.values for use in uses if use.key_id in cipher.key_ids[1:])
     lost = sum(use.values for use in uses if use.key_id not in cipher.key_ids)
     if older:
-        note(f"{older:,} values have an older key: `refresher encryption rotate` seals them anew.")
+        note(f"With an older key: {older:,}; `refresher encryption rotate` seals them anew.")
     if lost:
-        note(f"{lost:,} values have a key that is not here: put it behind the first one.")
+        note(f"With a key that is not here: {lost:,}; put it behind the first one.")
     for key in unneeded(cipher, uses):
         note(f"Key {key} is needed by nothing that is stored: take it away everywhere.")
 
@@ -161,7 +161,8 @@ def _tell(
         )
     else:
         resealed = done.resealed if done else 0
-        typer.echo(f"{resealed:,} rows sealed with key {cipher.key_ids[0]} in {span(seconds)}.")
+        rows = many(resealed, "row")
+        typer.echo(f"{rows} sealed with key {cipher.key_ids[0]} in {span(seconds)}.")
     for reason in list(broken.values())[:MOST_SHOWN]:
         note(f"Left as it is: {reason}.")
     if len(broken) > MOST_SHOWN:

@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from refresher.cli.output import plain, span
+from refresher.cli.output import many, plain, span
 from refresher.cli.top_queue import QueueNow
 from refresher.store.activity import Activity, ProviderNow, Recent
 from refresher.store.gauges import Gauges
@@ -115,7 +115,7 @@ def _tokens(now: Gauges) -> Text:
 
 
 def _rate(recent: Recent) -> str:
-    failed = f", {recent.failed:,} answers were no token" if recent.failed else ""
+    failed = f", answers without a token: {recent.failed:,}" if recent.failed else ""
     over = span(recent.over_seconds)
     return f"{recent.per_second:,.1f}/s over the last {over} ({recent.refreshed:,}){failed}"
 
@@ -133,7 +133,7 @@ def _queue(queue: QueueNow) -> Text:
     if queue.depth is None:
         return Text("in the scheduler's memory")
     waits = f", the first for {span(queue.oldest_seconds or 0.0)}" if queue.depth else ""
-    return Text(f"{queue.depth:,} batches in {queue.name}{waits}")
+    return Text(f"{many(queue.depth, 'batch', 'batches')} in {queue.name}{waits}")
 
 
 def _providers(providers: Sequence[ProviderNow]) -> RenderableType:

@@ -108,7 +108,7 @@ def replay(
     if json:
         emit({"id": view.id, "replayed": sent})
     else:
-        typer.echo(f"{sent} messages are due again.")
+        typer.echo(f"messages that are due again: {sent}")
 
 
 def _refuse_foreign(database: Database, view: EndpointView, event: UUID) -> None:
