@@ -9,14 +9,16 @@ from uuid import uuid4
 
 import pytest
 import redis
+from sqlalchemy import text
 
 from refresher import recovery
 from refresher.broker import make_broker, marker_stands, name_queues, queue_depth
 from refresher.naming import namespace
 from refresher.neighbours import CARDS, Neighbours
-from refresher.settings import load
+from refresher.settings import load, sqlalchemy_url
 from refresher.spool import KEY, Spool
-from refresher.store import installation
+from refresher.store import installation, migrate
+from refresher.store.session import Database
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground
 from tests.chaos.referee import judge
@@ -40,6 +42,22 @@ def test_an_installation_has_one_name_for_ever(world: World) -> None:
         other = installation.name(db)
     with world.services.database.transaction() as db:
         assert installation.name(db) == other != name
+
+
+def test_a_copy_is_told_by_its_place(world: World, bare_database_url: str) -> None:
+    """A database has one place, another one another; also where the server's own number is secret."""
+    migrate.upgrade(sqlalchemy_url(bare_database_url))
+    places = []
+    for url in (world.services.database.url, sqlalchemy_url(bare_database_url)):
+        with closing(Database(url)) as database, database.transaction() as db:
+            places.append(installation.place(db))
+            assert installation.place(db) == places[-1]
+            db.execute(text("create role nobody_special"))
+            db.execute(text("revoke execute on function pg_control_system() from public"))
+            db.execute(text("set local role nobody_special"))
+            assert len(installation.place(db)) == 12
+            db.rollback()
+    assert len(set(places)) == 2
 
 
 def test_queues_and_markers_carry_the_name(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
