@@ -6,7 +6,7 @@ from __future__ import annotations
 def span(seconds: float) -> str:
     """Returns a length of time as people say it: 5 ms, 45 s, 12 min, 3.5 h, 60 days."""
     if seconds < 0.9995:
-        return f"{seconds * 1_000:.0f} ms" if seconds >= 0.0005 else "under 1 ms"
+        return f"{seconds * 1_000:.0f} ms" if seconds >= 0.0005 else "<1 ms"
     for size, unit in ((86_400 * 2, "days"), (7_200, "h"), (120, "min")):
         if seconds >= size:
             return f"{_rounded(seconds / (size / 2))} {unit}"

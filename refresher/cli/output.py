@@ -7,6 +7,7 @@ and never read as markup.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ _STYLES = {
     "malformed": "yellow", "off": "dim", "fail": "bold red", "expired": "bold red",
     "reconnect": "bold red", "stuck": "bold red", "misconfigured": "bold red", "revoked": "red",
 }  # fmt: skip
+_WORD = re.compile(r"(\w+)(?: \(\d+\)|: \w+)?")
+"""A word that may have a colour, with its count or its reason."""
 
 
 def examples(*lines: str) -> str:
@@ -115,7 +118,8 @@ def cell(value: object) -> Text:
     from rich.text import Text
 
     shown = instant(value) if isinstance(value, datetime) else plain(value)
-    return Text(shown, style=_STYLES.get(shown.partition(" (")[0].partition(": ")[0], ""))
+    word = _WORD.fullmatch(shown)
+    return Text(shown, style=_STYLES.get(word[1], "") if word else "")
 
 
 def plain(value: object, *, keep: str = "") -> str:

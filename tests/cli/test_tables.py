@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from refresher.cli.output import distance, many, number, seconds_of, span
+from refresher.cli.output import cell, distance, many, number, seconds_of, span
 from refresher.cli.tables import layout
 from tests.cli.kit import Cli
 from tests.observing.test_inspect import run_sql
@@ -17,8 +17,8 @@ ROWS = [["c4f1", "parked: app_not_configured", "the provider refuses the client 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        (0.0, "under 1 ms"),
-        (3.1e-05, "under 1 ms"),
+        (0.0, "<1 ms"),
+        (3.1e-05, "<1 ms"),
         (0.0061, "6 ms"),
         (0.9994, "999 ms"),
         (1.0, "1 s"),
@@ -99,6 +99,14 @@ def test_no_terminal_is_so_narrow_that_words_break(cli: Cli, command: str) -> No
         unknown = {w for w in narrow.split() if w not in wide and re.search("[A-Za-z]{3}", w)}
         assert unknown == set(), width
         assert not re.search(r"\de[+-]\d", narrow)
+
+
+def test_a_word_has_its_colour_and_a_sentence_has_none() -> None:
+    """A state is coloured with its count or reason; a sentence that begins with the word is not."""
+    assert cell("retrying (5)").style == cell("retrying").style == "yellow"
+    assert cell("parked: crash_loop").style == "yellow"
+    assert cell("misconfigured").style == "bold red"
+    assert cell("scheduled: 1, under way: 0; none is late").style == ""
 
 
 def test_an_unknown_provider_is_no_empty_list(cli: Cli) -> None:
