@@ -7,18 +7,25 @@ steps that are done for many rows at once; it touches neither database nor netwo
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
+
+import structlog
+from uuid_utils.compat import uuid7
 
 from refresher import points
 from refresher.cipher import Cipher
 from refresher.errors import CannotDecrypt
 from refresher.rules import kept_fields, recording
 from refresher.rules import policy as when
+from refresher.rules.bodies import header, text_of
 from refresher.rules.connection import Grant, ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
+from refresher.rules.evidence import looks_like_a_grant
 from refresher.rules.faults import place_of, waits_for
 from refresher.rules.notices import end_is_news
-from refresher.rules.outcomes import Reply, classify
+from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import (
     ClientCredentials,
@@ -27,11 +34,17 @@ from refresher.rules.providers import (
     TokenRequest,
     build_request,
 )
+from refresher.store import answers
+from refresher.store.answers import KeptAnswer
 from refresher.store.pauses import PauseSeen
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 from refresher.values import value
+
+HTTP_REDIRECT = 300
+MOST_OF_A_HEADER = 200
+log = structlog.get_logger()
 
 
 @value
@@ -118,7 +131,89 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         begun_at=row.now,
         exchange_seconds=reply.elapsed_seconds,
         recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
+        kept=_kept(cipher, attempt, reply, outcome),
     )
+
+
+def understood(
+    cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
+) -> tuple[Settlement | None, Exception | None]:
+    """Returns what is to be written; with the error of a bug of ours, the answer kept or None."""
+    try:
+        return as_settlement(cipher, policy, attempt, reply), None
+    except Exception as error:  # noqa: BLE001  the others are in hand still
+        with suppress(Exception):  # the same bug, perhaps
+            made = _unexplained(cipher, policy, attempt, reply)
+            return (made if made.kept else None), error
+        return None, error
+
+
+def _unexplained(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply) -> Settlement:
+    """Returns what is written for a reply that a bug of ours stumbled over: it is kept, and waits.
+
+    Where it may be a grant it counts as one that could not be read: nothing else is known of it.
+    """
+    before = _before(attempt)
+    why = f"{UNREAD}: an error of ours"
+    outcome: Outcome = Unreadable(why, reply.status or 0)
+    with suppress(Exception):  # the bug may be there
+        content_type = header(reply.headers, "content-type")
+        if not looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
+            outcome = Malformed(why, reply.status)
+    decision = decide(outcome, reply, before, attempt.provider, policy)
+    parks = decision.next_due_in_seconds is None
+    return Settlement(
+        row=attempt.row,
+        kind=decision.event,
+        due_in_seconds=decision.next_due_in_seconds,
+        attempt=decision.attempt,
+        unknown_outcomes=decision.unknown_outcomes,
+        park_reason=decision.park_reason if parks else None,
+        reason=decision.reason,
+        http_status=reply.status,
+        elapsed_seconds=attempt.elapsed_seconds,
+        begun_at=attempt.row.now,
+        exchange_seconds=reply.elapsed_seconds,
+        kept=_kept(cipher, attempt, reply, outcome),
+    )
+
+
+def _kept(cipher: Cipher, attempt: Attempt, reply: Reply, outcome: Outcome) -> KeptAnswer | None:
+    """Returns the answer as it is kept, where it could not be read and there is something of it.
+
+    That it cannot be sealed must not stand between the reply and its commit.
+    """
+    if not isinstance(outcome, Unreadable | Malformed) or not reply.body:
+        return None
+    if reply.status is None or reply.status >= HTTP_REDIRECT:
+        return None
+    connection = attempt.row.connection
+    try:
+        # Any byte is a character of Latin-1, so nothing is changed on the way in and out.
+        body = cipher.seal(Secret(reply.body.decode("latin-1")), connection.id, answers.PLACE)
+    except Exception as error:  # noqa: BLE001
+        log.error("cannot seal an answer", why=type(error).__name__)  # noqa: TRY400
+        return None
+    return KeptAnswer(
+        id=uuid7(),
+        connection_id=connection.id,
+        lease_token=attempt.row.claim.lease_token,
+        credential_version=connection.credential_version,
+        grant_number=connection.grant_number,
+        received_at=attempt.row.now + timedelta(seconds=attempt.elapsed_seconds),
+        http_status=reply.status,
+        failure=reply.failure,
+        content_type=_short(header(reply.headers, "content-type")),
+        content_encoding=_short(header(reply.headers, "content-encoding")),
+        reason=outcome.reason,
+        looks_like_grant=isinstance(outcome, Unreadable),
+        bytes=len(reply.body),
+        body=body,
+    )
+
+
+def _short(text: str) -> str:
+    return "".join(c for c in text[:MOST_OF_A_HEADER] if c.isascii() and c.isprintable())
 
 
 def parked(

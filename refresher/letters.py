@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from uuid import UUID
+from datetime import datetime
 
 from refresher import links
 from refresher.rules.notices import Kind
-from refresher.store.mails import Form, Letter
+from refresher.store.mails import Letter
 from refresher.store.outbox import Entry
 
 MOST_LISTED = 50
@@ -90,6 +89,19 @@ _WORDS: Mapping[Kind, Words] = {
         group="Waiting for the provider",
         group_sentence="We keep trying. There is nothing for you to do.",
         remark="{delay}",
+    ),
+    Kind.ANSWER_UNREAD: Words(
+        label="Action needed",
+        tone="bad",
+        title="{provider} answered, and we could not read it: {account}",
+        sentence="Its answer looks like a new grant and is kept, sealed. Until it is read, the token "
+        "that was sent may be spent, so it is not sent again.",
+        advice="Whoever runs refresher can read it: `refresher answers show {answer}` tells why it was "
+        "not, `refresher answers reread {answer}` reads it again once the provider's entry is right.",
+        action="",
+        group="Answers that could not be read",
+        group_sentence="They are kept, sealed: `refresher answers list` shows them.",
+        remark="answer {answer}",
     ),
     Kind.APP_MISCONFIGURED: Words(
         label="Action needed",
@@ -200,6 +212,7 @@ def _facts(entry: Entry, titles: Mapping[str, str]) -> dict[str, str]:
         "cause": str(payload.get("cause") or ""),
         "ends": _day(payload.get("refresh_token_expires_at")),
         "delay": delay.format(provider=provider),
+        "answer": str(payload.get("answer_id") or ""),
     }
 
 
@@ -263,33 +276,3 @@ def _day(value: object) -> str:
 
 def _filled(text: str, facts: Mapping[str, str]) -> str:
     return text.format_map(facts)
-
-
-def samples() -> dict[str, dict[str, object]]:
-    """Returns values for each form with which templates can be tried."""
-    at = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
-    facts = {
-        "provider": "google",
-        "external_id": "1042",
-        "name": "Ann's calendar",
-        "app": "google/default",
-        "cause": "invalid_grant",
-        "refresh_token_expires_at": at.isoformat(),
-    }
-    told = tuple(
-        Entry(UUID(int=n), "org-1", UUID(int=1), None, n, kind, {**facts}, at)
-        for n, kind in enumerate(Kind, start=1)
-    )
-
-    def letter(form: Form, entries: tuple[Entry, ...]) -> Letter:
-        return Letter(
-            UUID(int=9), 1, form, 0, 0.0, 0, UUID(int=8), "ann@example.com", "org-1", "Acme", None,
-            entries,
-        )  # fmt: skip
-
-    def made(form: Form, entries: tuple[Entry, ...]) -> dict[str, object]:
-        link = "https://app.example/connections/{external_id}/reconnect"
-        words = values(letter(form, entries), default_reconnect_url=link)
-        return {**words, "unsubscribe_url": "https://app.example/unsubscribe"}
-
-    return {"plain": made("plain", told[:1]), "digest": made("digest", told)}

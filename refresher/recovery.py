@@ -80,15 +80,18 @@ def _put(services: Services, entries: Sequence[str]) -> str | None:
         return None
 
 
-def save_answer(services: Services, row: Reloaded, reply: Reply, error: Exception) -> None:
+def save_answer(
+    services: Services, row: Reloaded, reply: Reply, error: Exception, *, is_kept: bool = False
+) -> None:
     """Spools an answer that a bug of ours stumbled over, sealed, where it may be a grant.
 
+    Not one that `is_kept` in the database: of that it is only told.
     The error's own words may quote the answer: only its kind and its place are told.
     """
     place = extract_tb(error.__traceback__)[-1]
     why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
     services.seldom.error("a reply cannot be understood", why, why=why)
-    if reply.status is None or reply.status >= HTTP_REDIRECT or not reply.body:
+    if is_kept or reply.status is None or reply.status >= HTTP_REDIRECT or not reply.body:
         return
     text = json.dumps({"status": reply.status, "body": b64encode(reply.body).decode()})
     sealed = services.cipher.seal(Secret(text), row.connection.id, "answer")

@@ -23,7 +23,7 @@ from uuid import UUID
 import structlog
 
 from refresher import evidence, points, tracing
-from refresher.attempt import Attempt, Clients, as_settlement, parked, postponed, request
+from refresher.attempt import Attempt, Clients, parked, postponed, request, understood
 from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing
@@ -187,10 +187,11 @@ def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) ->
     """
     made: list[Settlement] = []
     for attempt, reply in replies:
-        try:
-            made.append(as_settlement(services.cipher, services.policy, attempt, reply))
-        except Exception as error:  # noqa: BLE001  the others are in hand still
-            save_answer(services, attempt.row, reply, error)
+        settlement, error = understood(services.cipher, services.policy, attempt, reply)
+        if settlement is not None:
+            made.append(settlement)
+        if error is not None:
+            save_answer(services, attempt.row, reply, error, is_kept=settlement is not None)
     return made
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from refresher.errors import RefresherError
-from refresher.store import partitions
+from refresher.store import answers, partitions
 from refresher.store.session import DatabaseError
 from refresher.wiring import Services
 
@@ -32,6 +32,14 @@ def keep_events(services: Services) -> None:
         _do(services, partitions.detach, name)
     _do(services, partitions.drop_detached)
     _do(services, partitions.delete_old, kept_from)
+
+
+def keep_answers(services: Services) -> None:
+    """Forgets answers that could not be read and have been kept for long enough."""
+    with services.database.transaction() as db:
+        gone = answers.forget_old(db, days=services.settings.answer_retention_days)
+    if gone:
+        log.info("unread answers forgotten", answers=gone)
 
 
 def _do(services: Services, work: Callable[..., object], *given: datetime | str) -> None:

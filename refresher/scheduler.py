@@ -26,7 +26,7 @@ from refresher.log import adopt_all
 from refresher.mail_flow import MailFlow
 from refresher.neighbours import LOOK_SECONDS
 from refresher.process import Process, spare_collections, starting
-from refresher.retention import keep_events
+from refresher.retention import keep_answers, keep_events
 from refresher.seldom import Seldom
 from refresher.serving.ports import Api
 from refresher.store import pauses, workers
@@ -142,6 +142,7 @@ class Scheduler:
             workers.forget_old(db)
             pauses.forget_old(db)
         keep_events(self._services)
+        keep_answers(self._services)
         notices.forget_old(self._services)
         self._mail.tidy()
         self._webhooks.tidy()

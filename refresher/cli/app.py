@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from refresher.cli import (
+    answers,
     apps,
     connections,
     doctor,
@@ -54,7 +55,7 @@ def build() -> typer.Typer:
         module.register(app)
     for module in (connections, token, events, inspecting, explaining, replaying, top):
         module.register(app)
-    for module in (recipients, organizations, webhooks, spool):
+    for module in (answers, recipients, organizations, webhooks, spool):
         module.register(app)
     return app
 

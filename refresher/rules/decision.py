@@ -170,7 +170,7 @@ def _refreshed(
 ) -> Decision:
     life = new_life(grant, reply.elapsed_seconds, before, provider)
     if life.is_over:
-        again = when.ask_again_in(policy, before.attempt + 1, before.dice)
+        again = lives.ask_again_in(policy, before.attempt + 1, before.dice)
         return Decision(
             "refreshed", again, before.attempt + 1, 0, reason=EXPIRED_ALREADY, new_life=life
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import orjson
 
@@ -22,6 +23,8 @@ _PICTURES = re.compile(r"\s*(?:image|audio|video|font)/", re.IGNORECASE)
 _MOST_CHARACTERS = 65_536
 _MOST_VALUES = 2_000
 _LEAST_BINARY = 32
+_MOST_OUTLINED = 40
+_MOST_OF_A_NAME = 40
 
 
 def looks_like_a_grant(text: str, content_type: str = "") -> bool:
@@ -37,6 +40,35 @@ def looks_like_a_grant(text: str, content_type: str = "") -> bool:
     except ValueError:
         return _is_binary(text) or _in_other_notation(text[:_MOST_CHARACTERS])
     return any(names_token(name, inner) for name, inner in _fields(value))
+
+
+def outlined(text: str) -> list[str]:
+    """Returns the names in an answer and how large what they name is: no value, nothing token-like."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        names = [name for name, _ in _NAMED.findall(text[:_MOST_CHARACTERS])]
+        named = [f"{_shown(name)}: …" for name in dict.fromkeys(names)][:_MOST_OUTLINED]
+        return [f"{len(text):,} characters, no JSON", *named]
+    lines = [f"{_shown(name)}: {_size(inner)}" for name, inner in islice(_fields(value), 200)]
+    return (lines or [_size(value)])[:_MOST_OUTLINED]
+
+
+def _shown(name: str) -> str:
+    plain = "".join(c for c in name if c.isascii() and c.isprintable())
+    return plain if len(plain) <= _MOST_OF_A_NAME else f"{plain[:4]}… (a name of {len(name)})"
+
+
+def _size(value: object) -> str:
+    match value:
+        case str():
+            return f"a text of {len(value):,} characters"
+        case dict():
+            return f"an object of {len(value):,}"
+        case list():
+            return f"a list of {len(value):,}"
+        case _:
+            return "a number, true, false or null"
 
 
 def names_token(name: str, value: object) -> bool:

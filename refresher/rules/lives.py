@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from refresher.rules import policy as when
 from refresher.rules.connection import Secret
 
 MAX_LIFETIME_SECONDS = 10 * 366 * 86_400.0
@@ -22,6 +23,9 @@ _YEAR_5138 = 1e11
 _THOUSANDFOLD = (500.0, 1_100.0)
 """How many times the known life a number may be that counts milliseconds: some of it may be over."""
 _INSTANTS = ("_at", "_on", "At", "On")
+ASK_AGAIN_MAX_SECONDS = 60.0
+ASK_SOON_TIMES = 10
+"""So often, beyond the usual attempts, a token that was expired is asked for within a minute."""
 _NUMERIC = (int, float, str)  # written out at the place, the union is made anew for each answer
 
 
@@ -151,3 +155,20 @@ def _epoch_seconds(number: float) -> float:
 def _believable(life: float) -> float | None:
     """Returns what is left until an instant, 0 when it is past; ten years off is no instant."""
     return max(0.0, life) if abs(life) <= MAX_LIFETIME_SECONDS else None
+
+
+def ask_again_in(policy: when.Policy, attempt: int, spread: float) -> float:
+    """Returns the wait after the `attempt`-th token in a row that had expired when it came.
+
+    2, 4, 8 … seconds up to a minute, for a provider's stored copy may be renewed at any moment; then as
+    after a failure, in the slow lane.
+    """
+    soon = min(2.0 ** min(attempt, 30), ASK_AGAIN_MAX_SECONDS)
+    patience = attempt - policy.attempts - ASK_SOON_TIMES
+    return (
+        soon
+        if patience <= 0
+        else max(
+            soon, when.retry_in(policy, policy.attempts + patience, -when.FOR_EVER_SECONDS, spread)
+        )
+    )

@@ -92,7 +92,11 @@ def still_so(news: NewsNow) -> bool:
         case Kind.WEBHOOK_DISABLED:
             return news.endpoint_disabled
         case (
-            Kind.RECONNECT_REQUIRED | Kind.RECOVERED | Kind.EXPIRING | Kind.REFRESH_DELAYED
+            Kind.RECONNECT_REQUIRED
+            | Kind.RECOVERED
+            | Kind.EXPIRING
+            | Kind.REFRESH_DELAYED
+            | Kind.ANSWER_UNREAD
         ) as kind:
             living = _living(news)
             return living is not None and _holds(kind, living, news)
@@ -106,7 +110,13 @@ def _living(news: NewsNow) -> ConnectionNow | None:
 
 
 def _holds(
-    kind: Literal[Kind.RECONNECT_REQUIRED, Kind.RECOVERED, Kind.EXPIRING, Kind.REFRESH_DELAYED],
+    kind: Literal[
+        Kind.RECONNECT_REQUIRED,
+        Kind.RECOVERED,
+        Kind.EXPIRING,
+        Kind.REFRESH_DELAYED,
+        Kind.ANSWER_UNREAD,
+    ],
     connection: ConnectionNow,
     news: NewsNow,
 ) -> bool:
@@ -117,10 +127,11 @@ def _holds(
         return False
     if kind is Kind.EXPIRING:
         return _same_end(connection.refresh_token_expires_at, news)
-    if connection.is_stopped or connection.is_parked:
+    is_unread = kind is Kind.ANSWER_UNREAD
+    if connection.is_stopped or (connection.is_parked and not is_unread):
         return False
-    if kind is Kind.REFRESH_DELAYED:
-        return connection.trouble == State.REFRESH_DELAYED
+    if is_unread or kind is Kind.REFRESH_DELAYED:
+        return connection.trouble == (State.ANSWER_UNREAD if is_unread else State.REFRESH_DELAYED)
     return connection.trouble is None and not connection.is_dead
 
 

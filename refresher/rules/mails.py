@@ -36,6 +36,7 @@ DEFAULTS: Mapping[Kind, Choice] = {
     Kind.RECOVERED: Choice.DIGEST,
     Kind.EXPIRING: Choice.DIGEST,
     Kind.REFRESH_DELAYED: Choice.DIGEST,
+    Kind.ANSWER_UNREAD: Choice.IMMEDIATE,
     Kind.APP_MISCONFIGURED: Choice.IMMEDIATE,
     Kind.APP_RECOVERED: Choice.IMMEDIATE,
     Kind.WEBHOOK_DISABLED: Choice.IMMEDIATE,

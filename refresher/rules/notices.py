@@ -30,6 +30,7 @@ class State(StrEnum):
     WELL = "well"
     RECONNECT_REQUIRED = "reconnect_required"
     REFRESH_DELAYED = "refresh_delayed"
+    ANSWER_UNREAD = "answer_unread"
     MISCONFIGURED = "misconfigured"
 
 
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     RECOVERED = "connection.recovered"
     EXPIRING = "connection.expiring"
     REFRESH_DELAYED = "connection.refresh_delayed"
+    ANSWER_UNREAD = "connection.answer_unread"
     APP_MISCONFIGURED = "app.misconfigured"
     APP_RECOVERED = "app.recovered"
     WEBHOOK_DISABLED = "webhook.disabled"

@@ -25,33 +25,19 @@ from refresher.rules.bodies import header, text_of
 from refresher.rules.connection import Grant, Secret
 from refresher.rules.evidence import looks_like_a_grant
 from refresher.rules.providers import Provider
+from refresher.rules.replies import UNSENT, Reply
 from refresher.values import value
 
+__all__ = [
+    "UNSENT", "Malformed", "Misconfigured", "Outcome", "RateLimited", "Refreshed", "Reply",
+    "Revoked", "Transient", "Unreadable", "classify",
+]  # fmt: skip
 DEAD_GRANT = frozenset({"invalid_grant"})
 MISCONFIGURED = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 """Without `invalid_scope`: that is one connection's fault, and must not hold up all the others."""
 SLOW_DOWN = frozenset({"slow_down", "rate_limited", "ratelimited", "too_many_requests"})
 
-UNSENT = "unsent"
-"""`Reply.failure` of a request that was never tried."""
-
-
-@value
-class Reply:
-    """What came back, or did not: a time-out is a reply, not an exception.
-
-    `failure` names what went wrong on the way (`connect`, `timeout`, `protocol`, `too_large`,
-    `unsent` …). With a status beside it, an answer began to arrive and did not come to its end: `body`
-    is what was read so far. The body is as it came over the wire, packed or not. `sent` tells whether
-    the request may have reached the provider: only then can a rotating refresh token have been spent.
-    """
-
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-    failure: str | None = None
-    sent: bool = True
-    elapsed_seconds: float = 0.0
+UNREAD = "the provider answered, and we could not read it"
 
 
 @value
@@ -186,8 +172,10 @@ def _unread(reply: Reply, status: int, answer: Mapping[str, object]) -> Outcome:
     content_type = header(reply.headers, "content-type")
     says_no = answer.get("ok") is False or answer.get("success") is False
     if not says_no and looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
-        broken = f", which broke off ({reply.failure})" if reply.failure else ""
-        return Unreadable(f"the provider answered{broken}, and we could not read it", status)
+        broken = (
+            f": it broke off ({reply.failure})" if reply.failure else ": it has no access token"
+        )
+        return Unreadable(UNREAD + broken, status)
     if reply.failure is not None:
         return Transient(reply.failure, None, status)
     return Malformed("no access token in the answer", status)

@@ -15,9 +15,6 @@ from refresher.rules.providers import Provider, Strategy
 
 FALLBACK_LIFETIME_SECONDS = 3600.0
 """Taken when neither the answer, the token, the last grant nor the catalogue tells a life."""
-ASK_AGAIN_MAX_SECONDS = 60.0
-ASK_SOON_TIMES = 10
-"""So often, beyond the usual attempts, a token that was expired is asked for within a minute."""
 FOR_EVER_SECONDS = 1e9
 EXPIRED_WAIT_SECONDS = 60.0
 """The longest wait between two attempts at a token that has just died."""
@@ -139,21 +136,6 @@ def retry_in(policy: Policy, attempt: int, left_seconds: float, spread: float) -
     missed = max(EXPIRED_WAIT_SECONDS, -left_seconds / 4) * (1 - 0.25 * spread)
     wait = min(wait, max(0.0, left_seconds) + missed)
     return max(1.0, wait)
-
-
-def ask_again_in(policy: Policy, attempt: int, spread: float) -> float:
-    """Returns the wait after the `attempt`-th token in a row that had expired when it came.
-
-    2, 4, 8 … seconds up to a minute, for a provider's stored copy may be renewed at any moment; then as
-    after a failure, in the slow lane.
-    """
-    soon = min(2.0 ** min(attempt, 30), ASK_AGAIN_MAX_SECONDS)
-    patience = attempt - policy.attempts - ASK_SOON_TIMES
-    return (
-        soon
-        if patience <= 0
-        else max(soon, retry_in(policy, policy.attempts + patience, -FOR_EVER_SECONDS, spread))
-    )
 
 
 def replay_in(unknown_outcomes: int, at_least_seconds: float = 0.0) -> float:

@@ -13,6 +13,7 @@ class ObservingSettings(BaseModel):
     """What people see is set by; a part of `Settings`."""
 
     event_retention_days: Annotated[int, Field(ge=1, le=1_000)] = 90
+    answer_retention_days: Annotated[int, Field(ge=1, le=1_000)] = 30
     metrics: bool = True
     metrics_gauges: Literal["auto", "on", "off"] = "auto"
     metrics_cache_seconds: Seconds = 5.0

@@ -110,6 +110,21 @@ def find_delayed(db: Db, *, limit: int = 1_000) -> int:
     return len(rows)
 
 
+def find_unread(db: Db, answers: Mapping[UUID, UUID]) -> None:
+    """Marks connections whose answer could not be read, by the answer that is kept; tells of them."""
+    if not answers:
+        return
+    ids = sorted(answers)
+    statement = text(
+        "update connection set trouble = 'answer_unread' where id = any(cast(:ids as uuid[]))"
+    )
+    db.execute(statement, {"ids": ids})
+    record(
+        db,
+        [connection_is(id_, State.ANSWER_UNREAD, answer_id=str(answers[id_])) for id_ in ids],
+    )
+
+
 def look_again(db: Db, *, limit: int = 1_000) -> int:
     """Tells what was held back, and is still so; returns how many it looked at."""
     db.execute(_DROP_DELETED)

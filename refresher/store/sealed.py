@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, TextClause, text
 
 from refresher.rules.connection import Sealed
+from refresher.store.answers import PLACE as ANSWER
 from refresher.store.patience import wait_for_ever
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 
@@ -40,6 +41,7 @@ class SealedTable:
 SEALED = (
     SealedTable("app", ("client_secret",)),
     SealedTable("connection", ("access_token", "refresh_token", "kept_secrets")),
+    SealedTable("kept_answer", ("body",), owner="connection_id", places={"body": ANSWER}),
     SealedTable("quarantine", ("access_token", "refresh_token"), owner="connection_id"),
     SealedTable(
         "webhook_endpoint",

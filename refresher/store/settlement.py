@@ -18,7 +18,8 @@ from sqlalchemy import text
 
 from refresher.rules.faults import Fault, Place
 from refresher.rules.notices import State
-from refresher.store import ends, hot, notices, quarantine
+from refresher.store import answers, endings, ends, hot, notices, quarantine
+from refresher.store.answers import KeptAnswer
 from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
@@ -61,6 +62,7 @@ class Settlement:
     exchange_seconds: float | None = None
     recorded: Mapping[str, object] | None = None
     end_is_news: bool = False
+    kept: KeptAnswer | None = None
 
     @property
     def id(self) -> UUID:
@@ -82,12 +84,12 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     given = sorted(settlements, key=lambda s: s.id.int)
     stored, healed = _store_tokens(db, [s for s in given if s.new])
     done = _stored_already(db, [s for s in given if s.new and s.id not in stored])
-    todo = [s for s in given if s.id not in done]
+    todo = endings.naming_answers(db, [s for s in given if s.id not in done])
     with_tokens = [s for s in todo if s.new]
     dead = [s for s in todo if s.dead]
     versions = [s.row.connection.credential_version for s in dead]
     adopted = quarantine.adopt(db, [s.id for s in dead], versions)
-    ended = _end_grants(db, [s for s in dead if s.id not in adopted])
+    ended = endings.end_grants(db, [s for s in dead if s.id not in adopted])
     fenced = {s.id for s in with_tokens} - stored | ({s.id for s in dead} - ended - adopted)
     meant = [s for s in todo if s.id not in fenced and s.id not in adopted]
     written = _move(db, meant)
@@ -95,15 +97,14 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
     quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := quarantine.orphan(s))])
     notices.mark_well(db, healed)
-    notices.record(db, [_ended(s) for s in dead if s.id in ended])
+    notices.record(db, [endings.notice(s) for s in dead if s.id in ended])
+    answers.put(db, [s.kept for s in given if s.kept])
+    notices.find_unread(
+        db, {s.id: s.kept.id for s in meant if s.kept and endings.is_held(s, written)}
+    )
     ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
     append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
-
-
-def _ended(s: Settlement) -> notices.Change:
-    words = {"detail": s.detail} if s.detail else {}
-    return notices.connection_is(s.id, _DEAD, cause=s.cause or s.reason, **words)
 
 
 def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
@@ -174,26 +175,6 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[U
     return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
 
 
-def _end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
-    if not dead:
-        return set()
-    statement = text(
-        """
-        update connection c set status = 'reconnect_required', status_cause = u.cause,
-                                trouble = 'reconnect_required', updated_at = refresher_now()
-        from unnest(cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:causes as text[]))
-                 u(id, version, cause)
-        where c.id = u.id and c.credential_version = u.version
-        returning c.id
-        """
-    )
-    return set(
-        db.execute(
-            statement, {**_ids(dead), "causes": [s.cause or s.reason for s in dead]}
-        ).scalars()
-    )
-
-
 # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
 # it would read all of them for each commit.
 _MOVE = hot.statement(
@@ -250,7 +231,8 @@ def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) 
         join connection c on c.id = u.id
         where s.connection_id = u.id
           and (s.lease_token = u.token and s.state + 0 = 1
-               or s.state + 0 = 2 and s.parked_reason = 'reconnect_required' and c.status = 'active'
+               or s.state + 0 = 2 and s.parked_reason in ('reconnect_required', 'unread_answer')
+                  and c.status = 'active'
                or s.state + 0 = 2 and s.parked_reason = 'unstored' and s.lease_token = u.token)
         """
     )

@@ -24,6 +24,7 @@ PATH_PARAMETERS: dict[str, Document] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-z0-9_-]+$"},
     "webhook_id": {"type": "string", "format": "uuid"},
     "recipient_id": {"type": "string", "format": "uuid"},
+    "answer_id": {"type": "string", "format": "uuid"},
     "link_id": {"type": "string", "format": "uuid"},
     "organization_id": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH},
     "token": {"type": "string", "minLength": 1},
@@ -34,6 +35,7 @@ NONE_SUCH = {
     "{webhook_id}": "no_such_webhook",
     "{link_id}": "no_such_link",
     "{recipient_id}": "no_such_recipient",
+    "{answer_id}": "no_such_answer",
     "{organization_id}": "no_such_organization",
 }
 """What a path answers where there is no such thing, or it is another organization's."""

@@ -17,6 +17,7 @@ from refresher.errors import (
     TokenUnavailable,
     UnknownProvider,
 )
+from refresher.rereading import NoSuchAnswer
 from refresher.rules.serving import PASSING, Why
 from refresher.steering import Changed, HoldsGrant
 
@@ -34,6 +35,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "no_such_connection": (404, "There is no such connection"),
     "no_such_provider": (404, "There is no such provider"),
     "no_such_webhook": (404, "There is no such webhook endpoint"),
+    "no_such_answer": (404, "There is no such answer"),
     "no_such_event": (404, "There is no such event"),
     "no_such_recipient": (404, "There is no such recipient"),
     "no_such_organization": (404, "There is no such organization"),
@@ -75,6 +77,7 @@ _TOLD: Mapping[type[Exception], str] = {
     Changed: "changed",
     HoldsGrant: "holds_grant",
     QuotaReached: "quota_reached",
+    NoSuchAnswer: "no_such_answer",
     CannotDecrypt: "token_unavailable",
 }
 """Errors whose sentence is for the caller."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -45,6 +46,16 @@ class PauseQuery(Query):
 
     host: Text | None = None
     app: Text | None = None
+
+
+class AnswerQuery(Query):
+    """Which kept answers, and which page of them."""
+
+    provider: Text | None = None
+    connection_id: UUID | None = None
+    unread: Flag = Field(default=False, description="Only those that nobody has read since.")
+    cursor: Cursor | None = None
+    limit: Limit = 50
 
 
 class PageQuery(Query):

@@ -6,6 +6,7 @@ More routes: write a module with a tuple `ROUTES`, and add it here.
 from __future__ import annotations
 
 from refresher.web import (
+    answers,
     catalogue,
     connection_routes,
     organizations,
@@ -30,6 +31,7 @@ ROUTES: tuple[Route, ...] = (
     *organizations.ROUTES,
     *catalogue.ROUTES,
     *pauses.ROUTES,
+    *answers.ROUTES,
     *status.ROUTES,
 )
 

@@ -15,7 +15,7 @@ from refresher.settings.names import flows
 from tests.mail.kit import break_connections, heal, outage
 from tests.webhooks import kit as hooks
 from tests.webhooks.receiver import Receiver, Reply
-from tests.world import World
+from tests.world import World, granted
 
 DOCS = (Path(__file__).resolve().parent.parent.parent / "docs" / "notifications.md").read_text()
 
@@ -41,6 +41,9 @@ def live_through_everything(world: World, gone: str) -> None:
     """Has each kind of notice written once at least."""
     fixed = Provider("acme", "https://acme.example/token", refresh_token_clock="fixed")
     object.__setattr__(world.services.catalogue, "_providers", {"acme": fixed})
+    world.connect("unread", expires_in=0, name="n")
+    world.script.answer = lambda _: granted(accessToken="a")
+    world.tick()
     world.connect("late", expires_in=1, name="n")
     outage(world)
     world.pass_time(10)

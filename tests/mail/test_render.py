@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from refresher.letters import provider_name, samples
+from refresher.letter_samples import samples
+from refresher.letters import provider_name
 from refresher.mailer import Renderer
 
 

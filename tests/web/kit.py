@@ -10,15 +10,19 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from uuid_utils.compat import uuid7
 
 from refresher import keys, webhooks
 from refresher.exchange.egress import Egress
 from refresher.resuming import make_link
 from refresher.rules.access import Doer, Scope
-from refresher.store import recipients
+from refresher.rules.connection import Sealed
+from refresher.store import answers, recipients
+from refresher.store.answers import KeptAnswer
+from refresher.store.session import Db
 from refresher.web.app import Api
 from refresher.webhooks import Wanted
-from tests.world import World
+from tests.world import START, World
 
 ORIGIN = "http://refresher.test"
 HOOK, ADDRESS = "https://foreign.example/hooks", "private@foreign.example"
@@ -93,6 +97,9 @@ class Site:
             with services.database.transaction() as db:
                 stored, _ = recipients.add(db, organization_id, ADDRESS, {})
             made["recipient_id"] = str(stored.id)
+        if "{answer_id}" in path:
+            with services.database.transaction() as db:
+                made["answer_id"] = str(_kept(db, self.world.connect("foreign")))
         return {name: value for name, value in made.items() if f"{{{name}}}" in path}
 
     def __call__(
@@ -114,6 +121,16 @@ class Site:
     def run(self, work: Any) -> Any:
         """Returns what a coroutine returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
+def _kept(db: Db, connection_id: UUID) -> UUID:
+    """Keeps an answer that no key opens; returns its id."""
+    kept = KeptAnswer(
+        uuid7(), connection_id, 1, 1, 1, START, 200, None, "", "", "private words", True, 7,
+        Sealed(b"private"),
+    )  # fmt: skip
+    answers.put(db, [kept])
+    return kept.id
 
 
 def _nowhere(host: str) -> list[str]:

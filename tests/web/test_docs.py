@@ -17,8 +17,13 @@ MAKERS = {
     ("POST", "/v1/webhooks"): "webhook_id",
     ("PUT", "/v1/recipients"): "recipient_id",
 }
-ELSEWHERE = {"/v1/signals/{provider}"}
-"""Told in security.md: an example would have to be signed by a provider."""
+ELSEWHERE = {
+    # Told in security.md: an example would have to be signed by a provider.
+    "/v1/signals/{provider}",
+    # Told below the list of answers: there must be one.
+    "/v1/answers/{answer_id}",
+    "/v1/answers/{answer_id}/reread",
+}
 BLOCKS = re.findall(r"```(http|json)\n(.*?)```", TEXT, re.DOTALL)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from refresher import letters
+from refresher import letter_samples
 from refresher.cli.doctor.finding import Finding, ok, warn
 from refresher.cli.output import many, span
 from refresher.mailer import Renderer
@@ -99,7 +99,7 @@ def _mend(reason: str) -> str:
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:
-    faults = Renderer(settings.mail_templates).faults(letters.samples())
+    faults = Renderer(settings.mail_templates).faults(letter_samples.samples())
     for fault in faults:
         yield warn(
             "mail templates",

@@ -33,6 +33,7 @@ OURS_TO_MEND = frozenset(
         ParkReason.UNBUILDABLE_REQUEST,
         ParkReason.CRASH_LOOP,
         ParkReason.UNSTORED,
+        ParkReason.UNREAD_ANSWER,
     }
 )
 

@@ -4,7 +4,7 @@ Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two ar
 transaction. Why each index exists stands beside it.
 """
 
-from refresher.store.tables import access, core, events, mail, outbox, signals, webhooks
+from refresher.store.tables import access, answers, core, events, mail, outbox, signals, webhooks
 from refresher.store.tables.base import IDLE, LEASED, PARKED, metadata
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LEASED",
     "PARKED",
     "access",
+    "answers",
     "core",
     "events",
     "mail",

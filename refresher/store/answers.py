@@ -1,0 +1,209 @@
+"""The table `kept_answer`: answers that arrived and could not be read, sealed.
+
+An answer gets here in the transaction that settles its attempt, in a savepoint: that it cannot be kept
+must not keep anything else from being written. Once it is read its body is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection as Db
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from refresher.rules.connection import Sealed
+
+PLACE = "answer"
+"""What a sealed body is bound to, beside its connection."""
+MOST_OF_ONE = 5
+"""So many answers of one connection are kept; those that look like a grant before others."""
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as it is kept, beside its attempt (`lease_token`) and the pair that was sent."""
+
+    id: UUID
+    connection_id: UUID
+    lease_token: int
+    credential_version: int
+    grant_number: int
+    received_at: datetime
+    http_status: int
+    failure: str | None
+    content_type: str
+    content_encoding: str
+    reason: str
+    looks_like_grant: bool
+    bytes: int
+    body: Sealed | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """A kept answer as it is shown: whose, when, why; never what stands in it."""
+
+    id: UUID
+    connection_id: UUID
+    organization_id: str
+    provider: str
+    external_id: str
+    received_at: datetime
+    attempt: int
+    credential_version: int
+    http_status: int
+    failure: str | None
+    content_type: str
+    content_encoding: str
+    bytes: int
+    looks_like_grant: bool
+    reason: str
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A kept answer with its body, its provider, and the connection's last known life of a token."""
+
+    answer: KeptAnswer
+    provider: str
+    lifetime_seconds: float | None
+
+
+_COLUMNS = tuple(f.name for f in fields(KeptAnswer))
+_VIEW = (
+    "k.id, k.connection_id, c.organization_id, c.provider, c.external_id, k.received_at, "
+    "k.lease_token as attempt, k.credential_version, k.http_status, k.failure, k.content_type, "
+    "k.content_encoding, k.bytes, k.looks_like_grant, k.reason, k.read_at"
+)
+_PUT = text(
+    f"insert into kept_answer ({', '.join(_COLUMNS)}) "  # noqa: S608  our own names
+    f"values ({', '.join(f':{name}' for name in _COLUMNS)}) on conflict (id) do nothing"
+)
+_FORGET = text(
+    """
+    delete from kept_answer k using (
+        select id, row_number() over (partition by connection_id
+            order by (body is not null and looks_like_grant) desc, received_at desc) as place
+        from kept_answer where connection_id = any(cast(:ids as uuid[]))
+    ) o where k.id = o.id and o.place > :most
+    """
+)
+
+
+def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
+    """Keeps answers; where that is impossible it is told, and all else goes on."""
+    if not kept:
+        return
+    try:
+        with db.begin_nested():
+            for answer in kept:
+                db.execute(_PUT, asdict(answer))
+            db.execute(_FORGET, {"ids": [a.connection_id for a in kept], "most": MOST_OF_ONE})
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        why = str(error.orig).splitlines()[0]
+        log.error("cannot keep answers that were not read", answers=len(kept), why=why)  # noqa: TRY400
+
+
+def unread(db: Db, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Returns the answer that is kept for each of these connections' present pairs, if any."""
+    statement = text(
+        """
+        select distinct on (k.connection_id) k.connection_id, k.id
+        from kept_answer k join connection c on c.id = k.connection_id
+        where k.connection_id = any(cast(:ids as uuid[])) and k.body is not null
+          and k.grant_number = c.grant_number and k.credential_version = c.credential_version
+        order by k.connection_id, k.looks_like_grant desc, k.received_at desc
+        """
+    )
+    return {row.connection_id: row.id for row in db.execute(statement, {"ids": list(ids)})}
+
+
+def page(
+    db: Db,
+    organization_id: str | None = None,
+    *,
+    provider: str | None = None,
+    connection_id: UUID | None = None,
+    unread_only: bool = False,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[AnswerView]:
+    """Returns kept answers, the newest first; `organization_id` None: of every one."""
+    given = {
+        "c.organization_id = :organization_id": organization_id,
+        "c.provider = :provider": provider,
+        "k.connection_id = :connection_id": connection_id,
+        "k.id < :after": after,
+        "k.body is not null": unread_only or None,
+    }
+    where = " and ".join(
+        ["true", *(clause for clause, value in given.items() if value is not None)]
+    )
+    statement = text(
+        f"select {_VIEW} from kept_answer k join connection c on c.id = k.connection_id "  # noqa: S608
+        f"where {where} order by k.id desc limit :limit"
+    )
+    values = {
+        "organization_id": organization_id,
+        "provider": provider,
+        "connection_id": connection_id,
+        "after": after,
+        "limit": limit,
+    }
+    used = {name: value for name, value in values.items() if value is not None}
+    return [AnswerView(**row) for row in db.execute(statement, used).mappings()]
+
+
+def show(db: Db, answer_id: UUID, organization_id: str | None = None) -> AnswerView | None:
+    """Returns one kept answer, or None where there is none of this organization."""
+    statement = text(
+        f"select {_VIEW} from kept_answer k join connection c on c.id = k.connection_id "  # noqa: S608
+        "where k.id = :id and (cast(:organization as text) is null "
+        "or c.organization_id = :organization)"
+    )
+    found = db.execute(statement, {"id": answer_id, "organization": organization_id})
+    row = found.mappings().first()
+    return AnswerView(**row) if row else None
+
+
+def take(db: Db, answer_id: UUID) -> Taken | None:
+    """Returns one answer with its body, and locks it; None where there is none, or it is read."""
+    columns = ", ".join(f"k.{name}" for name in _COLUMNS)
+    statement = text(
+        f"select {columns}, c.provider, c.lifetime_seconds from kept_answer k "  # noqa: S608
+        "join connection c on c.id = k.connection_id "
+        "where k.id = :id and k.body is not null for update of k"
+    )
+    row = db.execute(statement, {"id": answer_id}).mappings().first()
+    if row is None:
+        return None
+    kept = {name: row[name] for name in _COLUMNS}
+    return Taken(
+        KeptAnswer(**{**kept, "body": Sealed(bytes(row["body"]))}),
+        row["provider"],
+        row["lifetime_seconds"],
+    )
+
+
+def mark_read(db: Db, answer_id: UUID) -> None:
+    """Forgets the body of an answer: what was in it is stored."""
+    statement = text("update kept_answer set read_at = refresher_now(), body = null where id = :id")
+    db.execute(statement, {"id": answer_id})
+
+
+def forget_old(db: Db, *, days: float) -> int:
+    """Deletes what has been kept for so many days; returns how many answers that were."""
+    statement = text(
+        "delete from kept_answer where received_at < refresher_now() - :days * interval '1 day' "
+        "returning id"
+    )
+    return len(db.execute(statement, {"days": days}).all())
