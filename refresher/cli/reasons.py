@@ -101,9 +101,3 @@ def apps_set(provider: str = "PROVIDER", app_name: str = "default") -> str:
     """Returns the command that stores an app; only the client id is left to fill in."""
     name = "" if app_name == "default" else f" --name {app_name}"
     return f"`refresher apps set {provider}{name} --client-id YOUR_CLIENT_ID`"
-
-
-def apps_set_for(key: str) -> str:
-    """Returns the command for an app by its key, such as `google/eu`."""
-    provider, _, name = key.partition("/")
-    return apps_set(provider, name or "default")

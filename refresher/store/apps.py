@@ -81,17 +81,20 @@ def delete(db: Db, provider: str, name: str) -> bool:
 
     Its connections stay, and are parked when they are due, until an app of that name is stored.
     """
-    statement = text("delete from app where provider = :provider and name = :name")
-    if db.execute(statement, {"provider": provider, "name": name}).rowcount == 0:
+    named = {"provider": provider, "name": name, "key": f"{provider}/{name}"}
+    gone = db.execute(text("delete from app where provider = :provider and name = :name"), named)
+    if gone.rowcount == 0:
         return False
-    key = {"key": f"{provider}/{name}"}
-    db.execute(text("delete from pause where scope = 'app' and key = :key"), key)
+    db.execute(
+        text("delete from pause where scope = 'app' and provider = :provider and app_name = :name"),
+        named,
+    )
     db.execute(
         text(
             "update notice set state = 'well', told = 'well', look_at = null "
             "where scope = 'app' and key = :key"
         ),
-        key,
+        named,
     )
     return True
 

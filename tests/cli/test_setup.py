@@ -12,6 +12,7 @@ from refresher.settings import load
 from refresher.store.migrate import newest
 from refresher.wiring import build
 from tests.cli.kit import Cli, Ran
+from tests.observing.test_inspect import run_sql
 
 NEEDS_NO_SETTING = [["providers", "list"], ["providers", "show", "google"], ["settings"]]
 
@@ -281,7 +282,13 @@ def test_apps_tell_where_they_come_from_and_are_deleted(cli: Cli):
     assert origins == {"acme": "file", "google": "stored"}
     cli("apps", "delete", "gogle", "--yes").refused('did you mean "google/default"?')
     cli.process("apps", "delete", "acme").refused("no terminal to ask on", "--yes")
+    run_sql(
+        cli,
+        "insert into pause (scope, key, sort, provider, app_name, until, reason) values "
+        "('app', 'acme/default', 'refused', 'acme', 'default', now() + interval '1 hour', 'x')",
+    )
     gone = cli("apps", "delete", "acme", "--yes", "--json")
+    assert cli("providers", "pauses", "--json").stdout == ""
     assert gone.json == {"provider": "acme", "name": "default", "deleted": True, "connections": 1}
     assert "the scheduler stores it again" in gone.stderr
     assert [app["provider"] for app in cli("apps", "list", "--json").lines] == ["google"]
