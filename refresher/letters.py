@@ -1,7 +1,7 @@
 """Puts notices into words: what the templates of `mailer/` lay out, in plain values.
 
-The facts come from the outbox. Names that came from outside stand here as they are; the templates
-escape them, and the headers refuse what is no header.
+The facts come from the outbox. Names that came from outside are cut short and made plain here
+(`rules.mails.named`), the templates escape them, and the headers refuse what is no header.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from refresher import links
+from refresher.rules.mails import named
 from refresher.rules.notices import Kind
 from refresher.store.mails import Letter
 from refresher.store.outbox import Entry
@@ -162,9 +163,12 @@ def values(
 ) -> dict[str, object]:
     """Returns what a mail's templates are given; `titles` are what the providers are called."""
     template = letter.reconnect_url or default_reconnect_url
+    if template and links.template_fault(template, links.RECONNECT_WORDS):
+        template = default_reconnect_url  # stored before today's rules
     known = [entry for entry in letter.entries if entry.kind in set(Kind)]
     told = [(Kind(entry.kind), notice(entry, template, titles)) for entry in known]
-    organization = {"id": letter.organization_id, "name": letter.organization_name}
+    name = letter.organization_name and named(letter.organization_name)
+    organization = {"id": letter.organization_id, "name": name}
     common: dict[str, object] = {"organization": organization, "why": _why(letter)}
     if letter.form == "plain" and told:
         return {**common, "notice": told[0][1]}
@@ -198,7 +202,7 @@ def _facts(entry: Entry, titles: Mapping[str, str]) -> dict[str, str]:
     payload = entry.payload
     provider_id = str(payload.get("provider", ""))
     provider = provider_name(provider_id, titles)
-    account = str(payload.get("name") or payload.get("external_id") or payload.get("url") or "")
+    account = named(payload.get("name") or payload.get("external_id") or payload.get("url") or "")
     app = str(payload.get("app", "")).partition("/")[2]
     delay = _DELAYS.get(str(payload.get("cause")), "")
     return {
@@ -222,8 +226,8 @@ def _listed(entry: Entry, facts: Mapping[str, str]) -> list[tuple[str, str]]:
         ("Provider", facts["provider"]),
         ("App", facts["app"]),
         ("Endpoint" if facts["webhook"] else "Account", facts["account"]),
-        ("Account id", str(payload.get("external_id") or "")),
-        ("Organization", entry.organization_id or ""),
+        ("Account id", named(payload.get("external_id") or "")),
+        ("Organization", named(entry.organization_id or "")),
         ("Reason", facts["cause"]),
         ("Noticed", f"{entry.occurred_at:%d %B %Y, %H:%M} UTC"),
     ]
@@ -266,8 +270,13 @@ def _count(number: int, word: str) -> str:
 def _why(letter: Letter) -> str:
     if letter.organization_id is None:
         return "you look after refresher"
-    name = letter.organization_name or letter.organization_id
-    return f"you look after the connections of {name}"
+    return f"you look after the connections of {_organization(letter)}"
+
+
+def _organization(letter: Letter) -> str:
+    """Returns its name with its id: a name alone could be anybody's."""
+    name, id_ = letter.organization_name, named(letter.organization_id or "")
+    return f"{named(name)} ({id_})" if name and name != id_ else id_
 
 
 def _day(value: object) -> str:

@@ -44,6 +44,8 @@ def _place_fault(template: str) -> str | None:
         return "is no URL"
     if parts.scheme not in {"https", "http"} or not host:
         return "must begin with https:// and name a server"
+    if "@" in parts.netloc or "%" in parts.netloc:
+        return "must not have anything but a server's name between // and the path: no @, no %"
     if parts.scheme == "http" and host not in _LOOPBACK:
         return "must begin with https://, for people follow it"
     return "must not have a word in braces in the server's name" if "{" in parts.netloc else None

@@ -133,6 +133,24 @@ def clean(text: str) -> str:
     return " ".join(printable.split())[:200]
 
 
+MOST_OF_A_NAME = 80
+
+
+def named(given: object) -> str:
+    """Returns a name that somebody else chose, as a mail of ours may show it.
+
+    On one line, without what turns the direction of text, not long, and no link; a name of several
+    words stands in quotes, so that it does not read like a sentence of ours.
+    """
+    text = str(given)[: 4 * MOST_OF_A_NAME]
+    plain = "".join(c if c.isprintable() else " " for c in text).replace("://", ": ")
+    words = plain.replace("“", '"').replace("”", '"').split()
+    name = " ".join(words)
+    if len(name) > MOST_OF_A_NAME:
+        name = name[: MOST_OF_A_NAME - 1].rstrip() + "…"
+    return f"“{name}”" if len(words) > 1 else name
+
+
 @dataclass(frozen=True, slots=True)
 class MailDecision:
     """What is written: the mail's state, when it is due again, and what else stops."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from email.headerregistry import Address
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
@@ -56,6 +56,18 @@ def address_fault(address: str) -> str | None:
         reason = str(error).rstrip(".")
         return f"is no mail address: {reason[:1].lower()}{reason[1:]}"
     return None
+
+
+def domain_fault(address: str, domains: Collection[str]) -> str | None:
+    """Returns why this address is not in one of the domains, None when it is or there are none.
+
+    `*.example.com` stands for every domain below example.com, and not for that one.
+    """
+    domain = address.rpartition("@")[2].lower()
+    wild = {f"*.{domain[at + 1 :]}" for at, c in enumerate(domain) if c == "."}
+    if not domains or {domain, *wild} & set(domains):
+        return None
+    return f"must be at {' or '.join(sorted(domains))} (REFRESHER_RECIPIENT_DOMAINS)"
 
 
 def canonical(address: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from refresher.settings.values import Count, NotificationEmail, Seconds, WebhookDelivery
 
@@ -22,6 +23,8 @@ class NotifyingSettings(BaseModel):
     mail_http_key: SecretStr | None = None
     mail_templates: Path | None = None
     mail_unsubscribe_url: str | None = None
+    recipient_domains: Annotated[tuple[str, ...], NoDecode] = ()
+    """Where recipients may be that are added by API; none: anywhere."""
     mail_spacing_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.7
     mail_timeout_seconds: Seconds = 15.0
     mail_lease_seconds: Seconds = 120.0
@@ -44,3 +47,10 @@ class NotifyingSettings(BaseModel):
     webhook_breaker_max_seconds: Seconds = 600.0
     webhook_secret_overlap_seconds: Seconds = 86_400.0
     webhook_keep_days: Annotated[float, Field(gt=0, le=3_660)] = 30.0
+
+    @field_validator("recipient_domains", mode="before")
+    @classmethod
+    def _split_domains(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(domain.strip().lower() for domain in value.split(",") if domain.strip())

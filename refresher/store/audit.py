@@ -1,4 +1,4 @@
-"""The table `audit`: who did what to which connection. A key's id stands in it, never the key."""
+"""The table `audit`: who did what to which connection: a key by its id, a person as `cli:ann`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.rules.access import Doer
 from refresher.store.arrays import bigints, texts, uuids
 
 
@@ -62,6 +63,13 @@ def append(db: Db, deeds: Sequence[Deed]) -> None:
         "counts": bigints(d.count for d in deeds),
     }
     db.execute(_APPEND, values)
+
+
+def note(
+    db: Db, by: Doer, action: str, organization_id: str | None = None, subject: str | None = None
+) -> None:
+    """Writes down who did what to something that is no connection, with the deed itself."""
+    append(db, [Deed(by.id, action, organization_id, subject=subject)])
 
 
 def recent(

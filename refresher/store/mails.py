@@ -57,9 +57,11 @@ class Letter:
 
 
 def claim(db: Db, *, lease_seconds: float) -> tuple[Lease | None, float | None]:
-    """Leases the mail that is due longest, or returns in how many seconds to ask again (None: idle).
+    """Leases the mail whose turn it is, or returns in how many seconds to ask again (None: idle).
 
-    At most one is on its way to a worker at any time, so that they do not bunch before the slot.
+    Organizations take turns, the one that waits longest for its turn first; of its mails, that which is
+    due longest. Who has many mails to send holds up its own. At most one is on its way to a worker at
+    any time, so that they do not bunch before the slot.
     """
     slot = db.execute(
         text(
@@ -86,8 +88,14 @@ def claim(db: Db, *, lease_seconds: float) -> tuple[Lease | None, float | None]:
 _CLAIM = text(
     """
     with due as materialized (
-        select id from mail where state = 0 and due_at <= refresher_now()
-        order by due_at, id limit 1 for update skip locked
+        select m.id, r.organization_id from mail m join recipient r on r.id = m.recipient_id
+        left join mail_turn t on t.organization_id = r.organization_id
+        where m.state = 0 and m.due_at <= refresher_now()
+        order by t.number nulls first, m.due_at, m.id limit 1 for update of m skip locked
+    ), turned as (
+        insert into mail_turn (organization_id, number)
+        select organization_id, (select coalesce(max(number), 0) + 1 from mail_turn) from due
+        on conflict (organization_id) do update set number = excluded.number
     )
     update mail m set state = 1, lease_token = m.lease_token + 1,
         lease_until = refresher_now() + :lease_seconds * interval '1 second'

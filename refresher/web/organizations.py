@@ -8,11 +8,12 @@ from refresher.links import RECONNECT_WORDS, template_fault
 from refresher.rules.access import Scope
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
 from refresher.store import recipients
+from refresher.store.audit import note
 from refresher.store.recipients import Organization
 from refresher.web import cursors
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import CLEAN
-from refresher.web.owning import note, page
+from refresher.web.owning import page
 from refresher.web.problems import Problem
 from refresher.web.queries import PageQuery
 from refresher.web.state import State
@@ -53,7 +54,7 @@ def put(state: State, call: Call) -> Answer:
     changes = {"name": given.name, "reconnect_url": given.reconnect_url}
     with state.services.database.transaction() as db:
         stored = recipients.set_organization(db, id_, changes)
-    note(state, call, "organization_stored", id_, "organization")
+        note(db, call.key.doer, "organization_stored", id_, "organization")
     return Answer(stored)
 
 

@@ -1,16 +1,13 @@
-"""Whose something is to be, who did it, and the pages of lists: shared by several handlers."""
+"""Whose something is to be, and the pages of lists: shared by several handlers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from refresher.store import audit
-from refresher.store.audit import Deed
 from refresher.web import cursors
 from refresher.web.call import Answer, Call
 from refresher.web.problems import Problem
-from refresher.web.state import State
 
 T = TypeVar("T")
 
@@ -35,12 +32,6 @@ def owner(call: Call) -> str | None:
     if given is not None and not given.strip():
         raise Problem("invalid_body", "organization_id: it is empty; give an organization's id")
     return str(given) if given is not None else None
-
-
-def note(state: State, call: Call, action: str, organization_id: str | None, subject: str) -> None:
-    """Writes down who did what to something that is no connection."""
-    with state.services.database.transaction() as db:
-        audit.append(db, [Deed(call.key.id, action, organization_id, subject=subject)])
 
 
 def page(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from refresher.rules.access import Scope
-from refresher.settings.mail import address_fault, canonical
+from refresher.settings.mail import address_fault, canonical, domain_fault
 from refresher.store import recipients
+from refresher.store.audit import note
+from refresher.store.quotas import Limited, Quota
 from refresher.store.recipients import Recipient
+from refresher.store.session import Db
 from refresher.web import cursors, reading
 from refresher.web.call import Answer, Call, Route
-from refresher.web.owning import note, owner, page
+from refresher.web.owning import owner, page
 from refresher.web.problems import Problem
 from refresher.web.queries import RecipientQuery
 from refresher.web.state import State
@@ -42,12 +45,16 @@ def list_(state: State, call: Call) -> Answer:
 def put(state: State, call: Call) -> Answer:
     """Has somebody told, or adds to what was chosen for who is told already."""
     whose, address = owner(call), call.body.address
-    fault = address_fault(address)
+    settings = state.services.settings
+    fault = address_fault(address) or domain_fault(address, settings.recipient_domains)
     if fault:
         raise Problem("invalid_recipient", f"address: it {fault}")
+    quota = Quota(Limited.RECIPIENTS, whose, settings.quota_recipients)
     with state.services.database.transaction() as db:
+        room = quota.room(db)
         stored, is_new = recipients.add(db, whose, canonical(address), call.body.choices)
-    _note(state, call, "recipient_stored", stored)
+        quota.keep(room, int(is_new))
+        _note(db, call, "recipient_stored", stored)
     return Answer(stored, 201 if is_new else 200)
 
 
@@ -61,8 +68,8 @@ def change(state: State, call: Call) -> Answer:
     """Changes how somebody is told."""
     with state.services.database.transaction() as db:
         changed = recipients.choose(db, _id(call), call.key.organization_id, call.body.choices)
-    stored = _found(changed)
-    _note(state, call, "recipient_changed", stored)
+        stored = _found(changed)
+        _note(db, call, "recipient_changed", stored)
     return Answer(stored)
 
 
@@ -70,8 +77,8 @@ def delete(state: State, call: Call) -> Answer:
     """Has somebody told no more."""
     with state.services.database.transaction() as db:
         dropped = recipients.drop(db, _id(call), call.key.organization_id)
-    gone = _found(dropped)
-    _note(state, call, "recipient_deleted", gone)
+        gone = _found(dropped)
+        _note(db, call, "recipient_deleted", gone)
     return Answer({"id": gone.id, "deleted": True})
 
 
@@ -85,8 +92,8 @@ def _found(recipient: Recipient | None) -> Recipient:
     return recipient
 
 
-def _note(state: State, call: Call, action: str, recipient: Recipient) -> None:
-    note(state, call, action, recipient.organization_id, f"recipient:{recipient.id}")
+def _note(db: Db, call: Call, action: str, recipient: Recipient) -> None:
+    note(db, call.key.doer, action, recipient.organization_id, f"recipient:{recipient.id}")
 
 
 ROUTES = (
@@ -112,7 +119,7 @@ ROUTES = (
         "digest. An address that a mail server refused is tried again after this.",
         body=RecipientBody,
         idempotent=True,
-        problems=("invalid_recipient", "organization_mismatch"),
+        problems=("invalid_recipient", "organization_mismatch", "quota_reached"),
         tags=TAGS,
     ),
     Route("GET", ONE, show, "Show a recipient", Scope.READ, {200: RecipientShape}, tags=TAGS),

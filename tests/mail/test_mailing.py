@@ -37,7 +37,7 @@ def test_a_broken_connection_is_mailed_once_with_a_link(mailing_world: World, in
     assert post(mailing_world) == ["sent"]
     assert post(mailing_world) == []
     (mail,) = inbox.mails
-    assert mail["Subject"] == "Reconnect Acme: Ann's calendar"
+    assert mail["Subject"] == "Reconnect Acme: “Ann's calendar”"
     assert mail["To"] == "ann@acme.example"
     assert mail["From"] == "Acme connections <no-reply@acme.example>"
     assert mail["List-Unsubscribe"].startswith("<mailto:no-reply@acme.example?subject=unsubscribe")

@@ -17,6 +17,7 @@ from refresher.rules.mails import (
     classify_smtp,
     clean,
     decide,
+    named,
 )
 
 DAY = 86_400.0
@@ -127,3 +128,23 @@ def test_retries_are_spread() -> None:
     """A thousand mails that were deferred together do not come back together."""
     made = decide(Deferred("d"), attempt=0, age_seconds=0, pauses=0, dice=0.999)
     assert 22.5 <= made.due_in_seconds < 23
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("1042", "1042"),
+        ("ann@acme.example", "ann@acme.example"),
+        ("Ann's calendar", "“Ann's calendar”"),
+        ("a\u202eb\r\nSubject: c\x1b", "“a b Subject: c”"),
+        ("“a” “b”", '“"a" "b"”'),
+        ("https://evil.example", "“https: evil.example”"),
+        ("x" * 81, "x" * 79 + "…"),
+        ("x" * 10_000_000, "x" * 79 + "…"),
+        ("", ""),
+        (7, "7"),
+    ],
+)
+def test_a_name_of_somebody_s_is_shown_as_one(given: object, shown: str):
+    """Short, on one line, no link, and in quotes where it has several words."""
+    assert named(given) == shown

@@ -88,6 +88,14 @@ mail_entry = Table(
     Index("mail_entry_waiting_idx", "recipient_id", postgresql_where=text("mail_id is null")),
 )
 
+mail_turn = Table(
+    # When an organization last had its turn: the lowest number, or none, is next. Empty: operators.
+    "mail_turn",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+
 mail_slot = Table(
     # One row: when the next mail may leave, from whichever process.
     "mail_slot",
