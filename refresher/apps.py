@@ -11,16 +11,19 @@ from pathlib import Path
 from refresher.catalogue import AppEntry, Catalogue
 from refresher.cipher import Cipher
 from refresher.errors import CannotDecrypt
+from refresher.rules.access import Doer
 from refresher.rules.connection import App, Secret
-from refresher.store import apps
+from refresher.store import apps, audit
 from refresher.store.session import Database
 from refresher.wiring import Services, catalogue_from
 
 Stamp = tuple[int, ...]
 """Where a file is, when it changed, and how long it is."""
+PROVIDERS_FILE = Doer("file:providers")
+"""Who stores an app, in the audit, where nobody does but the file that names it."""
 
 
-def store_app(database: Database, cipher: Cipher, app: AppEntry) -> bool:
+def store_app(database: Database, cipher: Cipher, app: AppEntry, by: Doer = PROVIDERS_FILE) -> bool:
     """Stores one app; False when exactly that was stored already."""
     secret = app.client_secret
     with database.transaction() as db:
@@ -30,6 +33,7 @@ def store_app(database: Database, cipher: Cipher, app: AppEntry) -> bool:
         owner = apps.app_id(app.provider, app.name)
         sealed = cipher.seal(secret, owner, "client_secret") if secret else None
         apps.put(db, app.provider, app.name, app.client_id, sealed)
+        audit.note(db, by, "app_stored", subject=f"app:{app.provider}/{app.name}")
     return True
 
 

@@ -6,6 +6,7 @@ connection over (the CLI, the API) goes through `Intaker.take`, so a reconnect i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,14 +14,17 @@ from uuid import UUID
 
 from refresher.errors import InvalidConnection, UnknownProvider
 from refresher.rules import guards, kept_fields, lives, policy
+from refresher.rules.access import Doer
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
 from refresher.rules.handed_answer import answered
 from refresher.rules.intake import NewConnection
 from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider
 from refresher.rules.registering import Before, Kind, Verdict, judge
-from refresher.store import apps, imports, updates
+from refresher.store import apps, audit, imports, updates
+from refresher.store.audit import Deed
 from refresher.store.imports import Intake
+from refresher.store.quotas import Limited, Quota
 from refresher.store.session import Db, retrying
 from refresher.wiring import Services
 
@@ -48,14 +52,37 @@ class Known:
     roots: set[UUID]
 
 
-def take(services: Services, chunk: Sequence[NewConnection]) -> Taken:
-    """Stores a chunk in one transaction. A connection that is wrong is rejected alone."""
-    return retrying(lambda: _take(services, chunk))
+def take(
+    services: Services, chunk: Sequence[NewConnection], by: Doer | None = None, *, most: int = 0
+) -> Taken:
+    """Stores a chunk in one transaction. A connection that is wrong is rejected alone.
+
+    `by` whom it was done is written down with it. Raises `QuotaReached` where the organization
+    (one for the whole chunk) would have more than `most` connections; 0 is no limit.
+    """
+    return retrying(lambda: _take(services, chunk, by, most))
 
 
-def _take(services: Services, chunk: Sequence[NewConnection]) -> Taken:
+def _take(services: Services, chunk: Sequence[NewConnection], by: Doer | None, most: int) -> Taken:
+    quota = Quota(Limited.CONNECTIONS, chunk[0].organization_id if chunk else None, most)
     with services.database.transaction() as db:
-        return take_within(services, db, chunk)
+        room = quota.room(db)
+        taken = take_within(services, db, chunk)
+        quota.keep(room, taken.created)
+        if room >= 0 > quota.room(db):  # one that was deleted is back
+            raise quota.reached()
+        if by is not None:
+            audit.append(db, _deeds(by, chunk, taken))
+    return taken
+
+
+def _deeds(by: Doer, chunk: Sequence[NewConnection], taken: Taken) -> list[Deed]:
+    """Returns a line for one connection, or one for each organization of many."""
+    stored = [new for position, new in enumerate(chunk) if position not in taken.rejected]
+    if len(chunk) == 1:
+        return [Deed(by.id, "registered", new.organization_id, new.id) for new in stored]
+    counts = Counter(new.organization_id for new in stored)
+    return [Deed(by.id, "imported", whose, count=count) for whose, count in counts.items()]
 
 
 def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Taken:

@@ -270,13 +270,9 @@ def _count(number: int, word: str) -> str:
 def _why(letter: Letter) -> str:
     if letter.organization_id is None:
         return "you look after refresher"
-    return f"you look after the connections of {_organization(letter)}"
-
-
-def _organization(letter: Letter) -> str:
-    """Returns its name with its id: a name alone could be anybody's."""
-    name, id_ = letter.organization_name, named(letter.organization_id or "")
-    return f"{named(name)} ({id_})" if name and name != id_ else id_
+    name, id_ = letter.organization_name, named(letter.organization_id)
+    whose = f"{named(name)} ({id_})" if name and name != id_ else id_  # a name could be anybody's
+    return f"you look after the connections of {whose}"
 
 
 def _day(value: object) -> str:

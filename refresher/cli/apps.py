@@ -71,7 +71,7 @@ def set_(
     secret = _secret(stdin=secret_stdin, variable=secret_env, none=no_secret)
     app = AppEntry(provider, client_id, secret, name)
     with opening.database(settings) as database:
-        changed = store_app(database, cipher, app)
+        changed = store_app(database, cipher, app, opening.doer())
     if json:
         emit({"provider": provider, "name": name, "client_id": client_id, "changed": changed})
     else:

@@ -18,6 +18,7 @@ from refresher.cli.holding import signals_held
 from refresher.cli.import_lines import MAX_LINE_BYTES, Line
 from refresher.errors import DatabaseUnavailable, InvalidConnection
 from refresher.intake import Taken, take
+from refresher.rules.access import Doer
 from refresher.rules.intake import NewConnection, read
 from refresher.store.inspection import refusal
 from refresher.wiring import Services
@@ -42,9 +43,9 @@ class Counts:
 class ImportRun:
     """Feeds lines to the store. `reject` is called once for each line that is not taken."""
 
-    def __init__(self, services: Services, reject: Reject) -> None:
+    def __init__(self, services: Services, reject: Reject, by: Doer) -> None:
         self.counts = Counts()
-        self._services = services
+        self._services, self._by = services, by
         self._reject_line = reject
         self._first_line: dict[UUID, int] = {}
         self._chunk: list[Item] = []
@@ -107,7 +108,7 @@ class ImportRun:
     def _taken(self, items: Sequence[Item]) -> Taken:
         """Takes a chunk; where the database refuses it, finds the connection that is to blame."""
         try:
-            return take(self._services, [new for _, new in items])
+            return take(self._services, [new for _, new in items], self._by)
         except DatabaseUnavailable:
             raise
         except Exception as error:

@@ -118,12 +118,17 @@ def revoke(
 
 
 def audit(
-    key: Annotated[str | None, typer.Option(help="Only what this key did.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Only what this key did, or this person, such as cli:ann.")
+    ] = None,
     connection: Annotated[UUID | None, typer.Option(help="Only about this connection.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest.")] = 50,
     json: Json = False,
 ) -> None:
-    """Show who did what to which connection, the newest last. Reads of a token are counted together."""
+    """Show who did what, the newest last: keys by their ids, people as cli:NAME.
+
+    Reads of a token, and what was refused, are counted together.
+    """
     from refresher.store import audit as deeds
 
     chosen = None if key is None else _checked("--key", key)
@@ -144,7 +149,7 @@ def audit(
         )
         for d in found
     ]
-    table(["when", "key", "did", "organization", "to", "times"], rows)
+    table(["when", "who", "did", "organization", "to", "times"], rows)
 
 
 def _described(key: ApiKey) -> dict[str, object]:

@@ -5,8 +5,6 @@ A command asks for no more than it uses: looking needs neither keys nor Redis.
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,14 +17,10 @@ if TYPE_CHECKING:
 
 
 def doer() -> Doer:
-    """Returns who acts, as the audit names them: `cli:ann`, also behind sudo."""
-    from refresher.rules.access import somebody
+    """Returns who acts, as the audit names them: `cli:ann`."""
+    from refresher.steering import whoever
 
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user has no name
-        user = f"uid{os.getuid()}"
-    return somebody("cli", os.environ.get("SUDO_USER") or user if user == "root" else user)
+    return whoever("cli")
 
 
 def read_settings() -> Settings:

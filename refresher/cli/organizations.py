@@ -43,7 +43,7 @@ def set_(
     Without a page of its own an organization has that of REFRESHER_RECONNECT_URL.
     """
     from refresher.links import RECONNECT_WORDS, template_fault
-    from refresher.store import recipients
+    from refresher.store import audit, recipients
 
     if not organization.strip():
         raise WrongUse("the organization's id is empty")
@@ -58,6 +58,7 @@ def set_(
         raise WrongUse("nothing to set: give --name or --reconnect-url")
     with opening.database() as database, database.transaction() as db:
         stored = recipients.set_organization(db, organization, changes)
+        audit.note(db, opening.doer(), "organization_stored", organization, "organization")
     if json:
         emit(asdict(stored))
     else:

@@ -59,13 +59,15 @@ def add(
     Unless chosen otherwise, what needs a person comes at once, the rest in a digest every few minutes.
     An address that a mail server refused is tried again after this.
     """
-    from refresher.store import recipients
+    from refresher.store import audit, recipients
 
     owner = _owner(organization, operators=operators)
     address = _address(address)
     choices = _choices({"none": none or [], "digest": digest or [], "immediate": immediate or []})
     with opening.database() as database, database.transaction() as db:
         recipient, is_new = recipients.add(db, owner, address, choices)
+        subject = f"recipient:{recipient.id}"
+        audit.note(db, opening.doer(), "recipient_stored", owner, subject)
     if json:
         emit({**_shown(recipient), "new": is_new})
     else:
@@ -99,11 +101,13 @@ def remove(
     json: Json = False,
 ) -> None:
     """Have somebody told no more; what was still to be told is dropped."""
-    from refresher.store import recipients
+    from refresher.store import audit, recipients
 
     owner = _owner(organization, operators=operators)
     with opening.database() as database, database.transaction() as db:
         removed = recipients.remove(db, owner, _address(address))
+        if removed:
+            audit.note(db, opening.doer(), "recipient_deleted", owner, f"recipient:{removed}")
     if not removed:
         raise WrongUse(f"{address} is not told of {_whose(owner)}; `refresher recipients list`")
     if json:

@@ -45,12 +45,13 @@ def refresh(
     Where another process is refreshing it at this moment, waits for that one's outcome instead. The
     exit code is 0 when a fresh token is stored.
     """
-    from refresher.store import connections
+    from refresher.store import audit, connections
 
     with opening.services() as services:
         given = find(services.database, connection)
         with services.database.transaction() as db:
             root = connections.root_of(db, given) or given
+            audit.about(db, opening.doer(), "refresh_asked", given)
         if root != given:
             note(f"It shares the grant of {root}; that is what is refreshed.")
         ending = _refresh(services, root, timeout)

@@ -35,8 +35,9 @@ def rotate(
     take the old key away. Stop it at any time and run it again. What no key opens is left as it is,
     counted, and told on stderr. Refused while a process that runs seals with another key.
     """
-    from refresher.cli.opening import database, read_settings
+    from refresher.cli.opening import database, doer, read_settings
     from refresher.rotation import rotate as run
+    from refresher.store import audit
     from refresher.store.sealed import key_uses
     from refresher.wiring import cipher_from
 
@@ -51,6 +52,7 @@ def rotate(
             for done in run(opened, cipher):
                 moved(done)
         with opened.transaction() as db:
+            audit.note(db, doer(), "encryption_rotated")
             uses = key_uses(db)
     _tell(done, cipher, uses, time.monotonic() - started, json=json)
     if done is not None and not done.complete:

@@ -65,14 +65,13 @@ def resume(connection: Id, json: Json = False) -> None:
 
     Ends "reconnect required" as well: a grant that is really dead is parked again by the refresh.
     """
-    from refresher.store import connections
+    from refresher import steering
 
     with opening.database() as database:
         before = _living(database, find(database, connection))
-        with database.transaction() as db:
-            resumed = connections.resume(db, before.id)
+        done = steering.resume(database, steering.Wish(opening.doer(), before.id)).seen
         after = _show(database, before.id)
-    _tell(after, "is resumed", json=json) if resumed else _tell_nothing(after, json=json)
+    _tell_nothing(after, json=json) if done.note else _tell(after, "is resumed", json=json)
     reason = before.parked_reason
     if before.root_id:
         note(f"It shares the grant of {before.root_id}, which this did not change.")
@@ -132,10 +131,10 @@ def _stop(given: str, how: str, *, json: bool) -> None:
 def _apply(
     database: Database, view: ConnectionView, how: str, *, json: bool, tell: bool = True
 ) -> None:
-    from refresher.store import connections
+    from refresher import steering
 
-    with database.transaction() as db:
-        connections.stop(db, view.id, how)
+    deeds = {"paused": steering.pause, "disabled": steering.disable, "deleted": steering.delete}
+    deeds[how](database, steering.Wish(opening.doer(), view.id))
     after = _show(database, view.id)
     if tell:
         _tell(after, DONE[how], json=json)

@@ -15,9 +15,11 @@ from refresher.cli.refusal import Refused, WrongUse
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from uuid import UUID
 
     from refresher.rules.connection import Secret
     from refresher.store.connections import StoredToken
+    from refresher.store.session import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -72,6 +74,7 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
                 served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl)
         except TokenUnavailable as error:
             raise Refused(str(error)) from error
+        _note_read(services.database, found)
     if served.stale:
         why = f"{served.reason}, {served.detail}" if served.detail else served.reason
         note(f"It has less life left than {span(min_ttl)}, and no other is to be had now: {why}.")
@@ -90,21 +93,30 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
         found = find(database, connection)
         with database.transaction() as db:
             stored = connections.stored_token(db, found)
-    if stored is None:
-        raise Refused(f"{found} is deleted: importing it again brings it back")
-    if stored.access_token is None:
-        raise Refused(
-            f"{found} has no access token yet; `refresher connections show {found}` says why"
-        )
-    if not even_expired:
-        _refuse_expired(stored)
-    opened = cipher.open(stored.access_token, stored.owner_id, "access_token")
+        if stored is None:
+            raise Refused(f"{found} is deleted: importing it again brings it back")
+        if stored.access_token is None:
+            raise Refused(
+                f"{found} has no access token yet; `refresher connections show {found}` says why"
+            )
+        if not even_expired:
+            _refuse_expired(stored)
+        opened = cipher.open(stored.access_token, stored.owner_id, "access_token")
+        _note_read(database, found)
     fields = dict(stored.kept_fields or {})
     if json and stored.kept_secrets is not None:
         fields |= from_secret_text(
             cipher.open(stored.kept_secrets, stored.owner_id, "kept_secrets")
         )
     _print(opened, stored.expires_at, fields, json=json)
+
+
+def _note_read(database: Database, connection_id: UUID) -> None:
+    """Writes down who is about to read the token: before it is printed, or it is not."""
+    from refresher.store import audit
+
+    with database.transaction() as db:
+        audit.about(db, opening.doer(), "token_read", connection_id)
 
 
 def _refuse_expired(stored: StoredToken) -> None:

@@ -6,22 +6,20 @@ The only module of the SDK that loads the store; it is imported when the direct 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from uuid import UUID
 
-from refresher import intake, revocation
+from refresher import intake, revocation, steering
 from refresher.apps import sync_apps
 from refresher.client.values import Connection, Event, EventPage, made
-from refresher.errors import Conflict, InvalidConnection, NoSuchConnection
+from refresher.errors import Conflict, InvalidConnection
 from refresher.on_demand import OnDemand
 from refresher.rules.intake import read
 from refresher.settings import load
-from refresher.store import connections, events
-from refresher.store.connections import ConnectionView
-from refresher.store.session import Db
+from refresher.steering import HoldsGrant, Wish
+from refresher.store import events
+from refresher.store.scoped import Versioned
 from refresher.wiring import build
-
-SIBLINGS_NAMED = 5
 
 
 class Direct:
@@ -31,6 +29,7 @@ class Direct:
         self.services = build(load(**settings))
         self.on_demand = OnDemand(self.services, role="client")
         self._apps_synced = False
+        self._by = steering.whoever("sdk")
 
     def close(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""
@@ -43,61 +42,42 @@ class Direct:
         if not self._apps_synced:  # as before an import: a new provider's app comes with its file
             sync_apps(self.services)
             self._apps_synced = True
-        taken = intake.take(self.services, [new])
+        taken = intake.take(self.services, [new], self._by)
         if taken.rejected:
             raise InvalidConnection(taken.rejected[0])
         return self.get(new.id)
 
     def get(self, connection_id: UUID) -> Connection:
         """Returns a connection; a deleted one is none."""
-        with self.services.database.transaction() as db:
-            return _public(_living(db, connection_id))
+        return _public(steering.see(self.services.database, self._by, connection_id))
 
     def pause(self, connection_id: UUID) -> Connection:
         """Parks a connection until it is resumed."""
-        with self.services.database.transaction() as db:
-            _living(db, connection_id)
-            connections.stop(db, connection_id, "paused")
-            return _public(_living(db, connection_id))
+        return _public(steering.pause(self.services.database, Wish(self._by, connection_id)))
 
     def resume(self, connection_id: UUID) -> Connection:
         """Makes a connection due at once."""
-        with self.services.database.transaction() as db:
-            _living(db, connection_id)
-            resumed = connections.resume(db, connection_id)
-            found = _public(_living(db, connection_id))
-        return found if resumed else replace(found, note=connections.NOTHING_TO_RESUME)
+        return _public(steering.resume(self.services.database, Wish(self._by, connection_id)))
 
     def delete(self, connection_id: UUID, *, revoke: bool) -> None:
         """Deletes a connection softly, unless others use its grant; then gives the grant back."""
-        with self.services.database.transaction() as db:
-            _living(db, connection_id)
-            siblings = connections.siblings(db, connection_id)
-            if siblings:
-                named = ", ".join(str(sibling) for sibling in siblings[:SIBLINGS_NAMED])
-                raise Conflict(
-                    f"{connection_id} holds the grant that others use; delete them first: {named}"
-                )
-            connections.stop(db, connection_id, "deleted")
+        try:
+            steering.delete(self.services.database, Wish(self._by, connection_id))
+        except HoldsGrant as held:
+            raise Conflict(str(held)) from None
         if revoke:
             revocation.revoke(self.services, connection_id, None)
 
     def events(self, connection_id: UUID, *, cursor: str | None, limit: int) -> EventPage:
         """Returns a page of events, the newest first; a sibling's are those of its root."""
         before = int(cursor) if cursor is not None else None
+        seen = steering.see(self.services.database, self._by, connection_id).seen
         with self.services.database.transaction() as db:
-            root_id = _living(db, connection_id).root_id or connection_id
+            root_id = seen.root_id or connection_id
             found = events.recent(db, root_id, limit=limit, before=before)
         more = str(found[-1].id) if len(found) == limit else None
         return EventPage(tuple(made(Event, asdict(event)) for event in found), more)
 
 
-def _living(db: Db, connection_id: UUID) -> ConnectionView:
-    view = connections.show(db, connection_id)
-    if view is None or view.deleted_at is not None:
-        raise NoSuchConnection(f"there is no connection {connection_id}")
-    return view
-
-
-def _public(view: ConnectionView) -> Connection:
-    return made(Connection, asdict(view))
+def _public(versioned: Versioned) -> Connection:
+    return made(Connection, asdict(versioned.seen))

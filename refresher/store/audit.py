@@ -72,6 +72,15 @@ def note(
     append(db, [Deed(by.id, action, organization_id, subject=subject)])
 
 
+def about(db: Db, by: Doer, action: str, connection_id: UUID) -> None:
+    """Writes down who did what to a connection, in the name of its organization."""
+    statement = text(
+        "insert into audit (key_id, action, organization_id, connection_id) values (:by, :action, "
+        "(select organization_id from connection where id = :id), :id)"
+    )
+    db.execute(statement, {"by": by.id, "action": action, "id": connection_id})
+
+
 def recent(
     db: Db, *, key_id: str | None = None, connection_id: UUID | None = None, limit: int = 50
 ) -> list[PastDeed]:

@@ -42,20 +42,27 @@ class Quota:
     most: int
 
     def room(self, db: Db) -> float:
-        """Returns how many more there may be; who adds at the same time waits for this transaction."""
+        """Returns how many more there may be, -1 where there are too many already.
+
+        Who adds at the same time waits for this transaction.
+        """
         if not self.most or self.organization_id is None:
             return inf
         lock = text("select pg_advisory_xact_lock(hashtext(:kind), hashtext(:id))")
         db.execute(lock, {"kind": f"quota {self.kind}", "id": self.organization_id})
         # Never more than the quota is read: whoever has many pays no more.
-        limited = f"select count(*) from ({_COUNTED[self.kind]} limit :most) counted"  # noqa: S608  our own words
+        limited = f"select count(*) from ({_COUNTED[self.kind]} limit :most + 1) counted"  # noqa: S608  our own words
         found = db.execute(text(limited), {"id": self.organization_id, "most": self.most})
         return self.most - int(found.scalar_one())
 
     def keep(self, room: float, added: int = 1) -> None:
         """Raises `QuotaReached` for more than there was room for."""
-        if added > room:
-            raise QuotaReached(
-                f'organization "{self.organization_id}" may have {self.most:,} {self.kind} '
-                f"(REFRESHER_QUOTA_{self.kind.upper()}): delete one first"
-            )
+        if added > max(room, 0):
+            raise self.reached()
+
+    def reached(self) -> QuotaReached:
+        """Returns what is raised."""
+        return QuotaReached(
+            f'organization "{self.organization_id}" may have {self.most:,} {self.kind} '
+            f"(REFRESHER_QUOTA_{self.kind.upper()}): delete one first"
+        )

@@ -82,14 +82,15 @@ def add(
     return Recipient(**row), is_new
 
 
-def remove(db: Db, organization_id: str | None, address: str) -> bool:
-    """Deletes a recipient and what was still to be told; False when there is none."""
+def remove(db: Db, organization_id: str | None, address: str) -> UUID | None:
+    """Deletes a recipient and what was still to be told; returns its id, None when there is none."""
     statement = text(
         "delete from recipient "
-        "where organization_id = coalesce(:organization_id, '') and address = :address"
+        "where organization_id = coalesce(:organization_id, '') and address = :address returning id"
     )
     values = {"organization_id": organization_id, "address": address}
-    return db.execute(statement, values).rowcount == 1
+    found: UUID | None = db.execute(statement, values).scalar_one_or_none()
+    return found
 
 
 def every(

@@ -8,8 +8,7 @@ from refresher.errors import UnknownProvider
 from refresher.rules.access import Scope
 from refresher.rules.connection import Secret
 from refresher.rules.providers import Provider
-from refresher.store import apps, audit
-from refresher.store.audit import Deed
+from refresher.store import apps
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import App, AppBody, AppList, ProviderList, ProviderShape
 from refresher.web.problems import Problem
@@ -47,10 +46,8 @@ def put_app(state: State, call: Call) -> Answer:
     services.catalogue[given.provider]
     secret = Secret(given.client_secret) if given.client_secret is not None else None
     entry = AppEntry(given.provider, given.client_id, secret, given.name)
-    store_app(services.database, services.cipher, entry)
-    subject = f"app:{given.provider}/{given.name}"
+    store_app(services.database, services.cipher, entry, call.key.doer)
     with services.database.transaction() as db:
-        audit.append(db, [Deed(call.key.id, "app_stored", subject=subject)])
         stored = next(
             app
             for app in apps.every(db)

@@ -8,6 +8,7 @@ from refresher import steering
 from refresher.rules.access import Scope
 from refresher.steering import Wish
 from refresher.store.scoped import Versioned
+from refresher.store.session import Database
 from refresher.web import connections
 from refresher.web.call import Route
 from refresher.web.models import (
@@ -18,14 +19,13 @@ from refresher.web.models import (
 )
 from refresher.web.queries import ConnectionQuery, DeleteQuery, PageQuery
 from refresher.web.registration_models import Change, Registration
-from refresher.wiring import Services
 
 ALL = "/v1/connections"
 ONE = "/v1/connections/{id}"
 
 
 def _steering(
-    word: str, deed: Callable[[Services, Wish], Versioned], summary: str, description: str
+    word: str, deed: Callable[[Database, Wish], Versioned], summary: str, description: str
 ) -> Route:
     return Route(
         "POST",
@@ -54,7 +54,7 @@ ROUTES = (
         "changes host, app or a placeholder sends new tokens.",
         body=Registration,
         idempotent=True,
-        problems=("invalid_connection", "organization_mismatch"),
+        problems=("invalid_connection", "organization_mismatch", "quota_reached"),
     ),
     Route(
         "GET",

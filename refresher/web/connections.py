@@ -13,6 +13,7 @@ from refresher.rules.intake import read
 from refresher.steering import Wish
 from refresher.store import scoped
 from refresher.store.scoped import Chosen, ConnectionSeen, Versioned
+from refresher.store.session import Database
 from refresher.web import cursors
 from refresher.web.call import Answer, Call
 from refresher.web.problems import Problem
@@ -25,11 +26,11 @@ def register(state: State, call: Call) -> Answer:
     """Stores a connection, new or known, and answers it without its tokens."""
     new = read(_completed(call))
     services = state.services
-    taken = intake.take(services, [new])
+    by, most = call.key.doer, services.settings.quota_connections
+    taken = intake.take(services, [new], by, most=most)
     if taken.rejected:
         raise InvalidConnection(taken.rejected[0])
-    versioned = steering.see(services, call.key, new.id)
-    steering.note(services, call.key, "registered", versioned.seen)
+    versioned = steering.see(services.database, by, new.id)
     return _shown(versioned, 201 if taken.created else 200)
 
 
@@ -58,30 +59,30 @@ def list_(state: State, call: Call) -> Answer:
 
 def show(state: State, call: Call) -> Answer:
     """Shows one connection."""
-    return _shown(steering.see(state.services, call.key, call.connection_id))
+    return _shown(steering.see(state.services.database, call.key.doer, call.connection_id))
 
 
 def change(state: State, call: Call) -> Answer:
     """Changes name, metadata or scopes."""
     given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    return _shown(steering.change(state.services, _wish(call), given))
+    return _shown(steering.change(state.services.database, _wish(call), given))
 
 
 def delete(state: State, call: Call) -> Answer:
     """Deletes a connection, and on request asks its provider to end the grant."""
     query: DeleteQuery = call.query
-    gone = steering.delete(state.services, _wish(call))
+    gone = steering.delete(state.services.database, _wish(call))
     revocation = None
     if query.revoke:
         revocation = _revoked(state.services, gone, call.key)
     return Answer({"id": call.connection_id, "deleted": True, "revocation": revocation})
 
 
-def steer(deed: Callable[[Services, Wish], Versioned]) -> Callable[[State, Call], Answer]:
+def steer(deed: Callable[[Database, Wish], Versioned]) -> Callable[[State, Call], Answer]:
     """Returns the handler of one change of state."""
 
     def handler(state: State, call: Call) -> Answer:
-        return _shown(deed(state.services, _wish(call)))
+        return _shown(deed(state.services.database, _wish(call)))
 
     return handler
 
@@ -91,7 +92,7 @@ def events(state: State, call: Call) -> Answer:
     query: PageQuery = call.query
     place = cursors.read(call.connection_id, query.cursor, [int])
     before = int(place[0]) if place else None
-    steering.see(state.services, call.key, call.connection_id)
+    steering.see(state.services.database, call.key.doer, call.connection_id)
     with state.services.database.transaction() as db:
         found = scoped.events(
             db,
@@ -124,7 +125,7 @@ def _revoked(services: Services, gone: ConnectionSeen, key: ApiKey) -> dict[str,
 
 
 def _wish(call: Call) -> Wish:
-    return Wish(call.key, call.connection_id, call.if_match)
+    return Wish(call.key.doer, call.connection_id, call.if_match)
 
 
 def _shown(versioned: Versioned, status: int = 200) -> Answer:

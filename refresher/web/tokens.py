@@ -27,8 +27,9 @@ async def wish_token(state: State, call: Call) -> Answer:
 
 async def refresh(state: State, call: Call) -> Answer:
     """Refreshes now, whatever the token's life, and tells how it ended."""
-    seen = (await state.in_thread(see, state.services, call.key, call.connection_id)).seen
-    await state.in_thread(note, state.services, call.key, "refresh_asked", seen)
+    database, by = state.services.database, call.key.doer
+    seen = (await state.in_thread(see, database, by, call.connection_id)).seen
+    await state.in_thread(note, database, by, "refresh_asked", seen)
     try:
         ending: Ending = await state.on_demand.refresh_now_async(
             call.connection_id,
