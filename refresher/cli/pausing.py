@@ -52,7 +52,7 @@ def unpause(
 
     Forgets the refusals that they follow from as well. If the trouble lasts, the same pauses come back.
     """
-    from refresher.store import pause_list
+    from refresher.store import audit, pause_list
     from refresher.store.pause_list import Chosen
     from refresher.wiring import catalogue_from
 
@@ -60,6 +60,7 @@ def unpause(
     catalogue_from(settings)[name]
     with opening.database(settings) as database, database.transaction() as db:
         ended = pause_list.end(db, Chosen(name, host=host, app_name=app))
+        audit.note(db, opening.doer(), "unpaused", subject=f"provider:{name}")
     if json:
         emit({"ended": [f"{p.scope}:{p.key}" for p in ended]})
         return

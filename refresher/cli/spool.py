@@ -91,6 +91,7 @@ def drop(
     Where the provider has rotated it, the grant is dead then, and its owner must connect again.
     """
     from refresher.recovery import give_up
+    from refresher.store import audit
 
     if bool(entries) == every:
         raise WrongUse("name the entries to drop, or give --all")
@@ -99,6 +100,9 @@ def drop(
         if chosen and not yes:
             _confirm(len(chosen))
         give_up(services, list(chosen.values()))
+        with services.database.transaction() as db:
+            for name in chosen:
+                audit.note(db, opening.doer(), "spool_dropped", subject=f"spool:{name}")
     for name in chosen:
         _tell(name, "is dropped", why=None, json=json)
     if not chosen:
