@@ -64,6 +64,7 @@ class Probe:
         self._database_look = Look(self._database)
         self._queue_look = Look(self._depths)
         self.neighbours: Neighbours | None = None
+        self._met_lately: tuple[list[str], list[str]] = ([], [])
 
     def ticked(self) -> None:
         """Notes a finished tick."""
@@ -96,9 +97,14 @@ class Probe:
     def status(self) -> dict[str, object]:
         """Returns everything worth knowing, as plain values without a secret; never waits for long."""
         troubles = self.troubles()
-        faults = [*self.faults(), *(trouble.sentence(name) for name, trouble in troubles.items())]
         database = self._database_look() or {"database": {"ok": False, "error": SILENT}}
         depths = self._queue_look() or {}
+        others, copies = self._met_lately
+        faults = [
+            *self.faults(),
+            *(trouble.sentence(name) for name, trouble in troubles.items()),
+            *copies,
+        ]
         return {
             "role": self.role,
             "version": __version__,
@@ -112,7 +118,7 @@ class Probe:
             "writes": database.get("writes", {"ok": False, "error": SILENT}),
             "spool": depths.get("spool", {}),
             "queue": self._flow("integration_refresh", depths),
-            "redis": depths.get("redis", {"others": []}),
+            "redis": {"others": others, "copies": copies},
             "notifications": {
                 name: {
                     "enabled": getattr(self._services.settings, name).enabled,
@@ -174,9 +180,9 @@ class Probe:
 
         Asked on its own thread.
         """
-        besides = {"spool": self._spool(), "redis": self._others()}
+        self._met_lately = self._others()
         if self._broker is None:
-            return besides
+            return {"spool": self._spool()}
         from refresher import broker  # noqa: PLC0415  this module stands below it
 
         brokers = {
@@ -185,14 +191,16 @@ class Probe:
             "webhook_delivery": broker.webhook_broker,
         }
         waiting = {name: _depth(self._flow_of(name), its) for name, its in brokers.items()}
-        return {**waiting, **besides}
+        return {**waiting, "spool": self._spool()}
 
-    def _others(self) -> Told:
+    def _others(self) -> tuple[list[str], list[str]]:
+        """Returns who else uses Redis: other installations, and copies of our own, which do harm."""
         try:
             met = self.neighbours.met() if self.neighbours is not None else []
         except RefresherError:
-            return {"others": []}  # that Redis is away is told of the queues
-        return {"others": [one.sentence for one in met]}
+            met = []  # that Redis is away is told of the queues
+        others = [one.sentence for one in met if not one.is_copy]
+        return others, [one.sentence for one in met if one.is_copy]
 
     def _flow(self, name: str, depths: Mapping[str, Told]) -> Told:
         """Returns where a flow's messages go, and how many wait there as far as that is known."""

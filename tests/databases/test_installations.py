@@ -198,6 +198,12 @@ def test_a_status_page_tells_of_the_others(database_url: str, redis_url: str) ->
         process.start()
         wait_until(lambda: "another installation" in str(process.probe.status()["redis"]))
         assert process.probe.status()["ok"]
+        # But not beside a copy of our own database
+        with world.services.database.transaction() as db:
+            name = installation.name(db)
+        Neighbours(load(redis_url=redis_url), name, "elsewhere").introduce()
+        wait_until(lambda: not process.probe.status()["ok"])
+        assert "a copy of this installation's database" in str(process.probe.status()["faults"])
         process.stop()
 
 

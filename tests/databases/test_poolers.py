@@ -190,3 +190,13 @@ def set_zone(url: str) -> None:
     with psycopg.connect(plain(url), autocommit=True) as db:
         name = db.info.dbname
         db.execute(f"alter database \"{name}\" set timezone = 'America/St_Johns'".encode())
+
+
+def test_options_that_a_pooler_refuses_are_told(
+    database_url: str, through: Through, spawn: Spawner
+) -> None:
+    """What somebody asked for is not silently left out: doctor says who refuses what."""
+    url = f"{through(database_url, 'session')}?options=-csearch_path%3Dpublic"
+    doctor = spawn("-m", "refresher", "doctor", env={"DATABASE_URL": url})
+    assert doctor.wait() == 1
+    assert "ignore_startup_parameters" in doctor.output

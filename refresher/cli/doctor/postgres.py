@@ -48,7 +48,10 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
 def reach(message: str) -> str:
     """Returns what to do about a server that does not let us in."""
     if "startup parameter" in message:
-        return "a pooler refuses our session settings: connect to Postgres itself"
+        return (
+            "a pooler refuses the `options` of DATABASE_URL (or PGOPTIONS): take them out, or tell it "
+            "to ignore them (ignore_startup_parameters)"
+        )
     if "does not exist" in message:
         return "create it, or put DATABASE_URL right"
     if "password" in message or "authentication" in message:
