@@ -59,17 +59,18 @@ class Crowd:
         self.now = monotonic()
         """The event loop's clock, as of the last look: once a second is fine enough for all limits."""
         self.held_bytes = 0
-        self._guests: set[Guest] = set()
+        self._guests: dict[Guest, None] = {}
+        """In the order in which they came: of two that have waited equally long, the first goes."""
 
     def enter(self, guest: Guest) -> None:
         """Takes a connection in; where all places are taken, one that only waits loses its own."""
-        self._guests.add(guest)
+        self._guests[guest] = None
         if len(self._guests) > self.most:
             self._let_one_go()
 
     def leave(self, guest: Guest) -> None:
         """Forgets a connection, and what came of its request."""
-        self._guests.discard(guest)
+        self._guests.pop(guest, None)
         self.release(guest)
 
     def hold(self, guest: Guest, more_bytes: int) -> None:

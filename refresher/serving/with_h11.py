@@ -26,7 +26,7 @@ class LimitedH11(LimitedConnection, H11Protocol):  # type: ignore[misc]  # Cycle
             return
         if self.conn.their_state is h11.IDLE:
             self._wait_for(bool(self.conn.trailing_data[0]), came)
-        elif len(self.headers) > limits.HEADERS:
+        elif self._is_too_large(came):
             self.in_body = self.is_unfinished = True  # its answer has not begun
             self.refuse(limits.TOO_LARGE)
         elif self.conn.their_state is h11.SEND_BODY:
@@ -38,6 +38,16 @@ class LimitedH11(LimitedConnection, H11Protocol):  # type: ignore[misc]  # Cycle
             self.in_body = self.is_unfinished = False
             self.waiting_since = None if self.is_answering else self.crowd.now
             self.crowd.release(self)
+
+    def _is_too_large(self, came: int) -> bool:
+        """Whether a whole head is; h11 itself looks at those that are not whole."""
+        if self.in_body or not self.headers:
+            return False
+        if len(self.headers) > limits.HEADERS:
+            return True
+        target = self.scope["raw_path"] + self.scope["query_string"]
+        may_be = self.held_bytes + came > limits.HEAD_BYTES
+        return may_be and limits.has_large_head(self.headers, target)
 
     def _wait_for(self, has_begun: bool, came: int) -> None:  # noqa: FBT001  called in one place
         """Waits for a head, of which something may be here."""

@@ -10,8 +10,11 @@ import psycopg
 import pytest
 
 from refresher.development import KEY_FILE
-from refresher.settings import PREFIX
+from refresher.serving.sockets import listen
+from refresher.settings import PREFIX, load
+from refresher.up import running
 from tests import loopback
+from tests.ports import free_port
 from tests.processes import OURS
 from tests.services import plain
 from tests.waiting import wait_until
@@ -80,6 +83,43 @@ def test_up_serves_health_and_stops_cleanly(start_up):
     assert up.process.wait() == 0
     assert not (up.directory / "postgres" / "data" / "postmaster.pid").exists()
     assert "Traceback" not in up.process.output
+
+
+def test_up_is_for_this_machine_and_says_where(start_up):
+    """API and documentation on loopback alone; the banner's address leads there."""
+    up = start_up()
+    told = up.told[-1]
+    root = loopback.get(f"{told['api']}/")
+    assert (root.status_code, root.headers["location"]) == (307, "/docs")
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    port = f":{int(told['api'].rpartition(':')[2]):04X}"
+    assert {row[1] for row in rows if row[1].endswith(port) and row[3] == "0A"} == {
+        f"0100007F{port}"
+    }
+    assert up.environment["REFRESHER_HOST"] == "localhost"
+    assert up.environment["REFRESHER_ALLOW_INSECURE_HOSTS"] == "loopback"
+
+
+def test_a_port_that_is_set_and_taken_ends_up(start_up):
+    """One sentence; without the setting the next free port is taken, and told."""
+    theirs = listen("localhost", port := free_port())
+    up = start_up(PORT=str(port))
+    assert up.process.wait() == 2
+    assert f"PORT is {port}, where another process listens already" in up.process.output
+    assert "Traceback" not in up.process.output
+    for one in theirs:
+        one.close()
+
+
+def test_the_usual_port_may_be_another_s():
+    """Of the ports from the usual one on, `up` takes the first that is free."""
+    theirs = listen("localhost", port := free_port())
+    settings = load(host="localhost").model_copy(update={"port": port})
+    assert "port" not in settings.model_fields_set
+    taken, sockets = running._listen(settings)
+    assert taken > port
+    for one in (*theirs, *sockets):
+        one.close()
 
 
 @pytest.mark.slow
