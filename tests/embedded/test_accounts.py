@@ -7,7 +7,6 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from structlog.testing import capture_logs
 
 from refresher.embedded import binaries
 from refresher.embedded.binaries import ServerUser, open_the_way
@@ -40,7 +39,9 @@ def test_the_account_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert got == [ServerUser("pgserver", 995, 995)] * 8
 
 
-def test_a_private_folder_is_opened_with_a_word(tmp_path: Path) -> None:
+def test_a_private_folder_is_opened_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of folders that are somebody's it is told; of the server's own, and of open ones, it is not."""
     theirs = tmp_path / "theirs"
     data = theirs / "data directory" / "postgres" / "data"
@@ -48,8 +49,9 @@ def test_a_private_folder_is_opened_with_a_word(tmp_path: Path) -> None:
     for folder in (theirs, *data.parents[:2]):
         folder.chmod(0o700)
     open_the_way(theirs)  # pytest's own folders are private, too
-    with capture_logs() as told:
-        open_the_way(data, ours=2)
-        open_the_way(data, ours=2)
-    assert [(one["folder"], one["mode"]) for one in told] == [(str(theirs), "0701")]
+    told: list[Path] = []
+    monkeypatch.setattr(binaries, "OPENED", told)
+    open_the_way(data, ours=2)
+    open_the_way(data, ours=2)
+    assert told == [theirs]
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in data.parents[:3]} == {0o701}
