@@ -68,6 +68,7 @@ def is_of(request: TokenRequest, external_id: str) -> bool:
     return request.parameters.get("refresh_token") == f"refresh-of-{external_id}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "status"), [("invalid_client", 401), ("unauthorized_client", 400)]
 )
@@ -114,12 +115,13 @@ def test_one_tenants_host_touches_no_other_host(world: World, reply: Reply) -> N
         for n in range(9)
     ]
     answering(world, 60, lambda r: reply if "busy" in r.url else None)
-    live(world, ids, seconds=300, step=3)
+    live(world, ids, seconds=120, step=6)
     assert {world.row(i).status for i in bad} == {"active"}
     paused = world.rows("select distinct host from pause where refusals > 0 and host is null")
     assert paused == [], "neither the provider nor the app is held as a whole"
 
 
+@pytest.mark.slow
 def test_an_organization_with_bad_connections_holds_up_itself_alone(world: World) -> None:
     """M17: 25 connections of one organization at a provider with one host; another never notices."""
     for n in range(25):
@@ -131,6 +133,7 @@ def test_an_organization_with_bad_connections_holds_up_itself_alone(world: World
     assert [row.organization_id for row in held] == ["mischief"]
 
 
+@pytest.mark.slow
 def test_a_wrong_client_secret_costs_three_requests_a_minute(world: World) -> None:
     """Five hundred connections of several organizations, all refused: at most three ask in a minute."""
     for n in range(500):
@@ -185,6 +188,19 @@ def test_several_hosts_and_organizations_hold_an_app_that_is_really_refused(worl
     assert len(world.script.asked) <= 5
     with world.services.database.transaction() as db:
         assert "shops/default" in [p.key for p in pause_list.held(db)]
+
+
+def test_a_wait_that_was_asked_of_one_ends_by_hand(world: World) -> None:
+    """M17: it is honoured for a day, and `unpause` has the connection tried all the same."""
+    id_ = world.connect(provider="shops", host="busy.example", expires_in=0)
+    answering(world, 3600, lambda _: Reply(429, {"Retry-After": "31536000"}))
+    world.tick()
+    left = world.row(id_).due_at - world.clock.now
+    assert timedelta(days=1) <= left < timedelta(days=1, minutes=2)
+    with world.services.database.transaction() as db:
+        pause_list.end(db, pause_list.Chosen("shops", host="busy.example"))
+    answering(world, 3600, lambda _: None)
+    assert world.tick()["refreshed"] == 1
 
 
 def test_a_limit_that_two_were_told_ends_with_a_success(world: World) -> None:

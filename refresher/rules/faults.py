@@ -191,14 +191,20 @@ def scopes(place: Place, family: str) -> tuple[Scope, ...]:
 def waits_for(place: Place, fault: Fault | None) -> str | None:
     """Returns what a grant waits for that was told `fault`: whatever ends that has it tried at once.
 
-    A wait that was asked of this grant is its own, and ends with nobody else's success.
+    A wait that was asked of this grant is its own, and ends with nobody else's success: only by hand.
     """
-    if fault is None or fault.sort is Sort.LIMITED:
+    if fault is None:
         return None
     if fault.sort is Sort.REFUSED:
         return scopes(place, "app")[0].name
     at_host = [s for s in scopes(place, "provider") if s.organization_id is None]
-    return at_host[-1].name
+    name = at_host[-1].name
+    return asked_of(name) if fault.sort is Sort.LIMITED else name
+
+
+def asked_of(name: str) -> str:
+    """Returns what a grant waits for that was asked to wait itself, at the host of this name."""
+    return f"asked {name}"
 
 
 def weigh(

@@ -247,6 +247,8 @@ def _obstacle(need: Need, row: Row, interval_seconds: float, tried: str | None) 
         app = row.postponed_by.startswith("app:")
         reason = Why.APP_PAUSED if app else Why.PROVIDER_PAUSED
         return Refuse(reason, row.postponed_by, row.due_in_seconds)
+    if row.last_event == "rate_limited" and (row.due_in_seconds or 0.0) > 0:
+        return Refuse(Why.PROVIDER_PAUSED, row.last_reason, row.due_in_seconds)
     left = interval_seconds - row.since_seconds
     if row.last_event in FAILURES and (left > 0 or tried):
         told = f"{row.last_event} ({row.last_reason})" if row.last_reason else row.last_event

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.faults import Sort
+from refresher.rules.faults import Sort, asked_of
 from refresher.rules.notices import State
 from refresher.store import notices
 from refresher.store.events import Event, append
@@ -93,12 +93,16 @@ def end(db: Db, seen: Sequence[PauseSeen], *, proven: bool = True, own: bool = F
         if row.scope == "app" and (row.refusals or row.failures):
             key = f"{row.provider}/{row.app_name}"
             notices.record(db, [Change(("app", key), State.WELL, proven=proven)])
-        moved = pull(
-            db, name, own=own or row.sort == Sort.SILENT, share=0.0 if own else LEAST_SHARE
-        )
+        moved = _pull_all(db, name, own=own, silent=row.sort == Sort.SILENT)
         if len(moved) == MOST_AT_ONCE:
             db.execute(_REST, {**row._asdict(), "spread": SPREAD_SECONDS})
     return over
+
+
+def _pull_all(db: Db, name: str, *, own: bool, silent: bool) -> list[UUID]:
+    if own:
+        pull(db, asked_of(name), own=True, share=0.0)
+    return pull(db, name, own=own or silent, share=0.0 if own else LEAST_SHARE)
 
 
 def pull(db: Db, name: str, *, own: bool, share: float = LEAST_SHARE) -> list[UUID]:

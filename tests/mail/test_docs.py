@@ -52,7 +52,7 @@ def live_through_everything(world: World, gone: str) -> None:
     break_connections(world, "dead", name="n")
     heal(world)
     world.connect("dead", name="n", refresh_token_expires_in=40 * 86_400)
-    break_connections(world, "app", code="invalid_client")
+    break_connections(world, "app", "app2", code="invalid_client")
     heal(world)
     for _ in range(3):
         world.pass_time(200)

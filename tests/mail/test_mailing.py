@@ -78,7 +78,7 @@ def test_each_hears_of_what_it_chose(mailing_world: World, inbox: Inbox) -> None
     digest(mailing_world)
     post(mailing_world)
     assert [mail["To"] for mail in inbox.mails[1:]] == ["eve@acme.example"]
-    break_connections(mailing_world, "c2", code="invalid_client")
+    break_connections(mailing_world, "c2", "c3", code="invalid_client")
     post(mailing_world)
     assert [mail["To"] for mail in inbox.mails[2:]] == ["ops@us.example"]
     assert inbox.subjects[2] == "Acme refuses our client (app “default”)"

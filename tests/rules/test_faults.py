@@ -249,7 +249,7 @@ def test_every_value_in_the_url_tells_hosts_apart() -> None:
         (Fault(REFUSED, "x"), "a", "app:acme/default"),
         (Fault(SILENT, "x"), None, "provider:acme"),
         (Fault(SILENT, "x"), "a", "provider:acme@a"),
-        (Fault(LIMITED, "x", HOUR), "a", None),  # it was asked of this one
+        (Fault(LIMITED, "x", HOUR), "a", "asked provider:acme@a"),  # it was asked of this one
     ],
 )
 def test_a_grant_waits_for_the_end_of_the_trouble_that_it_met(

@@ -138,7 +138,8 @@ def test_an_app_that_is_stored_anew_is_well_when_it_stands_for_a_minute(world: W
         with world.services.database.transaction() as db:
             apps.put(db, "acme", "default", "app-id", None)
 
-    world.connect(expires_in=3600)
+    for name in ("c1", "c2"):
+        world.connect(name, expires_in=3600)
     world.run("update refresh_schedule set due_at = refresher_now()")
     answer(world, refused("invalid_client", 401))
     world.tick()
@@ -156,7 +157,8 @@ def test_an_app_that_is_stored_anew_is_well_when_it_stands_for_a_minute(world: W
 
 def test_a_provider_that_flaps_is_damped_and_ends_with_the_truth(world: World) -> None:
     """Twenty failures and recoveries in ten minutes: four notices, and the last one is what is so."""
-    world.connect(expires_in=3600)
+    for name in ("c1", "c2"):
+        world.connect(name, expires_in=3600)
     sql = "update refresh_schedule set due_at = refresher_now(), state = 0"
     for _ in range(20):
         answer(world, refused("invalid_client", 401))
