@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import timedelta
 from uuid import UUID
-
-import structlog
-from uuid_utils.compat import uuid7
 
 from refresher import points
 from refresher.cipher import Cipher
 from refresher.errors import CannotDecrypt
+from refresher.keeping import kept_answer
 from refresher.rules import kept_fields, recording
 from refresher.rules import policy as when
 from refresher.rules.bodies import header, text_of
@@ -34,17 +31,11 @@ from refresher.rules.providers import (
     TokenRequest,
     build_request,
 )
-from refresher.store import answers
-from refresher.store.answers import KeptAnswer
 from refresher.store.pauses import PauseSeen
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 from refresher.values import value
-
-HTTP_REDIRECT = 300
-MOST_OF_A_HEADER = 200
-log = structlog.get_logger()
 
 
 @value
@@ -131,7 +122,7 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         begun_at=row.now,
         exchange_seconds=reply.elapsed_seconds,
         recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
-        kept=_kept(cipher, attempt, reply, outcome),
+        kept=kept_answer(cipher, row, attempt.elapsed_seconds, reply, outcome),
     )
 
 
@@ -174,46 +165,8 @@ def _unexplained(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply)
         elapsed_seconds=attempt.elapsed_seconds,
         begun_at=attempt.row.now,
         exchange_seconds=reply.elapsed_seconds,
-        kept=_kept(cipher, attempt, reply, outcome),
+        kept=kept_answer(cipher, attempt.row, attempt.elapsed_seconds, reply, outcome),
     )
-
-
-def _kept(cipher: Cipher, attempt: Attempt, reply: Reply, outcome: Outcome) -> KeptAnswer | None:
-    """Returns the answer as it is kept, where it could not be read and there is something of it.
-
-    That it cannot be sealed must not stand between the reply and its commit.
-    """
-    if not isinstance(outcome, Unreadable | Malformed) or not reply.body:
-        return None
-    if reply.status is None or reply.status >= HTTP_REDIRECT:
-        return None
-    connection = attempt.row.connection
-    try:
-        # Any byte is a character of Latin-1, so nothing is changed on the way in and out.
-        body = cipher.seal(Secret(reply.body.decode("latin-1")), connection.id, answers.PLACE)
-    except Exception as error:  # noqa: BLE001
-        log.error("cannot seal an answer", why=type(error).__name__)  # noqa: TRY400
-        return None
-    return KeptAnswer(
-        id=uuid7(),
-        connection_id=connection.id,
-        lease_token=attempt.row.claim.lease_token,
-        credential_version=connection.credential_version,
-        grant_number=connection.grant_number,
-        received_at=attempt.row.now + timedelta(seconds=attempt.elapsed_seconds),
-        http_status=reply.status,
-        failure=reply.failure,
-        content_type=_short(header(reply.headers, "content-type")),
-        content_encoding=_short(header(reply.headers, "content-encoding")),
-        reason=outcome.reason,
-        looks_like_grant=isinstance(outcome, Unreadable),
-        bytes=len(reply.body),
-        body=body,
-    )
-
-
-def _short(text: str) -> str:
-    return "".join(c for c in text[:MOST_OF_A_HEADER] if c.isascii() and c.isprintable())
 
 
 def parked(

@@ -40,7 +40,8 @@ _STYLES = {
     "ok": "green", "scheduled": "green", "refreshed": "green", "adopted": "green",
     "leased": "cyan", "warn": "yellow", "parked": "yellow", "retrying": "yellow",
     "waiting": "yellow", "paused": "yellow", "transient": "yellow", "rate_limited": "yellow",
-    "malformed": "yellow", "off": "dim", "fail": "bold red", "expired": "bold red",
+    "malformed": "yellow", "unreadable": "red",
+    "off": "dim", "fail": "bold red", "expired": "bold red",
     "reconnect": "bold red", "stuck": "bold red", "misconfigured": "bold red", "revoked": "red",
 }  # fmt: skip
 _WORD = re.compile(r"(\w+)(?: \(\d+\)|: \w+)?")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 ATTEMPTS = frozenset(
-    {"refreshed", "adopted", "fenced", "rate_limited", "transient", "unsent", "malformed",
+    {"refreshed", "adopted", "fenced", "rate_limited", "transient", "unsent", "malformed", "unreadable",
      "misconfigured", "revoked", "parked", "postponed", "swept", "released"}
 )  # fmt: skip
 """The kinds with which a lease ends; the others are what people and imports did."""

@@ -44,7 +44,7 @@ def why_due(
 ) -> Why:
     """Returns why the row is due at `moment.due_at`; `last` is the newest event of the connection."""
     kind = last.kind if last else "imported"
-    if last is not None and kind in {"transient", "malformed", "unsent"}:
+    if last is not None and kind in {"transient", "malformed", "unreadable", "unsent"}:
         return Why(_retry(last, policy))
     if moment.postponed_by is not None:
         return Why(_held(moment.postponed_by))
@@ -55,6 +55,7 @@ def why_due(
         why = _lead(connection_id, number, moment, provider, policy)
         return _checked(why, moment)
     sentences = {
+        "reread": "its kept answer was read again, and the life in that decides",
         "resumed": "it was resumed, which makes a row due at once",
         "swept": "its last refresh ended without an outcome, so it is tried again at once",
         "released": "it was claimed and given back before anything was sent",

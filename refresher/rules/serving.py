@@ -20,9 +20,11 @@ MOST_OF_A_LIFE = 0.5
 """Who asks for more than this share of the lives that a provider gives gets this share."""
 SOON_SECONDS = 1.0
 SUCCESSES = frozenset({"refreshed", "adopted"})
-FAILURES = frozenset({"transient", "malformed", "rate_limited", "misconfigured", "revoked"})
+FAILURES = frozenset(
+    {"transient", "malformed", "unreadable", "rate_limited", "misconfigured", "revoked"}
+)
 FORGETTING = frozenset(
-    {"imported", "reconnected", "resumed", "swept", "released", "fenced", "unsent"}
+    {"imported", "reconnected", "reread", "resumed", "swept", "released", "fenced", "unsent"}
 )
 """Events after which the attempts before do not hold a new one back."""
 

@@ -68,7 +68,8 @@ _RECENT = text(
     )
     select count(*) filter (where kind = 'refreshed') as refreshed,
         count(*) filter (where kind in
-            ('transient', 'malformed', 'rate_limited', 'misconfigured', 'revoked')) as failed,
+            ('transient', 'malformed', 'unreadable', 'rate_limited', 'misconfigured',
+             'revoked')) as failed,
         (percentile_cont(0.5) within group (order by lateness_seconds)
             filter (where kind = 'refreshed'))::float8 as p50,
         (percentile_cont(0.99) within group (order by lateness_seconds)
