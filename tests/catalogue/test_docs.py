@@ -1,0 +1,39 @@
+"""`docs/providers.md` is whole and true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from refresher.catalogue.loader import built_in_tables
+from refresher.catalogue.schema import APP_FIELDS, PROVIDER_FIELDS
+from tests.catalogue.conftest import Load
+
+TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")
+
+
+def test_every_field_is_told_and_no_other() -> None:
+    """The tables name each field of the file once."""
+    told = [
+        name
+        for line in TEXT.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    ]
+    assert sorted(told) == sorted({*PROVIDER_FIELDS, *APP_FIELDS})
+
+
+def test_the_example_loads(load_text: Load, monkeypatch) -> None:
+    """What the page shows can be copied."""
+    monkeypatch.setenv("WORKDAY_SECRET", "x")
+    example = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0]
+    loaded = load_text(example)
+    assert set(loaded["workday"].placeholders) == {"tenant", "user_type"}
+    assert loaded["salesforce"].keep_fields == ("instance_url", "id")
+
+
+def test_the_built_in_fields_to_keep_are_those_told() -> None:
+    """Whoever looks for a built-in one finds it there."""
+    for name, table in built_in_tables().items():
+        for field in table.get("keep_fields", ()):
+            assert f"`{field}`" in TEXT, name
