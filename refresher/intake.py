@@ -216,7 +216,9 @@ def _schedule(
             pass
     spread = policy.stable_spread(new.id, 1)
     if left is None:
-        return spread * UNKNOWN_EXPIRY_SPREAD_SECONDS, None
+        # Without an access token 0 says no life, but that it is wanted at once.
+        at_once = new.access_token is None and new.expires_in_seconds == 0
+        return 0.0 if at_once else spread * UNKNOWN_EXPIRY_SPREAD_SECONDS, None
     end = new.refresh_token_expires_in_seconds
     return policy.due_in(services.policy, provider, life or 0.0, left, spread, end), None
 
