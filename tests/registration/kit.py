@@ -31,6 +31,19 @@ LINE = {
     "expires_in": 0,
 }
 """A connection that is due at once."""
+NAMES = {name: LINE[name] for name in ("organization_id", "provider", "external_id")}
+FRESH = {
+    **LINE,
+    "expires_in": 3600,
+    "scopes": ["mail"],
+    "name": "Cyd",
+    "metadata": {"plan": "gold"},
+}
+"""One of an hour."""
+ENTRY = 'token_url = "{url}/token"\nsend_scope = true\nkeep_fields = ["instance_url"]'
+Opened = Callable[..., "Place"]
+Over = Callable[["Place", dict[str, Any]], str | None]
+"""Hands a line in; returns the refusal's sentence, None when it is taken."""
 APP = """
 [apps.acme]
 client_id = "app-id"
@@ -143,3 +156,9 @@ def place(database_url: str, folder: Path, entry: str, apps: str = APP) -> Itera
         yield made
     finally:
         made.close()
+
+
+def kept(place: Place, id_: UUID) -> dict[str, Any]:
+    """Returns all of a connection that an update without tokens may not change."""
+    row = place.row(id_)._asdict()
+    return {name: value for name, value in row.items() if name not in {"updated_at", "name"}}
