@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -31,6 +32,7 @@ HELD_SECONDS = 2.0
 """How long the provider holds an answer after it has rotated."""
 REFUSED_SECONDS, LEAST_REFUSED_SECONDS = 8.0, 6.0
 LINES_A_SECOND = 5.0
+TMPFS = ("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs")
 PLAN = Plan(
     connections=IN_HAND,
     grace_seconds=0,
@@ -230,11 +232,25 @@ def small_disk(ground: Ground) -> Path:
     return ground.postgres.folder / "disk"
 
 
+def can_mount() -> bool:
+    """Whether a small disk can be made here."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        made = subprocess.run([*TMPFS, folder], check=False, capture_output=True).returncode == 0
+        if made:
+            subprocess.run(["umount", folder], check=True)
+    except FileNotFoundError:
+        return False
+    finally:
+        folder.rmdir()
+    return made
+
+
 def disk_full(bench: Bench) -> Row:
     """Fills the disk under all tables while the replies are in hand; it needs root, for a tmpfs."""
     ground, disk = bench.ground, small_disk(bench.ground)
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", disk], check=True)
+    subprocess.run([*TMPFS, disk], check=True)
     try:
         place = disk / "tablespace"
         place.mkdir()
