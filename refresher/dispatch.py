@@ -107,8 +107,9 @@ def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueu
 def claim_now(services: Services, connection_id: UUID, *, seen: int | None = None) -> Claim | None:
     """Claims one connection's row, due or not; None when it is leased or parked.
 
-    With `seen`, also None when its lease token is another one by now.
+    With `seen`, also None when its lease token is another one by now. Raises `DatabaseOlder`.
     """
+    services.restored.check()
     with services.database.transaction() as db:
         claims = schedule.claim_these(
             db,

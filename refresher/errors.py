@@ -6,7 +6,8 @@
     ├── UnknownProvider          a row or a command names a provider the catalogue lacks
     ├── CannotDecrypt            no configured key opens this ciphertext
     ├── DatabaseUnavailable      Postgres cannot be reached, or refuses us
-    │   └── DatabaseRefusesWrites  it answers, and takes no writes: read-only, full, no permission
+    │   ├── DatabaseRefusesWrites  it answers, and takes no writes: read-only, full, no permission
+    │   └── DatabaseOlder        it is older than it was: a restored backup, not confirmed yet
     ├── DatabaseNotMigrated      the schema is absent, older or newer than this program
     │   └── DatabaseNewer        … newer: waiting changes nothing
     ├── EmbeddedPostgresError    the bundled server cannot be started
@@ -76,6 +77,10 @@ class DatabaseUnavailable(RefresherError):
 
 class DatabaseRefusesWrites(DatabaseUnavailable):
     """Postgres answers and takes no writes: it is read-only, its disk is full, a permission is gone."""
+
+
+class DatabaseOlder(DatabaseUnavailable):
+    """The database is older than it was: nothing is claimed from a backup before a person confirms."""
 
 
 class DatabaseNotMigrated(RefresherError):

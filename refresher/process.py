@@ -77,6 +77,7 @@ class Process:
         self._ports.start()
         await_database(self._services, asked=self.asked_to_stop)
         self._take_name()
+        self._services.restored.watch()
         self._heartbeat.start()
         self.probe.registered = lambda: self._heartbeat.healthy
         self.probe.answered_at = lambda: self._heartbeat.answered_at

@@ -121,6 +121,7 @@ class Scheduler:
         """Dispatches what is due, then asks to be woken when the next row is."""
         from refresher.broker import marker_stands  # noqa: PLC0415
 
+        self._refuse_a_backup()
         if self._ticks.failed:
             # A claim may have been committed without our knowing, a message be refused by a worker.
             log.warning("claiming anew after an interruption", rows=release_own(self._services))
@@ -133,8 +134,15 @@ class Scheduler:
 
     def sweep(self) -> None:
         """Makes stalled rows due again, and has them claimed at once."""
+        self._refuse_a_backup()
         if sweep_stalled(self._services, self._watch).total:
             self._ticks.wake(0.0, "tick")
+
+    def _refuse_a_backup(self) -> None:
+        """Raises `DatabaseOlder` where a refresh would spend tokens twice."""
+        if self._ticks.failed:
+            self._services.restored.look_again()
+        self._services.restored.check()
 
     def tidy(self) -> None:
         """Forgets processes that stopped long ago, and keeps the events' table in shape."""

@@ -7,6 +7,7 @@ a file of mode 0600. Only sealed values get here. `recovery.py` writes them to P
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ class Spool:
     def __init__(self, settings: Settings) -> None:
         self._file = settings.data_directory / "spool.jsonl"
         self._name: UUID | None = None
+        self._mark_file = settings.data_directory / "high-water.json"
         self._redis: redis.Redis | None = None
         self._in_redis: list[str] = []
         self._resting: dict[str, tuple[float, float]] = {}
@@ -148,6 +150,30 @@ class Spool:
         found = list(self._redis.scan_iter(match=f"{PREFIX}*:spool"))
         return [KEY, *(key if isinstance(key, str) else key.decode() for key in found)]
 
+    def mark(self, installation: UUID) -> int:
+        """Returns the highest number that was noted of this installation's history; 0 without any.
+
+        In Redis where there is one, since a container's disk goes with it, and in a file in any case.
+        """
+        found = _marks(self._mark_file).get(installation.hex, 0)
+        if self._redis is not None:
+            with suppress(self._trouble):
+                found = max(
+                    found, int(self._redis.get(f"{namespace(installation)}:high-water") or 0)
+                )
+        return found
+
+    def put_mark(self, installation: UUID, number: int) -> None:
+        """Notes such a number; a disk that takes nothing is no reason to stop."""
+        if self._redis is not None:
+            with suppress(self._trouble):
+                self._redis.set(f"{namespace(installation)}:high-water", number)
+        with suppress(OSError):
+            self._mark_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with _locked(self._mark_file, "a") as file:
+                file.truncate(0)
+                file.write(json.dumps({installation.hex: number}))
+
     def _write(self, file: Path, entries: Sequence[str]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(file, "a") as opened:
@@ -171,6 +197,13 @@ def _cut(file: Path, gone: set[str]) -> None:
         opened.seek(0)
         opened.writelines(kept)
         opened.truncate()
+
+
+def _marks(file: Path) -> dict[str, int]:
+    """Returns the numbers of this file by installation; one that cannot be read tells nothing."""
+    with suppress(OSError, ValueError), _locked(file, "r") as opened:
+        return {str(name): int(number) for name, number in json.load(opened).items()}
+    return {}
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from refresher.errors import (
     DatabaseNotMigrated,
+    DatabaseOlder,
     DatabaseRefusesWrites,
     DatabaseUnavailable,
     RedisUnavailable,
@@ -160,8 +161,8 @@ class Ticks:
 
 def _reason(error: Exception) -> str:
     """Returns why, without the address and the user of a server, which a sentence about it may have."""
-    if isinstance(error, DatabaseRefusesWrites):
-        return "Postgres takes no writes"
+    if isinstance(error, DatabaseOlder):
+        return str(error)  # it names no server
     if isinstance(error, DatabaseRefusesWrites):
         return "Postgres takes no writes"
     if isinstance(error, DatabaseUnavailable):

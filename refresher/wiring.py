@@ -22,6 +22,7 @@ from refresher.exchange import Egress, Exchange, Limits, Turns
 from refresher.mailer import MailSender, Renderer, make_sender
 from refresher.metrics import Meter
 from refresher.pacing import Pacer
+from refresher.restored import RestoreGuard
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.policy import Policy
@@ -49,6 +50,7 @@ class Services:
     policy: Policy
     exchange: Exchange
     spool: Spool
+    restored: RestoreGuard
     pacer: Pacer
     meter: Meter
     mailer: MailSender
@@ -92,14 +94,17 @@ def build(settings: Settings) -> Services:
     """Returns services made from `settings`; raises `SettingsError` or `CatalogueError`."""
     known = catalogue_from(settings)
     holder_id = uuid7()
+    database = database_from(settings, name=workers.session_name(holder_id))
+    spool = Spool(settings)
     return Services(
         settings=settings,
-        database=database_from(settings, name=workers.session_name(holder_id)),
+        database=database,
         cipher=cipher_from(settings),
         catalogue=known,
         policy=policy_from(settings),
         exchange=exchange_from(settings),
-        spool=Spool(settings),
+        spool=spool,
+        restored=RestoreGuard(database, spool),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
         meter=Meter(known.names, enabled=settings.metrics),
         holder_id=holder_id,

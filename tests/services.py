@@ -134,6 +134,10 @@ class PostgresServer:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} TABLESPACE {}" + copying)
         names = map(sql.Identifier, (name, template, tablespace))
         self._execute(statement.format(*names))
+        if template != "template1":
+            # Each test's database is an installation of its own, not a backup of another's.
+            with psycopg.connect(plain(self.url(name)), autocommit=True) as db:
+                db.execute("update installation set id = gen_random_uuid()")
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

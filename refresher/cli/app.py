@@ -22,6 +22,7 @@ from refresher.cli import (
     providers,
     recipients,
     replaying,
+    restoring,
     spool,
     token,
     top,
@@ -55,7 +56,7 @@ def build() -> typer.Typer:
         module.register(app)
     for module in (connections, token, events, inspecting, explaining, replaying, top):
         module.register(app)
-    for module in (answers, recipients, organizations, webhooks, spool):
+    for module in (answers, recipients, organizations, webhooks, spool, restoring):
         module.register(app)
     return app
 

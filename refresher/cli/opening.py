@@ -64,6 +64,7 @@ def services() -> Iterator[Services]:
         with opened.database.transaction() as db:
             check(db)
             opened.spool.named(installation.name(db))
+        opened.restored.watch()
         yield opened
     finally:
         opened.close()

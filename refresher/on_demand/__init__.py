@@ -49,6 +49,8 @@ class OnDemand:
 
     def __init__(self, services: Services, *, role: str | None = None) -> None:
         self._services = services
+        if role is not None:
+            services.restored.watch()
         self._reading = Reading(services)
         self._flights = Flights(services, role)
         self._leases = LeaseWatch(services)

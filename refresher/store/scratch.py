@@ -5,7 +5,7 @@ A migrated template is made once; each test gets a copy of it, which takes some 
 
 from __future__ import annotations
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -29,14 +29,18 @@ class ScratchServer:
         """Makes a copy of the database `template`, to which nobody may be connected."""
         self.drop(name)
         self._run(f'create database "{name}" template "{template}"')
-        return self._url.set(database=name).render_as_string(hide_password=False)
+        made = self._url.set(database=name)
+        if template != "template1":
+            # A copy for a test is an installation of its own, not a backup of another test's.
+            self._run("update installation set id = gen_random_uuid()", made)
+        return made.render_as_string(hide_password=False)
 
     def drop(self, name: str) -> None:
         """Removes a database of this name where there is one, and the sessions in it."""
         self._run(f'drop database if exists "{name}" with (force)')
 
-    def _run(self, statement: str) -> None:
-        engine = create_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    def _run(self, statement: str, at: URL | None = None) -> None:
+        engine = create_engine(at or self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as db:
                 db.execute(text(statement))

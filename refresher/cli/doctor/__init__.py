@@ -17,6 +17,8 @@ from refresher.cli.output import Json, emit, examples, table
 
 if TYPE_CHECKING:
     from refresher.cli.doctor.finding import Finding
+    from refresher.settings import Settings
+    from refresher.store.session import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -44,17 +46,7 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import (
-        agreement,
-        installation,
-        mail,
-        postgres,
-        redis,
-        setup,
-        spool,
-        webhooks,
-        work,
-    )
+    from refresher.cli.doctor import postgres, redis, setup, spool
     from refresher.cli.doctor.finding import fail
     from refresher.cli.opening import database, read_settings
     from refresher.errors import SettingsError
@@ -78,13 +70,21 @@ def findings_now() -> Iterator[Finding]:
         if any(finding.level == "fail" and finding.check == "database" for finding in findings):
             yield from spool.check(settings, None)
         else:
-            yield from installation.check(settings, opened)
-            processes = agreement.running(opened)
-            foreign = agreement.foreign_settings(settings, processes)
-            yield from agreement.check(settings, processes)
-            yield from work.check(settings, opened)
-            yield from mail.check(settings, opened, foreign)
-            yield from webhooks.check(settings, opened)
+            yield from _of_tables(settings, opened)
+
+
+def _of_tables(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Yields what the tables of a database that is well tell about the work."""
+    from refresher.cli.doctor import agreement, backup, installation, mail, webhooks, work
+
+    yield from installation.check(settings, database)
+    yield from backup.check(settings, database)
+    processes = agreement.running(database)
+    foreign = agreement.foreign_settings(settings, processes)
+    yield from agreement.check(settings, processes)
+    yield from work.check(settings, database)
+    yield from mail.check(settings, database, foreign)
+    yield from webhooks.check(settings, database)
 
 
 def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
