@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable
 
 import structlog
 
-log = structlog.get_logger()
 SELDOM_SECONDS = 10.0
 
 
@@ -32,19 +31,19 @@ class Seldom:
     def warning(self, event: str, about: Hashable = None, **values: object) -> None:
         """Logs a warning; `about` tells apart what the same words are said of."""
         if (before := self._turn((event, about))) is not None:
-            log.warning(event, **values, **before)
+            structlog.get_logger().warning(event, **values, **before)
 
     def error(self, event: str, about: Hashable = None, **values: object) -> None:
         """Logs an error."""
         if (before := self._turn((event, about))) is not None:
-            log.error(event, **values, **before)
+            structlog.get_logger().error(event, **values, **before)
 
     def exception(
         self, event: str, error: Exception, about: Hashable = None, **more: object
     ) -> None:
         """Logs an error with its traceback; those of one type are the same thing."""
         if (before := self._turn((event, about, type(error)))) is not None:
-            log.error(event, exc_info=error, **more, **before)
+            structlog.get_logger().error(event, exc_info=error, **more, **before)
 
     def _turn(self, key: Hashable) -> dict[str, int] | None:
         """Returns None when it was said just now, else how often it was left out since."""
