@@ -45,7 +45,7 @@ async def authenticate(state: State, headers: Mapping[bytes, bytes]) -> ApiKey:
     if shown is None:
         _note_stranger(state, "no key")
         raise _unauthorized(f"what was sent is no API key: {HOW}", invalid=True)
-    verdict = await state.lookups.verdict(shown)
+    verdict = state.lookups.remembered(shown) or await state.lookups.verdict(shown)
     if isinstance(verdict, Refusal):
         known = state.lookups.keyring.knows(shown.id)
         _note_stranger(state, verdict, shown.id if known else STRANGER)

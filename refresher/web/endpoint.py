@@ -109,19 +109,17 @@ class Endpoint:
 
     async def _handle(self, route: Route, call: Call) -> Answer:
         try:
-            return await self._handled(route, call)
+            if self._asynchronous[route.method]:
+                return await cast("Awaitable[Answer]", route.handler(self._state, call))
+            handler = cast("Callable[[State, Call], Answer]", route.handler)
+            if route.waits is not None and route.waits(call):
+                whose = tenant_of(call.key)
+                return await self._state.outside.run(whose, handler, self._state, call)
+            return await self._state.in_thread(handler, self._state, call)
         except Problem as problem:
             if problem.status == 403:
                 note_forbidden(self._state, call.key, problem.code)
             raise
-
-    async def _handled(self, route: Route, call: Call) -> Answer:
-        if self._asynchronous[route.method]:
-            return await cast("Awaitable[Answer]", route.handler(self._state, call))
-        if route.waits is not None and route.waits(call):
-            handler = cast("Callable[[State, Call], Answer]", route.handler)
-            return await self._state.outside.run(tenant_of(call.key), handler, self._state, call)
-        return cast("Answer", await self._state.in_thread(route.handler, self._state, call))
 
 
 def _encoded(answer: Answer) -> Sent:

@@ -37,10 +37,15 @@ class Lookups:
 
         Asks Postgres at most once a second for a key, however many show it.
         """
-        verdict = self.keyring.remembered(shown)
+        verdict = self.remembered(shown)
         if verdict is None:
             return self.keyring.judged(await asyncio.shield(self._look_up(shown)), shown)
-        if self.keyring.is_ageing(shown.id):
+        return verdict
+
+    def remembered(self, shown: Presented) -> ApiKey | Refusal | None:
+        """Returns what is known without waiting; None where `verdict` must be awaited."""
+        verdict = self.keyring.remembered(shown)
+        if verdict is not None and self.keyring.is_ageing(shown.id):
             self._look_up(shown)  # beside the requests that use it: nobody who is known waits
         return verdict
 
