@@ -84,10 +84,14 @@ class Database:
         )
         self._patience = Patience(statement_timeout_seconds)
         self._endless = Patience(inf)
-        event.listen(self.engine, "do_connect", opens(self._patience))
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._follow()
+
+    def _follow(self) -> None:
+        """Has SQLAlchemy call us at what happens to a session."""
+        event.listen(self.engine, "do_connect", opens(self._patience))
         event.listen(self.engine, "connect", _send_arrays_in_binary)
-        if ours:
+        if self.sessions_are_ours:
             event.listen(self.engine, "connect", self._tell_session)
         else:
             event.listen(self.engine, "begin", self._tell_transaction)
