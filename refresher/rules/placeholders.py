@@ -52,7 +52,8 @@ class UnbuildableRequest(ValueError):
 
 def named_in(texts: Iterable[str]) -> list[str]:
     """Returns the names of the placeholders in `texts`, each once, in their order."""
-    return list(dict.fromkeys(name for text in texts for name in PLACEHOLDER.findall(text)))
+    named = [PLACEHOLDER.findall(text) for text in texts if "{" in text]
+    return list(dict.fromkeys(name for names in named for name in names)) if named else []
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

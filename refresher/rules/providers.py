@@ -241,9 +241,10 @@ def _authenticate(
     if client is None:
         raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
     secret = client.client_secret.reveal() if client.client_secret else ""
-    if provider.client_auth in {ClientAuth.BASIC, ClientAuth.BASIC_RAW}:
+    raw = provider.client_auth is ClientAuth.BASIC_RAW
+    if raw or provider.client_auth is ClientAuth.BASIC:
         # RFC 6749 section 2.3.1: both halves are form-encoded before the colon joins them.
-        encode = quote_plus if provider.client_auth is ClientAuth.BASIC else str
+        encode = str if raw else quote_plus
         pair = f"{encode(client.client_id)}:{encode(secret)}"
         headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
         return
