@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
-from refresher.catalogue import Catalogue, load
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import ClientAuth, Provider, TokenRequest
+from refresher.rules.providers import TokenRequest
 from refresher.store import apps, pause_list
-from tests.world import PROVIDERS, World, granted, refused
-
-SHOPS = Provider(
-    "shops",
-    "https://{host}/token",
-    host_pattern=r"[a-z0-9.]+\.example",
-    client_auth=ClientAuth.POST,
-    access_token_lifetime_seconds=3600,
-)
+from tests.scoping import answering, expired, is_of, live, opened
+from tests.world import World, refused
 
 
 @pytest.fixture
 def world(database_url: str) -> Iterator[World]:
-    """A world with a provider whose connections have a host each, and the built-in ones."""
-    made = World(database_url)
-    known = {p.name: p for p in (*load().providers, *PROVIDERS, SHOPS)}
-    made.services = replace(made.services, catalogue=Catalogue(known, {}))
-    with made.services.database.transaction() as db:
-        for name in ("shops", "microsoft", "salesforce"):
-            apps.put(db, name, "default", "id", None)
+    """A world with hosts, and the built-in providers."""
+    made = opened(database_url)
     yield made
     made.close()
-
-
-def answering(world: World, life: float, bad: Callable[[TokenRequest], Reply | None]) -> None:
-    """Has the provider grant tokens of this life, but for the requests that `bad` answers."""
-
-    def answer(request: TokenRequest) -> Reply:
-        n = len(world.script.asked)
-        return bad(request) or granted(access_token=f"a-{n}", expires_in=life)
-
-    world.script.answer = answer
-
-
-def expired(world: World, ids: list[UUID]) -> list[str]:
-    """Returns which of these have a dead token now."""
-    sql = (
-        "select external_id from connection where id = any(:ids) and expires_at <= refresher_now()"
-    )
-    return [row.external_id for row in world.rows(sql, ids=ids)]
-
-
-def live(world: World, ids: list[UUID], *, seconds: float, step: float) -> None:
-    """Lets time pass, a step at a time, in which none of these may be without a living token."""
-    for _ in range(int(seconds / step)):
-        world.pass_time(step)
-        world.tick()
-        assert expired(world, ids) == []
-
-
-def is_of(request: TokenRequest, external_id: str) -> bool:
-    """Whether a request is this connection's, which never rotates."""
-    return request.parameters.get("refresh_token") == f"refresh-of-{external_id}"
 
 
 @pytest.mark.slow
@@ -255,60 +209,3 @@ def test_a_dead_token_waits_no_thirteen_minutes(world: World) -> None:
         world.pass_time(3)
         world.tick()
     assert expired(world, [id_]) == []
-
-
-def test_a_token_that_hangs_is_left_to_end_before_it_is_presented_again(world: World) -> None:
-    """Salesforce: the second request waits, and "already being processed" is no dead grant."""
-    id_ = world.connect(provider="salesforce", host="acme.my.salesforce.com", expires_in=0)
-    world.script.answer = lambda _: Reply(failure="timeout", elapsed_seconds=20.0)
-    world.tick()
-    due = world.row(id_).due_at - world.clock.now
-    assert due >= timedelta(seconds=30)
-    busy = {
-        "error": "invalid_grant",
-        "error_description": "token request is already being processed",
-    }
-    world.script.answer = lambda _: replace(granted(**busy), status=400)
-    world.pass_time(60)
-    assert world.tick()["transient"] == 1
-    assert world.row(id_).status == "active"
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "AADSTS700016: Application with identifier '0000' was not found in the directory 'Gone Ltd'.",
-        "AADSTS7000112: Application '0000'(demo) is disabled.",
-    ],
-)
-def test_a_tenant_that_switched_our_app_off_is_alone_with_that(world: World, said: str) -> None:
-    """Microsoft: what concerns one directory neither pauses the app nor ends the grant."""
-    bad = world.connect("b", provider="microsoft", host="gone.example", expires_in=0)
-    more = world.connect("b2", provider="microsoft", host="gone.example", expires_in=0)
-    ids = [
-        world.connect(f"c{n}", provider="microsoft", host=f"t{n}.example", expires_in=40 + n)
-        for n in range(5)
-    ]
-    body = {"error": "unauthorized_client", "error_description": said}
-    answering(
-        world, 60, lambda r: replace(granted(**body), status=400) if "gone" in r.url else None
-    )
-    live(world, ids, seconds=200, step=4)
-    assert {world.row(bad).status, world.row(more).status} == {"active"}
-
-
-@pytest.mark.parametrize(("second", "outcome"), [(None, "refreshed"), ("again", "revoked")])
-def test_a_dead_grant_is_asked_twice_at_microsoft(
-    world: World, second: str | None, outcome: str
-) -> None:
-    """The old refresh token stays good there: only a second refusal, seconds later, ends the grant."""
-    id_ = world.connect(provider="microsoft", host="t.example", expires_in=0)
-    body = {"error": "invalid_grant", "error_description": "AADSTS70000: not valid."}
-    world.script.answer = lambda _: replace(granted(**body), status=400)
-    assert world.tick()["transient"] == 1
-    assert world.row(id_).status == "active"
-    if second is None:
-        answering(world, 3600, lambda _: None)
-    world.pass_time(6)
-    assert world.tick()[outcome] == 1
-    assert world.row(id_).status == ("active" if second is None else "reconnect_required")
