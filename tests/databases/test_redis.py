@@ -60,6 +60,7 @@ def test_the_documented_rule_is_enough(limited: Any, database_url: str, spawn: S
     assert DOCUMENTED in Path("docs/databases.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_documented_rule_lets_messages_through(
     limited: Any, database_url: str, spawn: Spawner
 ) -> None:
