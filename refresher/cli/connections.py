@@ -63,6 +63,11 @@ STATES = {
     State.PARKED: "parked",
 }
 
+Expired = Annotated[
+    bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
+]
+Failing = Annotated[bool, typer.Option("--failing", help="Only those whose last attempts failed.")]
+
 
 def register(app: typer.Typer) -> None:
     """Adds `connections` with its commands."""
@@ -87,12 +92,8 @@ def list_(
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
     reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
-    expired: Annotated[
-        bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
-    ] = False,
-    failing: Annotated[
-        bool, typer.Option("--failing", help="Only those whose last attempts failed.")
-    ] = False,
+    expired: Expired = False,
+    failing: Failing = False,
     count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     after: Annotated[UUID | None, typer.Option(help="Go on behind this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,
@@ -116,11 +117,16 @@ def list_(
     with opening.database() as database:
         if count:
             _count(database, chosen, json=json)
-            return
-        found = _pages(database, chosen, limit=limit, after=after)
-        listed, last = _listed(found, json=json)
-        if not listed:
-            _say_none(database, chosen)
+        else:
+            _list(database, chosen, limit=limit, after=after, json=json)
+
+
+def _list(
+    database: Database, chosen: Filter, *, limit: int, after: UUID | None, json: bool
+) -> None:
+    listed, last = _listed(_pages(database, chosen, limit=limit, after=after), json=json)
+    if not listed:
+        _say_none(database, chosen)
     if listed == limit:
         note(f"There may be more: --after {last}")
 

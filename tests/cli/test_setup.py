@@ -12,7 +12,6 @@ from refresher.settings import load
 from refresher.store.migrate import newest
 from refresher.wiring import build
 from tests.cli.kit import Cli, Ran
-from tests.observing.test_inspect import run_sql
 
 NEEDS_NO_SETTING = [["providers", "list"], ["providers", "show", "google"], ["settings"]]
 
@@ -272,29 +271,6 @@ def test_two_migrations_at_once_take_turns(bare: Cli, bare_database_url: str):
         thread.join()
     assert [one.code for one in ran] == [0, 0]
     assert sorted(one.json["changed"] for one in ran) == [False, True]
-
-
-def test_apps_tell_where_they_come_from_and_are_deleted(cli: Cli):
-    """From the providers file or stored by hand; one that is deleted parks what uses it, no more."""
-    cli.connect("c1")  # an import stores the file's apps
-    cli("apps", "set", "google", "--client-id", "g", "--no-secret")
-    origins = {app["provider"]: app["origin"] for app in cli("apps", "list", "--json").lines}
-    assert origins == {"acme": "file", "google": "stored"}
-    cli("apps", "delete", "gogle", "--yes").refused('did you mean "google/default"?')
-    cli.process("apps", "delete", "acme").refused("no terminal to ask on", "--yes")
-    run_sql(
-        cli,
-        "insert into pause (scope, key, sort, provider, app_name, until, reason) values "
-        "('app', 'acme/default', 'refused', 'acme', 'default', now() + interval '1 hour', 'x')",
-    )
-    gone = cli("apps", "delete", "acme", "--yes", "--json")
-    assert cli("providers", "pauses", "--json").stdout == ""
-    assert gone.json == {"provider": "acme", "name": "default", "deleted": True, "connections": 1}
-    assert "the scheduler stores it again" in gone.stderr
-    assert [app["provider"] for app in cli("apps", "list", "--json").lines] == ["google"]
-    assert "app_deleted" in cli("keys", "audit").stdout
-    assert cli.show("c1")["state"] == "idle"
-    cli("apps", "delete", "acme", "--yes").refused('no app is called "acme/default"')
 
 
 def test_a_database_that_is_away_comes_with_advice(bare: Cli):
