@@ -17,6 +17,12 @@ from refresher.cli.refusal import WrongUse
 UNITS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 SPAN = re.compile(r"([0-9]{1,9})\s*(s|min|h|d)")
 
+NO_ADDRESS = (
+    "This is only its path: REFRESHER_PUBLIC_URL is not set. Put the address of your web process in "
+    "front of it, or set that and make another."
+)
+HOW_IT_WORKS = "It works once, by POST (a browser shows a page with a button for that)"
+
 
 def register(group: typer.Typer) -> None:
     """Adds `resume-link`, `resume-links` and `withdraw-link`."""
@@ -63,26 +69,12 @@ def resume_link(
         base = services.settings.public_url
     url = base and f"{base}{made.path}"
     if json:
-        emit(
-            {
-                "id": made.id,
-                "connection_id": made.connection_id,
-                "path": made.path,
-                "url": url,
-                "expires_at": made.expires_at,
-            }
-        )
+        emit({**asdict(made), "url": url})
     else:
         typer.echo(url or made.path)
     if url is None:
-        note(
-            "This is only its path: REFRESHER_PUBLIC_URL is not set. Put the address of your web "
-            "process in front of it, or set that and make another."
-        )
-    note(
-        f"It works once, by POST (a browser shows a page with a button for that), and ends at "
-        f"{instant(made.expires_at)}."
-    )
+        note(NO_ADDRESS)
+    note(f"{HOW_IT_WORKS}, and ends at {instant(made.expires_at)}.")
 
 
 def resume_links(connection: Id, json: Json = False) -> None:
