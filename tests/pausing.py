@@ -20,11 +20,13 @@ def hold(
     provider, _, app_name = name.partition("/")
     statement = text(
         """
-        insert into pause (scope, key, sort, provider, app_name, host, organization_id, until,
+        insert into pause (scope, key, sort, provider, app_name, host, organization_id, until, again_at,
                            refusals, reason, failures, witnesses)
         values (:scope, :key, :sort, :provider, nullif(:app_name, ''), nullif(:host, ''),
                 nullif(:organization_id, ''), refresher_now() + :seconds * interval '1 second',
-                :refusals, :reason, 2, '[{"grant": "g1", "organization_id": "org", "host": null}]')
+                refresher_now() + :seconds * interval '1 second',
+                :refusals, :reason, 2,
+                '[{"grant": "g1", "organization_id": "org", "host": null}]')
         on conflict (scope, key, sort) do update set until = excluded.until,
             refusals = excluded.refusals, reason = excluded.reason, witnesses = excluded.witnesses
         """

@@ -16,6 +16,7 @@ from refresher.testing.fake_provider import FakeProvider
 from refresher.wiring import Services, build
 from tests.cli.kit import Cli
 from tests.observing.test_inspect import run_sql
+from tests.pausing import hold
 from tests.waiting import wait_until
 
 
@@ -125,14 +126,24 @@ def test_trouble_that_passes_is_told(cli: Cli, granted: str, provider: FakeProvi
     assert ran.json["next_due_at"]
 
 
-def test_a_paused_app_is_told(cli: Cli, granted: str, provider: FakeProvider):
-    """When the provider refuses the app, the next refresh is not even sent, and this is told."""
+def test_a_paused_app_is_told(cli: Cli, granted: str, services: Services):
+    """While the app is left alone, the next refresh is not even sent, and this is told."""
+    with services.database.transaction() as db:
+        hold(db, "app", "acme/default", sort="refused", reason="invalid_client")
+    ran = cli.process("connections", "refresh", granted)
+    assert ran.code == 1
+    assert "postponed (app:acme/default is paused)" in ran.stdout
+
+
+def test_a_refused_connection_is_told_and_tried_again(
+    cli: Cli, granted: str, provider: FakeProvider
+):
+    """One refusal is this connection's alone: a second refresh by hand is sent."""
     provider.admin.set_client_secret("another")
-    first = cli.process("connections", "refresh", granted, "--json")
-    second = cli.process("connections", "refresh", granted)
-    assert (first.code, first.json["outcome"]) == (1, "misconfigured")
-    assert second.code == 1
-    assert "postponed (app:acme/default is paused)" in second.stdout
+    for _ in range(2):
+        ran = cli.process("connections", "refresh", granted, "--json")
+        assert (ran.code, ran.json["outcome"]) == (1, "misconfigured")
+    assert provider.admin.summary().refused["invalid_client"] == 2
 
 
 def test_a_parked_connection_is_not_refreshed(cli: Cli, granted: str, provider: FakeProvider):
