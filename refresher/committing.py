@@ -18,7 +18,7 @@ import structlog
 
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.recovery import park, save
-from refresher.spooled import aged, without_details
+from refresher.spooled import aged, bears_something, without_details
 from refresher.store.refusals import sentence
 from refresher.store.session import retrying
 from refresher.store.settlement import Settled, Settlement
@@ -119,7 +119,7 @@ class Hand:
         self._spool()
 
     def _spool(self) -> None:
-        fresh = [s for s in self._left if s.new and s.id not in self._entries]
+        fresh = [s for s in self._left if bears_something(s) and s.id not in self._entries]
         if fresh:
             self._entries.update(save(self._services, fresh, self._why))
 
@@ -132,7 +132,7 @@ class Hand:
     def _leave(self) -> None:
         self._spool()
         self._tally["spooled"] += len(self._entries)
-        lost = [str(s.id) for s in self._left if s.new and s.id not in self._entries]
+        lost = [str(s.id) for s in self._left if bears_something(s) and s.id not in self._entries]
         if lost:  # neither Postgres nor Redis nor the disk took them until the very end
             log.error(
                 "token pairs are lost: nothing takes them, and we must stop", connections=lost
@@ -184,7 +184,7 @@ class Hand:
         services, why = self._services, sentence(error)
         services.seldom.error("cannot write an outcome", connection=str(s.id), why=why)
         self._tally["unwritable"] += 1
-        if s.new is None:
+        if not bears_something(s):
             return True
         entry = save(services, [s], why).get(s.id) or self._entries.get(s.id)
         if entry is None:

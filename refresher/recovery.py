@@ -58,11 +58,11 @@ def outlast(services: Services, work: Callable[[int], T]) -> T:
 
 
 def save(services: Services, settlements: Sequence[Settlement], why: str) -> dict[UUID, str]:
-    """Spools the settlements that carry tokens; returns the entries. The others are swept later.
+    """Spools the settlements with tokens or a kept answer; returns the entries. Others are swept.
 
     Returns nothing when neither Redis nor the disk takes them.
     """
-    entries = {s.id: spooled.to_text(s, why) for s in settlements if s.new is not None}
+    entries = {s.id: spooled.to_text(s, why) for s in settlements if spooled.bears_something(s)}
     if not entries:
         return {}
     where = _put(services, list(entries.values()))

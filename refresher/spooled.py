@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 from refresher.rules.connection import Claim, Connection, Sealed, Status
+from refresher.store.answers import KeptAnswer
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
@@ -29,30 +30,55 @@ class Unreadable(ValueError):
     """An entry is not whole, or another version's."""
 
 
+def bears_something(s: Settlement) -> bool:
+    """Whether it holds what exists nowhere else: tokens, or an answer that is kept unread."""
+    return s.new is not None or s.kept is not None
+
+
 def to_text(s: Settlement, why: str) -> str:
-    """Returns the entry of a settlement with tokens; `why` Postgres did not take it."""
-    assert s.new is not None
-    return json.dumps(
-        {
-            "connection_id": str(s.id),
-            "lease_token": s.row.claim.lease_token,
-            "credential_version": s.row.connection.credential_version,
-            "grant_number": s.row.connection.grant_number,
-            "kind": s.kind,
-            "due_in_seconds": s.due_in_seconds,
-            "access_token": _encoded(s.new.access_token),
-            "refresh_token": _encoded(s.new.refresh_token),
-            "lifetime_seconds": s.new.lifetime_seconds,
-            "left_seconds": s.new.left_seconds,
-            "refresh_token_left_seconds": s.new.refresh_token_left_seconds,
-            "scopes": s.new.scopes,
-            "forgets_end": s.new.forgets_end,
-            "kept_fields": s.new.kept_fields,
-            "kept_secrets": _encoded(s.new.kept_secrets),
-            "told_at": _told_at(s).isoformat(),
-            "why": why,
-        }
-    )
+    """Returns the entry of a settlement that bears something; `why` Postgres did not take it."""
+    entry = {
+        "connection_id": str(s.id),
+        "lease_token": s.row.claim.lease_token,
+        "credential_version": s.row.connection.credential_version,
+        "grant_number": s.row.connection.grant_number,
+        "kind": s.kind,
+        "due_in_seconds": s.due_in_seconds,
+        "park_reason": s.park_reason,
+        "told_at": _told_at(s).isoformat(),
+        "why": why,
+        **(_life(s.new) if s.new else {}),
+        **({"kept": _answer(s.kept)} if s.kept else {}),
+    }
+    return json.dumps(entry)
+
+
+def _life(new: SealedLife) -> Entry:
+    return {
+        "access_token": _encoded(new.access_token),
+        "refresh_token": _encoded(new.refresh_token),
+        "lifetime_seconds": new.lifetime_seconds,
+        "left_seconds": new.left_seconds,
+        "refresh_token_left_seconds": new.refresh_token_left_seconds,
+        "scopes": new.scopes,
+        "forgets_end": new.forgets_end,
+        "kept_fields": new.kept_fields,
+        "kept_secrets": _encoded(new.kept_secrets),
+    }
+
+
+def _answer(kept: KeptAnswer) -> Entry:
+    plain = {"id": str(kept.id), "connection_id": str(kept.connection_id)}
+    received_at, body = kept.received_at.isoformat(), _encoded(kept.body)
+    return {**asdict(kept), **plain, "received_at": received_at, "body": body}
+
+
+def _kept(e: object) -> KeptAnswer | None:
+    if not isinstance(e, dict):
+        return None
+    ids = {name: UUID(str(e[name])) for name in ("id", "connection_id")}
+    received_at = datetime.fromisoformat(str(e["received_at"]))
+    return KeptAnswer(**{**e, **ids, "received_at": received_at, "body": _decoded(e["body"])})
 
 
 def answer_to_text(row: Reloaded, sealed: Sealed, why: str) -> str:
@@ -105,27 +131,35 @@ def settlement(text: str, now: datetime) -> Settlement:
 
 
 def _settlement(e: Entry, now: datetime) -> Settlement:
-    scopes, fields = e["scopes"], e.get("kept_fields")  # an older version kept none
+    kept = _kept(e.get("kept"))
+    park_reason = e.get("park_reason")
     made = Settlement(
         row=_row(e, now),
         kind=str(e["kind"]),
         due_in_seconds=_number(e["due_in_seconds"]),
         attempt=0,
         unknown_outcomes=0,
-        new=SealedLife(
-            access_token=_decoded(e["access_token"]),
-            refresh_token=_decoded(e["refresh_token"]),
-            lifetime_seconds=_number(e["lifetime_seconds"]),
-            left_seconds=_number(e["left_seconds"]),
-            refresh_token_left_seconds=_number(e["refresh_token_left_seconds"]),
-            scopes=tuple(map(str, scopes)) if isinstance(scopes, list) and scopes else None,
-            forgets_end=bool(e.get("forgets_end")),
-            kept_fields=str(fields) if fields else None,
-            kept_secrets=_decoded(e.get("kept_secrets")),
-        ),
+        park_reason=str(park_reason) if park_reason else None,
+        new=None if kept and "access_token" not in e else _new(e),
+        kept=kept,
         reason="spooled",
     )
     return aged(made, (now - datetime.fromisoformat(str(e["told_at"]))).total_seconds())
+
+
+def _new(e: Entry) -> SealedLife:
+    scopes, fields = e["scopes"], e.get("kept_fields")  # an older version kept none
+    return SealedLife(
+        access_token=_decoded(e["access_token"]),
+        refresh_token=_decoded(e["refresh_token"]),
+        lifetime_seconds=_number(e["lifetime_seconds"]),
+        left_seconds=_number(e["left_seconds"]),
+        refresh_token_left_seconds=_number(e["refresh_token_left_seconds"]),
+        scopes=tuple(map(str, scopes)) if isinstance(scopes, list) and scopes else None,
+        forgets_end=bool(e.get("forgets_end")),
+        kept_fields=str(fields) if fields else None,
+        kept_secrets=_decoded(e.get("kept_secrets")),
+    )
 
 
 def aged(settlement: Settlement, seconds: float) -> Settlement:

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from refresher.rules.connection import Sealed
+from refresher.store.refusals import Nature, nature_of
 
 PLACE = "answer"
 """What a sealed body is bound to, beside its connection."""
@@ -98,7 +99,10 @@ _FORGET = text(
 
 
 def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
-    """Keeps answers; where that is impossible it is told, and all else goes on."""
+    """Keeps answers; where one cannot be kept it is told, and all else goes on.
+
+    Raises when Postgres takes no writes at the moment: then whoever has them holds and spools them.
+    """
     if not kept:
         return
     try:
@@ -107,7 +111,7 @@ def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
                 db.execute(_PUT, asdict(answer))
             db.execute(_FORGET, {"ids": [a.connection_id for a in kept], "most": MOST_OF_ONE})
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if nature_of(error) is not Nature.VALUES:
             raise
         why = str(error.orig).splitlines()[0]
         log.error("cannot keep answers that were not read", answers=len(kept), why=why)  # noqa: TRY400

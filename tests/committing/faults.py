@@ -22,13 +22,13 @@ def run(*statements: str) -> Fault:
     return apply
 
 
-def raising(sqlstate: str) -> tuple[Fault, Fault]:
+def raising(sqlstate: str, table: str = "connection") -> tuple[Fault, Fault]:
     """Returns a fault that refuses each new pair with this SQLSTATE, and its end."""
     body = f"begin raise exception 'not now' using errcode = '{sqlstate}'; end"
     return (
         run(
             f"create function refuse() returns trigger language plpgsql as $$ {body} $$",
-            "create trigger refuse before update on connection for each row execute function refuse()",
+            f"create trigger refuse before update on {table} for each row execute function refuse()",
         ),
         run("drop function refuse cascade"),
     )

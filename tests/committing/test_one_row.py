@@ -15,6 +15,7 @@ from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
 from refresher.refresh import refresh
 from refresher.rules.outcomes import Reply
+from refresher.rules.providers import TokenRequest
 from tests.committing.faults import raising, run
 from tests.committing.in_hand import (
     MANY,
@@ -164,3 +165,29 @@ def test_a_pair_that_no_spool_takes_is_held(
             assert tried.acquire(timeout=30)
         end(admin)
     assert_all_stored(world, ids)
+
+
+def test_an_answer_that_could_not_be_read_survives_a_stop_while_postgres_takes_nothing(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    """It may hold the only token: it lies sealed in the spool, and is kept as soon as it can be."""
+    begin, end = raising("53100", "refresh_schedule")
+    id_ = world.connect(expires_in=0)
+    claims = world.claim()
+
+    def answer(_request: TokenRequest) -> Reply:
+        begin(admin)
+        world.services.stopping.set()
+        return Reply(200, {}, b'{"access_token": ["a secret, oddly"], "refresh_token": {"x": 1}')
+
+    world.script.answer = answer
+    assert refresh(world.services, claims)["spooled"] == 1
+    (entry,) = world.services.spool.entries()
+    assert "secret" not in entry
+    end(admin)
+    world.services.stopping.clear()
+    sweep_until_stored(world)
+    assert (
+        world.one("select count(*) as n from kept_answer where connection_id = :id", id=id_).n == 1
+    )
+    assert (world.row(id_).state, world.row(id_).parked_reason) == (2, "unread_answer")
