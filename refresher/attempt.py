@@ -19,7 +19,6 @@ from refresher.rules import policy as when
 from refresher.rules.bodies import header, text_of
 from refresher.rules.connection import Grant, ParkReason, Sealed, Secret
 from refresher.rules.decision import Before, Decision, decide
-from refresher.rules.evidence import looks_like_a_grant
 from refresher.rules.faults import place_of, waits_for
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
@@ -31,6 +30,7 @@ from refresher.rules.providers import (
     TokenRequest,
     build_request,
 )
+from refresher.rules.unread import looks_like_a_grant
 from refresher.store.pauses import PauseSeen
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
@@ -144,14 +144,17 @@ def _unexplained(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply)
 
     Where it may be a grant it counts as one that could not be read: nothing else is known of it.
     """
-    before = _before(attempt)
-    why = f"{UNREAD}: an error of ours"
+    why, row = f"{UNREAD}: an error of ours", attempt.row
     outcome: Outcome = Unreadable(why, reply.status or 0)
+    decision = Decision(
+        "unreadable", None, row.attempt + 1, row.unknown_outcomes + 1, why,
+        park_reason=ParkReason.UNREAD_ANSWER,
+    )  # fmt: skip
     with suppress(Exception):  # the bug may be there
         content_type = header(reply.headers, "content-type")
         if not looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
             outcome = Malformed(why, reply.status)
-    decision = decide(outcome, reply, before, attempt.provider, policy)
+        decision = decide(outcome, reply, _before(attempt), attempt.provider, policy)
     parks = decision.next_due_in_seconds is None
     return Settlement(
         row=attempt.row,

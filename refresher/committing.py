@@ -18,7 +18,7 @@ import structlog
 
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.recovery import park, save
-from refresher.spooled import aged, bears_something, without_details
+from refresher.spooled import aged, without_details
 from refresher.store.refusals import sentence
 from refresher.store.session import retrying
 from refresher.store.settlement import Settled, Settlement
@@ -119,7 +119,7 @@ class Hand:
         self._spool()
 
     def _spool(self) -> None:
-        fresh = [s for s in self._left if bears_something(s) and s.id not in self._entries]
+        fresh = [s for s in self._left if s.is_irreplaceable and s.id not in self._entries]
         if fresh:
             self._entries.update(save(self._services, fresh, self._why))
 
@@ -132,11 +132,9 @@ class Hand:
     def _leave(self) -> None:
         self._spool()
         self._tally["spooled"] += len(self._entries)
-        lost = [str(s.id) for s in self._left if bears_something(s) and s.id not in self._entries]
+        lost = [str(s.id) for s in self._left if s.is_irreplaceable and s.id not in self._entries]
         if lost:  # neither Postgres nor Redis nor the disk took them until the very end
-            log.error(
-                "token pairs are lost: nothing takes them, and we must stop", connections=lost
-            )
+            log.error("replies are lost: nothing takes them, and we must stop", connections=lost)
 
     def _sifted(self, error: Exception) -> list[Settlement]:
         """Tries each alone once in a while: what is taken for trouble of all may be one row's."""
@@ -147,9 +145,9 @@ class Hand:
         still = self._each()
         self._alone_at = time.monotonic() + ALONE_AFTER_SECONDS
         kept = {s.id for s in still}
-        if not any(s.new and s.id not in kept for s in left):
+        if not any(s.is_irreplaceable and s.id not in kept for s in left):
             return still
-        return [s for s in still if not self._keep(s, error)]  # Postgres takes other pairs
+        return [s for s in still if not self._keep(s, error)]  # Postgres takes other replies
 
     def _each(self) -> list[Settlement]:
         """Stores each in a transaction of its own; returns those that must be held on."""
@@ -180,11 +178,11 @@ class Hand:
         return True
 
     def _keep(self, s: Settlement, error: Exception) -> bool:
-        """Leaves a pair in the spool and tells of it; without one there is nothing to keep."""
+        """Leaves in the spool what is irreplaceable, and tells of it; else nothing is to be kept."""
         services, why = self._services, sentence(error)
         services.seldom.error("cannot write an outcome", connection=str(s.id), why=why)
         self._tally["unwritable"] += 1
-        if not bears_something(s):
+        if not s.is_irreplaceable:
             return True
         entry = save(services, [s], why).get(s.id) or self._entries.get(s.id)
         if entry is None:

@@ -1,20 +1,17 @@
 """Outlasts a Postgres that is away; stores later what it could not take at the moment.
 
-A rotated refresh token exists nowhere but in the reply. So what cannot be stored at once is spooled,
-sealed, while its process goes on trying (`committing.py`), for the case that it ends first; and every
-scheduler empties the spool before it sweeps, or the sweep would present a refresh token that is spent.
-What cannot be stored stays in the spool, is tried again with growing patience, and keeps its
-connection from being presented meanwhile.
+A rotated refresh token exists nowhere but in the reply, even in one that nobody could read. So what
+cannot be stored at once is spooled, sealed, while its process goes on trying (`committing.py`), for
+the case that it ends first; and every scheduler empties the spool before it sweeps, or the sweep would
+present a refresh token that is spent. What cannot be stored stays in the spool, is tried again with
+growing patience, and keeps its connection from being presented meanwhile.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from traceback import extract_tb
 from typing import TypeVar
 from uuid import UUID
 
@@ -22,18 +19,15 @@ import structlog
 
 from refresher import spooled
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
-from refresher.rules.connection import Secret
-from refresher.rules.outcomes import Reply
 from refresher.store import imports, unstored
+from refresher.store.answers import AnswersNotKept
 from refresher.store.refusals import sentence
-from refresher.store.reload import Reloaded
 from refresher.store.session import DatabaseError
 from refresher.store.settlement import Settlement, settle
 from refresher.wiring import Services
 
 log = structlog.get_logger()
 T = TypeVar("T")
-HTTP_REDIRECT = 300
 DRAIN_SECONDS = 2.0
 """How long a sweep may be held up by entries that Postgres refuses; the rest has its turn later."""
 
@@ -58,49 +52,25 @@ def outlast(services: Services, work: Callable[[int], T]) -> T:
 
 
 def save(services: Services, settlements: Sequence[Settlement], why: str) -> dict[UUID, str]:
-    """Spools the settlements with tokens or a kept answer; returns the entries. Others are swept.
+    """Spools the irreplaceable settlements; returns the entries. The others are swept later.
 
     Returns nothing when neither Redis nor the disk takes them.
     """
-    entries = {s.id: spooled.to_text(s, why) for s in settlements if spooled.bears_something(s)}
+    entries = {s.id: spooled.to_text(s, why) for s in settlements if s.is_irreplaceable}
     if not entries:
         return {}
-    where = _put(services, list(entries.values()))
-    if where is None:
-        return {}
-    services.seldom.warning("spooled token pairs", pairs=len(entries), where=where, why=why)
-    return entries
-
-
-def _put(services: Services, entries: Sequence[str]) -> str | None:
     try:
-        return services.spool.put(entries)
+        where = services.spool.put(list(entries.values()))
     except OSError as error:
-        services.seldom.error("the spool takes nothing", pairs=len(entries), why=error.strerror)
-        return None
-
-
-def save_answer(
-    services: Services, row: Reloaded, reply: Reply, error: Exception, *, is_kept: bool = False
-) -> None:
-    """Spools an answer that a bug of ours stumbled over, sealed, where it may be a grant.
-
-    Not one that `is_kept` in the database: of that it is only told.
-    The error's own words may quote the answer: only its kind and its place are told.
-    """
-    place = extract_tb(error.__traceback__)[-1]
-    why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
-    services.seldom.error("a reply cannot be understood", why, why=why)
-    if is_kept or reply.status is None or reply.status >= HTTP_REDIRECT or not reply.body:
-        return
-    text = json.dumps({"status": reply.status, "body": b64encode(reply.body).decode()})
-    sealed = services.cipher.seal(Secret(text), row.connection.id, "answer")
-    _put(services, [spooled.answer_to_text(row, sealed, f"it cannot be understood: {why}")])
+        services.seldom.error("the spool takes nothing", replies=len(entries), why=error.strerror)
+        return {}
+    services.seldom.warning("spooled replies", replies=len(entries), where=where, why=why)
+    return entries
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """How many pairs were stored, and whose still lie in the spool: nobody presents their tokens."""
+    """How many entries were stored, and whose still lie in the spool: nobody presents their tokens."""
 
     stored: int
     kept: frozenset[UUID]
@@ -124,12 +94,12 @@ def drain(services: Services) -> Drained:
             stored.append(entry)
     services.spool.remove(stored)
     if stored:
-        log.warning("stored spooled token pairs", pairs=len(stored))
+        log.warning("stored spooled replies", replies=len(stored))
     return Drained(len(stored), whose(set(entries) - set(stored)))
 
 
 def whose(entries: Iterable[str]) -> frozenset[UUID]:
-    """Returns the connections whose pairs these entries have."""
+    """Returns the connections whose replies these entries have."""
     return frozenset(id_ for entry in entries if (id_ := spooled.connection_of(entry)) is not None)
 
 
@@ -138,7 +108,7 @@ def store_entry(services: Services, entry: str) -> str | None:
     try:
         try:
             _store(services, entry)
-        except (DatabaseError, UnicodeEncodeError):
+        except (DatabaseError, UnicodeEncodeError, AnswersNotKept):
             _store(services, entry, details=False)
     except (DatabaseNotMigrated, DatabaseRefusesWrites) as error:
         services.spool.rest(entry)
@@ -147,9 +117,9 @@ def store_entry(services: Services, entry: str) -> str | None:
         raise
     except spooled.Foreign as error:
         services.spool.rest(entry)
-        services.seldom.warning("a spooled token pair is left where it is", why=str(error))
+        services.seldom.warning("a spooled reply is left where it is", why=str(error))
         return str(error)
-    except spooled.Unreadable as error:
+    except spooled.NotWhole as error:
         return _unreadable(services, entry, error)
     except Exception as error:  # noqa: BLE001  whatever it is, the entry is kept and no other waits
         return _refused(services, entry, sentence(error))
@@ -174,7 +144,7 @@ def _unreadable(services: Services, entry: str, error: Exception) -> str:
         services.spool.rest(entry)
     else:
         services.spool.set_aside(entry)
-    services.seldom.error("a spooled token pair cannot be read", why=why)
+    services.seldom.error("an entry of the spool cannot be read", why=why)
     return why
 
 
@@ -182,7 +152,7 @@ def _refused(services: Services, entry: str, why: str) -> str:
     services.spool.rest(entry)
     e = spooled.read(entry)
     park(services, UUID(str(e["connection_id"])), int(str(e["lease_token"])), why)
-    services.seldom.error("postgres refuses a spooled token pair", why=why)
+    services.seldom.error("postgres refuses a spooled reply", why=why)
     return why
 
 
@@ -191,13 +161,13 @@ def give_up(services: Services, entries: Sequence[str]) -> None:
     with services.database.transaction() as db:
         unstored.give_up(db, sorted(whose(entries)))
     services.spool.remove(entries)
-    log.warning("token pairs were dropped", pairs=len(entries))
+    log.warning("spooled replies were dropped", replies=len(entries))
 
 
 def park(services: Services, connection_id: UUID, lease_token: int, why: str) -> None:
-    """Takes the row out of the schedule until its pair is stored, and tells why, where that works."""
+    """Takes the row out of the schedule until its reply is stored, and tells why, where that works."""
     try:
         with services.database.transaction() as db:
             unstored.park(db, connection_id, lease_token, why)
     except Exception as error:  # noqa: BLE001  its entry keeps it from being presented, too
-        services.seldom.error("cannot note that a pair is not stored", why=sentence(error))
+        services.seldom.error("cannot note that a reply is not stored", why=sentence(error))

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from traceback import extract_tb
 from uuid import UUID
 
 import structlog
@@ -27,7 +28,7 @@ from refresher.attempt import Attempt, Clients, parked, postponed, request, unde
 from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing
-from refresher.recovery import outlast, save_answer
+from refresher.recovery import outlast
 from refresher.rules import faults, guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.outcomes import Reply
@@ -183,7 +184,8 @@ def _observe(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> No
 def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> list[Settlement]:
     """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once.
 
-    A reply that a bug of ours stumbles over is kept, sealed, and costs no other.
+    A reply that a bug of ours stumbles over is kept, sealed, and costs no other. The error's own words
+    may quote the reply: only its kind and its place are told.
     """
     made: list[Settlement] = []
     for attempt, reply in replies:
@@ -191,7 +193,9 @@ def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) ->
         if settlement is not None:
             made.append(settlement)
         if error is not None:
-            save_answer(services, attempt.row, reply, error, is_kept=settlement is not None)
+            place = extract_tb(error.__traceback__)[-1]
+            why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+            services.seldom.error("a reply cannot be understood", why, why=why)
     return made
 
 

@@ -18,8 +18,8 @@ from refresher.errors import RefresherError
 from refresher.rules.access import Doer
 from refresher.rules.bodies import text_of
 from refresher.rules.connection import Claim, Connection, Status
-from refresher.rules.evidence import outlined
 from refresher.rules.outcomes import Reply
+from refresher.rules.unread import outlined
 from refresher.spooled import aged
 from refresher.store import answers, audit, imports
 from refresher.store.answers import AnswerView, KeptAnswer, Taken

@@ -1,4 +1,6 @@
-"""What lies in the spool: one token pair an entry, sealed, with what the fences need to store it later.
+"""What lies in the spool: one sealed token pair an entry, or one answer that could not be read.
+
+Beside it is what the fences need to store it later.
 
 An entry is a text of JSON. Two that are made of the same settlement for the same reason are equal, so
 that putting one twice does no harm.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -26,34 +28,32 @@ class Foreign(Exception):
     """An entry of another installation, which used the same Redis or folder."""
 
 
-class Unreadable(ValueError):
+class NotWhole(ValueError):
     """An entry is not whole, or another version's."""
 
 
-def bears_something(s: Settlement) -> bool:
-    """Whether it holds what exists nowhere else: tokens, or an answer that is kept unread."""
-    return s.new is not None or s.kept is not None
-
-
 def to_text(s: Settlement, why: str) -> str:
-    """Returns the entry of a settlement that bears something; `why` Postgres did not take it."""
-    entry = {
-        "connection_id": str(s.id),
-        "lease_token": s.row.claim.lease_token,
-        "credential_version": s.row.connection.credential_version,
-        "grant_number": s.row.connection.grant_number,
-        "kind": s.kind,
-        "due_in_seconds": s.due_in_seconds,
-        "park_reason": s.park_reason,
-        "told_at": _told_at(s).isoformat(),
-        "why": why,
-        **(_life(s.new) if s.new else {}),
-        **({"kept": _answer(s.kept)} if s.kept else {}),
-    }
-    return json.dumps(entry)
+    """Returns the entry of an irreplaceable settlement; `why` Postgres did not take it."""
+    return json.dumps(
+        {
+            "connection_id": str(s.id),
+            "lease_token": s.row.claim.lease_token,
+            "credential_version": s.row.connection.credential_version,
+            "grant_number": s.row.connection.grant_number,
+            "kind": s.kind,
+            "due_in_seconds": s.due_in_seconds,
+            "park_reason": s.park_reason,
+            "attempt": s.attempt,
+            "unknown_outcomes": s.unknown_outcomes,
+            **(_pair(s.new) if s.new else {}),
+            **({"kept": _answer(s.kept)} if s.kept else {}),
+            "told_at": _told_at(s).isoformat(),
+            "why": why,
+        }
+    )
 
 
-def _life(new: SealedLife) -> Entry:
+def _pair(new: SealedLife) -> Entry:
     return {
         "access_token": _encoded(new.access_token),
         "refresh_token": _encoded(new.refresh_token),
@@ -68,32 +68,19 @@ def _life(new: SealedLife) -> Entry:
 
 
 def _answer(kept: KeptAnswer) -> Entry:
-    plain = {"id": str(kept.id), "connection_id": str(kept.connection_id)}
-    received_at, body = kept.received_at.isoformat(), _encoded(kept.body)
-    return {**asdict(kept), **plain, "received_at": received_at, "body": body}
-
-
-def _kept(e: object) -> KeptAnswer | None:
-    if not isinstance(e, dict):
-        return None
-    ids = {name: UUID(str(e[name])) for name in ("id", "connection_id")}
-    received_at = datetime.fromisoformat(str(e["received_at"]))
-    return KeptAnswer(**{**e, **ids, "received_at": received_at, "body": _decoded(e["body"])})
-
-
-def answer_to_text(row: Reloaded, sealed: Sealed, why: str) -> str:
-    """Returns the entry of an answer that could not be understood: its sealed text, and why."""
-    return json.dumps(
-        {
-            "connection_id": str(row.connection.id),
-            "lease_token": row.claim.lease_token,
-            "credential_version": row.connection.credential_version,
-            "grant_number": row.connection.grant_number,
-            "answer": _encoded(sealed),
-            "told_at": row.now.isoformat(),
-            "why": why,
-        }
-    )
+    """Returns what an entry tells of an answer; whose it is stands beside it."""
+    return {
+        "id": str(kept.id),
+        "received_at": kept.received_at.isoformat(),
+        "http_status": kept.http_status,
+        "failure": kept.failure,
+        "content_type": kept.content_type,
+        "content_encoding": kept.content_encoding,
+        "reason": kept.reason,
+        "looks_like_grant": kept.looks_like_grant,
+        "bytes": kept.bytes,
+        "body": _encoded(kept.body),
+    }
 
 
 def name_of(text: str) -> str:
@@ -110,11 +97,20 @@ def read(text: str) -> Entry:
 
 
 def connection_of(text: str) -> UUID | None:
-    """Returns whose pair an entry has; None for one that cannot be read."""
+    """Returns whose reply an entry has; None for one that cannot be read."""
     try:
         return UUID(str(read(text)["connection_id"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def is_answer(text: str) -> bool:
+    """Whether an entry has an answer that could not be read, and no pair of tokens."""
+    try:
+        entry = read(text)
+    except (ValueError, TypeError):
+        return False
+    return "kept" in entry and "access_token" not in entry
 
 
 def because(text: str, why: str) -> str:
@@ -123,31 +119,33 @@ def because(text: str, why: str) -> str:
 
 
 def settlement(text: str, now: datetime) -> Settlement:
-    """Returns what is to be stored `now`; raises `Unreadable`."""
+    """Returns what is to be stored `now`; raises `NotWhole`."""
     try:
         return _settlement(read(text), now)
     except (ValueError, KeyError, TypeError) as error:
-        raise Unreadable(type(error).__name__) from error
+        raise NotWhole(type(error).__name__) from error
 
 
 def _settlement(e: Entry, now: datetime) -> Settlement:
-    kept = _kept(e.get("kept"))
-    park_reason = e.get("park_reason")
+    row, answer = _row(e, now), e.get("kept")
+    kept = _read_answer(row, answer) if isinstance(answer, dict) else None
+    park_reason = e.get("park_reason")  # an older version wrote pairs alone, which park nobody
     made = Settlement(
-        row=_row(e, now),
+        row=row,
         kind=str(e["kind"]),
         due_in_seconds=_number(e["due_in_seconds"]),
-        attempt=0,
-        unknown_outcomes=0,
+        attempt=int(str(e.get("attempt", 0))),
+        unknown_outcomes=int(str(e.get("unknown_outcomes", 0))),
         park_reason=str(park_reason) if park_reason else None,
-        new=None if kept and "access_token" not in e else _new(e),
+        new=None if kept and "access_token" not in e else _read_pair(e),
+        reason=kept.reason if kept else "spooled",
+        http_status=kept.http_status if kept else None,
         kept=kept,
-        reason="spooled",
     )
     return aged(made, (now - datetime.fromisoformat(str(e["told_at"]))).total_seconds())
 
 
-def _new(e: Entry) -> SealedLife:
+def _read_pair(e: Entry) -> SealedLife:
     scopes, fields = e["scopes"], e.get("kept_fields")  # an older version kept none
     return SealedLife(
         access_token=_decoded(e["access_token"]),
@@ -159,6 +157,26 @@ def _new(e: Entry) -> SealedLife:
         forgets_end=bool(e.get("forgets_end")),
         kept_fields=str(fields) if fields else None,
         kept_secrets=_decoded(e.get("kept_secrets")),
+    )
+
+
+def _read_answer(row: Reloaded, answer: Entry) -> KeptAnswer:
+    failure, connection = answer["failure"], row.connection
+    return KeptAnswer(
+        id=UUID(str(answer["id"])),
+        connection_id=connection.id,
+        lease_token=row.claim.lease_token,
+        credential_version=connection.credential_version,
+        grant_number=connection.grant_number,
+        received_at=datetime.fromisoformat(str(answer["received_at"])),
+        http_status=int(str(answer["http_status"])),
+        failure=str(failure) if failure else None,
+        content_type=str(answer["content_type"]),
+        content_encoding=str(answer["content_encoding"]),
+        reason=str(answer["reason"]),
+        looks_like_grant=bool(answer["looks_like_grant"]),
+        bytes=int(str(answer["bytes"])),
+        body=_decoded(answer["body"]),
     )
 
 
@@ -184,11 +202,17 @@ def aged(settlement: Settlement, seconds: float) -> Settlement:
 def without_details(s: Settlement) -> Settlement:
     """Returns what of a settlement must be stored: not the words that came from a provider.
 
-    They may hold what a column cannot: a NUL, a character that the database's encoding lacks.
+    They may hold what a column cannot: a NUL, a character that the database's encoding lacks. Nor an
+    answer that holds no grant.
     """
     new = s.new and replace(s.new, scopes=None, kept_fields=None)
-    reason = s.reason and s.reason.encode("ascii", "replace").decode().replace("\0", "?")
-    return replace(s, new=new, reason=reason, recorded=None)
+    kept = replace(s.kept, reason=_plain(s.kept.reason)) if s.kept and s.is_irreplaceable else None
+    reason = s.reason and _plain(s.reason)
+    return replace(s, new=new, reason=reason, recorded=None, kept=kept)
+
+
+def _plain(words: str) -> str:
+    return words.encode("ascii", "replace").decode().replace("\0", "?")
 
 
 def _told_at(s: Settlement) -> datetime:

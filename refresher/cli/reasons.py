@@ -62,8 +62,8 @@ MENDS: dict[ParkReason, str] = {
         f"refreshing it ended its process again and again: read the logs, then {RESUME}"
     ),
     ParkReason.UNSTORED: (
-        "PostgreSQL refuses its new token pair, which is kept, sealed: `refresher spool list` says "
-        "why; mend that, and it is stored by itself"
+        "PostgreSQL refuses what its provider answered; that is kept, sealed: `refresher spool list` "
+        "says why; mend that, and it is stored by itself"
     ),
 }
 ON_PURPOSE = frozenset({ParkReason.DELETED, ParkReason.DISABLED, ParkReason.PAUSED})

@@ -1,4 +1,4 @@
-"""`refresher spool`: token pairs that Postgres does not take, until it does or they are given up."""
+"""`refresher spool`: replies that Postgres does not take, until it does or they are given up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Ids = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds `spool` with its commands."""
     group = typer.Typer(
-        help="Token pairs that wait, sealed, because PostgreSQL does not take them.",
+        help="Token pairs and unread answers that wait, sealed: PostgreSQL does not take them.",
         no_args_is_help=True,
     )
     group.command("list", epilog=examples("refresher spool list", "refresher spool list --json"))(
@@ -43,7 +43,7 @@ def list_(json: Json = False) -> None:
     """List what waits in Redis and in this machine's file, the oldest first, and why.
 
     A worker without Redis has its own file on its own machine: run this there as well. PostgreSQL need
-    not answer. No token is shown: the pairs are sealed.
+    not answer. No token is shown: all of it is sealed.
     """
     from refresher.spool import Spool
 
@@ -52,10 +52,10 @@ def list_(json: Json = False) -> None:
         for entry in found:
             emit(entry)
         return
-    columns = ["entry", "connection", "since", "where", "why"]
+    columns = ["entry", "what", "connection", "since", "where", "why"]
     table(columns, [[entry[name] for name in columns] for entry in found])
     if not found:
-        note("The spool is empty: PostgreSQL has every token pair.")
+        note("The spool is empty: PostgreSQL has every token pair and every answer.")
 
 
 def retry(entries: Ids = None, json: Json = False) -> None:
@@ -86,7 +86,7 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Give token pairs up for good. Each connection's former refresh token is presented again.
+    """Give entries up for good. Each connection's former refresh token is presented again.
 
     Where the provider has rotated it, the grant is dead then, and its owner must connect again.
     """
@@ -115,8 +115,8 @@ def _described(spool: Spool) -> list[dict[str, object]]:
     in_redis = set(spool.entries_in_redis())
     found = [_shown(text, "redis" if text in in_redis else "file") for text in spool.entries()]
     apart: list[dict[str, object]] = [
-        {"entry": spooled.name_of(text), "connection": None, "since": None, "where": "file",
-         "why": "it cannot be read: half an entry, or another version's"}
+        {"entry": spooled.name_of(text), "what": "unknown", "connection": None, "since": None,
+         "where": "file", "why": "it cannot be read: half an entry, or another version's"}
         for text in spool.unreadable()
     ]  # fmt: skip
     return [*found, *apart]
@@ -129,6 +129,7 @@ def _shown(text: str, where: str) -> dict[str, object]:
     told_at = entry.get("told_at")
     return {
         "entry": spooled.name_of(text),
+        "what": "unread answer" if spooled.is_answer(text) else "token pair",
         "connection": entry.get("connection_id"),
         "since": datetime.fromisoformat(str(told_at)) if told_at else None,
         "where": where,
@@ -149,8 +150,8 @@ def _chosen(spool: Spool, wanted: list[str] | None) -> dict[str, str]:
 
 def _confirm(number: int) -> None:
     if not sys.stdin.isatty():
-        raise WrongUse("there is no terminal to ask on whether to drop token pairs: give --yes")
-    typer.confirm(f"Give {number} token pairs up for good?", abort=True)
+        raise WrongUse("there is no terminal to ask on whether to drop what is spooled: give --yes")
+    typer.confirm(f"Give {number} entries up for good?", abort=True)
 
 
 def _tell(name: str, what: str, *, why: str | None, json: bool) -> None:

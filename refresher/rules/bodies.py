@@ -14,8 +14,8 @@ from itertools import islice
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-from refresher.rules.evidence import PAGE, names_token
 from refresher.rules.unpacking import unpack
+from refresher.rules.unread import PAGE, names_token
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _FORM = re.compile(r"""[^\s<>{}"']+""")

@@ -23,9 +23,9 @@ from refresher.rules.answers import (
 )
 from refresher.rules.bodies import header, text_of
 from refresher.rules.connection import Grant, Secret
-from refresher.rules.evidence import looks_like_a_grant
 from refresher.rules.providers import Provider
 from refresher.rules.replies import UNSENT, Reply
+from refresher.rules.unread import looks_like_a_grant
 from refresher.values import value
 
 __all__ = [

@@ -69,7 +69,7 @@ SENTENCES: dict[Reason, str] = {
         "connection is resumed"
     ),
     ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
-    ParkReason.UNSTORED: "PostgreSQL refuses to store its new token, which is kept meanwhile",
+    ParkReason.UNSTORED: "PostgreSQL refuses to store what the provider answered; it is kept",
 }
 PASSING = frozenset(
     {

@@ -1,7 +1,8 @@
 """The table `kept_answer`: answers that arrived and could not be read, sealed.
 
-An answer gets here in the transaction that settles its attempt, in a savepoint: that it cannot be kept
-must not keep anything else from being written. Once it is read its body is forgotten.
+An answer gets here in the transaction that settles its attempt. Where the table does not take it, that
+transaction is undone, and its rows are settled one by one (`committing.py`): who brought no answer is
+stored, and an answer that may be a grant goes to the spool. Once it is read its body is forgotten.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from refresher.errors import RefresherError
 from refresher.rules.connection import Sealed
-from refresher.store.refusals import Nature, nature_of
+from refresher.store.refusals import Nature, is_passing, nature_of, sentence
 
 PLACE = "answer"
 """What a sealed body is bound to, beside its connection."""
 MOST_OF_ONE = 5
 """So many answers of one connection are kept; those that look like a grant before others."""
-log = structlog.get_logger()
+
+
+class AnswersNotKept(RefresherError):
+    """The table of kept answers does not take one; what else was to be written is not to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +103,26 @@ _FORGET = text(
 
 
 def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
-    """Keeps answers; where one cannot be kept it is told, and all else goes on.
-
-    Raises when Postgres takes no writes at the moment: then whoever has them holds and spools them.
-    """
+    """Keeps answers. Raises `AnswersNotKept` where the table refuses, else `DBAPIError`."""
     if not kept:
         return
     try:
-        with db.begin_nested():
-            for answer in kept:
-                db.execute(_PUT, asdict(answer))
-            db.execute(_FORGET, {"ids": [a.connection_id for a in kept], "most": MOST_OF_ONE})
+        for answer in kept:
+            db.execute(_PUT, asdict(answer))
+        db.execute(_FORGET, {"ids": [a.connection_id for a in kept], "most": MOST_OF_ONE})
     except DBAPIError as error:
-        if nature_of(error) is not Nature.VALUES:
+        if nature_of(error) is Nature.AWAY or is_passing(error):
             raise
-        why = str(error.orig).splitlines()[0]
-        log.error("cannot keep answers that were not read", answers=len(kept), why=why)  # noqa: TRY400
+        why = f"an answer that was not read cannot be kept: {sentence(error)}"
+        raise AnswersNotKept(why) from error
+
+
+def stored(db: Db, kept: Sequence[KeptAnswer]) -> set[UUID]:
+    """Returns the connections of those answers that are here already."""
+    if not kept:
+        return set()
+    statement = text("select connection_id from kept_answer where id = any(cast(:ids as uuid[]))")
+    return set(db.execute(statement, {"ids": [answer.id for answer in kept]}).scalars())
 
 
 def unread(db: Db, ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -50,6 +50,7 @@ _BY_CLASS = {
 }
 _OF_ONE_ROW = {"ExecWithCheckOptions", "exec_stmt_raise"}
 """Where Postgres says "permission denied" of one row: row security, a trigger."""
+_PASSING = {"40001", "40P01"}  # serialization failure, deadlock detected
 _STALE_PLAN = "RevalidateCachedQuery"
 _STALE_SESSION = {"26000", "42P05", "25006", "25P02"}
 
@@ -76,6 +77,11 @@ def nature_of(error: DBAPIError) -> Nature:
         return nature(state, _source_function(cause))
     no_connection = isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
     return Nature.AWAY if no_connection else Nature.VALUES
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the same transaction may well succeed when it is tried again at once."""
+    return getattr(error.orig, "sqlstate", None) in _PASSING
 
 
 def is_stale(error: BaseException) -> bool:

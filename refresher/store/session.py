@@ -31,7 +31,7 @@ from refresher.store.connecting import (
     telling,
 )
 from refresher.store.patience import Patience, PatientAsyncConnection, PatientConnection, opens
-from refresher.store.refusals import Nature, first_line, is_stale, nature_of
+from refresher.store.refusals import Nature, first_line, is_passing, is_stale, nature_of
 
 T = TypeVar("T")
 Db = Connection
@@ -39,7 +39,6 @@ Db = Connection
 DatabaseError = DBAPIError
 """Any error of the driver: a value Postgres refuses, or (see `as_told`) Postgres being away."""
 PING_AFTER_SECONDS = 1.0
-_AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
 
 
 class Database:
@@ -254,7 +253,7 @@ def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
         try:
             return work()
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _AGAIN:
+            if not is_passing(error):
                 raise
             time.sleep(0.01)
     return work()

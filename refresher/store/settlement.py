@@ -69,6 +69,11 @@ class Settlement:
         """The connection's id."""
         return self.row.connection.id
 
+    @property
+    def is_irreplaceable(self) -> bool:
+        """Whether it brings what may exist nowhere else: a pair, or an answer that may hold one."""
+        return self.new is not None or (self.kept is not None and self.kept.looks_like_grant)
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -83,7 +88,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
     given = sorted(settlements, key=lambda s: s.id.int)
     stored, healed = _store_tokens(db, [s for s in given if s.new])
-    done = _stored_already(db, [s for s in given if s.new and s.id not in stored])
+    done = _stored_already(db, [s for s in given if s.is_irreplaceable and s.id not in stored])
     todo = endings.naming_answers(db, [s for s in given if s.id not in done])
     with_tokens = [s for s in todo if s.new]
     dead = [s for s in todo if s.dead]
@@ -108,7 +113,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
 
 
 def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
-    """Returns whose pair an earlier try has stored, whose commit took place without our knowing."""
+    """Returns whose pair or answer an earlier try has stored, which committed without our knowing."""
     if not todo:
         return set()
     statement = text(
@@ -118,9 +123,10 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
         join connection c on c.id = u.id and c.access_token = u.access_token
         """
     )
-    tokens = [s.new.access_token for s in todo if s.new]
-    values = {"ids": [s.id for s in todo], "access_tokens": tokens}
-    return set(db.execute(statement, values).scalars())
+    pairs = {s.id: s.new.access_token for s in todo if s.new}
+    values = {"ids": list(pairs), "access_tokens": list(pairs.values())}
+    found = set(db.execute(statement, values).scalars()) if pairs else set()
+    return found | answers.stored(db, [s.kept for s in todo if s.kept and not s.new])
 
 
 _STORE_TOKENS = hot.statement(
@@ -190,7 +196,8 @@ _MOVE = hot.statement(
         cast(:park_reasons as text[]), cast(:postponed_bys as text[]), cast(:waits_fors as text[]),
         cast(:attempts as int[]), cast(:unknowns as int[])
     ) u(id, token, due_in, park_reason, postponed_by, waits_for, attempt, unknown_outcomes)
-    where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
+    where s.connection_id = u.id and s.lease_token = u.token
+      and (s.state + 0 = 1 or s.state + 0 = 2 and s.parked_reason = 'unstored')
     returning s.connection_id
     """
 )

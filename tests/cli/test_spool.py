@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from uuid_utils.compat import uuid7
 
 from refresher.rules.connection import Sealed, Secret
 from refresher.settings import load
@@ -35,7 +36,7 @@ def test_a_pair_that_is_refused_is_shown_until_it_is_stored(cli: Cli, services: 
     assert failed.code == 1
     assert "violates check constraint" in failed.stdout
     (entry,) = cli("spool", "list", "--json").lines
-    assert entry["connection"] == str(id_)
+    assert (entry["what"], entry["connection"]) == ("token pair", str(id_))
     assert entry["why"] == "the disk was full"
     shown = cli("spool", "list")
     assert "the disk was full" in shown.stdout
@@ -47,6 +48,32 @@ def test_a_pair_that_is_refused_is_shown_until_it_is_stored(cli: Cli, services: 
     assert token(services, id_) == "new-refresh"
     assert "PostgreSQL has every token pair" in cli("spool", "list").stderr
     assert finding(cli)["level"] == "ok"
+
+
+def test_an_answer_that_could_not_be_read_is_shown_as_one(cli: Cli, services: Services) -> None:
+    """`list` tells it from a token pair, `retry` stores it, and `answers list` has it then."""
+    id_ = put(cli, services, "new-refresh")
+    (text,) = services.spool.entries()
+    services.spool.remove([text])
+    pair = json.loads(text)
+    body = services.cipher.seal(Secret('{"accessToken": "new"}'), id_, "answer")
+    answer = {
+        "id": str(uuid7()), "received_at": pair["told_at"], "http_status": 200, "failure": None,
+        "content_type": "", "content_encoding": "", "reason": "we could not read it",
+        "looks_like_grant": True, "bytes": 22, "body": b64encode(body).decode(),
+    }  # fmt: skip
+    whose = {name: value for name, value in pair.items() if "token" not in name}
+    entry = {**whose, "lease_token": 1, "kind": "unreadable", "due_in_seconds": None,
+             "park_reason": "unread_answer", "kept": answer}  # fmt: skip
+    services.spool.put([json.dumps(entry)])
+
+    (shown,) = cli("spool", "list", "--json").lines
+    assert (shown["what"], shown["connection"]) == ("unread answer", str(id_))
+    assert "unread answer" in cli("spool", "list").stdout
+    assert "answers that were not read: 1" in finding(cli)["message"]
+    assert cli("spool", "retry").code == 0
+    (listed,) = cli("answers", "list", "--json").lines
+    assert (listed["id"], listed["connection_id"]) == (answer["id"], str(id_))
 
 
 def test_a_pair_is_given_up_by_a_person_only(cli: Cli, services: Services) -> None:

@@ -23,12 +23,13 @@ def run(*statements: str) -> Fault:
 
 
 def raising(sqlstate: str, table: str = "connection") -> tuple[Fault, Fault]:
-    """Returns a fault that refuses each new pair with this SQLSTATE, and its end."""
+    """Returns a fault that refuses what is written to a table with this SQLSTATE, and its end."""
     body = f"begin raise exception 'not now' using errcode = '{sqlstate}'; end"
     return (
         run(
             f"create function refuse() returns trigger language plpgsql as $$ {body} $$",
-            f"create trigger refuse before update on {table} for each row execute function refuse()",
+            f"create trigger refuse before insert or update on {table} "
+            "for each row execute function refuse()",
         ),
         run("drop function refuse cascade"),
     )

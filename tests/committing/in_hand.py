@@ -1,4 +1,4 @@
-"""Many rotated replies, in hand at one instant, and what must have become of them."""
+"""Many replies, in hand at one instant, and what must have become of them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,18 @@ from tests.world import World, granted
 MANY = 10
 
 
+def rotated(request: TokenRequest) -> Reply:
+    """Grants a pair that tells whose it is."""
+    old = request.parameters["refresh_token"]
+    return granted(access_token=f"new-access-{old}", refresh_token=f"new-{old}", expires_in=3600)
+
+
 @contextmanager
-def in_hand(world: World, begin: Callable[[], object]) -> Iterator[list[UUID]]:
+def in_hand(
+    world: World,
+    begin: Callable[[], object],
+    provider: Callable[[TokenRequest], Reply] = rotated,
+) -> Iterator[list[UUID]]:
     """Refreshes many at once; `begin` is called when the last reply is in hand.
 
     Leaves when the refresh has ended, which may be what the block brings about.
@@ -33,7 +43,7 @@ def in_hand(world: World, begin: Callable[[], object]) -> Iterator[list[UUID]]:
     answered = Counter[str]()
 
     def answer(request: TokenRequest) -> Reply:
-        reply = rotated(request)
+        reply = provider(request)
         with counted:
             answered["all"] += 1
             if answered["all"] == MANY:
@@ -47,14 +57,8 @@ def in_hand(world: World, begin: Callable[[], object]) -> Iterator[list[UUID]]:
         under_way.result(60)
 
 
-def rotated(request: TokenRequest) -> Reply:
-    """Grants a pair that tells whose it is."""
-    old = request.parameters["refresh_token"]
-    return granted(access_token=f"new-access-{old}", refresh_token=f"new-{old}", expires_in=3600)
-
-
 def all_spooled(world: World) -> bool:
-    """Whether each pair in hand is on the disk."""
+    """Whether each reply in hand is on the disk."""
     return len(world.services.spool.entries()) == MANY
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refresher.rules.evidence import names_token, outlined
+from refresher.rules.unread import names_token, outlined
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Checks the spool: whether token pairs wait there because Postgres does not take them."""
+"""Checks the spool: whether replies wait there because Postgres does not take them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def check(settings: Settings, installation: UUID | None) -> Iterator[Finding]:
         spool.named(installation)
     entries, apart = spool.entries(), spool.unreadable()
     if not entries and not apart:
-        yield ok("spool", "no token pair waits for PostgreSQL to take it")
+        yield ok("spool", "no token pair and no answer waits for PostgreSQL to take it")
         return
-    number = len(entries) + len(apart)
+    answers = sum(map(spooled.is_answer, entries))
+    pairs = len(entries) + len(apart) - answers
+    unread = f", and answers that were not read: {answers:,}" if answers else ""
     why = (
         str(spooled.read(entries[0]).get("why", "PostgreSQL was away")) if entries else "unreadable"
     )
     yield fail(
         "spool",
-        f"token pairs that PostgreSQL does not take, kept sealed: {number:,} (the first: {why})",
+        f"token pairs that PostgreSQL does not take, kept sealed: {pairs:,}{unread} (the first: {why})",
         "mend that, and they are stored by themselves; `refresher spool list` shows them all",
     )

@@ -1,4 +1,4 @@
-"""Whether a body that nobody can read as a token answer is a grant all the same.
+"""What can be told of a body that nobody can read as a token answer: whether it may be a grant.
 
 Pure. It looks like one when it names a token, in whatever words and notation, and is no page: then the
 refresh token that was sent may be spent. A proxy's page, a captcha, a picture or an empty body is none.
