@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
 import structlog
@@ -30,6 +30,7 @@ Write = Callable[[Sequence[Settlement]], Settled]
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.05, 1.0
 ALONE_AFTER_SECONDS = 5.0
 """How long all wait together before each is tried alone, and between two such rounds."""
+TAKES_LONG = "PostgreSQL takes long to answer"
 _Away = (DatabaseUnavailable, DatabaseNotMigrated)
 
 
@@ -50,16 +51,19 @@ class Hand:
     """Settlements in hand, and what of them lies in the spool already. `write` stores some.
 
     `take` and `try_again` never wait for a Postgres that is away: more replies may be on their way, and
-    each must lie in the spool as soon as it has come.
+    each must lie in the spool as soon as it has come. A try that hangs is looked at from outside
+    (`lookout.py`): what is in hand is spooled meanwhile, and what `coming` has of those not known yet.
     """
 
     def __init__(self, services: Services, write: Write, tally: Counter[str]) -> None:
         self._services = services
         self._write = write
         self._tally = tally
+        self.coming: Callable[[Container[UUID]], Sequence[Settlement]] = lambda _known: ()
         self._left: list[Settlement] = []
         self._taken_at: dict[UUID, float] = {}
         self._entries: dict[UUID, str] = {}
+        self._early: dict[UUID, Settlement] = {}
         self._wait = FIRST_WAIT_SECONDS
         self._try_at = 0.0
         self._leave_at: float | None = None
@@ -69,13 +73,15 @@ class Hand:
     def take(self, settlements: Sequence[Settlement]) -> None:
         """Stores what has come, or at least spools it."""
         now = time.monotonic()
-        self._taken_at.update((s.id, now) for s in settlements)
         held = bool(self._left)
-        self._left += settlements
+        # The very one that was spooled: its seal tells that it is stored already.
+        self._left += [self._early.pop(s.id, s) for s in settlements]
+        for s in settlements:
+            self._taken_at.setdefault(s.id, now)
         if not held or now >= self._try_at:
             self.try_again()
         else:
-            self._spool()
+            self._spool(self._why)
 
     def again_in_seconds(self) -> float | None:
         """Returns when it is time to try again; None when nothing is in hand."""
@@ -111,17 +117,27 @@ class Hand:
     def _try(self, settlements: Sequence[Settlement]) -> Settled:
         now = time.monotonic()
         held = [aged(s, now - self._taken_at[s.id]) for s in settlements]
-        return retrying(lambda: self._write(held))
+        with self._services.lookout.over(self._held_up):
+            return retrying(lambda: self._write(held))
+
+    def _held_up(self) -> None:
+        """Keeps what would be lost if we ended now; on the lookout's thread, while we try."""
+        early = self.coming(self._early)
+        now = time.monotonic()
+        self._early.update((s.id, s) for s in early)
+        self._taken_at.update((s.id, now) for s in early)
+        self._spool(TAKES_LONG)
 
     def _hold(self, error: Exception) -> None:
         held, self._why = len(self._left), str(error)
         self._services.seldom.warning("holding replies: postgres is away", held=held, why=self._why)
-        self._spool()
+        self._spool(self._why)
 
-    def _spool(self) -> None:
-        fresh = [s for s in self._left if s.is_irreplaceable and s.id not in self._entries]
+    def _spool(self, why: str) -> None:
+        in_hand = [s for s in self._left if s.id in self._taken_at] + list(self._early.values())
+        fresh = [s for s in in_hand if s.is_irreplaceable and s.id not in self._entries]
         if fresh:
-            self._entries.update(save(self._services, fresh, self._why))
+            self._entries.update(save(self._services, fresh, why))
 
     def _must_leave(self, wait: float) -> bool:
         now, stopping = time.monotonic(), self._services.stopping.is_set()
@@ -130,7 +146,7 @@ class Hand:
         return self._leave_at is not None and now + wait > self._leave_at
 
     def _leave(self) -> None:
-        self._spool()
+        self._spool(self._why)
         self._tally["spooled"] += len(self._entries)
         lost = [str(s.id) for s in self._left if s.is_irreplaceable and s.id not in self._entries]
         if lost:  # neither Postgres nor Redis nor the disk took them until the very end
@@ -201,5 +217,7 @@ class Hand:
             self._services.seldom.exception("cannot tell of what was stored", error)
 
     def _forget(self, settlements: Sequence[Settlement], *, but: str | None = None) -> None:
+        for s in settlements:
+            self._taken_at.pop(s.id, None)
         ours = [self._entries.pop(s.id) for s in settlements if s.id in self._entries]
         self._services.spool.remove([entry for entry in ours if entry != but])

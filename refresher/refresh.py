@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import partial
 from traceback import extract_tb
@@ -27,7 +27,7 @@ from refresher import evidence, points, tracing
 from refresher.attempt import Attempt, Clients, parked, postponed, request, understood
 from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
-from refresher.exchange import Outgoing
+from refresher.exchange import Outgoing, Stream
 from refresher.recovery import outlast
 from refresher.rules import faults, guards
 from refresher.rules.connection import Claim, ParkReason
@@ -53,6 +53,7 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
         ready = _guard(services, *_reload(services, claims, tally), tally)
         outgoing = _build(services, _begin(services, ready, tally), tally)
         arriving = services.exchange.stream(outgoing, hand.again_in_seconds)
+        hand.coming = partial(_coming, services, arriving)
     for replies in arriving:
         if replies:
             points.reach("replied", replies)
@@ -197,6 +198,15 @@ def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) ->
             why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
             services.seldom.error("a reply cannot be understood", why, why=why)
     return made
+
+
+def _coming(
+    services: Services, arriving: Stream[tuple[Attempt, Reply]], known: Container[UUID]
+) -> list[Settlement]:
+    """Steps 9 and 10 for what has come while a commit takes long; it is still to be taken."""
+    fresh = [(a, reply) for a, reply in arriving.ready() if a.row.connection.id not in known]
+    made = [understood(services.cipher, services.policy, a, reply)[0] for a, reply in fresh]
+    return [settlement for settlement in made if settlement is not None]
 
 
 def _commit(services: Services, settlements: Sequence[Settlement], tally: Counter[str]) -> None:

@@ -19,6 +19,7 @@ from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
 from refresher.errors import SettingsError
 from refresher.exchange import Egress, Exchange, Limits, Turns
+from refresher.lookout import Lookout
 from refresher.mailer import MailSender, Renderer, make_sender
 from refresher.metrics import Meter
 from refresher.pacing import Pacer
@@ -60,6 +61,7 @@ class Services:
     holder_id: UUID
     claim_window: ClaimWindow = field(default_factory=ClaimWindow)
     seldom: Seldom = field(default_factory=Seldom)
+    lookout: Lookout = field(default_factory=Lookout)
     stopping: threading.Event = field(default_factory=threading.Event)
     deliverers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from refresher.errors import SettingsError
-from refresher.exchange.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals
+from refresher.exchange.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals, Stream
 from refresher.exchange.egress import NAME_LOOKUPS, Egress
 from refresher.exchange.loop_thread import LoopThread
 from refresher.exchange.sender import (
@@ -45,6 +45,7 @@ __all__ = [
     "Limits",
     "Outgoing",
     "Sender",
+    "Stream",
     "Turns",
 ]
 
@@ -97,7 +98,7 @@ class Exchange:
         self,
         outgoing: Sequence[Outgoing[K]],
         again: Callable[[], float | None] = lambda: None,
-    ) -> Iterator[list[tuple[K, Reply]]]:
+    ) -> Stream[tuple[K, Reply]]:
         """Sends all requests, at once; yields their replies in groups, as they arrive.
 
         While `again` tells a number of seconds, at least so often, also a group without any.
@@ -108,9 +109,9 @@ class Exchange:
         arrivals: Arrivals[tuple[K, Reply]] = Arrivals(len(outgoing))
         waiting = [(item, _written(item.request), arrivals) for item in outgoing]
         failure = self._hand_over(waiting) if waiting else None
-        return (
-            arrivals.groups(self.turns, again) if failure is None else _refused(outgoing, failure)
-        )
+        if failure is not None:
+            return Stream(_refused(outgoing, failure))
+        return Stream(arrivals.groups(self.turns, again), arrivals.ready)
 
     def open(self) -> None:
         """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""

@@ -61,6 +61,14 @@ class Arrivals(Generic[T]):
                 if group or not woken:
                     yield group
 
+    def ready(self) -> list[T]:
+        """Returns what has come and is not read yet; it stays to be read. From any thread."""
+        while True:
+            try:
+                return list(self._ready)
+            except RuntimeError:  # one came in the middle of the look
+                continue
+
     def _tell(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -73,3 +81,15 @@ class Arrivals(Generic[T]):
         if self._ready:
             self._wake.set()
         return group
+
+
+class Stream(Iterator[list[T]]):
+    """The groups of one batch, and a look at what waits to be read, for who cannot wait for that."""
+
+    def __init__(self, groups: Iterator[list[T]], ready: Callable[[], list[T]] = list) -> None:
+        self._groups = groups
+        self.ready = ready
+
+    def __next__(self) -> list[T]:
+        """Returns the next group."""
+        return next(self._groups)

@@ -32,6 +32,8 @@ HELD_SECONDS = 2.0
 """How long the provider holds an answer after it has rotated."""
 REFUSED_SECONDS, LEAST_REFUSED_SECONDS = 8.0, 6.0
 LINES_A_SECOND = 5.0
+PLATFORM_SECONDS = 40.0
+"""How long a platform waits after SIGTERM, where our documents say so."""
 TMPFS = ("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs")
 PLAN = Plan(
     connections=IN_HAND,
@@ -72,6 +74,37 @@ def refuse(bench: Bench, fault: Fault, *, kills: bool = True) -> Row:
             f"{IN_HAND} of {IN_HAND} stored each time; {max(rates):.1f} log lines a second at most"
         )
         return bench.conclude(deployment, recoveries, note=note, broken=broken)
+
+
+def end_while_frozen(bench: Bench, end: Callable[[Deployment], None]) -> Row:
+    """Freezes Postgres with all replies in hand, ends every process by `end`, and starts others."""
+    with Deployment(bench.ground, PLAN) as deployment:
+        in_flight = hold_all(deployment)
+        with frozen(deployment):
+            end(deployment)
+            spooled = len(deployment.services.spool.entries())
+        for member in deployment.members:
+            member.restart()
+        deployment.wait_until_whole()
+        await_all_stored(deployment, in_flight)
+        broken = [] if spooled == IN_HAND else [f"{spooled} of {IN_HAND} were spooled"]
+        return bench.conclude(deployment, broken=broken)
+
+
+def ask_all_to_stop(deployment: Deployment) -> None:
+    """Sends every process a SIGTERM at once, while the answers are on their way; they end in time."""
+    for member in deployment.members:
+        member.process.terminate()
+    for member in deployment.members:
+        member.process.wait(PLATFORM_SECONDS)
+
+
+def kill_when_spooled(deployment: Deployment) -> None:
+    """Kills every process with -9 some seconds after the last answer has come."""
+    spool = deployment.services.spool
+    wait_until(lambda: len(spool.entries()) == IN_HAND, 60, lambda: str(len(spool.entries())))
+    for member in deployment.members:
+        member.process.kill()
 
 
 def hold_all(deployment: Deployment) -> Moment:

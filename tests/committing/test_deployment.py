@@ -1,11 +1,12 @@
 """A whole deployment with a hundred rotated replies in hand, and a Postgres that takes none of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos import refusals
+from tests.chaos.deployment import Deployment
 from tests.chaos.ground import Ground
 from tests.chaos.refusals import Fault
 from tests.chaos.row import Bench
@@ -40,5 +41,15 @@ def test_a_hundred_of_a_hundred_are_stored(bench: Bench, name: str) -> None:
 def test_a_hundred_of_a_hundred_are_stored_when_the_disk_was_full(bench: Bench) -> None:
     """The same with a disk that is really full."""
     row = refusals.disk_full(bench)
+    assert row.broken == ()
+    assert (row.refreshes, row.lost) == (refusals.IN_HAND, 0)
+
+
+@pytest.mark.parametrize("end", [refusals.ask_all_to_stop, refusals.kill_when_spooled])
+def test_a_frozen_postgres_and_an_end_of_all_processes_lose_nothing(
+    bench: Bench, end: Callable[[Deployment], None]
+) -> None:
+    """Every reply lies in the spool when they have ended, and is stored by those that come after."""
+    row = refusals.end_while_frozen(bench, end)
     assert row.broken == ()
     assert (row.refreshes, row.lost) == (refusals.IN_HAND, 0)
