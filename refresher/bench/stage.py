@@ -200,6 +200,7 @@ def _services(environment: Mapping[str, str]) -> Services:
             encryption_keys=environment["REFRESHER_ENCRYPTION_KEYS"],
             providers_file=environment["REFRESHER_PROVIDERS_FILE"],
             data_directory=environment["REFRESHER_DATA_DIRECTORY"],
+            allow_insecure_hosts=environment["REFRESHER_ALLOW_INSECURE_HOSTS"],
             statement_timeout_seconds=600.0,
         )
     )
