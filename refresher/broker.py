@@ -103,6 +103,39 @@ def marker_stands(broker: dramatiq.Broker, flow: str = "") -> bool:
         raise RedisUnavailable(f"redis does not answer: {type(error).__name__}") from error
 
 
+class Carrier:
+    """How a flow's messages reach its actors: over Redis, or on a worker of this process.
+
+    `marker` is the flow's name where a marker tells whether Redis lost what lay there.
+    """
+
+    def __init__(
+        self, broker: dramatiq.Broker, queue: str, *, threads: int, marker: str = ""
+    ) -> None:
+        self._broker, self._queue, self._threads = broker, queue, threads
+        self._marker = marker
+        self._worker: dramatiq.Worker | None = None
+
+    def start(self) -> None:
+        """Starts this process's own worker, where there is no Redis."""
+        if isinstance(self._broker, StubBroker):
+            self._worker = dramatiq.Worker(
+                self._broker, queues={self._queue}, worker_threads=self._threads
+            )
+            self._worker.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Lets that worker finish within the time; returns whether there was one."""
+        if self._worker is None:
+            return False
+        self._worker.stop(timeout=int(seconds * 1000))
+        return True
+
+    def lost(self) -> bool:
+        """Whether Redis lost its data since the last look."""
+        return not marker_stands(self._broker, self._marker)
+
+
 def name_queues(installation: UUID, *others: dramatiq.Broker | None) -> None:
     """Has the queues and markers on Redis carry an installation's name, before any is used.
 

@@ -5,15 +5,12 @@ Mails have threads of their own: a mail server that hangs never holds a refresh.
 
 from __future__ import annotations
 
-import dramatiq
 import structlog
-from dramatiq.brokers.stub import StubBroker
 
 from refresher import mailing
 from refresher.errors import DatabaseUnavailable
 from refresher.store import mails
-from refresher.store.mails import MOST_BUSY, Lease
-from refresher.ticks import Ticks
+from refresher.ticks import Carrier, Ticks
 from refresher.wiring import Services
 
 log = structlog.get_logger()
@@ -24,42 +21,26 @@ KEEP_DAYS = 30.0
 class MailFlow:
     """Plans, gathers and hands over."""
 
-    def __init__(self, services: Services, ticks: Ticks) -> None:
-        # Imported here: the actors take their broker from the environment when they are imported.
-        from refresher.actors import flush_digest, send_notification  # noqa: PLC0415
-        from refresher.broker import mail_broker, send_mail  # noqa: PLC0415
-
-        self._services = services
-        self._ticks = ticks
-        self._broker = mail_broker
-        self._worker: dramatiq.Worker | None = None
-        actors = {"plain": send_notification, "digest": flush_digest}
-
-        def enqueue(lease: Lease) -> None:
-            send_mail(actors[lease.form], lease.mail_id, lease.lease_token)
-
-        self._enqueue = enqueue
+    def __init__(
+        self, services: Services, ticks: Ticks, enqueue: mailing.Enqueue, carrier: Carrier
+    ) -> None:
+        self._services, self._ticks = services, ticks
+        self._enqueue, self._carrier = enqueue, carrier
 
     def start(self) -> None:
         """Starts the ticks, and the worker where the scheduler sends the mails itself."""
         settings = self._services.settings
-        flow = settings.notification_email
-        if not flow.enabled:
+        if not settings.notification_email.enabled:
             log.info("REFRESHER_NOTIFICATION_EMAIL__ENABLED is false: no mail is sent")
             return
-        if isinstance(self._broker, StubBroker):
-            self._worker = dramatiq.Worker(
-                self._broker, queues={flow.queue}, worker_threads=MOST_BUSY
-            )
-            self._worker.start()
+        self._carrier.start()
         self._ticks.every(mailing.IDLE_SECONDS, self.tick, "mail")
         self._ticks.every(settings.digest_interval_seconds, self.gather, "digest")
 
     def stop(self) -> None:
         """Lets the mails that are under way finish, and gives back what has not begun."""
-        if self._worker is None:
+        if not self._carrier.stop(self._services.settings.shutdown_seconds):
             return
-        self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
         try:
             mailing.give_back(self._services)
         except DatabaseUnavailable as error:

@@ -28,7 +28,6 @@ from uuid_utils.compat import uuid7
 from refresher import letters, links, points
 from refresher.errors import RedisUnavailable
 from refresher.mailer import Message, Rendered
-from refresher.recovery import outlast
 from refresher.rules import mail_news as still
 from refresher.rules import mails as rules
 from refresher.rules.mail_news import Fate
@@ -138,7 +137,7 @@ def deliver(services: Services, lease: Lease) -> Told:
 
     What is over by now is not told, and a mail with nothing left to tell is not sent.
     """
-    letter, now = outlast(services, lambda _: _load(services, lease))
+    letter, now = services.outlast(lambda _: _load(services, lease))
     if letter is None:
         return "stale"
     if not letter.entries:
@@ -158,7 +157,7 @@ def deliver(services: Services, lease: Lease) -> Told:
         pauses=letter.pauses,
         dice=stable_spread(letter.id, letter.lease_token),
     )
-    outlast(services, lambda _: _settle(services, letter, decision))
+    services.outlast(lambda _: _settle(services, letter, decision))
     _tell(letter, outcome, decision)
     return decision.state
 

@@ -10,9 +10,8 @@ growing patience, and keeps its connection from being presented meanwhile.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -27,28 +26,8 @@ from refresher.store.settlement import Settlement, settle
 from refresher.wiring import Services
 
 log = structlog.get_logger()
-T = TypeVar("T")
 DRAIN_SECONDS = 2.0
 """How long a sweep may be held up by entries that Postgres refuses; the rest has its turn later."""
-
-
-def outlast(services: Services, work: Callable[[int], T]) -> T:
-    """Returns `work(tried)`, tried again while Postgres is away and the leases in hand may last.
-
-    Without that, these rows would wait for the end of their lease. An earlier try of the
-    `tried` may have been committed.
-    """
-    give_up_at = time.monotonic() + services.settings.lease_seconds
-    tried, wait = 0, 0.05
-    while True:
-        try:
-            return work(tried)
-        except DatabaseUnavailable as error:
-            if services.stopping.is_set() or time.monotonic() + wait > give_up_at:
-                raise
-            services.seldom.warning("waiting: postgres is away", why=str(error))
-        time.sleep(wait)
-        tried, wait = tried + 1, min(wait * 2, 1.0)
 
 
 def save(services: Services, settlements: Sequence[Settlement], why: str) -> dict[UUID, str]:

@@ -28,7 +28,6 @@ from refresher.attempt import Attempt, Clients, parked, postponed, request, unde
 from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing, Stream
-from refresher.recovery import outlast
 from refresher.rules import faults, guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.outcomes import Reply
@@ -76,7 +75,7 @@ def _reload(
         with services.database.transaction() as db:
             return evidence.against(services, db, reload(db, claims)), before
 
-    rows, reloaded_at = outlast(services, read)
+    rows, reloaded_at = services.outlast(read)
     points.reach("reloaded", rows)
     fresh = [row for row in rows if not row.begun]
     tally["stale"] += len(claims) - len(fresh)
@@ -143,7 +142,7 @@ def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) ->
         with services.database.transaction() as db:
             return schedule.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
 
-    begun = outlast(services, mark)
+    begun = services.outlast(mark)
     points.reach("begun", begun)
     passed = [r for r in ready if r.row.connection.id in begun]
     tally["stale"] += len(ready) - len(passed)

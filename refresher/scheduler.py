@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 import dramatiq
 import structlog
-from dramatiq.brokers.stub import StubBroker
 
 from refresher import notices
 from refresher.apps import SecretFiles, sync_apps
@@ -30,8 +29,9 @@ from refresher.retention import keep_answers, keep_events
 from refresher.seldom import Seldom
 from refresher.serving.ports import Api
 from refresher.store import pauses, workers
+from refresher.store.mails import MOST_BUSY
 from refresher.ticks import Ticks
-from refresher.webhook_flow import WebhookFlow
+from refresher.webhook_flow import WORKER_THREADS, WebhookFlow
 from refresher.wiring import Services, services
 
 log = structlog.get_logger()
@@ -54,22 +54,25 @@ class Scheduler:
     ) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
         from refresher.actors import refresh_connections  # noqa: PLC0415
-        from refresher.broker import send  # noqa: PLC0415
+        from refresher.broker import Carrier, send  # noqa: PLC0415
 
         self.process = Process("scheduler", services, broker, api=api, listening=listening)
         self._services = services
-        self._broker = broker
         self._watch = Watch()
         self._secret_files = SecretFiles(services)
         self._enqueue = lambda groups: send(refresh_connections, groups)
-        self._worker: dramatiq.Worker | None = None
+        self._carrier = Carrier(
+            broker,
+            services.settings.integration_refresh.queue,
+            threads=services.settings.worker_threads,
+        )
         self._ticks = Ticks(services)
         self.process.probe.job_failures = self._ticks.failures
         self._met = Seldom(MET_AGAIN_SECONDS)
         self.process.probe.troubles = self._ticks.troubles
         self.process.probe.tick_ended_at = lambda: self._ticks.ended_at("tick")
-        self._mail = MailFlow(services, self._ticks)
-        self._webhooks = WebhookFlow(services, self._ticks)
+        self._mail = _mail_flow(services, self._ticks)
+        self._webhooks = _webhook_flow(services, self._ticks)
 
     def start(self) -> None:
         """Starts everything; returns at once."""
@@ -77,13 +80,7 @@ class Scheduler:
         self._sync_apps()
         flow = self._services.settings.integration_refresh
         if flow.enabled:
-            if isinstance(self._broker, StubBroker):
-                self._worker = dramatiq.Worker(
-                    self._broker,
-                    queues={flow.queue},
-                    worker_threads=self._services.settings.worker_threads,
-                )
-                self._worker.start()
+            self._carrier.start()
             settings = self._services.settings
             self._ticks.every(settings.tick_seconds, self.tick, "tick")
             self._ticks.every(settings.sweep_interval_seconds, self.sweep, "sweep")
@@ -103,8 +100,7 @@ class Scheduler:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
         self._services.ask_to_stop()
         self._ticks.stop()
-        if self._worker is not None:
-            self._worker.stop(timeout=int(self._services.settings.shutdown_seconds * 1000))
+        if self._carrier.stop(self._services.settings.shutdown_seconds):
             self._release()
         self._mail.stop()
         self._webhooks.stop()
@@ -119,14 +115,12 @@ class Scheduler:
 
     def tick(self) -> None:
         """Dispatches what is due, then asks to be woken when the next row is."""
-        from refresher.broker import marker_stands  # noqa: PLC0415
-
         self._refuse_a_backup()
         if self._ticks.failed:
             # A claim may have been committed without our knowing, a message be refused by a worker.
             log.warning("claiming anew after an interruption", rows=release_own(self._services))
             self._ticks.failed = False
-        if not marker_stands(self._broker):
+        if self._carrier.lost():
             messages_lost(self._services)
         done = dispatch_due(self._services, self._enqueue)
         self.process.probe.ticked()
@@ -185,6 +179,33 @@ class Scheduler:
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""
         notices.tell(self._services)
+
+
+def _mail_flow(services: Services, ticks: Ticks) -> MailFlow:
+    from refresher.actors import flush_digest, send_notification  # noqa: PLC0415  as above
+    from refresher.broker import Carrier, mail_broker, send_mail  # noqa: PLC0415
+
+    actors = {"plain": send_notification, "digest": flush_digest}
+    queue = services.settings.notification_email.queue
+    return MailFlow(
+        services,
+        ticks,
+        lambda lease: send_mail(actors[lease.form], lease.mail_id, lease.lease_token),
+        Carrier(mail_broker, queue, threads=MOST_BUSY),
+    )
+
+
+def _webhook_flow(services: Services, ticks: Ticks) -> WebhookFlow:
+    from refresher.actors import deliver_webhooks  # noqa: PLC0415  as above
+    from refresher.broker import Carrier, send_webhooks, webhook_broker  # noqa: PLC0415
+
+    queue = services.settings.webhook_delivery.queue
+    return WebhookFlow(
+        services,
+        ticks,
+        lambda batches: send_webhooks(deliver_webhooks, batches),
+        Carrier(webhook_broker, queue, threads=WORKER_THREADS, marker="webhook_delivery"),
+    )
 
 
 def main() -> int:

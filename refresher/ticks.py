@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -35,6 +36,19 @@ STOP_SECONDS = 12.0
 MANY_FAILURES, LONG_SECONDS = 3, 10.0
 """So many failures in a row, over so long, are no hiccup any more."""
 LONGEST_REASON = 200
+
+
+class Carrier(Protocol):
+    """How a flow's messages reach its actors (`broker.py`), for a flow that knows no queue."""
+
+    def start(self) -> None:
+        """Starts the worker of this process, where it has one."""
+
+    def stop(self, seconds: float) -> bool:
+        """Lets that worker finish within the time; returns whether there was one."""
+
+    def lost(self) -> bool:
+        """Whether messages were lost since the last look."""
 
 
 @dataclass(frozen=True, slots=True)

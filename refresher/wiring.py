@@ -7,17 +7,20 @@ neither a pool nor a thread survives a fork.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher import catalogue, keyfile
+from refresher import catalogue, keyfile, points
 from refresher.catalogue import Catalogue
 from refresher.cipher import Cipher, parse_key
-from refresher.errors import SettingsError
+from refresher.errors import DatabaseUnavailable, SettingsError
 from refresher.exchange import Egress, Exchange, Limits, Turns
 from refresher.lookout import Lookout
 from refresher.mailer import MailSender, Renderer, make_sender
@@ -35,6 +38,7 @@ from refresher.store.session import Database
 from refresher.watermark import ClaimWindow
 from refresher.webhook_sender import SenderLimits, WebhookSender
 
+T = TypeVar("T")
 DELIVERERS = 256
 """Threads that wait for webhooks' answers, so that none of those that refresh has to: one for each
 message that may be under way, so that no batch waits for another's. They start when they are needed."""
@@ -71,6 +75,24 @@ class Services:
         """Begins nothing any more, and waits for no server that hangs."""
         self.stopping.set()
         self.database.hurry()
+
+    def outlast(self, work: Callable[[int], T]) -> T:
+        """Returns `work(tried)`, tried again while Postgres is away and the leases in hand may last.
+
+        Without that, these rows would wait for the end of their lease. An earlier try of the
+        `tried` may have been committed.
+        """
+        give_up_at = time.monotonic() + self.settings.lease_seconds
+        tried, wait = 0, 0.05
+        while True:
+            try:
+                return work(tried)
+            except DatabaseUnavailable as error:
+                if self.stopping.is_set() or time.monotonic() + wait > give_up_at:
+                    raise
+                self.seldom.warning("waiting: postgres is away", why=str(error))
+            time.sleep(wait)
+            tried, wait = tried + 1, min(wait * 2, 1.0)
 
     def close(self) -> None:
         """Gives back threads and connections."""
@@ -214,6 +236,7 @@ def exchange_from(settings: Settings) -> Exchange:
     alone = settings.integration_refresh.transport == "in_process"
     return Exchange(
         limits_from(settings),
+        watcher=points,
         name=settings.sender,
         egress=egress_from(settings),
         turns=Turns(2 if alone else 1),

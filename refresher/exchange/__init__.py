@@ -28,6 +28,7 @@ from refresher.exchange.sender import (
     Limits,
     Sender,
     SenderName,
+    Watcher,
     choose_sender,
     is_fast,
 )
@@ -83,7 +84,9 @@ class Exchange:
         name: SenderName = "auto",
         egress: Egress | None = None,
         turns: Turns | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
+        self._watcher = watcher
         self._limits = limits
         self._name = name
         self._egress = egress or Egress()
@@ -131,7 +134,9 @@ class Exchange:
             return NO_SENDER
 
     def _prepare(self) -> asyncio.AbstractEventLoop:
-        self._sender = self._sender or choose_sender(self._limits, self._egress, self._name)
+        self._sender = self._sender or choose_sender(
+            self._limits, self._egress, self._name, self._watcher
+        )
         return _new_loop(fast=self._fast)
 
     def _launch(self, batch: Sequence[_Waiting]) -> None:

@@ -14,12 +14,11 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from refresher import points
 from refresher.errors import SettingsError
 from refresher.exchange import sender as seam
 from refresher.exchange.egress import Egress
 from refresher.exchange.guarded import Transport, refusal_in
-from refresher.exchange.sender import Limits
+from refresher.exchange.sender import Limits, Watcher
 from refresher.exchange.wire import Wire
 from refresher.rules.outcomes import Reply
 
@@ -40,8 +39,9 @@ class HttpxSender:
     carries some 10 requests a second and forty carry 700.
     """
 
-    def __init__(self, limits: Limits, egress: Egress) -> None:
+    def __init__(self, limits: Limits, egress: Egress, watcher: Watcher | None = None) -> None:
         self._limits = limits
+        self._watcher = watcher
         count = -(-limits.max_in_flight // PER_CLIENT)
         self._clients = _clients(limits, egress, count)
         self._busy = [0] * count
@@ -89,8 +89,8 @@ class HttpxSender:
     async def _exchange(
         self, client: httpx.AsyncClient, request: httpx.Request, arrived: _Arrived
     ) -> Reply:
-        if points.installed():
-            request.extensions = {**request.extensions, "trace": _trace}
+        if self._watcher is not None and self._watcher.installed():
+            request.extensions = {**request.extensions, "trace": self._trace}
         response = await client.send(request, stream=True)
         try:
             arrived.response = response
@@ -101,6 +101,10 @@ class HttpxSender:
             return arrived.reply()
         finally:
             await response.aclose()
+
+    async def _trace(self, event: str, _info: object) -> None:
+        if self._watcher is not None and event == "http11.send_request_body.complete":
+            self._watcher.reach("sent")
 
 
 class _Arrived:
@@ -153,8 +157,3 @@ def _client(limits: Limits, egress: Egress, trusted: ssl.SSLContext) -> httpx.As
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": seam.USER_AGENT},
     )
-
-
-async def _trace(event: str, _info: object) -> None:
-    if event == "http11.send_request_body.complete":
-        points.reach("sent")

@@ -68,6 +68,16 @@ class Sender(Protocol):
         """Closes the connections."""
 
 
+class Watcher(Protocol):
+    """Who may listen for a request that has left whole: tests that stop a process just then."""
+
+    def installed(self) -> bool:
+        """Whether somebody listens."""
+
+    def reach(self, point: Literal["sent"]) -> None:
+        """Tells that it has left."""
+
+
 class SenderUnusable(Exception):
     """This sender cannot work on this machine; the other one may."""
 
@@ -83,7 +93,9 @@ def is_fast(name: SenderName) -> bool:
     return installed and name != "httpx"
 
 
-def choose_sender(limits: Limits, egress: Egress, name: SenderName = "auto") -> Sender:
+def choose_sender(
+    limits: Limits, egress: Egress, name: SenderName = "auto", watcher: Watcher | None = None
+) -> Sender:
     """Returns the sender for this process: pyreqwest where it is installed, otherwise httpx.
 
     Imported here and not above, after any fork: a Rust runtime does not survive one. Raises
@@ -92,7 +104,7 @@ def choose_sender(limits: Limits, egress: Egress, name: SenderName = "auto") -> 
     from refresher.exchange.httpx_sender import HttpxSender  # noqa: PLC0415  a slow import
 
     if not is_fast(name):
-        return HttpxSender(limits, egress)
+        return HttpxSender(limits, egress, watcher)
     from refresher.exchange.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
 
     try:
@@ -101,4 +113,4 @@ def choose_sender(limits: Limits, egress: Egress, name: SenderName = "auto") -> 
         if name == "pyreqwest":
             raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
         log.warning("sending with httpx, which is slower", why=str(error))
-        return HttpxSender(limits, egress)
+        return HttpxSender(limits, egress, watcher)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from refresher import points
 from refresher.exchange import Egress, Exchange, Limits, Outgoing
 from refresher.exchange.sender import SenderName
 from refresher.rules.outcomes import Reply
@@ -44,7 +45,12 @@ def exchange(sender_name: SenderName) -> Iterator[MakeExchange]:
 
         def make(egress: Egress | None = None, **limits: float) -> Exchange:
             egress = egress or Egress(loopback=True)
-            made = Exchange(Limits(**limits), name=sender_name, egress=egress)  # type: ignore[arg-type]
+            made = Exchange(
+                Limits(**limits),  # type: ignore[arg-type]
+                name=sender_name,
+                egress=egress,
+                watcher=points,
+            )
             stack.callback(made.close)
             return made
 
