@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from refresher.cli import opening, reasons
+from refresher.cli import opening, reasons, unread
 from refresher.cli.finding import Id
 from refresher.cli.inspecting import now_of, root_of, why_of
 from refresher.cli.output import Json, emit, examples, instant, plain, span
-from refresher.rules.connection import Status
+from refresher.rules.connection import ParkReason, Status
 
 if TYPE_CHECKING:
     from refresher.rules.faults import Scope
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from refresher.store.standings import Standing
 
 LATE_SECONDS = 5.0
+BY_TRYING = frozenset(
+    {
+        ParkReason.UNDECRYPTABLE,
+        ParkReason.UNBUILDABLE_REQUEST,
+        ParkReason.UNREAD_ANSWER,
+        ParkReason.CRASH_LOOP,
+        ParkReason.UNSTORED,
+    }
+)
+"""What was found out by trying: that no guard says no does not tell that it is over."""
 
 
 def register(app: typer.Typer) -> None:
@@ -80,10 +90,16 @@ def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iter
     moment = standing.moment
     if moment.state == "none":
         yield "It has no schedule row: import it again."
+    elif moment.state == "parked" and moment.parked_reason == ParkReason.UNREAD_ANSWER:
+        yield f"It is not scheduled: it is parked as {moment.parked_reason}."
+        yield from unread.sentences(standing.connection, standing.unread)
+        return
     elif moment.state == "parked":
         mend = reasons.mend_of(moment.parked_reason, standing.connection)
         cause = f" ({moment.status_cause})" if moment.status_cause else ""
         yield f"It is not scheduled: it is parked as {moment.parked_reason}{cause}. {_capital(mend)}."
+        if standing.unread is not None:
+            yield unread.hope(standing.unread)
     elif moment.state == "leased":
         yield _leased(moment, standing)
     else:
@@ -119,7 +135,7 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
     )
     match verdict:
         case guards.Proceed():
-            if moment.state == "parked":
+            if moment.state == "parked" and moment.parked_reason not in BY_TRYING:
                 yield "What it was parked for does not hold any more: resuming it would be enough."
         case guards.Skip(reason):
             if moment.state != "parked":

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import opening, timeline
+from refresher.cli import opening, timeline, unread
 from refresher.cli.finding import Id, find
 from refresher.cli.moments import read_time
 from refresher.cli.output import (
@@ -27,6 +27,7 @@ from refresher.cli.output import (
     seconds_of,
 )
 from refresher.cli.refusal import Refused
+from refresher.rules.connection import ParkReason
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -184,6 +185,7 @@ def _show(
         "scopes": list(connection.scopes) or None,
         "granted_scopes": standing.granted_scopes,
         "kept_fields": standing.kept_fields,
+        "unread_answer": standing.unread.id if standing.unread and at == standing.now else None,
     }
     if json:
         past = [timeline.as_json(event) for event in events]
@@ -199,4 +201,6 @@ def _show(
     if moment.due_at is not None:
         because = f" because {why.sentence}" if why else ""
         typer.echo(f"\nnext refresh at {instant(moment.due_at)}{because}\n")
+    elif moment.parked_reason == ParkReason.UNREAD_ANSWER and at == standing.now:
+        typer.echo("\n" + "\n".join(unread.sentences(connection, standing.unread)) + "\n")
     timeline.show(events)

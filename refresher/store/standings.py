@@ -16,6 +16,8 @@ from sqlalchemy import text
 from refresher.rules.connection import Connection
 from refresher.rules.events import PastEvent
 from refresher.rules.time_travel import Moment
+from refresher.store import answers
+from refresher.store.answers import AnswerView
 from refresher.store.events import COLUMNS
 from refresher.store.in_flight import BEGUN
 from refresher.store.reload import connection_from
@@ -26,7 +28,10 @@ NEAR = 50
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a connection with a grant of its own stands at this instant of the database's clock."""
+    """How a connection with a grant of its own stands at this instant of the database's clock.
+
+    `unread` is the answer to its present pair that is kept because we could not read it, if any.
+    """
 
     now: datetime
     created_at: datetime
@@ -34,6 +39,7 @@ class Standing:
     connection: Connection
     granted_scopes: tuple[str, ...] | None = None
     kept_fields: Mapping[str, str | int | float | bool] | None = None
+    unread: AnswerView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ def standing(db: Db, connection_id: UUID) -> Standing | None:
     if row is None:
         return None
     connection = connection_from(dict(row))
+    kept = answers.unread(db, [connection_id]).get(connection_id)
     return Standing(
         now=row["now"],
         created_at=row["created_at"],
@@ -88,6 +95,7 @@ def standing(db: Db, connection_id: UUID) -> Standing | None:
         connection=connection,
         granted_scopes=None if row["granted_scopes"] is None else tuple(row["granted_scopes"]),
         kept_fields=row["kept_fields"],
+        unread=answers.show(db, kept) if kept else None,
     )
 
 

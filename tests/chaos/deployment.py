@@ -180,6 +180,13 @@ class Deployment:
         if external_ids:
             self.take(self.provider.grant_again(external_ids))
 
+    def command(self, *words: str) -> str:
+        """Runs a command of `refresher` as a process to its good end; returns what it printed."""
+        process = self.ground.spawn("-m", "refresher", *words, env=self._environment)
+        code = process.wait(120)
+        assert code == 0, process.output
+        return process.output
+
     def settle_down(self) -> None:
         """Stops the scheduler, then the workers, cleanly: from here on nothing moves."""
         for member in self.members:

@@ -18,6 +18,7 @@ from tests.chaos import (
     replies,
     secret,
     stops,
+    unread,
 )
 from tests.chaos.row import Bench, Row
 
@@ -124,6 +125,14 @@ OTHERS = (
         10,
         150,
         refusals.disk_full,
+    ),
+    Fault(
+        "unread",
+        "unreadable answers: 100 in hand, Postgres read-only, workers killed, then reread, no grace",
+        "0 lost, no refresh token presented twice, every answer read again",
+        10,
+        250,
+        unread.unreadable_answers,
     ),
     Fault(
         "sessions",

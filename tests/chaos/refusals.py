@@ -20,6 +20,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from refresher.testing.fake_provider.faults import FaultKind
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground
 from tests.chaos.recovery import Moment, moment, recover
@@ -44,6 +45,7 @@ PLAN = Plan(
     settings={"http_total_seconds": 10, "lease_seconds": 25, "attempt_timeout_seconds": 60,
               "shutdown_seconds": 15, "log_level": "warning"},
 )  # fmt: skip
+DUE = "update refresh_schedule set due_at = refresher_now() where state = 0 returning connection_id"
 Fault = Callable[[Deployment], AbstractContextManager[None]]
 
 
@@ -107,13 +109,11 @@ def kill_when_spooled(deployment: Deployment) -> None:
         member.process.kill()
 
 
-def hold_all(deployment: Deployment) -> Moment:
+def hold_all(deployment: Deployment, kind: FaultKind = "slow") -> Moment:
     """Makes all rows due; returns when the provider has rotated each and holds the answers."""
     before = rotations(deployment)
-    deployment.provider.add_fault("slow", seconds=HELD_SECONDS, count=IN_HAND)
-    deployment.rows(
-        "update refresh_schedule set due_at = refresher_now() where state = 0 returning connection_id"
-    )
+    deployment.provider.add_fault(kind, seconds=HELD_SECONDS, count=IN_HAND)
+    deployment.rows(DUE)
     wait_until(lambda: rotations(deployment) == before + IN_HAND, 60)
     return moment(deployment)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -68,6 +69,53 @@ def test_a_line_in_the_file_and_one_command_bring_the_pair(cli: Cli, kept: UUID)
     assert (done.code, done.json["outcome"]) == (0, "stored")
     assert cli("answers", "list").stderr.strip().endswith("could be read.")
     assert cli("answers", "reread", "--provider", "odd").code == 0
+
+
+def test_a_connection_that_waits_for_its_answer_says_so(cli: Cli, kept: UUID):
+    """`explain`, `inspect` and `doctor` each name the answer or its provider, and what mends it."""
+    park(cli, "unread_answer")
+    whole = cli("explain", "c1")
+    told = cli("explain", "c1", "--json").json["sentences"]
+
+    assert "It is not scheduled: it is parked as unread_answer." in told
+    assert any(
+        s.startswith("The provider answered at ") and "we could not read it" in s for s in told
+    )
+    assert any(f"`refresher answers reread {kept}`" in s for s in told)
+    assert "resuming it would be enough" not in whole.stdout
+    inspected = cli("inspect", "c1")
+    assert f"`refresher answers reread {kept}`" in inspected.stdout
+    assert cli("inspect", "c1", "--json").json["unread_answer"] == str(kept)
+    (finding,) = [f for f in cli("doctor", "--json").json["findings"] if f["check"] == "answers"]
+    assert finding["message"] == "odd answered and we could not read it; connections that wait: 1"
+    assert "`refresher answers reread --provider odd`" in finding["mend"]
+
+
+def test_an_answer_that_is_kept_no_more_leaves_the_old_token(cli: Cli, kept: UUID):
+    """After its thirty days nothing can be reread: the connection is resumed, or connected again."""
+    park(cli, "unread_answer")
+    run(cli, "delete from kept_answer")
+    told = cli("explain", "c1").stdout
+    assert "that answer is not kept any more" in told
+    assert "refresher connections resume" in told
+    assert str(kept) not in told
+
+
+def test_a_grant_that_ended_after_such_an_answer_has_hope(cli: Cli, kept: UUID):
+    """Its living tokens may be in what is kept."""
+    park(cli, "reconnect_required")
+    assert f"`refresher answers reread {kept}`" in cli("explain", "c1").stdout
+
+
+def park(cli: Cli, reason: str) -> None:
+    """Parks the one connection."""
+    run(cli, f"update refresh_schedule set state = 2, due_at = null, parked_reason = '{reason}'")
+
+
+def run(cli: Cli, sql: str) -> None:
+    """Runs a statement on the command line's database."""
+    with psycopg.connect(cli.env["DATABASE_URL"].replace("+psycopg", "")) as db:
+        db.execute(sql.encode())
 
 
 def test_mistakes_are_one_sentence(cli: Cli, kept: UUID):

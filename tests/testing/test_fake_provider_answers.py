@@ -123,6 +123,13 @@ def test_extra_fields_leave_the_tokens_alone() -> None:
     assert ODD_FIELDS.items() <= body.items()
 
 
+def test_other_names_hide_the_tokens_from_whoever_reads_rfc_6749() -> None:
+    """The same tokens come, and no field is called as the standard says."""
+    body = told(fault=FaultRule("other_names"))
+    assert body["refreshToken"] == ISSUED.refresh_token
+    assert body.keys() == {"accessToken", "tokenType", "expiresIn", "refreshToken"}
+
+
 @pytest.mark.parametrize("kind", ["status_429", "status_503"])
 def test_retry_after_comes_in_both_styles(kind: str) -> None:
     """Retry-After is told in seconds or as an HTTP date in the provider's clock, or not at all."""

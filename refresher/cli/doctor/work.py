@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
@@ -45,6 +46,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         running = inspection.processes(db)
         missing_apps = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
         unknown = inspection.parked_for(db, ParkReason.UNKNOWN_PROVIDER)
+        unread = inspection.parked_for(db, ParkReason.UNREAD_ANSWER)
         paused, refused = pause_list.held(db), pause_list.refused_alone(db)
         sealed = inspection.sealed_sample(db, uuid4(), limit=SAMPLE) + inspection.sealed_secrets(db)
     with database.transaction() as db:
@@ -61,6 +63,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     for provider in sorted({row[0] for row in unknown}):
         message = f"connections name the provider {provider}, which the catalogue lacks"
         yield fail("providers", message, "add it to REFRESHER_PROVIDERS_FILE")
+    yield from _unread(unread)
     yield from _paused(paused)
     yield from _refused(refused)
     yield from _sealed(settings, sealed)
@@ -158,6 +161,20 @@ def _parked(
             yield ok("parked", message)
         else:
             yield warn("parked", message, advice)
+
+
+def _unread(parked: Sequence[tuple[str, str, int]]) -> Iterator[Finding]:
+    counts: Counter[str] = Counter()
+    for provider, _, count in parked:
+        counts[provider] += count
+    for provider, count in sorted(counts.items()):
+        yield fail(
+            "answers",
+            f"{provider} answered and we could not read it; connections that wait: {_many(count)}",
+            f"`refresher answers list --provider {provider}` shows what is kept; say in its entry "
+            "where the tokens stand (answer_names, response_path), then "
+            f"`refresher answers reread --provider {provider}`",
+        )
 
 
 def _paused(paused: Sequence[PauseView]) -> Iterator[Finding]:

@@ -39,15 +39,25 @@ class Answer:
 
 
 def issued_answer(issued: Issued, options: Options, fault: FaultRule | None = None) -> Answer:
-    """Returns the token answer, in the configured shape, grown by `huge` or `extra_fields`."""
+    """Returns the token answer, in the configured shape.
+
+    Grown by `huge` or `extra_fields`; `other_names` calls its fields `accessToken` and so on.
+    """
     body = token_fields(issued, options)
     if fault is not None and fault.kind == "extra_fields":
         body |= ODD_FIELDS
     if fault is not None and fault.kind == "huge":
         body["padding"] = "x" * int(fault.megabytes * _BYTES_PER_MEGABYTE)
+    if fault is not None and fault.kind == "other_names":
+        body = {_in_camel_case(name): value for name, value in body.items()}
     if options.nested_under and options.response_format == "json":
         body = {options.nested_under: body}
     return _encoded(200, body, options)
+
+
+def _in_camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def token_fields(issued: Issued, options: Options) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from refresher.testing.fake_provider.reading import Mistake
 
 AnsweredFault = Literal["status_500", "status_503", "status_429", "garbage", "redirect", "error"]
 SilentFault = Literal["hang", "drop_before"]
-CommittedFault = Literal["drop_after_commit", "slow", "truncated", "huge", "extra_fields"]
+CommittedFault = Literal[
+    "drop_after_commit", "slow", "truncated", "huge", "extra_fields", "other_names"
+]
 FaultKind = Literal[AnsweredFault, SilentFault, CommittedFault]
 
 # Faults that change no grant: whoever sees one of these may send the same refresh token again.
