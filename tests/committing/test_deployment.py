@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import refusals
+from tests.chaos import refusals, unread
 from tests.chaos.deployment import Deployment
 from tests.chaos.ground import Ground
 from tests.chaos.refusals import Fault
@@ -53,3 +53,10 @@ def test_a_frozen_postgres_and_an_end_of_all_processes_lose_nothing(
     row = refusals.end_while_frozen(bench, end)
     assert row.broken == ()
     assert (row.refreshes, row.lost) == (refusals.IN_HAND, 0)
+
+
+def test_a_hundred_answers_that_nobody_could_read_are_read_again(bench: Bench) -> None:
+    """Their processes are killed while the spool has them alone; every pair is stored in the end."""
+    row = unread.unreadable_answers(bench)
+    assert row.broken == ()
+    assert (row.refreshes, row.lost, row.double_spent) == (refusals.IN_HAND, 0, 0)
