@@ -192,6 +192,7 @@ def _services(url: str, folder: Path) -> Services:
             providers_file=providers,
             claim_limit=CLAIM,
             data_directory=folder,
+            allow_insecure_hosts="loopback",
         )
     )
 

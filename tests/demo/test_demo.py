@@ -80,7 +80,7 @@ def test_a_demo_keeps_every_token_through_a_restart(runs, how):
     assert (told["lost"], told["double_spends"]) == (0, 0)
     assert how in ran.stderr
     assert "started again after" in ran.stderr
-    assert "Subject: Reconnect Demo: Ann's calendar" in ran.stderr
+    assert "Subject: Reconnect The demo's OAuth server: “Ann's calendar”" in ran.stderr
     assert "https://app.example/connections/ann-calendar/reconnect" in ran.stderr
     assert ran.stderr.count('"type": "connection.reconnect_required"') == 1
     assert "Its signature was verified by the receiver." in ran.stderr
