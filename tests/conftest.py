@@ -29,6 +29,9 @@ quick_folder.use()
 # An actor takes its broker from the environment when it is imported: here, Dramatiq's StubBroker.
 os.environ["REFRESHER_INTEGRATION_REFRESH__TRANSPORT"] = "in_process"
 os.environ["REFRESHER_ALLOW_INSECURE_HOSTS"] = "loopback"  # where the tests' providers are
+os.environ.pop(
+    "COLUMNS", None
+)  # readline leaves the runner's to its workers; no test has a terminal
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: our children would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -275,7 +275,8 @@ def test_the_liveness_lock_outlasts_a_freeze(
     process = spawn(*SCHEDULER, env=settings | {"PORT": port})
     wait_until(lambda: is_up(port), reason=lambda: process.output)
     plain = settings["DATABASE_URL"].replace("+psycopg", "")
-    lock = f"select pid from pg_locks where classid = {LOCK_CLASS} and granted"
+    # Of two numbers (objsubid 2): a turn of work is a lock of one number, with the same beginning.
+    lock = f"select pid from pg_locks where classid = {LOCK_CLASS} and objsubid = 2 and granted"
     with psycopg.connect(plain, autocommit=True) as db:
         before = db.execute(lock).fetchall()
         with frozen(postgres):

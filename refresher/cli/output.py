@@ -71,7 +71,8 @@ def table(
     """Prints rows under headings, and breaks no word.
 
     In a terminal that is too narrow the columns named in `spare` are left away, in their order; if that
-    is not enough, each row is written as a record, whole.
+    is not enough, each row is written as a record, whole. A row that begins with an empty cell goes on
+    with the one before it.
     """
     from refresher.cli import tables
 
@@ -82,7 +83,7 @@ def table(
         _print(tables.as_table(columns, cells, shown))
         return
     for position, row in enumerate(cells):
-        if position:
+        if position and row[0].plain:
             typer.echo()
         chosen = [row[n] for n in shown.widths]
         names = [columns[n] for n in shown.widths]

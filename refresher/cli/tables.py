@@ -1,12 +1,14 @@
 """How rows of values are laid out in a width: as a table that breaks no word, or as records.
 
-Pure: texts in, lines or Rich's table out. Where a table is too wide, the columns that its command calls
+Pure: texts in, lines or Rich's table out. A command between backticks counts as one word: who copies it
+needs it whole. Where a table is too wide, the columns that its command calls
 spare go first; where what is left has no room either, each row is written as a record, one name and
 value below the other.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -21,6 +23,8 @@ SHORT = 14
 """Columns of so short values, and the first one, are never wrapped."""
 READABLE = 28
 """No sentence is squeezed into fewer characters than this."""
+_GLUE = "\N{NO-BREAK SPACE}"
+_COMMAND = re.compile(r"`[^`]+`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +82,15 @@ def as_table(columns: Sequence[str], cells: Sequence[Sequence[Text]], shown: Lay
     for position, width in shown.widths.items():
         made.add_column(columns[position], width=width, overflow="fold")
     for row in cells:
-        made.add_row(*(row[position] for position in shown.widths))
+        made.add_row(*(_wrapped(row[position], width) for position, width in shown.widths.items()))
     return made
 
 
 def record(names: Sequence[str], cells: Sequence[Text], width: int) -> Text:
     """Returns names and values below each other, those without a value left away.
 
-    A value goes on below its beginning, broken between words only: one word that is longer than the
-    line stays whole, so that it can be copied.
+    A value goes on below its beginning, broken between words only: one word (or command) that is longer
+    than the line stays whole, so that it can be copied.
     """
     from rich.text import Text
 
@@ -102,8 +106,19 @@ def record(names: Sequence[str], cells: Sequence[Text], width: int) -> Text:
     return Text("\n").join(lines)
 
 
+def _wrapped(cell: Text, width: int) -> Text:
+    from rich.text import Text
+
+    return Text("\n".join(_broken(cell.plain, width)), style=cell.style)
+
+
 def _broken(text: str, width: int) -> list[str]:
-    return wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = wrap(_glued(text), width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_GLUE, " ") for line in lines] or [""]
+
+
+def _glued(text: str) -> str:
+    return _COMMAND.sub(lambda command: command[0].replace(" ", _GLUE), text)
 
 
 def _longest(rows: Sequence[Sequence[str]], position: int) -> int:
@@ -111,7 +126,7 @@ def _longest(rows: Sequence[Sequence[str]], position: int) -> int:
 
 
 def _longest_word(rows: Sequence[Sequence[str]], position: int) -> int:
-    return max((len(word) for row in rows for word in row[position].split()), default=0)
+    return max((len(word) for row in rows for word in _glued(row[position]).split(" ")), default=0)
 
 
 def _whole(widths: Collection[int]) -> int:

@@ -113,7 +113,8 @@ def test_a_dead_grant_is_told(cli: Cli, granted: str, provider: FakeProvider):
     provider.admin.revoke(granted)
     ran = cli.process("connections", "refresh", granted)
     assert ran.code == 1
-    assert "revoked (invalid_grant); parked: the provider ended the grant" in ran.stdout
+    told = "revoked (invalid_grant: consent withdrawn); parked: the provider ended the grant"
+    assert told in ran.stdout
     parked = cli.process("connections", "refresh", granted)
     parked.refused("is parked (reconnect_required)", code=1)
 

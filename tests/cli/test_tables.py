@@ -101,6 +101,30 @@ def test_no_terminal_is_so_narrow_that_words_break(cli: Cli, command: str) -> No
         assert not re.search(r"\de[+-]\d", narrow)
 
 
+@pytest.mark.parametrize("columns", ["40", "60", "80", "100"])
+def test_a_command_is_told_whole(cli: Cli, columns: str) -> None:
+    """What doctor advises can be copied from a narrow terminal: no line ends within a command."""
+    cli.connect("c1", app="eu")
+    run_sql(cli, "update refresh_schedule set state = 2, parked_reason = 'app_not_configured'")
+    run_sql(cli, "delete from app")
+    findings = cli("doctor", "--json").json["findings"]
+    told = " ".join(finding["message"] + " " + (finding["mend"] or "") for finding in findings)
+    commands = set(re.findall("`[^`]+`", told))
+    assert "`refresher apps set acme --name eu --client-id YOUR_CLIENT_ID`" in commands
+    cli.env["COLUMNS"] = columns
+    narrow = cli("doctor").stdout
+    assert [command for command in sorted(commands) if command not in narrow] == []
+
+
+def test_a_command_counts_as_one_word() -> None:
+    """A sentence breaks beside a command, and where that has no room, each row is a record."""
+    command = "`apps set acme --client-id YOUR_CLIENT_ID`"
+    rows = [["fail", f"the provider refuses the client id: {command}, then look again"]]
+    least = len("level") + 2 + len(command + ",")
+    assert not layout(["level", "found"], rows, least).as_records
+    assert layout(["level", "found"], rows, least - 1).as_records
+
+
 def test_a_word_has_its_colour_and_a_sentence_has_none() -> None:
     """A state is coloured with its count or reason; a sentence that begins with the word is not."""
     assert cell("retrying (5)").style == cell("retrying").style == "yellow"

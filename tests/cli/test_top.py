@@ -78,11 +78,11 @@ def test_the_same_is_told_as_json(busy: World) -> None:
     """Every figure of the picture has a field."""
     told = json.loads(json.dumps(as_json(look(busy)), default=str))
     assert told["parked"] == {"crash_loop": 1}
-    assert told["leased"] == 2
+    assert told["leased"] == 3
     assert told["overdue"] == 3
     assert told["oldest_overdue_seconds"] > 80
     providers = {p["provider"]: (p["in_flight"], p["breaker"]) for p in told["providers"]}
-    assert providers == {"acme": (1, "open"), "paced": (1, "refused")}
+    assert providers == {"acme": (2, "open"), "paced": (1, "refused")}
     assert [(p["role"], p["locked"]) for p in told["processes"]] == [
         ("scheduler", True), ("worker", False),
     ]  # fmt: skip

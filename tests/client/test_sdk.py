@@ -85,7 +85,7 @@ def test_a_refresh_tells_how_it_ended(refresher: Refresher, connected: Connectio
     assert (ending.outcome, ending.by_us) == ("refreshed", True)
     place.provider.admin.revoke(connected.external_id)
     ending = refresher.refresh(connected.id)
-    assert (ending.outcome, ending.reason) == ("revoked", "invalid_grant")
+    assert (ending.outcome, ending.reason) == ("revoked", "invalid_grant: consent withdrawn")
 
 
 def test_a_pause_and_its_end(refresher: Refresher, connected: Connection):

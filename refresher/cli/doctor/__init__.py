@@ -37,7 +37,7 @@ def doctor(json: Json = False) -> None:
     if json:
         emit({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
     else:
-        table(["", "check", "found"], [row for finding in findings for row in _rows(finding)])
+        table(["level", "check", "found"], [row for finding in findings for row in _rows(finding)])
         warned = sum(finding.level == "warn" for finding in findings)
         typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(findings)} checked.")
     if failed:
