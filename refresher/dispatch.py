@@ -1,32 +1,26 @@
-"""From due rows to claims handed over, and back again when nobody took them.
+"""From due rows to claims handed over.
 
 The row is the truth, a message only a hint: after the claim's commit the messages leave; if they
-cannot, the claim is released; if this process dies in between, the sweep finds the rows. Any number
-of schedulers may do this at once.
+cannot, the claim is released; if this process dies in between, the sweep (`sweeping.py`) finds the
+rows. Any number of schedulers may do this at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from time import monotonic
 from uuid import UUID
 
-import structlog
-
 from refresher import points
-from refresher.errors import DatabaseUnavailable, RedisUnavailable
-from refresher.liveness import Watch
-from refresher.recovery import drain
+from refresher.errors import RedisUnavailable
 from refresher.rules.connection import Claim
-from refresher.store import in_flight, schedule, workers
+from refresher.store import in_flight, schedule
 from refresher.store.session import Db
-from refresher.store.sweep import Swept, release_unbegun, sweep
 from refresher.wiring import Services
 
-log = structlog.get_logger()
 Enqueue = Callable[[Sequence[Sequence[Claim]]], None]
 """Sends one message for each group of claims; raises `RedisUnavailable` when it cannot."""
 
@@ -119,67 +113,6 @@ def claim_now(services: Services, connection_id: UUID, *, seen: int | None = Non
             seen=seen,
         )
     return claims[0] if claims else None
-
-
-def sweep_stalled(services: Services, watch: Watch) -> Swept:
-    """Makes rows due again whose lease ended, or whose holder died, without an outcome.
-
-    Rows whose pair lies in the spool are left alone: their stored refresh token is spent.
-    """
-    try:
-        return _sweep(services, watch, drain(services).kept)
-    except DatabaseUnavailable:
-        # Locks that were lost meanwhile are taken again: nobody is dead before two looks from now on.
-        watch.forget()
-        raise
-
-
-def _sweep(services: Services, watch: Watch, spooled: Collection[UUID]) -> Swept:
-    settings = services.settings
-    with services.database.transaction() as db:
-        holders = workers.holders(db) if settings.liveness_lock else workers.NOBODY
-        dead = watch.dead(holders, monotonic())
-        swept = sweep(
-            db,
-            dead=dead,
-            alive=holders.alive | (holders.missing - dead),
-            attempt_timeout_seconds=settings.attempt_timeout_seconds,
-            crash_limit=settings.crash_limit,
-            spooled=spooled,
-        )
-        points.reach("sweeping")
-        if dead:
-            # Messages that a dead worker had fetched are gone with it.
-            released = release_unbegun(db)
-            for holder in dead:
-                workers.bury(db, holder)
-            log.warning("a process died", dead=len(dead), released=released)
-    services.meter.swept(swept, len(dead))
-    if swept.total or dead:
-        services.claim_window.reopen()
-    if swept.total:
-        log.warning("swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked)
-    return swept
-
-
-def release_own(services: Services) -> int:
-    """Gives back what this process claimed and will not begin any more: it is stopping."""
-    with services.database.transaction() as db:
-        released = release_unbegun(db, holder_id=services.holder_id)
-    services.claim_window.reopen()
-    return released
-
-
-def messages_lost(services: Services) -> int:
-    """Makes rows due that were handed over and not begun: Redis lost its data."""
-    with services.database.transaction() as db:
-        released = release_unbegun(db)
-    services.claim_window.reopen()
-    if released:
-        log.error("redis lost its data; dispatching again", rows=released)
-    else:  # as at every first start
-        log.info("redis holds nothing of ours yet, and nothing waited in it")
-    return released
 
 
 def _paced(

@@ -1,7 +1,7 @@
 """Weighs what the replies of one commit say against hosts, apps and providers, in its transaction.
 
-The rule is `rules/faults.py`'s: one grant's word is about that grant alone. Without trouble nothing
-here asks the database anything.
+Before a request, `pause_met` tells which row is held back by it. The rule is `rules/faults.py`'s: one
+grant's word is about that grant alone. Without trouble nothing here asks the database anything.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from refresher.rules.faults import (
     Told,
     Witness,
     doubts_every_seconds,
+    may_probe,
     place_of,
     scopes,
     weigh,
@@ -59,6 +60,30 @@ def _place(services: Services, row: Reloaded) -> Place | None:
 
 def _all_scopes(place: Place) -> tuple[Scope, ...]:
     return (*scopes(place, "provider"), *scopes(place, "app"))
+
+
+def pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen | None:
+    """Returns the pause that holds this row back: one that runs, or whose probe is another's.
+
+    `probing` names the pauses that other rows of the batch probe; the row's own is added to it.
+    """
+    hold = services.settings.http_total_seconds + services.settings.commit_seconds
+    grant = str(row.connection.id)
+    for pause in row.pauses:
+        if pause.refusals == 0:
+            continue
+        held = replace(pause, left_seconds=max(hold, pause.left_seconds))
+        is_witness = grant in pause.witnesses
+        if not may_probe(pause.sort, pause.left_seconds, is_witness=is_witness):
+            return pause
+        if pause.name in probing:
+            return held
+        probing.add(pause.name)
+        every = doubts_every_seconds(pause.sort, services.policy)
+        with services.database.transaction() as db:
+            if not pauses.take_probe(db, pause, hold_seconds=hold, again_seconds=every):
+                return held
+    return None
 
 
 def weigh_all(services: Services, db: Db, settlements: Sequence[Settlement]) -> None:

@@ -5,7 +5,7 @@
     3 hand over dispatch.py               9 classify  rules/outcomes.py: what the reply means
     4 receive   actors.py                10 decide    rules/decision.py, rules/policy.py: when next
     5 reload    here, store/reload.py    11 commit    here, store/settlement.py: one transaction
-    6 guard     here, rules/guards.py
+    6 guard     here, rules/guards.py, evidence.py: a pause that is met
 
 Nothing stands between a reply and its commit, and no transaction is open while a request is under way.
 Each row stands for itself: a slow provider, a failure or a broken row never holds the others.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Container, Sequence
-from dataclasses import replace
 from functools import partial
 from traceback import extract_tb
 from uuid import UUID
@@ -28,12 +27,11 @@ from refresher.attempt import Attempt, Clients, parked, postponed, request, unde
 from refresher.committing import Hand, commit
 from refresher.errors import CannotDecrypt
 from refresher.exchange import Outgoing, Stream
-from refresher.rules import faults, guards
+from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.outcomes import Reply
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.store import pauses, schedule
-from refresher.store.pauses import PauseSeen
+from refresher.store import schedule
 from refresher.store.reload import Reloaded, reload
 from refresher.store.settlement import Settled, Settlement, settle
 from refresher.wiring import Services
@@ -102,34 +100,13 @@ def _guard(
                 aside.append(parked(row, reason))
             case guards.Proceed():
                 assert provider is not None
-                if pause := _pause_met(services, row, probing):
+                if pause := evidence.pause_met(services, row, probing):
                     aside.append(postponed(row, pause))
                 else:
                     ready.append(Attempt(row, provider, reloaded_at))
     points.reach("guarded", (ready, aside))
     _commit(services, aside, tally)
     return ready
-
-
-def _pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen | None:
-    """Returns the pause that holds this row back: one that runs, or whose probe is another's."""
-    hold = services.settings.http_total_seconds + services.settings.commit_seconds
-    grant = str(row.connection.id)
-    for pause in row.pauses:
-        if pause.refusals == 0:
-            continue
-        held = replace(pause, left_seconds=max(hold, pause.left_seconds))
-        is_witness = grant in pause.witnesses
-        if not faults.may_probe(pause.sort, pause.left_seconds, is_witness=is_witness):
-            return pause
-        if pause.name in probing:
-            return held
-        probing.add(pause.name)
-        every = faults.doubts_every_seconds(pause.sort, services.policy)
-        with services.database.transaction() as db:
-            if not pauses.take_probe(db, pause, hold_seconds=hold, again_seconds=every):
-                return held
-    return None
 
 
 def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) -> list[Attempt]:

@@ -16,7 +16,7 @@ import structlog
 
 from refresher import notices
 from refresher.apps import SecretFiles, sync_apps
-from refresher.dispatch import dispatch_due, messages_lost, release_own, sweep_stalled
+from refresher.dispatch import dispatch_due
 from refresher.ending import GRACE_SECONDS, Stop, end_within
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.health import Probe
@@ -30,6 +30,7 @@ from refresher.seldom import Seldom
 from refresher.serving.ports import Api
 from refresher.store import pauses, workers
 from refresher.store.mails import MOST_BUSY
+from refresher.sweeping import messages_lost, release_own, sweep_stalled
 from refresher.ticks import Ticks
 from refresher.webhook_flow import WORKER_THREADS, WebhookFlow
 from refresher.wiring import Services, services

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from refresher import dispatch
+from refresher import dispatch, sweeping
 from refresher.errors import RedisUnavailable
 from refresher.liveness import Watch
 from refresher.rules.connection import Claim
@@ -124,7 +124,7 @@ def test_rows_whose_messages_are_lost_are_dispatched_again(world: World) -> None
     """An emptied Redis costs one tick."""
     world.connect(expires_in=0)
     dispatch.dispatch_due(world.services, Sent())
-    assert dispatch.messages_lost(world.services) == 1
+    assert sweeping.messages_lost(world.services) == 1
     assert dispatch.dispatch_due(world.services, Sent()).claimed == 1
 
 
@@ -156,9 +156,9 @@ def test_an_unregistered_holder_is_swept_by_its_lease(world: World) -> None:
     """The sweep takes a row of nobody known once its lease is over."""
     world.connect(expires_in=0)
     dispatch.dispatch_due(world.services, Sent())
-    assert dispatch.sweep_stalled(world.services, Watch()).total == 0
+    assert sweeping.sweep_stalled(world.services, Watch()).total == 0
     world.pass_time(61)
-    assert dispatch.sweep_stalled(world.services, Watch()).unbegun == 1
+    assert sweeping.sweep_stalled(world.services, Watch()).unbegun == 1
 
 
 def test_a_provider_takes_no_more_than_its_share_when_others_are_due(world: World) -> None:

@@ -15,13 +15,13 @@ import psycopg
 import pytest
 from sqlalchemy import Connection as Db
 
-from refresher.dispatch import sweep_stalled
 from refresher.errors import DatabaseUnavailable
 from refresher.liveness import Watch
 from refresher.recovery import drain
 from refresher.refresh import refresh
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
+from refresher.sweeping import sweep_stalled
 from refresher.testing.history import check_history
 from tests.services import PostgresServer, plain
 from tests.world import World

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
-from refresher import dispatch, intake, wiring
+from refresher import dispatch, intake, sweeping, wiring
 from refresher.apps import sync_apps
 from refresher.cipher import new_key
 from refresher.liveness import Watch
@@ -117,7 +117,7 @@ class Sandbox:
 
     def sweep(self) -> Swept:
         """Makes rows due again whose lease ended, or whose process died, without an outcome."""
-        return dispatch.sweep_stalled(self.services, Watch())
+        return sweeping.sweep_stalled(self.services, Watch())
 
     def step(self, connection: UUID) -> Stepper:
         """Returns what advances a refresh step by step: `with sandbox.step(id) as step:`."""

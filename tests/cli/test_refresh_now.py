@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from refresher.dispatch import claim_now, release_own
+from refresher.dispatch import claim_now
 from refresher.refresh import refresh
 from refresher.settings import load
 from refresher.store import serving
+from refresher.sweeping import release_own
 from refresher.testing.fake_provider import FakeProvider
 from refresher.wiring import Services, build
 from tests.cli.kit import Cli

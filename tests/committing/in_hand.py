@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID
 
-from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
 from refresher.refresh import refresh
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
+from refresher.sweeping import sweep_stalled
 from refresher.testing.history import check_history
 from tests.waiting import wait_until
 from tests.world import World, granted

@@ -11,11 +11,11 @@ import pytest
 
 from refresher import committing
 from refresher.attempt import as_settlement
-from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
 from refresher.refresh import refresh
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
+from refresher.sweeping import sweep_stalled
 from tests.committing.faults import raising, run
 from tests.committing.in_hand import (
     MANY,

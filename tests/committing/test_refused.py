@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from refresher.dispatch import sweep_stalled
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
 from refresher.liveness import Watch
+from refresher.sweeping import sweep_stalled
 from tests.committing.faults import FAULTS
 from tests.committing.in_hand import (
     all_spooled,

@@ -15,12 +15,12 @@ import pytest
 
 from refresher import rereading, spooled, wiring
 from refresher.catalogue import Catalogue
-from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
 from refresher.rereading import How
 from refresher.rules.access import Doer
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
+from refresher.sweeping import sweep_stalled
 from refresher.wiring import Services
 from tests.committing.faults import Fault, raising, read_only, run, writable
 from tests.committing.in_hand import MANY, all_spooled, assert_all_stored, in_hand

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from refresher.dispatch import sweep_stalled
 from refresher.liveness import Watch
 from refresher.metrics.families import BatchHistogram
 from refresher.refresh import refresh
 from refresher.rules.outcomes import Reply
+from refresher.sweeping import sweep_stalled
 from tests.metrics.kit import open_meter, scrape
 from tests.world import World, refused
 

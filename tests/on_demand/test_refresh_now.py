@@ -5,10 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from refresher.dispatch import claim_now, release_own
+from refresher.dispatch import claim_now
 from refresher.errors import DatabaseUnavailable, TokenUnavailable
 from refresher.on_demand import OnDemand
 from refresher.on_demand.flow import Await, Try
+from refresher.sweeping import release_own
 from tests.on_demand.kit import Gate, stop
 from tests.waiting import wait_until
 from tests.world import World

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from refresher.dispatch import claim_now, release_own
+from refresher.dispatch import claim_now
 from refresher.errors import TokenUnavailable
 from refresher.on_demand import OnDemand
 from refresher.refresh import refresh
@@ -16,6 +16,7 @@ from refresher.rules.served import Served, fingerprint
 from refresher.rules.serving import Stored
 from refresher.store.lane import Lane
 from refresher.store.serving import Wanted
+from refresher.sweeping import release_own
 from tests.on_demand.kit import Gate, refusal, text
 from tests.waiting import wait_until
 from tests.world import World
