@@ -139,7 +139,8 @@ def _build(
         within = left - services.settings.http_total_seconds
         try:
             made = request(services.cipher, attempt, clients)
-            outgoing.append(Outgoing(attempt, made, max(0.0, within)))
+            whose = attempt.row.connection.organization_id
+            outgoing.append(Outgoing(attempt, made, max(0.0, within), whose))
         except CannotDecrypt:
             broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE, begun=True))
         except UnbuildableRequest as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
@@ -36,6 +35,7 @@ from refresher.exchange.turns import Turns
 from refresher.exchange.wire import Wire, write
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
+from refresher.shares import Line, Parties
 from refresher.values import value
 
 __all__ = [
@@ -57,11 +57,15 @@ log = structlog.get_logger()
 
 @value
 class Outgoing(Generic[K]):
-    """A request, the caller's key for it, and how long it may wait for its turn to be sent."""
+    """A request, the caller's key for it, and how long it may wait for its turn to be sent.
+
+    `whose` it is: nobody has all places while others wait (`shares.py`), and no host.
+    """
 
     key: K
     request: TokenRequest
     start_within_seconds: float
+    whose: str | None = None
     made_at: float = field(default_factory=time.monotonic)
 
 
@@ -93,7 +97,7 @@ class Exchange:
         self._fast = sender is None and is_fast(name)
         self._sender = sender
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: Line[_Waiting] = Line(limits.max_in_flight)
         self._places: set[asyncio.Task[None] | None] = set()
         self.turns = turns or Turns()
 
@@ -145,21 +149,29 @@ class Exchange:
         A place is a task that sends one request after the other: a task for each would cost a tenth
         of the exchange.
         """
-        self._waiting.extend(batch)
+        for waiting in batch:
+            self._waiting.add(_parties(waiting[0]), waiting)
+        self._fill()
+
+    def _fill(self) -> None:
         loop = asyncio.get_running_loop()
-        for _ in range(min(self._limits.max_in_flight - len(self._places), len(batch))):
+        free = self._limits.max_in_flight - len(self._places)
+        for _ in range(min(free, len(self._waiting))):
             self._places.add(loop.create_task(self._send_waiting()))
 
     async def _send_waiting(self) -> None:
         try:
-            while self._waiting:
-                item, wire, arrivals = self._waiting.popleft()
+            while (taken := self._waiting.take()) is not None:
+                parties, (item, wire, arrivals) = taken
                 try:
                     reply = await self._send(item, wire)
                 except asyncio.CancelledError:
                     arrivals.add((item.key, Reply(failure=CANCELLED)))
                     raise
+                finally:
+                    self._waiting.done(parties)
                 arrivals.add((item.key, reply))
+                self._fill()  # who waited aside for this one's share may be more than the next
         finally:
             self._places.discard(asyncio.current_task())  # in one breath with the look at the line
 
@@ -178,8 +190,7 @@ class Exchange:
 
     async def _farewell(self) -> None:
         """Answers what has not had its turn, and closes the connections."""
-        while self._waiting:
-            item, _, arrivals = self._waiting.popleft()
+        for item, _, arrivals in self._waiting.drain():
             arrivals.add((item.key, Reply(failure=UNSENT, sent=False)))
         if self._sender is not None:
             await self._sender.close()
@@ -206,6 +217,10 @@ def _refused(outgoing: Sequence[Outgoing[K]], failure: str) -> Iterator[list[tup
     for start in range(0, len(outgoing), MOST_REPLIES):
         group = outgoing[start : start + MOST_REPLIES]
         yield [(item.key, Reply(failure=failure, sent=False)) for item in group]
+
+
+def _parties(item: Outgoing[Any]) -> Parties:
+    return item.whose, item.request.url.partition("//")[2].partition("/")[0]
 
 
 def _written(request: TokenRequest) -> Wire | None:

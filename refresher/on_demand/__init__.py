@@ -155,7 +155,7 @@ class OnDemand:
     def _future(self, step: flow.Pending) -> Future[Any]:
         """Returns what the step waits for; nothing of it is cut short when nobody waits any more."""
         if isinstance(step, flow.Try):
-            return self._flights.fly(step.root_id, step.lease_token)
+            return self._flights.fly(step.root_id, step.lease_token, step.whose)
         own = self._flights.flying(step.root_id)
         return own or self._leases.ended(step.root_id, step.lease_token, step.until)
 

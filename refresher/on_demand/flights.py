@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 from refresher.dispatch import claim_now
@@ -18,19 +19,32 @@ from refresher.on_demand.reading import ended
 from refresher.refresh import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.served import Ending
+from refresher.shares import Line, Parties
 from refresher.store import lookup, schedule
 from refresher.wiring import Services
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    root_id: UUID
+    lease_token: int
+    future: Future[Ending | None]
+
+
 class Flights:
-    """Refreshes under way, by row; each in a thread, which is started when it is needed."""
+    """Refreshes under way, by row; each in a thread, which is started when it is needed.
+
+    As many as the exchange sends at once; one organization, or one provider, that hangs does not have
+    all of them (`shares.py`).
+    """
 
     def __init__(self, services: Services, role: str | None) -> None:
         self._services = services
         self._lock = threading.Lock()
         self._flying: dict[UUID, Future[Ending | None]] = {}
-        # As many as the exchange sends at once: a provider that hangs must not hold up the others.
+        self._line: Line[_Wish] = Line(services.settings.max_in_flight)
         self._threads = ThreadPoolExecutor(services.settings.max_in_flight, "on-demand")
+        self._closed = False
         self._role = role
         self._beating = threading.Lock()
         self._heartbeat: Heartbeat | None = None
@@ -44,30 +58,56 @@ class Flights:
         """Returns our own refresh of this row, if one is under way."""
         return self._flying.get(root_id)
 
-    def fly(self, root_id: UUID, lease_token: int) -> Future[Ending | None]:
-        """Returns the refresh of this row that is under way, or that begins now."""
+    def fly(self, root_id: UUID, lease_token: int, whose: Parties) -> Future[Ending | None]:
+        """Returns the refresh of this row that is under way, or that begins when there is a place."""
         with self._lock:
             future = self._flying.get(root_id)
             if future is None:
-                future = self._threads.submit(self._refresh, root_id, lease_token)
-                self._flying[root_id] = future
+                if self._closed:
+                    raise RuntimeError("no refresh begins any more: this is closed")
+                future = self._flying[root_id] = Future()
+                self._line.add(whose, _Wish(root_id, lease_token, future))
+                self._begin()
         return future
 
     def close(self) -> None:
         """Waits for what is under way; a reply that Postgres cannot take is spooled soon."""
         self._services.ask_to_stop()
-        self._threads.shutdown(cancel_futures=True)
+        with self._lock:
+            self._closed = True
+            for wish in self._line.drain():
+                self._flying.pop(wish.root_id, None)
+                wish.future.cancel()
+        self._threads.shutdown()
         if self._heartbeat is not None:
             self._heartbeat.stop()
 
-    def _refresh(self, root_id: UUID, lease_token: int) -> Ending | None:
+    def _begin(self) -> None:
+        """Begins what has a place now; called with the lock."""
+        while (taken := self._line.take()) is not None:
+            self._threads.submit(self._run, *taken)
+
+    def _run(self, whose: Parties, wish: _Wish) -> None:
+        future = wish.future
         try:
-            self._be_alive()
-            claim = claim_now(self._services, root_id, seen=lease_token)
-            return self._fly(claim) if claim else None
-        finally:
-            with self._lock:
-                self._flying.pop(root_id, None)
+            ending = self._refresh(wish.root_id, wish.lease_token)
+        except BaseException as error:  # noqa: BLE001  it is told to all who wait
+            self._land(whose, wish)
+            future.set_exception(error)
+        else:
+            self._land(whose, wish)
+            future.set_result(ending)
+
+    def _land(self, whose: Parties, wish: _Wish) -> None:
+        with self._lock:
+            self._flying.pop(wish.root_id, None)
+            self._line.done(whose)
+            self._begin()
+
+    def _refresh(self, root_id: UUID, lease_token: int) -> Ending | None:
+        self._be_alive()
+        claim = claim_now(self._services, root_id, seen=lease_token)
+        return self._fly(claim) if claim else None
 
     def _fly(self, claim: Claim) -> Ending:
         try:

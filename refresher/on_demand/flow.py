@@ -18,6 +18,7 @@ from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.served import Ending, Served, fingerprint
 from refresher.rules.serving import Ask, Reason, Refresh, Refuse, Serve, Stored, Wait, Why
+from refresher.shares import Parties
 from refresher.store.serving import Wanted, Whole
 from refresher.wiring import Services
 
@@ -58,6 +59,8 @@ class Try:
     root_id: UUID
     lease_token: int
     until: float
+    whose: Parties
+    """Its organization and provider: neither has all the places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def token(
             case Wait(lease_token):
                 yield Await(root, lease_token, until)
             case Refresh(lease_token):
-                ending: Ending | None = yield Try(root, lease_token, until)
+                ending: Ending | None = yield Try(root, lease_token, until, _parties(whole))
                 if ending is None:
                     yield Pause(CLAIM_LOST_SECONDS)
                 else:
@@ -134,7 +137,7 @@ def refresh(
                 if ending is None:
                     ending = yield ReadOutcome(root, row.lease_token)
             case "idle":
-                ending = yield Try(root, row.lease_token, until)
+                ending = yield Try(root, row.lease_token, until, _parties(whole))
                 if ending is None:
                     yield Pause(CLAIM_LOST_SECONDS)
             case "parked" | "none":
@@ -143,6 +146,10 @@ def refresh(
             return ending
         if time.monotonic() >= until:
             raise unavailable(connection_id, Why.STILL_REFRESHING, None, serving.SOON_SECONDS)
+
+
+def _parties(whole: Whole) -> Parties:
+    return whole.stored.organization_id, whole.row.provider
 
 
 def unavailable(

@@ -123,6 +123,7 @@ class Row:
     last_event: str | None = None
     last_reason: str | None = None
     since_seconds: float = 0.0
+    provider: str = ""
 
 
 class Need(StrEnum):

@@ -33,7 +33,8 @@ _WITH_ROW = """,
         case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end,
         coalesce(s.lease_token, 0), s.parked_reason, s.postponed_by,
         extract(epoch from s.due_at - refresher_now())::float8, e.kind, e.reason,
-        coalesce(extract(epoch from refresher_now() - e.occurred_at), 0)::float8
+        coalesce(extract(epoch from refresher_now() - e.occurred_at), 0)::float8,
+        r.provider
 """
 _FROM = " from connection c join connection r on r.id = coalesce(c.root_id, c.id) "
 _SCHEDULE = """

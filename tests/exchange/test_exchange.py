@@ -196,3 +196,23 @@ def test_a_sender_that_is_asked_for_and_missing_is_named_at_once(
 
     with pytest.raises(SettingsError, match=r"install refresher\[fast\]"):
         Exchange(Limits(), name="pyreqwest")
+
+
+@pytest.mark.parametrize("whose", ["slow", None])
+def test_what_hangs_leaves_places_for_others(whose: str | None):
+    """Neither one organization's requests nor one host's have all the places."""
+    sender = Scripted()
+    exchange = Exchange(Limits(max_in_flight=4), sender)
+    hanging = [Outgoing(n, a_request("held"), 20.0, whose) for n in range(9)]
+    found: list[object] = []
+    caller = in_background(lambda: found.extend(r for g in exchange.stream(hanging) for r in g))
+    wait_until(lambda: len(sender.sent) == 3)
+    # When another's come, then they are answered while those hang
+    other = [Outgoing(n, a_request(f"https://quick/{n}"), 20.0, "quick") for n in "abc"]
+    answered = [key for group in exchange.stream(other) for key, _ in group]
+    assert (answered, found) == (["a", "b", "c"], [])
+    # And those have their turn, in the end
+    sender.let_go()
+    caller.join(60)
+    assert len(found) == 9
+    exchange.close()
