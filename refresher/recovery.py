@@ -99,7 +99,7 @@ def store_entry(services: Services, entry: str) -> str | None:
         services.seldom.warning("a spooled reply is left where it is", why=str(error))
         return str(error)
     except spooled.NotWhole as error:
-        return _unreadable(services, entry, error)
+        return _broken(services, entry, error)
     except Exception as error:  # noqa: BLE001  whatever it is, the entry is kept and no other waits
         return _refused(services, entry, sentence(error))
     return None
@@ -116,7 +116,7 @@ def _store(services: Services, entry: str, *, details: bool = True) -> None:
         log.warning("a spooled token pair was late: it is in quarantine", connection=str(made.id))
 
 
-def _unreadable(services: Services, entry: str, error: Exception) -> str:
+def _broken(services: Services, entry: str, error: Exception) -> str:
     """Sets aside what no version of ours wrote whole; one that names its connection stays."""
     why = f"it cannot be read ({error})"
     if spooled.connection_of(entry) is not None:

@@ -1,4 +1,4 @@
-"""Keeps sealed token pairs that Postgres does not take, until it does or a person drops them.
+"""Keeps sealed replies that Postgres does not take, until it does or a person drops them.
 
 In Redis where there is one, since a container's disk goes with it; else, or when Redis is away too, in
 a file of mode 0600. Only sealed values get here. `recovery.py` writes them to Postgres later.
@@ -75,7 +75,7 @@ class Spool:
     def set_aside(self, entry: str) -> None:
         """Keeps an entry that cannot be read apart from the others, until a person looks at it."""
         self._write(self._file.with_suffix(UNREADABLE), [entry])
-        self.remove([entry], unreadable=False)
+        self.remove([entry], aside=False)
 
     def entries(self) -> list[str]:
         """Returns what is kept, the oldest first.
@@ -92,7 +92,7 @@ class Spool:
                 self._in_redis = [e if isinstance(e, str) else e.decode() for e in kept]
         return self._in_redis
 
-    def unreadable(self) -> list[str]:
+    def aside(self) -> list[str]:
         """Returns what was set aside."""
         return _lines(self._file.with_suffix(UNREADABLE))
 
@@ -107,8 +107,8 @@ class Spool:
         self._resting[entry] = (time.monotonic() + seconds, seconds)
 
     def in_file(self) -> int:
-        """Returns how many entries are kept on this machine's disk, unreadable ones too."""
-        return len(_lines(self._file)) + len(self.unreadable())
+        """Returns how many entries are kept on this machine's disk, those set aside too."""
+        return len(_lines(self._file)) + len(self.aside())
 
     def in_redis(self) -> int | None:
         """Returns how many entries are kept in Redis; None without one, or when it is away."""
@@ -119,12 +119,12 @@ class Spool:
         except self._trouble:
             return None
 
-    def remove(self, entries: Sequence[str], *, unreadable: bool = True) -> None:
+    def remove(self, entries: Sequence[str], *, aside: bool = True) -> None:
         """Forgets entries, once Postgres has them or nobody wants them."""
         if not entries:
             return
         gone = set(entries)
-        files = [self._file, *([self._file.with_suffix(UNREADABLE)] if unreadable else [])]
+        files = [self._file, *([self._file.with_suffix(UNREADABLE)] if aside else [])]
         for entry in gone:
             self._resting.pop(entry, None)
         try:

@@ -117,7 +117,7 @@ def _described(spool: Spool) -> list[dict[str, object]]:
     apart: list[dict[str, object]] = [
         {"entry": spooled.name_of(text), "what": "unknown", "connection": None, "since": None,
          "where": "file", "why": "it cannot be read: half an entry, or another version's"}
-        for text in spool.unreadable()
+        for text in spool.aside()
     ]  # fmt: skip
     return [*found, *apart]
 
@@ -141,7 +141,7 @@ def _chosen(spool: Spool, wanted: list[str] | None) -> dict[str, str]:
     """Returns the entries of these names, all without one; refuses a name that is none."""
     from refresher import spooled
 
-    known = {spooled.name_of(text): text for text in [*spool.entries(), *spool.unreadable()]}
+    known = {spooled.name_of(text): text for text in [*spool.entries(), *spool.aside()]}
     missing = [name for name in wanted or () if name not in known]
     if missing:
         raise Refused(f"no entry is called {missing[0]}; `refresher spool list` shows all")

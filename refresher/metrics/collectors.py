@@ -104,7 +104,9 @@ class OwnCollector(Collector):
             told = "Failures of a scheduler's job since it last succeeded."
             yield labelled("job_failures_in_a_row", told, ("job_name",), failures)
         in_file = self._sources.spool.in_file()
-        yield gauge("spooled_pairs", "Token pairs in this machine's spool file.", in_file)
+        yield gauge(
+            "spooled_pairs", "Token pairs and unread answers in this machine's spool file.", in_file
+        )
 
 
 class DeploymentCollector(Collector):
@@ -153,7 +155,9 @@ class DeploymentCollector(Collector):
             return
         kept = self._sources.spool.in_redis()
         if kept is not None:
-            yield gauge("redis_spooled_pairs", "Token pairs in the spool in Redis.", kept)
+            yield gauge(
+                "redis_spooled_pairs", "Token pairs and unread answers in the spool in Redis.", kept
+            )
         yield gauge("queue_messages", "Messages that wait; each carries a batch.", seen.depth)
         yield gauge(
             "queue_age_seconds", "How long the oldest message has waited.", seen.oldest_seconds

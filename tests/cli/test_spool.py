@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_shown_and_dropped(cli: Cli, services: Services) 
     assert "cannot be read" in entry["why"]
     assert finding(cli)["level"] == "fail"
     assert cli("spool", "drop", entry["entry"], "-y").code == 0
-    assert services.spool.unreadable() == []
+    assert services.spool.aside() == []
 
 
 @pytest.mark.parametrize("command", ["list", "retry", "drop"])

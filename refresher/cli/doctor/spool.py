@@ -19,7 +19,7 @@ def check(settings: Settings, installation: UUID | None) -> Iterator[Finding]:
     spool = Spool(settings)
     if installation is not None:
         spool.named(installation)
-    entries, apart = spool.entries(), spool.unreadable()
+    entries, apart = spool.entries(), spool.aside()
     if not entries and not apart:
         yield ok("spool", "no token pair and no answer waits for PostgreSQL to take it")
         return
