@@ -67,7 +67,6 @@ MENDS: dict[ParkReason, str] = {
     ),
 }
 ON_PURPOSE = frozenset({ParkReason.DELETED, ParkReason.DISABLED, ParkReason.PAUSED})
-SELF_MENDING = frozenset({ParkReason.APP_NOT_CONFIGURED, ParkReason.UNSTORED})
 RESUME_ALONE_HELPS = frozenset(
     {ParkReason.PAUSED, ParkReason.DISABLED, ParkReason.CRASH_LOOP, ParkReason.UNDECRYPTABLE}
 )
