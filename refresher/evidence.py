@@ -94,6 +94,7 @@ def weigh_all(services: Services, db: Db, settlements: Sequence[Settlement]) -> 
         log.info("pause lifted", pause=name)
     if against:
         _hold(services, db, against)
+    waiting.let_go(db, {s.postponed_by for s in settlements if s.postponed_by})
 
 
 def _against(settlements: Sequence[Settlement]) -> Against:

@@ -125,7 +125,7 @@ _LOCK = text(
     from unnest(cast(:families as text[]), cast(:keys as text[]), cast(:sorts as text[]))
         u(scope, key, sort)
     join pause p on p.scope = u.scope and p.key = u.key and p.sort = u.sort
-    order by p.scope, p.key, p.sort for update of p
+    order by p.scope, p.key, p.sort for no key update of p
     """
 )
 

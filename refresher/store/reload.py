@@ -49,6 +49,8 @@ class Reloaded:
     lease_until: datetime | None = None
 
 
+# "between", not "=": where one provider has all the pauses, statistics promise a match in the first
+# row, and each row of every other provider would read the whole table for none.
 _RELOAD = hot.statement(
     """
     select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
@@ -66,7 +68,8 @@ _RELOAD = hot.statement(
            c.disabled_at is not null as disabled, c.paused_at is not null as paused,
            c.deleted_at is not null as deleted,
            a.id as app_id, a.client_id, a.client_secret,
-           s.waits_for, exists (select 1 from pause p where p.provider = c.provider) as in_trouble
+           s.waits_for, exists (select 1 from pause p
+                                where p.provider between c.provider and c.provider) as in_trouble
     from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
     join refresh_schedule s
       on s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1

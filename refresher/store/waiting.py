@@ -7,7 +7,7 @@ spread, and found by an index in which rows that are refreshed as planned never 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -70,6 +70,16 @@ _REST = text(
 )
 
 
+_STANDING = text(
+    """
+    select p.scope || ':' || p.key
+    from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
+    join pause p on p.scope = u.scope and p.key = u.key
+    where p.refusals > 0 order by p.scope, p.key, p.sort for key share of p
+    """
+)
+
+
 def end(db: Db, seen: Sequence[PauseSeen], *, proven: bool = True, own: bool = False) -> list[str]:
     """Ends what was seen, and has those tried who waited for it; returns the names of the pauses.
 
@@ -113,6 +123,21 @@ def pull(db: Db, name: str, *, own: bool, share: float = LEAST_SHARE) -> list[UU
     moved = list(db.execute(_PULL, values).scalars())
     append(db, [Event(id_, "resumed", reason=f"{name} is well again") for id_ in sorted(moved)])
     return moved
+
+
+def let_go(db: Db, names: Collection[str]) -> None:
+    """Brings those forward who were just told to wait for one of these, where it has ended meanwhile.
+
+    Whoever ends a pause sees only rows that wait already. One that was reloaded before is written
+    afterwards: so who writes it looks again, and a pause that stands does not end before the commit.
+    """
+    if not names:
+        return
+    parts = [name.partition(":") for name in sorted(names)]
+    values = {"scopes": [p[0] for p in parts], "keys": [p[2] for p in parts]}
+    standing = set(db.execute(_STANDING, values).scalars())
+    for name in sorted(set(names) - standing):
+        pull(db, name, own=False)
 
 
 def take_in(db: Db, name: str, grants: Sequence[str]) -> None:
