@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -116,7 +117,7 @@ def test_a_reload_asks_for_the_pauses_of_its_provider_alone(many: World) -> None
         "select id, refresher_now() from connection where provider = 'calm'"
     )
     with many.services.database.transaction() as db, nothing_read_whole(db):
-        claims = schedule.claim_due(db, limit=100, lease_seconds=60, holder_id=None)
+        claims = schedule.claim_due(db, limit=100, lease_seconds=60, holder_id=uuid4())
         assert [row.in_trouble for row in reload(db, claims)] == [False] * 100
 
 
