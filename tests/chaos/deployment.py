@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from zlib import crc32
 
 from sqlalchemy import text
 
@@ -56,13 +57,15 @@ SETTINGS: Mapping[str, object] = {
 class Plan:
     """How one deployment is set up; `settings` are those of refresher, by their names.
 
-    `faults` are the provider's, by kind; first expiries are drawn between two shares of a lifetime.
+    `faults` are the provider's, by kind; first expiries are drawn between two shares of a lifetime;
+    connections are spread over so many `organizations`.
     """
 
     connections: int = 200
     lifetime_seconds: float = 10.0
     grace_seconds: float = 10.0
     latency_seconds: float = 0.1
+    organizations: int = 1
     workers: int = 2
     threads: int = 4
     twice: bool = False
@@ -162,7 +165,7 @@ class Deployment:
         given = [
             read(
                 {
-                    "organization_id": "org",
+                    "organization_id": self._organization_of(grant.external_id),
                     "provider": PROVIDER,
                     "external_id": grant.external_id,
                     "access_token": grant.access_token,
@@ -174,6 +177,10 @@ class Deployment:
         ]
         taken = intake.take(self.services, given)
         assert not taken.rejected, taken.rejected
+
+    def _organization_of(self, external_id: str) -> str:
+        """Returns whose an account is: the same at each of its consents."""
+        return f"org-{crc32(external_id.encode()) % self.plan.organizations}"
 
     def reconnect(self, external_ids: list[str]) -> None:
         """Has these accounts connected again by their users, after a grant was lost."""
