@@ -187,7 +187,7 @@ def _trouble(now: Gauges, providers: tuple[str, ...]) -> Iterator[Metric]:
     opened = {p.provider for p in now.pauses if p.sort == Sort.SILENT}
     yield labelled(
         "breaker_open",
-        "1 while a provider is left alone because it answered nobody, its probes included.",
+        "1 while a host of a provider, or all of it, is left alone because it answered nobody.",
         ("provider",),
         [((name,), float(name in opened)) for name in providers],
     )
@@ -195,7 +195,9 @@ def _trouble(now: Gauges, providers: tuple[str, ...]) -> Iterator[Metric]:
     for pause in now.pauses:
         key = (pause.scope, pause.provider if pause.provider in known else "other")
         left[key] = max(left.get(key, 0.0), pause.left_seconds)
-    yield labelled("pause_left_seconds", "Until a pause ends.", ("scope", "provider"), left.items())
+    yield labelled(
+        "pause_left_seconds", "Until the last pause ends.", ("scope", "provider"), left.items()
+    )
 
 
 def _around(now: Gauges) -> Iterator[Metric]:

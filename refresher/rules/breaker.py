@@ -1,7 +1,8 @@
-"""Decides when a whole provider is left alone because it answers nobody: a circuit breaker.
+"""Decides when somebody who answers nobody is left alone, and for how long: a circuit breaker.
 
-Pure. One process counts the failures in a row of each provider; a success sets the count back. What
-is paused costs its connections no attempt: they wait for the pause's end, where one row probes.
+Pure. Who that is, and whose failures in a row count, is its caller's to say: a host, or what else of a
+provider is shown to be silent (`faults.py`), or a webhook's endpoint (`delivery.py`). What is held
+costs its rows no attempt: they wait for the end of the pause, where one of them probes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Leave the provider alone; `refusals` counts the openings in a row."""
+    """Leave it alone for so long; `refusals` counts the openings in a row."""
 
     seconds: float
     refusals: int
@@ -31,7 +32,7 @@ def opens(policy: BreakerPolicy, failures_in_a_row: int, refusals: int) -> Opene
 
     The first time after 20 failures in a row; then each probe that fails opens it again at once, for
     twice as long: 30 s, 1, 2, 4, 8, 10 minutes and 10 minutes for ever. A week's outage costs a
-    provider about a thousand requests, however many connections it has.
+    host about a thousand requests, however many connections it has.
     """
     if refusals == 0 and failures_in_a_row < policy.failures:
         return None
