@@ -141,9 +141,14 @@ def let_go(db: Db, names: Collection[str]) -> None:
 
 
 def take_in(db: Db, name: str, grants: Sequence[str]) -> None:
-    """Has the grants that a pause follows from wait for its end, whatever wait they were told."""
+    """Has the grants that a pause follows from wait for its end, whatever wait they were told.
+
+    Each of them has an event of it: `inspect --at` tells a row by its last event.
+    """
     statement = text(
         "update refresh_schedule set postponed_by = :name, waits_for = :name "
-        "where state = 0 and connection_id = any(cast(:grants as uuid[]))"
+        "where state = 0 and connection_id = any(cast(:grants as uuid[])) "
+        "and postponed_by is distinct from :name returning connection_id"
     )
-    db.execute(statement, {"name": name, "grants": sorted(grants)})
+    taken = db.execute(statement, {"name": name, "grants": sorted(grants)}).scalars()
+    append(db, [Event(id_, "postponed") for id_ in sorted(taken)])

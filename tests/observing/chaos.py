@@ -43,6 +43,7 @@ class Chaos:
         self.dead: set[UUID] = set()
         self.ids: dict[str, UUID] = {}
         self.copies: list[tuple[datetime, dict[UUID, Moment]]] = []
+        self.trouble = 0
         world.script.answer = self.answer
         self.worker = replace(world.services, holder_id=uuid7())
         for name in NAMES:
@@ -57,7 +58,7 @@ class Chaos:
         ]  # fmt: skip
         doings, weights = zip(*acts, strict=True)
         for _ in range(steps):
-            self.world.pass_time(self.dice.choice((0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 70.0)))
+            self.world.pass_time(self.dice.choice((0.25, 0.5, 0.5, 1.0, 1.0, 2.0, 4.0, 8.0, 70.0)))
             (act,) = self.dice.choices(doings, weights)
             act()
             self.copies.append((self.now, self.stand()))
@@ -76,7 +77,7 @@ class Chaos:
         return {id_: standing.moment for id_, standing in found.items() if standing}
 
     def answer(self, _request: TokenRequest) -> Reply:
-        """Answers in any way that a provider may."""
+        """Answers in any way that a provider may; its trouble lasts, so that others meet it too."""
         n = len(self.world.script.asked)
         good = granted(
             access_token=f"a{n}", refresh_token=f"r{n}", expires_in=self.dice.choice((5, 20, 90))
@@ -86,13 +87,19 @@ class Chaos:
             refused("invalid_grant"), refused("invalid_client", 401),
             granted(refresh_token=f"rescued-{n}"), granted(access_token=f"a{n}"),
         ]  # fmt: skip
-        return good if self.dice.random() < 0.4 else self.dice.choice(odd)
+        if self.dice.random() < 0.4:
+            return good
+        if self.dice.random() < 0.3:
+            self.trouble = self.dice.randrange(len(odd))
+        return odd[self.trouble]
 
     def connect(self, name: str) -> None:
-        """A user consents, for the first time or again."""
+        """A user consents, for the first time or again; each is of an organization of their own."""
         left = self.dice.choice((0, 0, 40))
         provider = PROVIDERS.get(name, "acme")
-        self.ids[name] = self.world.connect(name, provider=provider, expires_in=left)
+        self.ids[name] = self.world.connect(
+            name, organization_id=f"org-{name}", provider=provider, expires_in=left
+        )
 
     def reconnect(self) -> None:
         """A user consents again, whatever happens to the connection at this moment."""

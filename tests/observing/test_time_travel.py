@@ -13,9 +13,9 @@ from refresher.store import connections, schedule, standings
 from refresher.store.reload import reload
 from refresher.store.standings import Standing
 from tests.observing.chaos import Chaos
-from tests.world import World
+from tests.world import World, refused
 
-SEED, STEPS, MOMENTS = 7, 320, 1_000
+SEED, STEPS, MOMENTS = 7, 960, 1_000
 
 
 def standing_now(world: World, id_: UUID) -> Standing:
@@ -109,3 +109,21 @@ def test_a_row_that_its_provider_s_rate_holds_back_is_told_as_held_back(world: W
         assert isinstance(told, Moment)
         assert told.postponed_by == "rate:paced"
         assert replace(told, due_at=None) == replace(standing.moment, due_at=None)
+
+
+def test_a_refusal_that_becomes_the_app_s_pause_is_told_as_held_back(world: World) -> None:
+    """The grant that was refused first waits for the pause that the second one begins."""
+    world.script.answer = lambda _request: refused("invalid_client", 401)
+    first, second = (
+        world.connect(name, organization_id=f"org-{name}", expires_in=left)
+        for name, left in (("ann", 0), ("bob", 5))
+    )
+    for _ in range(2):
+        world.tick()
+        world.pass_time(10.0)
+    assert world.events(second)[:2] == ["imported", "misconfigured"]
+    now = world.services.database.simulated_now
+    assert now is not None
+    standing = standing_now(world, first)
+    assert standing.moment.postponed_by == "app:acme/default"
+    assert look_back(world, first, now, standing) == standing.moment
