@@ -27,6 +27,7 @@ from refresher.rules.faults import (
 )
 from refresher.rules.notices import State
 from refresher.store import notices, pauses, waiting
+from refresher.store.apart import apart
 from refresher.store.notices import Change
 from refresher.store.pauses import PauseSeen, Written
 from refresher.store.reload import Reloaded
@@ -87,14 +88,25 @@ def pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen
 
 
 def weigh_all(services: Services, db: Db, settlements: Sequence[Settlement]) -> None:
-    """Writes the evidence, orders the pauses that follow from it, and ends those that are disproved."""
-    against = _against(settlements)
-    # A success first: what was told in the same moment may have been told before it.
-    for name in waiting.end(db, list(_disproved(settlements))):
-        log.info("pause lifted", pause=name)
-    if against:
-        _hold(services, db, against)
-    waiting.let_go(db, {s.postponed_by for s in settlements if s.postponed_by})
+    """Writes the evidence, orders the pauses that follow from it, and ends those that are disproved.
+
+    Apart from the pairs of the same transaction, which an error here must not hold up.
+    """
+    disproved, against = list(_disproved(settlements)), _against(settlements)
+    met = {s.postponed_by for s in settlements if s.postponed_by}
+    if not disproved and not against and not met:
+        return
+
+    def failed(error: Exception) -> None:
+        services.seldom.exception("cannot weigh what replies say of a scope", error)
+
+    with apart(db, failed):
+        # A success first: what was told in the same moment may have been told before it.
+        for name in waiting.end(db, disproved):
+            log.info("pause lifted", pause=name)
+        if against:
+            _hold(services, db, against)
+        waiting.let_go(db, met)
 
 
 def _against(settlements: Sequence[Settlement]) -> Against:

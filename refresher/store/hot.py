@@ -60,17 +60,19 @@ def answer(db: Connection, hot: Hot, values: Mapping[str, object]) -> psycopg.Cu
 def before_others(
     db: Connection,
     _cursor: object,
-    _sql: str,
+    sql: str,
     _values: object,
     context: Any,
     _many: object,
 ) -> None:
     """Called by SQLAlchemy before each statement of its own."""
+    if sql.startswith("ROLLBACK TO"):  # after an error Postgres takes nothing else
+        return
     if context is None or not context.execution_options.get(_TELLING):
         _tell(db, AS_ALWAYS)
 
 
-def rolled_back(db: Connection) -> None:
+def rolled_back(db: Connection, *_savepoint: object) -> None:
     """Called by SQLAlchemy before a rollback, which takes back what the session was told in it."""
     driver = None if db.invalidated else db.connection.driver_connection
     if driver is not None and not driver.autocommit:

@@ -96,6 +96,7 @@ class Database:
             event.listen(self.engine, "begin", self._tell_transaction)
         event.listen(self.engine, "before_cursor_execute", hot.before_others)
         event.listen(self.engine, "rollback", hot.rolled_back)
+        event.listen(self.engine, "rollback_savepoint", hot.rolled_back)
         event.listen(self.engine, "checkin", _note_rest)
         event.listen(self.engine, "checkout", _ping_after_rest)
 
