@@ -53,11 +53,12 @@ def test_pairs_are_stored_at_once_when_evidence_cannot_be_written(
 ) -> None:
     """Neither held nor spooled; the refused row has its outcome, too."""
     ids = [world.connect(f"c{n}", expires_in=0) for n in range(4)]
-    broken: list[None] = []
+    in_hand: list[TokenRequest] = []
 
     def answer(request: TokenRequest) -> Reply:
-        if not broken:
-            broken.append(fault(world, admin, monkeypatch))
+        if not in_hand:
+            fault(world, admin, monkeypatch)
+        in_hand.append(request)
         return all_but_one(request)
 
     world.script.answer = answer
