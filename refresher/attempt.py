@@ -96,7 +96,8 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     points.reach("decided", decision)
     dead = decision.event == "revoked"
     parks = decision.next_due_in_seconds is None
-    life, place = decision.new_life, place_of(attempt.provider, row.connection)
+    life, fault = decision.new_life, decision.fault
+    place = place_of(attempt.provider, row.connection) if fault else None
     return Settlement(
         row=row,
         kind=decision.event,
@@ -111,8 +112,8 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
         detail=decision.detail,
         http_status=reply.status,
         elapsed_seconds=attempt.elapsed_seconds,
-        waits_for=DOUBTED if decision.doubted else waits_for(place, decision.fault),
-        fault=decision.fault,
+        waits_for=DOUBTED if decision.doubted else waits_for(place, fault),
+        fault=fault,
         place=place,
         end_is_news=end_is_news(
             slides=attempt.provider.refresh_token_clock == "sliding",
@@ -238,8 +239,8 @@ def _seal(cipher: Cipher, attempt: Attempt, decision: Decision) -> SealedLife | 
         kept = rescued and cipher.seal(rescued, owner, "refresh_token")
         return SealedLife(None, kept, None, None, None, None) if kept else None
     grant = life.grant
-    new, fields = grant.refresh_token, grant.kept or {}
-    secrets = kept_fields.secret_text(fields)
+    new, fields = grant.refresh_token, grant.kept
+    secrets = kept_fields.secret_text(fields) if fields else None
     return SealedLife(
         access_token=cipher.seal(grant.access_token, owner, "access_token"),
         refresh_token=cipher.seal(new, owner, "refresh_token") if new else None,
@@ -247,7 +248,7 @@ def _seal(cipher: Cipher, attempt: Attempt, decision: Decision) -> SealedLife | 
         left_seconds=life.left_seconds,
         refresh_token_left_seconds=life.refresh_token_left_seconds,
         scopes=grant.scopes,
-        kept_fields=kept_fields.plain_text(fields),
+        kept_fields=kept_fields.plain_text(fields) if fields else None,
         kept_secrets=cipher.seal(secrets, owner, "kept_secrets") if secrets else None,
         forgets_end=life.forgets_end and not _comes_again(cipher, attempt.row, grant),
     )

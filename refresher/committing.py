@@ -75,7 +75,9 @@ class Hand:
         now = time.monotonic()
         held = bool(self._left)
         # The very one that was spooled: its seal tells that it is stored already.
-        self._left += [self._early.pop(s.id, s) for s in settlements]
+        self._left += (
+            [self._early.pop(s.id, s) for s in settlements] if self._early else settlements
+        )
         for s in settlements:
             self._taken_at.setdefault(s.id, now)
         if not held or now >= self._try_at:
@@ -219,5 +221,6 @@ class Hand:
     def _forget(self, settlements: Sequence[Settlement], *, but: str | None = None) -> None:
         for s in settlements:
             self._taken_at.pop(s.id, None)
-        ours = [self._entries.pop(s.id) for s in settlements if s.id in self._entries]
-        self._services.spool.remove([entry for entry in ours if entry != but])
+        if self._entries:
+            ours = [self._entries.pop(s.id) for s in settlements if s.id in self._entries]
+            self._services.spool.remove([entry for entry in ours if entry != but])

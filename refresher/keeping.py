@@ -17,6 +17,7 @@ from refresher.store.reload import Reloaded
 
 HTTP_REDIRECT = 300
 MOST_OF_A_HEADER = 200
+_UNREAD = (Unreadable, Malformed)  # written out at the place, the union is made for each reply
 log = structlog.get_logger()
 
 
@@ -27,7 +28,7 @@ def kept_answer(
 
     That it cannot be sealed must not stand between the reply and its commit.
     """
-    if not isinstance(outcome, Unreadable | Malformed) or not reply.body:
+    if not isinstance(outcome, _UNREAD) or not reply.body:
         return None
     if reply.status is None or reply.status >= HTTP_REDIRECT:
         return None

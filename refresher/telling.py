@@ -25,7 +25,8 @@ def tell(
     tally: Counter[str],
 ) -> None:
     """Tells what one commit wrote."""
-    kinds = [_kind(s, settled) for s in settlements]
+    usual = not (settled.adopted or settled.fenced)
+    kinds = [s.kind if usual else _kind(s, settled) for s in settlements]
     tally.update(kinds)
     services.meter.committed(settlements, kinds, settled)
     is_chatty = services.settings.log_level == "debug"

@@ -188,12 +188,12 @@ def scopes(place: Place, family: str) -> tuple[Scope, ...]:
     )
 
 
-def waits_for(place: Place, fault: Fault | None) -> str | None:
+def waits_for(place: Place | None, fault: Fault | None) -> str | None:
     """Returns what a grant waits for that was told `fault`: whatever ends that has it tried at once.
 
     A wait that was asked of this grant is its own, and ends with nobody else's success: only by hand.
     """
-    if fault is None:
+    if fault is None or place is None:
         return None
     if fault.sort is Sort.REFUSED:
         return scopes(place, "app")[0].name

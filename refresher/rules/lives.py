@@ -47,7 +47,7 @@ def shortest(
         life = seconds(value, now_epoch_seconds, known_seconds)
         if life is None or (life == 0 and name.endswith(_INSTANTS) and _is_zero(value)):
             continue
-        if _lacks_zone(value):
+        if isinstance(value, str) and _lacks_zone(value):
             unsure = life if unsure is None else min(unsure, life)
         else:
             told = life if told is None else min(told, life)
@@ -100,9 +100,10 @@ def _of_number(
 
 def in_jwt(token: Secret, now_epoch_seconds: float) -> float | None:
     """Returns the life that a JWT's `exp` claim tells (RFC 7519 section 4.1.4), unverified."""
-    parts = token.reveal().split(".")
-    if len(parts) != 3:
+    text = token.reveal()
+    if text.count(".") != 2:
         return None
+    parts = text.split(".")
     try:
         payload = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         ends = float(payload["exp"])
@@ -135,10 +136,8 @@ def _instant(text: str) -> datetime | None:
     return None
 
 
-def _lacks_zone(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    instant = _instant(value.strip())
+def _lacks_zone(text: str) -> bool:
+    instant = _instant(text.strip())
     return instant is not None and instant.tzinfo is None
 
 

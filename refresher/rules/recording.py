@@ -32,34 +32,36 @@ _THERE = "recorded"
 def of_exchange(provider: Provider, reply: Reply, outcome: Outcome, before: Before) -> Facts:
     """Returns what came back and what was known before; what is usual is left away."""
     facts: dict[str, object] = {"left": round(before.left_seconds, 3)}
-    known = {
-        "attempt": before.attempt,
-        "unknown_outcomes": before.unknown_outcomes,
-        "last_lifetime": before.last_lifetime_seconds,
-        "doubted": before.doubted,
-        "failure": reply.failure,
-        "not_sent": not reply.sent,
-    }
-    facts.update({name: value for name, value in known.items() if value})
+    known = (
+        ("attempt", before.attempt),
+        ("unknown_outcomes", before.unknown_outcomes),
+        ("last_lifetime", before.last_lifetime_seconds),
+        ("doubted", before.doubted),
+        ("failure", reply.failure),
+        ("not_sent", not reply.sent),
+    )
+    facts.update([one for one in known if one[1]])
     if isinstance(outcome, Refreshed):
-        return facts | _granted(outcome.grant)
+        _add_granted(facts, outcome.grant)
+        return facts
     if isinstance(outcome, Unreadable):
         facts["unread"] = True
     return facts | _answer(provider, reply, before.now_epoch_seconds)
 
 
-def _granted(grant: Grant) -> dict[str, object]:
-    """Returns what came: nothing has to be read a second time."""
-    known = {
-        "access_token": True,
-        "expires_in": grant.expires_in_seconds,
-        "in_token": grant.in_token_seconds,
-        "refresh_token": grant.refresh_token and True,
-        "refresh_token_expires_in": (
-            0 if grant.refresh_token_is_endless else grant.refresh_token_expires_in_seconds
-        ),
-    }
-    return {name: value for name, value in known.items() if value is not None}
+def _add_granted(facts: dict[str, object], grant: Grant) -> None:
+    """Adds what came: nothing has to be read a second time."""
+    facts["access_token"] = True
+    if grant.expires_in_seconds is not None:
+        facts["expires_in"] = grant.expires_in_seconds
+    if grant.in_token_seconds is not None:
+        facts["in_token"] = grant.in_token_seconds
+    if grant.refresh_token:
+        facts["refresh_token"] = True
+    if grant.refresh_token_is_endless:
+        facts["refresh_token_expires_in"] = 0
+    elif grant.refresh_token_expires_in_seconds is not None:
+        facts["refresh_token_expires_in"] = grant.refresh_token_expires_in_seconds
 
 
 def of_guard(connection: Connection, *, expired: bool) -> Facts:

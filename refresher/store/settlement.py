@@ -88,19 +88,23 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
     given = sorted(settlements, key=lambda s: s.id.int)
     stored, healed = _store_tokens(db, [s for s in given if s.new])
-    done = _stored_already(db, [s for s in given if s.is_irreplaceable and s.id not in stored])
-    todo = endings.naming_answers(db, [s for s in given if s.id not in done])
+    unsure = [s for s in given if s.id not in stored and s.is_irreplaceable]
+    done = _stored_already(db, unsure)
+    todo = endings.naming_answers(db, [s for s in given if s.id not in done] if done else given)
     with_tokens = [s for s in todo if s.new]
     dead = [s for s in todo if s.dead]
     versions = [s.row.connection.credential_version for s in dead]
     adopted = quarantine.adopt(db, [s.id for s in dead], versions)
     ended = endings.end_grants(db, [s for s in dead if s.id not in adopted])
     fenced = {s.id for s in with_tokens} - stored | ({s.id for s in dead} - ended - adopted)
-    meant = [s for s in todo if s.id not in fenced and s.id not in adopted]
+    amiss = fenced | adopted
+    meant = [s for s in todo if s.id not in amiss] if amiss else todo
     written = _move(db, meant)
     late = stored - written  # good, although their row is somebody else's by now
-    _move_by_stored_life(db, [s for s in todo if s.id in fenced | adopted | late], lead_share)
-    quarantine.put(db, [o for s in with_tokens if s.id in fenced and (o := quarantine.orphan(s))])
+    if astray := amiss | late:
+        _move_by_stored_life(db, [s for s in todo if s.id in astray], lead_share)
+        orphans = [o for s in with_tokens if s.id in fenced and (o := quarantine.orphan(s))]
+        quarantine.put(db, orphans)
     notices.mark_well(db, healed)
     notices.record(db, [endings.notice(s) for s in dead if s.id in ended])
     answers.put(db, [s.kept for s in given if s.kept])
@@ -247,7 +251,9 @@ def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) 
 
 
 def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:
-    kind = "fenced" if s.id in fenced else "adopted" if s.id in adopted else s.kind
+    kind = s.kind
+    if fenced or adopted:  # an id's hash is dear
+        kind = "fenced" if s.id in fenced else "adopted" if s.id in adopted else kind
     left = s.row.left_seconds
     expired = max(0.0, (s.elapsed_seconds or 0.0) - left) if left is not None else None
     return Event(
