@@ -68,6 +68,8 @@ def pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen
 
     `probing` names the pauses that other rows of the batch probe; the row's own is added to it.
     """
+    if not row.pauses:
+        return None
     hold = services.settings.http_total_seconds + services.settings.commit_seconds
     grant = str(row.connection.id)
     for pause in row.pauses:
