@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.errors import DatabaseUnavailable, TokenUnavailable
+from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
@@ -39,7 +39,8 @@ def break_with_the_reply(world: World, admin: psycopg.Connection[Any], fault: st
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("read-only", (TokenUnavailable, "it is being refreshed, which took longer")),
+        # Whose session the failover ended hears of that instead.
+        ("read-only", (RefresherError, "it is being refreshed, which took longer|cannot be used")),
         (
             "constraint",
             (DatabaseUnavailable, "does not take the fresh token .* it is kept, sealed"),
