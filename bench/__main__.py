@@ -16,7 +16,7 @@ from statistics import median
 from bench import contestants, page
 from bench.contestants import ROOFLINE, WAYS, Figures
 from bench.servers import Servers, started
-from refresher.bench.report import machine
+from refresher.devkit.bench.report import machine
 
 
 def main() -> None:

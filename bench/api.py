@@ -30,11 +30,12 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from bench.servers import provider
-from refresher import intake, keys, wiring
-from refresher.cipher import new_key
-from refresher.embedded import EmbeddedPostgres
+from refresher.connections import api_keys, registration
+from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.rules.access import Doer, Scope
-from refresher.rules.intake import read
+from refresher.rules.registration import read
+from refresher.runtime import services as wiring
+from refresher.runtime.cipher import new_key
 from refresher.settings import load
 from refresher.store import migrate
 
@@ -170,11 +171,11 @@ def seed(count: int) -> tuple[list[str], str]:
         for number in range(count)
     ]
     for start in range(0, count, CHUNK):
-        intake.take(services, lines[start : start + CHUNK])
+        registration.take(services, lines[start : start + CHUNK])
     with services.database.session() as db:
         db.exec_driver_sql("vacuum analyze")  # else it happens within the measurement
     by = Doer("cli:bench")
-    made = keys.create(services.database, name="bench", scopes=[Scope.TOKEN], by=by)
+    made = api_keys.create(services.database, name="bench", scopes=[Scope.TOKEN], by=by)
     key = made.text.reveal()
     services.close()
     return [f"/v1/connections/{line.id}/token" for line in lines], key

@@ -27,12 +27,12 @@ import psycopg
 from sqlalchemy import make_url, text
 
 from bench import page
-from refresher.bench.report import machine
-from refresher.embedded import EmbeddedPostgres
+from refresher.devkit.bench.report import machine
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.runtime.watermark import ClaimWindow
 from refresher.store import migrate
 from refresher.store.schedule import CLAIM_DUE, claim_due
 from refresher.store.session import Database, Db
-from refresher.watermark import ClaimWindow
 
 SIZES, LARGEST = (10_000, 100_000, 1_000_000), 10_000_000
 CLAIM, ROUNDS = 500, 60

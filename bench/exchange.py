@@ -13,8 +13,8 @@ import threading
 import time
 
 from bench.servers import provider
-from refresher.exchange import Egress, Exchange, Limits, Outgoing
-from refresher.exchange.sender import SenderName
+from refresher.outbound.exchange import Egress, Exchange, Limits, Outgoing
+from refresher.outbound.sender import SenderName
 from refresher.rules.providers import Body, TokenRequest
 
 FORM = {

@@ -21,14 +21,14 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import text
 
 from bench.api import free_port
-from refresher.bench.plan import Plan, check
-from refresher.bench.run import perform
-from refresher.bench.seed import NAME
-from refresher.bench.stage import Stage
-from refresher.intake import take
+from refresher.connections.registration import take
+from refresher.devkit.bench.plan import Plan, check
+from refresher.devkit.bench.run import perform
+from refresher.devkit.bench.seed import NAME
+from refresher.devkit.bench.stage import Stage
 from refresher.rules.connection import Secret
-from refresher.rules.intake import NewConnection
 from refresher.rules.notices import State
+from refresher.rules.registration import NewConnection
 from refresher.store import notices, recipients
 
 ALONE_SECONDS, HANDLING_SECONDS = 30.0, 0.06

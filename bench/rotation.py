@@ -24,22 +24,22 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
-from refresher import wiring
-from refresher.bench.seed import providers_toml, seed
-from refresher.cipher import Cipher, new_key, parse_key
-from refresher.dispatch import dispatch_due
-from refresher.embedded import EmbeddedPostgres
-from refresher.exchange import Exchange, Limits
-from refresher.refresh import refresh
-from refresher.rotation import rotate
+from refresher.connections.key_rotation import rotate
+from refresher.devkit.bench.seed import providers_toml, seed
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.outbound.exchange import Exchange, Limits
+from refresher.refresh.dispatch import dispatch_due
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
+from refresher.runtime import services as wiring
+from refresher.runtime.cipher import Cipher, new_key, parse_key
+from refresher.runtime.services import Services
 from refresher.settings import load
 from refresher.store import migrate
 from refresher.store.connections import stored_token
 from refresher.store.sealed import key_uses
-from refresher.wiring import Services
 
 REFRESHERS, READERS, CLAIM = 4, 2, 200
 DUE = text(

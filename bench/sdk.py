@@ -24,11 +24,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from refresher.cipher import new_key
 from refresher.client import Refresher
-from refresher.embedded import EmbeddedPostgres
+from refresher.devkit.oauth_server import FakeProvider
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.runtime.cipher import new_key
 from refresher.store import migrate
-from refresher.testing.fake_provider import FakeProvider
 
 PROVIDERS = """
 [providers.acme]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psycopg
 
-from refresher.bench.redis_server import RedisServer
-from refresher.embedded import EmbeddedPostgres
-from refresher.leash import Leash
+from refresher.devkit.bench.redis_server import RedisServer
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.runtime.children import Leash
 
 PROVIDER = (sys.executable, "-m", "refresher.testing.instant_provider")
 PEERS, OURS = "peers", "ours"

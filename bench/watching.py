@@ -21,18 +21,18 @@ from functools import partial
 from unittest import mock
 
 from bench import page
-from refresher import wiring
-from refresher.bench import usage
-from refresher.bench.plan import Plan, check
-from refresher.bench.report import machine
-from refresher.bench.stage import Stage, set_up
-from refresher.metrics import Meter
-from refresher.refresh import refresh
+from refresher.devkit.bench import usage
+from refresher.devkit.bench.plan import Plan, check
+from refresher.devkit.bench.report import machine
+from refresher.devkit.bench.stage import Stage, set_up
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
+from refresher.runtime import services as wiring
+from refresher.runtime.metrics import Meter
+from refresher.runtime.services import Services
 from refresher.settings import load
 from refresher.store import benchmark, settlement
 from refresher.store.schedule import claim_due
-from refresher.wiring import Services
 
 BATCH, BATCHES, CONNECTIONS = 200, 10, 20_000
 WAYS = {

@@ -13,18 +13,18 @@ from uuid import UUID
 import dramatiq
 import structlog
 
-from refresher import points
-from refresher.broker import broker, mail_broker, webhook_broker
-from refresher.delivering import take
 from refresher.errors import DatabaseUnavailable
-from refresher.mailing import deliver
-from refresher.refresh import refresh
+from refresher.notify.mail_channel import deliver
+from refresher.notify.webhook_channel import take
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
+from refresher.runtime import checkpoints
+from refresher.runtime.broker import broker, mail_broker, webhook_broker
+from refresher.runtime.services import services
+from refresher.runtime.worker import WorkerProcess
 from refresher.settings import load
 from refresher.store.deliveries import DeliveryClaim
 from refresher.store.mails import Form, Lease
-from refresher.wiring import services
-from refresher.worker_process import WorkerProcess
 
 log = structlog.get_logger()
 _settings = load()
@@ -44,7 +44,7 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
     Raises nothing for what a provider does. A bug in one batch ends that batch; the sweep makes its
     rows due again, and parks a row that keeps ending batches.
     """
-    points.reach("received")
+    checkpoints.reach("received")
     started = time.monotonic()
     bound = structlog.contextvars.bound_contextvars(batch=len(claims))
     with bound, _left_to_the_sweep("refreshes"):

@@ -14,26 +14,26 @@ from collections.abc import Callable, Sequence
 import dramatiq
 import structlog
 
-from refresher import notices
-from refresher.apps import SecretFiles, sync_apps
-from refresher.dispatch import dispatch_due
-from refresher.ending import GRACE_SECONDS, Stop, end_within
+from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
-from refresher.health import Probe
-from refresher.liveness import Watch
-from refresher.log import adopt_all
-from refresher.mail_flow import MailFlow
-from refresher.neighbours import LOOK_SECONDS
-from refresher.process import Process, spare_collections, starting
-from refresher.retention import keep_answers, keep_events
-from refresher.seldom import Seldom
-from refresher.serving.ports import Api
+from refresher.notify import watch
+from refresher.notify.mail_flow import MailFlow
+from refresher.notify.webhook_flow import WORKER_THREADS, WebhookFlow
+from refresher.refresh.dispatch import dispatch_due
+from refresher.refresh.retention import keep_answers, keep_events
+from refresher.refresh.sweeping import messages_lost, release_own, sweep_stalled
+from refresher.runtime.health import Probe
+from refresher.runtime.jobs import Ticks
+from refresher.runtime.liveness import Watch
+from refresher.runtime.log import adopt_all
+from refresher.runtime.log_throttle import Seldom
+from refresher.runtime.neighbours import LOOK_SECONDS
+from refresher.runtime.process import Process, spare_collections, starting
+from refresher.runtime.services import Services, services
+from refresher.runtime.serving.ports import Api
+from refresher.runtime.shutdown import GRACE_SECONDS, Stop, end_within
 from refresher.store import pauses, workers
 from refresher.store.mails import MOST_BUSY
-from refresher.sweeping import messages_lost, release_own, sweep_stalled
-from refresher.ticks import Ticks
-from refresher.webhook_flow import WORKER_THREADS, WebhookFlow
-from refresher.wiring import Services, services
 
 log = structlog.get_logger()
 TIDY_SECONDS = 600.0
@@ -55,7 +55,7 @@ class Scheduler:
     ) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.
         from refresher.actors import refresh_connections  # noqa: PLC0415
-        from refresher.broker import Carrier, send  # noqa: PLC0415
+        from refresher.runtime.broker import Carrier, send  # noqa: PLC0415
 
         self.process = Process("scheduler", services, broker, api=api, listening=listening)
         self._services = services
@@ -90,7 +90,7 @@ class Scheduler:
             self.process.probe.idle = True
         self._ticks.every(TIDY_SECONDS, self.tidy, "tidy")
         self._ticks.every(SECRET_FILES_SECONDS, self.look_at_secret_files, "secret files")
-        self._ticks.every(notices.LOOK_SECONDS, self.tell, "tell")
+        self._ticks.every(watch.LOOK_SECONDS, self.tell, "tell")
         self._ticks.every(LOOK_SECONDS, self.look_around, "neighbours")
         self._mail.start()
         self._webhooks.start()
@@ -146,7 +146,7 @@ class Scheduler:
             pauses.forget_old(db)
         keep_events(self._services)
         keep_answers(self._services)
-        notices.forget_old(self._services)
+        watch.forget_old(self._services)
         self._mail.tidy()
         self._webhooks.tidy()
 
@@ -179,12 +179,12 @@ class Scheduler:
 
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""
-        notices.tell(self._services)
+        watch.tell(self._services)
 
 
 def _mail_flow(services: Services, ticks: Ticks) -> MailFlow:
     from refresher.actors import flush_digest, send_notification  # noqa: PLC0415  as above
-    from refresher.broker import Carrier, mail_broker, send_mail  # noqa: PLC0415
+    from refresher.runtime.broker import Carrier, mail_broker, send_mail  # noqa: PLC0415
 
     actors = {"plain": send_notification, "digest": flush_digest}
     queue = services.settings.notification_email.queue
@@ -198,7 +198,7 @@ def _mail_flow(services: Services, ticks: Ticks) -> MailFlow:
 
 def _webhook_flow(services: Services, ticks: Ticks) -> WebhookFlow:
     from refresher.actors import deliver_webhooks  # noqa: PLC0415  as above
-    from refresher.broker import Carrier, send_webhooks, webhook_broker  # noqa: PLC0415
+    from refresher.runtime.broker import Carrier, send_webhooks, webhook_broker  # noqa: PLC0415
 
     queue = services.settings.webhook_delivery.queue
     return WebhookFlow(
@@ -214,7 +214,7 @@ def main() -> int:
     stop = Stop()
     adopt_all()
     try:
-        from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends here, in a sentence
+        from refresher.runtime.broker import broker  # noqa: PLC0415  a wrong setting ends here, in a sentence
 
         with starting("scheduler"):
             built = services()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dramatiq import cli
 
 from refresher.errors import RefresherError, say_last
-from refresher.log import adopt_all, configure
+from refresher.runtime.log import adopt_all, configure
 from refresher.settings import load
 
 # `--path` without a value: nothing is imported from the working directory.

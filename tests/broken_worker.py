@@ -2,13 +2,14 @@
 
 import dramatiq
 
-from refresher import actors, worker_process
-from refresher.process import Process
+from refresher import actors
+from refresher.runtime import worker
+from refresher.runtime.process import Process
 
 
 def _fail(broker: dramatiq.Broker) -> Process:
     raise ZeroDivisionError("nobody foresaw this\nand nobody wants a second line")
 
 
-worker_process._boot = _fail
+worker._boot = _fail
 assert actors

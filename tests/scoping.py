@@ -9,7 +9,7 @@ from uuid import UUID
 from refresher.catalogue import Catalogue, load
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import ClientAuth, Provider, TokenRequest
-from refresher.store import apps
+from refresher.store import oauth_apps
 from tests.world import PROVIDERS, World, granted
 
 SHOPS = Provider(
@@ -28,7 +28,7 @@ def opened(database_url: str) -> World:
     made.services = replace(made.services, catalogue=Catalogue(known, {}))
     with made.services.database.transaction() as db:
         for name in ("shops", "microsoft", "salesforce"):
-            apps.put(db, name, "default", "id", None)
+            oauth_apps.put(db, name, "default", "id", None)
     return made
 
 

@@ -19,7 +19,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from refresher.embedded.cluster import SUPERUSER, Cluster, StopMode
+from refresher.devkit.postgres.cluster import SUPERUSER, Cluster, StopMode
 from tests.guard import Guard
 from tests.ports import LOOPBACK, free_port
 from tests.postgres_versions import programs_of

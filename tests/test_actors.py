@@ -6,8 +6,10 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from refresher import actors, broker, dispatch
-from refresher.wiring import Services
+from refresher import actors
+from refresher.refresh import dispatch
+from refresher.runtime import broker
+from refresher.runtime.services import Services
 from tests.world import World
 
 

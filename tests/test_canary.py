@@ -13,10 +13,10 @@ import psycopg
 import pytest
 import redis
 
-from refresher.cipher import Cipher, new_key, parse_key
+from refresher.devkit.oauth_server import FakeProvider, Options
 from refresher.rules.access import presented
 from refresher.rules.connection import Sealed
-from refresher.testing.fake_provider import FakeProvider, Options
+from refresher.runtime.cipher import Cipher, new_key, parse_key
 from tests import loopback
 from tests.cli.kit import Cli
 from tests.ports import free_port

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refresher.cipher import Cipher, _nonce, key_id, new_key, parse_key
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import Sealed, Secret
+from refresher.runtime.cipher import Cipher, _nonce, key_id, new_key, parse_key
 from tests.rules.samples import SAME_EACH_TIME
 
 OLD, NEW, STRANGE = b"o" * 32, b"n" * 32, b"s" * 32
@@ -200,7 +200,7 @@ def test_a_bad_key_is_refused_unseen(text: str) -> None:
 
 FORKS = """
 import os
-from refresher import cipher
+from refresher.runtime import cipher
 cipher._nonce()
 assert cipher._nonces
 if os.fork() == 0:

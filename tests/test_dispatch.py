@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from refresher import dispatch, sweeping
 from refresher.errors import RedisUnavailable
-from refresher.liveness import Watch
+from refresher.refresh import dispatch, sweeping
 from refresher.rules.connection import Claim
+from refresher.runtime.liveness import Watch
 from refresher.store import schedule
 from refresher.store.workers import Holders
 from tests.world import World

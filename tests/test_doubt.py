@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection as Db
 
 from refresher.errors import DatabaseUnavailable
-from refresher.refresh import refresh
+from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
 from refresher.store.session import Database
 from tests.world import World

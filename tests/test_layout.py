@@ -113,7 +113,7 @@ def test_production_never_loads_the_testing_kit():
         tree = ast.parse(path.read_text())
         for body in tree.body:
             inside = isinstance(body, Function | ast.ClassDef)
-            if not (inside and path.relative_to(PACKAGE).parts[0].startswith(("cli", "demo"))):
+            if not (inside and path.relative_to(PACKAGE).parts[0].startswith(("cli", "devkit"))):
                 offenders += [path for name in imported(body) if is_testing(name)]
     assert offenders == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.links import RECONNECT_WORDS, fill, template_fault
+from refresher.rules.url_template import RECONNECT_WORDS, fill, template_fault
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from refresher import pacing
 from refresher.catalogue import load
-from refresher.pacing import Pacer
+from refresher.runtime import pacing
+from refresher.runtime.pacing import Pacer
 
 
 def test_one_provider_alone_is_remembered_for_a_moment(monkeypatch: pytest.MonkeyPatch):

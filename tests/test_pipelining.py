@@ -9,10 +9,10 @@ import dramatiq
 import pytest
 import redis
 
-from refresher.broker import make_broker, send
 from refresher.errors import RedisUnavailable
-from refresher.pipelining import PipeliningBroker
 from refresher.rules.connection import Claim
+from refresher.runtime.broker import make_broker, send
+from refresher.runtime.pipelining import PipeliningBroker
 from refresher.settings import load
 
 

@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from refresher.cipher import new_key
+from refresher.runtime.cipher import new_key
 from tests import loopback
 from tests.ports import free_port
 from tests.processes import Process, Spawner
@@ -203,7 +203,7 @@ def test_the_second_signal_ends_at_once(settings: dict[str, str], spawn: Spawner
 def test_what_a_process_loaded_is_searched_for_cycles_no_more() -> None:
     """A search through all libraries would keep every caller waiting; garbage is still found."""
     code = (
-        "import gc; from refresher.process import COLLECT_AFTER, spare_collections\n"
+        "import gc; from refresher.runtime.process import COLLECT_AFTER, spare_collections\n"
         "spare_collections()\n"
         "assert gc.get_freeze_count() > 10_000 and gc.get_threshold() == COLLECT_AFTER\n"
         "loop = []; loop.append(loop); del loop\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from refresher import catalogue
-from refresher.rules.intake import read
+from refresher.rules.registration import read
 from refresher.settings import Flow, Settings, variable
 from refresher.settings.names import flows
 

@@ -16,12 +16,12 @@ import pytest
 from sqlalchemy import Connection as Db
 
 from refresher.errors import DatabaseUnavailable
-from refresher.liveness import Watch
-from refresher.recovery import drain
-from refresher.refresh import refresh
+from refresher.refresh.recovery import drain
+from refresher.refresh.steps import refresh
+from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.sweeping import sweep_stalled
+from refresher.runtime.liveness import Watch
 from refresher.testing.history import check_history
 from tests.services import PostgresServer, plain
 from tests.world import World

@@ -3,8 +3,8 @@
 The provider's lines come from a script; the clock stands still unless a test moves it.
 """
 
-from refresher.refresh import refresh
-from refresher.store import apps, connections
+from refresher.refresh.steps import refresh
+from refresher.store import connections, oauth_apps
 from tests.world import World, granted
 
 
@@ -103,7 +103,7 @@ def test_a_missing_app_parks_and_an_app_that_comes_resumes(world: World) -> None
     id_ = world.connect(expires_in=0)
     assert world.row(id_).parked_reason == "app_not_configured"
     with world.services.database.transaction() as db:
-        apps.put(db, "acme", "default", "app-id", None)
+        oauth_apps.put(db, "acme", "default", "app-id", None)
     assert world.tick()["refreshed"] == 1
 
 

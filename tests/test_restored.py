@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from refresher.dispatch import claim_now
 from refresher.errors import DatabaseOlder
-from refresher.restored import LOOK_SECONDS
+from refresher.refresh.dispatch import claim_now
+from refresher.runtime.restored import LOOK_SECONDS
 from tests.world import World
 
 

@@ -10,17 +10,17 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from refresher import webhooks
-from refresher.cipher import Cipher, new_key, parse_key
-from refresher.exchange.egress import Egress
-from refresher.refresh import refresh
-from refresher.rotation import Rotation, rotate
+from refresher.connections.key_rotation import Rotation, rotate
+from refresher.notify import endpoints
+from refresher.notify.endpoints import Wanted
+from refresher.outbound.egress import Egress
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Secret
-from refresher.store import apps, sealed
+from refresher.runtime.cipher import Cipher, new_key, parse_key
+from refresher.store import oauth_apps, sealed
 from refresher.store.sealed import SEALED, key_uses
 from refresher.store.tables import metadata
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
-from refresher.webhooks import Wanted
 from tests.webhooks.kit import ANN
 from tests.world import World
 
@@ -64,7 +64,7 @@ def keep_a_late_pair(world: World, connection_id: UUID) -> None:
 
 def test_every_sealed_column_gets_the_first_key(world: World, monkeypatch: pytest.MonkeyPatch):
     """After a rotation the old key opens nothing and is not needed; the values are the same."""
-    monkeypatch.setattr("refresher.rotation.PAGE", 2)
+    monkeypatch.setattr("refresher.connections.key_rotation.PAGE", 2)
     _, both, alone = old_and_new(world)
     ids = [world.connect(f"c{number}") for number in range(5)]
     keep_a_late_pair(world, ids[0])
@@ -95,8 +95,8 @@ def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
     _, both, alone = old_and_new(world)
     database, cipher = world.services.database, world.services.cipher
     wanted = Wanted("http://127.0.0.1:9/hook", ["*"])
-    endpoint, first = webhooks.add(database, cipher, Egress(loopback=True), wanted, ANN)
-    second, _ = webhooks.rotate_secret(database, cipher, endpoint, ANN, overlap_seconds=60)
+    endpoint, first = endpoints.add(database, cipher, Egress(loopback=True), wanted, ANN)
+    second, _ = endpoints.rotate_secret(database, cipher, endpoint, ANN, overlap_seconds=60)
 
     done = run(world, both)
 
@@ -210,7 +210,7 @@ def test_what_no_key_opens_is_told_and_left(world: World):
 
 def test_refreshes_go_on_under_a_rotation(world: World, monkeypatch: pytest.MonkeyPatch):
     """With refreshes in every page's way, none fails, and every pair in the end is the newest one."""
-    monkeypatch.setattr("refresher.rotation.PAGE", 7)
+    monkeypatch.setattr("refresher.connections.key_rotation.PAGE", 7)
     _, both, alone = old_and_new(world)
     ids = [world.connect(f"c{number}") for number in range(60)]
     services = replace(world.services, cipher=both)
@@ -266,6 +266,6 @@ def test_apps_without_a_secret_stay_without(world: World):
     run(world, both)
 
     with world.services.database.transaction() as db:
-        found = apps.find(db, "paced", "default")
+        found = oauth_apps.find(db, "paced", "default")
     assert found is not None
     assert found.client_secret is None

@@ -9,7 +9,7 @@ import pytest
 
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.store import apps, pause_list
+from refresher.store import oauth_apps, pause_list
 from tests.scoping import answering, expired, is_of, live, opened
 from tests.world import World, refused
 
@@ -118,7 +118,7 @@ def test_a_wrong_secret_of_an_app_with_one_connection_is_told(world: World) -> N
     # When the secret is put right, it is tried at once
     world.script.answer = world.script.rotate
     with world.services.database.transaction() as db:
-        apps.put(db, "acme", "default", "app-id", None)
+        oauth_apps.put(db, "acme", "default", "app-id", None)
     assert world.tick()["refreshed"] == 1
     assert world.row(id_).attempt == 0
     world.pass_time(120)

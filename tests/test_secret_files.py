@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from refresher import catalogue
-from refresher.apps import SecretFiles, sync_apps
-from refresher.store import apps
+from refresher.connections.oauth_apps import SecretFiles, sync_apps
+from refresher.store import oauth_apps
 from tests.world import World
 
 FILE = """
@@ -27,7 +27,7 @@ client_secret_env = "UNSET_SECRET"
 def stored(world: World, name: str = "default") -> str | None:
     """Returns the client secret that is stored for an app of dot."""
     with world.services.database.transaction() as db:
-        app = apps.find(db, "dot", name)
+        app = oauth_apps.find(db, "dot", name)
     if app is None or app.client_secret is None:
         return None
     return world.services.cipher.open(app.client_secret, app.id, "client_secret").reveal()

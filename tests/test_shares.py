@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from refresher.shares import Line, Parties
+from refresher.outbound.shares import Line, Parties
 
 
 def line(places: int, *items: tuple[Parties, str]) -> Line[str]:

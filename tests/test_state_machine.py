@@ -20,9 +20,10 @@ from hypothesis.stateful import (
 )
 from uuid_utils.compat import uuid7
 
-from refresher import dispatch, points
-from refresher.cipher import new_key
-from refresher.points import Point
+from refresher.refresh import dispatch
+from refresher.runtime import checkpoints
+from refresher.runtime.checkpoints import Point
+from refresher.runtime.cipher import new_key
 from refresher.store import connections
 from refresher.store.sweep import release_unbegun, sweep
 from refresher.testing.history import check_history
@@ -167,7 +168,7 @@ class Schedules(Simulation):
         message = self.any_message(data, keep=False)
 
         def overtake() -> None:
-            points.install(None)
+            checkpoints.install(None)
             self.refresh(self.workers[1], message, dies_at=at)
             if at is not None:
                 self.bury(1)

@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
-from refresher.cipher import new_key
 from refresher.errors import DatabaseUnavailable, RefresherError
-from refresher.looks import Look
-from refresher.process import starting
+from refresher.runtime.cipher import new_key
+from refresher.runtime.deadlines import Look
+from refresher.runtime.process import starting
 from refresher.store import patience
 from refresher.store.session import Database
 from refresher.store.workers import LOCK_CLASS
@@ -257,7 +257,7 @@ def test_a_worker_without_a_temporary_folder_counts_alone(
     """Metrics of this process only, as where the folder is somebody else's; it works all the same."""
     import tempfile  # noqa: PLC0415
 
-    from refresher.metrics import shared  # noqa: PLC0415
+    from refresher.runtime.metrics import shared  # noqa: PLC0415
 
     def none_usable() -> str:
         raise FileNotFoundError("No usable temporary directory found")

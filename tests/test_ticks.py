@@ -11,7 +11,7 @@ from refresher.errors import (
     DatabaseUnavailable,
     RedisUnavailable,
 )
-from refresher.ticks import Ticks, Trouble
+from refresher.runtime.jobs import Ticks, Trouble
 from tests.world import World
 
 HOUR_SECONDS = 3600.0
@@ -128,7 +128,7 @@ def test_what_fails_again_and_again_is_a_trouble(
     error: Exception, reason: str, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the third time in a row on, with a reason that names no server; a success ends it."""
-    monkeypatch.setattr("refresher.ticks.LONG_SECONDS", 0.0)
+    monkeypatch.setattr("refresher.runtime.jobs.LONG_SECONDS", 0.0)
     seen: list[dict[str, Trouble]] = []
     well = threading.Event()
 
@@ -154,7 +154,7 @@ def test_what_fails_again_and_again_is_a_trouble(
 
 def test_a_tick_that_hangs_holds_up_no_stop(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them together are waited for so long, and no longer."""
-    monkeypatch.setattr("refresher.ticks.STOP_SECONDS", 0.1)
+    monkeypatch.setattr("refresher.runtime.jobs.STOP_SECONDS", 0.1)
     jobs = [Job() for _ in range(3)]
     for number, job in enumerate(jobs):
         ticks.every(HOUR_SECONDS, job, str(number))

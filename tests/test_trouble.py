@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from refresher.refresh import refresh
+from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.store import apps
+from refresher.store import oauth_apps
 from tests.world import World, refused
 
 
@@ -164,7 +164,7 @@ def test_a_wrong_app_secret_pauses_the_app_and_breaks_nothing(world: World) -> N
     assert {world.row(i).status for i in ids} == {"active"}
     # When the secret is put right, all resume without a reconnect
     with world.services.database.transaction() as db:
-        apps.put(db, "acme", "default", "app-id", None)
+        oauth_apps.put(db, "acme", "default", "app-id", None)
     world.script.answer = world.script.rotate
     world.pass_time(5)
     assert world.tick()["refreshed"] == 50

@@ -13,18 +13,18 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from refresher import wiring
 from refresher.catalogue import Catalogue
-from refresher.cipher import new_key
-from refresher.exchange import Exchange, Limits
-from refresher.exchange.wire import Wire
-from refresher.metrics import Meter
-from refresher.pacing import Pacer
+from refresher.outbound.exchange import Exchange, Limits
+from refresher.outbound.wire import Wire
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import ClientAuth, Provider, Strategy, TokenRequest
+from refresher.runtime import services
+from refresher.runtime.cipher import new_key
+from refresher.runtime.metrics import Meter
+from refresher.runtime.pacing import Pacer
 from refresher.settings import load
-from refresher.store import apps
+from refresher.store import oauth_apps
 from refresher.testing.clock import START
 from refresher.testing.sandbox import Sandbox
 from tests.pausing import hold
@@ -85,7 +85,7 @@ class World(Sandbox):
     def __init__(self, database_url: str, **settings: object) -> None:
         self.script = Script()
         given = {"database_url": database_url, "encryption_keys": new_key(), **settings}
-        built = wiring.build(load(**given))
+        built = services.build(load(**given))
         known = Catalogue({p.name: p for p in PROVIDERS}, {})
         limits = built.settings
         super().__init__(
@@ -99,10 +99,10 @@ class World(Sandbox):
         )
         with self.services.database.transaction() as db:
             secret = self.services.cipher.seal(
-                Secret("app-secret"), apps.app_id("acme", "default"), "client_secret"
+                Secret("app-secret"), oauth_apps.app_id("acme", "default"), "client_secret"
             )
-            apps.put(db, "acme", "default", "app-id", secret)
-            apps.put(db, "paced", "default", "app-id", None)
+            oauth_apps.put(db, "acme", "default", "app-id", secret)
+            oauth_apps.put(db, "paced", "default", "app-id", None)
 
     def set_now(self, now: datetime) -> None:
         """Puts the database's clock."""

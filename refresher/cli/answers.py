@@ -13,7 +13,7 @@ from refresher.cli.output import CONTEXT, Json, distance, emit, examples, facts,
 from refresher.cli.refusal import WrongUse
 
 if TYPE_CHECKING:
-    from refresher.rereading import Reread
+    from refresher.refresh.rereading import Reread
     from refresher.store.answers import AnswerView
 
 Answer = Annotated[UUID, typer.Argument(help="The answer's id, from `refresher answers list`.")]
@@ -63,7 +63,7 @@ def list_(
 
 def show(answer: Answer, json: Json = False) -> None:
     """Show one kept answer: whose it is, how it came, and the names of its fields; never a value."""
-    from refresher import rereading
+    from refresher.refresh import rereading
 
     with opening.services() as services:
         view = rereading.find(services, answer, opening.doer())
@@ -89,8 +89,8 @@ def reread(
 
     Ends with 1 when an answer still cannot be read.
     """
-    from refresher import rereading
-    from refresher.rereading import How
+    from refresher.refresh import rereading
+    from refresher.refresh.rereading import How
 
     if (answer is None) is (provider is None):
         raise WrongUse("give the id of one answer, or --provider NAME for all of a provider's")
@@ -109,7 +109,7 @@ def reread(
 
 
 def _tell(one: Reread, *, json: bool) -> None:
-    from refresher.rereading import How
+    from refresher.refresh.rereading import How
 
     if json:
         emit(one)

@@ -60,9 +60,9 @@ def set_(
     Asks for the secret, unless an option says where it is. Connections that waited for this app, or
     for its right secret, go on at once.
     """
-    from refresher.apps import store_app
     from refresher.catalogue import AppEntry
-    from refresher.wiring import catalogue_from, cipher_from
+    from refresher.connections.oauth_apps import store_app
+    from refresher.runtime.services import catalogue_from, cipher_from
 
     settings = opening.read_settings()
     catalogue, cipher = catalogue_from(settings), cipher_from(settings)
@@ -86,11 +86,11 @@ def list_(json: Json = False) -> None:
 
     An app comes from the providers file, which wins when the scheduler starts, or was stored by hand.
     """
-    from refresher.store import apps
+    from refresher.store import oauth_apps
 
     settings = opening.read_settings()
     with opening.database(settings) as database, database.transaction() as db:
-        found = apps.every(db)
+        found = oauth_apps.every(db)
     of_file = _of_file(settings)
     origins = {a: "file" if (a.provider, a.name) in of_file else "stored" for a in found}
     if json:
@@ -116,22 +116,22 @@ def delete(
 ) -> None:
     """Delete a stored app. Its connections keep their tokens, and wait until it is stored again."""
     from refresher.errors import did_you_mean
-    from refresher.store import apps, audit
+    from refresher.store import audit, oauth_apps
     from refresher.store.audit import Deed
 
     settings = opening.read_settings()
     key = f"{provider}/{name}"
     with opening.database(settings) as database:
         with database.transaction() as db:
-            known = {f"{p}/{n}" for p, n in apps.names(db)}
-            users = apps.used_by(db, provider, name)
+            known = {f"{p}/{n}" for p, n in oauth_apps.names(db)}
+            users = oauth_apps.used_by(db, provider, name)
         if key not in known:
             hint = did_you_mean(key, known)
             raise WrongUse(f'no app is called "{key}"{hint}; `refresher apps list` shows all')
         if not yes:
             _confirm(key, users)
         with database.transaction() as db:
-            apps.delete(db, provider, name)
+            oauth_apps.delete(db, provider, name)
             audit.append(db, [Deed(opening.doer().id, "app_deleted", None, subject=f"app:{key}")])
     if json:
         emit({"provider": provider, "name": name, "deleted": True, "connections": users})
@@ -150,7 +150,7 @@ def _confirm(key: str, users: int) -> None:
 def _of_file(settings: Settings) -> set[tuple[str, str]]:
     """Returns the apps that the providers file has; none where it cannot be read."""
     from refresher.errors import CatalogueError
-    from refresher.wiring import catalogue_from
+    from refresher.runtime.services import catalogue_from
 
     try:
         catalogue = catalogue_from(settings)

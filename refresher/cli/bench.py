@@ -14,8 +14,8 @@ from refresher.cli.output import Json, emit, examples, note
 from refresher.cli.refusal import WrongUse
 
 if TYPE_CHECKING:
-    from refresher.bench.plan import Plan, SenderName, Transport
-    from refresher.bench.report import Report
+    from refresher.devkit.bench.plan import Plan, SenderName, Transport
+    from refresher.devkit.bench.report import Report
 
 Connections = Annotated[int, typer.Option(help="How many connections to refresh once.")]
 Latency = Annotated[float, typer.Option(help="Seconds that the provider takes to answer.")]
@@ -82,7 +82,7 @@ def bench(
     _demand_psutil()
     _one_of("--transport", transport, ("redis", "in_process"))
     _one_of("--sender", sender, ("auto", "httpx", "pyreqwest"))
-    from refresher.bench.plan import Plan, check
+    from refresher.devkit.bench.plan import Plan, check
 
     plan = Plan(
         connections=connections,
@@ -101,7 +101,7 @@ def bench(
 
 
 def _run(plan: Plan, *, json: bool) -> None:
-    from refresher.bench.run import perform
+    from refresher.devkit.bench.run import perform
 
     report = perform(plan, note)
     if json:
@@ -124,6 +124,6 @@ def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
 def _print(report: Report) -> None:
     from rich.console import Console
 
-    from refresher.bench.report import table
+    from refresher.devkit.bench.report import table
 
     Console(highlight=False).print(table(report))

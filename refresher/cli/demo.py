@@ -18,8 +18,8 @@ from refresher.cli.output import Json, emit, examples
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from refresher.demo.verdict import Verdict
-    from refresher.up.running import Running
+    from refresher.devkit.demo.verdict import Verdict
+    from refresher.devkit.up.running import Running
 
 Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]
 Lifetime = Annotated[float, typer.Option(help="Seconds that an access token lives.")]
@@ -71,8 +71,8 @@ def demo(
     """
     from rich.console import Console
 
-    from refresher.demo.plan import Plan, check
-    from refresher.demo.show import perform
+    from refresher.devkit.demo.plan import Plan, check
+    from refresher.devkit.demo.show import perform
 
     plan = check(Plan(connections, lifetime, seconds, kill, seed, directory, with_notifications))
     console = Console(stderr=json, highlight=False)
@@ -84,7 +84,7 @@ def demo(
 
 
 def _close(console: Console, verdict: Verdict, directory: Path | None) -> None:
-    from refresher.demo.verdict import table
+    from refresher.devkit.demo.verdict import table
 
     console.print()
     console.print(table(verdict))
@@ -106,7 +106,7 @@ def up(json: Json = False) -> None:
     (.refresher), with a development key beside it. With REDIS_URL a worker process is started too.
     Stop it with Ctrl-C; the next start goes on with the same data.
     """
-    from refresher.up.running import Ending, run
+    from refresher.devkit.up.running import Ending, run
 
     inherited = dict(os.environ)
     tell = _tell_as_json if json else _tell

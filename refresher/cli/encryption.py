@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def new_key(json: Json = False) -> None:
     """Print a new random key (32 bytes, base64) on stdout, and nothing else there."""
-    from refresher import cipher
+    from refresher.runtime import cipher
 
     key = cipher.new_key()
     if json:

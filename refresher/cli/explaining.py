@@ -15,7 +15,7 @@ from refresher.rules.connection import ParkReason, Status
 
 if TYPE_CHECKING:
     from refresher.rules.faults import Scope
-    from refresher.rules.time_travel import Moment
+    from refresher.rules.history import Moment
     from refresher.settings import Settings
     from refresher.store.events import PastEvent
     from refresher.store.inspection import ProcessSeen
@@ -124,7 +124,7 @@ def _leased(moment: Moment, standing: Standing) -> str:
 
 def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
     from refresher.rules import guards
-    from refresher.wiring import catalogue_from, policy_from
+    from refresher.runtime.services import catalogue_from, policy_from
 
     moment, connection = standing.moment, standing.connection
     verdict = guards.check(
@@ -146,7 +146,7 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
 def _scopes(settings: Settings, standing: Standing) -> list[Scope]:
     """Returns the scopes whose pauses would hold the connection."""
     from refresher.rules.faults import place_of, scopes
-    from refresher.wiring import catalogue_from
+    from refresher.runtime.services import catalogue_from
 
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None:

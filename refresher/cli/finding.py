@@ -94,8 +94,8 @@ def check_names(
     Asked only where nothing was found: a provider that connections or the catalogue name is none.
     """
     from refresher.errors import CatalogueError, UnknownProvider, did_you_mean
+    from refresher.runtime.services import catalogue_from
     from refresher.store import lookup
-    from refresher.wiring import catalogue_from
 
     with database.transaction() as db:
         providers = lookup.names(db, "provider") if provider else []

@@ -24,7 +24,7 @@ Organization = Annotated[str | None, typer.Option(help="Only this organization's
 
 def find(database: Database, given: str, organization: str | None) -> EndpointView:
     """Returns the endpoint; raises in one sentence when it is none, or another organization's."""
-    from refresher import webhooks
+    from refresher.notify import endpoints
     from refresher.store import webhooks as stored
 
     digits = given.strip().replace("-", "").lower()
@@ -39,7 +39,7 @@ def find(database: Database, given: str, organization: str | None) -> EndpointVi
         raise WrongUse(f"{_shown(given)} is the beginning of several ids: give a whole one")
     if not ids:
         raise NoSuchWebhook(given.strip(), organization)
-    return webhooks.find(database, ids[0], organization)
+    return endpoints.find(database, ids[0], organization)
 
 
 def _shown(given: str) -> str:

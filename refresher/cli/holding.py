@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from refresher.cli.output import note
 
 if TYPE_CHECKING:
-    from refresher.on_demand import OnDemand
-    from refresher.wiring import Services
+    from refresher.refresh.on_demand import OnDemand
+    from refresher.runtime.services import Services
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -56,7 +56,7 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def on_demand_held(services: Services) -> Iterator[OnDemand]:
     """Opens refresh on demand for one command: a signal waits for our own refresh alone."""
-    from refresher.on_demand import OnDemand
+    from refresher.refresh.on_demand import OnDemand
 
     on_demand = OnDemand(services, role="command")
 

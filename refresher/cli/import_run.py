@@ -16,12 +16,12 @@ import orjson
 
 from refresher.cli.holding import signals_held
 from refresher.cli.import_lines import MAX_LINE_BYTES, Line
+from refresher.connections.registration import Taken, take
 from refresher.errors import DatabaseUnavailable, InvalidConnection
-from refresher.intake import Taken, take
 from refresher.rules.access import Doer
-from refresher.rules.intake import NewConnection, read
+from refresher.rules.registration import NewConnection, read
+from refresher.runtime.services import Services
 from refresher.store.inspection import refusal
-from refresher.wiring import Services
 
 CHUNK = 2_000
 Item = tuple[Line, NewConnection]

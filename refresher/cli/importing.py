@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from refresher.cli.import_lines import Line
     from refresher.cli.import_run import Counts, ImportRun
     from refresher.cli.rejects import Rejects
-    from refresher.wiring import Services
+    from refresher.runtime.services import Services
 
 STDIN = "-"
 MOST_SHOWN = 20
@@ -91,7 +91,7 @@ def _opened(source: Path | None) -> Iterator[BinaryIO]:
 
 
 def _store_apps(services: Services) -> None:
-    from refresher.apps import sync_apps
+    from refresher.connections.oauth_apps import sync_apps
 
     for app in sync_apps(services):
         note(f"Stored the app {app} of the providers file.")

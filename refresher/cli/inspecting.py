@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresher.rules.explanation import Why
-    from refresher.rules.time_travel import Moment
+    from refresher.rules.history import Moment
     from refresher.settings import Settings
     from refresher.store.events import PastEvent
     from refresher.store.session import Database
@@ -116,7 +116,7 @@ def _show_now(
 
 
 def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, json: bool) -> None:
-    from refresher.rules.time_travel import Untold, state_at
+    from refresher.rules.history import Untold, state_at
     from refresher.store import standings
 
     with database.transaction() as db:
@@ -158,7 +158,7 @@ def why_of(
 ) -> Why | None:
     """Returns why the row is due when it is, None for one that is parked or of no known provider."""
     from refresher.rules.explanation import why_due
-    from refresher.wiring import catalogue_from, policy_from
+    from refresher.runtime.services import catalogue_from, policy_from
 
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None or moment.due_at is None:

@@ -60,12 +60,12 @@ def create(
     Scopes: read (everything but tokens), token (access tokens), write (register, refresh, steer and
     delete connections), admin (apps, for a key of all organizations). None implies another.
     """
-    from refresher import keys
+    from refresher.connections import api_keys
     from refresher.rules import access
 
     seconds = None if expires_in_days is None else expires_in_days * DAY_SECONDS
     with opening.database() as database:
-        made = keys.create(
+        made = api_keys.create(
             database,
             name=_checked("--name", name),
             scopes={access.Scope(word.value) for word in scope},
@@ -87,11 +87,11 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the keys, revoked and expired ones too; the keys themselves are stored nowhere."""
-    from refresher.store import keys
+    from refresher.store import api_keys
 
     chosen = None if organization is None else _checked("--organization", organization)
     with opening.database() as database, database.transaction() as db:
-        found = keys.every(db, chosen)
+        found = api_keys.every(db, chosen)
     if json:
         for key in found:
             emit(_described(key))
@@ -107,10 +107,10 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Revoke a key: every process refuses it within a second or two."""
-    from refresher import keys
+    from refresher.connections import api_keys
 
     with opening.database() as database:
-        revoked = keys.revoke(database, _checked("the id", key), by=opening.doer())
+        revoked = api_keys.revoke(database, _checked("the id", key), by=opening.doer())
     if json:
         emit(_described(revoked))
     else:

@@ -59,7 +59,7 @@ def resume_link(
     Whoever has it needs no key, so hand it on as you would a password. With REFRESHER_PUBLIC_URL it is
     a whole URL, otherwise its path on the web process.
     """
-    from refresher.resuming import make_link
+    from refresher.connections.resume_links import make_link
 
     seconds = read_span(expires_in)
     with opening.services() as services:
@@ -79,7 +79,7 @@ def resume_link(
 
 def resume_links(connection: Id, json: Json = False) -> None:
     """List a connection's links: those that may still be used, and those of the last weeks."""
-    from refresher import resuming
+    from refresher.connections import resume_links as resuming
 
     with opening.database() as database:
         found = resuming.open_links(database, find(database, connection), opening.doer())
@@ -106,7 +106,7 @@ def withdraw_link(
     json: Json = False,
 ) -> None:
     """Withdraw a link: whoever has it can do nothing with it any more. One that was used stays used."""
-    from refresher import resuming
+    from refresher.connections import resume_links as resuming
 
     with opening.database() as database:
         found = find(database, connection)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from refresher.rules.access import Doer
+    from refresher.runtime.services import Services
     from refresher.settings import Settings
     from refresher.store.session import Database
-    from refresher.wiring import Services
 
 
 def doer() -> Doer:
     """Returns who acts, as the audit names them: `cli:ann`."""
-    from refresher.steering import whoever
+    from refresher.connections.lifecycle import whoever
 
     return whoever("cli")
 
@@ -36,7 +36,7 @@ def database(settings: Settings | None = None) -> Iterator[Database]:
 
     A command keeps no session, so that it works, and leaves nothing behind, whatever pooler is there.
     """
-    from refresher.wiring import database_from
+    from refresher.runtime.services import database_from
 
     opened = database_from(settings or read_settings(), sessions_are_ours=False)
     try:
@@ -51,10 +51,10 @@ def services() -> Iterator[Services]:
 
     Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
     """
-    from refresher.log import configure
+    from refresher.runtime.log import configure
+    from refresher.runtime.services import build
     from refresher.store import installation
     from refresher.store.migrate import check
-    from refresher.wiring import build
 
     settings = read_settings()
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}

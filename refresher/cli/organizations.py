@@ -42,7 +42,7 @@ def set_(
 
     Without a page of its own an organization has that of REFRESHER_RECONNECT_URL.
     """
-    from refresher.links import RECONNECT_WORDS, template_fault
+    from refresher.rules.url_template import RECONNECT_WORDS, template_fault
     from refresher.store import audit, recipients
 
     if not organization.strip():

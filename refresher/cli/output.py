@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from refresher.units import number, span
+from refresher.rules.units import number, span
 
 if TYPE_CHECKING:
     from rich.text import Text

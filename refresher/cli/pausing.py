@@ -52,9 +52,9 @@ def unpause(
 
     Forgets the refusals that they follow from as well. If the trouble lasts, the same pauses come back.
     """
+    from refresher.runtime.services import catalogue_from
     from refresher.store import audit, pause_list
     from refresher.store.pause_list import Chosen
-    from refresher.wiring import catalogue_from
 
     settings = opening.read_settings()
     catalogue_from(settings)[name]

@@ -106,7 +106,7 @@ def check(
 
 def _catalogue() -> Catalogue:
     from refresher.cli.opening import read_settings
-    from refresher.wiring import catalogue_from
+    from refresher.runtime.services import catalogue_from
 
     return catalogue_from(read_settings())
 

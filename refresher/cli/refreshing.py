@@ -20,9 +20,9 @@ from refresher.rules.serving import SUCCESSES, Why
 
 if TYPE_CHECKING:
     from refresher.rules.served import Ending
+    from refresher.runtime.services import Services
     from refresher.store.connections import ConnectionView
     from refresher.store.lookup import LeaseSeen
-    from refresher.wiring import Services
 
 PATIENCE_SECONDS = 5.0
 

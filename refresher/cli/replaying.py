@@ -14,7 +14,7 @@ from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
     from refresher.rules.events import PastEvent
-    from refresher.rules.replaying import Replayed
+    from refresher.rules.replay import Replayed
     from refresher.store.session import Database
 
 
@@ -37,9 +37,9 @@ def replay(
     Nothing is sent and nothing is written. Rules, settings and the catalogue are those of now; what was
     known and what came back are those that were recorded.
     """
-    from refresher.rules.replaying import replay as replayed
+    from refresher.rules.replay import replay as replayed
+    from refresher.runtime.services import catalogue_from, policy_from
     from refresher.store import connections
-    from refresher.wiring import catalogue_from, policy_from
 
     settings = opening.read_settings()
     catalogue, policy = catalogue_from(settings), policy_from(settings)

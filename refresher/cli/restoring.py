@@ -34,8 +34,8 @@ def restore_check(
     On an older one nothing is refreshed: its refresh tokens may be spent, and presenting one again ends
     a grant that rotates. docs/backup.md says what to do first. The exit code is 1 while that is so.
     """
-    from refresher.restored import RestoreGuard
-    from refresher.spool import Spool
+    from refresher.runtime.restored import RestoreGuard
+    from refresher.store.spool import Spool
 
     settings = opening.read_settings()
     with opening.database(settings) as database:

@@ -14,8 +14,8 @@ from refresher.cli.output import Json, emit, many, note, span, table
 from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
-    from refresher.cipher import Cipher
-    from refresher.rotation import Rotation
+    from refresher.connections.key_rotation import Rotation
+    from refresher.runtime.cipher import Cipher
     from refresher.store.sealed import KeyUse
     from refresher.store.session import Database
 
@@ -36,10 +36,10 @@ def rotate(
     counted, and told on stderr. Refused while a process that runs seals with another key.
     """
     from refresher.cli.opening import database, doer, read_settings
-    from refresher.rotation import rotate as run
+    from refresher.connections.key_rotation import rotate as run
+    from refresher.runtime.services import cipher_from
     from refresher.store import audit
     from refresher.store.sealed import key_uses
-    from refresher.wiring import cipher_from
 
     settings = read_settings()
     cipher = cipher_from(settings)
@@ -88,8 +88,8 @@ def status(json: Json = False) -> None:
     A key that no line names is needed by nothing stored, and can be taken away.
     """
     from refresher.cli.opening import database, read_settings
+    from refresher.runtime.services import cipher_from
     from refresher.store.sealed import key_uses
-    from refresher.wiring import cipher_from
 
     settings = read_settings()
     cipher = cipher_from(settings)

@@ -111,8 +111,8 @@ def _shown(field: str, value: object) -> object:
 
 
 def _key(key: SecretStr) -> str:
-    from refresher.cipher import key_id, parse_key
     from refresher.errors import SettingsError
+    from refresher.runtime.cipher import key_id, parse_key
 
     try:
         return f"{MASK} (id {key_id(parse_key(key.get_secret_value())).hex()})"

@@ -13,7 +13,7 @@ from refresher.cli.output import CONTEXT, Json, emit, examples, note, table
 from refresher.cli.refusal import Refused, WrongUse
 
 if TYPE_CHECKING:
-    from refresher.spool import Spool
+    from refresher.store.spool import Spool
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Entries, as `list` names them.")
@@ -45,7 +45,7 @@ def list_(json: Json = False) -> None:
     A worker without Redis has its own file on its own machine: run this there as well. PostgreSQL need
     not answer. No token is shown: all of it is sealed.
     """
-    from refresher.spool import Spool
+    from refresher.store.spool import Spool
 
     found = _described(Spool(opening.read_settings()))
     if json:
@@ -63,7 +63,7 @@ def retry(entries: Ids = None, json: Json = False) -> None:
 
     The exit code is 1 when PostgreSQL still refuses any.
     """
-    from refresher.recovery import store_entry
+    from refresher.refresh.recovery import store_entry
 
     refused = 0
     with opening.services() as services:
@@ -90,7 +90,7 @@ def drop(
 
     Where the provider has rotated it, the grant is dead then, and its owner must connect again.
     """
-    from refresher.recovery import give_up
+    from refresher.refresh.recovery import give_up
     from refresher.store import audit
 
     if bool(entries) == every:
@@ -110,12 +110,12 @@ def drop(
 
 
 def _described(spool: Spool) -> list[dict[str, object]]:
-    from refresher import spooled
+    from refresher.refresh import spool_entries
 
     in_redis = set(spool.entries_in_redis())
     found = [_shown(text, "redis" if text in in_redis else "file") for text in spool.entries()]
     apart: list[dict[str, object]] = [
-        {"entry": spooled.name_of(text), "what": "unknown", "connection": None, "since": None,
+        {"entry": spool_entries.name_of(text), "what": "unknown", "connection": None, "since": None,
          "where": "file", "why": "it cannot be read: half an entry, or another version's"}
         for text in spool.aside()
     ]  # fmt: skip
@@ -123,13 +123,13 @@ def _described(spool: Spool) -> list[dict[str, object]]:
 
 
 def _shown(text: str, where: str) -> dict[str, object]:
-    from refresher import spooled
+    from refresher.refresh import spool_entries
 
-    entry = spooled.read(text)
+    entry = spool_entries.read(text)
     told_at = entry.get("told_at")
     return {
-        "entry": spooled.name_of(text),
-        "what": "unread answer" if spooled.is_answer(text) else "token pair",
+        "entry": spool_entries.name_of(text),
+        "what": "unread answer" if spool_entries.is_answer(text) else "token pair",
         "connection": entry.get("connection_id"),
         "since": datetime.fromisoformat(str(told_at)) if told_at else None,
         "where": where,
@@ -139,9 +139,9 @@ def _shown(text: str, where: str) -> dict[str, object]:
 
 def _chosen(spool: Spool, wanted: list[str] | None) -> dict[str, str]:
     """Returns the entries of these names, all without one; refuses a name that is none."""
-    from refresher import spooled
+    from refresher.refresh import spool_entries
 
-    known = {spooled.name_of(text): text for text in [*spool.entries(), *spool.aside()]}
+    known = {spool_entries.name_of(text): text for text in [*spool.entries(), *spool.aside()]}
     missing = [name for name in wanted or () if name not in known]
     if missing:
         raise Refused(f"no entry is called {missing[0]}; `refresher spool list` shows all")

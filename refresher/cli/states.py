@@ -19,9 +19,9 @@ from refresher.cli.refusal import Refused, WrongUse
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from refresher.runtime.services import Services
     from refresher.store.connections import ConnectionView
     from refresher.store.session import Database
-    from refresher.wiring import Services
 
 DONE = {
     "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",
@@ -65,11 +65,11 @@ def resume(connection: Id, json: Json = False) -> None:
 
     Ends "reconnect required" as well: a grant that is really dead is parked again by the refresh.
     """
-    from refresher import steering
+    from refresher.connections import lifecycle
 
     with opening.database() as database:
         before = _living(database, find(database, connection))
-        done = steering.resume(database, steering.Wish(opening.doer(), before.id)).seen
+        done = lifecycle.resume(database, lifecycle.Wish(opening.doer(), before.id)).seen
         after = _show(database, before.id)
     _tell_nothing(after, json=json) if done.note else _tell(after, "is resumed", json=json)
     reason = before.parked_reason
@@ -113,7 +113,7 @@ def _delete(
 
 
 def _revoke(services: Services, view: ConnectionView, *, json: bool) -> None:
-    from refresher.revocation import revoke
+    from refresher.connections.revocation import revoke
 
     result = revoke(services, view.id, None)
     if json:
@@ -131,10 +131,10 @@ def _stop(given: str, how: str, *, json: bool) -> None:
 def _apply(
     database: Database, view: ConnectionView, how: str, *, json: bool, tell: bool = True
 ) -> None:
-    from refresher import steering
+    from refresher.connections import lifecycle
 
-    deeds = {"paused": steering.pause, "disabled": steering.disable, "deleted": steering.delete}
-    deeds[how](database, steering.Wish(opening.doer(), view.id))
+    deeds = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
+    deeds[how](database, lifecycle.Wish(opening.doer(), view.id))
     after = _show(database, view.id)
     if tell:
         _tell(after, DONE[how], json=json)

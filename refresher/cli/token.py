@@ -84,8 +84,8 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
 def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     """Prints what is stored."""
     from refresher.rules.kept_fields import from_secret_text
+    from refresher.runtime.services import cipher_from
     from refresher.store import connections
-    from refresher.wiring import cipher_from
 
     settings = opening.read_settings()
     cipher = cipher_from(settings)

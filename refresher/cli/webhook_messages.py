@@ -88,7 +88,7 @@ def replay(
 
     Receivers know a message that they have by its webhook-id.
     """
-    from refresher import webhooks
+    from refresher.notify import endpoints
     from refresher.store.replays import Replay
 
     if event is None and since is None and until is None and not failed:
@@ -104,7 +104,7 @@ def replay(
         if event is not None:
             _refuse_foreign(database, view, event)
         wanted = Replay(view.id, event, *span, only_failed=failed)
-        sent = webhooks.replay(database, wanted, opening.doer())
+        sent = endpoints.replay(database, wanted, opening.doer())
     if json:
         emit({"id": view.id, "replayed": sent})
     else:

@@ -80,17 +80,17 @@ def add(
 
     It is sent what happens from now on, in the form of Standard Webhooks.
     """
-    from refresher import webhooks
-    from refresher.wiring import cipher_from, egress_from
+    from refresher.notify import endpoints
+    from refresher.runtime.services import cipher_from, egress_from
 
     if operator == (organization is not None):
         raise WrongUse("say whose endpoint this is: give --organization ID, or --operator for ours")
     settings = opening.read_settings()
     cipher, egress = cipher_from(settings), egress_from(settings)
-    wanted = webhooks.Wanted(url, event, organization, description)
+    wanted = endpoints.Wanted(url, event, organization, description)
     try:
         with opening.database(settings) as database:
-            made, secret = webhooks.add(database, cipher, egress, wanted, opening.doer())
+            made, secret = endpoints.add(database, cipher, egress, wanted, opening.doer())
     finally:
         egress.close()
     if json:
@@ -137,13 +137,13 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove an endpoint, with its messages: those that wait for it are never sent."""
-    from refresher import webhooks
+    from refresher.notify import endpoints
 
     with opening.database() as database:
         view = find(database, webhook, organization)
         if not yes:
             _confirm(view)
-        removed = webhooks.remove(database, view.id, opening.doer())
+        removed = endpoints.remove(database, view.id, opening.doer())
     if json:
         emit({"id": view.id, "removed": removed})
     else:
@@ -152,11 +152,11 @@ def remove(
 
 def enable(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Enable an endpoint again; what was held for it meanwhile goes out, in its order."""
-    from refresher import webhooks
+    from refresher.notify import endpoints
 
     with opening.database() as database:
         view = find(database, webhook, organization)
-        released = webhooks.enable(database, view.id, opening.doer())
+        released = endpoints.enable(database, view.id, opening.doer())
     if json:
         emit({"id": view.id, "enabled": True, "released": released})
     else:
@@ -177,8 +177,8 @@ def rotate_secret(
     Give the new one to the receiver within that time: by default a day
     (REFRESHER_WEBHOOK_SECRET_OVERLAP_SECONDS). With 0 the old one ends now.
     """
-    from refresher import webhooks
-    from refresher.wiring import cipher_from
+    from refresher.notify import endpoints
+    from refresher.runtime.services import cipher_from
 
     settings = opening.read_settings()
     cipher = cipher_from(settings)
@@ -187,7 +187,7 @@ def rotate_secret(
     assert seconds is not None
     with opening.database(settings) as database:
         view = find(database, webhook, organization)
-        secret, until = webhooks.rotate_secret(
+        secret, until = endpoints.rotate_secret(
             database, cipher, view.id, opening.doer(), overlap_seconds=seconds
         )
     if json:
@@ -199,11 +199,11 @@ def rotate_secret(
 
 def send_test(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Send a signed `webhook.test` now and show the answer; nothing is stored or counted."""
-    from refresher import webhooks
+    from refresher.notify import endpoints
 
     with opening.services() as services:
         view = find(services.database, webhook, organization)
-        tested = webhooks.send_test(
+        tested = endpoints.send_test(
             services.database, services.cipher, services.webhook_sender, view.id
         )
     if json:

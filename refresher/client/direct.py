@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
-from refresher import intake, revocation, steering
-from refresher.apps import sync_apps
 from refresher.client.values import Connection, Event, EventPage, made
+from refresher.connections import lifecycle, registration, revocation
+from refresher.connections.lifecycle import HoldsGrant, Wish
+from refresher.connections.oauth_apps import sync_apps
 from refresher.errors import Conflict, InvalidConnection
-from refresher.on_demand import OnDemand
-from refresher.rules.intake import read
+from refresher.refresh.on_demand import OnDemand
+from refresher.rules.registration import read
+from refresher.runtime.services import build
 from refresher.settings import load
-from refresher.steering import HoldsGrant, Wish
 from refresher.store import events
 from refresher.store.scoped import Versioned
-from refresher.wiring import build
 
 
 class Direct:
@@ -29,7 +29,7 @@ class Direct:
         self.services = build(load(**settings))
         self.on_demand = OnDemand(self.services, role="client")
         self._apps_synced = False
-        self._by = steering.whoever("sdk")
+        self._by = lifecycle.whoever("sdk")
 
     def close(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""
@@ -42,27 +42,27 @@ class Direct:
         if not self._apps_synced:  # as before an import: a new provider's app comes with its file
             sync_apps(self.services)
             self._apps_synced = True
-        taken = intake.take(self.services, [new], self._by)
+        taken = registration.take(self.services, [new], self._by)
         if taken.rejected:
             raise InvalidConnection(taken.rejected[0])
         return self.get(new.id)
 
     def get(self, connection_id: UUID) -> Connection:
         """Returns a connection; a deleted one is none."""
-        return _public(steering.see(self.services.database, self._by, connection_id))
+        return _public(lifecycle.see(self.services.database, self._by, connection_id))
 
     def pause(self, connection_id: UUID) -> Connection:
         """Parks a connection until it is resumed."""
-        return _public(steering.pause(self.services.database, Wish(self._by, connection_id)))
+        return _public(lifecycle.pause(self.services.database, Wish(self._by, connection_id)))
 
     def resume(self, connection_id: UUID) -> Connection:
         """Makes a connection due at once."""
-        return _public(steering.resume(self.services.database, Wish(self._by, connection_id)))
+        return _public(lifecycle.resume(self.services.database, Wish(self._by, connection_id)))
 
     def delete(self, connection_id: UUID, *, revoke: bool) -> None:
         """Deletes a connection softly, unless others use its grant; then gives the grant back."""
         try:
-            steering.delete(self.services.database, Wish(self._by, connection_id))
+            lifecycle.delete(self.services.database, Wish(self._by, connection_id))
         except HoldsGrant as held:
             raise Conflict(str(held)) from None
         if revoke:
@@ -71,7 +71,7 @@ class Direct:
     def events(self, connection_id: UUID, *, cursor: str | None, limit: int) -> EventPage:
         """Returns a page of events, the newest first; a sibling's are those of its root."""
         before = int(cursor) if cursor is not None else None
-        seen = steering.see(self.services.database, self._by, connection_id).seen
+        seen = lifecycle.see(self.services.database, self._by, connection_id).seen
         with self.services.database.transaction() as db:
             root_id = seen.root_id or connection_id
             found = events.recent(db, root_id, limit=limit, before=before)

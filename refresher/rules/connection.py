@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
-from refresher.values import value
+from refresher.rules.values import value
 
 Sealed = NewType("Sealed", bytes)
 """Ciphertext, as stored: safe to hold, useless to read."""

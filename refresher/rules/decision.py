@@ -27,7 +27,7 @@ from refresher.rules.outcomes import (
 )
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Rotation, Strategy
-from refresher.values import value
+from refresher.rules.values import value
 
 ANSWER_LOST = frozenset({502, 504})
 """A gateway's word that the provider's own answer did not come through."""

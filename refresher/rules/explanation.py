@@ -12,9 +12,9 @@ from uuid import UUID
 
 from refresher.rules import policy as when
 from refresher.rules.events import PastEvent
+from refresher.rules.history import Moment
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
-from refresher.rules.time_travel import Moment
 
 CLOSE_SECONDS = 2.0
 """Between deciding and committing a moment passes; what differs by more has another reason."""

@@ -28,7 +28,7 @@ from refresher.rules.connection import Connection
 from refresher.rules.placeholders import HOST, named_in
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
-from refresher.values import value
+from refresher.rules.values import value
 
 LONGEST_PAUSE_SECONDS = 900.0
 """However long a wait one answer asks for: nobody else waits longer for it before somebody probes."""

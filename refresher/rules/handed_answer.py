@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from refresher.rules.answers import as_token, error_code, read_grant, read_parsed
 from refresher.rules.handed_error import detail_of, refusal
-from refresher.rules.intake import NewConnection
 from refresher.rules.providers import Provider
+from refresher.rules.registration import NewConnection
 
 
 def answered(new: NewConnection, provider: Provider, now_epoch_seconds: float) -> NewConnection:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from refresher.errors import InvalidConnection
-from refresher.masking import mask
+from refresher.rules.masking import mask
 from refresher.rules.tokens import is_no_token
 
 MAX_LEVELS = 6

@@ -26,7 +26,7 @@ from refresher.rules.connection import Grant, Secret
 from refresher.rules.providers import Provider
 from refresher.rules.replies import UNSENT, Reply
 from refresher.rules.unread import looks_like_a_grant
-from refresher.values import value
+from refresher.rules.values import value
 
 __all__ = [
     "UNSENT", "Malformed", "Misconfigured", "Outcome", "RateLimited", "Refreshed", "Reply",

@@ -18,7 +18,7 @@ from urllib.parse import quote_plus
 
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
-from refresher.values import value
+from refresher.rules.values import value
 
 
 class Strategy(StrEnum):

@@ -13,9 +13,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from refresher.errors import InvalidConnection, did_you_mean
-from refresher.rules.intake import NewConnection
 from refresher.rules.placeholders import UnbuildableRequest, filled
 from refresher.rules.providers import Provider, Strategy, resolve_url
+from refresher.rules.registration import NewConnection
 
 NO_TOKEN = (
     "no token came: hand access_token and refresh_token over, or the provider's whole answer; or say "

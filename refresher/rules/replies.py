@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
-from refresher.values import value
+from refresher.rules.values import value
 
 UNSENT = "unsent"
 """`Reply.failure` of a request that was never tried."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from contextlib import suppress
 
-from refresher.values import value
+from refresher.rules.values import value
 
 MAX_BYTES = 1_048_576
 """The largest body that is read, packed or not: answers of token endpoints have a few kilobytes."""

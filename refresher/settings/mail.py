@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from refresher.links import RECONNECT_WORDS, UNSUBSCRIBE_WORDS, template_fault
+from refresher.rules.url_template import RECONNECT_WORDS, UNSUBSCRIBE_WORDS, template_fault
 from refresher.settings.names import variable
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The table `kept_answer`: answers that arrived and could not be read, sealed.
 
 An answer gets here in the transaction that settles its attempt. Where the table does not take it, that
-transaction is undone, and its rows are settled one by one (`committing.py`): who brought no answer is
+transaction is undone, and its rows are settled one by one (`commit.py`): who brought no answer is
 stored, and an answer that may be a grant goes to the spool. Once it is read its body is forgotten.
 """
 

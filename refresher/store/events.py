@@ -19,10 +19,10 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.events import PastEvent
+from refresher.rules.values import value
 from refresher.store import hot
 from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
 from refresher.store.in_flight import BEGUN
-from refresher.values import value
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.faults import FORGET_SECONDS, Evidence, Scope, Sort, Weighed, Witness
+from refresher.rules.values import value
 from refresher.store.arrays import bigints, doubles, texts
-from refresher.values import value
 
 KEEP_SECONDS = 86_400.0
 """Evidence of which nothing was heard for so long is forgotten; the rules do so sooner."""

@@ -3,7 +3,7 @@
 By SQLSTATE alone, never by the driver's class: psycopg files a read-only transaction under internal
 errors, a missing database under programming errors. What is not listed is held for a matter of the
 values that were sent, which never costs anything: whoever holds a token pair tries each row alone
-then, and spools what is refused (`committing.py`).
+then, and spools what is refused (`commit.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from refresher.errors import RefresherError
-from refresher.masking import mask
+from refresher.rules.masking import mask
 
 
 class Nature(StrEnum):

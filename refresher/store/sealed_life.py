@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refresher.rules.connection import Sealed
-from refresher.values import value
+from refresher.rules.values import value
 
 
 @value

@@ -18,14 +18,14 @@ from sqlalchemy import text
 
 from refresher.rules.faults import Fault, Place
 from refresher.rules.notices import State
-from refresher.store import answers, endings, ends, hot, notices, quarantine
+from refresher.rules.values import value
+from refresher.store import answers, endings, grant_ends, hot, notices, quarantine
 from refresher.store.answers import KeptAnswer
 from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
-from refresher.values import value
 
 _DEAD = State.RECONNECT_REQUIRED
 
@@ -111,7 +111,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     notices.find_unread(
         db, {s.id: s.kept.id for s in meant if s.kept and endings.is_held(s, written)}
     )
-    ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
+    grant_ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
     append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Connection
 from refresher.rules.events import PastEvent
-from refresher.rules.time_travel import Moment
+from refresher.rules.history import Moment
 from refresher.store import answers
 from refresher.store.answers import AnswerView
 from refresher.store.events import COLUMNS

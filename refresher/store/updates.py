@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.store.imports import Intake, stage
+from refresher.store.registration import Intake, stage
 
 _UPDATE = text(
     """

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from refresher.devkit.oauth_server import FakeProvider as FakeProvider
+    from refresher.devkit.oauth_server import FaultRule as FaultRule
+    from refresher.devkit.oauth_server import Options as Options
     from refresher.testing.clock import FrozenClock as FrozenClock
-    from refresher.testing.fake_provider import FakeProvider as FakeProvider
-    from refresher.testing.fake_provider import FaultRule as FaultRule
-    from refresher.testing.fake_provider import Options as Options
     from refresher.testing.history import check_history as check_history
     from refresher.testing.recorder import EventRecorder as EventRecorder
     from refresher.testing.recorder import RecordedEvent as RecordedEvent
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from refresher.testing.trace import run_with_trace as run_with_trace
 
 _HOMES = {
-    "EventRecorder": "recorder",
-    "FakeProvider": "fake_provider",
-    "FaultRule": "fake_provider",
-    "FrozenClock": "clock",
-    "Options": "fake_provider",
-    "RecordedEvent": "recorder",
-    "Sandbox": "sandbox",
-    "Stepper": "stepper",
-    "check_history": "history",
-    "run_with_trace": "trace",
+    "EventRecorder": "refresher.testing.recorder",
+    "FakeProvider": "refresher.devkit.oauth_server",
+    "FaultRule": "refresher.devkit.oauth_server",
+    "FrozenClock": "refresher.testing.clock",
+    "Options": "refresher.devkit.oauth_server",
+    "RecordedEvent": "refresher.testing.recorder",
+    "Sandbox": "refresher.testing.sandbox",
+    "Stepper": "refresher.testing.stepper",
+    "check_history": "refresher.testing.history",
+    "run_with_trace": "refresher.testing.trace",
 }
 __all__ = [
     "EventRecorder",
@@ -52,4 +52,4 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from refresher.devkit.oauth_server import FakeProvider
 from refresher.store.session import Database
-from refresher.testing.fake_provider import FakeProvider
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 """A token endpoint that answers every request with one fixed token pair, as fast as Python can.
 
 For measuring what sends to it, never for judging what is sent: it reads no parameter and checks no
-secret. The provider that does, with faults and a ledger, is `refresher.testing.fake_provider`.
+secret. The provider that does, with faults and a ledger, is `refresher.devkit.oauth_server`.
 
     python -m refresher.testing.instant_provider --latency-seconds 0.2 --port-file /tmp/port
 """

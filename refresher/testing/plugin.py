@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import dramatiq
     from dramatiq.brokers.stub import StubBroker
 
+    from refresher.devkit.oauth_server import FakeProvider
     from refresher.store.scratch import ScratchServer
     from refresher.testing.clock import FrozenClock
-    from refresher.testing.fake_provider import FakeProvider
     from refresher.testing.recorder import EventRecorder
     from refresher.testing.sandbox import Sandbox
 
@@ -92,7 +92,7 @@ def refresher_server() -> Iterator[ScratchServer]:
     with ExitStack() as stack:
         url = os.environ.get(SERVER_VARIABLE)
         if not url:
-            from refresher.embedded import EmbeddedPostgres  # noqa: PLC0415
+            from refresher.devkit.postgres import EmbeddedPostgres  # noqa: PLC0415
 
             # Not under pytest's own folder: as root, the server's account could not go there.
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="refresher-tests-"))
@@ -122,7 +122,7 @@ def refresher_database_url(
 @pytest.fixture
 def refresher_provider() -> Iterator[FakeProvider]:
     """A running OAuth 2.0 provider with faults on demand and a ledger of what it did."""
-    from refresher.testing.fake_provider import FakeProvider  # noqa: PLC0415
+    from refresher.devkit.oauth_server import FakeProvider  # noqa: PLC0415
 
     with FakeProvider() as provider:
         yield provider
@@ -159,7 +159,8 @@ def refresher_broker(
     """Dramatiq's StubBroker with refresher's actors on it, empty, working on this test's sandbox."""
     from dramatiq.brokers.stub import StubBroker  # noqa: PLC0415
 
-    from refresher import actors, broker  # noqa: PLC0415
+    from refresher import actors  # noqa: PLC0415
+    from refresher.runtime import broker  # noqa: PLC0415
 
     if not isinstance(broker.broker, StubBroker):
         pytest.fail(

@@ -10,22 +10,24 @@ from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
-from refresher import dispatch, intake, sweeping, wiring
-from refresher.apps import sync_apps
-from refresher.cipher import new_key
-from refresher.liveness import Watch
-from refresher.refresh import refresh
+from refresher.connections import registration
+from refresher.connections.oauth_apps import sync_apps
+from refresher.devkit.oauth_server import FakeProvider
+from refresher.refresh import dispatch, sweeping
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim, Sealed
-from refresher.rules.intake import connection_id, read
+from refresher.rules.registration import connection_id, read
+from refresher.runtime import services as wiring
+from refresher.runtime.cipher import new_key
+from refresher.runtime.liveness import Watch
+from refresher.runtime.services import Services
 from refresher.settings import load
 from refresher.store import pairs, snapshots
 from refresher.store.snapshots import Snapshot
 from refresher.store.sweep import Swept
 from refresher.testing.clock import FrozenClock
-from refresher.testing.fake_provider import FakeProvider
 from refresher.testing.recorder import EventRecorder
 from refresher.testing.stepper import Stepper
-from refresher.wiring import Services
 
 PROVIDER, ORGANIZATION = "fake", "test"
 _PROVIDERS_FILE = """
@@ -97,7 +99,7 @@ class Sandbox:
 
     def take(self, given: dict[str, object]) -> UUID:
         """Takes one connection in the import format (docs: README); returns its id."""
-        taken = intake.take(self.services, [read(given)])
+        taken = registration.take(self.services, [read(given)])
         if taken.rejected:
             raise ValueError(next(iter(taken.rejected.values())))
         names = (str(given[n]) for n in ("organization_id", "provider", "external_id"))

@@ -6,8 +6,8 @@
         assert step.state.begun
         step.commit()
 
-It is the real story (`refresher/refresh.py`), stopped between its steps. Each method goes on to the end
-of its step, through those before it, and returns what the story has in hand there.
+It is the real story (`refresher/refresh/steps.py`), stopped between its steps. Each method goes on to
+the end of its step, through those before it, and returns what the story has in hand there.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from types import TracebackType
 from typing import Self, cast
 from uuid import UUID
 
-from refresher.attempt import Attempt
-from refresher.dispatch import claim_now
-from refresher.points import Point
-from refresher.refresh import refresh
+from refresher.refresh.attempt import Attempt
+from refresher.refresh.dispatch import claim_now
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.decision import Decision
 from refresher.rules.outcomes import Outcome, Reply
+from refresher.runtime.checkpoints import Point
+from refresher.runtime.services import Services
 from refresher.store import snapshots
 from refresher.store.reload import Reloaded
 from refresher.store.settlement import Settled, Settlement
 from refresher.store.snapshots import Snapshot
 from refresher.testing.story import Story, StoryEnded
-from refresher.wiring import Services
 
 __all__ = ["Stepper", "StoryEnded"]
 

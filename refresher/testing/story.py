@@ -1,4 +1,4 @@
-"""Runs the real story of a refresh on a thread of its own, and stops it at each point of `points.py`.
+"""Runs the real story of a refresh on a thread of its own, and stops it at each checkpoint.
 
 What the test sees between two points is what another process would see: the story is where it says it
 is, with its transaction open or closed as it really is. Next: stepper.py.
@@ -10,8 +10,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from refresher import points
-from refresher.points import Point
+from refresher.runtime import checkpoints
+from refresher.runtime.checkpoints import Point
 
 PATIENCE_SECONDS = 60.0
 
@@ -32,7 +32,7 @@ class Story:
         self._thread = threading.Thread(target=self._run, name="story", daemon=True)
         self._arrived, self._go = threading.Event(), threading.Event()
         self._dies = False
-        self._before: points.Listener | None = None
+        self._before: checkpoints.Listener | None = None
         self.at: Point | None = None
         self.in_hand: object = None
         self.tally: Counter[str] | None = None
@@ -45,7 +45,7 @@ class Story:
 
     def start(self) -> None:
         """Runs to the first point."""
-        self._before = points.install(self._reached)
+        self._before = checkpoints.install(self._reached)
         self._thread.start()
         self._wait()
 
@@ -64,7 +64,7 @@ class Story:
 
     def close(self) -> None:
         """Takes back what `start` installed."""
-        points.install(self._before)
+        checkpoints.install(self._before)
 
     def _run(self) -> None:
         try:
@@ -81,7 +81,7 @@ class Story:
             self._before(point)
         if threading.current_thread() is not self._thread:
             return
-        self.at, self.in_hand = point, points.in_hand()
+        self.at, self.in_hand = point, checkpoints.in_hand()
         self._arrived.set()
         self._go.wait()
         self._go.clear()

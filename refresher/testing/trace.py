@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from structlog.testing import capture_logs
 
-from refresher import points
-from refresher.attempt import Attempt
-from refresher.points import Point
+from refresher.refresh.attempt import Attempt
 from refresher.rules.decision import Decision
 from refresher.rules.outcomes import Reply
+from refresher.runtime import checkpoints
+from refresher.runtime.checkpoints import Point
 from refresher.testing.recorder import EventRecorder
 from refresher.testing.sandbox import Sandbox
 
@@ -36,17 +36,17 @@ def traced(sandbox: Sandbox) -> Iterator[None]:
     lines: list[str] = []
     recorder = EventRecorder(sandbox.services.database)
     began = time.monotonic()
-    before = points.install(None)
+    before = checkpoints.install(None)
 
     def reached(point: Point) -> None:
-        seen = points.in_hand()
+        seen = checkpoints.in_hand()
         lines.append(
             f"{time.monotonic() - began:8.3f} s  {point:<12} {_told(point, seen)}".rstrip()
         )
         if before is not None:
             before(point)
 
-    points.install(reached)
+    checkpoints.install(reached)
     try:
         with capture_logs() as logged:
             yield
@@ -54,7 +54,7 @@ def traced(sandbox: Sandbox) -> Iterator[None]:
         print(_whole(lines, logged, recorder), file=sys.stderr)  # noqa: T201  what it is for
         raise
     finally:
-        points.install(before)
+        checkpoints.install(before)
 
 
 def _told(point: Point, seen: object) -> str:

@@ -1,4 +1,4 @@
-"""Kills, freezes or parks a process exactly at a named point of the story (`refresher/points.py`).
+"""Kills, freezes or parks a process exactly at a named point of the story (`runtime/checkpoints.py`).
 
 A folder is the wire: the process under test listens, the test arms. One process takes an armed
 trigger, whichever gets there first. Never imported by production code: wrap `refresher.actors` in a
@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
 
-from refresher import points
-from refresher.points import Point
+from refresher.runtime import checkpoints
+from refresher.runtime.checkpoints import Point
 
 Action = Literal["kill", "freeze", "park"]
 CHECK_SECONDS = 0.005
@@ -69,7 +69,7 @@ class Triggers:
 
     def listen(self) -> None:
         """Has this process, and those it forks, look at each point whether something is armed."""
-        points.install(self._reached)
+        checkpoints.install(self._reached)
 
     def _reached(self, point: Point) -> None:
         armed = self._folder / point

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from refresher.ending import GRACE_SECONDS, Stop, end_within
 from refresher.errors import RefresherError, SettingsError, say_last
-from refresher.log import adopt_all
-from refresher.process import Process, spare_collections, starting
+from refresher.runtime.log import adopt_all
+from refresher.runtime.process import Process, spare_collections, starting
+from refresher.runtime.services import services
+from refresher.runtime.shutdown import GRACE_SECONDS, Stop, end_within
 from refresher.settings import load
 from refresher.web.app import Api
 from refresher.web.processes import SOCKET_OPTION, look_after
-from refresher.wiring import services
 
 log = structlog.get_logger()
 SWITCH_SECONDS = 0.0005
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def _started(inherited: Sequence[socket.socket], stop: Stop) -> Process:
-    from refresher.broker import broker  # noqa: PLC0415  a wrong setting ends in its sentence
+    from refresher.runtime.broker import broker  # noqa: PLC0415  a wrong setting ends in its sentence
 
     built = services()
     stop.also(built.ask_to_stop)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from refresher.rereading import How
+from refresher.refresh.rereading import How
 from refresher.web.models import Body, Needed, Shape
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from refresher import rereading
 from refresher.errors import UnknownProvider
+from refresher.refresh import rereading
 from refresher.rules.access import Doer, Scope
 from refresher.store import answers
 from refresher.web import cursors, reading

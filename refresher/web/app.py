@@ -7,15 +7,15 @@ from collections.abc import Awaitable
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from refresher.health import Probe
-from refresher.serving.pages import of_port
+from refresher.runtime.health import Probe
+from refresher.runtime.services import Services
+from refresher.runtime.serving.pages import of_port
 from refresher.settings import Settings
 from refresher.web.endpoint import Endpoint, not_found
 from refresher.web.open import OpenEndpoint
 from refresher.web.pages import pages
 from refresher.web.state import State
 from refresher.web.table import OPEN, by_path
-from refresher.wiring import Services
 
 
 class Api:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from refresher.apps import store_app
 from refresher.catalogue import AppEntry
+from refresher.connections.oauth_apps import store_app
 from refresher.errors import UnknownProvider
 from refresher.rules.access import Scope
 from refresher.rules.connection import Secret
 from refresher.rules.providers import Provider
-from refresher.store import apps
+from refresher.store import oauth_apps
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import App, AppBody, AppList, ProviderList, ProviderShape
 from refresher.web.problems import Problem
@@ -37,7 +37,7 @@ def list_apps(state: State, call: Call) -> Answer:
     """Lists our OAuth clients, never their secrets."""
     del call
     with state.services.database.transaction() as db:
-        return Answer({"items": apps.every(db)})
+        return Answer({"items": oauth_apps.every(db)})
 
 
 def put_app(state: State, call: Call) -> Answer:
@@ -50,7 +50,7 @@ def put_app(state: State, call: Call) -> Answer:
     with services.database.transaction() as db:
         stored = next(
             app
-            for app in apps.every(db)
+            for app in oauth_apps.every(db)
             if (app.provider, app.name) == (given.provider, given.name)
         )
     return Answer(stored)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from refresher import steering
+from refresher.connections import lifecycle
+from refresher.connections.lifecycle import Wish
 from refresher.rules.access import Scope
-from refresher.steering import Wish
 from refresher.store.scoped import Versioned
 from refresher.store.session import Database
 from refresher.web import connections
@@ -95,20 +95,20 @@ ROUTES = (
         problems=("holds_grant",),
     ),
     _steering(
-        "pause", steering.pause, "Pause a connection", "It is not refreshed until it is resumed."
+        "pause", lifecycle.pause, "Pause a connection", "It is not refreshed until it is resumed."
     ),
     _steering(
         "resume",
-        steering.resume,
+        lifecycle.resume,
         "Resume a connection",
         "Ends pause, disabling and `reconnect_required`; it is refreshed at once. Where it waits for "
         "nothing, nothing is done, and `note` says so.",
     ),
     _steering(
-        "disable", steering.disable, "Disable a connection", "Such as when its owner has not paid."
+        "disable", lifecycle.disable, "Disable a connection", "Such as when its owner has not paid."
     ),
     _steering(
-        "enable", steering.enable, "Enable a connection", "Ends `disabled`; a pause goes on."
+        "enable", lifecycle.enable, "Enable a connection", "Ends `disabled`; a pause goes on."
     ),
     Route(
         "GET",

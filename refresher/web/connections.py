@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-from refresher import intake, steering
+from refresher.connections import lifecycle, registration
+from refresher.connections.lifecycle import Wish
+from refresher.connections.revocation import revoke
 from refresher.errors import InvalidConnection
-from refresher.revocation import revoke
 from refresher.rules.access import ApiKey
-from refresher.rules.intake import read
-from refresher.steering import Wish
+from refresher.rules.registration import read
+from refresher.runtime.services import Services
 from refresher.store import scoped
 from refresher.store.scoped import Chosen, ConnectionSeen, Versioned
 from refresher.store.session import Database
@@ -19,7 +20,6 @@ from refresher.web.call import Answer, Call
 from refresher.web.problems import Problem
 from refresher.web.queries import ConnectionQuery, DeleteQuery, PageQuery
 from refresher.web.state import State
-from refresher.wiring import Services
 
 
 def register(state: State, call: Call) -> Answer:
@@ -27,10 +27,10 @@ def register(state: State, call: Call) -> Answer:
     new = read(_completed(call))
     services = state.services
     by, most = call.key.doer, services.settings.quota_connections
-    taken = intake.take(services, [new], by, most=most)
+    taken = registration.take(services, [new], by, most=most)
     if taken.rejected:
         raise InvalidConnection(taken.rejected[0])
-    versioned = steering.see(services.database, by, new.id)
+    versioned = lifecycle.see(services.database, by, new.id)
     return _shown(versioned, 201 if taken.created else 200)
 
 
@@ -59,19 +59,19 @@ def list_(state: State, call: Call) -> Answer:
 
 def show(state: State, call: Call) -> Answer:
     """Shows one connection."""
-    return _shown(steering.see(state.services.database, call.key.doer, call.connection_id))
+    return _shown(lifecycle.see(state.services.database, call.key.doer, call.connection_id))
 
 
 def change(state: State, call: Call) -> Answer:
     """Changes name, metadata or scopes."""
     given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    return _shown(steering.change(state.services.database, _wish(call), given))
+    return _shown(lifecycle.change(state.services.database, _wish(call), given))
 
 
 def delete(state: State, call: Call) -> Answer:
     """Deletes a connection, and on request asks its provider to end the grant."""
     query: DeleteQuery = call.query
-    gone = steering.delete(state.services.database, _wish(call))
+    gone = lifecycle.delete(state.services.database, _wish(call))
     revocation = None
     if query.revoke:
         revocation = _revoked(state.services, gone, call.key)
@@ -92,7 +92,7 @@ def events(state: State, call: Call) -> Answer:
     query: PageQuery = call.query
     place = cursors.read(call.connection_id, query.cursor, [int])
     before = int(place[0]) if place else None
-    steering.see(state.services.database, call.key.doer, call.connection_id)
+    lifecycle.see(state.services.database, call.key.doer, call.connection_id)
     with state.services.database.transaction() as db:
         found = scoped.events(
             db,

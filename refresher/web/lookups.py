@@ -10,7 +10,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from refresher.keys import Keyring, Seen
+from refresher.connections.api_keys import Keyring, Seen
 from refresher.rules.access import Allowance, ApiKey, Presented, Refusal
 from refresher.store.session import Database
 from refresher.web.problems import RETRY_SECONDS, Problem

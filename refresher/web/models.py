@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from refresher.revocation import Revoked
+from refresher.connections.revocation import Revoked
 from refresher.rules.access import Scope
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.intake_fields import MAX_LIFETIME_SECONDS, MAX_TEXT_LENGTH, MAX_TOKEN_BYTES

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from refresher.links import RECONNECT_WORDS, template_fault
 from refresher.rules.access import Scope
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
+from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.recipients import Organization

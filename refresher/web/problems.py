@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from refresher.connections.lifecycle import Changed, HoldsGrant
 from refresher.errors import (
     CannotDecrypt,
     DatabaseNotMigrated,
@@ -17,9 +18,8 @@ from refresher.errors import (
     TokenUnavailable,
     UnknownProvider,
 )
-from refresher.rereading import NoSuchAnswer
+from refresher.refresh.rereading import NoSuchAnswer
 from refresher.rules.serving import PASSING, Why
-from refresher.steering import Changed, HoldsGrant
 
 CODES: Mapping[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),

@@ -16,9 +16,9 @@ from time import monotonic
 
 import structlog
 
-from refresher.leash import Leash
-from refresher.log import configure
-from refresher.serving.sockets import listen
+from refresher.runtime.children import Leash
+from refresher.runtime.log import configure
+from refresher.runtime.serving.sockets import listen
 from refresher.settings import Settings
 
 log = structlog.get_logger()

@@ -12,8 +12,8 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from refresher.errors import did_you_mean
-from refresher.rules.intake import OF_ANSWERS
 from refresher.rules.intake_fields import AN_INSTANT
+from refresher.rules.registration import OF_ANSWERS
 from refresher.web.call import NO_ID
 from refresher.web.models import Body
 from refresher.web.problems import Problem

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from refresher.resuming import (
+from refresher.connections.resume_links import (
     LinkRefused,
     NoSuchLink,
     make_link,
@@ -17,7 +17,7 @@ from refresher.resuming import (
     withdraw_link,
 )
 from refresher.rules.access import Scope
-from refresher.rules.links import MAX_SECONDS, MIN_SECONDS
+from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS
 from refresher.web.call import Answer, Call, Route
 from refresher.web.link_page import LinkPage
 from refresher.web.models import Body, Shape

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from refresher.exchange.jwks import KeysUnavailable, KeysWanted
+from refresher.connections.provider_signals import receive
+from refresher.outbound.key_sets import KeysUnavailable, KeysWanted
 from refresher.rules.signals import BadSignal, SignalSource
-from refresher.signals import receive
 from refresher.web.open import Open, OpenRoute
 from refresher.web.problems import Problem
 from refresher.web.state import State

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
 
-from refresher.exchange.jwks import KeySets
-from refresher.on_demand import OnDemand
+from refresher.outbound.key_sets import KeySets
+from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import Allowance, ApiKey
+from refresher.runtime.services import Services, egress_from
 from refresher.web.counted import Counted
 from refresher.web.lookups import Lookups
 from refresher.web.outside import Outside
-from refresher.wiring import Services, egress_from
 
 T = TypeVar("T")
 READS_SECONDS = 30.0

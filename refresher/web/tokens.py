@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from refresher.on_demand import Ending, Served
+from refresher.connections.lifecycle import note, see
+from refresher.refresh.on_demand import Ending, Served
 from refresher.rules.access import Scope
-from refresher.steering import note, see
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import AccessToken, Refreshed, RefreshWish, TokenWish
 from refresher.web.problems import Problem, of

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from uuid import UUID
 
-from refresher import webhooks
 from refresher.errors import EgressRefused
+from refresher.notify import endpoints
 from refresher.store import replays
 from refresher.store import webhooks as stored
 from refresher.store.replays import Replay
@@ -42,9 +42,9 @@ def create(state: State, call: Call) -> Answer:
     """Stores an endpoint and answers its secret."""
     services, body = state.services, call.body
     assert isinstance(body, WebhookBody)
-    wanted = webhooks.Wanted(body.url, body.events, owner(call), body.description)
+    wanted = endpoints.Wanted(body.url, body.events, owner(call), body.description)
     with _refused_urls():
-        made, secret = webhooks.add(
+        made, secret = endpoints.add(
             services.database,
             services.cipher,
             state.egress,
@@ -52,7 +52,7 @@ def create(state: State, call: Call) -> Answer:
             call.key.doer,
             most=services.settings.quota_webhooks,
         )
-    view = webhooks.find(services.database, made, wanted.organization_id)
+    view = endpoints.find(services.database, made, wanted.organization_id)
     return Answer({**asdict(view), "secret": secret.reveal()}, 201)
 
 
@@ -66,27 +66,27 @@ def change(state: State, call: Call) -> Answer:
     given = {name: call.raw_body[name] for name in call.body.model_fields_set}
     database, by = state.services.database, call.key.doer
     with _refused_urls():
-        return Answer(webhooks.change(database, state.egress, _id(call), given, by))
+        return Answer(endpoints.change(database, state.egress, _id(call), given, by))
 
 
 def delete(state: State, call: Call) -> Answer:
     """Deletes an endpoint with its messages."""
     view = _found(state, call)
-    webhooks.remove(state.services.database, view.id, call.key.doer)
+    endpoints.remove(state.services.database, view.id, call.key.doer)
     return Answer({"id": view.id, "deleted": True})
 
 
 def enable(state: State, call: Call) -> Answer:
     """Enables an endpoint; what was held for it is due."""
     view = _found(state, call)
-    released = webhooks.enable(state.services.database, view.id, call.key.doer)
+    released = endpoints.enable(state.services.database, view.id, call.key.doer)
     return Answer({**asdict(_found(state, call)), "released": released})
 
 
 def disable(state: State, call: Call) -> Answer:
     """Disables an endpoint; what comes is held for it."""
     view = _found(state, call)
-    webhooks.disable(state.services.database, view.id, call.key.doer)
+    endpoints.disable(state.services.database, view.id, call.key.doer)
     return Answer(_found(state, call))
 
 
@@ -95,7 +95,7 @@ def rotate_secret(state: State, call: Call) -> Answer:
     services, given = state.services, call.body.overlap_seconds
     view = _found(state, call)
     seconds = services.settings.webhook_secret_overlap_seconds if given is None else given
-    secret, until = webhooks.rotate_secret(
+    secret, until = endpoints.rotate_secret(
         services.database, services.cipher, view.id, call.key.doer, overlap_seconds=seconds
     )
     return Answer({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
@@ -104,7 +104,7 @@ def rotate_secret(state: State, call: Call) -> Answer:
 def send_test(state: State, call: Call) -> Answer:
     """Sends a signed `webhook.test` now."""
     services, view = state.services, _found(state, call)
-    tested = webhooks.send_test(
+    tested = endpoints.send_test(
         services.database, services.cipher, services.webhook_sender, view.id
     )
     return Answer(
@@ -145,7 +145,7 @@ def replay(state: State, call: Call) -> Answer:
         raise Problem("webhook_disabled", "enable it first, which sends what was held for it")
     if wish.event_id is not None:
         _refuse_foreign(state, view, wish.event_id)
-    sent = webhooks.replay(
+    sent = endpoints.replay(
         state.services.database,
         Replay(view.id, *wanted, only_failed=wish.only_failed),
         call.key.doer,
@@ -177,7 +177,7 @@ def _id(call: Call) -> UUID:
 
 def _found(state: State, call: Call) -> EndpointView:
     """Returns the endpoint of the path, if it is of the key's organization; raises 404."""
-    return webhooks.find(state.services.database, _id(call), call.key.organization_id)
+    return endpoints.find(state.services.database, _id(call), call.key.organization_id)
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from refresher import apps, intake, wiring
-from refresher.cipher import new_key
+from refresher.connections import oauth_apps, registration
 from refresher.rules.connection import Sealed
-from refresher.rules.intake import read
+from refresher.rules.registration import read
+from refresher.runtime import services as wiring
+from refresher.runtime.cipher import new_key
+from refresher.runtime.services import Services
 from refresher.settings import load, sqlalchemy_url
 from refresher.store import migrate
-from refresher.wiring import Services
 from tests.acceptance.authserver.harness import AuthServer
 from tests.processes import Process, Spawner
 from tests.waiting import wait_until
@@ -104,8 +105,8 @@ def deployments(
                 for name, value in environment.items():
                     patch.setenv(name, value)
                 services = stack.enter_context(closing(wiring.build(load())))
-            apps.sync_apps(services)
-            taken = intake.take(services, [read(grant) for grant in server.grants()])
+            oauth_apps.sync_apps(services)
+            taken = registration.take(services, [read(grant) for grant in server.grants()])
             assert (taken.created, taken.rejected) == (GRANTS, {})
             made.append(Deployment(server, services, environment, spawn))
             made[-1].start()

@@ -15,12 +15,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from refresher import apps, intake, wiring
-from refresher.cipher import new_key
-from refresher.rules.intake import connection_id, read
+from refresher.connections import oauth_apps, registration
+from refresher.rules.registration import connection_id, read
+from refresher.runtime import services as wiring
+from refresher.runtime.cipher import new_key
+from refresher.runtime.services import Services
 from refresher.settings import load
 from refresher.testing import FakeProvider, Options
-from refresher.wiring import Services
 from tests.processes import Spawner
 from tests.waiting import wait_until
 
@@ -73,7 +74,7 @@ class Deployment:
             **({"placeholders": {"shop": shop}} if shop else {}),
             **fields,
         }
-        taken = intake.take(self.services, [read(given)])
+        taken = registration.take(self.services, [read(given)])
         assert not taken.rejected, taken.rejected
         return connection_id(f"org-{name}", str(given["provider"]), name)
 
@@ -142,7 +143,7 @@ def deployment(
             spawn("-m", "refresher.scheduler", env=environment)
 
         with closing(wiring.build(load(**given))) as services:
-            apps.sync_apps(services)
+            oauth_apps.sync_apps(services)
             yield Deployment(provider, services, start)
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from refresher.catalogue import Catalogue
 from refresher.catalogue.loader import load
-from refresher.exchange import Egress, Exchange, Limits
-from refresher.exchange.sender import SenderName
-from refresher.store import apps
-from tests.exchange.servers import Peer, Server
+from refresher.outbound.exchange import Egress, Exchange, Limits
+from refresher.outbound.sender import SenderName
+from refresher.store import oauth_apps
+from tests.outbound.servers import Peer, Server
 from tests.world import World
 
 Play = Callable[[Mapping[str, tuple[bytes, str]]], dict[str, UUID]]
@@ -39,7 +39,7 @@ class Stage:
         self.reload()
         with self.world.services.database.transaction() as db:
             for name in cases:
-                apps.put(db, name, "default", "app-id", None)
+                oauth_apps.put(db, name, "default", "app-id", None)
         return {
             name: self.world.connect(
                 name, provider=name, expires_in=0, refresh_token_expires_in=900

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from refresher import attempt, rereading, retention
-from refresher.rereading import How, NoSuchAnswer
+from refresher.refresh import attempt, rereading, retention
+from refresher.refresh.rereading import How, NoSuchAnswer
 from refresher.rules.access import Doer
 from refresher.rules.outcomes import Outcome, classify
 from refresher.store import answers, connections
 from tests.answers.conftest import Stage
 from tests.answers.test_wire import CAMEL, NAMES, PAIR, head, says
-from tests.exchange.servers import answer
+from tests.outbound.servers import answer
 
 ME = Doer("cli:ann")
 NEVER = 'rotation = "never"'

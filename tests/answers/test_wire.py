@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from tests.answers.conftest import Stage
-from tests.exchange.servers import answer
+from tests.outbound.servers import answer
 from tests.rules.samples import jwt
 from tests.world import START
 

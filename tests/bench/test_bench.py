@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import psycopg
 import pytest
 
-from refresher.bench.plan import Plan, check, in_flight_for
-from refresher.bench.report import cost_of
+from refresher.devkit.bench.plan import Plan, check, in_flight_for
+from refresher.devkit.bench.report import cost_of
 from refresher.errors import SettingsError
 from tests.processes import OURS
 from tests.services import plain

@@ -20,15 +20,16 @@ from zlib import crc32
 
 from sqlalchemy import text
 
-from refresher import intake, wiring
-from refresher.apps import sync_apps
-from refresher.cipher import new_key
+from refresher.connections import registration
+from refresher.connections.oauth_apps import sync_apps
+from refresher.devkit.oauth_server import FakeProviderClient, IssuedGrant
+from refresher.devkit.oauth_server.faults import FaultKind
 from refresher.errors import DatabaseUnavailable
-from refresher.rules.intake import read
+from refresher.rules.registration import read
+from refresher.runtime import services
+from refresher.runtime.cipher import new_key
 from refresher.settings import load
 from refresher.store import workers
-from refresher.testing.fake_provider import FakeProviderClient, IssuedGrant
-from refresher.testing.fake_provider.faults import FaultKind
 from refresher.testing.triggers import Triggers
 from tests.chaos.ground import Ground
 from tests.ports import free_port
@@ -106,7 +107,7 @@ class Deployment:
             "data_directory": folder / "data",
             **settings,
         }
-        self.services = wiring.build(load(**given))
+        self.services = services.build(load(**given))
         self._environment = _environment(given, self.triggers, folder, plan)
         self.port = free_port()
         self.workers: list[Member] = []
@@ -175,7 +176,7 @@ class Deployment:
             )
             for grant in grants
         ]
-        taken = intake.take(self.services, given)
+        taken = registration.take(self.services, given)
         assert not taken.rejected, taken.rejected
 
     def _organization_of(self, external_id: str) -> str:
@@ -230,7 +231,7 @@ def _start_provider(ground: Ground, plan: Plan) -> tuple[Process, FakeProviderCl
         "events-kept": 20,
     }
     arguments = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    process = ground.spawn("-m", "refresher.testing.fake_provider", "--port", "0", *arguments)
+    process = ground.spawn("-m", "refresher.devkit.oauth_server", "--port", "0", *arguments)
     process.wait_for("\n")
     return process, FakeProviderClient(json.loads(process.output)["url"])
 

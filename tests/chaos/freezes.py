@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Literal
 
-from refresher.points import Point
+from refresher.runtime.checkpoints import Point
 from tests.chaos.deployment import Deployment, Member, Plan
 from tests.chaos.recovery import Moment, moment, recover
 from tests.chaos.row import Bench, Row

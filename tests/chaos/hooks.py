@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from refresher import webhooks
-from refresher.exchange.egress import Egress
-from refresher.points import Point
+from refresher.notify import endpoints
+from refresher.notify.endpoints import Wanted
+from refresher.outbound.egress import Egress
 from refresher.rules.access import Doer
 from refresher.rules.notices import Kind
+from refresher.runtime.checkpoints import Point
 from refresher.store import outbox
-from refresher.webhooks import Wanted
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.kills import kill
 from tests.chaos.row import Bench, Row
@@ -109,7 +109,7 @@ def _happen(deployment: Deployment, connection_id: UUID) -> str:
 def _add(deployment: Deployment, url: str) -> None:
     services, egress = deployment.services, Egress(loopback=True)
     wanted, by = Wanted(url, ["*"]), Doer("cli:chaos")
-    webhooks.add(services.database, services.cipher, egress, wanted, by)
+    endpoints.add(services.database, services.cipher, egress, wanted, by)
     egress.close()
 
 

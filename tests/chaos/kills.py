@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import replace
 
-from refresher.points import Point
+from refresher.runtime.checkpoints import Point
 from tests.chaos.deployment import Deployment, Member, Plan
 from tests.chaos.losses import Losses
 from tests.chaos.recovery import Moment, moment, recover

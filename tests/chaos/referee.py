@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from refresher.devkit.oauth_server import GrantRecord, HeldTokens
 from refresher.rules.connection import Sealed
 from refresher.store.pairs import stored_pairs
-from refresher.testing.fake_provider import GrantRecord, HeldTokens
 from refresher.testing.history import check_history
 from tests.chaos.deployment import CLIENT_SECRET, Deployment
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from refresher import broker, scheduler
+from refresher import scheduler
 from refresher.rules.connection import Claim
+from refresher.runtime import broker
 from refresher.testing.triggers import Triggers
 
 Groups = Sequence[Sequence[Claim]]

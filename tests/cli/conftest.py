@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from refresher.cipher import new_key
+from refresher.devkit.oauth_server import FakeProvider
+from refresher.runtime.cipher import new_key
+from refresher.runtime.services import Services, build
 from refresher.settings import load
-from refresher.testing.fake_provider import FakeProvider
-from refresher.wiring import Services, build
 from tests.cli.kit import Cli
 from tests.guard import Guard
 from tests.processes import AT_HOME, OURS
@@ -33,7 +33,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name, value in AT_HOME.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("refresher.log.configure", lambda settings: None)
+    monkeypatch.setattr("refresher.runtime.log.configure", lambda settings: None)
 
 
 @pytest.fixture

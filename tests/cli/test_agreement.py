@@ -6,14 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from refresher.cipher import key_id, new_key, parse_key
-from refresher.liveness import Heartbeat
+from refresher.devkit.up.ground import given
+from refresher.runtime.cipher import key_id, new_key, parse_key
+from refresher.runtime.liveness import Heartbeat
+from refresher.runtime.services import build
 from refresher.settings import load
 from refresher.settings.shared import digests
 from refresher.store import workers
 from refresher.store.workers import RunsWith
-from refresher.up.ground import given
-from refresher.wiring import build
 from tests.cli.kit import Cli
 
 Run = Callable[..., None]

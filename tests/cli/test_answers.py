@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from refresher.cipher import Cipher, parse_key
 from refresher.rules.connection import Secret
-from refresher.rules.intake import connection_id
+from refresher.rules.registration import connection_id
+from refresher.runtime.cipher import Cipher, parse_key
 from refresher.store import answers
 from refresher.store.answers import KeptAnswer
 from refresher.store.session import Database

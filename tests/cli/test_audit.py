@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from refresher.client import Refresher
+from refresher.connections.lifecycle import whoever
 from refresher.rules.access import Doer, somebody
-from refresher.steering import whoever
 from tests.cli.kit import Cli
 
 
@@ -183,7 +183,7 @@ def test_registering_is_written_with_the_connection(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the deed cannot be written nothing is stored: they are one transaction."""
-    monkeypatch.setattr("refresher.intake._deeds", lambda *_: 1 / 0)
+    monkeypatch.setattr("refresher.connections.registration._deeds", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.connect("c1")
     assert cli("connections", "list", "--json").lines == []

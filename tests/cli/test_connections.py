@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from refresher.testing.fake_provider import FakeProvider
+from refresher.devkit.oauth_server import FakeProvider
 from tests.cli.kit import Cli, row
 
 SIBLING = {"access_token": None, "refresh_token": None, "expires_in": None}

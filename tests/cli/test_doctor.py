@@ -10,8 +10,8 @@ import redis
 
 from refresher.cli.reasons import MENDS, ON_PURPOSE, mend
 from refresher.rules.connection import ParkReason
+from refresher.runtime.services import Services
 from refresher.store import inspection, workers
-from refresher.wiring import Services
 from tests.cli.kit import Cli
 
 

@@ -1,9 +1,9 @@
 """`refresher keys`: made, shown once, listed, revoked."""
 
 from refresher.rules.access import hashed, presented
+from refresher.runtime.services import database_from
 from refresher.settings import load
 from refresher.store import audit
-from refresher.wiring import database_from
 from tests.cli.kit import Cli
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from refresher.wiring import Services
+from refresher.runtime.services import Services
 from tests.cli.kit import Cli
 from tests.pausing import hold
 

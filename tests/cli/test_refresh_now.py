@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from refresher.dispatch import claim_now
-from refresher.refresh import refresh
+from refresher.devkit.oauth_server import FakeProvider
+from refresher.refresh.dispatch import claim_now
+from refresher.refresh.steps import refresh
+from refresher.refresh.sweeping import release_own
+from refresher.runtime.services import Services, build
 from refresher.settings import load
 from refresher.store import serving
-from refresher.sweeping import release_own
-from refresher.testing.fake_provider import FakeProvider
-from refresher.wiring import Services, build
 from tests.cli.kit import Cli
 from tests.observing.test_inspect import run_sql
 from tests.pausing import hold

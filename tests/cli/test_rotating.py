@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refresher.cipher import key_id, new_key, parse_key
+from refresher.runtime.cipher import key_id, new_key, parse_key
 from tests.cli.kit import Cli
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from refresher.apps import sync_apps
-from refresher.cipher import parse_key
 from refresher.cli.settings import masked_url
+from refresher.connections.oauth_apps import sync_apps
+from refresher.runtime.cipher import parse_key
+from refresher.runtime.services import build
 from refresher.settings import load
 from refresher.store.migrate import newest
-from refresher.wiring import build
 from tests.cli.kit import Cli, Ran
 
 NEEDS_NO_SETTING = [["providers", "list"], ["providers", "show", "google"], ["settings"]]

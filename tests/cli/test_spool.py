@@ -12,8 +12,8 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from refresher.rules.connection import Sealed, Secret
+from refresher.runtime.services import Services, build
 from refresher.settings import load
-from refresher.wiring import Services, build
 from tests.cli.kit import Cli
 
 

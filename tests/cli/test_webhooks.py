@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from refresher.delivering import deliver
-from refresher.rules.intake import connection_id
+from refresher.notify.webhook_channel import deliver
 from refresher.rules.notices import Kind
+from refresher.rules.registration import connection_id
+from refresher.runtime.services import Services, build
 from refresher.settings import load
 from refresher.store import outbox
-from refresher.wiring import Services, build
 from tests.cli.kit import Cli, Ran
 from tests.webhooks import kit
 from tests.webhooks.receiver import Receiver, Reply

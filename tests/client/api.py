@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from refresher import keys
-from refresher.liveness import Heartbeat
+from refresher.connections import api_keys
 from refresher.rules.access import Doer, Scope
+from refresher.runtime.liveness import Heartbeat
+from refresher.runtime.services import Services
 from refresher.web.app import Api
-from refresher.wiring import Services
 from tests.ports import LOOPBACK, free_port
 from tests.waiting import wait_until
 
@@ -34,7 +34,7 @@ def serving(services: Services) -> Iterator[str]:
 
 def new_key(services: Services) -> str:
     """Returns an API key that may do everything in the tests' organization."""
-    made = keys.create(
+    made = api_keys.create(
         services.database,
         name="sdk",
         scopes=frozenset(Scope),

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from refresher import wiring
-from refresher.apps import sync_apps
-from refresher.cipher import new_key
 from refresher.client import Connection, Refresher
+from refresher.connections.oauth_apps import sync_apps
+from refresher.devkit.oauth_server import FakeProvider
+from refresher.runtime import services
+from refresher.runtime.cipher import new_key
 from refresher.settings import load
-from refresher.testing.fake_provider import FakeProvider
 from tests.client import api
 
 PROVIDERS = """
@@ -79,7 +79,7 @@ def place(
         "encryption_keys": new_key(),
         "providers_file": str(file),
     }
-    behind = wiring.build(load(**direct))
+    behind = services.build(load(**direct))
     sync_apps(behind)
     with api.serving(behind) as url:
         yield Place(provider, direct, {"api_url": url, "api_key": api.new_key(behind)})

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID
 
-from refresher.liveness import Watch
-from refresher.refresh import refresh
+from refresher.refresh.steps import refresh
+from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.sweeping import sweep_stalled
+from refresher.runtime.liveness import Watch
 from refresher.testing.history import check_history
 from tests.waiting import wait_until
 from tests.world import World, granted

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.cipher import new_key
-from refresher.embedded.binaries import installed_versions
-from refresher.testing.fake_provider import FakeProvider, Options
+from refresher.devkit.oauth_server import FakeProvider, Options
+from refresher.devkit.postgres.binaries import installed_versions
+from refresher.runtime.cipher import new_key
 from tests.cli.kit import Cli
 from tests.ports import free_port
 from tests.processes import Spawner

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.refresh import refresh
+from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from tests.committing.faults import run
@@ -34,7 +34,7 @@ def stumble(_: World, __: psycopg.Connection[Any], patch: pytest.MonkeyPatch) ->
     def bug(*_: object) -> None:
         raise KeyError("a bug")
 
-    patch.setattr("refresher.evidence.weigh", bug)
+    patch.setattr("refresher.refresh.evidence.weigh", bug)
 
 
 def all_but_one(request: TokenRequest) -> Reply:

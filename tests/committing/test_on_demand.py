@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from refresher.errors import DatabaseUnavailable, RefresherError
-from refresher.on_demand import OnDemand
+from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from tests.committing.faults import FAULTS

@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher import committing
-from refresher.attempt import as_settlement
-from refresher.liveness import Watch
-from refresher.refresh import refresh
+from refresher.refresh import commit
+from refresher.refresh.attempt import as_settlement
+from refresher.refresh.steps import refresh
+from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.sweeping import sweep_stalled
+from refresher.runtime.liveness import Watch
 from tests.committing.faults import raising, run
 from tests.committing.in_hand import (
     MANY,
@@ -40,8 +40,8 @@ def test_an_error_of_ours_or_of_the_driver_costs_no_pair(
     def stumble(*_: object, **__: object) -> None:
         raise error
 
-    for module in ("refresh", "recovery"):
-        monkeypatch.setattr(f"refresher.{module}.settle", stumble)
+    for module in ("steps", "recovery"):
+        monkeypatch.setattr(f"refresher.refresh.{module}.settle", stumble)
     with in_hand(world, lambda: None) as ids:
         pass
     assert all_spooled(world)
@@ -92,7 +92,7 @@ def test_a_row_that_is_taken_for_a_full_disk_holds_no_other_for_long(
     world: World, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One broken page looks like a broken disk: after a while each is tried alone, and others pass."""
-    monkeypatch.setattr(committing, "ALONE_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(commit, "ALONE_AFTER_SECONDS", 0.0)
     begin, end = raising("58030")
 
     def break_one() -> None:
@@ -121,7 +121,7 @@ def test_a_reply_that_a_bug_stumbles_over_costs_no_other(
             raise RuntimeError("a bug")
         return as_settlement(cipher, policy, attempt, reply)
 
-    monkeypatch.setattr("refresher.attempt.as_settlement", stumble)
+    monkeypatch.setattr("refresher.refresh.attempt.as_settlement", stumble)
     with in_hand(world, lambda: None) as ids:
         pass
     stumbled = ids.pop(3)
@@ -142,7 +142,7 @@ def test_what_cannot_be_counted_or_told_is_stored_all_the_same(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(world.services.meter, "replied", stumble)
-    monkeypatch.setattr(committing, "tell", stumble)
+    monkeypatch.setattr(commit, "tell", stumble)
     with in_hand(world, lambda: None) as ids:
         pass
     assert_all_stored(world, ids)

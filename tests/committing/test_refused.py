@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import event
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
-from refresher.liveness import Watch
-from refresher.sweeping import sweep_stalled
+from refresher.refresh.sweeping import sweep_stalled
+from refresher.runtime.liveness import Watch
 from tests.committing.faults import FAULTS
 from tests.committing.in_hand import (
     all_spooled,

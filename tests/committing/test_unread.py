@@ -13,15 +13,16 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from refresher import rereading, spooled, wiring
 from refresher.catalogue import Catalogue
-from refresher.liveness import Watch
-from refresher.rereading import How
+from refresher.refresh import rereading, spool_entries
+from refresher.refresh.rereading import How
+from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.access import Doer
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.sweeping import sweep_stalled
-from refresher.wiring import Services
+from refresher.runtime import services as wiring
+from refresher.runtime.liveness import Watch
+from refresher.runtime.services import Services
 from tests.committing.faults import Fault, raising, read_only, run, writable
 from tests.committing.in_hand import MANY, all_spooled, assert_all_stored, in_hand
 from tests.waiting import wait_until
@@ -119,7 +120,7 @@ def test_one_answer_that_cannot_be_kept_holds_no_pair(
     assert {world.token(id_, "refresh_token") for id_ in ids} == {"r"}
     assert (world.row(odd).state, world.row(odd).parked_reason) == (2, "unstored")
     (entry,) = world.services.spool.entries()
-    assert "cannot be kept: 23514" in str(spooled.read(entry)["why"])
+    assert "cannot be kept: 23514" in str(spool_entries.read(entry)["why"])
 
     end(admin)
     wait_until(lambda: drained(world.services), 40)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from refresher.cipher import new_key
 from refresher.errors import DatabaseNotMigrated
+from refresher.runtime.cipher import new_key
 from refresher.settings import sqlalchemy_url
 from refresher.store import migrate, ownership
 from tests.databases.kit import run

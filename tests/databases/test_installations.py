@@ -11,14 +11,14 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from refresher import recovery
-from refresher.broker import make_broker, marker_stands, name_queues, queue_depth
-from refresher.naming import namespace
-from refresher.neighbours import CARDS, Neighbours
+from refresher.refresh import recovery
+from refresher.rules.redis_names import namespace
+from refresher.runtime.broker import make_broker, marker_stands, name_queues, queue_depth
+from refresher.runtime.neighbours import CARDS, Neighbours
 from refresher.settings import load, sqlalchemy_url
-from refresher.spool import KEY, Spool
 from refresher.store import installation, migrate
 from refresher.store.session import Database
+from refresher.store.spool import KEY, Spool
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground
 from tests.chaos.referee import judge
@@ -190,7 +190,7 @@ def test_two_installations_on_one_redis_lose_nothing_and_say_what_they_met(
 
 def test_a_status_page_tells_of_the_others(database_url: str, redis_url: str) -> None:
     """`/health/status` has a sentence for each, and stays well: names keep them apart."""
-    from refresher.process import Process  # noqa: PLC0415  as the processes do
+    from refresher.runtime.process import Process  # noqa: PLC0415  as the processes do
 
     with closing(World(database_url, redis_url=redis_url, port=0)) as world:
         Neighbours(load(redis_url=redis_url), uuid4(), "there").introduce()

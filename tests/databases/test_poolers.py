@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.errors import SettingsError
-from refresher.liveness import Heartbeat
+from refresher.runtime.liveness import Heartbeat
 from refresher.store import migrate
 from refresher.store.lane import Lane
 from refresher.store.session import Database

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from refresher.cipher import new_key
 from refresher.cli.doctor import redis_trial
+from refresher.runtime.cipher import new_key
 from tests.guard import Guard
 from tests.processes import Spawner
 from tests.services import RedisServer

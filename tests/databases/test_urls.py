@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from refresher.errors import SettingsError
-from refresher.masking import mask
+from refresher.rules.masking import mask
 from refresher.settings import load
 from tests.databases.kit import connected
 from tests.processes import Spawner

@@ -14,11 +14,11 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from refresher.demo.interruption import Interruption, Phase
-from refresher.demo.plan import Plan, check
-from refresher.demo.receiver import Receiver
-from refresher.demo.scheduler_process import SchedulerProcess
-from refresher.demo.verdict import Verdict
+from refresher.devkit.demo.interruption import Interruption, Phase
+from refresher.devkit.demo.plan import Plan, check
+from refresher.devkit.demo.receiver import Receiver
+from refresher.devkit.demo.scheduler_process import SchedulerProcess
+from refresher.devkit.demo.verdict import Verdict
 from refresher.errors import SettingsError
 from refresher.rules.webhooks import body as make_body
 from refresher.rules.webhooks import headers as make_headers

@@ -6,10 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from refresher import development
-from refresher.cipher import parse_key
-from refresher.development import KEY_FILE, development_key, read_environment, write_environment
+from refresher.devkit import development_key as development
+from refresher.devkit.development_key import (
+    KEY_FILE,
+    development_key,
+    read_environment,
+    write_environment,
+)
 from refresher.errors import SettingsError
+from refresher.runtime.cipher import parse_key
 
 
 def mode(path):

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from refresher.demo.interruption import Note, Phase
-from refresher.demo.plan import Plan
-from refresher.demo.provider import Served
-from refresher.demo.screen import frame, progress_line
-from refresher.demo.verdict import table
-from refresher.demo.view import CHART_COLUMNS, View
+from refresher.devkit.demo.interruption import Note, Phase
+from refresher.devkit.demo.plan import Plan
+from refresher.devkit.demo.provider import Served
+from refresher.devkit.demo.screen import frame, progress_line
+from refresher.devkit.demo.verdict import table
+from refresher.devkit.demo.view import CHART_COLUMNS, View
 from refresher.store.health import ScheduleHealth
 from refresher.store.statistics import Happening, Lives, Refreshes
 from tests.demo.test_demo import GOOD

@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from refresher.development import KEY_FILE
-from refresher.serving.sockets import listen
+from refresher.devkit.development_key import KEY_FILE
+from refresher.devkit.up import running
+from refresher.runtime.serving.sockets import listen
 from refresher.settings import PREFIX, load
-from refresher.up import running
 from tests import loopback
 from tests.ports import free_port
 from tests.processes import OURS

@@ -18,15 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine
 from psycopg.rows import namedtuple_row
 from uuid_utils.compat import uuid7
 
-from refresher import points
-from refresher.cipher import Cipher, parse_key
-from refresher.exchange import Exchange, Limits
-from refresher.points import Point
-from refresher.refresh import refresh
+from refresher.outbound.exchange import Exchange, Limits
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.wiring import Services
+from refresher.runtime import checkpoints
+from refresher.runtime.checkpoints import Point
+from refresher.runtime.cipher import Cipher, parse_key
+from refresher.runtime.services import Services
 from tests.machine.reference import (
     LOST,
     UNSENT,
@@ -191,10 +191,10 @@ class Simulation(RuleBasedStateMachine):
             if point == at:
                 act()
 
-        points.install(reached if at else None)
+        checkpoints.install(reached if at else None)
         try:
             refresh(worker, claims)
         except Died:
             pass
         finally:
-            points.install(None)
+            checkpoints.install(None)

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from refresher.points import Point
+from refresher.runtime.checkpoints import Point
 from refresher.testing.triggers import Triggers
 from tests.guard import Guard
 from tests.mail.kit import Inbox, add, break_connections, smtp_server

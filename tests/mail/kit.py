@@ -11,7 +11,7 @@ from typing import Any, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from refresher import mailing
+from refresher.notify import mail_channel
 from refresher.rules.outcomes import Reply
 from refresher.store import recipients
 from refresher.store.mails import Lease
@@ -131,18 +131,18 @@ def outage(world: World) -> None:
 
 def post(world: World, *, most: int = 10_000) -> list[str]:
     """Plans and sends whatever may leave now, as scheduler and worker do; returns what came of it."""
-    mailing.plan(world.services)
+    mail_channel.plan(world.services)
     done: list[str] = []
     while len(done) < most:
         given: list[Lease] = []
-        mailing.dispatch(world.services, given.append)
+        mail_channel.dispatch(world.services, given.append)
         if not given:
             return done
-        done += [mailing.deliver(world.services, lease) for lease in given]
+        done += [mail_channel.deliver(world.services, lease) for lease in given]
     return done
 
 
 def digest(world: World) -> int:
     """Gathers digests; returns how many were made."""
-    mailing.plan(world.services)
-    return mailing.gather(world.services)
+    mail_channel.plan(world.services)
+    return mail_channel.gather(world.services)

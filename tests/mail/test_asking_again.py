@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from refresher import mailing, notices
+from refresher.notify import mail_channel, watch
 from refresher.store import connections
 from refresher.store.mails import Lease
 from tests.mail.kit import Inbox, add, break_connections, digest, heal, outage, post
@@ -16,7 +16,7 @@ def delay(world: World, name: str = "c1") -> UUID:
     id_ = world.connect(name, expires_in=0)
     outage(world)
     world.tick()
-    notices.tell(world.services)
+    watch.tell(world.services)
     return id_
 
 
@@ -64,7 +64,7 @@ def test_a_plain_mail_is_asked_again_too(mailing_world: World, inbox: Inbox) -> 
     """Who reconnected before the mail left hears nothing, and no mail row is left behind."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mailing.plan(mailing_world.services)
+    mail_channel.plan(mailing_world.services)
     heal(mailing_world)
     mailing_world.connect("c1")
     assert post(mailing_world) == ["over"]
@@ -111,10 +111,10 @@ def test_a_second_worker_finds_nothing_of_a_mail_that_is_over(mailing_world: Wor
     """The message of a mail that was deleted is a stale one."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mailing.plan(mailing_world.services)
+    mail_channel.plan(mailing_world.services)
     heal(mailing_world)
     mailing_world.connect("c1")
     given: list[Lease] = []
-    mailing.dispatch(mailing_world.services, given.append)
-    assert mailing.deliver(mailing_world.services, given[0]) == "over"
-    assert mailing.deliver(mailing_world.services, given[0]) == "stale"
+    mail_channel.dispatch(mailing_world.services, given.append)
+    assert mail_channel.deliver(mailing_world.services, given[0]) == "over"
+    assert mail_channel.deliver(mailing_world.services, given[0]) == "stale"

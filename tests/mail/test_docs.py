@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refresher import notices
+from refresher.notify import watch
 from refresher.rules.notices import Kind
 from refresher.rules.providers import Provider
 from refresher.settings import Settings, variable
@@ -48,7 +48,7 @@ def live_through_everything(world: World, gone: str) -> None:
     outage(world)
     world.pass_time(10)
     world.tick()
-    notices.tell(world.services)
+    watch.tell(world.services)
     break_connections(world, "dead", name="n")
     heal(world)
     world.connect("dead", name="n", refresh_token_expires_in=40 * 86_400)
@@ -58,7 +58,7 @@ def live_through_everything(world: World, gone: str) -> None:
         world.pass_time(200)
         world.tick()
     world.pass_time(34 * 86_400)
-    notices.tell(world.services)
+    watch.tell(world.services)
     hooks.add(world, gone)
     hooks.happen(world, world.connect("told", name="n"), was="reconnect_required")
     hooks.tick(world)

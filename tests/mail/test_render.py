@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from refresher.letter_samples import samples
-from refresher.letters import provider_name
-from refresher.mailer import Renderer
+from refresher.notify.mail_samples import samples
+from refresher.notify.mail_text import provider_name
+from refresher.outbound.mailers import Renderer
 
 
 @pytest.mark.parametrize("form", ["plain", "digest"])

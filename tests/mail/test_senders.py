@@ -14,14 +14,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from refresher.mailer import Message
-from refresher.mailer.console import ConsoleSender
-from refresher.mailer.http import HttpSender
-from refresher.mailer.message import as_email, one_line
-from refresher.mailer.smtp import SmtpSender, server_from
+from refresher.outbound.mail import as_email, one_line
+from refresher.outbound.mail_api import HttpSender
+from refresher.outbound.mail_console import ConsoleSender
+from refresher.outbound.mailers import Message
+from refresher.outbound.smtp import SmtpSender, server_from
 from refresher.rules.mails import Outcome, Refused, Sent, Unreachable
-from tests.exchange.certificates import Certificates, make_certificates
 from tests.mail.kit import Inbox, authenticator, smtp_server
+from tests.outbound.certificates import Certificates, make_certificates
 from tests.ports import LOOPBACK, free_port
 
 

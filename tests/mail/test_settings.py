@@ -81,7 +81,8 @@ def test_each_flow_has_the_broker_of_its_transport(
 ) -> None:
     """Actors are bound to their flow's broker; `dramatiq refresher.actors` works on the Redis one."""
     code = (
-        "import json, dramatiq; from refresher import actors, broker\n"
+        "import json, dramatiq; from refresher import actors\n"
+        "from refresher.runtime import broker\n"
         "assert actors.refresh_connections.broker is broker.broker\n"
         "assert actors.flush_digest.broker is actors.send_notification.broker is broker.mail_broker\n"
         "kinds = [type(b).__name__ for b in (broker.broker, broker.mail_broker)]\n"

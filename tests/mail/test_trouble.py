@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from refresher import mailing
+from refresher.notify import mail_channel
 from refresher.store import mails
 from refresher.store.mails import Lease
 from tests.mail.kit import Inbox, add, break_connections, post, smtp_server
@@ -111,13 +111,13 @@ def test_a_mail_whose_worker_vanished_goes_again_as_the_same(
     """A lease that ends without an outcome is swept, begun or not; a late message is stale."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mailing.plan(mailing_world.services)
+    mail_channel.plan(mailing_world.services)
     lost: list[Lease] = []
-    mailing.dispatch(mailing_world.services, lost.append)
+    mail_channel.dispatch(mailing_world.services, lost.append)
     assert post(mailing_world) == []
     mailing_world.pass_time(121)
     assert post(mailing_world) == ["sent"]
-    assert mailing.deliver(mailing_world.services, lost[0]) == "stale"
+    assert mail_channel.deliver(mailing_world.services, lost[0]) == "stale"
     assert len(inbox.mails) == 1
 
 
@@ -125,7 +125,7 @@ def test_a_clean_stop_gives_back_what_was_not_begun(mailing_world: World, inbox:
     """The next process sends it at once, not after the lease."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mailing.plan(mailing_world.services)
-    mailing.dispatch(mailing_world.services, lambda _lease: None)
-    assert mailing.give_back(mailing_world.services) == 1
+    mail_channel.plan(mailing_world.services)
+    mail_channel.dispatch(mailing_world.services, lambda _lease: None)
+    assert mail_channel.give_back(mailing_world.services) == 1
     assert post(mailing_world) == ["sent"]

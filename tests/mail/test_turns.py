@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from refresher import mailing
+from refresher.notify import mail_channel
 from refresher.settings.mail import domain_fault
 from refresher.store.mails import Lease
 from tests.mail.kit import Inbox, add, break_connections, post
@@ -24,7 +24,7 @@ def test_organizations_take_turns(mailing_world: World, inbox: Inbox) -> None:
     for number in range(150):
         add(mailing_world, f"stranger-{number}@many.example", "many")
     break_connections(mailing_world, "m", organization_id="many")
-    mailing.plan(mailing_world.services)
+    mail_channel.plan(mailing_world.services)
     mailing_world.pass_time(1)
     for name in ("few", "other"):
         for number in range(2):
@@ -44,10 +44,10 @@ def test_a_turn_is_taken_when_the_mail_is_claimed(mailing_world: World, inbox: I
     for name in ("a", "b"):
         add(mailing_world, f"ann@{name}.example", name)
         break_connections(mailing_world, name, organization_id=name)
-    mailing.plan(mailing_world.services)
+    mail_channel.plan(mailing_world.services)
     given: list[Lease] = []
-    mailing.dispatch(mailing_world.services, given.append)
-    mailing.give_back(mailing_world.services)
+    mail_channel.dispatch(mailing_world.services, given.append)
+    mail_channel.give_back(mailing_world.services)
 
     assert post(mailing_world, most=1) == ["sent"]
 

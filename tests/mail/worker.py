@@ -5,11 +5,11 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from refresher import mailing
+from refresher.notify import mail_channel
+from refresher.runtime.services import build
 from refresher.settings import load
 from refresher.store.mails import Lease
 from refresher.testing.triggers import Triggers
-from refresher.wiring import build
 
 
 def main() -> int:
@@ -17,15 +17,15 @@ def main() -> int:
     Triggers(Path(os.environ["TRIGGERS"])).listen()
     services = build(load())
     services.database.simulated_now = datetime.fromisoformat(os.environ["NOW"])
-    mailing.plan(services)
+    mail_channel.plan(services)
     while True:
         given: list[Lease] = []
-        mailing.dispatch(services, given.append)
+        mail_channel.dispatch(services, given.append)
         if not given:
             services.close()
             return 0
         for lease in given:
-            mailing.deliver(services, lease)
+            mail_channel.deliver(services, lease)
 
 
 if __name__ == "__main__":

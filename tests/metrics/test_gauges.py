@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from refresher import mailing
-from refresher.delivering import deliver
+from refresher.notify import mail_channel
+from refresher.notify.webhook_channel import deliver
 from refresher.rules.connection import ParkReason
 from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply
@@ -172,7 +172,7 @@ def test_the_age_of_what_is_to_be_told_rises_until_it_is_told(world: World) -> N
     world.pass_time(100)
     assert scrape(world)("outbox_oldest_seconds") == pytest.approx(100, abs=1)
     # Read by both flows: a mail and a webhook stand there, and nobody could take them
-    mailing.plan(world.services)
+    mail_channel.plan(world.services)
     claimed = claim(world)
     assert world.rows("select 1 from outbox_pending") == []
     world.pass_time(50)

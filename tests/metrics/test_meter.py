@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from refresher.liveness import Watch
-from refresher.metrics.families import BatchHistogram
-from refresher.refresh import refresh
+from refresher.refresh.steps import refresh
+from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
-from refresher.sweeping import sweep_stalled
+from refresher.runtime.liveness import Watch
+from refresher.runtime.metrics.families import BatchHistogram
 from tests.metrics.kit import open_meter, scrape
 from tests.world import World, refused
 
@@ -136,5 +136,5 @@ def test_openmetrics_is_served_when_asked_for(world: World) -> None:
 
 def test_commands_do_not_load_the_library() -> None:
     """Building services, as every command does, does not import prometheus_client."""
-    code = "import sys, refresher.wiring; sys.exit('prometheus_client' in sys.modules)"
+    code = "import sys, refresher.runtime.services; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,10 +10,10 @@ import promql_parser
 import pytest
 import yaml
 
-from refresher.liveness import Watch
+from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.faults import Sort
 from refresher.rules.outcomes import Reply
-from refresher.sweeping import sweep_stalled
+from refresher.runtime.liveness import Watch
 from tests.metrics.kit import Scrape, open_meter, scrape
 from tests.world import World
 

@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from refresher.cipher import new_key
-from refresher.testing.fake_provider import FakeProvider
+from refresher.devkit.oauth_server import FakeProvider
+from refresher.runtime.cipher import new_key
 from tests.metrics.kit import Scrape, read
 from tests.ports import free_port
 from tests.processes import Process, Spawner

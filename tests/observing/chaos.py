@@ -15,16 +15,17 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher import dispatch, points
-from refresher.points import Point
-from refresher.refresh import refresh
+from refresher.refresh import dispatch
+from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim, Secret
+from refresher.rules.history import Moment
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.rules.time_travel import Moment
-from refresher.store import apps, connections, standings
+from refresher.runtime import checkpoints
+from refresher.runtime.checkpoints import Point
+from refresher.runtime.services import Services
+from refresher.store import connections, oauth_apps, standings
 from refresher.store.sweep import release_unbegun, sweep
-from refresher.wiring import Services
 from tests.machine.simulation import Died, die_here
 from tests.world import World, granted, refused
 
@@ -129,7 +130,7 @@ class Chaos:
             self._refresh(self.worker, message, "replied", self._meanwhile)
 
     def _meanwhile(self) -> None:
-        points.install(None)
+        checkpoints.install(None)
         self.copies.append((self.now, self.stand()))
         self.world.pass_time(0.25)
         if self.dice.random() < 0.5:
@@ -173,10 +174,12 @@ class Chaos:
         """An operator puts the app's secret right, which lifts its pause."""
         services = self.world.services
         secret = services.cipher.seal(
-            Secret(f"secret-{len(self.copies)}"), apps.app_id("acme", "default"), "client_secret"
+            Secret(f"secret-{len(self.copies)}"),
+            oauth_apps.app_id("acme", "default"),
+            "client_secret",
         )
         with services.database.transaction() as db:
-            apps.put(db, "acme", "default", "app-id", secret)
+            oauth_apps.put(db, "acme", "default", "app-id", secret)
 
     def _message(self) -> list[Claim] | None:
         if not self.queue:
@@ -195,9 +198,9 @@ class Chaos:
             if point == at:
                 act()
 
-        points.install(reached if at else None)
+        checkpoints.install(reached if at else None)
         try:
             with suppress(Died):
                 refresh(worker, message)
         finally:
-            points.install(None)
+            checkpoints.install(None)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from refresher import retention
-from refresher.refresh import refresh
+from refresher.refresh import retention
+from refresher.refresh.steps import refresh
 from refresher.rules.events import steps
 from refresher.store import events, partitions
 from tests.world import START, World, refused

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.testing.fake_provider import FakeProvider
+from refresher.devkit.oauth_server import FakeProvider
 from tests.cli.kit import Cli
 
 NOBODY = ["inspect", "explain", "replay"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from refresher.testing.fake_provider import FakeProvider
+from refresher.devkit.oauth_server import FakeProvider
 from tests.cli.kit import Cli
 from tests.observing.test_inspect import run_sql
 from tests.waiting import wait_until

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from refresher.rules.time_travel import Moment, Untold, state_at
+from refresher.rules.history import Moment, Untold, state_at
 from refresher.store import connections, schedule, standings
 from refresher.store.reload import reload
 from refresher.store.standings import Standing

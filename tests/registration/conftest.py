@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from refresher import intake
-from refresher.rules.intake import read
+from refresher.connections import registration
+from refresher.rules.registration import read
 from tests.registration.kit import APP, Over, Place, place
 from tests.web.kit import Site
 
@@ -46,7 +46,7 @@ def hand_over(request: pytest.FixtureRequest, site_of: Callable[[Place], Site]) 
 
     def over_import(place: Place, line: dict[str, Any]) -> str | None:
         try:
-            taken = intake.take(place.services, [read(line)])
+            taken = registration.take(place.services, [read(line)])
         except Exception as error:  # noqa: BLE001  what is refused at the reading is a sentence too
             return str(error)
         return taken.rejected.get(0)

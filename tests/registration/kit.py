@@ -12,14 +12,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from refresher import wiring
-from refresher.apps import sync_apps
-from refresher.cipher import new_key
-from refresher.on_demand import OnDemand
+from refresher.connections.oauth_apps import sync_apps
+from refresher.refresh.on_demand import OnDemand
 from refresher.rules.served import Served
+from refresher.runtime import services as wiring
+from refresher.runtime.cipher import new_key
 from refresher.settings import load
 from refresher.testing.sandbox import Sandbox
-from tests.exchange.servers import Peer, Received, Server, answer
+from tests.outbound.servers import Peer, Received, Server, answer
 
 PAIR = {"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 3600}
 LINE = {

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from refresher import notices
 from refresher.errors import TokenUnavailable
+from refresher.notify import watch
 from tests.registration.kit import ENTRY, FRESH, NAMES, PAIR, Opened, Over, Place, kept
 
 UPDATES: list[dict[str, Any]] = [
@@ -56,19 +56,19 @@ def test_without_tokens_a_dead_connection_stays_dead(
     id_ = place.hand_in()
     place.server.reply = lambda _: (400, ERROR)
     place.tick()
-    notices.tell(place.services)
+    watch.tell(place.services)
     before, news = kept(place, id_), told(place)
     assert before["status"] == "reconnect_required"
     assert hand_over(place, {**NAMES, **line}) is None
     assert kept(place, id_) == before
-    notices.tell(place.services)
+    watch.tell(place.services)
     assert told(place) == news
     with pytest.raises(TokenUnavailable):
         place.served(id_)
     # New tokens are what brings it back.
     assert hand_over(place, {**NAMES, "answer": PAIR}) is None
     assert place.served(id_).access_token.reveal() == "access-2"
-    notices.tell(place.services)
+    watch.tell(place.services)
     assert told(place)[-1] == "connection.recovered"
 
 

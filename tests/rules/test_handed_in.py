@@ -10,7 +10,7 @@ from refresher.errors import InvalidConnection
 from refresher.rules.connection import Secret
 from refresher.rules.handed_answer import answered
 from refresher.rules.handed_error import refuse_error, said
-from refresher.rules.intake import NewConnection, read
+from refresher.rules.registration import NewConnection, read
 from refresher.rules.tokens import is_no_token
 from tests.rules.samples import EPOCH, NAMED, provider
 

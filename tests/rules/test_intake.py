@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refresher.errors import InvalidConnection
-from refresher.rules import intake
+from refresher.rules import registration
 from refresher.rules.connection import Secret
-from refresher.rules.intake import NewConnection, connection_id, read
+from refresher.rules.registration import NewConnection, connection_id, read
 from tests.rules.samples import NAMED, SAME_EACH_TIME
 
 
@@ -52,7 +52,7 @@ def test_a_whole_connection_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize("absent", [{}, dict.fromkeys(intake._KNOWN - NAMED.keys())])
+@pytest.mark.parametrize("absent", [{}, dict.fromkeys(registration._KNOWN - NAMED.keys())])
 def test_three_fields_are_enough(absent: dict[str, None]) -> None:
     """All else may be absent, which leaves alone what is stored; null is the same as absent."""
     made = read({**NAMED, **absent})
@@ -162,7 +162,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = st.sampled_from(sorted(intake._KNOWN))
+FIELDS = st.sampled_from(sorted(registration._KNOWN))
 PLAIN: Any = {
     "access_token": st.text("abc", min_size=1),
     "refresh_token": st.text("abc", min_size=1),

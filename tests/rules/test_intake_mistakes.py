@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refresher.errors import InvalidConnection
-from refresher.rules.intake import read
+from refresher.rules.registration import read
 from tests.rules.samples import NAMED, nested
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.connection import Status
-from refresher.rules.links import (
+from refresher.rules.resume_links import (
     PREFIX,
     Link,
     Reconnect,

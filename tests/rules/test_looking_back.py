@@ -11,8 +11,8 @@ import pytest
 from refresher.rules import policy as when
 from refresher.rules.events import PastEvent, steps
 from refresher.rules.explanation import lead_parts, why_due
+from refresher.rules.history import Moment, Untold, state_at
 from refresher.rules.policy import Policy
-from refresher.rules.time_travel import Moment, Untold, state_at
 from tests.rules.samples import DAY, HOUR, ID, NOW, provider
 
 IDLE = Moment(

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from refresher.errors import InvalidConnection
-from refresher.rules.intake import read
 from refresher.rules.providers import Strategy
 from refresher.rules.registering import Before, Kind, judge
+from refresher.rules.registration import read
 from tests.rules.samples import NAMED, provider
 
 PLAIN = provider()

@@ -16,7 +16,7 @@ from refresher.rules.outcomes import Reply, classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Path
 from refresher.rules.recording import of_exchange, of_guard, placed
-from refresher.rules.replaying import replay
+from refresher.rules.replay import replay
 from tests.rules.samples import EPOCH, HOUR, ID, NOW, before, connection, jwt, provider, reply
 
 SECRET = "s3cr3t-t0k3n-that-is-nobodys-business"

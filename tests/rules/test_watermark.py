@@ -7,7 +7,7 @@ import pytest
 
 from refresher.rules.connection import Claim
 from refresher.rules.watermark import FULL_LOOK_SECONDS, MARGIN, Watermark, after_claim
-from refresher.watermark import ClaimWindow
+from refresher.runtime.watermark import ClaimWindow
 
 T = datetime(2030, 1, 1, tzinfo=UTC)
 LOW = T - timedelta(hours=1)

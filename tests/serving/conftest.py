@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refresher.cipher import new_key
+from refresher.runtime.cipher import new_key
 from tests.ports import free_port
 from tests.processes import Process, Spawner
 from tests.waiting import wait_until

@@ -2,8 +2,8 @@
 
 import pytest
 
-from refresher.serving import limits
-from refresher.serving.limits import Crowd
+from refresher.runtime.serving import limits
+from refresher.runtime.serving.limits import Crowd
 
 
 class Guest:

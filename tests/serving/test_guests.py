@@ -8,11 +8,11 @@ from contextlib import ExitStack, suppress
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from refresher.serving import limits, server
-from refresher.serving.server import Serving
-from refresher.serving.sockets import listen
-from refresher.serving.with_h11 import LimitedH11
-from refresher.serving.with_httptools import LimitedHttpTools
+from refresher.runtime.serving import limits, server
+from refresher.runtime.serving.server import Serving
+from refresher.runtime.serving.sockets import listen
+from refresher.runtime.serving.with_h11 import LimitedH11
+from refresher.runtime.serving.with_httptools import LimitedHttpTools
 from tests.ports import free_port
 
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"

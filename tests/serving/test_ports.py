@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from refresher.cipher import new_key
-from refresher.serving.sockets import listen
+from refresher.runtime.cipher import new_key
+from refresher.runtime.serving.sockets import listen
 from tests import loopback
 from tests.ports import free_port
 from tests.processes import Spawner

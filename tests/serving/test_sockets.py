@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from refresher.serving import sockets
-from refresher.serving.siblings import listen_for_all
-from refresher.serving.sockets import CannotListen, free_port, listen
+from refresher.runtime.serving import sockets
+from refresher.runtime.serving.siblings import listen_for_all
+from refresher.runtime.serving.sockets import CannotListen, free_port, listen
 from tests.ports import free_port as port_of_ours
 
 HAS_IPV6 = socket.has_ipv6 and os.path.exists("/proc/net/if_inet6")  # noqa: PTH110  a kernel's word

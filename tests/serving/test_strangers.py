@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from refresher.serving import limits
+from refresher.runtime.serving import limits
 from tests.serving.conftest import Stranger
 from tests.waiting import wait_until
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from refresher import notices
+from refresher.notify import watch
 from refresher.rules.outcomes import Reply
 from refresher.store import outbox
 from refresher.store.outbox import Entry
@@ -32,5 +32,5 @@ def fail_after_expiry(world: World) -> UUID:
     for _ in range(4):
         world.pass_time(95)
         world.tick()
-    notices.tell(world.services)
+    watch.tell(world.services)
     return id_

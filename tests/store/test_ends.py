@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from refresher import notices
+from refresher.notify import watch
 from refresher.rules.providers import Provider
 from tests.store.news import answer, told
 from tests.world import World, granted
@@ -33,7 +33,7 @@ def live(world: World, days: float) -> None:
     """Lets days pass, looking twice a day."""
     for _ in range(int(days * 2)):
         world.pass_time(43_200)
-        notices.tell(world.services)
+        watch.tell(world.services)
 
 
 def test_an_end_is_told_thirty_seven_and_one_day_ahead(fixed: World) -> None:

@@ -1,9 +1,10 @@
 """Notices against a real Postgres: what is told is written with the change that caused it."""
 
-from refresher import notices, points
-from refresher.refresh import refresh
+from refresher.notify import watch
+from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.store import apps, connections
+from refresher.runtime import checkpoints
+from refresher.store import connections, oauth_apps
 from tests.store.news import answer, fail_after_expiry, kinds, told
 from tests.world import World, refused
 
@@ -76,7 +77,7 @@ def test_what_never_was_in_trouble_writes_nothing(world: World) -> None:
     answer(world, Reply(503, {}, b""))
     world.pass_time(3000)
     world.tick()
-    notices.tell(world.services)
+    watch.tell(world.services)
     for table in ("outbox", "outbox_pending", "notice", "grant_end"):
         assert world.rows(f"select 1 from {table}") == [], table
 
@@ -87,11 +88,11 @@ def test_a_token_that_expired_in_trouble_is_told_and_its_recovery_too(world: Wor
     answer(world, Reply(503, {}, b""))
     world.pass_time(90)
     world.tick()
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert kinds(world) == []
     world.pass_time(20)
     for _ in range(3):
-        notices.tell(world.services)
+        watch.tell(world.services)
     (entry,) = told(world)
     assert (entry.kind, entry.payload["cause"]) == (
         "connection.refresh_delayed", "provider_failing",
@@ -136,7 +137,7 @@ def test_an_app_that_is_stored_anew_is_well_when_it_stands_for_a_minute(world: W
 
     def store() -> None:
         with world.services.database.transaction() as db:
-            apps.put(db, "acme", "default", "app-id", None)
+            oauth_apps.put(db, "acme", "default", "app-id", None)
 
     for name in ("c1", "c2"):
         world.connect(name, expires_in=3600)
@@ -147,11 +148,11 @@ def test_an_app_that_is_stored_anew_is_well_when_it_stands_for_a_minute(world: W
     world.pass_time(10)
     world.tick()  # refused again
     world.pass_time(80)
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert kinds(world) == ["app.misconfigured"]
     store()
     world.pass_time(61)
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert kinds(world) == ["app.misconfigured", "app.recovered"]
 
 
@@ -165,15 +166,15 @@ def test_a_provider_that_flaps_is_damped_and_ends_with_the_truth(world: World) -
         world.run(sql)
         world.tick()
         world.pass_time(15)
-        notices.tell(world.services)
+        watch.tell(world.services)
         world.run("update pause set until = refresher_now()")
         world.script.answer = world.script.rotate
         world.run(sql)
         world.tick()
         world.pass_time(15)
-        notices.tell(world.services)
+        watch.tell(world.services)
     world.pass_time(600)
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert kinds(world) == ["app.misconfigured", "app.recovered"] * 2
     assert world.one("select state, told, look_at from notice")[:] == ("well", "well", None)
 
@@ -188,10 +189,10 @@ def test_trouble_that_was_held_back_and_stands_is_told_later(world: World) -> No
     world.tick()
     assert kinds(world) == ["connection.reconnect_required", "connection.recovered"]
     world.pass_time(299)
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert len(kinds(world)) == 2
     world.pass_time(2)
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert kinds(world)[2:] == ["connection.reconnect_required"]
     assert told(world)[-1].payload["cause"] == "invalid_grant"
 
@@ -207,7 +208,7 @@ def test_a_deleted_connection_is_told_of_no_more(world: World) -> None:
     with world.services.database.transaction() as db:
         connections.stop(db, id_, "deleted")
     world.pass_time(400)
-    notices.tell(world.services)
+    watch.tell(world.services)
     assert len(kinds(world)) == 2
 
 
@@ -219,9 +220,9 @@ def test_nothing_is_told_that_was_not_committed(world: World) -> None:
 
     def fail(point: str) -> None:
         if point == "committing":
-            points.install(None)
+            checkpoints.install(None)
             raise RuntimeError(point)
 
-    points.install(fail)
+    checkpoints.install(fail)
     assert refresh(world.services, claims)["revoked"] == 1  # the outcome is kept, and tried again
     assert kinds(world) == ["connection.reconnect_required"]

@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from refresher import intake, notices
-from refresher.rules.intake import read
+from refresher.connections import registration
+from refresher.notify import watch
+from refresher.rules.registration import read
 from refresher.store import outbox
 from tests.store.news import answer, kinds, told
 from tests.world import World, refused
@@ -57,7 +58,7 @@ def test_what_everybody_has_read_is_forgotten_in_the_end(world: World) -> None:
     with world.services.database.transaction() as db:
         outbox.take(db, "webhook", limit=1)
     world.pass_time(91 * 86_400)
-    notices.forget_old(world.services)
+    watch.forget_old(world.services)
     assert len(kinds(world)) == 1
 
 
@@ -65,10 +66,10 @@ def test_a_chunk_of_reconnects_is_told_in_one_go(world: World) -> None:
     """A thousand connections that are imported again are told of with one statement each step."""
     fields = {"organization_id": "org", "provider": "acme", "refresh_token": "r", "expires_in": 0}
     chunk = [read({**fields, "external_id": f"c{n}"}) for n in range(300)]
-    assert intake.take(world.services, chunk).created == 300
+    assert registration.take(world.services, chunk).created == 300
     answer(world, refused("invalid_grant"))
     world.tick()
-    assert intake.take(world.services, chunk).reconnected == 300
+    assert registration.take(world.services, chunk).reconnected == 300
     assert Counter(kinds(world)) == {
         "connection.reconnect_required": 300,
         "connection.recovered": 300,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from refresher.attempt import Attempt, as_settlement
+from refresher.refresh.attempt import Attempt, as_settlement
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
 from refresher.store import schedule

@@ -6,7 +6,7 @@ from hashlib import sha256
 import httpx
 import pytest
 
-from refresher.testing.fake_provider import (
+from refresher.devkit.oauth_server import (
     FakeProvider,
     FakeProviderRefused,
     HeldTokens,

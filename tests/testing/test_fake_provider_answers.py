@@ -8,24 +8,24 @@ from urllib.parse import parse_qs
 import orjson
 import pytest
 
-from refresher.testing.fake_provider import FaultRule, Options
-from refresher.testing.fake_provider.answers import (
+from refresher.devkit.oauth_server import FaultRule, Options
+from refresher.devkit.oauth_server.answers import (
     ODD_FIELDS,
     fault_answer,
     issued_answer,
     refused_answer,
 )
-from refresher.testing.fake_provider.credentials import (
+from refresher.devkit.oauth_server.credentials import (
     credentials,
     is_known_client,
     parameters,
     presented_token,
 )
-from refresher.testing.fake_provider.family import Issued, Refused
-from refresher.testing.fake_provider.grants import GrantBook
-from refresher.testing.fake_provider.options import ExpiresInStyle
-from refresher.testing.fake_provider.reading import Mistake, read_as
-from refresher.testing.fake_provider.tokens import Mint
+from refresher.devkit.oauth_server.family import Issued, Refused
+from refresher.devkit.oauth_server.grants import GrantBook
+from refresher.devkit.oauth_server.options import ExpiresInStyle
+from refresher.devkit.oauth_server.reading import Mistake, read_as
+from refresher.devkit.oauth_server.tokens import Mint
 
 NOW = 1_700_000_000.0
 ISSUED = GrantBook(Mint(b"k" * 32)).grant("acct-0", NOW, Options(lifetime_seconds=20))

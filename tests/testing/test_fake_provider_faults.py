@@ -2,9 +2,9 @@
 
 import pytest
 
-from refresher.testing.fake_provider import FaultRule
-from refresher.testing.fake_provider.faults import FaultBoard
-from refresher.testing.fake_provider.reading import Mistake, read_as
+from refresher.devkit.oauth_server import FaultRule
+from refresher.devkit.oauth_server.faults import FaultBoard
+from refresher.devkit.oauth_server.reading import Mistake, read_as
 
 
 def always() -> float:

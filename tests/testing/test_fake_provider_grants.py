@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from refresher.testing.fake_provider.family import Issued, Refused, Reply
-from refresher.testing.fake_provider.grants import GrantBook
-from refresher.testing.fake_provider.options import Options
-from refresher.testing.fake_provider.tokens import Mint
+from refresher.devkit.oauth_server.family import Issued, Refused, Reply
+from refresher.devkit.oauth_server.grants import GrantBook
+from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.tokens import Mint
 
 NOW = 1_700_000_000.0
 KEY = b"k" * 32

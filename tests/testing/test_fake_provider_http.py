@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from refresher.testing.fake_provider import FakeProvider, IssuedGrant
+from refresher.devkit.oauth_server import FakeProvider, IssuedGrant
 from tests import loopback
 
 CLIENT = ("fake-client", "fake-secret")

@@ -5,10 +5,10 @@ from base64 import urlsafe_b64decode
 import orjson
 import pytest
 
-from refresher.testing.fake_provider.family import Issued, Refused
-from refresher.testing.fake_provider.grants import GrantBook
-from refresher.testing.fake_provider.options import Options
-from refresher.testing.fake_provider.tokens import AccessClaim, Mint, RefreshClaim
+from refresher.devkit.oauth_server.family import Issued, Refused
+from refresher.devkit.oauth_server.grants import GrantBook
+from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.tokens import AccessClaim, Mint, RefreshClaim
 
 NOW = 1_700_000_000.0
 KEY = b"k" * 32

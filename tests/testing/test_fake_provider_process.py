@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from refresher.testing.fake_provider import FakeProvider, FakeProviderClient
+from refresher.devkit.oauth_server import FakeProvider, FakeProviderClient
 from tests import loopback
 from tests.processes import Process, Spawner
 from tests.waiting import wait_until
 
-MODULE = "refresher.testing.fake_provider"
+MODULE = "refresher.devkit.oauth_server"
 START_AND_LEAVE = f"""
 import subprocess, sys
 subprocess.Popen([sys.executable, "-m", "{MODULE}", "--exit-with-parent"]).wait()

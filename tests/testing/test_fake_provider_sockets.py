@@ -12,7 +12,7 @@ import httpx
 import orjson
 import pytest
 
-from refresher.testing.fake_provider import (
+from refresher.devkit.oauth_server import (
     EventRecord,
     FakeProvider,
     GrantRecord,

@@ -9,9 +9,9 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from refresher import dispatch
+from refresher.devkit.oauth_server import HeldTokens
+from refresher.refresh import dispatch
 from refresher.testing import EventRecorder, FrozenClock, Sandbox, run_with_trace
-from refresher.testing.fake_provider import HeldTokens
 
 
 def test_an_account_is_connected_refreshed_and_seen(refresher_sandbox: Sandbox) -> None:
@@ -125,7 +125,8 @@ def test_the_actors_run_on_the_stub_broker(
     refresher_sandbox: Sandbox, refresher_broker: StubBroker, refresher_worker: dramatiq.Worker
 ) -> None:
     """Claim, message, actor, fresh token: through Dramatiq's own worker, in this process."""
-    from refresher import actors, broker  # noqa: PLC0415  not before the broker is chosen
+    from refresher import actors  # noqa: PLC0415  not before the broker is chosen
+    from refresher.runtime import broker  # noqa: PLC0415  not before the broker is chosen
 
     id_ = refresher_sandbox.connect(expires_in=0)
     dispatch.dispatch_due(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from refresher.attempt import Attempt
-from refresher.refresh import refresh
+from refresher.refresh.attempt import Attempt
+from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Refreshed, Transient
 from refresher.store import connections
 from refresher.store.settlement import Settlement
@@ -116,6 +116,6 @@ def test_a_bug_in_the_story_is_the_tests_failure(
 ) -> None:
     """What the story raises on its own thread is raised where the test waits for it."""
     id_ = refresher_sandbox.connect(expires_in=0)
-    monkeypatch.setattr("refresher.refresh.reload", lambda *_: 1 / 0)
+    monkeypatch.setattr("refresher.refresh.steps.reload", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError), refresher_sandbox.step(id_) as step:
         step.commit()

@@ -12,16 +12,17 @@ from uuid import UUID
 import httpx
 from uuid_utils.compat import uuid7
 
-from refresher import keys, webhooks
-from refresher.exchange.egress import Egress
-from refresher.resuming import make_link
+from refresher.connections import api_keys
+from refresher.connections.resume_links import make_link
+from refresher.notify import endpoints
+from refresher.notify.endpoints import Wanted
+from refresher.outbound.egress import Egress
 from refresher.rules.access import Doer, Scope
 from refresher.rules.connection import Sealed
 from refresher.store import answers, recipients
 from refresher.store.answers import KeptAnswer
 from refresher.store.session import Db
 from refresher.web.app import Api
-from refresher.webhooks import Wanted
 from tests.world import START, World
 
 ORIGIN = "http://refresher.test"
@@ -69,7 +70,7 @@ class Site:
         self, scopes: Iterable[Scope] = Scope, organization_id: str | None = None, **more: Any
     ) -> str:
         """Makes an API key and returns its text."""
-        made = keys.create(
+        made = api_keys.create(
             self.world.services.database,
             name="test",
             scopes=frozenset(scopes),
@@ -91,7 +92,7 @@ class Site:
         if "{webhook_id}" in path:
             wanted = Wanted(HOOK, ["*"], organization_id, "private words")
             egress = self.api.state.egress
-            added = webhooks.add(services.database, services.cipher, egress, wanted, self.doer)
+            added = endpoints.add(services.database, services.cipher, egress, wanted, self.doer)
             made["webhook_id"] = str(added[0])
         if "{recipient_id}" in path:
             with services.database.transaction() as db:

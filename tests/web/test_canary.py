@@ -67,7 +67,7 @@ def test_a_token_is_found_nowhere_but_in_its_own_answer(
     # When it goes through every route, well, wrongly, and through a bug and a dead grant
     id_ = _every_route(site, ask)
     _mistakes(ask)
-    monkeypatch.setattr("refresher.web.connections.intake.take", _broken)
+    monkeypatch.setattr("refresher.web.connections.registration.take", _broken)
     assert ask("PUT", "/v1/connections", json=LINE).status_code == 500
     site.world.script.answer = lambda _request: refused("invalid_grant")
     ask("POST", f"/v1/connections/{id_}/refresh")

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from refresher import keys
+from refresher.connections import api_keys
 from refresher.rules.access import Scope
 from refresher.store import connections
 from tests.web.kit import Site, refused
@@ -41,7 +41,7 @@ def test_a_revoked_key_takes_its_links_along(site: Site) -> None:
     key = site.new_key(organization_id="org")
     theirs, ours = made_with(site, one, key, expires_in_seconds=2_592_000), link(site, one)
 
-    keys.revoke(site.world.services.database, key_id(key), by=site.doer)
+    api_keys.revoke(site.world.services.database, key_id(key), by=site.doer)
 
     assert use(site, theirs) == (410, "link_withdrawn")
     assert [item["state"] for item in links(site, one)] == ["open", "withdrawn"]

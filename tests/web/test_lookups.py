@@ -57,7 +57,7 @@ def test_a_new_key_that_is_one_uses_nothing_up(site: Site, ten_strangers: Allowa
 
 def test_made_up_keys_push_no_key_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered of keys and of made-up ids are two memories, each with its limit."""
-    monkeypatch.setattr("refresher.keys.MOST_REMEMBERED", 3)
+    monkeypatch.setattr("refresher.connections.api_keys.MOST_REMEMBERED", 3)
     assert site("GET", "/v1/whoami").status_code == 200
     for number in range(8):
         refused(site("GET", "/v1/whoami", key=made_up(number)), 401, "unauthorized")

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from refresher import webhooks
 from refresher.catalogue import Catalogue
-from refresher.exchange.egress import Egress
-from refresher.exchange.jwks import KeysUnavailable
+from refresher.notify import endpoints
+from refresher.notify.endpoints import Wanted
+from refresher.outbound.egress import Egress
+from refresher.outbound.key_sets import KeysUnavailable
 from refresher.rules.outcomes import Reply
 from refresher.rules.signals import SignalSource, SourceKind
 from refresher.web.outside import MOST_EACH
-from refresher.webhooks import Wanted
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
 from tests.webhooks.receiver import Receiver
@@ -66,7 +66,7 @@ def webhook_tests(site: Site, hang: Hang) -> Callable[[str, str], Future[httpx.R
 
     def ask(tenant: str, key: str) -> Future[httpx.Response]:
         wanted = Wanted(receiver.url, ["*"], tenant)
-        id_, _ = webhooks.add(services.database, services.cipher, LOOPBACK, wanted, site.doer)
+        id_, _ = endpoints.add(services.database, services.cipher, LOOPBACK, wanted, site.doer)
         return begin(site, "POST", f"/v1/webhooks/{id_}/test", key)
 
     return ask

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from refresher.cipher import new_key
+from refresher.runtime.cipher import new_key
 from tests.ports import free_port
 from tests.processes import Spawner
 from tests.services import plain

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from refresher.cipher import Cipher, new_key, parse_key
 from refresher.rules.access import Scope
-from refresher.rules.links import PURPOSE, Link, sign
+from refresher.rules.resume_links import PURPOSE, Link, sign
+from refresher.runtime.cipher import Cipher, new_key, parse_key
 from refresher.store import connections
 from tests.web.kit import Site
 from tests.world import refused

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from jwt.algorithms import RSAAlgorithm
 
 from refresher.catalogue import Catalogue
-from refresher.exchange import jwks
+from refresher.outbound import key_sets
 from refresher.rules.connection import Secret
 from refresher.rules.signals import SignalSource, SourceKind
-from tests.exchange.handlers import always
-from tests.exchange.servers import Server, answer
+from tests.outbound.handlers import always
+from tests.outbound.servers import Server, answer
 from tests.web.kit import Site
 from tests.world import PROVIDERS, World, refused
 
@@ -196,7 +196,7 @@ def test_without_keys_the_sender_is_asked_to_come_again(
         asked.append(1)
         raise ValueError
 
-    monkeypatch.setattr(jwks, "_fetch", unreachable)
+    monkeypatch.setattr(key_sets, "_fetch", unreachable)
 
     assert [send(site, token(private)) for _ in range(3)] == [(503, "keys_unavailable")] * 3
     assert len(asked) == 1

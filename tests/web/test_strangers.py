@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from refresher.links import RECONNECT_WORDS, template_fault
-from refresher.masking import is_secret_name, mask
-from refresher.rules import links
+from refresher.rules import resume_links
 from refresher.rules.access import presented
+from refresher.rules.masking import is_secret_name, mask
+from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.rules.webhooks import filter_faults
 from refresher.settings.mail import address_fault
 from refresher.web import cursors, reading
@@ -111,9 +111,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "query": lambda s: reading.query(None, s.encode()),
     "id": lambda s: reading.path_id({"id": s}, "id", "no_such_connection"),
     "cursor": lambda s: cursors.read("x", s, [int]),
-    "link": lambda s: links.verify(f"rsm_{s}", {b"key1": b"k" * 32}),
-    "name beside a link": lambda s: links.recorded({s: 1}, frozenset({"ab"})),
-    "value beside a link": lambda s: links.recorded({"a": s}, frozenset({"ab"})),
+    "link": lambda s: resume_links.verify(f"rsm_{s}", {b"key1": b"k" * 32}),
+    "name beside a link": lambda s: resume_links.recorded({s: 1}, frozenset({"ab"})),
+    "value beside a link": lambda s: resume_links.recorded({"a": s}, frozenset({"ab"})),
     "template": lambda s: template_fault(f"https://x/{s}", RECONNECT_WORDS),
     "address": address_fault,
     "event filter": lambda s: filter_faults([s], ["a.b"]),

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from refresher.exchange.egress import Egress
+from refresher.outbound.egress import Egress
 from refresher.store import recipients
 from tests.web.kit import Site, refused
 from tests.webhooks import kit

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from refresher import delivery_dispatch, webhooks
-from refresher.delivering import deliver
-from refresher.exchange.egress import Egress
+from refresher.notify import endpoints, webhook_dispatch
+from refresher.notify.endpoints import Wanted
+from refresher.notify.webhook_channel import deliver
+from refresher.outbound.egress import Egress
 from refresher.rules.access import Doer
 from refresher.rules.connection import Secret
 from refresher.rules.notices import Kind
+from refresher.runtime.services import Services
 from refresher.store import outbox
 from refresher.store.deliveries import DeliveryClaim
-from refresher.webhooks import Wanted
-from refresher.wiring import Services
 from tests.world import World
 
 STEP = timedelta(seconds=60)
@@ -29,7 +29,7 @@ def add(
 ) -> tuple[UUID, Secret]:
     """Adds an endpoint, by default for everything of "org"; returns its id and secret."""
     wanted = Wanted(url, events or ("*",), organization)
-    return webhooks.add(world.services.database, world.services.cipher, LOOPBACK, wanted, ANN)
+    return endpoints.add(world.services.database, world.services.cipher, LOOPBACK, wanted, ANN)
 
 
 def happen(world: World, connection_id: UUID, kind: Kind = Kind.RECOVERED, **facts: object) -> UUID:
@@ -48,7 +48,7 @@ def claims(services: Services) -> list[DeliveryClaim]:
     def take(batches: Sequence[Sequence[DeliveryClaim]]) -> None:
         found.extend(claim for batch in batches for claim in batch)
 
-    delivery_dispatch.dispatch_due(services, take)
+    webhook_dispatch.dispatch_due(services, take)
     return found
 
 
@@ -87,7 +87,7 @@ def now(world: World) -> datetime:
 
 def endpoint(world: World, endpoint_id: UUID) -> Any:
     """Returns an endpoint as people see it."""
-    return webhooks.find(world.services.database, endpoint_id)
+    return endpoints.find(world.services.database, endpoint_id)
 
 
 def message(world: World, event_id: UUID) -> Any:

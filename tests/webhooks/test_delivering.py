@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from refresher import webhooks
-from refresher.delivering import deliver
+from refresher.notify import endpoints
+from refresher.notify.webhook_channel import deliver
 from refresher.rules.notices import Kind
 from tests.webhooks import kit
 from tests.webhooks.receiver import Received, Receiver, Reply
@@ -148,7 +148,7 @@ def test_enabling_sends_what_was_held_in_order(world: World, receiver: Receiver)
     receiver.answer = lambda _: Reply()
     kit.live_until(world, START + DAY)
     assert receiver.ids == []
-    assert webhooks.enable(world.services.database, endpoint_id, kit.ANN) == 4
+    assert endpoints.enable(world.services.database, endpoint_id, kit.ANN) == 4
     kit.tick(world)
     assert receiver.ids == happened
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refresher.cipher import new_key
+from refresher.runtime.cipher import new_key
 from refresher.testing.triggers import Triggers
 from tests.processes import Process, Spawner
 from tests.waiting import wait_until

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from refresher import webhooks
-from refresher.cipher import Cipher, new_key, parse_key
 from refresher.errors import CannotDecrypt
+from refresher.notify import endpoints
 from refresher.rules import webhooks as rules
 from refresher.rules.notices import Kind
+from refresher.runtime.cipher import Cipher, new_key, parse_key
 from refresher.store import webhooks as stored
 from tests.webhooks import kit
 from tests.webhooks.receiver import Receiver, Reply
@@ -25,7 +25,7 @@ def test_a_signing_secret_stands_nowhere_in_the_clear(
     """Not in a table, a log, an error, a message or what leaves; nor does another column open it."""
     endpoint_id, secret = kit.add(world, receiver.url)
     services = world.services
-    new, _ = webhooks.rotate_secret(
+    new, _ = endpoints.rotate_secret(
         services.database, services.cipher, endpoint_id, kit.ANN, overlap_seconds=60
     )
     receiver.answer = lambda _: Reply(500)
@@ -84,7 +84,7 @@ def test_filters_mean_the_same_in_the_database_as_in_the_rule(
     world: World, receiver: Receiver
 ) -> None:
     """The statement that plans messages chooses as `rules.webhooks.wants` does."""
-    filters = ["*", "connection.*", "app.*", *webhooks.KINDS]
+    filters = ["*", "connection.*", "app.*", *endpoints.KINDS]
     for chosen in filters:
         kit.add(world, receiver.url + "/" + chosen, chosen)
     connection = world.connect()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from refresher import delivering, delivery_dispatch
+from refresher.notify import webhook_channel, webhook_dispatch
 from refresher.store.deliveries import DeliveryClaim
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
@@ -27,7 +27,7 @@ def batches(world: World) -> Batches:
     def take(handed: Sequence[Sequence[DeliveryClaim]]) -> None:
         found.extend(list(batch) for batch in handed)
 
-    delivery_dispatch.dispatch_due(world.services, take)
+    webhook_dispatch.dispatch_due(world.services, take)
     return found
 
 
@@ -123,7 +123,7 @@ def test_a_message_arrives_while_all_of_another_tenant_s_hang(
     try:
         for _ in range(3):
             for batch in batches(world):
-                delivering.take(world.services, batch)
+                webhook_channel.take(world.services, batch)
         wait_until(lambda: len(other.received) == 1)
         in_flight = world.services.settings.webhook_organization_concurrency
         wait_until(lambda: len(receiver.received) == in_flight)

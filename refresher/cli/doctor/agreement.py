@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.errors import SettingsError
 from refresher.rules.agreement import Agreement, compare
+from refresher.runtime.services import cipher_from
 from refresher.settings import Settings
 from refresher.settings.shared import differing, digests
 from refresher.store import workers
 from refresher.store.session import Database
 from refresher.store.workers import Told
-from refresher.wiring import cipher_from
 
 ROLES = ("scheduler", "worker", "web")
 MOST_NAMED = 8

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refresher.cli.doctor.finding import Finding, fail, ok
-from refresher.restored import RestoreGuard
+from refresher.runtime.restored import RestoreGuard
 from refresher.settings import Settings
-from refresher.spool import Spool
 from refresher.store.session import Database
+from refresher.store.spool import Spool
 
 
 def check(settings: Settings, database: Database) -> Iterator[Finding]:

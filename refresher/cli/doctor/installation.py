@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from refresher.cli.doctor import spool
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.errors import RedisUnavailable
-from refresher.neighbours import Neighbours
+from refresher.runtime.neighbours import Neighbours
 from refresher.settings import Settings
 from refresher.store import installation
 from refresher.store.session import Database

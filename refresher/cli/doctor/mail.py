@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from refresher import letter_samples
 from refresher.cli.doctor.finding import Finding, ok, warn
 from refresher.cli.output import many, span
-from refresher.mailer import Renderer
+from refresher.notify import mail_samples
+from refresher.outbound.mailers import Renderer
 from refresher.rules.mails import NO_STARTTLS
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients
@@ -99,7 +99,7 @@ def _mend(reason: str) -> str:
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:
-    faults = Renderer(settings.mail_templates).faults(letter_samples.samples())
+    faults = Renderer(settings.mail_templates).faults(mail_samples.samples())
     for fault in faults:
         yield warn(
             "mail templates",

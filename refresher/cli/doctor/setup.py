@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from refresher import catalogue, keyfile
+from refresher import catalogue
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import many
 from refresher.errors import CatalogueError, SettingsError
+from refresher.runtime import keyfile
+from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings, variable
-from refresher.wiring import catalogue_from, cipher_from
 
 NEW_KEY = "`refresher encryption new-key` prints a good one"
 

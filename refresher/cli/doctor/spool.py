@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from refresher import spooled
 from refresher.cli.doctor.finding import Finding, fail, ok
+from refresher.refresh import spool_entries
 from refresher.settings import Settings
-from refresher.spool import Spool
+from refresher.store.spool import Spool
 
 
 def check(settings: Settings, installation: UUID | None) -> Iterator[Finding]:
@@ -23,11 +23,13 @@ def check(settings: Settings, installation: UUID | None) -> Iterator[Finding]:
     if not entries and not apart:
         yield ok("spool", "no token pair and no answer waits for PostgreSQL to take it")
         return
-    answers = sum(map(spooled.is_answer, entries))
+    answers = sum(map(spool_entries.is_answer, entries))
     pairs = len(entries) + len(apart) - answers
     unread = f", and answers that were not read: {answers:,}" if answers else ""
     why = (
-        str(spooled.read(entries[0]).get("why", "PostgreSQL was away")) if entries else "unreadable"
+        str(spool_entries.read(entries[0]).get("why", "PostgreSQL was away"))
+        if entries
+        else "unreadable"
     )
     yield fail(
         "spool",

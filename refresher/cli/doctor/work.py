@@ -12,6 +12,7 @@ from refresher.cli.reasons import ON_PURPOSE, apps_set, mend
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import in_words
+from refresher.runtime.services import cipher_from
 from refresher.settings import Settings
 from refresher.store import gauges, health, inspection, pause_list
 from refresher.store.gauges import Gauges
@@ -19,7 +20,6 @@ from refresher.store.health import ScheduleHealth
 from refresher.store.inspection import ProcessSeen, SealedValue
 from refresher.store.pause_list import PauseView
 from refresher.store.session import Database
-from refresher.wiring import cipher_from
 
 SAMPLE = 100
 MOST_NAMED = 5

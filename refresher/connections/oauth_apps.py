@@ -1,0 +1,99 @@
+"""Stores our OAuth clients: secrets sealed, and nothing written where nothing changed.
+
+The table is `store/apps.py`; the entries of the providers file come from `catalogue/`. Storing an app
+lifts its pause and resumes connections that waited for it, so it must not happen without need.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from refresher.catalogue import AppEntry, Catalogue
+from refresher.errors import CannotDecrypt
+from refresher.rules.access import Doer
+from refresher.rules.connection import App, Secret
+from refresher.runtime.cipher import Cipher
+from refresher.runtime.services import Services, catalogue_from
+from refresher.store import audit, oauth_apps
+from refresher.store.session import Database
+
+Stamp = tuple[int, ...]
+"""Where a file is, when it changed, and how long it is."""
+PROVIDERS_FILE = Doer("file:providers")
+"""Who stores an app, in the audit, where nobody does but the file that names it."""
+
+
+def store_app(database: Database, cipher: Cipher, app: AppEntry, by: Doer = PROVIDERS_FILE) -> bool:
+    """Stores one app; False when exactly that was stored already."""
+    secret = app.client_secret
+    with database.transaction() as db:
+        stored = oauth_apps.find(db, app.provider, app.name)
+        if stored and stored.client_id == app.client_id and _opened(cipher, stored) == secret:
+            return False
+        owner = oauth_apps.app_id(app.provider, app.name)
+        sealed = cipher.seal(secret, owner, "client_secret") if secret else None
+        oauth_apps.put(db, app.provider, app.name, app.client_id, sealed)
+        audit.note(db, by, "app_stored", subject=f"app:{app.provider}/{app.name}")
+    return True
+
+
+def sync_apps(services: Services, catalogue: Catalogue | None = None) -> list[str]:
+    """Stores the apps of the providers file that are new or differ; returns them as `google/default`.
+
+    Apps that the file does not name, or whose secret is not there, stay as they are.
+    """
+    return [
+        app.key
+        for app in (catalogue or services.catalogue).apps
+        if store_app(services.database, services.cipher, app)
+    ]
+
+
+def secret_files(catalogue: Catalogue) -> dict[Path, Stamp | None]:
+    """Returns the files that hold clients' secrets, each with its stamp; None for one that is away."""
+    named = [app.secret_file for app in catalogue.apps]
+    named += [one.secret_file for one in catalogue.unusable]
+    return {path: stamp(path) for path in named if path is not None}
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Returns what changes with a file's content, None while it is away.
+
+    Also where a link leads to another file (as mounted secrets are exchanged), or one takes its place.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+class SecretFiles:
+    """Notices that a client's secret changed in its file, and stores it: no restart is needed."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._seen = secret_files(services.catalogue)
+
+    def look(self) -> list[str]:
+        """Reads the providers file again if a secret file changed; returns the apps that differ.
+
+        A file that cannot be read at this moment leaves its app as it is stored.
+        """
+        now = {path: stamp(path) for path in self._seen}
+        if now == self._seen:
+            return []
+        fresh = catalogue_from(self._services.settings)
+        changed = sync_apps(self._services, fresh)
+        self._seen = now  # as they were before they were read: a change from here on counts
+        return changed
+
+
+def _opened(cipher: Cipher, app: App) -> Secret | None:
+    """Returns the stored secret; one that no key opens is as good as another, wrong one."""
+    if app.client_secret is None:
+        return None
+    try:
+        return cipher.open(app.client_secret, app.id, "client_secret")
+    except CannotDecrypt:
+        return Secret("")

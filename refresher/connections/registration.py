@@ -1,0 +1,259 @@
+"""Takes connections in: judged, sealed, stored and scheduled, in chunks of one transaction each.
+
+What a field means is in `rules/intake.py`; the upsert is in `store/imports.py`. Whoever hands a
+connection over (the CLI, the API) goes through `Intaker.take`, so a reconnect is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from refresher.errors import InvalidConnection, UnknownProvider
+from refresher.rules import guards, kept_fields, lives, policy
+from refresher.rules.access import Doer
+from refresher.rules.connection import App, Connection, Sealed, Secret, Status
+from refresher.rules.handed_answer import answered
+from refresher.rules.notices import end_is_news
+from refresher.rules.providers import Provider
+from refresher.rules.registering import Before, Kind, Verdict, judge
+from refresher.rules.registration import NewConnection
+from refresher.runtime.services import Services
+from refresher.store import audit, registration, updates
+from refresher.store import oauth_apps as apps
+from refresher.store.audit import Deed
+from refresher.store.quotas import Limited, Quota
+from refresher.store.registration import Intake
+from refresher.store.session import Db, retrying
+
+UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
+"""A token whose end nobody told is refreshed within a minute: the answer tells."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a chunk; `rejected` maps a position in it to the reason."""
+
+    created: int = 0
+    reconnected: int = 0
+    updated: int = 0
+    rejected: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database knew before a chunk; the rows of `before` are ours until the end of it."""
+
+    now: datetime
+    apps: set[tuple[str, str]]
+    before: Mapping[UUID, Before]
+    roots: set[UUID]
+
+
+def take(
+    services: Services, chunk: Sequence[NewConnection], by: Doer | None = None, *, most: int = 0
+) -> Taken:
+    """Stores a chunk in one transaction. A connection that is wrong is rejected alone.
+
+    `by` whom it was done is written down with it. Raises `QuotaReached` where the organization
+    (one for the whole chunk) would have more than `most` connections; 0 is no limit.
+    """
+    return retrying(lambda: _take(services, chunk, by, most))
+
+
+def _take(services: Services, chunk: Sequence[NewConnection], by: Doer | None, most: int) -> Taken:
+    quota = Quota(Limited.CONNECTIONS, chunk[0].organization_id if chunk else None, most)
+    with services.database.transaction() as db:
+        room = quota.room(db)
+        taken = take_within(services, db, chunk)
+        quota.keep(room, taken.created)
+        if room >= 0 > quota.room(db):  # one that was deleted is back
+            raise quota.reached()
+        if by is not None:
+            audit.append(db, _deeds(by, chunk, taken))
+    return taken
+
+
+def _deeds(by: Doer, chunk: Sequence[NewConnection], taken: Taken) -> list[Deed]:
+    """Returns a line for one connection, or one for each organization of many."""
+    stored = [new for position, new in enumerate(chunk) if position not in taken.rejected]
+    if len(chunk) == 1:
+        return [Deed(by.id, "registered", new.organization_id, new.id) for new in stored]
+    counts = Counter(new.organization_id for new in stored)
+    return [Deed(by.id, "imported", whose, count=count) for whose, count in counts.items()]
+
+
+def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Taken:
+    """Does the same in a transaction of the caller's."""
+    taken = Taken()
+    known = Known(
+        now=registration.database_now(db),
+        apps=apps.names(db),
+        before=registration.locked(db, [new.id for new in chunk]),
+        roots=registration.roots_known(db, [new.root_id for new in chunk if new.root_id]),
+    )
+    rows: dict[UUID, Intake] = {}
+    told: list[Intake] = []
+    # Roots first, so that a sibling knows whether the root beside it was good.
+    for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
+        try:
+            _check_root(new, known.roots)
+            kind, row = prepare(services, new, known)
+            if kind is Kind.UPDATE:
+                told.append(row)
+            else:
+                rows[new.id] = row
+            known.roots |= {new.id} if new.root_id is None else set()
+        except (InvalidConnection, UnknownProvider) as error:
+            taken.rejected[position] = str(error)
+    if rows:
+        taken.created, taken.reconnected = registration.upsert(db, list(rows.values()))
+    if told:
+        taken.updated = updates.update(db, told)
+    return taken
+
+
+def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Kind, Intake]:
+    """Returns one connection ready to store; raises `InvalidConnection` or `UnknownProvider`."""
+    provider = services.catalogue[given.provider]
+    new, before = answered(given, provider, known.now.timestamp()), known.before.get(given.id)
+    verdict = judge(new, provider, before)
+    if verdict.kind is Kind.UPDATE:
+        return Kind.UPDATE, _intake(services, new)
+    left, life = _life(new, provider, known.now)
+    due, reason = _schedule(services, provider, new, left, life, known)
+    row = replace(
+        _intake(services, new),
+        expires_in_seconds=life if left is None else left,
+        lifetime_seconds=life,
+        due_in_seconds=due,
+        park_reason=reason,
+        access_is_old=_is_old(new, verdict),
+        end_is_fixed=end_is_news(
+            slides=provider.refresh_token_clock == "sliding",
+            left_before_seconds=None,
+            left_after_seconds=new.refresh_token_expires_in_seconds,
+        ),
+    )
+    return verdict.kind, row
+
+
+def _is_old(new: NewConnection, verdict: Verdict) -> bool:
+    """Whether the access token that stays stored belongs to another place than the grant now does."""
+    return verdict.moved is not None and new.access_token is None
+
+
+def _intake(services: Services, new: NewConnection) -> Intake:
+    """Returns what was told, its secrets sealed."""
+
+    def sealed(secret: Secret | None, column: str) -> Sealed | None:
+        return services.cipher.seal(secret, new.id, column) if secret else None
+
+    kept = new.kept or {}
+    return Intake(
+        id=new.id,
+        organization_id=new.organization_id,
+        provider=new.provider,
+        external_id=new.external_id,
+        name=new.name,
+        app_name=new.app,
+        root_id=new.root_id,
+        host=new.host,
+        placeholders=new.placeholders,
+        access_token=sealed(new.access_token, "access_token"),
+        refresh_token=sealed(new.refresh_token, "refresh_token"),
+        expires_at=new.expires_at if new.access_token else None,
+        refresh_token_expires_in_seconds=new.refresh_token_expires_in_seconds,
+        scopes=new.scopes,
+        granted_scopes=new.granted_scopes,
+        kept_fields=kept_fields.plain_text(kept),
+        kept_secrets=sealed(kept_fields.secret_text(kept), "kept_secrets"),
+        in_between_steps=new.in_between_steps,
+        metadata=new.metadata,
+    )
+
+
+def _life(
+    new: NewConnection, provider: Provider, now: datetime
+) -> tuple[float | None, float | None]:
+    """Returns what is left of the access token and its whole life, each None when unknown.
+
+    Without an access token nothing is left that could end, whatever else was told.
+    """
+    if new.access_token is None:
+        return None, None
+    left = new.expires_in_seconds
+    if new.expires_at is not None:
+        left = (new.expires_at - now).total_seconds()
+    of_itself = lives.in_jwt(new.access_token, now.timestamp())
+    if of_itself is not None:
+        left = of_itself if left is None else min(left, of_itself)
+    documented = provider.access_token_lifetime_seconds
+    return left, max(left or 0.0, documented or 0.0) or None
+
+
+def _schedule(
+    services: Services,
+    provider: Provider,
+    new: NewConnection,
+    left: float | None,
+    life: float | None,
+    known: Known,
+) -> tuple[float | None, str | None]:
+    told = left is not None or life is not None or new.access_token is None
+    verdict = guards.check(
+        _as_stored(new, known, has_expiry=told),
+        provider,
+        stop_when_expired=services.policy.expired_tokens == "stop",
+        expired=left is not None and left <= 0,
+    )
+    match verdict:
+        case guards.Skip(reason):
+            return None, reason
+        case guards.Proceed():
+            pass
+    spread = policy.stable_spread(new.id, 1)
+    if left is None:
+        # Without an access token 0 says no life, but that it is wanted at once.
+        at_once = new.access_token is None and new.expires_in_seconds == 0
+        return 0.0 if at_once else spread * UNKNOWN_EXPIRY_SPREAD_SECONDS, None
+    end = new.refresh_token_expires_in_seconds
+    return policy.due_in(services.policy, provider, life or 0.0, left, spread, end), None
+
+
+def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> Connection:
+    """Returns what the guard will see: which tokens there are matters, not what they say."""
+    there = Sealed(b"")
+    before = known.before.get(new.id) or Before(
+        has_access_token=False, has_refresh_token=False, app_name="default"
+    )
+    app_name = new.app or before.app_name
+    app = App(UUID(int=0), "", None) if (new.provider, app_name) in known.apps else None
+    return Connection(
+        id=new.id,
+        organization_id=new.organization_id,
+        provider=new.provider,
+        external_id=new.external_id,
+        credential_version=1,
+        grant_number=1,
+        status=Status.ACTIVE,
+        access_token=there if new.access_token or before.has_access_token else None,
+        refresh_token=there if new.refresh_token or before.has_refresh_token else None,
+        expires_at=known.now if has_expiry else None,
+        issued_at=None,
+        lifetime_seconds=None,
+        refresh_token_expires_at=None,
+        in_between_steps=bool(new.in_between_steps),
+        app=app,
+    )
+
+
+def _check_root(new: NewConnection, roots: set[UUID]) -> None:
+    if new.root_id is not None and new.root_id not in roots:
+        raise InvalidConnection(
+            f'root_external_id "{new.root_external_id}" is no connection of organization '
+            f'"{new.organization_id}" at {new.provider}: import the root first'
+        )

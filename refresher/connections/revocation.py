@@ -1,0 +1,98 @@
+"""Ends a grant at its provider (RFC 7009) when its connection is deleted. Best effort, with an event.
+
+The connection is deleted whatever comes of it: a provider without an endpoint, or one that is away,
+must not keep a customer's connection alive here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from refresher.errors import CannotDecrypt
+from refresher.outbound.exchange import Outgoing
+from refresher.rules.connection import Sealed, Secret
+from refresher.rules.placeholders import UnbuildableRequest
+from refresher.rules.providers import (
+    ClientCredentials,
+    Provider,
+    TokenRequest,
+    build_revocation,
+)
+from refresher.runtime.services import Services
+from refresher.store import events, revocation
+from refresher.store.revocation import GrantSeen
+
+
+class Revoked(StrEnum):
+    """What became of the grant at the provider. RFC 7009 answers 200 for a dead token as well."""
+
+    REVOKED = "revoked"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    UNSUPPORTED = "unsupported"
+    NOTHING_TO_REVOKE = "nothing_to_revoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The result, with the HTTP status if there was one, and a word or sentence of ours."""
+
+    outcome: Revoked
+    http_status: int | None = None
+    reason: str | None = None
+
+
+def revoke(services: Services, connection_id: UUID, organization_id: str | None) -> Revocation:
+    """Asks the provider to end the connection's grant, and writes down what it said."""
+    with services.database.transaction() as db:
+        grant = revocation.grant(db, connection_id, organization_id)
+    result = _ask(services, grant) if grant else Revocation(Revoked.NOTHING_TO_REVOKE)
+    with services.database.transaction() as db:
+        reason = result.reason or result.outcome.value
+        event = events.Event(
+            connection_id, "revocation", http_status=result.http_status, reason=reason
+        )
+        events.append(db, [event])
+    return result
+
+
+def _ask(services: Services, grant: GrantSeen) -> Revocation:
+    provider = services.catalogue.get(grant.provider)
+    if provider is None or provider.revocation_url is None:
+        return Revocation(Revoked.UNSUPPORTED, reason="the catalogue has no revocation_url")
+    if grant.refresh_token is None and grant.access_token is None:
+        return Revocation(Revoked.NOTHING_TO_REVOKE, reason="no token is stored")
+    try:
+        request = _request(services, provider, grant)
+    except (CannotDecrypt, UnbuildableRequest) as error:
+        return Revocation(Revoked.NOTHING_TO_REVOKE, reason=str(error))
+    if request is None:
+        return Revocation(Revoked.UNSUPPORTED)
+    within = services.settings.http_total_seconds
+    outgoing = [Outgoing(grant.connection_id, request, within)]
+    reply = next(reply for group in services.exchange.stream(outgoing) for _, reply in group)
+    if reply.status is None:
+        return Revocation(Revoked.UNREACHABLE, reason=reply.failure)
+    good = 200 <= reply.status < 300
+    return Revocation(Revoked.REVOKED if good else Revoked.REFUSED, reply.status)
+
+
+def _request(services: Services, provider: Provider, grant: GrantSeen) -> TokenRequest | None:
+    def opened(sealed: Sealed, owner: UUID, column: str) -> Secret:
+        return services.cipher.open(sealed, owner, column)
+
+    client = None
+    if grant.app is not None:
+        sealed = grant.app.client_secret
+        secret = opened(sealed, grant.app.id, "client_secret") if sealed else None
+        client = ClientCredentials(grant.app.client_id, secret)
+    if grant.refresh_token is not None:
+        token = opened(grant.refresh_token, grant.connection_id, "refresh_token")
+    else:
+        assert grant.access_token is not None
+        token = opened(grant.access_token, grant.connection_id, "access_token")
+    return build_revocation(
+        provider, client=client, token=token, host=grant.host, placeholders=grant.placeholders
+    )

@@ -1,0 +1,1 @@
+"""Guests of the house: nothing of the service imports them."""

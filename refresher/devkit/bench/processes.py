@@ -1,0 +1,119 @@
+"""The processes that a benchmark starts: provider, scheduler, workers, as production starts them.
+
+Each leads its own group and hangs on a leash, so that nothing outlives the benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from refresher.devkit.bench.plan import BenchFailed, Plan
+from refresher.runtime.children import Leash
+
+STOP_SECONDS = 45.0
+
+
+class Running:
+    """One process; its log goes to a file named after it."""
+
+    def __init__(
+        self, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self.name = name
+        self._log = folder / f"{name}.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603  this Python, words of ours
+                [sys.executable, "-m", *arguments],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C is meant for the benchmark, which ends it in turn
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        return self._process.pid
+
+    def demand(self) -> None:
+        """Raises `BenchFailed` when it has ended by itself."""
+        if self._process.poll() is not None:
+            raise BenchFailed(f"the {self.name} process ended by itself: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Returns the last line of its log."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return lines[-1][:600] if lines else "it left no word"
+
+    def first_words(self) -> str:
+        """Returns the first line of its log, empty as long as there is none."""
+        return self._log.read_text(errors="replace").partition("\n")[0]
+
+    def stop(self) -> None:
+        """Asks it to stop and waits; kills it when it takes too long."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Crew:
+    """All processes of a run, stopped in the reverse order of their start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._leash = Leash()
+        self.running: dict[str, Running] = {}
+
+    def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Running:
+        """Starts one process under a name."""
+        started = Running(name, arguments, environment, self._folder)
+        self._leash.hold(started.pid)
+        self.running[name] = started
+        return started
+
+    def hold(self, pid: int) -> None:
+        """Puts another process on the leash."""
+        self._leash.hold(pid)
+
+    def demand(self) -> None:
+        """Raises `BenchFailed` when one has ended by itself."""
+        for running in self.running.values():
+            running.demand()
+
+    def stop(self) -> None:
+        """Stops those that run; the next call finds none."""
+        for name in reversed(list(self.running)):
+            self.running.pop(name).stop()
+
+    def close(self) -> None:
+        """Stops all, and lets the leash go."""
+        self.stop()
+        self._leash.close()
+
+
+def provider_arguments(plan: Plan) -> list[str]:
+    """Returns what runs the token endpoint that answers at once, or after the plan's latency."""
+    return ["refresher.testing.instant_provider", "--latency-seconds", f"{plan.latency_seconds:g}"]
+
+
+def worker_arguments(plan: Plan) -> list[str]:
+    """Returns what runs the workers: Dramatiq's own command."""
+    sizes = ["--processes", str(plan.processes), "--threads", str(plan.threads)]
+    return ["dramatiq", "refresher.actors", *sizes]
+
+
+def announced_url(provider: Running) -> str | None:
+    """Returns where the provider listens, None while it does not yet."""
+    line = provider.first_words()
+    try:
+        return str(json.loads(line)["url"])
+    except ValueError:
+        return None

@@ -1,0 +1,161 @@
+"""Sets the demo up and takes it down: a database, a provider, a scheduler, connections.
+
+Each part is a process of its own, and nothing of the user's environment reaches them: a demo shows
+the defaults. Only the database's place and the key are given.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+from refresher.connections.oauth_apps import sync_apps
+from refresher.connections.registration import take
+from refresher.devkit.demo.plan import DemoFailed, Plan
+from refresher.devkit.demo.provider import Provider, providers_toml
+from refresher.devkit.demo.scheduler_process import SchedulerProcess
+from refresher.devkit.development_key import development_key
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.errors import SettingsError
+from refresher.runtime.children import Leash
+from refresher.runtime.services import Services, build
+from refresher.settings import PREFIX, Settings, load
+from refresher.store import migrate, statistics
+from refresher.store.registration import database_now
+
+Say = Callable[[str], None]
+HOSTS_GIVE = ("DATABASE_URL", "REDIS_URL", "PORT")
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that runs; `started_at` is the database's time before the first import."""
+
+    plan: Plan
+    services: Services
+    provider: Provider
+    scheduler: SchedulerProcess
+    started_at: datetime
+
+
+@contextmanager
+def set_up(plan: Plan, say: Say) -> Iterator[Stage]:
+    """Starts everything, imports the connections, and takes all of it down at the end."""
+    with ExitStack() as stack:
+        directory = stack.enter_context(_directory(plan))
+        key = development_key(directory)
+        say("a development key, made for this demo alone, seals the tokens")
+        began = monotonic()
+        postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
+        migrate.upgrade(postgres.url)
+        say(f"PostgreSQL started and migrated in {monotonic() - began:.1f} s")
+        provider = Provider(plan, directory / "provider.log")
+        stack.callback(provider.stop)
+        say(f"{_strictness(plan)} OAuth server runs at {provider.url}")
+        environment = _environment(directory, postgres.plain_url, key, plan, provider.url)
+        services = build(_settings(environment))
+        stack.callback(services.close)
+        scheduler = SchedulerProcess(environment, directory / "scheduler.log", _leash(stack))
+        stack.callback(scheduler.stop)
+        stage = Stage(plan, services, provider, scheduler, _now(services))
+        _start(stage, say)
+        _import(stage, say)
+        yield stage
+
+
+def _start(stage: Stage, say: Say) -> None:
+    began = monotonic()
+    stage.scheduler.start()
+    while not is_registered(stage):
+        stage.scheduler.demand()
+        if monotonic() - began > START_SECONDS:
+            raise DemoFailed(f"the scheduler did not start within {START_SECONDS:.0f} s")
+        sleep(0.05)
+    say(f"`python -m refresher.scheduler` started in {monotonic() - began:.1f} s")
+
+
+def is_registered(stage: Stage) -> bool:
+    """Whether the scheduler that runs now has registered itself, so that it works."""
+    with stage.services.database.transaction() as db:
+        return stage.scheduler.pid in statistics.registered_process_ids(db)
+
+
+def _import(stage: Stage, say: Say) -> None:
+    sync_apps(stage.services)
+    for chunk in stage.provider.consents():
+        taken = take(stage.services, chunk)
+        if taken.rejected:
+            raise DemoFailed(f"a connection was refused: {next(iter(taken.rejected.values()))}")
+    say(f"{stage.plan.connections:,} connections imported")
+
+
+@contextmanager
+def _directory(plan: Plan) -> Iterator[Path]:
+    if plan.directory is None:
+        with tempfile.TemporaryDirectory(
+            prefix="refresher-demo-", ignore_cleanup_errors=True
+        ) as made:
+            yield Path(made)
+        return
+    directory = plan.directory.expanduser().resolve()
+    if (directory / "postgres").exists():
+        raise SettingsError(
+            f"--directory {plan.directory} holds a database already: choose a new folder"
+        )
+    yield directory
+
+
+def _environment(
+    directory: Path, database_url: str, key: str, plan: Plan, provider_url: str
+) -> Mapping[str, str]:
+    file = directory / "providers.toml"
+    file.write_text(providers_toml(provider_url, plan), encoding="utf-8")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(PREFIX) and name.upper() not in HOSTS_GIVE
+    }
+    return inherited | {
+        "DATABASE_URL": database_url,
+        "PORT": "0",
+        "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback",
+        "REFRESHER_DATA_DIRECTORY": str(directory),
+        "REFRESHER_ENCRYPTION_KEYS": key,
+        "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
+        "REFRESHER_LOG_FORMAT": "json",
+        "REFRESHER_PROVIDERS_FILE": str(file),
+    }
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    """Reads the settings as the scheduler's process will; our own environment stays as it is."""
+    ours = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(environment)
+        return load()
+    finally:
+        os.environ.clear()
+        os.environ.update(ours)
+
+
+def _leash(stack: ExitStack) -> Leash:
+    leash = Leash()
+    stack.callback(leash.close)
+    return leash
+
+
+def _now(services: Services) -> datetime:
+    with services.database.transaction() as db:
+        return database_now(db)
+
+
+def _strictness(plan: Plan) -> str:
+    return f"a forgiving ({plan.grace_seconds:g} s)" if plan.grace_seconds else "a strict"

@@ -1,0 +1,190 @@
+"""The routes by which a test arranges the provider and reads what happened.
+
+Each reads a frozen value from JSON (`records.py`, `options.py`, `faults.py`), does one thing to the
+state, and answers JSON; a wrong value is a 400 with one sentence. No OAuth here.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from refresher.devkit.oauth_server.faults import ArmedRule, FaultRule
+from refresher.devkit.oauth_server.reading import Mistake, read_as
+from refresher.devkit.oauth_server.records import GrantOrder, HeldTokens, IssuedGrant
+from refresher.devkit.oauth_server.referee import check, grant_record, summary
+from refresher.devkit.oauth_server.state import ProviderState, seeded
+from refresher.devkit.oauth_server.token_routes import json_response
+
+T = TypeVar("T")
+
+_BREATH_EVERY = 2_000
+_PAGE_LIMIT_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _ClientChange:
+    client_secret: str
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ClockShift:
+    advance_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _TokensToCheck:
+    tokens: list[HeldTokens]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    after: int = 0
+    limit: int = 1_000
+
+    def __post_init__(self) -> None:
+        if self.after < 0 or not 1 <= self.limit <= _PAGE_LIMIT_MAX:
+            message = f"after must be 0 or more, and limit between 1 and {_PAGE_LIMIT_MAX}"
+            raise Mistake(message)
+
+
+class AdminRoutes:
+    """`/admin/...`, over one provider's state."""
+
+    def __init__(self, state: ProviderState) -> None:
+        """Reads from, and arranges, the given state."""
+        self._state = state
+
+    async def show_options(self, _: Request) -> Response:
+        """Tells every option but the secret."""
+        return json_response(self._state.options.public())
+
+    async def change_options(self, request: Request) -> Response:
+        """Changes the options named in the body; tells them all."""
+        patch = await _json(request)
+        if not isinstance(patch, dict):
+            raise Mistake("options must be a JSON object")
+        return json_response(self._state.change_options(patch).public())
+
+    async def add_fault(self, request: Request) -> Response:
+        """Puts a rule on the board; tells the board."""
+        self._state.board.add(read_as(FaultRule, await _json(request)))
+        return json_response(_board(self._state.board.armed))
+
+    async def show_faults(self, _: Request) -> Response:
+        """Tells the rules in force and how often each has struck."""
+        return json_response(_board(self._state.board.armed))
+
+    async def clear_faults(self, _: Request) -> Response:
+        """Takes every rule off the board."""
+        return json_response({"cleared": self._state.board.clear()})
+
+    async def make_grants(self, request: Request) -> Response:
+        """Consents on behalf of accounts; a large order lets other requests through meanwhile."""
+        order = read_as(GrantOrder, await _json(request))
+        names = order.external_ids
+        if names is None:
+            names = self._state.next_external_ids(order.prefix, order.count)
+        seed = self._state.options.seed if order.seed is None else order.seed
+        dice = seeded(f"spread-{names[0] if names else ''}", seed)
+        return json_response([self._grant(name, order, dice) async for name in _breathing(names)])
+
+    def _grant(self, external_id: str, order: GrantOrder, dice: random.Random) -> IssuedGrant:
+        spread = order.expires_spread_seconds
+        issued = self._state.book.grant(
+            external_id,
+            self._state.clock.now(),
+            self._state.options,
+            lifetime_seconds=order.lifetime_seconds,
+            remaining_seconds=None if spread is None else dice.uniform(*spread),
+            has_refresh_token=order.with_refresh_token,
+        )
+        return IssuedGrant(
+            external_id,
+            issued.access_token,
+            issued.refresh_token,
+            issued.expires_in_seconds,
+            issued.refresh_token_expires_in_seconds,
+        )
+
+    async def set_client(self, request: Request) -> Response:
+        """Gives a client a new secret, as its owner does in a provider's console."""
+        change = read_as(_ClientChange, await _json(request))
+        client_id = change.client_id or self._state.options.client_id
+        self._state.set_client(client_id, change.client_secret)
+        return json_response({"client_id": client_id})
+
+    async def withdraw(self, request: Request) -> Response:
+        """Ends an account's grant, as its user does in a provider's settings."""
+        account = read_as(_Account, await _json(request))
+        family = self._state.book.accounts.get(account.external_id)
+        was_alive = family is not None and family.end("consent_withdrawn")
+        if was_alive:
+            self._state.ledger.count("consents_withdrawn")
+        return json_response({"revoked": was_alive})
+
+    async def advance_clock(self, request: Request) -> Response:
+        """Moves the provider's time forward, or back with a negative number."""
+        self._state.clock.shift_seconds += read_as(
+            _ClockShift, await _json(request)
+        ).advance_seconds
+        return json_response({"now": self._state.clock.now()})
+
+    async def ledger_summary(self, _: Request) -> Response:
+        """Tells the totals."""
+        return json_response(summary(self._state.book, self._state.ledger))
+
+    async def ledger_grants(self, request: Request) -> Response:
+        """Tells one page of accounts; `next_after` is null on the last one."""
+        page = read_as(_Page, dict(request.query_params))
+        state = self._state
+        families = islice(state.book, page.after, page.after + page.limit)
+        rows = [
+            grant_record(family, state.book, state.ledger, state.options) for family in families
+        ]
+        end = page.after + len(rows)
+        return json_response(
+            {"grants": rows, "next_after": end if end < len(state.book.accounts) else None}
+        )
+
+    async def check_tokens(self, request: Request) -> Response:
+        """Judges stored tokens, all at one instant; changes nothing."""
+        asked = read_as(_TokensToCheck, await _json(request))
+        state, now = self._state, self._state.clock.now()
+        judged = [
+            check(held, state.book, state.options, now) async for held in _breathing(asked.tokens)
+        ]
+        return json_response(judged)
+
+
+async def _breathing(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yields the items, letting the event loop serve others now and then."""
+    for number, item in enumerate(items):
+        if number % _BREATH_EVERY == 0:
+            await asyncio.sleep(0)
+        yield item
+
+
+async def _json(request: Request) -> object:
+    body = await request.body()
+    try:
+        return orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        message = "the request body is not JSON"
+        raise Mistake(message) from error
+
+
+def _board(armed: list[ArmedRule]) -> list[dict[str, Any]]:
+    return [asdict(one.rule) | {"seen": one.seen, "struck": one.struck} for one in armed]

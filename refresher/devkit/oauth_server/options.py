@@ -1,0 +1,108 @@
+"""How the fake provider behaves, as one frozen value; every field can be changed while it runs.
+
+No behaviour here: `grants.py` reads the rotation fields, `answers.py` the shape of answers.
+The help text of each field is also the command line's (`__main__.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from refresher.devkit.oauth_server.reading import Mistake, read_as
+
+Rotation = Literal["none", "always", "sometimes"]
+Reuse = Literal["ignore", "refuse", "revoke_family"]
+ReplayMode = Literal["same", "new"]
+RefreshTokenEnd = Literal["sliding", "fixed"]
+ExpiresInStyle = Literal["number", "string", "zero", "missing", "absurd", "negative", "float"]
+AccessTokenStyle = Literal["opaque", "jwt"]
+ResponseFormat = Literal["json", "form"]
+LongLivedErrors = Literal["meta", "oauth"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One provider's behaviour; unknown names and impossible values are refused in one sentence."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    client_id: Annotated[str, "the OAuth client's id"] = "fake-client"
+    client_secret: Annotated[str, "the OAuth client's secret"] = field(
+        default="fake-secret", repr=False
+    )
+    rotation: Annotated[Rotation, "does a refresh replace the refresh token"] = "always"
+    rotation_every_nth: Annotated[
+        int | None, "with rotation=sometimes: every Nth refresh of a grant rotates"
+    ] = None
+    rotation_probability: Annotated[
+        float, "with rotation=sometimes and no rotation_every_nth: the chance of rotating"
+    ] = 0.5
+    reuse: Annotated[Reuse, "what a spent refresh token does outside the grace"] = "revoke_family"
+    grace_seconds: Annotated[float, "how long a spent refresh token may be replayed"] = 0.0
+    replay_mode: Annotated[
+        ReplayMode, "what a replay within the grace returns: the current pair again, or a new one"
+    ] = "same"
+    lifetime_seconds: Annotated[float, "life of an access token"] = 3600.0
+    refresh_token_lifetime_seconds: Annotated[
+        float | None, "life of a refresh token, told as refresh_token_expires_in"
+    ] = None
+    refresh_token_end: Annotated[
+        RefreshTokenEnd, "does each refresh extend the refresh token's life, or is its end fixed"
+    ] = "sliding"
+    minimum_token_age_seconds: Annotated[
+        float, "a long-lived access token younger than this is not exchanged"
+    ] = 0.0
+    latency_seconds: Annotated[
+        float, "time a token request takes, half before and half after the grant is changed"
+    ] = 0.0
+    expires_in_style: Annotated[ExpiresInStyle, "how expires_in is written"] = "number"
+    access_token_style: Annotated[AccessTokenStyle, "a jwt carries its own exp claim"] = "opaque"
+    omit_refresh_token: Annotated[
+        bool, "answer without a refresh token where the old one stays valid; stops rotation=always"
+    ] = False
+    response_format: Annotated[ResponseFormat, "format of token and error answers"] = "json"
+    error_status: Annotated[
+        int, "HTTP status of error answers; 200 for a provider that says errors with OK"
+    ] = 400
+    long_lived_errors: Annotated[
+        LongLivedErrors, "errors of the long-lived exchanges: an object with code 190, or RFC 6749"
+    ] = "meta"
+    nested_under: Annotated[
+        str | None, "wrap a JSON token answer in an object of this name, such as data"
+    ] = None
+    seed: Annotated[int, "seed of every chance the provider takes"] = 1
+    events_kept: Annotated[int, "events remembered per grant"] = 8
+
+    def __post_init__(self) -> None:
+        """Raises Mistake for a value no provider can have."""
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                message = f"{name} must be between {low:,.10g} and {high:,.10g}, not {value:,.10g}"
+                raise Mistake(message)
+
+    def changed(self, patch: Mapping[str, object]) -> "Options":
+        """Returns a copy with the given fields replaced, checked like a fresh one."""
+        return read_as(Options, asdict(self) | dict(patch))
+
+    def public(self) -> dict[str, Any]:
+        """Returns every field but the secret, ready for JSON."""
+        shown = asdict(self)
+        del shown["client_secret"]
+        return shown
+
+
+_YEARS_100 = 100 * 365 * 86_400.0
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("rotation_every_nth", 1, 1_000_000),
+    ("rotation_probability", 0, 1),
+    ("grace_seconds", 0, _YEARS_100),
+    ("lifetime_seconds", 0.001, _YEARS_100),
+    ("refresh_token_lifetime_seconds", 0.001, _YEARS_100),
+    ("minimum_token_age_seconds", 0, _YEARS_100),
+    ("latency_seconds", 0, 3600),
+    ("error_status", 200, 599),
+    ("events_kept", 1, 1000),
+)

@@ -1,0 +1,163 @@
+"""What `refresher up` stands on: a database, a key, a transport, a providers file.
+
+What the environment gives is used as it is; what it does not give is made in the data directory.
+Nothing runs here but the embedded database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from refresher.devkit.development_key import (
+    KEY_FILE,
+    development_key,
+    own_directory,
+    read_environment,
+    write_environment,
+    write_private,
+)
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.errors import SettingsError
+from refresher.runtime.services import cipher_from
+from refresher.runtime.serving.sockets import HERE
+from refresher.settings import PREFIX, Settings, variable
+from refresher.settings.names import OF_THE_SDK, known_variables
+
+OF_THIS_PROCESS = frozenset(
+    {"PORT", *(PREFIX + name for name in ("PORT", "HOST", "STATUS_PORT", "STATUS_TOKEN"))}
+    | {PREFIX + name for name in ("SENTRY_DSN", "LOG_LEVEL", "LOG_FORMAT", "HEALTH_HOST")}
+)
+"""Variables that say nothing to another terminal, or are a secret that it does not need."""
+PROVIDERS_TEMPLATE = """\
+# Your apps, and providers that refresher does not know (`refresher providers list` shows those it
+# knows). `refresher up` reads this file again whenever it changes.
+
+# [apps.google]
+# client_id = "123.apps.googleusercontent.com"
+# client_secret_env = "GOOGLE_CLIENT_SECRET"   # or client_secret_file = "google.secret"
+
+# [providers.acme]
+# token_url = "https://auth.acme.example/oauth/token"
+
+# [apps.acme]
+# client_id = "abc"
+# client_secret_file = "acme.secret"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What was found or made; `variables` are the settings that follow from it, key included."""
+
+    directory: Path
+    postgres: EmbeddedPostgres | None
+    transport: Literal["in_process", "redis"]
+    providers_file: Path
+    has_development_key: bool
+    variables: dict[str, str]
+
+
+def prepare(settings: Settings, stack: ExitStack) -> Ground:
+    """Makes what is missing, and starts the embedded database on `stack` where none is given."""
+    directory = settings.data_directory.expanduser().resolve()
+    own_directory(directory)
+    is_ours = _database_is_ours(settings, directory)
+    key = _key(settings, directory, is_ours=is_ours)
+    postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres")) if is_ours else None
+    transport = _transport(settings)
+    providers_file = _providers_file(settings, directory)
+    variables = {
+        **_at_home(settings),
+        variable("data_directory"): str(directory),
+        variable("providers_file"): str(providers_file),
+        variable("integration_refresh.transport"): transport,
+    }
+    if postgres is not None:
+        variables[variable("database_url")] = postgres.plain_url
+    if key is not None:
+        variables[variable("encryption_keys")] = key
+    return Ground(directory, postgres, transport, providers_file, key is not None, variables)
+
+
+def hand_out(ground: Ground) -> Path:
+    """Writes the variables to a file that a shell reads, so that other commands find all this.
+
+    What the environment of this process sets is written as well: without it another terminal would
+    look at other settings, or have another key.
+    """
+    outside = {name: v for name, v in os.environ.items() if name not in ground.variables}
+    return write_environment(ground.directory, {**given(outside), **ground.variables})
+
+
+def given(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the settings that an environment sets, but those of one process alone.
+
+    A database that somebody else looks after goes by its longer name: under the shorter one the file
+    holds ours, by which the next start knows it.
+    """
+    known = known_variables(Settings.model_fields) - OF_THIS_PROCESS - OF_THE_SDK
+    found = {name.upper(): value for name, value in environment.items() if value}
+    named = {name: value for name, value in sorted(found.items()) if name in known}
+    url = named.pop(variable("database_url"), None)
+    return {f"{PREFIX}DATABASE_URL": url, **named} if url else named
+
+
+def _database_is_ours(settings: Settings, directory: Path) -> bool:
+    """Whether no database is given, or the one that an earlier `up` wrote into its file."""
+    if settings.database_url is None:
+        return True
+    written = read_environment(directory).get(variable("database_url"))
+    return settings.database_url.get_secret_value() == written
+
+
+def _key(settings: Settings, directory: Path, *, is_ours: bool) -> str | None:
+    """Returns the development key for a database of ours without one; None when a key is given.
+
+    A database that somebody else looks after deserves a key that somebody looks after.
+    """
+    given = settings.encryption_keys or settings.encryption_keys_file
+    if given or not is_ours:
+        cipher_from(settings)
+        return None
+    path = directory / KEY_FILE
+    if (directory / "postgres" / "data").exists() and not path.exists():
+        raise SettingsError(
+            f"{path} is gone, and the database beside it may hold tokens sealed with it: put it "
+            f"back, set REFRESHER_ENCRYPTION_KEYS, or delete {directory} to begin anew"
+        )
+    return development_key(directory)
+
+
+def _transport(settings: Settings) -> Literal["in_process", "redis"]:
+    """Returns the transport that is set; else redis where a Redis is given, in_process otherwise."""
+    flow = settings.integration_refresh
+    if "transport" in flow.model_fields_set:
+        return flow.transport
+    return "in_process" if settings.redis_url is None else "redis"
+
+
+def _at_home(settings: Settings) -> dict[str, str]:
+    """Returns what suits one's own machine, where it is not set: unseen by others, free to reach it.
+
+    Providers and receivers that one tries out are here; in production both would be dangerous.
+    """
+    suits = {"host": HERE, "allow_insecure_hosts": "loopback"}
+    return {
+        variable(name): value
+        for name, value in suits.items()
+        if name not in settings.model_fields_set
+    }
+
+
+def _providers_file(settings: Settings, directory: Path) -> Path:
+    if settings.providers_file is not None:
+        return settings.providers_file.expanduser().resolve()
+    path = directory / "providers.toml"
+    if not path.exists():
+        write_private(path, PROVIDERS_TEMPLATE)
+    return path

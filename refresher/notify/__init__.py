@@ -1,0 +1,1 @@
+"""The other story: from a notice through the outbox to mails and webhooks."""

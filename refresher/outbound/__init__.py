@@ -1,0 +1,1 @@
+"""All that leaves this process: token requests, webhooks, key sets, mail."""

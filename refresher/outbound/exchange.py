@@ -1,0 +1,234 @@
+"""The only place that sends HTTP: `TokenRequest` in, `Reply` out; a time-out is a `Reply` too.
+
+`Exchange.stream` sends many requests at once from one event loop a process and hands the replies over
+as they arrive, so that a fast one never waits for a slow one, while the story that calls it stays
+synchronous. Who sends: `sender.py`. What a reply means is `rules/outcomes.py`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import field
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from refresher.errors import SettingsError
+from refresher.outbound.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals, Stream
+from refresher.outbound.compute_slots import Turns
+from refresher.outbound.egress import NAME_LOOKUPS, Egress
+from refresher.outbound.loop_thread import LoopThread
+from refresher.outbound.sender import (
+    CANCELLED,
+    NO_SENDER,
+    UNSENDABLE,
+    Limits,
+    Sender,
+    SenderName,
+    Watcher,
+    choose_sender,
+    is_fast,
+)
+from refresher.outbound.shares import Line, Parties
+from refresher.outbound.wire import Wire, write
+from refresher.rules.outcomes import UNSENT, Reply
+from refresher.rules.providers import TokenRequest
+from refresher.rules.values import value
+
+__all__ = [
+    "GATHER_SECONDS",
+    "MOST_REPLIES",
+    "Egress",
+    "Exchange",
+    "Limits",
+    "Outgoing",
+    "Sender",
+    "Stream",
+    "Turns",
+]
+
+K = TypeVar("K")
+
+log = structlog.get_logger()
+
+
+@value
+class Outgoing(Generic[K]):
+    """A request, the caller's key for it, and how long it may wait for its turn to be sent.
+
+    `whose` it is: nobody has all places while others wait (`shares.py`), and no host.
+    """
+
+    key: K
+    request: TokenRequest
+    start_within_seconds: float
+    whose: str | None = None
+    made_at: float = field(default_factory=time.monotonic)
+
+
+_Waiting = tuple[Outgoing[Any], Wire | None, Arrivals[Any]]
+"""A request in the line, as it is written, None when it cannot be; and where its reply goes."""
+
+
+class Exchange:
+    """One event loop on a thread of its own, started at the first use (after any fork).
+
+    It goes where `egress` lets it: to public addresses only, unless told otherwise. Raises
+    `SettingsError` at once for a sender that is asked for and not installed.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        sender: Sender | None = None,
+        *,
+        name: SenderName = "auto",
+        egress: Egress | None = None,
+        turns: Turns | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self._watcher = watcher
+        self._limits = limits
+        self._name = name
+        self._egress = egress or Egress()
+        self._fast = sender is None and is_fast(name)
+        self._sender = sender
+        self._loop = LoopThread("exchange", self._prepare, self._farewell)
+        self._waiting: Line[_Waiting] = Line(limits.max_in_flight)
+        self._places: set[asyncio.Task[None] | None] = set()
+        self.turns = turns or Turns()
+
+    def stream(
+        self,
+        outgoing: Sequence[Outgoing[K]],
+        again: Callable[[], float | None] = lambda: None,
+    ) -> Stream[tuple[K, Reply]]:
+        """Sends all requests, at once; yields their replies in groups, as they arrive.
+
+        While `again` tells a number of seconds, at least so often, also a group without any.
+
+        Every request yields exactly one reply, also when it was never sent (`failure="unsent"`):
+        its place was not had in time, or this exchange is closed.
+        """
+        arrivals: Arrivals[tuple[K, Reply]] = Arrivals(len(outgoing))
+        waiting = [(item, _written(item.request), arrivals) for item in outgoing]
+        failure = self._hand_over(waiting) if waiting else None
+        if failure is not None:
+            return Stream(_refused(outgoing, failure))
+        return Stream(arrivals.groups(self.turns, again), arrivals.ready)
+
+    def open(self) -> None:
+        """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""
+        self._loop.start()
+
+    def close(self) -> None:
+        """Cancels what is still under way (its replies say so) and stops the loop, for good."""
+        self._loop.close()
+        self._egress.close()
+
+    def _hand_over(self, batch: Sequence[_Waiting]) -> str | None:
+        """Gives the batch to the loop; returns why not."""
+        try:
+            return None if self._loop.call(self._launch, batch) else UNSENT
+        except SettingsError as error:
+            log.error("cannot send", why=str(error))  # noqa: TRY400  a sentence, no traceback
+            return NO_SENDER
+
+    def _prepare(self) -> asyncio.AbstractEventLoop:
+        self._sender = self._sender or choose_sender(
+            self._limits, self._egress, self._name, self._watcher
+        )
+        return _new_loop(fast=self._fast)
+
+    def _launch(self, batch: Sequence[_Waiting]) -> None:
+        """Puts a batch in the line, and has it sent with the places that are free.
+
+        A place is a task that sends one request after the other: a task for each would cost a tenth
+        of the exchange.
+        """
+        for waiting in batch:
+            self._waiting.add(_parties(waiting[0]), waiting)
+        self._fill()
+
+    def _fill(self) -> None:
+        loop = asyncio.get_running_loop()
+        free = self._limits.max_in_flight - len(self._places)
+        for _ in range(min(free, len(self._waiting))):
+            self._places.add(loop.create_task(self._send_waiting()))
+
+    async def _send_waiting(self) -> None:
+        try:
+            while (taken := self._waiting.take()) is not None:
+                parties, (item, wire, arrivals) = taken
+                try:
+                    reply = await self._send(item, wire)
+                except asyncio.CancelledError:
+                    arrivals.add((item.key, Reply(failure=CANCELLED)))
+                    raise
+                finally:
+                    self._waiting.done(parties)
+                arrivals.add((item.key, reply))
+                self._fill()  # who waited aside for this one's share may be more than the next
+        finally:
+            self._places.discard(asyncio.current_task())  # in one breath with the look at the line
+
+    async def _send(self, item: Outgoing[Any], wire: Wire | None) -> Reply:
+        assert self._sender is not None
+        started = time.monotonic()
+        if started > item.made_at + item.start_within_seconds:
+            return Reply(failure=UNSENT, sent=False)
+        if wire is None:
+            return Reply(failure=UNSENDABLE, sent=False)
+        try:
+            reply = await self._sender.send(wire)
+        except Exception as error:  # noqa: BLE001  the caller counts on a reply for each request
+            return Reply(failure=f"bug in the sender: {type(error).__name__}")
+        return _with_elapsed(reply, time.monotonic() - started)
+
+    async def _farewell(self) -> None:
+        """Answers what has not had its turn, and closes the connections."""
+        for item, _, arrivals in self._waiting.drain():
+            arrivals.add((item.key, Reply(failure=UNSENT, sent=False)))
+        if self._sender is not None:
+            await self._sender.close()
+
+
+def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
+    """Returns uvloop's where it is installed, for pyreqwest only.
+
+    httpx looks its proxies up through the loop, and uvloop has four threads for that.
+    """
+    if fast:
+        try:
+            import uvloop  # noqa: PLC0415  optional
+        except ImportError:
+            pass
+        else:
+            return uvloop.new_event_loop()
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="names"))
+    return loop
+
+
+def _refused(outgoing: Sequence[Outgoing[K]], failure: str) -> Iterator[list[tuple[K, Reply]]]:
+    for start in range(0, len(outgoing), MOST_REPLIES):
+        group = outgoing[start : start + MOST_REPLIES]
+        yield [(item.key, Reply(failure=failure, sent=False)) for item in group]
+
+
+def _parties(item: Outgoing[Any]) -> Parties:
+    return item.whose, item.request.url.partition("//")[2].partition("/")[0]
+
+
+def _written(request: TokenRequest) -> Wire | None:
+    try:
+        return write(request)
+    except (ValueError, TypeError):
+        return None
+
+
+def _with_elapsed(reply: Reply, seconds: float) -> Reply:
+    return Reply(reply.status, reply.headers, reply.body, reply.failure, reply.sent, seconds)

@@ -1,0 +1,1 @@
+"""The main story: claim, hand over, refresh, outlast, on demand."""

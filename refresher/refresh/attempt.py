@@ -1,0 +1,268 @@
+"""One attempt at one connection: its request, and what its reply comes to.
+
+The part of the story in which tokens are in the clear. `refresh.py` calls it for each row between the
+steps that are done for many rows at once; it touches neither database nor network.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from uuid import UUID
+
+from refresher.errors import CannotDecrypt
+from refresher.refresh.kept_answers import kept_answer
+from refresher.rules import kept_fields, recording
+from refresher.rules import policy as when
+from refresher.rules.bodies import header, text_of
+from refresher.rules.connection import Grant, ParkReason, Sealed, Secret
+from refresher.rules.decision import Before, Decision, decide
+from refresher.rules.faults import place_of, waits_for
+from refresher.rules.notices import end_is_news
+from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
+from refresher.rules.policy import Policy
+from refresher.rules.providers import (
+    ClientCredentials,
+    Provider,
+    Strategy,
+    TokenRequest,
+    build_request,
+)
+from refresher.rules.unread import looks_like_a_grant
+from refresher.rules.values import value
+from refresher.runtime import checkpoints
+from refresher.runtime.cipher import Cipher
+from refresher.store.pauses import PauseSeen
+from refresher.store.reload import Reloaded
+from refresher.store.sealed_life import SealedLife
+from refresher.store.settlement import Settlement
+
+
+@value
+class Attempt:
+    """A row that may be refreshed, with its provider and our own clock at the reload."""
+
+    row: Reloaded
+    provider: Provider
+    reloaded_at: float
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The time since the reload: added to the database's clock of then, it is now."""
+        return time.monotonic() - self.reloaded_at
+
+
+DOUBTED = "grant:refused once"
+"""What a row waits for whose grant is asked once more."""
+Clients = dict[UUID, ClientCredentials]
+
+
+def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
+    """Returns the request, with the one token opened that it carries.
+
+    `clients` are the apps that were opened for others of the same batch, for a batch has few. Raises
+    `CannotDecrypt` or `UnbuildableRequest`.
+    """
+    connection, app = attempt.row.connection, attempt.row.connection.app
+
+    def opened(sealed: Sealed | None, owner: UUID, column: str) -> Secret | None:
+        return cipher.open(sealed, owner, column) if sealed else None
+
+    client = clients.get(app.id) if app else None
+    if app and client is None:
+        secret = opened(app.client_secret, app.id, "client_secret")
+        client = clients[app.id] = ClientCredentials(app.client_id, secret)
+    strategy = attempt.provider.strategy
+    access = connection.access_token if strategy is Strategy.LONG_LIVED_EXCHANGE else None
+    refresh = connection.refresh_token if strategy is Strategy.REFRESH_TOKEN else None
+    return build_request(
+        attempt.provider,
+        client=client,
+        access_token=opened(access, connection.id, "access_token"),
+        refresh_token=opened(refresh, connection.id, "refresh_token"),
+        scopes=connection.scopes,
+        host=connection.host,
+        placeholders=connection.placeholders,
+    )
+
+
+def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply) -> Settlement:
+    """Returns what is to be written for `reply`: classified, decided, and its tokens sealed."""
+    row = attempt.row
+    before = _before(attempt)
+    outcome = classify(attempt.provider, reply, before.now_epoch_seconds)
+    checkpoints.reach("classified", outcome)
+    decision = decide(outcome, reply, before, attempt.provider, policy)
+    checkpoints.reach("decided", decision)
+    dead = decision.event == "revoked"
+    parks = decision.next_due_in_seconds is None
+    life, fault = decision.new_life, decision.fault
+    place = place_of(attempt.provider, row.connection) if fault else None
+    return Settlement(
+        row=row,
+        kind=decision.event,
+        due_in_seconds=decision.next_due_in_seconds,
+        attempt=decision.attempt,
+        unknown_outcomes=decision.unknown_outcomes,
+        park_reason=decision.park_reason if parks else None,
+        dead=dead,
+        new=_seal(cipher, attempt, decision),
+        reason=decision.reason,
+        cause=decision.cause,
+        detail=decision.detail,
+        http_status=reply.status,
+        elapsed_seconds=attempt.elapsed_seconds,
+        waits_for=DOUBTED if decision.doubted else waits_for(place, fault),
+        fault=fault,
+        place=place,
+        end_is_news=end_is_news(
+            slides=attempt.provider.refresh_token_clock == "sliding",
+            left_before_seconds=row.refresh_token_left_seconds,
+            left_after_seconds=life.refresh_token_left_seconds if life else None,
+        ),
+        begun_at=row.now,
+        exchange_seconds=reply.elapsed_seconds,
+        recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
+        kept=kept_answer(cipher, row, attempt.elapsed_seconds, reply, outcome),
+    )
+
+
+def understood(
+    cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
+) -> tuple[Settlement | None, Exception | None]:
+    """Returns what is to be written; with the error of a bug of ours, the answer kept or None."""
+    try:
+        return as_settlement(cipher, policy, attempt, reply), None
+    except Exception as error:  # noqa: BLE001  the others are in hand still
+        with suppress(Exception):  # the same bug, perhaps
+            made = _unexplained(cipher, policy, attempt, reply)
+            return (made if made.kept else None), error
+        return None, error
+
+
+def _unexplained(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply) -> Settlement:
+    """Returns what is written for a reply that a bug of ours stumbled over: it is kept, and waits.
+
+    Where it may be a grant it counts as one that could not be read: nothing else is known of it.
+    """
+    why, row = f"{UNREAD}: an error of ours", attempt.row
+    outcome: Outcome = Unreadable(why, reply.status or 0)
+    decision = Decision(
+        "unreadable", None, row.attempt + 1, row.unknown_outcomes + 1, why,
+        park_reason=ParkReason.UNREAD_ANSWER,
+    )  # fmt: skip
+    with suppress(Exception):  # the bug may be there
+        content_type = header(reply.headers, "content-type")
+        if not looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
+            outcome = Malformed(why, reply.status)
+        decision = decide(outcome, reply, _before(attempt), attempt.provider, policy)
+    parks = decision.next_due_in_seconds is None
+    return Settlement(
+        row=attempt.row,
+        kind=decision.event,
+        due_in_seconds=decision.next_due_in_seconds,
+        attempt=decision.attempt,
+        unknown_outcomes=decision.unknown_outcomes,
+        park_reason=decision.park_reason if parks else None,
+        reason=decision.reason,
+        http_status=reply.status,
+        elapsed_seconds=attempt.elapsed_seconds,
+        begun_at=attempt.row.now,
+        exchange_seconds=reply.elapsed_seconds,
+        kept=kept_answer(cipher, attempt.row, attempt.elapsed_seconds, reply, outcome),
+    )
+
+
+def parked(
+    row: Reloaded, reason: ParkReason, detail: str | None = None, *, begun: bool = False
+) -> Settlement:
+    """Returns the settlement of a row that leaves the schedule without a request.
+
+    `begun` tells that it was found out after the begin, by trying; otherwise the guard said no.
+    """
+    expired = row.left_seconds is not None and row.left_seconds <= 0
+    return Settlement(
+        row=row,
+        kind="parked",
+        due_in_seconds=None,
+        attempt=row.attempt,
+        unknown_outcomes=row.unknown_outcomes,
+        park_reason=reason,
+        dead=reason is ParkReason.RECONNECT_REQUIRED and row.connection.status == "active",
+        reason=detail or reason,
+        begun_at=row.now if begun else None,
+        recorded=None if begun else recording.of_guard(row.connection, expired=expired),
+    )
+
+
+def postponed(row: Reloaded, pause: PauseSeen) -> Settlement:
+    """Returns the settlement of a row that met a pause: due at its end, nothing counted.
+
+    Whose refusal the pause follows from comes last, so that another probes.
+    """
+    dice = when.stable_spread(row.connection.id, row.claim.lease_token)
+    if str(row.connection.id) in pause.witnesses:
+        dice = 1.0
+    return Settlement(
+        row=row,
+        kind="postponed",
+        due_in_seconds=when.after_pause(max(0.0, pause.left_seconds), dice),
+        attempt=row.attempt,
+        unknown_outcomes=row.unknown_outcomes,
+        postponed_by=pause.name,
+        waits_for=pause.name,
+        recorded={
+            "pause_left": round(pause.left_seconds, 3),
+            **({"last": True} if dice == 1.0 else {}),
+        },
+    )
+
+
+def _before(attempt: Attempt) -> Before:
+    row, connection, elapsed = attempt.row, attempt.row.connection, attempt.elapsed_seconds
+    return Before(
+        attempt=row.attempt,
+        unknown_outcomes=row.unknown_outcomes,
+        left_seconds=0.0 if row.left_seconds is None else row.left_seconds - elapsed,
+        last_lifetime_seconds=connection.lifetime_seconds,
+        now_epoch_seconds=row.now.timestamp() + elapsed,
+        spread=when.stable_spread(connection.id, connection.credential_version + 1),
+        dice=when.stable_spread(connection.id, row.claim.lease_token),
+        doubted=row.waits_for == DOUBTED,
+    )
+
+
+def _seal(cipher: Cipher, attempt: Attempt, decision: Decision) -> SealedLife | None:
+    life, rescued = decision.new_life, decision.rescued_refresh_token
+    owner = attempt.row.connection.id
+    if life is None:
+        kept = rescued and cipher.seal(rescued, owner, "refresh_token")
+        return SealedLife(None, kept, None, None, None, None) if kept else None
+    grant = life.grant
+    new, fields = grant.refresh_token, grant.kept
+    secrets = kept_fields.secret_text(fields) if fields else None
+    return SealedLife(
+        access_token=cipher.seal(grant.access_token, owner, "access_token"),
+        refresh_token=cipher.seal(new, owner, "refresh_token") if new else None,
+        lifetime_seconds=life.lifetime_seconds,
+        left_seconds=life.left_seconds,
+        refresh_token_left_seconds=life.refresh_token_left_seconds,
+        scopes=grant.scopes,
+        kept_fields=kept_fields.plain_text(fields) if fields else None,
+        kept_secrets=cipher.seal(secrets, owner, "kept_secrets") if secrets else None,
+        forgets_end=life.forgets_end and not _comes_again(cipher, attempt.row, grant),
+    )
+
+
+def _comes_again(cipher: Cipher, row: Reloaded, grant: Grant) -> bool:
+    """Whether the refresh token that came is the stored one once more: its end is known still."""
+    connection, new = row.connection, grant.refresh_token
+    sealed = connection.refresh_token
+    if new is None or sealed is None or row.refresh_token_left_seconds is None:
+        return False
+    if grant.refresh_token_is_endless:
+        return False
+    try:
+        return cipher.open(sealed, connection.id, "refresh_token") == new
+    except CannotDecrypt:  # nothing stands between a reply and its commit
+        return False

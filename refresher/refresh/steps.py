@@ -1,0 +1,201 @@
+"""THE story: reload, guard, refresh. One claim or two hundred take the same eleven steps.
+
+    1 tick      scheduler.py              7 begin     here, store/schedule.py: marked before it leaves
+    2 claim     store/schedule.py         8 exchange  outbound/: the only module that sends
+    3 hand over dispatch.py               9 classify  rules/outcomes.py: what the reply means
+    4 receive   actors.py                10 decide    rules/decision.py, rules/policy.py: when next
+    5 reload    here, store/reload.py    11 commit    here, store/settlement.py: one transaction
+    6 guard     here, rules/guards.py, evidence.py: a pause that is met
+
+Nothing stands between a reply and its commit, and no transaction is open while a request is under way.
+Each row stands for itself: a slow provider, a failure or a broken row never holds the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Container, Sequence
+from functools import partial
+from traceback import extract_tb
+from uuid import UUID
+
+import structlog
+
+from refresher.errors import CannotDecrypt
+from refresher.outbound.exchange import Outgoing, Stream
+from refresher.refresh import evidence
+from refresher.refresh.attempt import Attempt, Clients, parked, postponed, request, understood
+from refresher.refresh.commit import Hand, commit
+from refresher.rules import guards
+from refresher.rules.connection import Claim, ParkReason
+from refresher.rules.outcomes import Reply
+from refresher.rules.placeholders import UnbuildableRequest
+from refresher.runtime import checkpoints, tracing
+from refresher.runtime.services import Services
+from refresher.store import schedule
+from refresher.store.reload import Reloaded, reload
+from refresher.store.settlement import Settled, Settlement, settle
+
+log = structlog.get_logger()
+
+
+def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
+    """Refreshes the claimed connections; returns how many ended in which way.
+
+    A claim that is no longer held, or was begun already by another delivery, is a counted no-op.
+    """
+    tally: Counter[str] = Counter()
+    hand = Hand(services, partial(_write, services), tally)
+    with services.exchange.turns.turn(alone=len(claims) == 1):
+        ready = _guard(services, *_reload(services, claims, tally), tally)
+        outgoing = _build(services, _begin(services, ready, tally), tally)
+        arriving = services.exchange.stream(outgoing, hand.again_in_seconds)
+        hand.coming = partial(_coming, services, arriving)
+    for replies in arriving:
+        if replies:
+            checkpoints.reach("replied", replies)
+            _observe(services, replies)
+            hand.take(_understand(services, replies))
+        else:
+            hand.try_again()
+    hand.empty()
+    services.meter.finished(tally)
+    return tally
+
+
+def _reload(
+    services: Services, claims: Sequence[Claim], tally: Counter[str]
+) -> tuple[list[Reloaded], float]:
+    """Step 5. What the message remembers does not count; the stored row does."""
+
+    def read(_tried: int) -> tuple[list[Reloaded], float]:
+        before = time.monotonic()  # before, not after: what is late must not look early
+        with services.database.transaction() as db:
+            return evidence.against(services, db, reload(db, claims)), before
+
+    rows, reloaded_at = services.outlast(read)
+    checkpoints.reach("reloaded", rows)
+    fresh = [row for row in rows if not row.begun]
+    tally["stale"] += len(claims) - len(fresh)
+    return fresh, reloaded_at
+
+
+def _guard(
+    services: Services, rows: Sequence[Reloaded], reloaded_at: float, tally: Counter[str]
+) -> list[Attempt]:
+    """Step 6. Parks what must not be refreshed, and moves what meets a pause to its end."""
+    ready: list[Attempt] = []
+    aside: list[Settlement] = []
+    probing: set[str] = set()
+    for row in rows:
+        provider = services.catalogue.get(row.connection.provider)
+        verdict = guards.check(
+            row.connection,
+            provider,
+            stop_when_expired=services.policy.expired_tokens == "stop",
+            expired=row.left_seconds is not None and row.left_seconds <= 0,
+        )
+        match verdict:
+            case guards.Skip(reason):
+                aside.append(parked(row, reason))
+            case guards.Proceed():
+                assert provider is not None
+                if pause := evidence.pause_met(services, row, probing):
+                    aside.append(postponed(row, pause))
+                else:
+                    ready.append(Attempt(row, provider, reloaded_at))
+    checkpoints.reach("guarded", (ready, aside))
+    _commit(services, aside, tally)
+    return ready
+
+
+def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) -> list[Attempt]:
+    """Step 7. From here on, "begun and no outcome" means that the outcome is unknown."""
+    if not ready:
+        return []
+
+    def mark(tried: int) -> set[UUID]:
+        rows = [r.row for r in ready]
+        with services.database.transaction() as db:
+            return schedule.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
+
+    begun = services.outlast(mark)
+    checkpoints.reach("begun", begun)
+    passed = [r for r in ready if r.row.connection.id in begun]
+    tally["stale"] += len(ready) - len(passed)
+    return passed
+
+
+def _build(
+    services: Services, attempts: Sequence[Attempt], tally: Counter[str]
+) -> list[Outgoing[Attempt]]:
+    """Step 8, first half: opens the tokens and builds the requests; a broken row parks alone."""
+    outgoing: list[Outgoing[Attempt]] = []
+    broken: list[Settlement] = []
+    clients: Clients = {}
+    for attempt in attempts:
+        # A process that was frozen since the reload must not send: its row may be another's by now.
+        left = attempt.row.lease_left_seconds - attempt.elapsed_seconds
+        within = left - services.settings.http_total_seconds
+        try:
+            made = request(services.cipher, attempt, clients)
+            whose = attempt.row.connection.organization_id
+            outgoing.append(Outgoing(attempt, made, max(0.0, within), whose))
+        except CannotDecrypt:
+            broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE, begun=True))
+        except UnbuildableRequest as error:
+            reason = ParkReason.UNBUILDABLE_REQUEST
+            broken.append(parked(attempt.row, reason, str(error), begun=True))
+    _commit(services, broken, tally)
+    return outgoing
+
+
+def _observe(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> None:
+    """Counts and traces replies. A counter that cannot be written must not cost a token."""
+    try:
+        services.meter.replied(replies)
+        tracing.exchanged(replies)
+    except Exception as error:  # noqa: BLE001  the replies are in hand still
+        services.seldom.exception("replies cannot be counted", error)
+
+
+def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> list[Settlement]:
+    """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once.
+
+    A reply that a bug of ours stumbles over is kept, sealed, and costs no other. The error's own words
+    may quote the reply: only its kind and its place are told.
+    """
+    made: list[Settlement] = []
+    for attempt, reply in replies:
+        settlement, error = understood(services.cipher, services.policy, attempt, reply)
+        if settlement is not None:
+            made.append(settlement)
+        if error is not None:
+            place = extract_tb(error.__traceback__)[-1]
+            why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+            services.seldom.error("a reply cannot be understood", why, why=why)
+    return made
+
+
+def _coming(
+    services: Services, arriving: Stream[tuple[Attempt, Reply]], known: Container[UUID]
+) -> list[Settlement]:
+    """Steps 9 and 10 for what has come while a commit takes long; it is still to be taken."""
+    fresh = [(a, reply) for a, reply in arriving.ready() if a.row.connection.id not in known]
+    made = [understood(services.cipher, services.policy, a, reply)[0] for a, reply in fresh]
+    return [settlement for settlement in made if settlement is not None]
+
+
+def _commit(services: Services, settlements: Sequence[Settlement], tally: Counter[str]) -> None:
+    """Step 11. One transaction; what Postgres does not take is held and kept (`commit.py`)."""
+    commit(services, settlements, partial(_write, services), tally)
+
+
+def _write(services: Services, settlements: Sequence[Settlement]) -> Settled:
+    with services.database.transaction() as db:
+        settled = settle(db, settlements, lead_share=services.policy.lead_share)
+        evidence.weigh_all(services, db, settlements)
+        checkpoints.reach("committing", settled)
+    checkpoints.reach("committed", settled)
+    return settled

@@ -1,0 +1,152 @@
+"""Counts what this process does, and serves it to Prometheus.
+
+A `Meter` counts nothing until `open` is called: commands never do, long-running processes do at their
+start. The hot path tells it once a commit, never once a row. `families.py`: what is counted;
+`collectors.py`: what is read at the scrape; `shared.py`: several worker processes behind one PORT.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from refresher.rules.faults import Sort
+from refresher.rules.outcomes import Reply
+from refresher.rules.providers import Provider
+from refresher.store.settlement import Settled, Settlement
+from refresher.store.sweep import Swept
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from refresher.runtime.metrics.families import Families
+    from refresher.runtime.metrics.sources import Sources
+
+OTHER = "other"
+"""The label of a provider that the catalogue lacks."""
+CAUSES = {Sort.REFUSED: "app", Sort.SILENT: "breaker", Sort.LIMITED: "rate_limit"}
+UNTRIED = frozenset({"parked", "postponed"})
+"""Settlements without a request: they were not late, they were not wanted."""
+
+
+class OfProvider(Protocol):
+    """What a reply belongs to, as far as the meter cares."""
+
+    @property
+    def provider(self) -> Provider:
+        """The catalogue's entry."""
+
+
+class Meter:
+    """The counters of one process; safe to use from several threads."""
+
+    def __init__(self, providers: Collection[str], *, enabled: bool) -> None:
+        self.enabled = enabled
+        self._providers = frozenset(providers)
+        self._families: Families | None = None
+        self._registry: CollectorRegistry | None = None
+        self._folder: Path | None = None
+
+    def open(self, role: str, sources: Sources) -> None:
+        """Begins to count; does nothing when metrics are turned off, or open already."""
+        if not self.enabled or self._families is not None:
+            return
+        from refresher.runtime.metrics.shared import join_folder  # noqa: PLC0415  before the library
+
+        self._folder = join_folder() if role == "worker" else None
+        from refresher.runtime.metrics import collectors  # noqa: PLC0415  commands never need it
+        from refresher.runtime.metrics.families import Families  # noqa: PLC0415
+
+        own, self._registry = collectors.registries(role, sources, self._folder)
+        self._families = Families(own)
+
+    def close(self) -> None:
+        """Forgets what was counted."""
+        from refresher.runtime.metrics.shared import leave_folder  # noqa: PLC0415
+
+        if self._folder is not None:
+            leave_folder(self._folder)
+        self._families = self._registry = self._folder = None
+
+    def scrape(self, accept: str) -> tuple[bytes, str] | None:
+        """Returns a scrape's body and content type; None while nothing is counted."""
+        if self._registry is None:
+            return None
+        from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
+
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+    def replied(self, replies: Sequence[tuple[OfProvider, Reply]]) -> None:
+        """Counts how long exchanges took."""
+        if self._families is None:
+            return
+        seconds: defaultdict[str, list[float]] = defaultdict(list)
+        for attempt, reply in replies:
+            if reply.sent:
+                seconds[attempt.provider.name].append(reply.elapsed_seconds)
+        for provider, values in seconds.items():
+            self._families.exchange.labels(self._label(provider)).observe_many(values)
+
+    def committed(
+        self, settlements: Sequence[Settlement], kinds: Sequence[str], settled: Settled
+    ) -> None:
+        """Counts what one commit wrote; `kinds` are the outcomes, in the order of `settlements`."""
+        if self._families is None:
+            return
+        providers = [s.row.connection.provider for s in settlements]
+        for (provider, kind), count in Counter(zip(providers, kinds, strict=True)).items():
+            self._families.refreshes.labels(self._label(provider), kind).inc(count)
+        tried = [s for s in settlements if s.kind not in UNTRIED]
+        self._families.lateness.observe_many([s.row.lateness_seconds for s in tried])
+        self._families.expired.inc(sum(map(expired_seconds, tried)))
+        self._families.commit_rows.observe(len(settlements))
+        self._families.fenced.inc(len(settled.fenced))
+
+    def finished(self, tally: Mapping[str, int]) -> None:
+        """Counts what else became of a batch's claims."""
+        if self._families is not None:
+            self._families.stale.inc(tally.get("stale", 0))
+            self._families.unwritable.inc(tally.get("unwritable", 0))
+
+    def claimed(self, count: int) -> None:
+        """Counts rows that were claimed and handed over."""
+        if self._families is not None:
+            self._families.claims.inc(count)
+
+    def swept(self, swept: Swept, deaths: int) -> None:
+        """Counts leases that ended without an outcome, and processes that died."""
+        if self._families is None:
+            return
+        kinds = {"unbegun": swept.unbegun, "unknown": swept.unknown, "crash_loop": swept.parked}
+        for kind, count in kinds.items():
+            self._families.swept.labels(kind).inc(count)
+        self._families.deaths.inc(deaths)
+
+    def ticked(self, job: str, seconds: float) -> None:
+        """Notes how long one of the scheduler's jobs took."""
+        if self._families is not None:
+            self._families.tick_seconds.labels(job).observe(seconds)
+
+    def tick_failed(self, job: str) -> None:
+        """Counts a job that failed."""
+        if self._families is not None:
+            self._families.tick_failures.labels(job).inc()
+
+    def paused(self, provider: str, sort: Sort) -> None:
+        """Counts a pause that was ordered, or prolonged."""
+        if self._families is not None:
+            self._families.pauses.labels(self._label(provider), CAUSES[sort]).inc()
+
+    def _label(self, provider: str) -> str:
+        return provider if provider in self._providers else OTHER
+
+
+def expired_seconds(s: Settlement) -> float:
+    """Returns how long the old token had been dead when its successor came; 0 without one."""
+    left = s.row.left_seconds
+    if s.kind != "refreshed" or left is None:
+        return 0.0
+    return max(0.0, (s.elapsed_seconds or 0.0) - left)

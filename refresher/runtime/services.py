@@ -1,0 +1,254 @@
+"""Builds the services of one process from the settings: the one composition root.
+
+Built once a process, at the first use: Dramatiq forks its workers after importing the actors, and
+neither a pool nor a thread survives a fork.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeVar
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from refresher import catalogue
+from refresher.catalogue import Catalogue
+from refresher.errors import DatabaseUnavailable, SettingsError
+from refresher.outbound.exchange import Egress, Exchange, Limits, Turns
+from refresher.outbound.mailers import MailSender, Renderer, make_sender
+from refresher.outbound.webhooks import SenderLimits, WebhookSender
+from refresher.rules.breaker import BreakerPolicy
+from refresher.rules.delivery import DeliveryPolicy
+from refresher.rules.policy import Policy
+from refresher.runtime import checkpoints, keyfile
+from refresher.runtime.cipher import Cipher, parse_key
+from refresher.runtime.log_throttle import Seldom
+from refresher.runtime.lookout import Lookout
+from refresher.runtime.metrics import Meter
+from refresher.runtime.pacing import Pacer
+from refresher.runtime.restored import RestoreGuard
+from refresher.runtime.watermark import ClaimWindow
+from refresher.settings import Settings, load
+from refresher.store import workers
+from refresher.store.session import Database
+from refresher.store.spool import Spool
+
+T = TypeVar("T")
+DELIVERERS = 256
+"""Threads that wait for webhooks' answers, so that none of those that refresh has to: one for each
+message that may be under way, so that no batch waits for another's. They start when they are needed."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a refresh needs; `holder_id` names this process in leases and in `worker`."""
+
+    settings: Settings
+    database: Database
+    cipher: Cipher
+    catalogue: Catalogue
+    policy: Policy
+    exchange: Exchange
+    spool: Spool
+    restored: RestoreGuard
+    pacer: Pacer
+    meter: Meter
+    mailer: MailSender
+    renderer: Renderer
+    webhook_sender: WebhookSender
+    delivery_policy: DeliveryPolicy
+    holder_id: UUID
+    claim_window: ClaimWindow = field(default_factory=ClaimWindow)
+    seldom: Seldom = field(default_factory=Seldom)
+    lookout: Lookout = field(default_factory=Lookout)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    deliverers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")
+    )
+
+    def ask_to_stop(self) -> None:
+        """Begins nothing any more, and waits for no server that hangs."""
+        self.stopping.set()
+        self.database.hurry()
+
+    def outlast(self, work: Callable[[int], T]) -> T:
+        """Returns `work(tried)`, tried again while Postgres is away and the leases in hand may last.
+
+        Without that, these rows would wait for the end of their lease. An earlier try of the
+        `tried` may have been committed.
+        """
+        give_up_at = time.monotonic() + self.settings.lease_seconds
+        tried, wait = 0, 0.05
+        while True:
+            try:
+                return work(tried)
+            except DatabaseUnavailable as error:
+                if self.stopping.is_set() or time.monotonic() + wait > give_up_at:
+                    raise
+                self.seldom.warning("waiting: postgres is away", why=str(error))
+            time.sleep(wait)
+            tried, wait = tried + 1, min(wait * 2, 1.0)
+
+    def close(self) -> None:
+        """Gives back threads and connections."""
+        self.finish_deliveries()
+        self.exchange.close()
+        self.mailer.close()
+        self.webhook_sender.close()
+        self.database.close()
+
+    def finish_deliveries(self) -> None:
+        """Waits for webhooks under way, no longer than REFRESHER_SHUTDOWN_SECONDS; takes no more.
+
+        What is cut off then is marked as tried, and goes again.
+        """
+        cut_off = threading.Timer(self.settings.shutdown_seconds, self.webhook_sender.close)
+        cut_off.daemon = True
+        cut_off.start()
+        self.deliverers.shutdown(wait=True, cancel_futures=True)
+        cut_off.cancel()
+
+
+def build(settings: Settings) -> Services:
+    """Returns services made from `settings`; raises `SettingsError` or `CatalogueError`."""
+    known = catalogue_from(settings)
+    holder_id = uuid7()
+    database = database_from(settings, name=workers.session_name(holder_id))
+    spool = Spool(settings)
+    return Services(
+        settings=settings,
+        database=database,
+        cipher=cipher_from(settings),
+        catalogue=known,
+        policy=policy_from(settings),
+        exchange=exchange_from(settings),
+        spool=spool,
+        restored=RestoreGuard(database, spool),
+        pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
+        meter=Meter(known.names, enabled=settings.metrics),
+        holder_id=holder_id,
+        mailer=make_sender(settings),
+        renderer=Renderer(settings.mail_templates),
+        webhook_sender=webhook_sender_from(settings),
+        delivery_policy=delivery_policy_from(settings),
+    )
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """Returns this process's services, built from the environment at the first call."""
+    return build(load())
+
+
+def database_from(
+    settings: Settings, *, name: str = "refresher", sessions_are_ours: bool | None = None
+) -> Database:
+    """Returns the pool for the configured database; nothing is connected yet.
+
+    Whether sessions are ours to keep is what the liveness lock says, unless it is given.
+    """
+    ours = settings.liveness_lock if sessions_are_ours is None else sessions_are_ours
+    return Database(
+        settings.database,
+        pool_size=settings.database_pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        name=name,
+        schema=settings.database_schema,
+        sessions_are_ours=ours,
+    )
+
+
+def cipher_from(settings: Settings) -> Cipher:
+    """Returns the cipher; without a key, a sentence that names the command that makes one."""
+    keys = [key.get_secret_value() for key in settings.encryption_keys]
+    if settings.encryption_keys_file is not None:
+        keys = keyfile.read(settings.encryption_keys_file)
+    if not keys:
+        raise SettingsError(
+            "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "
+            "`refresher encryption new-key` prints a key"
+        )
+    return Cipher([parse_key(key) for key in keys])
+
+
+def catalogue_from(settings: Settings) -> Catalogue:
+    """Returns the built-in providers and those of the user's file; a missing secret stops no other."""
+    loopback = settings.allow_insecure_hosts == "loopback"
+    return catalogue.load(
+        settings.providers_file, allow_loopback=loopback, without_missing_secrets=True
+    )
+
+
+def egress_from(settings: Settings) -> Egress:
+    """Returns the rule of where requests may go, for whatever sends to a URL of somebody else."""
+    return Egress(
+        settings.allowed_private_networks, loopback=settings.allow_insecure_hosts == "loopback"
+    )
+
+
+def webhook_sender_from(settings: Settings) -> WebhookSender:
+    """Returns what sends webhooks; nothing runs before the first one."""
+    limits = SenderLimits(
+        connect_seconds=min(settings.http_connect_seconds, settings.webhook_total_seconds),
+        total_seconds=settings.webhook_total_seconds,
+        max_in_flight=settings.webhook_max_in_flight,
+    )
+    return WebhookSender(egress_from(settings), limits)
+
+
+def delivery_policy_from(settings: Settings) -> DeliveryPolicy:
+    """Returns the knobs of `rules/delivery.py`."""
+    return DeliveryPolicy(
+        retry_first_seconds=settings.webhook_retry_first_seconds,
+        retry_coefficient=settings.webhook_retry_coefficient,
+        retry_max_seconds=settings.webhook_retry_max_seconds,
+        give_up_after_seconds=settings.webhook_give_up_after_seconds,
+        breaker=BreakerPolicy(
+            failures=settings.webhook_breaker_failures,
+            pause_seconds=settings.webhook_breaker_pause_seconds,
+            max_seconds=settings.webhook_breaker_max_seconds,
+        ),
+    )
+
+
+def policy_from(settings: Settings) -> Policy:
+    """Returns the knobs of `rules/policy.py`, which have the settings' names."""
+    names = Policy.__dataclass_fields__
+    return Policy(**{name: getattr(settings, name) for name in names})
+
+
+def breaker_policy_from(settings: Settings) -> BreakerPolicy:
+    """Returns the knobs of the circuit breakers."""
+    return BreakerPolicy(
+        failures=settings.breaker_failures,
+        pause_seconds=settings.breaker_pause_seconds,
+        max_seconds=settings.breaker_max_seconds,
+    )
+
+
+def exchange_from(settings: Settings) -> Exchange:
+    """Returns what sends; it has begun nothing yet. One process alone has the cores to itself."""
+    alone = settings.integration_refresh.transport == "in_process"
+    return Exchange(
+        limits_from(settings),
+        watcher=checkpoints,
+        name=settings.sender,
+        egress=egress_from(settings),
+        turns=Turns(2 if alone else 1),
+    )
+
+
+def limits_from(settings: Settings) -> Limits:
+    """Returns the limits of one exchange."""
+    return Limits(
+        connect_seconds=settings.http_connect_seconds,
+        total_seconds=settings.http_total_seconds,
+        max_bytes=settings.http_max_bytes,
+        max_in_flight=settings.max_in_flight,
+    )

@@ -1,0 +1,1 @@
+"""Tests of refresher.devkit.postgres: real servers, real crashes."""

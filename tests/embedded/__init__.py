@@ -1,1 +1,0 @@
-"""Tests of refresher.embedded: real servers, real crashes."""

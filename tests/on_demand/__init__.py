@@ -1,1 +1,0 @@
-"""Tests of `refresher.on_demand`."""

@@ -1,0 +1,1 @@
+"""Tests of `refresher.refresh.on_demand`."""
