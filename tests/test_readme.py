@@ -63,3 +63,19 @@ def test_the_reading_order_is_short() -> None:
     files = re.findall(r"\]\((refresher/[a-z_/]+\.py)\)", section)
     assert len(files) == 6
     assert sum(len((ROOT / file).read_text().splitlines()) for file in files) < 1_050
+
+
+def test_every_file_of_the_architecture_exists() -> None:
+    """docs/architecture.md names files that are there, in a page and a half."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(refresher/[\w/]+\.\w+)`", text))
+    assert len(named) > 30
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    assert len(text.splitlines()) <= 150
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    """docs/architecture.md has a row for each folder of the package."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path.parent.name for path in (ROOT / "refresher").glob("*/__init__.py")]
+    assert [room for room in rooms if f"`{room}/`" not in text] == []
