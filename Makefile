@@ -10,7 +10,7 @@ NEW_ENOUGH := -c "import sys; sys.exit(sys.version_info < (3, 11))"
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$p && break; done)
 
 # Many tests wait for processes and lives of tokens, so more of them than cores run beside each other.
-PARALLEL ?= -n 4 --dist worksteal
+PARALLEL ?= -n 5 --dist worksteal
 
 # With this variable a test fails where it lacks a server, instead of being skipped.
 COMPLETE := REFRESHER_TEST_COMPLETE=1

@@ -91,6 +91,7 @@ def test_a_worker_with_nothing_to_do_says_so(settings: dict[str, str], spawn: Sp
     last_words(process, "is in_process: the scheduler runs the actors itself")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -45,6 +45,7 @@ def test_a_refusal_of_one_or_two_leaves_the_others_of_their_app_alone(
     assert world.rows("select 1 from notice where scope = 'app' and told <> 'well'") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

@@ -78,6 +78,7 @@ def test_reconnecting_resumes_a_parked_row(world: World) -> None:
     assert world.events(id_) == ["imported", "revoked", "reconnected", "refreshed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -170,6 +171,7 @@ def test_a_wrong_app_secret_pauses_the_app_and_breaks_nothing(world: World) -> N
     assert world.tick()["refreshed"] == 50
 
 
+@pytest.mark.slow
 def test_a_provider_that_answers_nobody_is_left_alone(world: World) -> None:
     """The breaker opens after 20 failures in a row, one row probes, and all resume together."""
     # Given a provider that is down, with sixty connections

@@ -48,6 +48,7 @@ def refresh(server: AuthServer, refresh_token: str) -> httpx.Response:
     )
 
 
+@pytest.mark.slow
 def test_grants_are_importable_and_spread_over_their_lifetime(server: AuthServer) -> None:
     """Seeded grants carry the import fields, and last three fifths to the whole of the lifetime."""
     # Given the file that `refresher import` reads

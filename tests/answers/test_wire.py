@@ -114,6 +114,7 @@ def test_a_life_is_the_shortest_that_was_told(stage: Stage) -> None:
         assert rows[name].state == 0
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_gives_dead_tokens_is_not_hammered(stage: Stage) -> None:
     """M18: the waits grow to a minute, and later on; the first living token ends it."""
     world = stage.world

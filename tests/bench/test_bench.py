@@ -102,6 +102,7 @@ def test_a_database_in_use_is_refused(bare_database_url):
         assert db.execute("select count(*) from customers").fetchone() == (1,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [

@@ -74,6 +74,7 @@ def test_nothing_is_lost_whatever_is_killed_stopped_or_emptied(ground: Ground) -
     assert verdict.unknown_outcomes >= 4  # begun, sent, replied, committing: each was left open
 
 
+@pytest.mark.slow
 def test_a_message_that_comes_twice_spends_no_refresh_token_twice(ground: Ground) -> None:
     """Every message twice and out of order, at a provider that ends the family of a spent token."""
     settings = {**UNHURRIED, "batch_size": 5}

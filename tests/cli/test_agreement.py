@@ -56,6 +56,7 @@ def test_a_process_that_has_the_same_is_well(cli: Cli, run: Run) -> None:
     assert [level for level, _ in said(cli)] == ["ok"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("theirs", "ours", "level", "part"),
     [

@@ -76,6 +76,7 @@ def test_a_process_ends_without_traceback(bare: Cli):
     bare.process("connections", "list").refused("DATABASE_URL is not set", "refresher up")
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet(cli: Cli):
     """`refresher … | head -1` prints one line and no complaint."""
     cli.connect(*(f"c{n}" for n in range(400)))

@@ -262,6 +262,7 @@ def test_an_import_needs_a_migrated_database(bare: Cli, bare_database_url: str):
     bare("connections", "import", bare.file("c", ["{}"])).refused("refresher migrate", code=4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_import_tells_where_to_go_on(cli: Cli):
     """Ctrl-C leaves whole chunks, and says with which line to go on."""
     # Given an import from a pipe that has got 2,000 of its lines

@@ -197,6 +197,7 @@ def test_a_lease_that_ends_without_outcome_is_taken_over(
     assert provider.admin.summary().requests == 1
 
 
+@pytest.mark.slow
 def test_an_interrupt_waits_for_the_refresh(cli: Cli, granted: str, provider: FakeProvider):
     """Ctrl-C between request and commit loses no rotated token: the refresh ends first."""
     # Given a provider that takes its time

@@ -75,6 +75,7 @@ def test_columns_go_before_words_are_broken(
         assert sum(shown.widths.values()) + 2 * (len(shown.widths) - 1) <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -44,6 +44,7 @@ def all_but_one(request: TokenRequest) -> Reply:
     return rotated(request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [refuse, rename, stumble])
 def test_pairs_are_stored_at_once_when_evidence_cannot_be_written(
     world: World,

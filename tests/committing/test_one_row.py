@@ -133,6 +133,7 @@ def test_a_reply_that_a_bug_stumbles_over_costs_no_other(
     assert stumbled not in {claim.connection_id for claim in world.claim()}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_counted_or_told_is_stored_all_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

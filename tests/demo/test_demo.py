@@ -168,6 +168,7 @@ def test_an_impossible_wish_is_one_sentence(plan, option):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_wrong_option_on_the_command_line_is_told_without_a_traceback():
     """The command line refuses with exit code 2 and that sentence, before anything is started."""
     ran = run_demo("--connections", "0", "--json")
@@ -175,6 +176,7 @@ def test_a_wrong_option_on_the_command_line_is_told_without_a_traceback():
     assert ran.stderr.startswith("refresher: --connections is 0")
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_database_is_not_used_again(tmp_path):
     """A directory that an earlier demo kept is refused: its connections would count as lost."""
     # Given

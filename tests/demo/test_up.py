@@ -225,6 +225,7 @@ def test_given_services_are_used(start_up, bare_database_url, redis_url):
     wait_until(lambda: not lives(told["worker_pid"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "sentence"),
     [

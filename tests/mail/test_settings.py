@@ -67,6 +67,7 @@ def test_redis_is_asked_for_by_the_flows_that_need_it() -> None:
         _ = both.redis
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("refreshes", "mails", "expected"),
     [

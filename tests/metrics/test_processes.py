@@ -88,6 +88,7 @@ def hand_in(
     assert imported.wait() == 0, imported.output
 
 
+@pytest.mark.slow
 def test_metrics_follow_a_deployment_whose_workers_come_and_go(
     provider: FakeProvider, environment: dict[str, str], tmp_path: Path, spawn: Spawner
 ) -> None:

@@ -109,6 +109,7 @@ def test_explain_tells_why_it_is_not_scheduled(cli: Cli, act: list[str], says: s
     assert "refresher connections resume" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "says"),
     [

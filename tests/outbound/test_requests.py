@@ -144,6 +144,7 @@ def test_one_connection_serves_request_after_request(exchange: MakeExchange, ser
     assert (len(server.received), server.connections) == (20, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_thousand_requests_never_exceed_the_limit_in_flight(exchange: MakeExchange, serve: Serve):
     """All are answered, exactly once each, over no more connections than one host may have."""

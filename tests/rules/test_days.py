@@ -81,6 +81,7 @@ class Life:
             yield self.now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lifetime", LIFETIMES)
 def test_a_day_takes_few_refreshes_and_no_second_on_a_dead_token(lifetime: float) -> None:
     """M8: at most 1.3 refreshes per lifetime, each before expiry, though ticks come a second late."""

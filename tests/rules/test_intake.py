@@ -195,6 +195,7 @@ def made_or_none(value: Any) -> NewConnection | None:
     return None
 
 
+@pytest.mark.slow
 @settings(SAME_EACH_TIME, max_examples=500)
 @given(st.fixed_dictionaries({}, optional=PLAIN))
 def test_every_plain_connection_is_taken(fields: dict[str, Any]) -> None:

@@ -57,6 +57,7 @@ def test_the_first_bytes_tell_a_packing() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_bomb_costs_no_more_than_a_few_megabytes(layers: int, broken: bool) -> None:

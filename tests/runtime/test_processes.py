@@ -37,6 +37,7 @@ def not_json(text: str) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
 def test_every_line_of_every_process_is_json(settings: dict[str, str], spawn: Spawner) -> None:
     """Scheduler, two workers with Dramatiq's first process, two web processes: from start to stop."""
     commands = {

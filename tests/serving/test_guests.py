@@ -93,6 +93,7 @@ def test_a_head_has_its_measure(pieces: list[bytes], status: int, port: int) -> 
     assert answers(port, HEAD, CLOSE, b"\r\n").startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
@@ -113,6 +114,7 @@ def test_who_takes_too_long_is_let_go(
         assert read(made).startswith(told)
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_takes_is_given_up(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

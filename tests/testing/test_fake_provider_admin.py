@@ -94,6 +94,7 @@ def test_an_impossible_order_is_refused(
     assert provider.admin.summary().grants == 0
 
 
+@pytest.mark.slow
 def test_many_grants_come_in_one_call(provider: FakeProvider) -> None:
     """A hundred thousand grants are made in one call, and one more is refused."""
     grants = provider.admin.create_grants(100_000)

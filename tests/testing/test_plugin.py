@@ -38,6 +38,7 @@ def run_pytest(folder: Path, tests: str, *arguments: str, **env: str):
     )
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_documentation_run(tmp_path: Path, postgres: PostgresServer) -> None:
     """Every example in docs/testing.md passes as it stands, in a run of its own."""
     assert len(EXAMPLES) >= 6
@@ -75,6 +76,7 @@ def test_off_again():
 """
 
 
+@pytest.mark.slow
 def test_flows_are_off_unless_a_test_asks_for_them(tmp_path: Path) -> None:
     """What a test starts refreshes nothing, except under the marker; and nothing else is touched."""
     ran = run_pytest(tmp_path, THEIRS, "--strict-markers", "-W", "error")

@@ -59,6 +59,7 @@ def schema(shared: Site) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", shared.api)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("route", "mode"), CASES, ids=NAMES)
 def test_every_answer_is_the_one_that_is_described(
     shared: Site, schema: Any, route: Route | OpenRoute, mode: GenerationMode

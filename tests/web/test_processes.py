@@ -39,6 +39,7 @@ def processes(settings: dict[str, str]) -> set[int]:
         return {row[0] for row in found}
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_port(settings: dict[str, str], spawn: Spawner) -> None:
     """Each serves; one that is killed is started again; SIGTERM ends all of them with 0."""
     web = spawn("-m", "refresher.web", env=settings)
@@ -80,6 +81,7 @@ def connections(process_id: int, port: int) -> set[str]:
     return there & {name.removeprefix("socket:[").removesuffix("]") for name in open_files}
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_told(settings: dict[str, str], spawn: Spawner) -> None:
     """Also by a service of the same kind: two must not answer in turns."""
     first = spawn("-m", "refresher.web", env=settings)
@@ -89,6 +91,7 @@ def test_a_port_that_is_taken_is_told(settings: dict[str, str], spawn: Spawner) 
     assert f"PORT is {settings['PORT']}, where another process listens already" in second.output
 
 
+@pytest.mark.slow
 def test_what_no_start_can_mend_ends_them_all(settings: dict[str, str], spawn: Spawner) -> None:
     """A wrong setting is told in a sentence, and the exit code is that of one process."""
     settings["REFRESHER_ENCRYPTION_KEYS"] = "short"

@@ -64,6 +64,7 @@ def test_each_endpoint_gets_what_it_wants_and_may_know(
     assert other.ids == [str(recovered), str(expiring)]
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_down_for_a_day_gets_everything_in_order(
     world: World, receiver: Receiver
 ) -> None:
