@@ -145,3 +145,20 @@ def test_known_shapes_are_masked(token: str) -> None:
 def test_names_of_secrets(name: str, expected: bool) -> None:
     """Fields whose value is masked whatever it looks like."""
     assert is_secret_name(name) is expected
+
+
+def test_what_is_deep_or_binary_is_not_shown() -> None:
+    """Past some depth nothing is taken apart any more, and of bytes only their number is told."""
+    deep: object = "ya29.secret"
+    for _ in range(50):
+        deep = [deep]
+    assert "ya29" not in str(masked(deep))
+    assert masked(b"\x1f\x8b\x00") == "3 bytes"
+
+
+def test_a_user_that_may_be_part_of_a_password_is_masked_too() -> None:
+    """Of `user:pass@word@host` nobody knows where the password ends: all before the last @ goes."""
+    out = mask("postgresql://us@er:Secret1@Secret2tail@db.example/x")
+    assert "Secret" not in out
+    assert "us@er" not in out
+    assert "db.example" in out
