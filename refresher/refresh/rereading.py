@@ -18,14 +18,14 @@ from refresher.refresh.attempt import Attempt, as_settlement
 from refresher.refresh.spool_entries import aged
 from refresher.rules.access import Doer
 from refresher.rules.bodies import text_of
-from refresher.rules.connection import Claim, Connection, Status
+from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
 from refresher.rules.unread import outlined
 from refresher.runtime.services import Services
 from refresher.store import answers, audit, registration
 from refresher.store.answers import AnswerView, KeptAnswer, Taken
 from refresher.store.audit import Deed
-from refresher.store.reload import Reloaded
+from refresher.store.reload import Reloaded, remembered
 from refresher.store.session import Db, retrying
 from refresher.store.settlement import Settlement, settle
 
@@ -139,31 +139,11 @@ def _reply(services: Services, kept: KeptAnswer) -> Reply:
 def _row(taken: Taken) -> Reloaded:
     """Returns as much of the row as reading and the fences need, as of when the answer came."""
     kept = taken.answer
-    connection = Connection(
-        id=kept.connection_id,
-        organization_id="",
-        provider=taken.provider,
-        external_id="",
+    return remembered(
+        Claim(kept.connection_id, kept.lease_token),
         credential_version=kept.credential_version,
         grant_number=kept.grant_number,
-        status=Status.ACTIVE,
-        access_token=None,
-        refresh_token=None,
-        expires_at=None,
-        issued_at=None,
-        lifetime_seconds=taken.lifetime_seconds,
-        refresh_token_expires_at=None,
-    )
-    return Reloaded(
-        claim=Claim(kept.connection_id, kept.lease_token),
-        connection=connection,
         now=kept.received_at,
-        attempt=0,
-        unknown_outcomes=0,
-        begun=True,
-        lateness_seconds=0.0,
-        lease_left_seconds=0.0,
-        left_seconds=None,
-        refresh_token_left_seconds=None,
-        pauses=(),
+        provider=taken.provider,
+        lifetime_seconds=taken.lifetime_seconds,
     )

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from refresher.rules.connection import Claim, Connection, Sealed, Status
+from refresher.rules.connection import Claim, Sealed
 from refresher.store.answers import KeptAnswer
-from refresher.store.reload import Reloaded
+from refresher.store.reload import Reloaded, remembered
 from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 
@@ -222,34 +222,11 @@ def _told_at(s: Settlement) -> datetime:
 
 def _row(e: Entry, now: datetime) -> Reloaded:
     """Returns as much of the row as the fences need: id, version, lease token, grant number."""
-    id_ = UUID(str(e["connection_id"]))
-    connection = Connection(
-        id=id_,
-        organization_id="",
-        provider="",
-        external_id="",
+    return remembered(
+        Claim(UUID(str(e["connection_id"])), int(str(e["lease_token"]))),
         credential_version=int(str(e["credential_version"])),
         grant_number=int(str(e["grant_number"])),
-        status=Status.ACTIVE,
-        access_token=None,
-        refresh_token=None,
-        expires_at=None,
-        issued_at=None,
-        lifetime_seconds=None,
-        refresh_token_expires_at=None,
-    )
-    return Reloaded(
-        claim=Claim(id_, int(str(e["lease_token"]))),
-        connection=connection,
         now=now,
-        attempt=0,
-        unknown_outcomes=0,
-        begun=True,
-        lateness_seconds=0.0,
-        lease_left_seconds=0.0,
-        left_seconds=None,
-        refresh_token_left_seconds=None,
-        pauses=(),
     )
 
 

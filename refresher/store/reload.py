@@ -51,6 +51,46 @@ class Reloaded:
 
 # "between", not "=": where one provider has all the pauses, statistics promise a match in the first
 # row, and each row of every other provider would read the whole table for none.
+def remembered(
+    claim: Claim,
+    *,
+    credential_version: int,
+    grant_number: int,
+    now: datetime,
+    provider: str = "",
+    lifetime_seconds: float | None = None,
+) -> Reloaded:
+    """Returns as much of a row as the fences need, for what was kept of a refresh that has ended."""
+    connection = Connection(
+        id=claim.connection_id,
+        organization_id="",
+        provider=provider,
+        external_id="",
+        credential_version=credential_version,
+        grant_number=grant_number,
+        status=Status.ACTIVE,
+        access_token=None,
+        refresh_token=None,
+        expires_at=None,
+        issued_at=None,
+        lifetime_seconds=lifetime_seconds,
+        refresh_token_expires_at=None,
+    )
+    return Reloaded(
+        claim=claim,
+        connection=connection,
+        now=now,
+        attempt=0,
+        unknown_outcomes=0,
+        begun=True,
+        lateness_seconds=0.0,
+        lease_left_seconds=0.0,
+        left_seconds=None,
+        refresh_token_left_seconds=None,
+        pauses=(),
+    )
+
+
 _RELOAD = hot.statement(
     """
     select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
