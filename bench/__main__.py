@@ -15,8 +15,8 @@ from statistics import median
 
 from bench import contestants, page
 from bench.contestants import ROOFLINE, WAYS, Figures
+from bench.refreshes.report import machine
 from bench.servers import Servers, started
-from refresher.devkit.bench.report import machine
 
 
 def main() -> None:

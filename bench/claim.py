@@ -27,7 +27,7 @@ import psycopg
 from sqlalchemy import make_url, text
 
 from bench import page
-from refresher.devkit.bench.report import machine
+from bench.refreshes.report import machine
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.runtime.watermark import ClaimWindow
 from refresher.store import migrate

@@ -45,13 +45,13 @@ def roofline(servers: Servers, rows: int) -> Figures:
 
 
 def refresher(servers: Servers, way: str, connections: int, latency_seconds: float) -> Figures:
-    """Runs `refresher bench` in one of its ways."""
+    """Runs `python -m bench.refreshes` in one of its ways."""
     servers.fresh(OURS)
     arguments = [*WAYS[way], "--connections", str(connections), "--latency", str(latency_seconds)]
     arguments += ["--database-url", servers.url(OURS), "--json"]
     if "in_process" not in arguments:
         arguments += ["--redis-url", servers.redis_url]
-    done = _python(["refresher", "bench", *arguments], os.environ | {})
+    done = _python(["bench.refreshes", *arguments], os.environ | {})
     found: Figures = json.loads(done.stdout)
     return found
 

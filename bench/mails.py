@@ -2,7 +2,7 @@
 
     python -m bench.mails --organizations 1000 --spacing-seconds 0.05 --due-per-second 200
 
-Two runs of `refresher bench` with the same rate, one without mails and one beside them: one connection
+Two runs of `bench.refreshes` with the same rate, one without mails and one beside them: one connection
 of each organization breaks at the same moment, and a real SMTP server takes what is sent. Prints how
 late refreshes began in both, how many mails came, and the time between them. Needs aiosmtpd.
 """
@@ -21,11 +21,11 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import text
 
 from bench.api import free_port
+from bench.refreshes.plan import Plan, check
+from bench.refreshes.run import perform
+from bench.refreshes.seed import NAME
+from bench.refreshes.stage import Stage
 from refresher.connections.registration import take
-from refresher.devkit.bench.plan import Plan, check
-from refresher.devkit.bench.run import perform
-from refresher.devkit.bench.seed import NAME
-from refresher.devkit.bench.stage import Stage
 from refresher.rules.connection import Secret
 from refresher.rules.notices import State
 from refresher.rules.registration import NewConnection

@@ -32,7 +32,7 @@ writes an event; the others do not.
 
 Make the tables yourself: `pip install -r bench/requirements.txt`, then `make bench`,
 `python -m bench.claim` and `python -m bench.watching`. One way of running, with your own
-sizes: `refresher bench --help`.
+sizes: `python -m bench.refreshes --help`.
 
 ## Side by side
 

@@ -24,8 +24,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
+from bench.refreshes.seed import providers_toml, seed
 from refresher.connections.key_rotation import rotate
-from refresher.devkit.bench.seed import providers_toml, seed
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.outbound.exchange import Exchange, Limits
 from refresher.refresh.dispatch import dispatch_due

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psycopg
 
-from refresher.devkit.bench.redis_server import RedisServer
+from bench.refreshes.redis_server import RedisServer
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.runtime.children import Leash
 
-PROVIDER = (sys.executable, "-m", "refresher.testing.instant_provider")
+PROVIDER = (sys.executable, "-m", "bench.refreshes.instant_provider")
 PEERS, OURS = "peers", "ours"
 
 

@@ -21,17 +21,17 @@ from functools import partial
 from unittest import mock
 
 from bench import page
-from refresher.devkit.bench import usage
-from refresher.devkit.bench.plan import Plan, check
-from refresher.devkit.bench.report import machine
-from refresher.devkit.bench.stage import Stage, set_up
+from bench.refreshes import statements, usage
+from bench.refreshes.plan import Plan, check
+from bench.refreshes.report import machine
+from bench.refreshes.stage import Stage, set_up
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.runtime import services as wiring
 from refresher.runtime.metrics import Meter
 from refresher.runtime.services import Services
 from refresher.settings import load
-from refresher.store import benchmark, settlement
+from refresher.store import settlement
 from refresher.store.schedule import claim_due
 
 BATCH, BATCHES, CONNECTIONS = 200, 10, 20_000
@@ -117,7 +117,7 @@ def _spend(stage: Stage, services: Services, spent: Spent) -> None:
 
 def _claimed(services: Services) -> list[Sequence[Claim]]:
     with services.database.transaction() as db:
-        benchmark.make_some_due(db, BATCH * BATCHES)
+        statements.make_some_due(db, BATCH * BATCHES)
     claimed: list[Sequence[Claim]] = []
     for _ in range(BATCHES):
         with services.database.transaction() as db:

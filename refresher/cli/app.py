@@ -48,10 +48,6 @@ def build() -> typer.Typer:
         from refresher.cli import demo
 
         demo.register(app)
-    if find_spec("refresher.cli.bench"):
-        from refresher.cli import bench
-
-        bench.register(app)
     for module in (migrate, doctor, settings_command, providers, apps, encryption, keys):
         module.register(app)
     for module in (connections, token, events, inspecting, explaining, replaying, top):

@@ -15,14 +15,23 @@ import typer
 from typer.core import TyperGroup
 
 from refresher.cli.output import note
+from refresher.cli.refusal import WrongUse
 from refresher.errors import DatabaseUnavailable, RefresherError
 
 INTERRUPTED = 130
 NOBODY_READS = 1
+MOVED = {"bench": "it is `python -m bench.refreshes` now, in a checkout of the source"}
+"""What was a command once, and where it is."""
 
 
 class RootGroup(TyperGroup):
     """The outermost command, which turns exceptions into sentences."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Finds the command; raises `WrongUse`, which tells its place, for one that has moved."""
+        if args and args[0] in MOVED:
+            raise WrongUse(f"there is no command {args[0]} any more: {MOVED[args[0]]}")
+        return super().resolve_command(ctx, args)
 
     def main(  # type: ignore[override]  # Typer's own has more keywords; they pass through
         self,
@@ -83,8 +92,8 @@ def _usage_told(error: BaseException) -> int:
     if type(error).__name__ != "NoArgsIsHelpError":  # that one has printed the help already
         context = getattr(error, "ctx", None)
         command = getattr(context, "command_path", "refresher")
-        sentence = " ".join(str(message).replace("Value error, ", "").split()).rstrip(".")
         hint = _setting_of(str(getattr(error, "option_name", "")))
+        sentence = " ".join(str(message).replace("Value error, ", "").split()).rstrip(".")
         note(f"refresher: {sentence[:1].lower()}{sentence[1:]}{hint}; see `{command} --help`")
     return int(getattr(error, "exit_code", 2))
 

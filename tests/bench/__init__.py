@@ -1,1 +1,1 @@
-"""Tests of `refresher bench`: small runs for real, and what it refuses."""
+"""Tests of `python -m bench.refreshes`: small runs for real, and what it refuses."""

@@ -16,22 +16,23 @@ from time import monotonic, sleep
 
 import redis
 
-from refresher.devkit.bench.plan import BenchFailed, Plan
-from refresher.devkit.bench.processes import (
+from bench.refreshes import statements as sql
+from bench.refreshes.plan import BenchFailed, Plan
+from bench.refreshes.processes import (
     Crew,
     announced_url,
     provider_arguments,
     worker_arguments,
 )
-from refresher.devkit.bench.redis_server import RedisServer
-from refresher.devkit.bench.seed import providers_toml, seed
-from refresher.devkit.bench.usage import is_redis, server_of
+from bench.refreshes.redis_server import RedisServer
+from bench.refreshes.seed import providers_toml, seed
+from bench.refreshes.usage import is_redis, server_of
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import RedisUnavailable, SettingsError
 from refresher.runtime.cipher import new_key
 from refresher.runtime.services import Services, build
 from refresher.settings import load, sqlalchemy_url
-from refresher.store import benchmark, migrate, statistics
+from refresher.store import migrate, statistics
 from refresher.store.session import Database
 
 Say = Callable[[str], None]
@@ -109,7 +110,7 @@ def _database(plan: Plan, folder: Path) -> Iterator[tuple[str, Path | None]]:
     yield url, None
     database = Database(url)
     with database.transaction() as db:
-        benchmark.empty(db)
+        sql.empty(db)
     database.close()
 
 
@@ -117,7 +118,7 @@ def _refuse_strangers(url: str) -> None:
     database = Database(url)
     try:
         with database.transaction() as db:
-            found = benchmark.strangers(db)
+            found = sql.strangers(db)
     finally:
         database.close()
     if found:
@@ -131,7 +132,7 @@ def _prepare(plan: Plan, services: Services, *, ours: bool) -> int:
     """Makes the tables; returns the number of the server's process, 0 when it is not here."""
     migrate.upgrade(services.database.url, services.database.schema)
     with services.database.transaction() as db:
-        most = int(benchmark.server_settings(db)["max_connections"])
+        most = int(sql.server_settings(db)["max_connections"])
         needed = plan.processes * (plan.threads + 5) + SPARE_SESSIONS
         if needed > most:
             raise SettingsError(
@@ -139,9 +140,9 @@ def _prepare(plan: Plan, services: Services, *, ours: bool) -> int:
                 f"sessions, and the server allows {most}: lower one of them"
             )
         if ours:
-            benchmark.count_statements(db)
-        is_here = benchmark.serves_here(db)
-        return (server_of(benchmark.server_process_id(db)) or 0) if is_here else 0
+            sql.count_statements(db)
+        is_here = sql.serves_here(db)
+        return (server_of(sql.server_process_id(db)) or 0) if is_here else 0
 
 
 def _redis(plan: Plan, folder: Path, crew: Crew, stack: ExitStack) -> tuple[str, int]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from refresher.devkit.bench.plan import BenchFailed, Plan
+from bench.refreshes.plan import BenchFailed, Plan
 from refresher.runtime.children import Leash
 
 STOP_SECONDS = 45.0
@@ -26,7 +26,7 @@ class Running:
         self.name = name
         self._log = folder / f"{name}.log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  this Python, words of ours
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -101,7 +101,7 @@ class Crew:
 
 def provider_arguments(plan: Plan) -> list[str]:
     """Returns what runs the token endpoint that answers at once, or after the plan's latency."""
-    return ["refresher.testing.instant_provider", "--latency-seconds", f"{plan.latency_seconds:g}"]
+    return ["bench.refreshes.instant_provider", "--latency-seconds", f"{plan.latency_seconds:g}"]
 
 
 def worker_arguments(plan: Plan) -> list[str]:

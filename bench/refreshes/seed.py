@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.refreshes.plan import BenchFailed
 from refresher.connections.oauth_apps import sync_apps
 from refresher.connections.registration import take
-from refresher.devkit.bench.plan import BenchFailed
 from refresher.rules.connection import Secret
 from refresher.rules.registration import NewConnection
 from refresher.runtime.services import Services

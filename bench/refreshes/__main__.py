@@ -1,21 +1,18 @@
-"""`refresher bench`: how many refreshes a second this machine carries.
-
-What it does is in `refresher/bench`; here are its options and what it prints.
-"""
+"""The command line of `python -m bench.refreshes`: its options, and what it prints."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import typer
+from rich.console import Console
 
-from refresher.cli.output import Json, emit, examples, note
+from bench.refreshes.plan import Plan, SenderName, Transport, check
+from bench.refreshes.report import table
+from bench.refreshes.run import perform
+from refresher.cli.group import RootGroup
+from refresher.cli.output import CONTEXT, Json, emit, examples, note
 from refresher.cli.refusal import WrongUse
-
-if TYPE_CHECKING:
-    from refresher.devkit.bench.plan import Plan, SenderName, Transport
-    from refresher.devkit.bench.report import Report
 
 Connections = Annotated[int, typer.Option(help="How many connections to refresh once.")]
 Latency = Annotated[float, typer.Option(help="Seconds that the provider takes to answer.")]
@@ -48,17 +45,23 @@ DatabaseUrl = Annotated[
 RedisUrl = Annotated[str | None, typer.Option(help="A Redis, instead of one started for the run.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `bench`."""
-    runs = (
-        "refresher bench",
-        "refresher bench --latency 0.2 --connections 100000",
-        "refresher bench --transport in_process --json",
-        "refresher bench --connections 1000000 --due-per-second 500",
-    )
-    app.command("bench", epilog=examples(*runs))(bench)
+RUNS = (
+    "python -m bench.refreshes",
+    "python -m bench.refreshes --latency 0.2 --connections 100000",
+    "python -m bench.refreshes --transport in_process --json",
+    "python -m bench.refreshes --connections 1000000 --due-per-second 500",
+)
+app = typer.Typer(
+    cls=RootGroup,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    subcommand_metavar="",
+    context_settings=CONTEXT,
+)
 
 
+@app.callback(invoke_without_command=True, epilog=examples(*RUNS))
 def bench(
     connections: Connections = 20_000,
     latency: Latency = 0.0,
@@ -79,11 +82,8 @@ def bench(
     refreshed against a token endpoint that answers at once. All share this machine, so
     read ratios. REFRESHER_* settings count. Exits with 1 unless all were refreshed.
     """
-    _demand_psutil()
     _one_of("--transport", transport, ("redis", "in_process"))
     _one_of("--sender", sender, ("auto", "httpx", "pyreqwest"))
-    from refresher.devkit.bench.plan import Plan, check
-
     plan = Plan(
         connections=connections,
         latency_seconds=latency,
@@ -97,23 +97,12 @@ def bench(
         database_url=database_url,
         redis_url=redis_url,
     )
-    _run(check(plan), json=json)
-
-
-def _run(plan: Plan, *, json: bool) -> None:
-    from refresher.devkit.bench.run import perform
-
-    report = perform(plan, note)
+    report = perform(check(plan), note)
     if json:
         emit(report.as_json())
     else:
-        _print(report)
+        Console(highlight=False).print(table(report))
     raise typer.Exit(0 if report.is_good else 1)
-
-
-def _demand_psutil() -> None:
-    if find_spec("psutil") is None:
-        raise WrongUse("psutil is needed to measure processes: install refresher[embedded]")
 
 
 def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
@@ -121,9 +110,5 @@ def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
         raise WrongUse(f"{option} is {given}: give {', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
-def _print(report: Report) -> None:
-    from rich.console import Console
-
-    from refresher.devkit.bench.report import table
-
-    Console(highlight=False).print(table(report))
+if __name__ == "__main__":
+    app(prog_name="python -m bench.refreshes")

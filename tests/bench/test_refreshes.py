@@ -1,20 +1,22 @@
-"""`refresher bench` for real, small and quick, on both transports; and what it refuses."""
+"""`python -m bench.refreshes` for real, small and quick, on both transports; and what it refuses."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from refresher.devkit.bench.plan import Plan, check, in_flight_for
-from refresher.devkit.bench.report import cost_of
+from bench.refreshes.plan import Plan, check, in_flight_for
+from bench.refreshes.report import cost_of
 from refresher.errors import SettingsError
 from tests.processes import OURS
 from tests.services import plain
 
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     *("connections", "refreshed", "refreshes_per_second", "seconds"),
     *("lateness_seconds", "lateness_note", "cpu_microseconds_per_refresh", "due_per_second"),
@@ -32,7 +34,8 @@ def bench(*arguments: str, env: Mapping[str, str] | None = None):
     """Runs the command as its user does."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     return subprocess.run(
-        [sys.executable, "-m", "refresher", "bench", *arguments],
+        [sys.executable, "-m", "bench.refreshes", *arguments],
+        cwd=ROOT,
         env={**inherited, **(env or {})},
         capture_output=True,
         text=True,
@@ -124,6 +127,20 @@ def test_a_database_in_use_is_refused(bare_database_url):
 def test_wrong_use_is_one_sentence(arguments, parts):
     """Each option that cannot be met is refused by its name, with what would do, exit code 2."""
     refused(bench(*arguments), *parts)
+
+
+def test_where_the_old_command_went_is_told():
+    """`refresher bench`, as it was called once, is refused with its new name."""
+    # When
+    ran = subprocess.run(
+        [sys.executable, "-m", "refresher", "bench", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    # Then
+    refused(ran, "no command bench any more", "python -m bench.refreshes")
 
 
 def test_redis_is_of_no_use_in_process():

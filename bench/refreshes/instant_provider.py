@@ -3,7 +3,7 @@
 For measuring what sends to it, never for judging what is sent: it reads no parameter and checks no
 secret. The provider that does, with faults and a ledger, is `refresher.devkit.oauth_server`.
 
-    python -m refresher.testing.instant_provider --latency-seconds 0.2 --port-file /tmp/port
+    python -m bench.refreshes.instant_provider --latency-seconds 0.2 --port-file /tmp/port
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ async def serve(port: int, latency_seconds: float, port_file: Path | None) -> No
         unfinished.write_text(f"{bound}\n")
         unfinished.replace(port_file)
     told = {"url": f"http://127.0.0.1:{bound}/token", "pid": os.getpid()}
-    print(json.dumps(told), flush=True)  # noqa: T201  what the parent reads
+    print(json.dumps(told), flush=True)
     await stopping.wait()
     server.close()
 

