@@ -11,7 +11,7 @@ COMMANDS = [
     "migrate", "doctor", "settings", "token", "events", "providers list", "providers show",
     "providers check", "apps set", "apps list", "encryption new-key", "connections import",
     "connections list", "connections show", "connections refresh", "connections pause",
-    "connections resume", "connections disable", "connections delete", "bench", "top",
+    "connections resume", "connections disable", "connections delete", "top",
     "keys create", "keys list", "keys revoke", "keys audit",
     "webhooks add", "webhooks list", "webhooks show", "webhooks remove", "webhooks enable",
     "webhooks rotate-secret", "webhooks test", "webhooks deliveries", "webhooks replay",

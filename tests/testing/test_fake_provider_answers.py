@@ -15,21 +15,19 @@ from refresher.devkit.oauth_server.answers import (
     issued_answer,
     refused_answer,
 )
-from refresher.devkit.oauth_server.credentials import (
+from refresher.devkit.oauth_server.decision import (
     credentials,
     is_known_client,
     parameters,
     presented_token,
 )
-from refresher.devkit.oauth_server.family import Issued, Refused
 from refresher.devkit.oauth_server.grants import GrantBook
-from refresher.devkit.oauth_server.options import ExpiresInStyle
-from refresher.devkit.oauth_server.reading import Mistake, read_as
-from refresher.devkit.oauth_server.tokens import Mint
+from refresher.devkit.oauth_server.options import ExpiresInStyle, Mistake, read_as
+from refresher.devkit.oauth_server.tokens import Denied, Issued, Mint
 
 NOW = 1_700_000_000.0
 ISSUED = GrantBook(Mint(b"k" * 32)).grant("acct-0", NOW, Options(lifetime_seconds=20))
-REFUSED = Refused("invalid_grant", "spent_token")
+REFUSED = Denied("invalid_grant", "spent_token")
 
 
 def told(issued: Issued = ISSUED, fault: FaultRule | None = None, **options: object) -> Any:
@@ -96,7 +94,7 @@ def test_an_answer_can_be_a_form() -> None:
 )
 def test_errors_have_the_configured_status(code: str, configured: int, status: int) -> None:
     """error_status is every error's status, but a wrong client is 401 where it was left alone."""
-    answer = refused_answer(Refused(code, "some_reason"), Options(error_status=configured))
+    answer = refused_answer(Denied(code, "some_reason"), Options(error_status=configured))
     assert answer.status == status
     assert orjson.loads(answer.body)["error"] == code
 

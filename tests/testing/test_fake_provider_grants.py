@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from refresher.devkit.oauth_server.family import Issued, Refused, Reply
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.tokens import Mint
+from refresher.devkit.oauth_server.tokens import Denied, Issued, Mint, Reply
 
 NOW = 1_700_000_000.0
 KEY = b"k" * 32
@@ -30,7 +29,7 @@ class Played:
 
     def refresh(
         self, token: str, at: float = NOW, dice: Callable[[], float] = never
-    ) -> Issued | Refused:
+    ) -> Issued | Denied:
         """Presents a token."""
         return self.book.refresh(token, at, self.options, dice)
 
@@ -45,9 +44,9 @@ class Played:
         return self.book.current_tokens(self.first.family, self.options)
 
 
-def refused(reply: Reply) -> Refused:
+def refused(reply: Reply) -> Denied:
     """Narrows a reply that must be a refusal."""
-    assert isinstance(reply, Refused), reply
+    assert isinstance(reply, Denied), reply
     return reply
 
 
@@ -115,7 +114,7 @@ def test_reuse_has_the_configured_effect(
     assert reply.presented_twice
     assert played.first.family.alive is is_alive
     assert played.book.is_access_active(newer.access_token, NOW) is is_alive
-    assert (isinstance(reply, Refused) and reply.family_revoked) is is_revoked
+    assert (isinstance(reply, Denied) and reply.family_revoked) is is_revoked
 
 
 def test_ignored_reuse_makes_the_newest_token_the_only_live_one() -> None:
@@ -212,7 +211,7 @@ def test_a_refresh_token_ends(end: str, answered_at_150: bool) -> None:
     assert issued.refresh_token_expires_in_seconds == pytest.approx(expected)
     reply = played.refresh(token_of(issued), NOW + 150)
     assert isinstance(reply, Issued) is answered_at_150
-    if isinstance(reply, Refused):
+    if isinstance(reply, Denied):
         assert reply.reason == "refresh_token_expired"
 
 

@@ -2,20 +2,21 @@
 
 import pytest
 
-from refresher.devkit.oauth_server.family import Issued, Refused, Reply
 from refresher.devkit.oauth_server.grants import GrantBook
-from refresher.devkit.oauth_server.ledger import Delivery, Event, Ledger, Rate
+from refresher.devkit.oauth_server.ledger import Delivery, Ledger, Rate, TokenCall
 from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.referee import summary
-from refresher.devkit.oauth_server.tokens import Mint
+from refresher.devkit.oauth_server.tokens import Denied, Issued, Mint, Reply
 
 NOW = 1_700_000_000.0
 BOOK = GrantBook(Mint(b"k" * 32))
 ISSUED = BOOK.grant("acct-0", NOW, Options())
-SPENT = Refused("invalid_grant", "spent_token", presented_twice=True, family_revoked=True)
+SPENT = Denied("invalid_grant", "spent_token", presented_twice=True, family_revoked=True)
 
 
-def play(ledger: Ledger, reply: Reply, delivery: Delivery = "answered", at: float = NOW) -> Event:
+def play(
+    ledger: Ledger, reply: Reply, delivery: Delivery = "answered", at: float = NOW
+) -> TokenCall:
     """Runs one whole request of acct-0 through the ledger."""
     event = ledger.begin("acct-0", "fingerprint", at, kept=3)
     ledger.settle(event, reply)

@@ -5,10 +5,9 @@ from base64 import urlsafe_b64decode
 import orjson
 import pytest
 
-from refresher.devkit.oauth_server.family import Issued, Refused
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.tokens import AccessClaim, Mint, RefreshClaim
+from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, Issued, Mint, RefreshClaim
 
 NOW = 1_700_000_000.0
 KEY = b"k" * 32
@@ -30,7 +29,7 @@ def test_a_long_lived_token_is_exchanged_while_it_lives(
     """A long-lived exchange needs a token at least ten seconds old and not yet expired."""
     book, first = granted(options := Options(lifetime_seconds=60, minimum_token_age_seconds=10))
     reply = book.exchange_access_token(first.access_token, NOW + after_seconds, options)
-    assert (reply.reason if isinstance(reply, Refused) else None) == reason
+    assert (reply.reason if isinstance(reply, Denied) else None) == reason
 
 
 def test_a_long_lived_exchange_tells_no_refresh_token() -> None:
@@ -48,7 +47,7 @@ def test_only_an_access_token_can_be_exchanged() -> None:
     book, first = granted(options := Options())
     for token in (first.refresh_token or "", "stranger"):
         reply = book.exchange_access_token(token, NOW, options)
-        assert isinstance(reply, Refused)
+        assert isinstance(reply, Denied)
         assert reply.reason == "unknown_token"
 
 

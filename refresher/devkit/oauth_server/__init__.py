@@ -5,11 +5,9 @@ Run it as a process (`python -m refresher.devkit.oauth_server --port 0`) or insi
 (which token is good), `faults.py`, `ledger.py`, `token_endpoint.py` (one request, start to end).
 """
 
-from refresher.devkit.oauth_server.background import FakeProvider
 from refresher.devkit.oauth_server.client import FakeProviderClient, FakeProviderRefused
 from refresher.devkit.oauth_server.faults import FaultRule
-from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.records import (
+from refresher.devkit.oauth_server.ledger import (
     Check,
     EventRecord,
     GrantRecord,
@@ -17,6 +15,8 @@ from refresher.devkit.oauth_server.records import (
     IssuedGrant,
     Summary,
 )
+from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.server import FakeProvider
 
 __all__ = [
     "Check",

@@ -14,9 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from refresher.devkit.oauth_server.background import FakeProvider
-from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.reading import Mistake, read_as
+from refresher.devkit.oauth_server.options import Mistake, Options, read_as
+from refresher.devkit.oauth_server.server import FakeProvider
 
 _PARENT_CHECK_SECONDS = 0.5
 

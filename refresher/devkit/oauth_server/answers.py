@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import orjson
 
-from refresher.devkit.oauth_server.family import Issued, Refused
 from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.options import ExpiresInStyle, Options
+from refresher.devkit.oauth_server.tokens import Denied, Issued
 
 _BYTES_PER_MEGABYTE = 1024 * 1024
 _ABSURD_SECONDS = 1_000_000_000_000
@@ -86,7 +86,7 @@ def expires_in(seconds: float, style: ExpiresInStyle) -> int | float | str | Non
     return told[style]
 
 
-def refused_answer(refused: Refused, options: Options, *, is_long_lived: bool = False) -> Answer:
+def refused_answer(refused: Denied, options: Options, *, is_long_lived: bool = False) -> Answer:
     """Returns the error answer: 401 for a wrong client, otherwise the configured status.
 
     The paths of the long-lived exchanges have an error body of their own.

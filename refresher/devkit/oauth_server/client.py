@@ -8,21 +8,20 @@ import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 import orjson
 
 from refresher.devkit.oauth_server.faults import FaultKind, FaultRule
-from refresher.devkit.oauth_server.reading import read_as
-from refresher.devkit.oauth_server.records import (
+from refresher.devkit.oauth_server.ledger import (
     Check,
     GrantRecord,
     HeldTokens,
     IssuedGrant,
     Summary,
 )
+from refresher.devkit.oauth_server.options import read_as
 
 T = TypeVar("T")
 
@@ -116,12 +115,7 @@ class FakeProviderClient:
         """Returns itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Closes."""
         self.close()
 

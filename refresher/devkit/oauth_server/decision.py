@@ -1,20 +1,76 @@
-"""Decides one token request: is the grant type served here, is the client known, is the token good.
+"""Reads a token request and decides it: is the grant type served, the client known, the token good.
 
-Pure but for the grant book it moves: no HTTP, no clock. Called once per request, at the instant at
-which a real provider would commit.
+Pure but for the grant book it moves: no HTTP, no clock. `decide` is called once per request, at the
+instant at which a real provider would commit.
 """
 
+import base64
+import binascii
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote_plus
 
-from refresher.devkit.oauth_server.credentials import (
-    Parameters,
-    is_known_client,
-    presented_token,
-)
-from refresher.devkit.oauth_server.family import Dice, Refused, Reply
+import orjson
+
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.tokens import Denied, Dice, Reply
+
+Parameters = dict[str, str]
+
+_TOKEN_FIELDS = {
+    "refresh_token": "refresh_token",
+    "th_refresh_token": "access_token",
+    "ig_refresh_token": "access_token",
+    "fb_exchange_token": "fb_exchange_token",
+}
+
+
+def parameters(query: str, content_type: str, body: bytes) -> Parameters:
+    """Returns query and body parameters together; an unreadable body counts as empty.
+
+    A field in the body wins over the same field in the query.
+    """
+    found = dict(parse_qsl(query))
+    if content_type.startswith("application/json"):
+        return found | _json_fields(body)
+    return found | dict(parse_qsl(body.decode("utf-8", "replace")))
+
+
+def presented_token(params: Parameters) -> str | None:
+    """Returns the token a request wants refreshed, by its grant type."""
+    return params.get(_TOKEN_FIELDS.get(params.get("grant_type", ""), "")) or None
+
+
+def credentials(authorization: str, params: Parameters) -> tuple[str, str]:
+    """Returns the client id and secret, from HTTP Basic or else from the parameters."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return params.get("client_id", ""), params.get("client_secret", "")
+    try:
+        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    # RFC 6749 section 2.3.1: both halves are form-encoded before they are joined.
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def is_known_client(client_id: str, secret: str, clients: Mapping[str, str]) -> bool:
+    """Says whether the secret is the client's."""
+    expected = clients.get(client_id)
+    return expected is not None and hmac.compare_digest(expected.encode(), secret.encode())
+
+
+def _json_fields(body: bytes) -> Parameters:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(parsed, dict):
+        return {}
+    return {name: value for name, value in parsed.items() if isinstance(value, str)}
+
 
 # The long-lived exchanges of one vendor ask for no client secret: the token is its own proof.
 _OPEN_GRANTS = frozenset({"th_refresh_token", "ig_refresh_token"})
@@ -27,7 +83,7 @@ GRANTS_SERVED: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRequest:
+class GrantRequest:
     """One request to a token endpoint, read but not judged."""
 
     path: str
@@ -37,7 +93,7 @@ class TokenRequest:
 
 
 def decide(
-    request: TokenRequest,
+    request: GrantRequest,
     book: GrantBook,
     clients: Mapping[str, str],
     *,
@@ -48,15 +104,15 @@ def decide(
     """Answers a token request and moves the grant; a wrong client never reaches the grant."""
     grant_type = request.params.get("grant_type", "")
     if grant_type not in GRANTS_SERVED[request.path]:
-        return Refused("unsupported_grant_type", "grant_type_not_served_here")
+        return Denied("unsupported_grant_type", "grant_type_not_served_here")
     is_known = is_known_client(request.client_id, request.client_secret, clients)
     if grant_type not in _OPEN_GRANTS and not is_known:
-        return Refused("invalid_client", "wrong_client_credentials")
+        return Denied("invalid_client", "wrong_client_credentials")
     if grant_type == "client_credentials":
         return book.client_credentials(request.client_id, now, options)
     token = presented_token(request.params)
     if token is None:
-        return Refused("invalid_request", "no_token_presented")
+        return Denied("invalid_request", "no_token_presented")
     if grant_type == "refresh_token":
         return book.refresh(token, now, options, dice)
     return book.exchange_access_token(token, now, options)

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, get_args
 
 from pydantic import ConfigDict
 
-from refresher.devkit.oauth_server.family import Dice
-from refresher.devkit.oauth_server.reading import Mistake
+from refresher.devkit.oauth_server.options import Mistake
+from refresher.devkit.oauth_server.tokens import Dice
 
 AnsweredFault = Literal["status_500", "status_503", "status_429", "garbage", "redirect", "error"]
 SilentFault = Literal["hang", "drop_before"]

@@ -6,18 +6,21 @@ The values and the picture of a family's life are in `family.py`.
 
 from collections.abc import Iterator
 
-from refresher.devkit.oauth_server.family import (
+from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.tokens import (
+    AccessClaim,
+    Claim,
+    Denied,
     Dice,
     Family,
     Issued,
     IssueKind,
-    Refused,
+    Mint,
+    RefreshClaim,
     Reply,
     rotates,
     standing,
 )
-from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.tokens import AccessClaim, Claim, Mint, RefreshClaim
 
 
 class GrantBook:
@@ -66,7 +69,7 @@ class GrantBook:
         """Answers grant_type=refresh_token, spending the token where this refresh rotates."""
         claim = self._mint.read(token)
         if not isinstance(claim, RefreshClaim):
-            return Refused("invalid_grant", "unknown_token")
+            return Denied("invalid_grant", "unknown_token")
         family = self._families[claim.family]
         match standing(family, claim.generation, now, options):
             case "newest":
@@ -79,20 +82,20 @@ class GrantBook:
                 reason = "refresh_token_expired"
             case "dead":
                 reason = family.ended_because
-        return Refused("invalid_grant", reason, presented_twice=family.is_spent(claim.generation))
+        return Denied("invalid_grant", reason, presented_twice=family.is_spent(claim.generation))
 
     def exchange_access_token(self, token: str, now: float, options: Options) -> Reply:
         """Answers a long-lived exchange: a live, old enough access token buys a longer one."""
         claim = self._mint.read(token)
         if not isinstance(claim, AccessClaim):
-            return Refused("invalid_grant", "unknown_token")
+            return Denied("invalid_grant", "unknown_token")
         family = self._families[claim.family]
         if not self.is_access_active(token, now):
             reason = "access_token_expired" if family.alive else family.ended_because
-            return Refused("invalid_grant", reason)
+            return Denied("invalid_grant", reason)
         is_newest = claim.serial == family.serial
         if is_newest and now < family.access_issued_at + options.minimum_token_age_seconds:
-            return Refused("invalid_request", "token_too_young")
+            return Denied("invalid_request", "token_too_young")
         return self._issue(family, now, options, tell_refresh_token=False)
 
     def client_credentials(self, client_id: str, now: float, options: Options) -> Issued:
@@ -170,7 +173,7 @@ class GrantBook:
         if options.reuse == "ignore":
             return self._renew(family, now, options, dice, "reuse_ignored")
         is_revoked = options.reuse == "revoke_family" and family.end("reuse_detected")
-        return Refused(
+        return Denied(
             "invalid_grant", "spent_token", presented_twice=True, family_revoked=is_revoked
         )
 

@@ -1,16 +1,44 @@
-"""How the fake provider behaves, as one frozen value; every field can be changed while it runs.
+"""How the provider behaves: every option, checked, and the reader that turns JSON or flags into it."""
 
-No behaviour here: `grants.py` reads the rotation fields, `answers.py` the shape of answers.
-The help text of each field is also the command line's (`__main__.py`).
-"""
-
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from refresher.devkit.oauth_server.reading import Mistake, read_as
+T = TypeVar("T")
+
+
+class Mistake(ValueError):
+    """A caller's mistake, said in one sentence that names the field."""
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def read_as(kind: type[T], raw: object) -> T:
+    """Returns `raw` as a `kind`; raises Mistake naming the first field that does not fit.
+
+    Text is accepted where a number is meant ("20" is 20.0), so that command lines need no second
+    set of rules.
+    """
+    try:
+        return cast("T", _adapter(cast("Hashable", kind)).validate_python(raw))
+    except ValidationError as error:
+        raise Mistake(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "unexpected_keyword_argument":
+        said = "there is no such setting; check its spelling"
+    return f"{field}: {said}" if field else said
+
 
 Rotation = Literal["none", "always", "sometimes"]
 Reuse = Literal["ignore", "refuse", "revoke_family"]

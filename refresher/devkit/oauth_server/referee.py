@@ -5,18 +5,25 @@ Pure reading of the books; the admin routes send it, `records.py` says what the 
 
 from datetime import UTC, datetime
 
-from refresher.devkit.oauth_server.family import Family
 from refresher.devkit.oauth_server.grants import GrantBook
-from refresher.devkit.oauth_server.ledger import Event, Ledger
-from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.records import (
+from refresher.devkit.oauth_server.ledger import (
     Check,
     EventRecord,
     GrantRecord,
     HeldTokens,
+    Ledger,
     Summary,
+    TokenCall,
 )
-from refresher.devkit.oauth_server.tokens import AccessClaim, RefreshClaim, fingerprint
+from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.tokens import AccessClaim, Family, RefreshClaim, fingerprint
+
+COUNTED = (
+    *("requests", "requests_in_flight", "issued", "presented_twice", "replayed_in_grace"),
+    *("overlapping_requests", "families_revoked", "consents_withdrawn", "tokens_revoked"),
+    *("dropped_answers", "resource_ok", "resource_refused"),
+)
+"""Totals of the ledger that a summary tells as they are."""
 
 
 def check(held: HeldTokens, book: GrantBook, options: Options, now: float) -> Check:
@@ -73,7 +80,7 @@ def grant_record(family: Family, book: GrantBook, ledger: Ledger, options: Optio
     )
 
 
-def _event_record(event: Event) -> EventRecord:
+def _event_record(event: TokenCall) -> EventRecord:
     return EventRecord(
         began_at=_instant(event.began_at),
         ended_at=None if event.ended_at is None else _instant(event.ended_at),
@@ -89,22 +96,10 @@ def _event_record(event: Event) -> EventRecord:
 
 def summary(book: GrantBook, ledger: Ledger) -> Summary:
     """Returns the totals."""
-    totals = ledger.totals
     return Summary(
-        requests=totals["requests"],
-        requests_in_flight=totals["requests_in_flight"],
+        **{name: ledger.totals[name] for name in COUNTED},
         requests_in_flight_max=ledger.in_flight_max,
-        issued=totals["issued"],
         refused=dict(ledger.refused),
-        presented_twice=totals["presented_twice"],
-        replayed_in_grace=totals["replayed_in_grace"],
-        overlapping_requests=totals["overlapping_requests"],
-        families_revoked=totals["families_revoked"],
-        consents_withdrawn=totals["consents_withdrawn"],
-        tokens_revoked=totals["tokens_revoked"],
-        dropped_answers=totals["dropped_answers"],
-        resource_ok=totals["resource_ok"],
-        resource_refused=totals["resource_refused"],
         faults=dict(ledger.faults),
         requests_per_second=list(ledger.rate.buckets.items()),
         grants=len(book.accounts),

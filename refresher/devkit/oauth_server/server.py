@@ -1,20 +1,26 @@
-"""The Starlette application: which path is answered by what, over one provider's state.
+"""The provider behind a real socket: its paths, and the thread that serves them.
 
-No behaviour here. It needs a server that reports its sockets to `state.connections`
-(`background.py`), because several faults close them.
+One event loop, one thread, one provider; several may run side by side. The command line
+(`__main__.py`) uses the same class, so that a test and a demo meet the same server.
 """
 
+import asyncio
+import socket
+import threading
+from typing import Self
+
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from refresher.devkit.oauth_server.admin_routes import AdminRoutes
+from refresher.devkit.oauth_server.admin import AdminRoutes
+from refresher.devkit.oauth_server.client import FakeProviderClient
 from refresher.devkit.oauth_server.decision import GRANTS_SERVED
-from refresher.devkit.oauth_server.reading import Mistake
-from refresher.devkit.oauth_server.state import ProviderState
-from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint
-from refresher.devkit.oauth_server.token_routes import TokenRoutes, json_response
+from refresher.devkit.oauth_server.options import Mistake, Options
+from refresher.devkit.oauth_server.state import ProviderState, tracking_protocol
+from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint, TokenRoutes, json_response
 
 
 def build_app(state: ProviderState) -> Starlette:
@@ -65,3 +71,127 @@ async def _elsewhere(_: Request) -> Response:
 
 async def _mistake(_: Request, mistake: Exception) -> Response:
     return json_response({"error": str(mistake)}, 400)
+
+
+_STOP_SECONDS = 10
+_BACKLOG = 2_048
+# Longer than a test: a server that closes idle connections would look like an injected fault.
+_KEEP_ALIVE_SECONDS = 3_600
+
+
+class _Config(uvicorn.Config):
+    def configure_logging(self) -> None:
+        """Leaves logging alone: it belongs to the process this provider is a guest in."""
+
+
+class _Server(uvicorn.Server):
+    """Tells when it listens, and stops when told instead of looking ten times a second."""
+
+    def __init__(self, state: ProviderState) -> None:
+        super().__init__(_config(state))
+        self._state = state
+        self.listening = threading.Event()
+        self.stopping = asyncio.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.loop = asyncio.get_running_loop()
+        self.listening.set()
+
+    async def main_loop(self) -> None:
+        await self.stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drops every connection at once: nobody waits for a fault, or for a polite client."""
+        for server in self.servers:
+            server.close()
+        self._state.pauses.stop()
+        self._state.connections.abort_all()
+        for bound in sockets or []:
+            bound.close()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_STOP_SECONDS / 2)
+
+
+class FakeProvider:
+    """A fake authorization server, running between `start` and `stop` or inside a `with` block."""
+
+    def __init__(
+        self, options: Options | None = None, *, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        """Binds the port at once (0 takes any free one), so that `url` is known before the start.
+
+        Raises OSError where the port is taken.
+        """
+        self.state = ProviderState(options or Options())
+        self._socket = _bound(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{host}:{self.port}"
+        self.admin = FakeProviderClient(self.url)
+        self._server = _Server(self.state)
+        self._thread = threading.Thread(target=self._run, name="fake-provider", daemon=True)
+
+    def start(self) -> None:
+        """Serves from a background thread; returns when the socket is listened to."""
+        self._thread.start()
+        self._server.listening.wait()
+        if self._server.loop is None:
+            message = "the fake provider could not start; its error is above"
+            raise RuntimeError(message)
+
+    def stop(self) -> None:
+        """Drops every connection and ends the thread; hanging requests do not delay it."""
+        self.admin.close()
+        loop = self._server.loop
+        if loop is None or not self._thread.is_alive():
+            self._socket.close()
+            return
+        loop.call_soon_threadsafe(self._server.stopping.set)
+        self._thread.join(_STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        """Starts."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops."""
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._server.listening.set()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    # asyncio turns Nagle's delay off only where the protocol is named: 40 ms an answer otherwise.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(_BACKLOG)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _config(state: ProviderState) -> uvicorn.Config:
+    return _Config(
+        build_app(state),
+        http=tracking_protocol(state.connections),
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )

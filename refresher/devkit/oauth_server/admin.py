@@ -1,6 +1,6 @@
 """The routes by which a test arranges the provider and reads what happened.
 
-Each reads a frozen value from JSON (`records.py`, `options.py`, `faults.py`), does one thing to the
+Each reads a frozen value from JSON (`ledger.py`, `options.py`, `faults.py`), does one thing to the
 state, and answers JSON; a wrong value is a 400 with one sentence. No OAuth here.
 """
 
@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from refresher.devkit.oauth_server.faults import ArmedRule, FaultRule
-from refresher.devkit.oauth_server.reading import Mistake, read_as
-from refresher.devkit.oauth_server.records import GrantOrder, HeldTokens, IssuedGrant
+from refresher.devkit.oauth_server.ledger import GrantOrder, HeldTokens, IssuedGrant
+from refresher.devkit.oauth_server.options import Mistake, read_as
 from refresher.devkit.oauth_server.referee import check, grant_record, summary
 from refresher.devkit.oauth_server.state import ProviderState, seeded
-from refresher.devkit.oauth_server.token_routes import json_response
+from refresher.devkit.oauth_server.token_endpoint import json_response
 
 T = TypeVar("T")
 
