@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 from bench.servers import provider
 from refresher.connections import api_keys, registration
 from refresher.devkit.postgres import EmbeddedPostgres
-from refresher.rules.access import Doer, Scope
+from refresher.rules.access import Actor, Scope
 from refresher.rules.registration import read
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import new_key
@@ -174,7 +174,7 @@ def seed(count: int) -> tuple[list[str], str]:
         registration.take(services, lines[start : start + CHUNK])
     with services.database.session() as db:
         db.exec_driver_sql("vacuum analyze")  # else it happens within the measurement
-    by = Doer("cli:bench")
+    by = Actor("cli:bench")
     made = api_keys.create(services.database, name="bench", scopes=[Scope.TOKEN], by=by)
     key = made.text.reveal()
     services.close()

@@ -66,7 +66,7 @@ def show(answer: Answer, json: Json = False) -> None:
     from refresher.refresh import rereading
 
     with opening.services() as services:
-        view = rereading.find(services, answer, opening.doer())
+        view = rereading.find(services, answer, opening.actor())
         outline = rereading.outline(services, view)
     described = {**asdict(view), "outline": outline}
     if json:
@@ -95,7 +95,7 @@ def reread(
     if (answer is None) is (provider is None):
         raise WrongUse("give the id of one answer, or --provider NAME for all of a provider's")
     with opening.services() as services:
-        by = opening.doer()
+        by = opening.actor()
         if answer is not None:
             done = [rereading.reread(services, answer, by)]
         else:

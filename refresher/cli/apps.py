@@ -71,7 +71,7 @@ def set_(
     secret = _secret(stdin=secret_stdin, variable=secret_env, none=no_secret)
     app = AppEntry(provider, client_id, secret, name)
     with opening.database(settings) as database:
-        changed = store_app(database, cipher, app, opening.doer())
+        changed = store_app(database, cipher, app, opening.actor())
     if json:
         emit({"provider": provider, "name": name, "client_id": client_id, "changed": changed})
     else:
@@ -117,7 +117,7 @@ def delete(
     """Delete a stored app. Its connections keep their tokens, and wait until it is stored again."""
     from refresher.errors import did_you_mean
     from refresher.store import audit, oauth_apps
-    from refresher.store.audit import Deed
+    from refresher.store.audit import AuditEntry
 
     settings = opening.read_settings()
     key = f"{provider}/{name}"
@@ -132,7 +132,9 @@ def delete(
             _confirm(key, users)
         with database.transaction() as db:
             oauth_apps.delete(db, provider, name)
-            audit.append(db, [Deed(opening.doer().id, "app_deleted", None, subject=f"app:{key}")])
+            audit.append(
+                db, [AuditEntry(opening.actor().id, "app_deleted", None, subject=f"app:{key}")]
+            )
     if json:
         emit({"provider": provider, "name": name, "deleted": True, "connections": users})
     else:

@@ -16,9 +16,9 @@ import orjson
 
 from refresher.cli.holding import signals_held
 from refresher.cli.import_lines import MAX_LINE_BYTES, Line
-from refresher.connections.registration import Taken, take
+from refresher.connections.registration import Registered, take
 from refresher.errors import DatabaseUnavailable, InvalidConnection
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.registration import NewConnection, read
 from refresher.runtime.services import Services
 from refresher.store.inspection import refusal
@@ -43,7 +43,7 @@ class Counts:
 class ImportRun:
     """Feeds lines to the store. `reject` is called once for each line that is not taken."""
 
-    def __init__(self, services: Services, reject: Reject, by: Doer) -> None:
+    def __init__(self, services: Services, reject: Reject, by: Actor) -> None:
         self.counts = Counts()
         self._services, self._by = services, by
         self._reject_line = reject
@@ -105,7 +105,7 @@ class ImportRun:
         for position in sorted(taken.rejected):
             self._reject(items[position][0], taken.rejected[position])
 
-    def _taken(self, items: Sequence[Item]) -> Taken:
+    def _taken(self, items: Sequence[Item]) -> Registered:
         """Takes a chunk; where the database refuses it, finds the connection that is to blame."""
         try:
             return take(self._services, [new for _, new in items], self._by)
@@ -116,11 +116,11 @@ class ImportRun:
             if reason is None:
                 raise
             if len(items) == 1:
-                return Taken(rejected={0: reason})
+                return Registered(rejected={0: reason})
         half = len(items) // 2
         first, second = self._taken(items[:half]), self._taken(items[half:])
         rejected = first.rejected | {half + at: why for at, why in second.rejected.items()}
-        return Taken(
+        return Registered(
             first.created + second.created,
             first.reconnected + second.reconnected,
             first.updated + second.updated,

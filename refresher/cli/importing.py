@@ -108,7 +108,7 @@ def _run(
         if kept.count <= MOST_SHOWN:
             note(f"line {line.number}: {reason}")
 
-    run = ImportRun(services, reject, opening.doer())
+    run = ImportRun(services, reject, opening.actor())
     wanted = (line for line in lines(stream) if line.number >= from_line)
     with _progress(source) as moved:
         try:

@@ -73,7 +73,7 @@ def create(
             if organization is None
             else _checked("--organization", organization),
             expires_in_seconds=seconds,
-            by=opening.doer(),
+            by=opening.actor(),
         )
     if json:
         emit({"key": made.text.reveal(), **_described(made.key)})
@@ -110,7 +110,7 @@ def revoke(
     from refresher.connections import api_keys
 
     with opening.database() as database:
-        revoked = api_keys.revoke(database, _checked("the id", key), by=opening.doer())
+        revoked = api_keys.revoke(database, _checked("the id", key), by=opening.actor())
     if json:
         emit(_described(revoked))
     else:

@@ -64,7 +64,7 @@ def resume_link(
     seconds = read_span(expires_in)
     with opening.services() as services:
         found = find(services.database, connection)
-        by = opening.doer()
+        by = opening.actor()
         made = make_link(services, found, seconds=seconds, by=by, replaces_tokens=replace_tokens)
         base = services.settings.public_url
     url = base and f"{base}{made.path}"
@@ -82,7 +82,7 @@ def resume_links(connection: Id, json: Json = False) -> None:
     from refresher.connections import resume_links as resuming
 
     with opening.database() as database:
-        found = resuming.open_links(database, find(database, connection), opening.doer())
+        found = resuming.open_links(database, find(database, connection), opening.actor())
     if json:
         for link in found:
             emit(asdict(link))
@@ -110,7 +110,7 @@ def withdraw_link(
 
     with opening.database() as database:
         found = find(database, connection)
-        after = resuming.withdraw_link(database, found, link, opening.doer())
+        after = resuming.withdraw_link(database, found, link, opening.actor())
     if json:
         emit(asdict(after))
     else:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from refresher.rules.access import Doer
+    from refresher.rules.access import Actor
     from refresher.runtime.services import Services
     from refresher.settings import Settings
     from refresher.store.session import Database
 
 
-def doer() -> Doer:
+def actor() -> Actor:
     """Returns who acts, as the audit names them: `cli:ann`."""
     from refresher.connections.lifecycle import whoever
 

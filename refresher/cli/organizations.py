@@ -58,7 +58,7 @@ def set_(
         raise WrongUse("nothing to set: give --name or --reconnect-url")
     with opening.database() as database, database.transaction() as db:
         stored = recipients.set_organization(db, organization, changes)
-        audit.note(db, opening.doer(), "organization_stored", organization, "organization")
+        audit.note(db, opening.actor(), "organization_stored", organization, "organization")
     if json:
         emit(asdict(stored))
     else:

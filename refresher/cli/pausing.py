@@ -60,7 +60,7 @@ def unpause(
     catalogue_from(settings)[name]
     with opening.database(settings) as database, database.transaction() as db:
         ended = pause_list.end(db, Chosen(name, host=host, app_name=app))
-        audit.note(db, opening.doer(), "unpaused", subject=f"provider:{name}")
+        audit.note(db, opening.actor(), "unpaused", subject=f"provider:{name}")
     if json:
         emit({"ended": [f"{p.scope}:{p.key}" for p in ended]})
         return

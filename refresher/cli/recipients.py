@@ -67,7 +67,7 @@ def add(
     with opening.database() as database, database.transaction() as db:
         recipient, is_new = recipients.add(db, owner, address, choices)
         subject = f"recipient:{recipient.id}"
-        audit.note(db, opening.doer(), "recipient_stored", owner, subject)
+        audit.note(db, opening.actor(), "recipient_stored", owner, subject)
     if json:
         emit({**_shown(recipient), "new": is_new})
     else:
@@ -107,7 +107,7 @@ def remove(
     with opening.database() as database, database.transaction() as db:
         removed = recipients.remove(db, owner, _address(address))
         if removed:
-            audit.note(db, opening.doer(), "recipient_deleted", owner, f"recipient:{removed}")
+            audit.note(db, opening.actor(), "recipient_deleted", owner, f"recipient:{removed}")
     if not removed:
         raise WrongUse(f"{address} is not told of {_whose(owner)}; `refresher recipients list`")
     if json:

@@ -19,7 +19,7 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.serving import SUCCESSES, Why
 
 if TYPE_CHECKING:
-    from refresher.rules.served import Ending
+    from refresher.rules.served import RefreshResult
     from refresher.runtime.services import Services
     from refresher.store.connections import ConnectionView
     from refresher.store.lookup import LeaseSeen
@@ -51,7 +51,7 @@ def refresh(
         given = find(services.database, connection)
         with services.database.transaction() as db:
             root = connections.root_of(db, given) or given
-            audit.about(db, opening.doer(), "refresh_asked", given)
+            audit.about(db, opening.actor(), "refresh_asked", given)
         if root != given:
             note(f"It shares the grant of {root}; that is what is refreshed.")
         ending = _refresh(services, root, timeout)
@@ -60,7 +60,7 @@ def refresh(
         raise typer.Exit(1)
 
 
-def _refresh(services: Services, root: UUID, timeout: float) -> Ending:
+def _refresh(services: Services, root: UUID, timeout: float) -> RefreshResult:
     """Refreshes in this process, or waits for who is at it."""
     from refresher.cli.holding import on_demand_held
     from refresher.errors import TokenUnavailable
@@ -98,7 +98,7 @@ def _lease(services: Services, root: UUID) -> LeaseSeen | None:
         return lookup.lease(db, root)
 
 
-def _tell(services: Services, root: UUID, ending: Ending, *, json: bool) -> None:
+def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) -> None:
     from refresher.store import connections
 
     with services.database.transaction() as db:
@@ -125,7 +125,7 @@ def _tell(services: Services, root: UUID, ending: Ending, *, json: bool) -> None
     typer.echo(f"{sentence}; {_next(view)}.")
 
 
-def _because(ending: Ending, seen: LeaseSeen | None) -> str:
+def _because(ending: RefreshResult, seen: LeaseSeen | None) -> str:
     if ending.outcome in SUCCESSES:
         return ""
     paused = seen.postponed_by if seen else None

@@ -35,7 +35,7 @@ def rotate(
     take the old key away. Stop it at any time and run it again. What no key opens is left as it is,
     counted, and told on stderr. Refused while a process that runs seals with another key.
     """
-    from refresher.cli.opening import database, doer, read_settings
+    from refresher.cli.opening import actor, database, read_settings
     from refresher.connections.key_rotation import rotate as run
     from refresher.runtime.services import cipher_from
     from refresher.store import audit
@@ -52,7 +52,7 @@ def rotate(
             for done in run(opened, cipher):
                 moved(done)
         with opened.transaction() as db:
-            audit.note(db, doer(), "encryption_rotated")
+            audit.note(db, actor(), "encryption_rotated")
             uses = key_uses(db)
     _tell(done, cipher, uses, time.monotonic() - started, json=json)
     if done is not None and not done.complete:

@@ -102,7 +102,7 @@ def drop(
         give_up(services, list(chosen.values()))
         with services.database.transaction() as db:
             for name in chosen:
-                audit.note(db, opening.doer(), "spool_dropped", subject=f"spool:{name}")
+                audit.note(db, opening.actor(), "spool_dropped", subject=f"spool:{name}")
     for name in chosen:
         _tell(name, "is dropped", why=None, json=json)
     if not chosen:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from refresher.cli import opening, reasons
-from refresher.cli.finding import MOST_SHOWN, Id, find
+from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, note
 from refresher.cli.refusal import Refused, WrongUse
 
@@ -69,7 +69,7 @@ def resume(connection: Id, json: Json = False) -> None:
 
     with opening.database() as database:
         before = _living(database, find(database, connection))
-        done = lifecycle.resume(database, lifecycle.Wish(opening.doer(), before.id)).seen
+        done = lifecycle.resume(database, opening.actor(), before.id).seen
         after = _show(database, before.id)
     _tell_nothing(after, json=json) if done.note else _tell(after, "is resumed", json=json)
     reason = before.parked_reason
@@ -104,8 +104,10 @@ def delete(
 def _delete(
     database: Database, given: str, *, yes: bool, json: bool, tell: bool = True
 ) -> ConnectionView:
+    from refresher.connections import lifecycle
+
     view = _living(database, find(database, given))
-    _refuse_root(database, view)
+    lifecycle.check_delete(database, opening.actor(), view.id)
     if not yes:
         _confirm(view)
     _apply(database, view, "deleted", json=json, tell=tell)
@@ -133,8 +135,8 @@ def _apply(
 ) -> None:
     from refresher.connections import lifecycle
 
-    deeds = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
-    deeds[how](database, lifecycle.Wish(opening.doer(), view.id))
+    doing = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
+    doing[how](database, opening.actor(), view.id)
     after = _show(database, view.id)
     if tell:
         _tell(after, DONE[how], json=json)
@@ -174,19 +176,6 @@ def _show(database: Database, connection_id: UUID) -> ConnectionView:
         view = connections.show(db, connection_id)
     assert view is not None
     return view
-
-
-def _refuse_root(database: Database, view: ConnectionView) -> None:
-    from refresher.store import connections
-
-    with database.transaction() as db:
-        siblings = connections.siblings(db, view.id)
-    if siblings:
-        named = ", ".join(str(sibling) for sibling in siblings[:MOST_SHOWN])
-        more = f" and {len(siblings) - MOST_SHOWN} more" if len(siblings) > MOST_SHOWN else ""
-        raise Refused(
-            f"{view.id} holds the grant that others use; delete them first: {named}{more}"
-        )
 
 
 def _confirm(view: ConnectionView) -> None:

@@ -116,7 +116,7 @@ def _note_read(database: Database, connection_id: UUID) -> None:
     from refresher.store import audit
 
     with database.transaction() as db:
-        audit.about(db, opening.doer(), "token_read", connection_id)
+        audit.about(db, opening.actor(), "token_read", connection_id)
 
 
 def _refuse_expired(stored: StoredToken) -> None:

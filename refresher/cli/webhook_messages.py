@@ -104,7 +104,7 @@ def replay(
         if event is not None:
             _refuse_foreign(database, view, event)
         wanted = Replay(view.id, event, *span, only_failed=failed)
-        sent = endpoints.replay(database, wanted, opening.doer())
+        sent = endpoints.replay(database, wanted, opening.actor())
     if json:
         emit({"id": view.id, "replayed": sent})
     else:

@@ -90,7 +90,7 @@ def add(
     wanted = endpoints.Wanted(url, event, organization, description)
     try:
         with opening.database(settings) as database:
-            made, secret = endpoints.add(database, cipher, egress, wanted, opening.doer())
+            made, secret = endpoints.add(database, cipher, egress, wanted, opening.actor())
     finally:
         egress.close()
     if json:
@@ -143,7 +143,7 @@ def remove(
         view = find(database, webhook, organization)
         if not yes:
             _confirm(view)
-        removed = endpoints.remove(database, view.id, opening.doer())
+        removed = endpoints.remove(database, view.id, opening.actor())
     if json:
         emit({"id": view.id, "removed": removed})
     else:
@@ -156,7 +156,7 @@ def enable(webhook: WebhookId, organization: Organization = None, json: Json = F
 
     with opening.database() as database:
         view = find(database, webhook, organization)
-        released = endpoints.enable(database, view.id, opening.doer())
+        released = endpoints.enable(database, view.id, opening.actor())
     if json:
         emit({"id": view.id, "enabled": True, "released": released})
     else:
@@ -188,7 +188,7 @@ def rotate_secret(
     with opening.database(settings) as database:
         view = find(database, webhook, organization)
         secret, until = endpoints.rotate_secret(
-            database, cipher, view.id, opening.doer(), overlap_seconds=seconds
+            database, cipher, view.id, opening.actor(), overlap_seconds=seconds
         )
     if json:
         emit({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})

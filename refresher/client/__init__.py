@@ -25,7 +25,10 @@ from refresher.errors import (
     TokenUnavailable,
 )
 from refresher.rules.connection import Secret
-from refresher.rules.served import Ending, Served, fingerprint
+from refresher.rules.served import RefreshResult, Served, fingerprint
+
+Ending = RefreshResult
+"""What `RefreshResult` was called before."""
 
 __all__ = [
     "ApiError",
@@ -39,6 +42,7 @@ __all__ = [
     "InvalidConnection",
     "NoSuchConnection",
     "NotAuthorized",
+    "RefreshResult",
     "Refresher",
     "RefresherError",
     "Secret",

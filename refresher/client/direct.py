@@ -11,9 +11,8 @@ from uuid import UUID
 
 from refresher.client.values import Connection, Event, EventPage, made
 from refresher.connections import lifecycle, registration, revocation
-from refresher.connections.lifecycle import HoldsGrant, Wish
 from refresher.connections.oauth_apps import sync_apps
-from refresher.errors import Conflict, InvalidConnection
+from refresher.errors import InvalidConnection
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.registration import read
 from refresher.runtime.services import build
@@ -49,29 +48,26 @@ class Direct:
 
     def get(self, connection_id: UUID) -> Connection:
         """Returns a connection; a deleted one is none."""
-        return _public(lifecycle.see(self.services.database, self._by, connection_id))
+        return _public(lifecycle.find(self.services.database, self._by, connection_id))
 
     def pause(self, connection_id: UUID) -> Connection:
         """Parks a connection until it is resumed."""
-        return _public(lifecycle.pause(self.services.database, Wish(self._by, connection_id)))
+        return _public(lifecycle.pause(self.services.database, self._by, connection_id))
 
     def resume(self, connection_id: UUID) -> Connection:
         """Makes a connection due at once."""
-        return _public(lifecycle.resume(self.services.database, Wish(self._by, connection_id)))
+        return _public(lifecycle.resume(self.services.database, self._by, connection_id))
 
     def delete(self, connection_id: UUID, *, revoke: bool) -> None:
         """Deletes a connection softly, unless others use its grant; then gives the grant back."""
-        try:
-            lifecycle.delete(self.services.database, Wish(self._by, connection_id))
-        except HoldsGrant as held:
-            raise Conflict(str(held)) from None
+        lifecycle.delete(self.services.database, self._by, connection_id)
         if revoke:
             revocation.revoke(self.services, connection_id, None)
 
     def events(self, connection_id: UUID, *, cursor: str | None, limit: int) -> EventPage:
         """Returns a page of events, the newest first; a sibling's are those of its root."""
         before = int(cursor) if cursor is not None else None
-        seen = lifecycle.see(self.services.database, self._by, connection_id).seen
+        seen = lifecycle.find(self.services.database, self._by, connection_id).seen
         with self.services.database.transaction() as db:
             root_id = seen.root_id or connection_id
             found = events.recent(db, root_id, limit=limit, before=before)

@@ -13,7 +13,7 @@ from uuid import UUID
 from refresher.client import values
 from refresher.client.values import Connection, EventPage
 from refresher.errors import NoSuchConnection
-from refresher.rules.served import Ending, Served
+from refresher.rules.served import RefreshResult, Served
 
 if TYPE_CHECKING:
     from refresher.client.direct import Direct
@@ -64,7 +64,7 @@ def token(
     )
 
 
-def refresh(given: Id, *, wait_seconds: float) -> Operation[Ending]:
+def refresh(given: Id, *, wait_seconds: float) -> Operation[RefreshResult]:
     """A refresh now."""
     id_ = as_id(given)
     return Operation(

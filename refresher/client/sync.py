@@ -15,7 +15,7 @@ from refresher.client.opening import opened
 from refresher.client.operations import PAGE, Id, Operation
 from refresher.client.registering import Fields, as_given
 from refresher.client.values import Connection, Event
-from refresher.rules.served import Ending, Served
+from refresher.rules.served import RefreshResult, Served
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class Refresher:
         """Returns a connection as it is; raises `NoSuchConnection`."""
         return self._run(operations.get(connection_id))
 
-    def refresh(self, connection_id: Id, *, wait_seconds: float = 20.0) -> Ending:
+    def refresh(self, connection_id: Id, *, wait_seconds: float = 20.0) -> RefreshResult:
         """Refreshes now, whatever is left, and tells how it ended; waits for who is at it already."""
         return self._run(operations.refresh(connection_id, wait_seconds=wait_seconds))
 

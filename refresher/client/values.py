@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from refresher.rules.connection import Secret
-from refresher.rules.served import Ending, Served
+from refresher.rules.served import RefreshResult, Served
 
 _IDS = {"id", "connection_id", "root_id"}
 T = TypeVar("T")
@@ -107,9 +107,9 @@ def served(connection_id: UUID, given: Mapping[str, Any]) -> Served:
     )
 
 
-def ending(given: Mapping[str, Any]) -> Ending:
+def ending(given: Mapping[str, Any]) -> RefreshResult:
     """Returns how a refresh ended."""
-    return made(Ending, given)
+    return made(RefreshResult, given)
 
 
 def page(given: Mapping[str, Any]) -> EventPage:

@@ -17,8 +17,8 @@ from refresher.rules.access import (
     ID_ALPHABET,
     ID_LENGTH,
     SECRET_BYTES,
+    Actor,
     ApiKey,
-    Doer,
     Presented,
     Refusal,
     Scope,
@@ -28,7 +28,7 @@ from refresher.rules.access import (
 )
 from refresher.rules.connection import Secret
 from refresher.store import api_keys, audit
-from refresher.store.audit import Deed
+from refresher.store.audit import AuditEntry
 from refresher.store.session import Database, Db
 
 REMEMBERED_SECONDS = 1.5
@@ -59,7 +59,7 @@ def create(
     scopes: Iterable[Scope],
     organization_id: str | None = None,
     expires_in_seconds: float | None = None,
-    by: Doer,
+    by: Actor,
 ) -> NewKey:
     """Makes a key and stores its hash. Whoever loses the text makes another one."""
     key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
@@ -78,7 +78,7 @@ def create(
     return NewKey(made, written(key_id, secret))
 
 
-def revoke(database: Database, key_id: str, *, by: Doer) -> ApiKey:
+def revoke(database: Database, key_id: str, *, by: Actor) -> ApiKey:
     """Revokes a key and its links; every process refuses it within `REMEMBERED_SECONDS`."""
     with database.transaction() as db:
         revoked = api_keys.revoke(db, key_id)
@@ -88,8 +88,8 @@ def revoke(database: Database, key_id: str, *, by: Doer) -> ApiKey:
     return revoked
 
 
-def _note(db: Db, by: Doer, action: str, key: ApiKey) -> None:
-    audit.append(db, [Deed(by.id, action, key.organization_id, subject=f"key:{key.id}")])
+def _note(db: Db, by: Actor, action: str, key: ApiKey) -> None:
+    audit.append(db, [AuditEntry(by.id, action, key.organization_id, subject=f"key:{key.id}")])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from refresher.catalogue import AppEntry, Catalogue
 from refresher.errors import CannotDecrypt
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.connection import App, Secret
 from refresher.runtime.cipher import Cipher
 from refresher.runtime.services import Services, catalogue_from
@@ -19,11 +19,13 @@ from refresher.store.session import Database
 
 Stamp = tuple[int, ...]
 """Where a file is, when it changed, and how long it is."""
-PROVIDERS_FILE = Doer("file:providers")
+PROVIDERS_FILE = Actor("file:providers")
 """Who stores an app, in the audit, where nobody does but the file that names it."""
 
 
-def store_app(database: Database, cipher: Cipher, app: AppEntry, by: Doer = PROVIDERS_FILE) -> bool:
+def store_app(
+    database: Database, cipher: Cipher, app: AppEntry, by: Actor = PROVIDERS_FILE
+) -> bool:
     """Stores one app; False when exactly that was stored already."""
     secret = app.client_secret
     with database.transaction() as db:

@@ -1,7 +1,7 @@
 """Takes connections in: judged, sealed, stored and scheduled, in chunks of one transaction each.
 
-What a field means is in `rules/intake.py`; the upsert is in `store/imports.py`. Whoever hands a
-connection over (the CLI, the API) goes through `Intaker.take`, so a reconnect is the same everywhere.
+What a field means is in `rules/registration.py`; the upsert is in `store/registration.py`. Whoever
+hands one over (command line, API, SDK) goes through `take`: a reconnect is everywhere the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from refresher.errors import InvalidConnection, UnknownProvider
 from refresher.rules import guards, kept_fields, lives, policy
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
 from refresher.rules.handed_answer import answered
 from refresher.rules.notices import end_is_news
@@ -24,9 +24,9 @@ from refresher.rules.registration import NewConnection
 from refresher.runtime.services import Services
 from refresher.store import audit, registration, updates
 from refresher.store import oauth_apps as apps
-from refresher.store.audit import Deed
+from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
-from refresher.store.registration import Intake
+from refresher.store.registration import Prepared
 from refresher.store.session import Db, retrying
 
 UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
@@ -34,7 +34,7 @@ UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Taken:
+class Registered:
     """What became of a chunk; `rejected` maps a position in it to the reason."""
 
     created: int = 0
@@ -54,8 +54,8 @@ class Known:
 
 
 def take(
-    services: Services, chunk: Sequence[NewConnection], by: Doer | None = None, *, most: int = 0
-) -> Taken:
+    services: Services, chunk: Sequence[NewConnection], by: Actor | None = None, *, most: int = 0
+) -> Registered:
     """Stores a chunk in one transaction. A connection that is wrong is rejected alone.
 
     `by` whom it was done is written down with it. Raises `QuotaReached` where the organization
@@ -64,7 +64,9 @@ def take(
     return retrying(lambda: _take(services, chunk, by, most))
 
 
-def _take(services: Services, chunk: Sequence[NewConnection], by: Doer | None, most: int) -> Taken:
+def _take(
+    services: Services, chunk: Sequence[NewConnection], by: Actor | None, most: int
+) -> Registered:
     quota = Quota(Limited.CONNECTIONS, chunk[0].organization_id if chunk else None, most)
     with services.database.transaction() as db:
         room = quota.room(db)
@@ -73,30 +75,32 @@ def _take(services: Services, chunk: Sequence[NewConnection], by: Doer | None, m
         if room >= 0 > quota.room(db):  # one that was deleted is back
             raise quota.reached()
         if by is not None:
-            audit.append(db, _deeds(by, chunk, taken))
+            audit.append(db, _audit_entries(by, chunk, taken))
     return taken
 
 
-def _deeds(by: Doer, chunk: Sequence[NewConnection], taken: Taken) -> list[Deed]:
+def _audit_entries(
+    by: Actor, chunk: Sequence[NewConnection], taken: Registered
+) -> list[AuditEntry]:
     """Returns a line for one connection, or one for each organization of many."""
     stored = [new for position, new in enumerate(chunk) if position not in taken.rejected]
     if len(chunk) == 1:
-        return [Deed(by.id, "registered", new.organization_id, new.id) for new in stored]
+        return [AuditEntry(by.id, "registered", new.organization_id, new.id) for new in stored]
     counts = Counter(new.organization_id for new in stored)
-    return [Deed(by.id, "imported", whose, count=count) for whose, count in counts.items()]
+    return [AuditEntry(by.id, "imported", whose, count=count) for whose, count in counts.items()]
 
 
-def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Taken:
+def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Registered:
     """Does the same in a transaction of the caller's."""
-    taken = Taken()
+    taken = Registered()
     known = Known(
         now=registration.database_now(db),
         apps=apps.names(db),
         before=registration.locked(db, [new.id for new in chunk]),
         roots=registration.roots_known(db, [new.root_id for new in chunk if new.root_id]),
     )
-    rows: dict[UUID, Intake] = {}
-    told: list[Intake] = []
+    rows: dict[UUID, Prepared] = {}
+    told: list[Prepared] = []
     # Roots first, so that a sibling knows whether the root beside it was good.
     for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
         try:
@@ -116,17 +120,17 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> T
     return taken
 
 
-def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Kind, Intake]:
+def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Kind, Prepared]:
     """Returns one connection ready to store; raises `InvalidConnection` or `UnknownProvider`."""
     provider = services.catalogue[given.provider]
     new, before = answered(given, provider, known.now.timestamp()), known.before.get(given.id)
     verdict = judge(new, provider, before)
     if verdict.kind is Kind.UPDATE:
-        return Kind.UPDATE, _intake(services, new)
+        return Kind.UPDATE, _prepared(services, new)
     left, life = _life(new, provider, known.now)
     due, reason = _schedule(services, provider, new, left, life, known)
     row = replace(
-        _intake(services, new),
+        _prepared(services, new),
         expires_in_seconds=life if left is None else left,
         lifetime_seconds=life,
         due_in_seconds=due,
@@ -146,14 +150,14 @@ def _is_old(new: NewConnection, verdict: Verdict) -> bool:
     return verdict.moved is not None and new.access_token is None
 
 
-def _intake(services: Services, new: NewConnection) -> Intake:
+def _prepared(services: Services, new: NewConnection) -> Prepared:
     """Returns what was told, its secrets sealed."""
 
     def sealed(secret: Secret | None, column: str) -> Sealed | None:
         return services.cipher.seal(secret, new.id, column) if secret else None
 
     kept = new.kept or {}
-    return Intake(
+    return Prepared(
         id=new.id,
         organization_id=new.organization_id,
         provider=new.provider,

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from refresher.connections.registration import take_within
 from refresher.errors import InvalidConnection, NoSuchConnection, RefresherError
 from refresher.rules import resume_links as rules
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.connection import Status
 from refresher.rules.handed_error import refuse_error
 from refresher.rules.registration import read
@@ -27,7 +27,7 @@ from refresher.rules.tokens import is_no_token
 from refresher.rules.units import span
 from refresher.runtime.services import Services
 from refresher.store import audit, connections, links, scoped
-from refresher.store.audit import Deed
+from refresher.store.audit import AuditEntry
 from refresher.store.events import Event, append
 from refresher.store.links import LinkView, NewLink, StoredLink
 from refresher.store.quotas import Limited, Quota
@@ -69,7 +69,7 @@ def make_link(
     connection_id: UUID,
     *,
     seconds: float,
-    by: Doer,
+    by: Actor,
     replaces_tokens: bool = False,
     most: int = 0,
 ) -> MadeLink:
@@ -98,14 +98,14 @@ def make_link(
     return MadeLink(link_id, connection_id, PATH + text, end)
 
 
-def open_links(database: Database, connection_id: UUID, by: Doer) -> Sequence[LinkView]:
+def open_links(database: Database, connection_id: UUID, by: Actor) -> Sequence[LinkView]:
     """Returns the links of a connection, the newest first; raises `NoSuchConnection`."""
     with database.transaction() as db:
         _seen(db, connection_id, by)
         return links.of(db, connection_id)
 
 
-def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Doer) -> LinkView:
+def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Actor) -> LinkView:
     """Withdraws a link that was not used yet; raises `NoSuchConnection` or `NoSuchLink`."""
     with database.transaction() as db:
         seen = _seen(db, connection_id, by)
@@ -117,16 +117,16 @@ def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Do
     return link
 
 
-def _seen(db: Db, connection_id: UUID, by: Doer) -> ConnectionSeen:
+def _seen(db: Db, connection_id: UUID, by: Actor) -> ConnectionSeen:
     found = scoped.find(db, connection_id, by.organization_id)
     if found is None:
         raise NoSuchConnection(f"no connection has the id {connection_id}")
     return found.seen
 
 
-def _note(db: Db, doer_id: str, action: str, seen: ConnectionSeen, link_id: UUID) -> None:
-    deed = Deed(doer_id, action, seen.organization_id, seen.id, subject=f"link:{link_id}")
-    audit.append(db, [deed])
+def _note(db: Db, actor_id: str, action: str, seen: ConnectionSeen, link_id: UUID) -> None:
+    entry = AuditEntry(actor_id, action, seen.organization_id, seen.id, subject=f"link:{link_id}")
+    audit.append(db, [entry])
 
 
 def use_link(services: Services, text: str, body: object = None) -> UUID:

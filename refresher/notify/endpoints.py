@@ -19,13 +19,13 @@ from refresher.errors import InvalidWebhook, NoSuchWebhook
 from refresher.outbound.egress import Egress
 from refresher.outbound.webhooks import Message, WebhookSender
 from refresher.rules import webhooks as rules
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.connection import Secret
 from refresher.rules.delivery import Answer, Delivered, Failed, Gone, Outcome, understand
 from refresher.rules.notices import Kind
 from refresher.runtime.cipher import Cipher
 from refresher.store import audit, delivery_outcomes, replays, webhooks
-from refresher.store.audit import Deed
+from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
 from refresher.store.replays import Replay
 from refresher.store.session import Database, Db
@@ -73,7 +73,7 @@ class Tested:
 
 
 def add(
-    database: Database, cipher: Cipher, egress: Egress, wanted: Wanted, by: Doer, *, most: int = 0
+    database: Database, cipher: Cipher, egress: Egress, wanted: Wanted, by: Actor, *, most: int = 0
 ) -> tuple[UUID, Secret]:
     """Stores an endpoint and returns its id and its signing secret, to be shown this once.
 
@@ -99,11 +99,11 @@ def add(
 
 
 def _note(
-    db: Db, by: Doer, action: str, endpoint_id: UUID, organization_id: str | None = None
+    db: Db, by: Actor, action: str, endpoint_id: UUID, organization_id: str | None = None
 ) -> None:
     """Writes down who did it, in the transaction that does it."""
     subject = f"webhook:{endpoint_id}"
-    audit.append(db, [Deed(by.id, action, organization_id, subject=subject)])
+    audit.append(db, [AuditEntry(by.id, action, organization_id, subject=subject)])
 
 
 def _check(egress: Egress | None, wanted: Wanted) -> None:
@@ -136,7 +136,7 @@ def find(database: Database, endpoint_id: UUID, organization_id: str | None = No
 
 
 def rotate_secret(
-    database: Database, cipher: Cipher, endpoint_id: UUID, by: Doer, *, overlap_seconds: float
+    database: Database, cipher: Cipher, endpoint_id: UUID, by: Actor, *, overlap_seconds: float
 ) -> tuple[Secret, datetime]:
     """Returns the new secret, and until when the one before signs as well.
 
@@ -159,7 +159,7 @@ def rotate_secret(
     return made, until
 
 
-def enable(database: Database, endpoint_id: UUID, by: Doer) -> int:
+def enable(database: Database, endpoint_id: UUID, by: Actor) -> int:
     """Enables an endpoint; returns how many messages that were held for it are due now."""
     with database.transaction() as db:
         _note_on(db, by, "webhook_enabled", endpoint_id)
@@ -171,7 +171,7 @@ def change(
     egress: Egress,
     endpoint_id: UUID,
     given: Mapping[str, object],
-    by: Doer,
+    by: Actor,
 ) -> EndpointView:
     """Changes url, events or description, those that are given; what waits goes to the new url.
 
@@ -191,7 +191,7 @@ def change(
     return find(database, endpoint_id, by.organization_id)
 
 
-def disable(database: Database, endpoint_id: UUID, by: Doer, reason: str | None = None) -> None:
+def disable(database: Database, endpoint_id: UUID, by: Actor, reason: str | None = None) -> None:
     """Sends an endpoint nothing until it is enabled; what comes meanwhile is held for it.
 
     One that is disabled already keeps its reason.
@@ -202,21 +202,21 @@ def disable(database: Database, endpoint_id: UUID, by: Doer, reason: str | None 
             delivery_outcomes.hold(db, endpoint_id)
 
 
-def remove(database: Database, endpoint_id: UUID, by: Doer) -> bool:
+def remove(database: Database, endpoint_id: UUID, by: Actor) -> bool:
     """Deletes an endpoint with its messages; False when there is none."""
     with database.transaction() as db:
         _note_on(db, by, "webhook_deleted", endpoint_id)
         return webhooks.remove(db, endpoint_id)
 
 
-def replay(database: Database, wanted: Replay, by: Doer) -> int:
+def replay(database: Database, wanted: Replay, by: Actor) -> int:
     """Makes messages due again, delivered ones as well; returns how many, in their old order."""
     with database.transaction() as db:
         _note_on(db, by, "webhook_replayed", wanted.endpoint_id)
         return replays.replay(db, wanted)
 
 
-def _note_on(db: Db, by: Doer, action: str, endpoint_id: UUID) -> None:
+def _note_on(db: Db, by: Actor, action: str, endpoint_id: UUID) -> None:
     """Does the same for an endpoint that is there; of one that is gone nothing is done."""
     view = webhooks.show(db, endpoint_id)
     if view is not None:

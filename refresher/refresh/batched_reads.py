@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from refresher.refresh.token_flow import ReadOutcome, Reads, ReadToken, ReadWhole
 from refresher.rules.events import WITHOUT_OUTCOME
-from refresher.rules.served import Ending
+from refresher.rules.served import RefreshResult
 from refresher.rules.serving import Stored
 from refresher.runtime.services import Services
 from refresher.store import lookup, serving
@@ -98,11 +98,11 @@ class Reading:
         gathering.free.append(lane)  # in one breath with the look that nothing is wanted
 
 
-def ended(event: PastEvent | None, *, by_us: bool) -> Ending | None:
+def ended(event: PastEvent | None, *, by_us: bool) -> RefreshResult | None:
     """Returns the ending that an event tells of, None when there is none or the sweep made it."""
     if event is None or event.kind in WITHOUT_OUTCOME:
         return None
-    return Ending(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
+    return RefreshResult(event.kind, by_us, event.reason, event.http_status, event.elapsed_seconds)
 
 
 def _fail(batch: dict[Wanted, asyncio.Future[Stored | None]], error: Exception) -> None:

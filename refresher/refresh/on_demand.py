@@ -32,11 +32,11 @@ from refresher.refresh import token_flow
 from refresher.refresh.batched_reads import Reading
 from refresher.refresh.lease_watch import LeaseWatch
 from refresher.refresh.single_flight import Flights
-from refresher.rules.served import Ending, Served
+from refresher.rules.served import RefreshResult, Served
 from refresher.rules.serving import Ask
 from refresher.runtime.services import Services
 
-__all__ = ["Ask", "Ending", "OnDemand", "Served"]
+__all__ = ["Ask", "OnDemand", "RefreshResult", "Served"]
 T = TypeVar("T")
 WAIT_SECONDS = 20.0
 
@@ -101,7 +101,7 @@ class OnDemand:
 
     def refresh_now(
         self, connection_id: UUID, *, wait_seconds: float, organization_id: str | None = None
-    ) -> Ending:
+    ) -> RefreshResult:
         """Refreshes a connection whatever its token's life, or waits for who is at it already.
 
         Raises `TokenUnavailable` for a row that is unknown or parked, or still refreshed by another
@@ -111,7 +111,7 @@ class OnDemand:
 
     async def refresh_now_async(
         self, connection_id: UUID, *, wait_seconds: float, organization_id: str | None = None
-    ) -> Ending:
+    ) -> RefreshResult:
         """Does the same without blocking the event loop."""
         return await self._drive(token_flow.refresh(connection_id, wait_seconds, organization_id))
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from refresher.errors import RefresherError
 from refresher.refresh.attempt import Attempt, as_settlement
 from refresher.refresh.spool_entries import aged
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.bodies import text_of
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
@@ -24,7 +24,7 @@ from refresher.rules.unread import outlined
 from refresher.runtime.services import Services
 from refresher.store import answers, audit, registration
 from refresher.store.answers import AnswerView, KeptAnswer, Taken
-from refresher.store.audit import Deed
+from refresher.store.audit import AuditEntry
 from refresher.store.reload import Reloaded, remembered
 from refresher.store.session import Db, retrying
 from refresher.store.settlement import Settlement, settle
@@ -58,8 +58,8 @@ class Reread:
     reason: str | None = None
 
 
-def find(services: Services, answer_id: UUID, by: Doer) -> AnswerView:
-    """Returns one kept answer of the doer's organization; raises `NoSuchAnswer`."""
+def find(services: Services, answer_id: UUID, by: Actor) -> AnswerView:
+    """Returns one kept answer of the actor's organization; raises `NoSuchAnswer`."""
     with services.database.transaction() as db:
         found = answers.show(db, answer_id, by.organization_id)
     if found is None:
@@ -77,13 +77,13 @@ def outline(services: Services, view: AnswerView) -> list[str]:
     return outlined(text_of(reply.body, reply.headers))
 
 
-def reread(services: Services, answer_id: UUID, by: Doer) -> Reread:
+def reread(services: Services, answer_id: UUID, by: Actor) -> Reread:
     """Reads one kept answer again; raises `NoSuchAnswer`, `UnknownProvider` or `CannotDecrypt`."""
     view = find(services, answer_id, by)
     return retrying(lambda: _reread(services, view, by))
 
 
-def reread_provider(services: Services, provider: str, by: Doer) -> list[Reread]:
+def reread_provider(services: Services, provider: str, by: Actor) -> list[Reread]:
     """Reads all answers of a provider again that are not read yet; the oldest first."""
     services.catalogue[provider]
     waiting: list[UUID] = []
@@ -94,14 +94,14 @@ def reread_provider(services: Services, provider: str, by: Doer) -> list[Reread]
     return [reread(services, id_, by) for id_ in reversed(waiting)]
 
 
-def _page(services: Services, provider: str, by: Doer, after: UUID | None) -> Sequence[AnswerView]:
+def _page(services: Services, provider: str, by: Actor, after: UUID | None) -> Sequence[AnswerView]:
     with services.database.transaction() as db:
         return answers.page(
             db, by.organization_id, provider=provider, unread_only=True, after=after, limit=500
         )
 
 
-def _reread(services: Services, view: AnswerView, by: Doer) -> Reread:
+def _reread(services: Services, view: AnswerView, by: Actor) -> Reread:
     with services.database.transaction() as db:
         taken = answers.take(db, view.id)
         if taken is None:
@@ -113,7 +113,8 @@ def _reread(services: Services, view: AnswerView, by: Doer) -> Reread:
         answers.mark_read(db, view.id)
         subject = f"answer:{view.id}"
         audit.append(
-            db, [Deed(by.id, "answer_reread", view.organization_id, view.connection_id, subject)]
+            db,
+            [AuditEntry(by.id, "answer_reread", view.organization_id, view.connection_id, subject)],
         )
         how = How.QUARANTINED if settled.fenced else How.STORED
         return Reread(view.id, view.connection_id, how)

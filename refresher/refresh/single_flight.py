@@ -18,7 +18,7 @@ from refresher.refresh.batched_reads import ended
 from refresher.refresh.dispatch import claim_now
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
-from refresher.rules.served import Ending
+from refresher.rules.served import RefreshResult
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
 from refresher.store import lookup, schedule
@@ -28,7 +28,7 @@ from refresher.store import lookup, schedule
 class _Wish:
     root_id: UUID
     lease_token: int
-    future: Future[Ending | None]
+    future: Future[RefreshResult | None]
 
 
 class Flights:
@@ -41,7 +41,7 @@ class Flights:
     def __init__(self, services: Services, role: str | None) -> None:
         self._services = services
         self._lock = threading.Lock()
-        self._flying: dict[UUID, Future[Ending | None]] = {}
+        self._flying: dict[UUID, Future[RefreshResult | None]] = {}
         self._line: Line[_Wish] = Line(services.settings.max_in_flight)
         self._threads = ThreadPoolExecutor(services.settings.max_in_flight, "on-demand")
         self._closed = False
@@ -54,11 +54,11 @@ class Flights:
         """Whether any is under way."""
         return bool(self._flying)
 
-    def flying(self, root_id: UUID) -> Future[Ending | None] | None:
+    def flying(self, root_id: UUID) -> Future[RefreshResult | None] | None:
         """Returns our own refresh of this row, if one is under way."""
         return self._flying.get(root_id)
 
-    def fly(self, root_id: UUID, lease_token: int, whose: Parties) -> Future[Ending | None]:
+    def fly(self, root_id: UUID, lease_token: int, whose: Parties) -> Future[RefreshResult | None]:
         """Returns the refresh of this row that is under way, or that begins when there is a place."""
         with self._lock:
             future = self._flying.get(root_id)
@@ -104,12 +104,12 @@ class Flights:
             self._line.done(whose)
             self._begin()
 
-    def _refresh(self, root_id: UUID, lease_token: int) -> Ending | None:
+    def _refresh(self, root_id: UUID, lease_token: int) -> RefreshResult | None:
         self._be_alive()
         claim = claim_now(self._services, root_id, seen=lease_token)
         return self._fly(claim) if claim else None
 
-    def _fly(self, claim: Claim) -> Ending:
+    def _fly(self, claim: Claim) -> RefreshResult:
         try:
             tally = refresh(self._services, [claim])
         except Exception:
@@ -123,7 +123,7 @@ class Flights:
         with self._services.database.reading() as db:
             event = lookup.outcome(db, claim.connection_id, claim.lease_token)
         kind = next((kind for kind, count in tally.items() if count), "stale")
-        return ended(event, by_us=True) or Ending(kind, by_us=True)
+        return ended(event, by_us=True) or RefreshResult(kind, by_us=True)
 
     def _give_back(self, claim: Claim) -> None:
         """Releases a claim that was not begun, so that it need not wait for the lease's end."""

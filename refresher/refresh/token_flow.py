@@ -17,7 +17,7 @@ from refresher.outbound.shares import Parties
 from refresher.rules import serving
 from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text
-from refresher.rules.served import Ending, Served, fingerprint
+from refresher.rules.served import RefreshResult, Served, fingerprint
 from refresher.rules.serving import Ask, Reason, Refresh, Refuse, Serve, Stored, Wait, Why
 from refresher.runtime.services import Services
 from refresher.store.serving import Wanted, Whole
@@ -46,7 +46,7 @@ class ReadWhole(ReadToken):
 
 @dataclass(frozen=True, slots=True)
 class ReadOutcome:
-    """Read how a lease ended: an `Ending`, or None when it ended without an outcome."""
+    """Read how a lease ended: a `RefreshResult`, or None when it ended without an outcome."""
 
     root_id: UUID
     lease_token: int
@@ -54,7 +54,7 @@ class ReadOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Claim and refresh here: an `Ending`; None when the claim was lost, or `until` has passed."""
+    """Claim and refresh here: a `RefreshResult`; None when the claim was lost or `until` is over."""
 
     root_id: UUID
     lease_token: int
@@ -65,7 +65,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Wait until this lease has ended, or `until` (monotonic) has passed: an `Ending` if it is ours."""
+    """Wait until this lease has ended or `until` (monotonic) is over: a `RefreshResult` if ours."""
 
     root_id: UUID
     lease_token: int
@@ -112,7 +112,7 @@ def token(
             case Wait(lease_token):
                 yield Await(root, lease_token, until)
             case Refresh(lease_token):
-                ending: Ending | None = yield Try(root, lease_token, until, _parties(whole))
+                ending: RefreshResult | None = yield Try(root, lease_token, until, _parties(whole))
                 if ending is None:
                     yield Pause(CLAIM_LOST_SECONDS)
                 else:
@@ -122,7 +122,7 @@ def token(
 
 def refresh(
     connection_id: UUID, wait_seconds: float, organization_id: str | None = None
-) -> Generator[Step, Any, Ending]:
+) -> Generator[Step, Any, RefreshResult]:
     """Returns how a refresh of ours ended, or the one that was under way."""
     until = time.monotonic() + wait_seconds
     while True:
@@ -130,7 +130,7 @@ def refresh(
         _living(connection_id, whole.stored if whole else None, organization_id)
         assert whole is not None
         root, row = whole.stored.root_id, whole.row
-        ending: Ending | None = None
+        ending: RefreshResult | None = None
         match row.state:
             case "leased":
                 ending = yield Await(root, row.lease_token, until)

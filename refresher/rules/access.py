@@ -42,7 +42,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Doer:
+class Actor:
     """Who does something, as events and the audit name them: a key's id, or `cli:ann`.
 
     `organization_id` None may act for every organization.
@@ -62,10 +62,10 @@ class Doer:
         return f"by {self.id}" if self.key_id is None else f"by API key {self.id}"
 
 
-def somebody(program: str, user: str) -> Doer:
+def somebody(program: str, user: str) -> Actor:
     """Returns who acts without a key: `cli:ann` for a person on the command line."""
     name = "".join(c for c in user if c.isprintable() and c not in ": ")[:MOST_OF_A_NAME]
-    return Doer(f"{program}:{name or 'unknown'}")
+    return Actor(f"{program}:{name or 'unknown'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class ApiKey:
     last_used_at: datetime | None = None
 
     @property
-    def doer(self) -> Doer:
+    def actor(self) -> Actor:
         """Who acts with it."""
-        return Doer(self.id, self.organization_id)
+        return Actor(self.id, self.organization_id)
 
 
 @dataclass(frozen=True, slots=True)

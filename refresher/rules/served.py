@@ -47,7 +47,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RefreshResult:
     """How one refresh ended; `by_us` is false when another process was at it already.
 
     `outcome` is the kind of the event that was written, such as `refreshed` or `transient`.

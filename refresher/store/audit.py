@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.store.arrays import bigints, texts, uuids
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """One action of one key. `count` is how often, where reads are written together."""
 
     key_id: str
@@ -27,8 +27,8 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class PastDeed:
-    """A deed as it is read back."""
+class PastAuditEntry:
+    """An entry as it is read back."""
 
     id: int
     occurred_at: datetime
@@ -50,29 +50,29 @@ _APPEND = text(
 )
 
 
-def append(db: Db, deeds: Sequence[Deed]) -> None:
-    """Writes deeds, stamped with the transaction's time."""
-    if not deeds:
+def append(db: Db, entries: Sequence[AuditEntry]) -> None:
+    """Writes entries, stamped with the transaction's time."""
+    if not entries:
         return
     values = {
-        "key_ids": texts(d.key_id for d in deeds),
-        "actions": texts(d.action for d in deeds),
-        "organization_ids": texts(d.organization_id for d in deeds),
-        "connection_ids": uuids(d.connection_id for d in deeds),
-        "subjects": texts(d.subject for d in deeds),
-        "counts": bigints(d.count for d in deeds),
+        "key_ids": texts(d.key_id for d in entries),
+        "actions": texts(d.action for d in entries),
+        "organization_ids": texts(d.organization_id for d in entries),
+        "connection_ids": uuids(d.connection_id for d in entries),
+        "subjects": texts(d.subject for d in entries),
+        "counts": bigints(d.count for d in entries),
     }
     db.execute(_APPEND, values)
 
 
 def note(
-    db: Db, by: Doer, action: str, organization_id: str | None = None, subject: str | None = None
+    db: Db, by: Actor, action: str, organization_id: str | None = None, subject: str | None = None
 ) -> None:
-    """Writes down who did what to something that is no connection, with the deed itself."""
-    append(db, [Deed(by.id, action, organization_id, subject=subject)])
+    """Writes down who did what to something that is no connection, with the change itself."""
+    append(db, [AuditEntry(by.id, action, organization_id, subject=subject)])
 
 
-def about(db: Db, by: Doer, action: str, connection_id: UUID) -> None:
+def about(db: Db, by: Actor, action: str, connection_id: UUID) -> None:
     """Writes down who did what to a connection, in the name of its organization."""
     statement = text(
         "insert into audit (key_id, action, organization_id, connection_id) values (:by, :action, "
@@ -83,13 +83,15 @@ def about(db: Db, by: Doer, action: str, connection_id: UUID) -> None:
 
 def recent(
     db: Db, *, key_id: str | None = None, connection_id: UUID | None = None, limit: int = 50
-) -> list[PastDeed]:
-    """Returns the newest deeds, of one key or about one connection if given, the newest first."""
+) -> list[PastAuditEntry]:
+    """Returns the newest entries, of one key or about one connection if given, the newest first."""
     given = {"key_id": key_id, "connection_id": connection_id}
     where = " and ".join(["true", *(f"{n} = :{n}" for n, v in given.items() if v is not None)])
-    columns = ", ".join(f.name for f in fields(PastDeed))
+    columns = ", ".join(f.name for f in fields(PastAuditEntry))
     statement = text(
         f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
     )
     values = {name: value for name, value in given.items() if value is not None}
-    return [PastDeed(**r) for r in db.execute(statement, {**values, "limit": limit}).mappings()]
+    return [
+        PastAuditEntry(**r) for r in db.execute(statement, {**values, "limit": limit}).mappings()
+    ]

@@ -192,7 +192,9 @@ def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
 
 def siblings(db: Db, root_id: UUID) -> list[UUID]:
     """Returns the living connections that use this one's grant."""
-    statement = text("select id from connection where root_id = :id and deleted_at is null")
+    statement = text(
+        "select id from connection where root_id = :id and deleted_at is null order by id"
+    )
     return list(db.execute(statement, {"id": root_id}).scalars())
 
 

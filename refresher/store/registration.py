@@ -23,7 +23,7 @@ from refresher.store.events import AFTERWARDS, STORED
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class Prepared:
     """One connection ready to store. `due_in_seconds` None parks it with `park_reason`.
 
     None is what was not told: of a known connection it stays as it is. `access_is_old` says that the
@@ -181,10 +181,10 @@ def database_now(db: Db) -> datetime:
 
 
 def roots_known(db: Db, ids: Sequence[UUID]) -> set[UUID]:
-    """Returns which of these ids are stored connections that may be a root."""
+    """Returns which of these are connections that may be a root; none is deleted before we end."""
     statement = text(
         "select id from connection where id = any(cast(:ids as uuid[])) "
-        "and root_id is null and deleted_at is null"
+        "and root_id is null and deleted_at is null order by id for key share"
     )
     return set(db.execute(statement, {"ids": list(ids)}).scalars())
 
@@ -207,7 +207,7 @@ def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Before]:
     return {row.pop("id"): Before(**row) for row in rows}
 
 
-def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
+def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int]:
     """Stores connections and their schedule; returns how many are new, how many reconnected.
 
     No two rows may have the same id. Roots come before their siblings by themselves.
@@ -230,7 +230,7 @@ def upsert(db: Db, rows: Sequence[Intake]) -> tuple[int, int]:
     return len(written) - reconnected, reconnected
 
 
-def stage(db: Db, rows: Sequence[Intake]) -> None:
+def stage(db: Db, rows: Sequence[Prepared]) -> None:
     """Puts rows into the table from which they are stored, which lasts for the transaction."""
     db.execute(_STAGE)
     driver = db.connection.driver_connection
@@ -240,7 +240,7 @@ def stage(db: Db, rows: Sequence[Intake]) -> None:
             copy.write_row(_cells(row))
 
 
-def _cells(r: Intake) -> tuple[object, ...]:
+def _cells(r: Prepared) -> tuple[object, ...]:
     """Returns a row in the order of `_COLUMNS`."""
     return (
         r.id, r.organization_id, r.provider, r.external_id, r.name, r.app_name, r.root_id, r.host,

@@ -146,15 +146,6 @@ def events(
     return [PastEvent(**row) for row in db.execute(statement, values).mappings()]
 
 
-def siblings(db: Db, root_id: UUID, organization_id: str | None) -> Sequence[UUID]:
-    """Returns the living connections that use this one's grant."""
-    statement = text(
-        "select id from connection where root_id = :id and deleted_at is null "
-        "and (cast(:organization as text) is null or organization_id = :organization) order by id"
-    )
-    return list(db.execute(statement, {"id": root_id, "organization": organization_id}).scalars())
-
-
 def rewrite(
     db: Db,
     connection_id: UUID,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.store.registration import Intake, stage
+from refresher.store.registration import Prepared, stage
 
 _UPDATE = text(
     """
@@ -38,7 +38,7 @@ _DANCE_ENDS = text(
 )
 
 
-def update(db: Db, rows: Sequence[Intake]) -> int:
+def update(db: Db, rows: Sequence[Prepared]) -> int:
     """Stores what was told without tokens: nothing that concerns the grant, and no event.
 
     Only `in_between_steps` moves the schedule: true parks an idle row, false makes one due that waits

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from refresher.errors import UnknownProvider
 from refresher.refresh import rereading
-from refresher.rules.access import Doer, Scope
+from refresher.rules.access import Actor, Scope
 from refresher.store import answers
 from refresher.web import cursors, reading
 from refresher.web.answer_models import (
@@ -69,8 +69,8 @@ def _id(call: Call) -> UUID:
     return reading.path_id(call.path, "answer_id", "no_such_answer")
 
 
-def _doer(call: Call) -> Doer:
-    return Doer(call.key.id, call.key.organization_id)
+def _doer(call: Call) -> Actor:
+    return Actor(call.key.id, call.key.organization_id)
 
 
 ROUTES = (

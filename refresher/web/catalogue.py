@@ -46,7 +46,7 @@ def put_app(state: State, call: Call) -> Answer:
     services.catalogue[given.provider]
     secret = Secret(given.client_secret) if given.client_secret is not None else None
     entry = AppEntry(given.provider, given.client_id, secret, given.name)
-    store_app(services.database, services.cipher, entry, call.key.doer)
+    store_app(services.database, services.cipher, entry, call.key.actor)
     with services.database.transaction() as db:
         stored = next(
             app

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from refresher.connections import lifecycle
-from refresher.connections.lifecycle import Wish
 from refresher.rules.access import Scope
 from refresher.store.scoped import Versioned
-from refresher.store.session import Database
 from refresher.web import connections
 from refresher.web.call import Route
 from refresher.web.models import (
@@ -24,13 +22,11 @@ ALL = "/v1/connections"
 ONE = "/v1/connections/{id}"
 
 
-def _steering(
-    word: str, deed: Callable[[Database, Wish], Versioned], summary: str, description: str
-) -> Route:
+def _steering(word: str, work: Callable[..., Versioned], summary: str, description: str) -> Route:
     return Route(
         "POST",
         f"{ONE}/{word}",
-        connections.steer(deed),
+        connections.steer(work),
         summary,
         Scope.WRITE,
         {200: Connection},

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from refresher.connections import lifecycle, registration
-from refresher.connections.lifecycle import Wish
 from refresher.connections.revocation import revoke
 from refresher.errors import InvalidConnection
 from refresher.rules.access import ApiKey
@@ -14,7 +13,6 @@ from refresher.rules.registration import read
 from refresher.runtime.services import Services
 from refresher.store import scoped
 from refresher.store.scoped import Chosen, ConnectionSeen, Versioned
-from refresher.store.session import Database
 from refresher.web import cursors
 from refresher.web.call import Answer, Call
 from refresher.web.problems import Problem
@@ -26,11 +24,11 @@ def register(state: State, call: Call) -> Answer:
     """Stores a connection, new or known, and answers it without its tokens."""
     new = read(_completed(call))
     services = state.services
-    by, most = call.key.doer, services.settings.quota_connections
+    by, most = call.key.actor, services.settings.quota_connections
     taken = registration.take(services, [new], by, most=most)
     if taken.rejected:
         raise InvalidConnection(taken.rejected[0])
-    versioned = lifecycle.see(services.database, by, new.id)
+    versioned = lifecycle.find(services.database, by, new.id)
     return _shown(versioned, 201 if taken.created else 200)
 
 
@@ -59,30 +57,33 @@ def list_(state: State, call: Call) -> Answer:
 
 def show(state: State, call: Call) -> Answer:
     """Shows one connection."""
-    return _shown(lifecycle.see(state.services.database, call.key.doer, call.connection_id))
+    return _shown(lifecycle.find(state.services.database, call.key.actor, call.connection_id))
 
 
 def change(state: State, call: Call) -> Answer:
     """Changes name, metadata or scopes."""
     given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    return _shown(lifecycle.change(state.services.database, _wish(call), given))
+    database, by = state.services.database, call.key.actor
+    return _shown(lifecycle.change(database, by, call.connection_id, given, call.if_match))
 
 
 def delete(state: State, call: Call) -> Answer:
     """Deletes a connection, and on request asks its provider to end the grant."""
     query: DeleteQuery = call.query
-    gone = lifecycle.delete(state.services.database, _wish(call))
+    database, by = state.services.database, call.key.actor
+    gone = lifecycle.delete(database, by, call.connection_id, call.if_match)
     revocation = None
     if query.revoke:
         revocation = _revoked(state.services, gone, call.key)
     return Answer({"id": call.connection_id, "deleted": True, "revocation": revocation})
 
 
-def steer(deed: Callable[[Database, Wish], Versioned]) -> Callable[[State, Call], Answer]:
+def steer(work: Callable[..., Versioned]) -> Callable[[State, Call], Answer]:
     """Returns the handler of one change of state."""
 
     def handler(state: State, call: Call) -> Answer:
-        return _shown(deed(state.services.database, _wish(call)))
+        database, by = state.services.database, call.key.actor
+        return _shown(work(database, by, call.connection_id, call.if_match))
 
     return handler
 
@@ -92,7 +93,7 @@ def events(state: State, call: Call) -> Answer:
     query: PageQuery = call.query
     place = cursors.read(call.connection_id, query.cursor, [int])
     before = int(place[0]) if place else None
-    lifecycle.see(state.services.database, call.key.doer, call.connection_id)
+    lifecycle.find(state.services.database, call.key.actor, call.connection_id)
     with state.services.database.transaction() as db:
         found = scoped.events(
             db,
@@ -122,10 +123,6 @@ def _completed(call: Call) -> dict[str, object]:
 def _revoked(services: Services, gone: ConnectionSeen, key: ApiKey) -> dict[str, object]:
     result = revoke(services, gone.id, key.organization_id)
     return asdict(result)
-
-
-def _wish(call: Call) -> Wish:
-    return Wish(call.key.doer, call.connection_id, call.if_match)
 
 
 def _shown(versioned: Versioned, status: int = 200) -> Answer:

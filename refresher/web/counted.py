@@ -58,7 +58,7 @@ class Counted:
     def write(self, counts: dict[Like, int]) -> None:
         """Writes counts; while Postgres is away it is said in the log instead."""
         deeds = [
-            audit.Deed(key_id, self._action, organization_id, connection_id, subject, count)
+            audit.AuditEntry(key_id, self._action, organization_id, connection_id, subject, count)
             for (key_id, organization_id, connection_id, subject), count in counts.items()
         ]
         missing = {"action": self._action, "deeds": len(deeds)}

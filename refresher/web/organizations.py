@@ -54,7 +54,7 @@ def put(state: State, call: Call) -> Answer:
     changes = {"name": given.name, "reconnect_url": given.reconnect_url}
     with state.services.database.transaction() as db:
         stored = recipients.set_organization(db, id_, changes)
-        note(db, call.key.doer, "organization_stored", id_, "organization")
+        note(db, call.key.actor, "organization_stored", id_, "organization")
     return Answer(stored)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from refresher.errors import UnknownProvider
 from refresher.rules.access import Scope
 from refresher.store import audit, pause_list
-from refresher.store.audit import Deed
+from refresher.store.audit import AuditEntry
 from refresher.store.pause_list import Chosen
 from refresher.web.call import Answer, Call, Route
 from refresher.web.pause_models import PauseList, PausesEnded
@@ -34,7 +34,7 @@ def end_pauses(state: State, call: Call) -> Answer:
         raise Problem("no_such_provider", sentence) from None
     with state.services.database.transaction() as db:
         ended = pause_list.end(db, Chosen(name, host=query.host, app_name=query.app))
-        audit.append(db, [Deed(call.key.id, "unpaused", subject=f"provider:{name}")])
+        audit.append(db, [AuditEntry(call.key.id, "unpaused", subject=f"provider:{name}")])
     return Answer({"ended": [f"{pause.scope}:{pause.key}" for pause in ended]})
 
 

@@ -93,7 +93,7 @@ def _found(recipient: Recipient | None) -> Recipient:
 
 
 def _note(db: Db, call: Call, action: str, recipient: Recipient) -> None:
-    note(db, call.key.doer, action, recipient.organization_id, f"recipient:{recipient.id}")
+    note(db, call.key.actor, action, recipient.organization_id, f"recipient:{recipient.id}")
 
 
 ROUTES = (

@@ -99,7 +99,7 @@ def make(state: State, call: Call) -> Answer:
         services,
         call.connection_id,
         seconds=call.body.expires_in_seconds,
-        by=key.doer,
+        by=key.actor,
         replaces_tokens=call.body.replaces_tokens,
         most=services.settings.quota_links,
     )
@@ -118,14 +118,14 @@ def make(state: State, call: Call) -> Answer:
 
 def list_(state: State, call: Call) -> Answer:
     """Lists a connection's links."""
-    found = open_links(state.services.database, call.connection_id, call.key.doer)
+    found = open_links(state.services.database, call.connection_id, call.key.actor)
     return Answer({"items": found})
 
 
 def withdraw(state: State, call: Call) -> Answer:
     """Withdraws a link."""
     id_ = path_id(call.path, "link_id", "no_such_link")
-    database, by = state.services.database, call.key.doer
+    database, by = state.services.database, call.key.actor
     try:
         return Answer(withdraw_link(database, call.connection_id, id_, by))
     except NoSuchLink as none:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from refresher.connections.lifecycle import note, see
-from refresher.refresh.on_demand import Ending, Served
+from refresher.connections.lifecycle import find, note
+from refresher.refresh.on_demand import RefreshResult, Served
 from refresher.rules.access import Scope
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import AccessToken, Refreshed, RefreshWish, TokenWish
@@ -27,11 +27,11 @@ async def wish_token(state: State, call: Call) -> Answer:
 
 async def refresh(state: State, call: Call) -> Answer:
     """Refreshes now, whatever the token's life, and tells how it ended."""
-    database, by = state.services.database, call.key.doer
-    seen = (await state.in_thread(see, database, by, call.connection_id)).seen
+    database, by = state.services.database, call.key.actor
+    seen = (await state.in_thread(find, database, by, call.connection_id)).seen
     await state.in_thread(note, database, by, "refresh_asked", seen)
     try:
-        ending: Ending = await state.on_demand.refresh_now_async(
+        ending: RefreshResult = await state.on_demand.refresh_now_async(
             call.connection_id,
             wait_seconds=call.body.wait_seconds,
             organization_id=call.key.organization_id,

@@ -49,7 +49,7 @@ def create(state: State, call: Call) -> Answer:
             services.cipher,
             state.egress,
             wanted,
-            call.key.doer,
+            call.key.actor,
             most=services.settings.quota_webhooks,
         )
     view = endpoints.find(services.database, made, wanted.organization_id)
@@ -64,7 +64,7 @@ def show(state: State, call: Call) -> Answer:
 def change(state: State, call: Call) -> Answer:
     """Changes url, events or description."""
     given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    database, by = state.services.database, call.key.doer
+    database, by = state.services.database, call.key.actor
     with _refused_urls():
         return Answer(endpoints.change(database, state.egress, _id(call), given, by))
 
@@ -72,21 +72,21 @@ def change(state: State, call: Call) -> Answer:
 def delete(state: State, call: Call) -> Answer:
     """Deletes an endpoint with its messages."""
     view = _found(state, call)
-    endpoints.remove(state.services.database, view.id, call.key.doer)
+    endpoints.remove(state.services.database, view.id, call.key.actor)
     return Answer({"id": view.id, "deleted": True})
 
 
 def enable(state: State, call: Call) -> Answer:
     """Enables an endpoint; what was held for it is due."""
     view = _found(state, call)
-    released = endpoints.enable(state.services.database, view.id, call.key.doer)
+    released = endpoints.enable(state.services.database, view.id, call.key.actor)
     return Answer({**asdict(_found(state, call)), "released": released})
 
 
 def disable(state: State, call: Call) -> Answer:
     """Disables an endpoint; what comes is held for it."""
     view = _found(state, call)
-    endpoints.disable(state.services.database, view.id, call.key.doer)
+    endpoints.disable(state.services.database, view.id, call.key.actor)
     return Answer(_found(state, call))
 
 
@@ -96,7 +96,7 @@ def rotate_secret(state: State, call: Call) -> Answer:
     view = _found(state, call)
     seconds = services.settings.webhook_secret_overlap_seconds if given is None else given
     secret, until = endpoints.rotate_secret(
-        services.database, services.cipher, view.id, call.key.doer, overlap_seconds=seconds
+        services.database, services.cipher, view.id, call.key.actor, overlap_seconds=seconds
     )
     return Answer({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
 
@@ -148,7 +148,7 @@ def replay(state: State, call: Call) -> Answer:
     sent = endpoints.replay(
         state.services.database,
         Replay(view.id, *wanted, only_failed=wish.only_failed),
-        call.key.doer,
+        call.key.actor,
     )
     return Answer({"id": view.id, "replayed": sent})
 

@@ -10,14 +10,14 @@ import pytest
 
 from refresher.refresh import attempt, rereading, retention
 from refresher.refresh.rereading import How, NoSuchAnswer
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.outcomes import Outcome, classify
 from refresher.store import answers, connections
 from tests.answers.conftest import Stage
 from tests.answers.test_wire import CAMEL, NAMES, PAIR, head, says
 from tests.outbound.servers import answer
 
-ME = Doer("cli:ann")
+ME = Actor("cli:ann")
 NEVER = 'rotation = "never"'
 XML = b"<?xml version='1.0'?><r><access_token>new-access</access_token></r>"
 PAGE = answer(b"<html><title>Sign in</title></html>", "200 OK", "Content-Type: text/html")
@@ -192,7 +192,7 @@ def test_kept_answers_are_forgotten_after_their_time(one: Stage) -> None:
 
 def test_only_one_s_own_answers_are_there(one: Stage) -> None:
     """A stranger's answer is as good as none, for looking and for reading."""
-    stranger, view = Doer("key", "another"), kept(one)
+    stranger, view = Actor("key", "another"), kept(one)
     services = one.world.services
     with pytest.raises(NoSuchAnswer):
         rereading.reread(services, view.id, stranger)

@@ -10,7 +10,7 @@ from uuid import UUID
 from refresher.notify import endpoints
 from refresher.notify.endpoints import Wanted
 from refresher.outbound.egress import Egress
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.notices import Kind
 from refresher.runtime.checkpoints import Point
 from refresher.store import outbox
@@ -108,7 +108,7 @@ def _happen(deployment: Deployment, connection_id: UUID) -> str:
 
 def _add(deployment: Deployment, url: str) -> None:
     services, egress = deployment.services, Egress(loopback=True)
-    wanted, by = Wanted(url, ["*"]), Doer("cli:chaos")
+    wanted, by = Wanted(url, ["*"]), Actor("cli:chaos")
     endpoints.add(services.database, services.cipher, egress, wanted, by)
     egress.close()
 

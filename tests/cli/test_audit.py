@@ -9,7 +9,7 @@ import pytest
 
 from refresher.client import Refresher
 from refresher.connections.lifecycle import whoever
-from refresher.rules.access import Doer, somebody
+from refresher.rules.access import Actor, somebody
 from tests.cli.kit import Cli
 
 
@@ -163,8 +163,8 @@ def test_who_runs_a_command(
     monkeypatch.delenv("SUDO_USER", raising=False)
     if sudo:
         monkeypatch.setenv("SUDO_USER", sudo)
-    doer = whoever("cli")
-    assert (doer.id, doer.key_id, doer.told) == (expected, None, f"by {expected}")
+    actor = whoever("cli")
+    assert (actor.id, actor.key_id, actor.told) == (expected, None, f"by {expected}")
 
 
 def test_a_container_s_user_may_have_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,15 +175,15 @@ def test_a_container_s_user_may_have_no_name(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert whoever("cli").id.startswith("cli:uid")
-    assert somebody("cli", "ann") == Doer("cli:ann")
-    assert Doer("abcdefghijkl").told == "by API key abcdefghijkl"
+    assert somebody("cli", "ann") == Actor("cli:ann")
+    assert Actor("abcdefghijkl").told == "by API key abcdefghijkl"
 
 
 def test_registering_is_written_with_the_connection(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the deed cannot be written nothing is stored: they are one transaction."""
-    monkeypatch.setattr("refresher.connections.registration._deeds", lambda *_: 1 / 0)
+    monkeypatch.setattr("refresher.connections.registration._audit_entries", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.connect("c1")
     assert cli("connections", "list", "--json").lines == []

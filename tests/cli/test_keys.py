@@ -47,7 +47,7 @@ def test_the_audit_shows_what_keys_did(cli: Cli):
     cli("keys", "list")
     database = database_from(load(database_url=cli.env["DATABASE_URL"]))
     with database.transaction() as db:
-        deeds = [audit.Deed(key, "paused", "org") for key in ("aaa", "bbb")]
+        deeds = [audit.AuditEntry(key, "paused", "org") for key in ("aaa", "bbb")]
         audit.append(db, deeds)
     database.close()
     lines = cli("keys", "audit", "--json").lines

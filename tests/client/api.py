@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from refresher.connections import api_keys
-from refresher.rules.access import Doer, Scope
+from refresher.rules.access import Actor, Scope
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
 from refresher.web.app import Api
@@ -39,6 +39,6 @@ def new_key(services: Services) -> str:
         name="sdk",
         scopes=frozenset(Scope),
         organization_id="org",
-        by=Doer("cli:ann"),
+        by=Actor("cli:ann"),
     )
     return made.text.reveal()

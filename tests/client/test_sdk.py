@@ -11,11 +11,11 @@ from refresher.client import (
     AsyncRefresher,
     Conflict,
     Connection,
-    Ending,
     Event,
     InvalidConnection,
     NoSuchConnection,
     Refresher,
+    RefreshResult,
     TokenUnavailable,
 )
 from refresher.store.events import recent
@@ -81,7 +81,7 @@ def test_an_expired_token_is_refreshed_first(refresher: Refresher, place: Place)
 
 def test_a_refresh_tells_how_it_ended(refresher: Refresher, connected: Connection, place: Place):
     """`refresh` does it now, and hands back the outcome, also when the provider refuses."""
-    assert isinstance(ending := refresher.refresh(connected.id), Ending)
+    assert isinstance(ending := refresher.refresh(connected.id), RefreshResult)
     assert (ending.outcome, ending.by_us) == ("refreshed", True)
     place.provider.admin.revoke(connected.external_id)
     ending = refresher.refresh(connected.id)

@@ -17,7 +17,7 @@ from refresher.catalogue import Catalogue
 from refresher.refresh import rereading, spool_entries
 from refresher.refresh.rereading import How
 from refresher.refresh.sweeping import sweep_stalled
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from refresher.runtime import services as wiring
@@ -28,7 +28,7 @@ from tests.committing.in_hand import MANY, all_spooled, assert_all_stored, in_ha
 from tests.waiting import wait_until
 from tests.world import PROVIDERS, World, granted
 
-ME = Doer("cli:ann")
+ME = Actor("cli:ann")
 NAMES = {"access_token": ("accessToken",), "refresh_token": ("refreshToken",)}
 FAULTS: dict[str, tuple[Fault, Fault]] = {
     "read-only": (read_only, writable),

@@ -17,7 +17,7 @@ from refresher.connections.resume_links import make_link
 from refresher.notify import endpoints
 from refresher.notify.endpoints import Wanted
 from refresher.outbound.egress import Egress
-from refresher.rules.access import Doer, Scope
+from refresher.rules.access import Actor, Scope
 from refresher.rules.connection import Sealed
 from refresher.store import answers, recipients
 from refresher.store.answers import KeptAnswer
@@ -34,7 +34,7 @@ class Site:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.doer = Doer("cli:ann")
+        self.actor = Actor("cli:ann")
         known = world.services.catalogue
         object.__setattr__(known, "_origins", dict.fromkeys(known.names, "file"))
         self.api = Api(world.services)
@@ -75,7 +75,7 @@ class Site:
             name="test",
             scopes=frozenset(scopes),
             organization_id=organization_id,
-            by=self.doer,
+            by=self.actor,
             **more,
         )
         return made.text.reveal()
@@ -87,12 +87,12 @@ class Site:
             made["id"] = str(self.world.connect("foreign", name="private words"))
         services = self.world.services
         if "{link_id}" in path:
-            link = make_link(services, UUID(made["id"]), seconds=3_600, by=self.doer)
+            link = make_link(services, UUID(made["id"]), seconds=3_600, by=self.actor)
             made["link_id"] = str(link.id)
         if "{webhook_id}" in path:
             wanted = Wanted(HOOK, ["*"], organization_id, "private words")
             egress = self.api.state.egress
-            added = endpoints.add(services.database, services.cipher, egress, wanted, self.doer)
+            added = endpoints.add(services.database, services.cipher, egress, wanted, self.actor)
             made["webhook_id"] = str(added[0])
         if "{recipient_id}" in path:
             with services.database.transaction() as db:

@@ -161,7 +161,7 @@ def test_a_revoked_key_is_refused_within_moments(site: Site) -> None:
     """A key that was just used is refused as soon as what is remembered is a second old."""
     key = site.new_key()
     assert site("GET", "/v1/whoami", key=key).status_code == 200
-    api_keys.revoke(site.world.services.database, key.split("_")[1], by=site.doer)
+    api_keys.revoke(site.world.services.database, key.split("_")[1], by=site.actor)
     wait_until(lambda: site("GET", "/v1/whoami", key=key).status_code == 401, 5)
     assert "revoked" in site("GET", "/v1/whoami", key=key).json()["detail"]
 

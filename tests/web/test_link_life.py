@@ -41,7 +41,7 @@ def test_a_revoked_key_takes_its_links_along(site: Site) -> None:
     key = site.new_key(organization_id="org")
     theirs, ours = made_with(site, one, key, expires_in_seconds=2_592_000), link(site, one)
 
-    api_keys.revoke(site.world.services.database, key_id(key), by=site.doer)
+    api_keys.revoke(site.world.services.database, key_id(key), by=site.actor)
 
     assert use(site, theirs) == (410, "link_withdrawn")
     assert [item["state"] for item in links(site, one)] == ["open", "withdrawn"]

@@ -66,7 +66,7 @@ def webhook_tests(site: Site, hang: Hang) -> Callable[[str, str], Future[httpx.R
 
     def ask(tenant: str, key: str) -> Future[httpx.Response]:
         wanted = Wanted(receiver.url, ["*"], tenant)
-        id_, _ = endpoints.add(services.database, services.cipher, LOOPBACK, wanted, site.doer)
+        id_, _ = endpoints.add(services.database, services.cipher, LOOPBACK, wanted, site.actor)
         return begin(site, "POST", f"/v1/webhooks/{id_}/test", key)
 
     return ask

@@ -10,7 +10,7 @@ from refresher.notify import endpoints, webhook_dispatch
 from refresher.notify.endpoints import Wanted
 from refresher.notify.webhook_channel import deliver
 from refresher.outbound.egress import Egress
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.connection import Secret
 from refresher.rules.notices import Kind
 from refresher.runtime.services import Services
@@ -21,7 +21,7 @@ from tests.world import World
 STEP = timedelta(seconds=60)
 """The shortest step of `live_until`: fewer looks at a day."""
 LOOPBACK = Egress(loopback=True)
-ANN = Doer("cli:ann")
+ANN = Actor("cli:ann")
 
 
 def add(

@@ -17,7 +17,7 @@ from refresher.devkit.demo.receiver import Receiver
 from refresher.devkit.demo.stage import Stage
 from refresher.notify import endpoints
 from refresher.notify.endpoints import Wanted
-from refresher.rules.access import Doer
+from refresher.rules.access import Actor
 from refresher.rules.notices import Kind
 from refresher.rules.registration import read
 from refresher.runtime.services import egress_from
@@ -55,7 +55,7 @@ def _listen(stage: Stage, receiver: Receiver) -> None:
     wanted = Wanted(receiver.url, ["connection.*"], ORGANIZATION, "the demo itself")
     egress = egress_from(services.settings)
     try:
-        made = endpoints.add(services.database, services.cipher, egress, wanted, Doer("cli:demo"))
+        made = endpoints.add(services.database, services.cipher, egress, wanted, Actor("cli:demo"))
     finally:
         egress.close()
     receiver.secret = made[1]

@@ -1,0 +1,1 @@
+"""`refresher/connections/`: what people do to connections, through the one door."""
