@@ -29,7 +29,7 @@ from sqlalchemy import make_url, text
 from bench import page
 from bench.refreshes.report import machine
 from refresher.devkit.postgres import EmbeddedPostgres
-from refresher.runtime.watermark import ClaimWindow
+from refresher.runtime.limits import ClaimWindow
 from refresher.store import migrate
 from refresher.store.schedule import CLAIM_DUE, claim_due
 from refresher.store.session import Database, Db

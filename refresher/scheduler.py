@@ -25,8 +25,7 @@ from refresher.refresh.sweeping import messages_lost, release_own, sweep_stalled
 from refresher.runtime.health import Probe
 from refresher.runtime.jobs import Ticks
 from refresher.runtime.liveness import Watch
-from refresher.runtime.log import adopt_all
-from refresher.runtime.log_throttle import Seldom
+from refresher.runtime.log import Seldom, adopt_all
 from refresher.runtime.neighbours import LOOK_SECONDS
 from refresher.runtime.process import Process, spare_collections, starting
 from refresher.runtime.services import Services, services

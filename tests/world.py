@@ -21,8 +21,8 @@ from refresher.rules.outcomes import Reply
 from refresher.rules.providers import ClientAuth, Provider, Strategy, TokenRequest
 from refresher.runtime import services
 from refresher.runtime.cipher import new_key
+from refresher.runtime.limits import Pacer
 from refresher.runtime.metrics import Meter
-from refresher.runtime.pacing import Pacer
 from refresher.settings import load
 from refresher.store import oauth_apps
 from refresher.testing.clock import START

@@ -27,7 +27,8 @@ from uuid_utils.compat import uuid7
 
 from refresher.errors import RedisUnavailable
 from refresher.notify import mail_text
-from refresher.outbound.mailers import Message, Rendered
+from refresher.outbound.mail import Message
+from refresher.outbound.mail_templates import Rendered
 from refresher.rules import mail_news as still
 from refresher.rules import mails as rules
 from refresher.rules import url_template

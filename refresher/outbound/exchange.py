@@ -17,10 +17,8 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from refresher.errors import SettingsError
-from refresher.outbound.arrivals import GATHER_SECONDS, MOST_REPLIES, Arrivals, Stream
-from refresher.outbound.compute_slots import Turns
 from refresher.outbound.egress import NAME_LOOKUPS, Egress
-from refresher.outbound.loop_thread import LoopThread
+from refresher.outbound.loop import GATHER_SECONDS, MOST_REPLIES, Arrivals, LoopThread, Stream
 from refresher.outbound.sender import (
     CANCELLED,
     NO_SENDER,
@@ -32,7 +30,7 @@ from refresher.outbound.sender import (
     choose_sender,
     is_fast,
 )
-from refresher.outbound.shares import Line, Parties
+from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.outbound.wire import Wire, write
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
@@ -59,7 +57,7 @@ log = structlog.get_logger()
 class Outgoing(Generic[K]):
     """A request, the caller's key for it, and how long it may wait for its turn to be sent.
 
-    `whose` it is: nobody has all places while others wait (`shares.py`), and no host.
+    `whose` it is: nobody has all places while others wait (`turns.py`), and no host.
     """
 
     key: K
@@ -97,7 +95,7 @@ class Exchange:
         self._fast = sender is None and is_fast(name)
         self._sender = sender
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
-        self._waiting: Line[_Waiting] = Line(limits.max_in_flight)
+        self._waiting: FairQueue[_Waiting] = FairQueue(limits.max_in_flight)
         self._places: set[asyncio.Task[None] | None] = set()
         self.turns = turns or Turns()
 

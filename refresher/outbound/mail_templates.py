@@ -106,7 +106,7 @@ def _environment(folder: Path | None) -> Environment:
     )
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
-    ours = PackageLoader("refresher.outbound.mailers")
+    ours = PackageLoader("refresher.outbound")
     return ImmutableSandboxedEnvironment(
         loader=ChoiceLoader([FileSystemLoader(folder), ours]) if folder else ours,
         autoescape=select_autoescape(["html"]),

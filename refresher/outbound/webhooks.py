@@ -15,9 +15,8 @@ from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from refresher.outbound.arrivals import Arrivals
 from refresher.outbound.egress import Egress
-from refresher.outbound.loop_thread import LoopThread
+from refresher.outbound.loop import Arrivals, LoopThread
 from refresher.rules.delivery import Answer
 
 if TYPE_CHECKING:

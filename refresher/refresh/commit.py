@@ -52,7 +52,7 @@ class Hand:
 
     `take` and `try_again` never wait for a Postgres that is away: more replies may be on their way, and
     each must lie in the spool as soon as it has come. A try that hangs is looked at from outside
-    (`lookout.py`): what is in hand is spooled meanwhile, and what `coming` has of those not known yet.
+    (`Lookout`): what is in hand is spooled meanwhile, and what `coming` has of those not known yet.
     """
 
     def __init__(self, services: Services, write: Write, tally: Counter[str]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from refresher.errors import DatabaseUnavailable
-from refresher.outbound.shares import Line, Parties
+from refresher.outbound.turns import FairQueue, Parties
 from refresher.refresh.batched_reads import ended
 from refresher.refresh.dispatch import claim_now
 from refresher.refresh.steps import refresh
@@ -35,14 +35,14 @@ class Flights:
     """Refreshes under way, by row; each in a thread, which is started when it is needed.
 
     As many as the exchange sends at once; one organization, or one provider, that hangs does not have
-    all of them (`shares.py`).
+    all of them (`outbound/turns.py`).
     """
 
     def __init__(self, services: Services, role: str | None) -> None:
         self._services = services
         self._lock = threading.Lock()
         self._flying: dict[UUID, Future[RefreshResult | None]] = {}
-        self._line: Line[_Wish] = Line(services.settings.max_in_flight)
+        self._line: FairQueue[_Wish] = FairQueue(services.settings.max_in_flight)
         self._threads = ThreadPoolExecutor(services.settings.max_in_flight, "on-demand")
         self._closed = False
         self._role = role

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from refresher.errors import CannotDecrypt, TokenUnavailable
-from refresher.outbound.shares import Parties
+from refresher.outbound.turns import Parties
 from refresher.rules import serving
 from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text

@@ -5,17 +5,22 @@ is derived from the key, so there is nothing to number. Each owner (a connection
 of its own, derived from the master key: random 96-bit nonces are safe for 2^32 values under one key
 (NIST SP 800-38D section 8.3), which one busy master key would reach in days, one connection never.
 The associated data binds a value to its owner and column; moved elsewhere it does not open.
+
+Keys may come from a file (REFRESHER_ENCRYPTION_KEYS_FILE), such as a mounted secret, which is read
+once, when a process starts. No text of the file ever gets into a message.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
+import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -136,3 +141,29 @@ def _nonce() -> bytes:
 
 def _bound_to(header: bytes, owner: UUID, column: str) -> bytes:
     return header + owner.bytes + column.encode()
+
+
+_FILE = "REFRESHER_ENCRYPTION_KEYS_FILE"
+
+
+def read_keys(path: Path) -> list[str]:
+    """Returns the keys as texts, at least one; raises `SettingsError` naming the file."""
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeError:
+        raise SettingsError(f"{_FILE}: {path} is not a text file") from None
+    except OSError as error:
+        raise SettingsError(f"{_FILE}: {path} cannot be read: {error.strerror}") from None
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    keys = [key.strip() for key in ",".join(lines).split(",") if key.strip()]
+    if not keys:
+        raise SettingsError(
+            f"{_FILE}: {path} holds no key: `refresher encryption new-key` prints one"
+        )
+    return keys
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether more than its owner and group may read the file, or more than its owner may write it."""
+    mode = path.stat().st_mode
+    return bool(mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP))

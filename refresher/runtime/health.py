@@ -1,4 +1,4 @@
-"""Knows how this process is: what `runtime/serving/pages.py` shows of it.
+"""Knows how this process is: what `runtime/serving/server.py` shows of it.
 
 `/health` answers 500 when a restart may help: this process's own ticks have stopped although Postgres
 answers. Postgres or Redis being away is no reason to restart us, and is told in `/health/status`; so is
@@ -22,7 +22,7 @@ from refresher.errors import (
 )
 from refresher.runtime.deadlines import Look
 from refresher.runtime.jobs import Trouble
-from refresher.runtime.metrics.sources import QueueSeen
+from refresher.runtime.metrics import QueueSeen
 from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.services import Services
 from refresher.settings import Flow

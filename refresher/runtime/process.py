@@ -26,7 +26,7 @@ from refresher.runtime import sentry, tracing
 from refresher.runtime.health import Probe
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.log import configure
-from refresher.runtime.metrics.sources import OfProcess, Sources, sources_from
+from refresher.runtime.metrics import OfProcess, Sources, sources_from
 from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.services import Services
 from refresher.runtime.serving.ports import Api, Ports

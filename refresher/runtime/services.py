@@ -21,19 +21,19 @@ from refresher import catalogue
 from refresher.catalogue import Catalogue
 from refresher.errors import DatabaseUnavailable, SettingsError
 from refresher.outbound.exchange import Egress, Exchange, Limits, Turns
-from refresher.outbound.mailers import MailSender, Renderer, make_sender
+from refresher.outbound.mail_templates import Renderer
+from refresher.outbound.mailer import MailSender, make_sender
 from refresher.outbound.webhooks import SenderLimits, WebhookSender
 from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.policy import Policy
-from refresher.runtime import checkpoints, keyfile
-from refresher.runtime.cipher import Cipher, parse_key
-from refresher.runtime.log_throttle import Seldom
-from refresher.runtime.lookout import Lookout
+from refresher.runtime import checkpoints
+from refresher.runtime.cipher import Cipher, parse_key, read_keys
+from refresher.runtime.deadlines import Lookout
+from refresher.runtime.limits import ClaimWindow, Pacer
+from refresher.runtime.log import Seldom
 from refresher.runtime.metrics import Meter
-from refresher.runtime.pacing import Pacer
 from refresher.runtime.restored import RestoreGuard
-from refresher.runtime.watermark import ClaimWindow
 from refresher.settings import Settings, load
 from refresher.store import workers
 from refresher.store.session import Database
@@ -168,7 +168,7 @@ def cipher_from(settings: Settings) -> Cipher:
     """Returns the cipher; without a key, a sentence that names the command that makes one."""
     keys = [key.get_secret_value() for key in settings.encryption_keys]
     if settings.encryption_keys_file is not None:
-        keys = keyfile.read(settings.encryption_keys_file)
+        keys = read_keys(settings.encryption_keys_file)
     if not keys:
         raise SettingsError(
             "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "

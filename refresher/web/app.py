@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from refresher.runtime.health import Probe
 from refresher.runtime.services import Services
-from refresher.runtime.serving.pages import of_port
+from refresher.runtime.serving.server import process_pages
 from refresher.settings import Settings
 from refresher.web.endpoint import Endpoint, not_found
 from refresher.web.open import OpenEndpoint
@@ -27,7 +27,7 @@ class Api:
             Route(_pattern(path), Endpoint(self.state, rows)) for path, rows in by_path().items()
         ]
         api += [Route(route.path, OpenEndpoint(self.state, route)) for route in OPEN]
-        health = of_port(probe, services.settings) if probe is not None else []
+        health = process_pages(probe, services.settings, at_port=True) if probe is not None else []
         self._headers = _headers(services.settings)
         self._router = Router([*api, *pages(), *health], default=not_found, redirect_slashes=False)
 

@@ -17,7 +17,7 @@ from refresher.outbound.wire import Wire
 from refresher.refresh.spool_entries import connection_of
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.runtime.lookout import Lookout
+from refresher.runtime.deadlines import Lookout
 from tests.committing.in_hand import MANY, all_spooled, assert_all_stored, rotated
 from tests.waiting import wait_until
 from tests.world import World

@@ -6,7 +6,7 @@ import pytest
 
 from refresher.notify.mail_samples import samples
 from refresher.notify.mail_text import provider_name
-from refresher.outbound.mailers import Renderer
+from refresher.outbound.mail_templates import Renderer
 
 
 @pytest.mark.parametrize("form", ["plain", "digest"])

@@ -14,10 +14,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from refresher.outbound.mail import as_email, one_line
+from refresher.outbound.mail import Message, as_email, one_line
 from refresher.outbound.mail_api import HttpSender
-from refresher.outbound.mail_console import ConsoleSender
-from refresher.outbound.mailers import Message
+from refresher.outbound.mailer import ConsoleSender
 from refresher.outbound.smtp import SmtpSender, server_from
 from refresher.rules.mails import Outcome, Refused, Sent, Unreachable
 from tests.mail.kit import Inbox, authenticator, smtp_server

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from refresher.runtime.metrics.sources import OfProcess, QueueSeen, sources_from
+from refresher.runtime.metrics import OfProcess, QueueSeen, sources_from
 from tests.world import World
 
 Labels = frozenset[tuple[str, str]]

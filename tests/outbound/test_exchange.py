@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from refresher.errors import SettingsError
-from refresher.outbound.arrivals import MOST_REPLIES
 from refresher.outbound.exchange import Exchange, Limits, Outgoing
+from refresher.outbound.loop import MOST_REPLIES
 from refresher.outbound.wire import Wire
 from refresher.rules.outcomes import Reply
 from tests.outbound.conftest import a_request

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from refresher.outbound import compute_slots
-from refresher.outbound.compute_slots import Turns
+from refresher.outbound import turns
+from refresher.outbound.turns import Turns
 from tests.waiting import wait_until
 
 
@@ -20,7 +20,7 @@ def waiters(taken: Turns) -> int:
 
 def test_the_second_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the first one works, within reason."""
-    monkeypatch.setattr(compute_slots, "WAIT_SECONDS", 60)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
     taken, order = Turns(), []
 
     def second() -> None:
@@ -40,7 +40,7 @@ def test_the_second_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_replies_go_before_new_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when they come later: what is in hand would be lost with the process."""
-    monkeypatch.setattr(compute_slots, "WAIT_SECONDS", 60)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
     taken, order = Turns(), []
 
     def work(name: str, *, replies: bool) -> None:
@@ -65,12 +65,12 @@ def has_turn_at_once(taken: Turns) -> bool:
     began = time.monotonic()
     with taken.turn():
         assert taken._free == 0
-    return time.monotonic() - began < compute_slots.WAIT_SECONDS
+    return time.monotonic() - began < turns.WAIT_SECONDS
 
 
 def test_a_process_that_works_alone_has_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second goes ahead while the first one works, the third waits for either."""
-    monkeypatch.setattr(compute_slots, "WAIT_SECONDS", 60)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
     taken, order = Turns(2), []
 
     def third() -> None:
@@ -90,7 +90,7 @@ def test_a_process_that_works_alone_has_two(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_turn_that_is_held_up_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has it may wait for a Postgres that is away; the other goes ahead, and breaks nothing."""
-    monkeypatch.setattr(compute_slots, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.01)
     taken = Turns()
     with taken.turn(), taken.turn():
         pass
@@ -107,7 +107,7 @@ def test_a_turn_ends_with_an_error() -> None:
 
 def test_everybody_has_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many wait, each is called in time: nobody is left to the patience of half a second."""
-    monkeypatch.setattr(compute_slots, "WAIT_SECONDS", 60)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
     taken, had = Turns(), []
 
     def work(replies: bool) -> None:

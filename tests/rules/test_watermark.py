@@ -1,4 +1,4 @@
-"""The watermark of the claim: rules/watermark.py, as tables, and watermark.py, which remembers it."""
+"""The watermark of the claim: rules/watermark.py as tables, and what `ClaimWindow` remembers."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -7,7 +7,7 @@ import pytest
 
 from refresher.rules.connection import Claim
 from refresher.rules.watermark import FULL_LOOK_SECONDS, MARGIN, Watermark, after_claim
-from refresher.runtime.watermark import ClaimWindow
+from refresher.runtime.limits import ClaimWindow
 
 T = datetime(2030, 1, 1, tzinfo=UTC)
 LOW = T - timedelta(hours=1)

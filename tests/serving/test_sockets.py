@@ -8,8 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from refresher.runtime.serving import sockets
-from refresher.runtime.serving.siblings import listen_for_all
-from refresher.runtime.serving.sockets import CannotListen, free_port, listen
+from refresher.runtime.serving.sockets import CannotListen, free_port, listen, listen_for_all
 from tests.ports import free_port as port_of_ours
 
 HAS_IPV6 = socket.has_ipv6 and os.path.exists("/proc/net/if_inet6")  # noqa: PTH110  a kernel's word

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from refresher.cli.doctor.finding import Finding, ok, warn
 from refresher.cli.output import many, span
 from refresher.notify import mail_samples
-from refresher.outbound.mailers import Renderer
+from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients

@@ -9,7 +9,7 @@ from refresher import catalogue
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import many
 from refresher.errors import CatalogueError, SettingsError
-from refresher.runtime import keyfile
+from refresher.runtime.cipher import is_open_to_others
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings, variable
 
@@ -32,7 +32,7 @@ def _keys(settings: Settings) -> Finding:
     except SettingsError as error:
         return fail("keys", _first_part(error), f"set REFRESHER_ENCRYPTION_KEYS; {NEW_KEY}")
     file = settings.encryption_keys_file
-    if file is not None and keyfile.is_open_to_others(file):
+    if file is not None and is_open_to_others(file):
         message = f"key {ids[0]} seals, but {file} can be read or changed by others"
         return warn("keys", message, f"chmod 600 {file}")
     older = f", {len(ids) - 1} more for what was sealed before" if len(ids) > 1 else ""

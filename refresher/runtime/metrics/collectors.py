@@ -30,7 +30,7 @@ from refresher import __version__
 from refresher.errors import RefresherError
 from refresher.rules.faults import Sort
 from refresher.runtime.deadlines import Look
-from refresher.runtime.metrics.sources import Sources
+from refresher.runtime.metrics import Sources
 from refresher.store import gauges
 from refresher.store.gauges import Gauges
 

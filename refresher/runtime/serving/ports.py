@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from refresher.runtime.health import Probe
-from refresher.runtime.serving.siblings import Turn, listen_for_all
-from refresher.runtime.serving.sockets import listen
+from refresher.runtime.serving.sockets import Turn, listen, listen_for_all
 from refresher.settings import Settings
 
 if TYPE_CHECKING:  # loaded by who serves: a process without PORT starts sooner
-    from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from refresher.runtime.serving.server import Serving
@@ -103,9 +101,6 @@ class Ports:
     def _pages(self, *, at_port: bool) -> ASGIApp:
         from starlette.applications import Starlette  # noqa: PLC0415
 
-        from refresher.runtime.serving import pages  # noqa: PLC0415
+        from refresher.runtime.serving.server import process_pages  # noqa: PLC0415
 
-        made: list[Route] = (pages.of_port if at_port else pages.of_status_port)(
-            self._probe, self._settings
-        )
-        return Starlette(routes=made)
+        return Starlette(routes=process_pages(self._probe, self._settings, at_port=at_port))

@@ -8,7 +8,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from refresher.runtime.serving import limits
-from refresher.runtime.serving.guests import LimitedConnection
+from refresher.runtime.serving.limits import LimitedConnection
 
 
 class LimitedH11(LimitedConnection, H11Protocol):  # type: ignore[misc]  # Cycle, by form

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
 
 from refresher.runtime.serving import limits
-from refresher.runtime.serving.guests import LimitedConnection
+from refresher.runtime.serving.limits import LimitedConnection
 
 
 class TooLargeHead(Exception):

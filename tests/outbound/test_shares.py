@@ -7,18 +7,18 @@ from collections import Counter
 
 import pytest
 
-from refresher.outbound.shares import Line, Parties
+from refresher.outbound.turns import FairQueue, Parties
 
 
-def line(places: int, *items: tuple[Parties, str]) -> Line[str]:
+def line(places: int, *items: tuple[Parties, str]) -> FairQueue[str]:
     """Returns a line in which these wait."""
-    made = Line[str](places)
+    made = FairQueue[str](places)
     for parties, item in items:
         made.add(parties, item)
     return made
 
 
-def taken(waiting: Line[str]) -> list[str]:
+def taken(waiting: FairQueue[str]) -> list[str]:
     """Takes what has a place now."""
     found = []
     while (one := waiting.take()) is not None:
@@ -79,7 +79,7 @@ def test_who_waits_aside_for_two_holds_no_other() -> None:
 def test_everybody_has_his_turn_in_the_end(seed: int) -> None:
     """Whatever ends in whatever order: none is forgotten, none has more than its share."""
     dice = random.Random(seed)
-    waiting = Line[int](8)
+    waiting = FairQueue[int](8)
     under_way: list[Parties] = []
     found: list[int] = []
     for n in range(400):

@@ -11,8 +11,7 @@ import redis
 
 from refresher.errors import RedisUnavailable
 from refresher.rules.connection import Claim
-from refresher.runtime.broker import make_broker, send
-from refresher.runtime.pipelining import PipeliningBroker
+from refresher.runtime.broker import PipeliningBroker, make_broker, send
 from refresher.settings import load
 
 

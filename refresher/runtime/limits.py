@@ -1,17 +1,21 @@
-"""Holds claims back that a provider's rate limit, or its share of our capacity, has no room for.
+"""What one process remembers to hold itself back: rates of providers, and where the claim looks.
 
-The arithmetic is `rules/pacing.py`'s; here is what one process remembers of each provider. Two
-schedulers pace each on their own: give each its part of the rate.
+The arithmetic is that of `rules/pacing.py` and `rules/watermark.py`. Two schedulers remember each on
+their own: give each its part of a provider's rate. What another one gave back below the mark is found
+by the look at everything, five seconds later at most.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from time import monotonic
 
 from refresher.catalogue import Catalogue
 from refresher.rules.connection import Claim
 from refresher.rules.pacing import Bucket, delays, room, take
+from refresher.rules.watermark import Watermark, after_claim
 
 FULL_SECONDS = 1.0
 """When a row comes again whose provider has all of its share in flight."""
@@ -57,3 +61,38 @@ class Pacer:
         granted, self._buckets[provider] = take(bucket, monotonic(), rate, len(now))
         held = now[granted:]
         return now[:granted], over + list(zip(held, delays(rate, len(held)), strict=True))
+
+
+class ClaimWindow:
+    """Where the next claim begins; ticks and sweeps use it from different threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mark = Watermark()
+
+    def since(self) -> datetime | None:
+        """Returns the due time at which the next claim begins; None: at the very beginning."""
+        now = monotonic()
+        with self._lock:
+            since = self._mark.claim_from(now)
+            if since is None:
+                self._mark = self._mark.looking(now)
+            return since
+
+    def claimed(
+        self, since: datetime | None, claims: Sequence[Claim], *, took_seconds: float
+    ) -> None:
+        """Notes a claim that began at `since`, and how long Postgres had to look.
+
+        A claim during which rows were given back tells nothing: it may have looked before.
+        """
+        last = max((c.due_at for c in claims if c.due_at is not None), default=None)
+        with self._lock:
+            if self._mark == Watermark():  # reopened since that claim began
+                return
+            self._mark = after_claim(self._mark, since, last, monotonic(), took_seconds)
+
+    def reopen(self) -> None:
+        """Has the next claim look at everything: rows were given back with their old due times."""
+        with self._lock:
+            self._mark = Watermark()

@@ -3,14 +3,14 @@
 import pytest
 
 from refresher.catalogue import load
-from refresher.runtime import pacing
-from refresher.runtime.pacing import Pacer
+from refresher.runtime import limits
+from refresher.runtime.limits import Pacer
 
 
 def test_one_provider_alone_is_remembered_for_a_moment(monkeypatch: pytest.MonkeyPatch):
     """While one provider has nobody to share with, what is in flight is not counted for each claim."""
     clock = iter([10.0, 10.5, 11.5])
-    monkeypatch.setattr(pacing, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(limits, "monotonic", lambda: next(clock))
     pacer = Pacer(load(), capacity=10)
     pacer.saw({"google": 9})
     assert pacer.is_alone({"google"})
