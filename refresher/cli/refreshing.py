@@ -16,10 +16,11 @@ from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, instant, note
 from refresher.cli.refusal import Refused
 from refresher.rules.connection import ParkReason
-from refresher.rules.serving import SUCCESSES, Why
+from refresher.rules.history import SUCCESSES
+from refresher.rules.serving import Why
 
 if TYPE_CHECKING:
-    from refresher.rules.served import RefreshResult
+    from refresher.rules.serving import RefreshResult
     from refresher.runtime.services import Services
     from refresher.store.connections import ConnectionView
     from refresher.store.lookup import LeaseSeen

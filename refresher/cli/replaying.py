@@ -13,7 +13,7 @@ from refresher.cli.output import Json, emit, examples, note, table
 from refresher.cli.refusal import Refused
 
 if TYPE_CHECKING:
-    from refresher.rules.events import PastEvent
+    from refresher.rules.history import PastEvent
     from refresher.rules.replay import Replayed
     from refresher.store.session import Database
 

@@ -62,7 +62,7 @@ def rotate(
 def _refuse_other_keys(opened: Database, cipher: Cipher) -> None:
     """Refuses a key that a running process does not know, and one that it has put behind another."""
     from refresher.cli.doctor.agreement import running
-    from refresher.rules.agreement import Agreement, compare
+    from refresher.rules.installation import Agreement, compare
 
     ours = cipher.key_ids
     for process in running(opened):

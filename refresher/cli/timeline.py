@@ -10,7 +10,7 @@ from refresher.cli.output import span, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from refresher.rules.events import PastEvent
+    from refresher.rules.history import PastEvent
 
 COLUMNS = ["attempt", "when", "what", "steps", "http", "reason", "next"]
 SPARE = ("next", "http")
@@ -23,7 +23,7 @@ def show(events: Sequence[PastEvent]) -> None:
 
 def as_json(event: PastEvent) -> dict[str, object]:
     """Returns an event with its steps, as plain values."""
-    from refresher.rules.events import steps
+    from refresher.rules.history import steps
 
     return {**asdict(event), "steps": [asdict(step) for step in steps(event)]}
 
@@ -56,7 +56,7 @@ def next_of(event: PastEvent) -> str | None:
 
 
 def _steps(event: PastEvent) -> str | None:
-    from refresher.rules.events import steps
+    from refresher.rules.history import steps
 
     known = steps(event)
     if len(known) < 2:

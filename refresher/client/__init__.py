@@ -25,7 +25,7 @@ from refresher.errors import (
     TokenUnavailable,
 )
 from refresher.rules.connection import Secret
-from refresher.rules.served import RefreshResult, Served, fingerprint
+from refresher.rules.serving import RefreshResult, Served, fingerprint
 
 Ending = RefreshResult
 """What `RefreshResult` was called before."""

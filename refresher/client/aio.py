@@ -15,7 +15,7 @@ from refresher.client.opening import opened
 from refresher.client.operations import PAGE, Id, Operation
 from refresher.client.registering import Fields, as_given
 from refresher.client.values import Connection, Event
-from refresher.rules.served import RefreshResult, Served
+from refresher.rules.serving import RefreshResult, Served
 
 T = TypeVar("T")
 

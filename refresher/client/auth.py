@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import httpx
 
 from refresher.errors import RefresherError, SettingsError, TokenUnavailable
-from refresher.rules.served import Served
+from refresher.rules.serving import Served
 
 REMEMBER_SECONDS = 5.0
 

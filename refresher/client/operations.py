@@ -13,7 +13,7 @@ from uuid import UUID
 from refresher.client import values
 from refresher.client.values import Connection, EventPage
 from refresher.errors import NoSuchConnection
-from refresher.rules.served import RefreshResult, Served
+from refresher.rules.serving import RefreshResult, Served
 
 if TYPE_CHECKING:
     from refresher.client.direct import Direct

@@ -16,11 +16,10 @@ from refresher.errors import InvalidConnection, UnknownProvider
 from refresher.rules import guards, kept_fields, lives, policy
 from refresher.rules.access import Actor
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
-from refresher.rules.handed_answer import answered
 from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider
 from refresher.rules.registering import Before, Kind, Verdict, judge
-from refresher.rules.registration import NewConnection
+from refresher.rules.registration import NewConnection, answered
 from refresher.runtime.services import Services
 from refresher.store import audit, registration, updates
 from refresher.store import oauth_apps as apps

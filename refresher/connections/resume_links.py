@@ -19,11 +19,10 @@ from refresher.connections.registration import take_within
 from refresher.errors import InvalidConnection, NoSuchConnection, RefresherError
 from refresher.rules import resume_links as rules
 from refresher.rules.access import Actor
-from refresher.rules.connection import Status
+from refresher.rules.connection import Status, is_no_token
 from refresher.rules.handed_error import refuse_error
 from refresher.rules.registration import read
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
-from refresher.rules.tokens import is_no_token
 from refresher.rules.units import span
 from refresher.runtime.services import Services
 from refresher.store import audit, connections, links, scoped

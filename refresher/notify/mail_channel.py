@@ -3,7 +3,7 @@
     1 plan    here, rules/mails.py: who hears of what, at once or in the next digest
     2 digest  here, every few minutes: what has gathered becomes one mail for each recipient
     3 claim   store/mails.py: the mail that is due longest, when the slot is free
-    4 ask     rules/mail_news.py: what is over by now is not told
+    4 ask     rules/notices.py: what is over by now is not told
     5 begin   store/mails.py: takes the slot and marks the mail, in one transaction
     6 send    outbound/: no transaction is open meanwhile
     7 settle  store/mails.py: exactly what was delivered is marked; the rest stays
@@ -29,11 +29,11 @@ from refresher.errors import RedisUnavailable
 from refresher.notify import mail_text
 from refresher.outbound.mail import Message
 from refresher.outbound.mail_templates import Rendered
-from refresher.rules import mail_news as still
 from refresher.rules import mails as rules
+from refresher.rules import notices as still
 from refresher.rules import url_template
-from refresher.rules.mail_news import Fate
 from refresher.rules.mails import Choice, Deferred, MailDecision, Outcome
+from refresher.rules.notices import Fate
 from refresher.rules.policy import stable_spread
 from refresher.runtime import checkpoints
 from refresher.runtime.services import Services

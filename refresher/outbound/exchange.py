@@ -32,9 +32,9 @@ from refresher.outbound.sender import (
 )
 from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.outbound.wire import Wire, write
+from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
 from refresher.rules.providers import TokenRequest
-from refresher.rules.values import value
 
 __all__ = [
     "GATHER_SECONDS",

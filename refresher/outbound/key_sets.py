@@ -17,7 +17,7 @@ import structlog
 
 from refresher.outbound.egress import Egress
 from refresher.outbound.transport import Transport
-from refresher.rules.unpacking import unpack
+from refresher.rules.bodies import unpack
 
 KEEP_SECONDS = 3_600.0
 ASK_AGAIN_SECONDS = 60.0

@@ -14,8 +14,8 @@ import httpx
 from pydantic import SecretStr
 
 from refresher.outbound.mail import Message, as_email, one_line
+from refresher.rules.bodies import unpack
 from refresher.rules.mails import Outcome, Refused, Unreachable, classify_http, clean
-from refresher.rules.unpacking import unpack
 
 MOST_BYTES = 65_536
 

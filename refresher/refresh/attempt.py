@@ -15,7 +15,7 @@ from refresher.refresh.kept_answers import kept_answer
 from refresher.rules import kept_fields, recording
 from refresher.rules import policy as when
 from refresher.rules.bodies import header, text_of
-from refresher.rules.connection import Grant, ParkReason, Sealed, Secret
+from refresher.rules.connection import Grant, ParkReason, Sealed, Secret, value
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.faults import place_of, waits_for
 from refresher.rules.notices import end_is_news
@@ -29,7 +29,6 @@ from refresher.rules.providers import (
     build_request,
 )
 from refresher.rules.unread import looks_like_a_grant
-from refresher.rules.values import value
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher
 from refresher.store.pauses import PauseSeen

@@ -9,9 +9,8 @@ from typing import assert_never
 from weakref import WeakKeyDictionary, WeakSet
 
 from refresher.refresh.token_flow import ReadOutcome, Reads, ReadToken, ReadWhole
-from refresher.rules.events import WITHOUT_OUTCOME
-from refresher.rules.served import RefreshResult
-from refresher.rules.serving import Stored
+from refresher.rules.history import WITHOUT_OUTCOME
+from refresher.rules.serving import RefreshResult, Stored
 from refresher.runtime.services import Services
 from refresher.store import lookup, serving
 from refresher.store.events import PastEvent

@@ -32,8 +32,7 @@ from refresher.refresh import token_flow
 from refresher.refresh.batched_reads import Reading
 from refresher.refresh.lease_watch import LeaseWatch
 from refresher.refresh.single_flight import Flights
-from refresher.rules.served import RefreshResult, Served
-from refresher.rules.serving import Ask
+from refresher.rules.serving import Ask, RefreshResult, Served
 from refresher.runtime.services import Services
 
 __all__ = ["Ask", "OnDemand", "RefreshResult", "Served"]

@@ -17,8 +17,19 @@ from refresher.outbound.turns import Parties
 from refresher.rules import serving
 from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text
-from refresher.rules.served import RefreshResult, Served, fingerprint
-from refresher.rules.serving import Ask, Reason, Refresh, Refuse, Serve, Stored, Wait, Why
+from refresher.rules.serving import (
+    Ask,
+    Reason,
+    Refresh,
+    RefreshResult,
+    Refuse,
+    Serve,
+    Served,
+    Stored,
+    Wait,
+    Why,
+    fingerprint,
+)
 from refresher.runtime.services import Services
 from refresher.store.serving import Wanted, Whole
 

@@ -16,10 +16,9 @@ from email.utils import parsedate_to_datetime
 import orjson
 
 from refresher.rules import bodies, lives
-from refresher.rules.connection import Grant, Secret
+from refresher.rules.connection import Grant, Secret, is_no_token
 from refresher.rules.kept_fields import kept
 from refresher.rules.providers import Path, Provider
-from refresher.rules.tokens import is_no_token
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 A_YEAR_SECONDS = 366 * 86_400.0

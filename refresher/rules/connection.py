@@ -1,4 +1,4 @@
-"""The values that travel through one refresh: secrets, claims, connections, grants.
+"""The values that travel through one refresh: secrets, claims, connections, grants, replies.
 
 Frozen and free of behaviour beyond small questions. How they are stored is `store/`'s business.
 """
@@ -6,13 +6,25 @@ Frozen and free of behaviour beyond small questions. How they are stored is `sto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypeVar, dataclass_transform
 from uuid import UUID
 
-from refresher.rules.values import value
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value(cls: type[T]) -> type[T]:
+    """Makes a class with slots, equality and a hash of its fields; never assign to one.
+
+    mypy lets nobody change one, as with `@dataclass(frozen=True)`; at run time nothing checks it,
+    because that check makes a value six times as dear, and one refresh makes twenty. Where a value is
+    made a few times a second, take a frozen dataclass.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
 
 Sealed = NewType("Sealed", bytes)
 """Ciphertext, as stored: safe to hold, useless to read."""
@@ -160,3 +172,40 @@ class Grant:
     kept: Mapping[str, str | int | float | bool] | None = field(
         default=None, repr=False, hash=False
     )
+
+
+NOTHING = frozenset(
+    {
+        *("null", "undefined", "none", "nil", "false", "nan", "n/a", "(null)", "<null>", "<nil>"),
+        *("[object object]", '""', "''", "{}", "[]"),
+    }
+)
+"""How "there is none" is spelled by who made a text of it, in small letters."""
+
+
+def is_no_token(text: str) -> bool:
+    """Returns whether `text` says that there is no token: it must never replace a stored one."""
+    bare = text.strip()
+    return len(bare) <= 16 and (not bare or bare.casefold() in NOTHING)
+
+
+UNSENT = "unsent"
+"""`Reply.failure` of a request that was never tried."""
+
+
+@value
+class Reply:
+    """What came back, or did not: a time-out is a reply, not an exception.
+
+    `failure` names what went wrong on the way (`connect`, `timeout`, `protocol`, `too_large`,
+    `unsent` …). With a status beside it, an answer began to arrive and did not come to its end: `body`
+    is what was read so far. The body is as it came over the wire, packed or not. `sent` tells whether
+    the request may have reached the provider: only then can a rotating refresh token have been spent.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    failure: str | None = None
+    sent: bool = True
+    elapsed_seconds: float = 0.0

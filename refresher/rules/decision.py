@@ -11,7 +11,7 @@ from typing import assert_never
 
 from refresher.rules import lives
 from refresher.rules import policy as when
-from refresher.rules.connection import Grant, ParkReason, Secret
+from refresher.rules.connection import Grant, ParkReason, Secret, value
 from refresher.rules.faults import Fault, Sort
 from refresher.rules.outcomes import (
     DEAD_GRANT,
@@ -27,7 +27,6 @@ from refresher.rules.outcomes import (
 )
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Rotation, Strategy
-from refresher.rules.values import value
 
 ANSWER_LOST = frozenset({502, 504})
 """A gateway's word that the provider's own answer did not come through."""

@@ -12,7 +12,7 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from refresher.rules.answers import retry_after_seconds
-from refresher.rules.breaker import BreakerPolicy, opens
+from refresher.rules.limits import BreakerPolicy, opens
 
 JITTER_SHARE = 0.1
 """By so much a wait is shortened at most, so that messages which failed together come back apart."""

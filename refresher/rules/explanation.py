@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from refresher.rules import policy as when
-from refresher.rules.events import PastEvent
-from refresher.rules.history import Moment
+from refresher.rules.history import Moment, PastEvent
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
 

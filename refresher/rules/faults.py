@@ -23,12 +23,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from refresher.rules import policy as when
-from refresher.rules.breaker import BreakerPolicy, opens
-from refresher.rules.connection import Connection
+from refresher.rules.connection import Connection, value
+from refresher.rules.limits import BreakerPolicy, opens
 from refresher.rules.placeholders import HOST, named_in
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
-from refresher.rules.values import value
 
 LONGEST_PAUSE_SECONDS = 900.0
 """However long a wait one answer asks for: nobody else waits longer for it before somebody probes."""

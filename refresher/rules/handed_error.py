@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 
 from refresher.errors import InvalidConnection
+from refresher.rules.connection import is_no_token
 from refresher.rules.masking import mask
-from refresher.rules.tokens import is_no_token
 
 MAX_LEVELS = 6
 MAX_SAID_LENGTH = 200

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from unicodedata import category
 
 from refresher.errors import InvalidConnection
-from refresher.rules.connection import Secret
+from refresher.rules.connection import Secret, is_no_token
 from refresher.rules.placeholders import MAX_VALUE_LENGTH
-from refresher.rules.tokens import is_no_token
 
 MAX_TOKEN_BYTES = 65_536
 MAX_ANSWER_BYTES = 262_144

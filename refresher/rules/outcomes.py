@@ -22,11 +22,9 @@ from refresher.rules.answers import (
     retry_after_seconds,
 )
 from refresher.rules.bodies import header, text_of
-from refresher.rules.connection import Grant, Secret
+from refresher.rules.connection import UNSENT, Grant, Reply, Secret, value
 from refresher.rules.providers import Provider
-from refresher.rules.replies import UNSENT, Reply
 from refresher.rules.unread import looks_like_a_grant
-from refresher.rules.values import value
 
 __all__ = [
     "UNSENT", "Malformed", "Misconfigured", "Outcome", "RateLimited", "Refreshed", "Reply",

@@ -16,9 +16,8 @@ from types import MappingProxyType
 from typing import assert_never
 from urllib.parse import quote_plus
 
-from refresher.rules.connection import Secret
+from refresher.rules.connection import Secret, value
 from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
-from refresher.rules.values import value
 
 
 class Strategy(StrEnum):

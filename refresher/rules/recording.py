@@ -17,7 +17,7 @@ from refresher.rules import policy as when
 from refresher.rules.answers import as_token, error_code, read_answer, retry_after_seconds
 from refresher.rules.connection import App, Connection, Grant, Sealed, Status
 from refresher.rules.decision import Before
-from refresher.rules.events import PastEvent
+from refresher.rules.history import PastEvent
 from refresher.rules.outcomes import Outcome, Refreshed, Reply, Unreadable
 from refresher.rules.providers import Path, Provider
 

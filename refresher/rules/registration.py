@@ -2,19 +2,22 @@
 
 Pure: a decoded JSON object in, a `NewConnection` out, or `InvalidConnection`. `connections import`
 and every other way in use it, so that a field means the same everywhere. README, "Import format".
+A token endpoint's whole answer that comes along is read like the answer to a refresh (`answered`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
 from refresher.errors import InvalidConnection, did_you_mean
 from refresher.rules import intake_fields as fields
+from refresher.rules.answers import as_token, error_code, read_grant, read_parsed
 from refresher.rules.connection import Secret
-from refresher.rules.handed_error import refuse_error
+from refresher.rules.handed_error import detail_of, refusal, refuse_error
+from refresher.rules.providers import Provider
 
 MAX_SHOWN_LENGTH = 64
 _NAMESPACE = UUID("7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11")
@@ -181,3 +184,36 @@ def _answer(given: object) -> Mapping[str, object] | None:
     if answer is not None:
         refuse_error(answer)
     return answer
+
+
+def answered(new: NewConnection, provider: Provider, now_epoch_seconds: float) -> NewConnection:
+    """Returns the connection with what its `answer` brings, read like the answer to a refresh.
+
+    Raises `InvalidConnection` for an error. An answer without any token brings none.
+    """
+    if new.answer is None:
+        return new
+    told = read_parsed(provider, new.answer)
+    grant = read_grant(provider, told, now_epoch_seconds)
+    if grant is None:
+        return _without_access_token(new, provider, told)
+    return replace(
+        new,
+        answer=None,
+        access_token=grant.access_token,
+        refresh_token=grant.refresh_token,
+        expires_in_seconds=grant.expires_in_seconds,
+        refresh_token_expires_in_seconds=grant.refresh_token_expires_in_seconds or None,
+        granted_scopes=grant.scopes or new.granted_scopes,
+        kept=grant.kept,
+    )
+
+
+def _without_access_token(
+    new: NewConnection, provider: Provider, told: Mapping[str, object]
+) -> NewConnection:
+    """Returns the connection with a refresh token alone, if that came; an error is refused."""
+    code = error_code(provider, told)
+    if code or told.get("ok") is False or told.get("success") is False:
+        raise refusal(code or "no success", detail_of(told, told.get("error")))
+    return replace(new, answer=None, refresh_token=as_token(told.get("refresh_token")))

@@ -13,7 +13,7 @@ from refresher.rules import guards
 from refresher.rules import policy as when
 from refresher.rules.connection import ParkReason
 from refresher.rules.decision import Decision, decide
-from refresher.rules.events import WITHOUT_OUTCOME, PastEvent
+from refresher.rules.history import WITHOUT_OUTCOME, PastEvent
 from refresher.rules.outcomes import classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider

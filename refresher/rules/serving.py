@@ -8,25 +8,19 @@ token that is still valid is served with a reason (`stale`); an expired one neve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Literal, assert_never
 from uuid import UUID
 
-from refresher.rules.connection import ParkReason, Sealed, Status
+from refresher.rules.connection import ParkReason, Sealed, Secret, Status
+from refresher.rules.history import FAILURES, SUCCESSES
 
 MOST_OF_A_LIFE = 0.5
 """Who asks for more than this share of the lives that a provider gives gets this share."""
 SOON_SECONDS = 1.0
-SUCCESSES = frozenset({"refreshed", "adopted"})
-FAILURES = frozenset(
-    {"transient", "malformed", "unreadable", "rate_limited", "misconfigured", "revoked"}
-)
-FORGETTING = frozenset(
-    {"imported", "reconnected", "reread", "resumed", "swept", "released", "fenced", "unsent"}
-)
-"""Events after which the attempts before do not hold a new one back."""
 
 
 class Why(StrEnum):
@@ -71,15 +65,7 @@ SENTENCES: dict[Reason, str] = {
     ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
     ParkReason.UNSTORED: "PostgreSQL refuses to store what the provider answered; it is kept",
 }
-PASSING = frozenset(
-    {
-        Why.STILL_REFRESHING,
-        Why.REFRESH_FAILED,
-        Why.REFRESHED_JUST_NOW,
-        Why.PROVIDER_PAUSED,
-        Why.APP_PAUSED,
-    }
-)
+PASSING = frozenset(Why) - {Why.NO_SUCH_CONNECTION, Why.SHORT_LIVED}
 """What passes by itself: asking again later may help, and nobody need do anything."""
 
 
@@ -220,10 +206,8 @@ def next_step(
 
 
 def _is_short_lived(stored: Stored, row: Row, tried: str | None) -> bool:
-    """Whether the provider gives no more life than this: else every call would refresh.
-
-    What an import tells is what was left then, not a whole life; so only a refresh counts.
-    """
+    """Whether the provider gives no more life than this: else every call would refresh."""
+    # What an import tells is what was left then, not a whole life; so only a refresh counts.
     if row.last_event not in SUCCESSES:
         return False
     share = MOST_OF_A_LIFE * (stored.lifetime_seconds or 0.0)
@@ -231,8 +215,8 @@ def _is_short_lived(stored: Stored, row: Row, tried: str | None) -> bool:
 
 
 def _parked(need: Need, row: Row) -> Step:
-    known = set(ParkReason)
-    reason = ParkReason(row.parked_reason) if row.parked_reason in known else ParkReason.MISSING
+    known = {reason.value: reason for reason in ParkReason}
+    reason = known.get(row.parked_reason or "", ParkReason.MISSING)
     # A token that is refused, and cannot be replaced until a person acts, is as good as none.
     return Serve(reason) if need is Need.ENDING else Refuse(reason)
 
@@ -247,8 +231,7 @@ def _instead(need: Need, refusal: Refuse) -> Step:
 def _obstacle(need: Need, row: Row, interval_seconds: float, tried: str | None) -> Refuse | None:
     """Returns what stands against a refresh of an idle row, None when nothing does."""
     if row.postponed_by is not None and (row.due_in_seconds or 0.0) > 0:
-        app = row.postponed_by.startswith("app:")
-        reason = Why.APP_PAUSED if app else Why.PROVIDER_PAUSED
+        reason = Why.APP_PAUSED if row.postponed_by.startswith("app:") else Why.PROVIDER_PAUSED
         return Refuse(reason, row.postponed_by, row.due_in_seconds)
     if row.last_event == "rate_limited" and (row.due_in_seconds or 0.0) > 0:
         return Refuse(Why.PROVIDER_PAUSED, row.last_reason, row.due_in_seconds)
@@ -261,3 +244,56 @@ def _obstacle(need: Need, row: Row, interval_seconds: float, tried: str | None) 
     if tried:
         return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A valid access token, and what is known about it.
+
+    `stale`: it has less life left than was asked for, or its grant has ended; no refresh could be had,
+    and `reason` (a code) and `detail` tell why. `expires_in_seconds` counts from the answer, in the
+    database's clock; both are None when nobody tells the end. `scopes` are those granted, or asked
+    for. `kept_fields` came with the token (the provider's `keep_fields`); `repr` hides them, for one
+    may be a secret (`id_token`).
+    """
+
+    connection_id: UUID
+    root_id: UUID
+    access_token: Secret
+    expires_at: datetime | None
+    expires_in_seconds: float | None
+    scopes: tuple[str, ...]
+    credential_version: int
+    stale: bool = False
+    reason: str | None = None
+    detail: str | None = None
+    token_type: str = "Bearer"
+    kept_fields: Mapping[str, str | int | float | bool] = field(default_factory=dict, repr=False)
+
+    def header(self) -> str:
+        """Returns the value of an `Authorization` header, in the clear: `Bearer ya29…`."""
+        return f"{self.token_type} {self.access_token.reveal()}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The name by which this token is reported as rejected."""
+        return fingerprint(self.access_token)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshResult:
+    """How one refresh ended; `by_us` is false when another process was at it already.
+
+    `outcome` is the kind of the event that was written, such as `refreshed` or `transient`.
+    """
+
+    outcome: str
+    by_us: bool
+    reason: str | None = None
+    http_status: int | None = None
+    elapsed_seconds: float | None = None
+
+
+def fingerprint(token: Secret) -> str:
+    """Returns the first 16 hexadecimal digits of a token's SHA-256: it names it, and tells nothing."""
+    return sha256(token.reveal().encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -30,7 +30,7 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
 from refresher.errors import RedisUnavailable, RefresherError, say_last
 from refresher.rules.connection import Claim
-from refresher.rules.redis_names import namespace
+from refresher.rules.installation import namespace
 from refresher.runtime.trace_middleware import Tracing
 from refresher.settings import Settings, load
 from refresher.store.deliveries import DeliveryClaim

@@ -1,6 +1,6 @@
 """What one process remembers to hold itself back: rates of providers, and where the claim looks.
 
-The arithmetic is that of `rules/pacing.py` and `rules/watermark.py`. Two schedulers remember each on
+The arithmetic is that of `rules/limits.py`. Two schedulers remember each on
 their own: give each its part of a provider's rate. What another one gave back below the mark is found
 by the look at everything, five seconds later at most.
 """
@@ -14,8 +14,7 @@ from time import monotonic
 
 from refresher.catalogue import Catalogue
 from refresher.rules.connection import Claim
-from refresher.rules.pacing import Bucket, delays, room, take
-from refresher.rules.watermark import Watermark, after_claim
+from refresher.rules.limits import Bucket, Watermark, after_claim, delays, room, take
 
 FULL_SECONDS = 1.0
 """When a row comes again whose provider has all of its share in flight."""

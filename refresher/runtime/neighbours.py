@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 
 from refresher.errors import RedisUnavailable
-from refresher.rules.redis_names import PREFIX
+from refresher.rules.installation import PREFIX
 from refresher.settings import Settings
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from refresher.outbound.exchange import Egress, Exchange, Limits, Turns
 from refresher.outbound.mail_templates import Renderer
 from refresher.outbound.mailer import MailSender, make_sender
 from refresher.outbound.webhooks import SenderLimits, WebhookSender
-from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.delivery import DeliveryPolicy
+from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher, parse_key, read_keys

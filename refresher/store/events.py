@@ -1,6 +1,6 @@
 """The table `refresh_event`: an append-only record of what happened to each connection, and why.
 
-One row an outcome: the steps before it are instants in it (`rules/events.py` takes them apart), and
+One row an outcome: the steps before it are instants in it (`rules/history.py` takes them apart), and
 with it stands what was true afterwards, read from the rows that the same transaction has just written;
 so any moment can be looked at later (`rules/time_travel.py`). No secret ever stands in it.
 """
@@ -18,8 +18,8 @@ import orjson
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.events import PastEvent
-from refresher.rules.values import value
+from refresher.rules.connection import value
+from refresher.rules.history import PastEvent
 from refresher.store import hot
 from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
 from refresher.store.in_flight import BEGUN

@@ -1,6 +1,6 @@
 """Asks, when a mail is about to leave, how what it tells stands now; and takes out what is over.
 
-What it decides by is `rules/mail_news.py`. A mail with nothing left to tell is deleted.
+What it decides by is `rules/notices.py`. A mail with nothing left to tell is deleted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import RowMapping, text
 
-from refresher.rules.mail_news import ConnectionNow, NewsNow
+from refresher.rules.notices import ConnectionNow, NewsNow
 
 _OF_ONE = tuple(field.name for field in fields(ConnectionNow))
 _OF_NEWS = (

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.rules.connection import value
 from refresher.rules.faults import FORGET_SECONDS, Evidence, Scope, Sort, Weighed, Witness
-from refresher.rules.values import value
 from refresher.store.arrays import bigints, doubles, texts
 
 KEEP_SECONDS = 86_400.0

@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection as Db
 
-from refresher.rules.connection import App, Claim, Connection, Sealed, Status
-from refresher.rules.values import value
+from refresher.rules.connection import App, Claim, Connection, Sealed, Status, value
 from refresher.store import hot
 from refresher.store.arrays import bigints, uuids
 from refresher.store.pauses import PauseSeen

@@ -78,7 +78,7 @@ def claim_due(
     """Leases up to `limit` due rows, the longest due first, and returns the claims.
 
     Rows that another scheduler is claiming are passed over. `since` leaves out what was due before
-    it: see `rules/watermark.py`. Commit at once: neither Redis nor HTTP belongs into this transaction.
+    it: see `rules/limits.py`. Commit at once: neither Redis nor HTTP belongs into this transaction.
     """
     values = {
         "limit": limit,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from refresher.rules.connection import Sealed
-from refresher.rules.values import value
+from refresher.rules.connection import Sealed, value
 
 
 @value

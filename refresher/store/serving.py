@@ -16,7 +16,8 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
-from refresher.rules.serving import FAILURES, FORGETTING, SUCCESSES, Row, Stored
+from refresher.rules.history import FAILURES, FORGETTING, SUCCESSES
+from refresher.rules.serving import Row, Stored
 from refresher.store import hot
 from refresher.store.arrays import texts, uuids
 

@@ -16,9 +16,9 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
+from refresher.rules.connection import value
 from refresher.rules.faults import Fault, Place
 from refresher.rules.notices import State
-from refresher.rules.values import value
 from refresher.store import answers, endings, grant_ends, hot, notices, quarantine
 from refresher.store.answers import KeptAnswer
 from refresher.store.arrays import bigints, byteas, doubles, texts, uuids

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 
-from refresher.rules.redis_names import PREFIX, namespace
+from refresher.rules.installation import PREFIX, namespace
 from refresher.settings import Settings
 
 if TYPE_CHECKING:

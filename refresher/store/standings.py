@@ -14,8 +14,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Connection
-from refresher.rules.events import PastEvent
-from refresher.rules.history import Moment
+from refresher.rules.history import Moment, PastEvent
 from refresher.store import answers
 from refresher.store.answers import AnswerView
 from refresher.store.events import COLUMNS

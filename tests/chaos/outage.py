@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from refresher.rules.breaker import BreakerPolicy, opens
+from refresher.rules.limits import BreakerPolicy, opens
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from refresher.store.schedule import next_due_in_seconds

@@ -12,7 +12,7 @@ import redis
 from sqlalchemy import text
 
 from refresher.refresh import recovery
-from refresher.rules.redis_names import namespace
+from refresher.rules.installation import namespace
 from refresher.runtime.broker import make_broker, marker_stands, name_queues, queue_depth
 from refresher.runtime.neighbours import CARDS, Neighbours
 from refresher.settings import load, sqlalchemy_url

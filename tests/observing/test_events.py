@@ -6,7 +6,7 @@ import pytest
 
 from refresher.refresh import retention
 from refresher.refresh.steps import refresh
-from refresher.rules.events import steps
+from refresher.rules.history import steps
 from refresher.store import events, partitions
 from tests.world import START, World, refused
 

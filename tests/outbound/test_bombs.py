@@ -23,7 +23,7 @@ MOST = 16 * 2**20
 
 
 def test_a_sender_hands_a_bomb_on_as_it_came(exchange: MakeExchange, serve: Serve) -> None:
-    """Nothing is unpacked where replies arrive; `rules/unpacking.py` does it within its bound."""
+    """Nothing is unpacked where replies arrive; `rules/bodies.py` does it within its bound."""
     assert ask(exchange(), serve(always(SAID)).url()).body == BOMB
 
 

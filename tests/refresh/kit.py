@@ -9,7 +9,7 @@ from refresher.errors import TokenUnavailable
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
-from refresher.rules.served import Served
+from refresher.rules.serving import Served
 from refresher.store import connections
 from tests.world import World
 

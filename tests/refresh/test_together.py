@@ -13,8 +13,7 @@ from refresher.refresh.on_demand import OnDemand
 from refresher.refresh.steps import refresh
 from refresher.refresh.sweeping import release_own
 from refresher.rules.connection import Secret
-from refresher.rules.served import Served, fingerprint
-from refresher.rules.serving import Stored
+from refresher.rules.serving import Served, Stored, fingerprint
 from refresher.store.lane import Lane
 from refresher.store.serving import Wanted
 from tests.refresh.kit import Gate, refusal, text

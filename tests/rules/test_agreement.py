@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.rules.agreement import Agreement, compare
+from refresher.rules.installation import Agreement, compare
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refresher.rules.connection import Secret
+from refresher.rules.connection import Secret, is_no_token
 from refresher.rules.outcomes import (
     Misconfigured,
     Outcome,
@@ -20,7 +20,6 @@ from refresher.rules.outcomes import (
     classify,
 )
 from refresher.rules.providers import Provider
-from refresher.rules.tokens import is_no_token
 from tests.rules.samples import EPOCH, SAME_EACH_TIME, provider
 
 PROVIDERS = st.sampled_from(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.faults import (
     FORGET_SECONDS,
     Evidence,
@@ -25,6 +24,7 @@ from refresher.rules.faults import (
     waits_for,
     weigh,
 )
+from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from tests.rules.samples import DAY, HOUR, connection, provider
 

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from refresher.errors import InvalidConnection
-from refresher.rules.connection import Secret
-from refresher.rules.handed_answer import answered
+from refresher.rules.connection import Secret, is_no_token
 from refresher.rules.handed_error import refuse_error, said
-from refresher.rules.registration import NewConnection, read
-from refresher.rules.tokens import is_no_token
+from refresher.rules.registration import NewConnection, answered, read
 from tests.rules.samples import EPOCH, NAMED, provider
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from refresher.rules import policy as when
-from refresher.rules.events import PastEvent, steps
 from refresher.rules.explanation import lead_parts, why_due
-from refresher.rules.history import Moment, Untold, state_at
+from refresher.rules.history import Moment, PastEvent, Untold, state_at, steps
 from refresher.rules.policy import Policy
 from tests.rules.samples import DAY, HOUR, ID, NOW, provider
 

@@ -6,8 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from refresher.rules.mail_news import ConnectionNow, Fate, NewsNow, fates, still_so
-from refresher.rules.notices import Kind
+from refresher.rules.notices import ConnectionNow, Fate, Kind, NewsNow, fates, still_so
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 WELL = ConnectionNow()

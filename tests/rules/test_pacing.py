@@ -2,8 +2,7 @@
 
 import pytest
 
-from refresher.rules.breaker import BreakerPolicy, Opened, opens
-from refresher.rules.pacing import Bucket, delays, room, take
+from refresher.rules.limits import BreakerPolicy, Bucket, Opened, delays, opens, room, take
 
 
 @pytest.mark.parametrize(

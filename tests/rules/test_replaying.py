@@ -11,7 +11,7 @@ import pytest
 from refresher.rules import policy as when
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.decision import decide
-from refresher.rules.events import PastEvent, steps
+from refresher.rules.history import PastEvent, steps
 from refresher.rules.outcomes import Reply, classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Path

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.connection import ParkReason, Sealed, Secret
-from refresher.rules.served import Served, fingerprint
 from refresher.rules.serving import (
     PASSING,
     SENTENCES,
@@ -16,10 +15,12 @@ from refresher.rules.serving import (
     Refuse,
     Row,
     Serve,
+    Served,
     Stored,
     Wait,
     Why,
     as_stored,
+    fingerprint,
     needs,
     next_step,
 )

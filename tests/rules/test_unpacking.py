@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from refresher.rules.unpacking import MAX_BYTES, Unpacked, _until_the_fault, is_packed, unpack
+from refresher.rules.bodies import MAX_BYTES, Unpacked, _until_the_fault, is_packed, unpack
 
 packed = partial(gzip.compress, mtime=0)  # the same bytes in every process that runs the tests
 TEXT = b'{"access_token": "a"}'

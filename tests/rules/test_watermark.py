@@ -1,4 +1,4 @@
-"""The watermark of the claim: rules/watermark.py as tables, and what `ClaimWindow` remembers."""
+"""The watermark of the claim: rules/limits.py as tables, and what `ClaimWindow` remembers."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.connection import Claim
-from refresher.rules.watermark import FULL_LOOK_SECONDS, MARGIN, Watermark, after_claim
+from refresher.rules.limits import FULL_LOOK_SECONDS, MARGIN, Watermark, after_claim
 from refresher.runtime.limits import ClaimWindow
 
 T = datetime(2030, 1, 1, tzinfo=UTC)

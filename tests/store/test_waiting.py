@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from refresher.rules.breaker import BreakerPolicy
 from refresher.rules.faults import Fault, Place, Sort, Told, Witness, scopes, weigh
+from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.store import pause_list, pauses, schedule, waiting
 from refresher.store.pauses import PauseSeen, Written

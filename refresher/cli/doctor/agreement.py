@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.errors import SettingsError
-from refresher.rules.agreement import Agreement, compare
+from refresher.rules.installation import Agreement, compare
 from refresher.runtime.services import cipher_from
 from refresher.settings import Settings
 from refresher.settings.shared import differing, digests

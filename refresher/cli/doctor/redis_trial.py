@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import redis
 
-from refresher.rules.redis_names import PREFIX
+from refresher.rules.installation import PREFIX
 
 SECONDS = "60"
 SCRIPT = "return 1"

@@ -1,12 +1,14 @@
-"""Compares the keys of a running process with those of somebody who looks or works beside it.
+"""What the processes of one installation share: the names of what it keeps in Redis, and its keys.
 
-Pure: ids of keys in, the sealing one first; what that means out.
+Pure. Everything in Redis begins with the installation's name. Of keys only their ids are compared, the
+sealing one first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from uuid import UUID
 
 
 class Agreement(Enum):
@@ -29,3 +31,11 @@ def compare(theirs: Sequence[str], ours: Sequence[str]) -> Agreement:
     if theirs and theirs[0] not in ours:
         return Agreement.CLOSED_HERE
     return Agreement.SAME if theirs[:1] == ours[:1] else Agreement.OTHER_SEALS
+
+
+PREFIX = "refresher:"
+
+
+def namespace(installation: UUID) -> str:
+    """Returns what the names of its keys begin with, without the colon behind it."""
+    return f"{PREFIX}{installation.hex}"
