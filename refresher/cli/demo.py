@@ -18,7 +18,7 @@ from refresher.cli.output import Json, emit, examples
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from refresher.devkit.demo.verdict import Verdict
+    from refresher.devkit.demo.verdict import DemoVerdict
     from refresher.devkit.up.running import Running
 
 Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]
@@ -83,7 +83,7 @@ def demo(
     raise typer.Exit(0 if verdict.is_good else 1)
 
 
-def _close(console: Console, verdict: Verdict, directory: Path | None) -> None:
+def _close(console: Console, verdict: DemoVerdict, directory: Path | None) -> None:
     from refresher.devkit.demo.verdict import table
 
     console.print()

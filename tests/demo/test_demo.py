@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from refresher.devkit.demo.interruption import Interruption, Phase
+from refresher.devkit.demo.notifications import Receiver
 from refresher.devkit.demo.plan import Plan, check
-from refresher.devkit.demo.receiver import Receiver
-from refresher.devkit.demo.scheduler_process import SchedulerProcess
-from refresher.devkit.demo.verdict import Verdict
+from refresher.devkit.demo.stage import SchedulerProcess
+from refresher.devkit.demo.verdict import DemoVerdict
 from refresher.errors import SettingsError
 from refresher.rules.webhooks import body as make_body
 from refresher.rules.webhooks import headers as make_headers
@@ -28,7 +28,7 @@ from tests.waiting import wait_until
 
 KEYS = ["connections", "refreshed", "expired_seconds", "lost", "double_spends"]
 KEYS += ["lateness_p50_ms", "lateness_p99_ms"]
-GOOD = Verdict(
+GOOD = DemoVerdict(
     connections=2,
     refreshed=5,
     expired_seconds=0.0,

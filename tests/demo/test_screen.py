@@ -7,13 +7,22 @@ from rich.console import Console
 
 from refresher.devkit.demo.interruption import Note, Phase
 from refresher.devkit.demo.plan import Plan
-from refresher.devkit.demo.provider import Served
-from refresher.devkit.demo.screen import frame, progress_line
+from refresher.devkit.demo.screen import CHART_COLUMNS, DemoView, frame, progress_line
 from refresher.devkit.demo.verdict import table
-from refresher.devkit.demo.view import CHART_COLUMNS, View
+from refresher.devkit.oauth_server.grants import GrantBook
+from refresher.devkit.oauth_server.ledger import Ledger
+from refresher.devkit.oauth_server.referee import summary
+from refresher.devkit.oauth_server.tokens import Mint
 from refresher.store.health import ScheduleHealth
 from refresher.store.statistics import Happening, Lives, Refreshes
 from tests.demo.test_demo import GOOD
+
+
+def served(**counted: int):
+    """What an OAuth server tells of what it counted."""
+    ledger = Ledger()
+    ledger.totals.update(counted)
+    return summary(GrantBook(Mint(b"k" * 32)), ledger)
 
 
 def view(**changed):
@@ -27,11 +36,11 @@ def view(**changed):
         "lives": Lives(0, 0.0, 3.4, tuple([0] * 12 + [9] + [4] * (CHART_COLUMNS - 13))),
         "schedule": ScheduleHealth(0.0, 3, 198, 2, {}),
         "refreshes": Refreshes(312, 13.2, 0.006, 0.08, 0.0, {"refreshed": 312}),
-        "served": Served(313, 312, 0, 0, 0),
+        "served": served(requests=313, issued=312),
         "events": [Happening(0.5, f"acct-{n}", "refreshed", None, 15.9) for n in range(4)],
         "notes": [Note(10.0, "scheduler stopped with SIGTERM, as a deploy does")],
     }
-    return View(**{**values, **changed})
+    return DemoView(**{**values, **changed})
 
 
 def printed(renderable, width=80):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 
-from refresher.devkit.postgres import EmbeddedPostgres, postmaster
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.devkit.postgres.cluster import read_postmaster
 from tests.waiting import wait_until
 
 USER = """
@@ -39,11 +40,11 @@ def remember(database: EmbeddedPostgres) -> None:
 
 def wait_for_clean_stop(folder: Path) -> None:
     """Waits until the server of `folder` has removed its claim, as it does at a clean stop."""
-    wait_until(lambda: postmaster.read(folder / "data") is None)
+    wait_until(lambda: read_postmaster(folder / "data") is None)
 
 
 def kill_server(folder: Path) -> None:
     """Kills the server of `folder` with -9."""
-    found = postmaster.read(folder / "data")
+    found = read_postmaster(folder / "data")
     assert found is not None
     os.kill(found.pid, signal.SIGKILL)

@@ -3,7 +3,8 @@
 import os
 import signal
 
-from refresher.devkit.postgres import EmbeddedPostgres, postmaster
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.devkit.postgres.cluster import read_postmaster
 from tests.devkit.kit import ask, kill_server, remember, wait_for_clean_stop
 from tests.waiting import wait_until
 
@@ -37,16 +38,16 @@ def test_an_orphan_without_guard_is_adopted(folder, start_user):
     guard = int(user.output.partition("guard=")[2])
     os.kill(guard, signal.SIGKILL)
     user.kill()
-    orphan = postmaster.read(folder / "data")
+    orphan = read_postmaster(folder / "data")
     assert orphan is not None
     assert orphan.answers
     # When somebody starts and stops
     with EmbeddedPostgres(folder) as database:
-        joined = postmaster.read(folder / "data")
+        joined = read_postmaster(folder / "data")
         assert ask(database, "SELECT 1") == 1
     # Then it was that same server, and it is stopped
     assert joined == orphan
-    assert postmaster.read(folder / "data") is None
+    assert read_postmaster(folder / "data") is None
 
 
 def test_a_dead_server_is_noticed_and_started_again(folder):
@@ -86,7 +87,7 @@ def test_a_ctrl_c_leaves_the_server_to_its_user(folder, start_user):
     os.killpg(user.pid, signal.SIGINT)
     assert user.wait() == 0
     assert "interrupted" in user.output
-    assert postmaster.read(folder / "data") is None
+    assert read_postmaster(folder / "data") is None
     assert "fast shutdown" in (folder / "server.log").read_text()
 
 

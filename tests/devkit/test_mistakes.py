@@ -4,8 +4,9 @@ import importlib.util
 
 import pytest
 
-from refresher.devkit.postgres import EmbeddedPostgres, postmaster, server
-from refresher.devkit.postgres.locks import FileLock
+from refresher.devkit.postgres import EmbeddedPostgres, server
+from refresher.devkit.postgres.cluster import read_postmaster
+from refresher.devkit.postgres.server import FileLock
 from refresher.errors import EmbeddedPostgresError
 
 
@@ -22,7 +23,7 @@ def test_a_damaged_directory_is_told_in_the_servers_words(folder):
     (folder / "data" / "postgresql.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(EmbeddedPostgresError, match=r"did not start: .*server\.log"):
         EmbeddedPostgres(folder).start()
-    assert postmaster.read(folder / "data") is None
+    assert read_postmaster(folder / "data") is None
 
 
 def test_another_major_version_is_told(empty_folder):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from refresher.devkit.postgres import EmbeddedPostgres, postmaster
+from refresher.devkit.postgres import EmbeddedPostgres
+from refresher.devkit.postgres.cluster import read_postmaster
 from refresher.errors import EmbeddedPostgresError
 from tests.devkit.kit import USER, ask, remember, wait_for_clean_stop
 
@@ -26,7 +27,7 @@ def test_data_outlives_the_server(folder):
     """A second start on the same directory finds the data of the first."""
     with EmbeddedPostgres(folder) as database:
         remember(database)
-    assert postmaster.read(folder / "data") is None
+    assert read_postmaster(folder / "data") is None
     with EmbeddedPostgres(folder) as database:
         assert ask(database, "SELECT number FROM kept") == 42
 
@@ -35,7 +36,7 @@ def test_two_processes_share_one_server(folder, start_user):
     """A second process joins the server, and its leaving does not stop it for the first."""
     user = start_user(folder)
     with EmbeddedPostgres(folder) as database:
-        shared = postmaster.read(folder / "data")
+        shared = read_postmaster(folder / "data")
         assert ask(database, "SELECT 1") == 1
     assert shared is not None
     assert shared.answers
@@ -47,7 +48,7 @@ def test_the_first_user_may_leave_before_the_second(folder, start_user):
     first = EmbeddedPostgres(folder).start()
     second = start_user(folder)
     first.stop()
-    found = postmaster.read(folder / "data")
+    found = read_postmaster(folder / "data")
     assert found is not None
     assert found.answers
     second.kill()
@@ -81,7 +82,7 @@ def test_awkward_paths_work(prepared, empty_folder, name):
     subprocess.run(["cp", "-a", prepared, folder], check=True)
     with EmbeddedPostgres(folder) as database:
         assert ask(database, "SELECT 1") == 1
-        found = postmaster.read(folder / "data")
+        found = read_postmaster(folder / "data")
     assert found is not None
     assert not Path(found.socket_folder).exists(), "the socket's own folder is cleaned up"
 

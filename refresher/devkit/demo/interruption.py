@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from refresher.devkit.demo.plan import DemoFailed, Plan
-from refresher.devkit.demo.scheduler_process import STOP_SECONDS, SchedulerProcess
-from refresher.devkit.demo.stage import START_SECONDS
+from refresher.devkit.demo.stage import START_SECONDS, STOP_SECONDS, SchedulerProcess
 
 SETTLE_SECONDS = 4.0
 """A dead process's rows are due again within two seconds; then they are refreshed."""

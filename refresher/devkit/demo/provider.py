@@ -1,7 +1,6 @@
 """The demo's OAuth server: a process of its own that rotates, keeps a ledger, and is the referee.
 
-Only here does the demo meet `refresher.testing`, and only inside functions: production never loads
-it. How strict the server is: `Plan.grace_seconds`.
+How strict the server is: `Plan.grace_seconds`.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from refresher.devkit.demo.plan import DemoFailed, Plan
-from refresher.rules.connection import Secret
+from refresher.devkit.oauth_server import Check, FakeProviderClient, HeldTokens, Summary
 from refresher.rules.registration import NewConnection, read
 
 NAME = "demo"
@@ -24,45 +22,10 @@ CONSENTS_AT_ONCE = 1_000
 LEAST_LEFT_SHARE = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What the server counted at its token endpoint.
-
-    `presented_twice` counts refresh tokens that came again after they were spent; those of them that
-    came within the server's grace are `forgiven`.
-    """
-
-    requests: int
-    issued: int
-    refused: int
-    presented_twice: int
-    forgiven: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A stored pair, opened for the referee alone."""
-
-    external_id: str
-    access_token: Secret | None
-    refresh_token: Secret | None
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The referee's word on one stored pair: is it this account's newest, and does it still work."""
-
-    external_id: str
-    is_good: bool
-    expired_seconds: float
-
-
-class Provider:
+class DemoProvider:
     """The server process and our conversation with it."""
 
     def __init__(self, plan: Plan, log: Path) -> None:
-        from refresher.devkit.oauth_server import FakeProviderClient  # noqa: PLC0415
-
         self._plan = plan
         self._process = _start(plan, log)
         self.url = _announced(self._process, log)
@@ -99,36 +62,13 @@ class Provider:
                 for grant in issued
             ]
 
-    def served(self) -> Served:
+    def served(self) -> Summary:
         """Returns the ledger's totals."""
-        summary = self._admin.summary()
-        return Served(
-            requests=summary.requests,
-            issued=summary.issued,
-            refused=sum(summary.refused.values()),
-            presented_twice=summary.presented_twice,
-            forgiven=summary.replayed_in_grace,
-        )
+        return self._admin.summary()
 
-    def judge(self, pairs: Iterable[Held]) -> Iterator[Judged]:
-        """Yields the referee's word on stored pairs; a token it never issued is no good."""
-        from refresher.devkit.oauth_server import HeldTokens  # noqa: PLC0415
-
-        held = (
-            HeldTokens(
-                pair.external_id,
-                pair.access_token.reveal() if pair.access_token else None,
-                pair.refresh_token.reveal() if pair.refresh_token else None,
-            )
-            for pair in pairs
-        )
-        for word in self._admin.check(held):
-            is_good = word.is_owner and word.family_alive and word.refresh_usable
-            yield Judged(
-                word.external_id,
-                is_good=is_good and word.refresh_is_newest and word.access_is_newest,
-                expired_seconds=word.expired_for_seconds or 0.0,
-            )
+    def judge(self, held: Iterable[HeldTokens]) -> Iterator[Check]:
+        """Yields the referee's word on stored pairs."""
+        return self._admin.check(held)
 
 
 def providers_toml(url: str, plan: Plan) -> str:

@@ -1,11 +1,13 @@
-"""How a demo looks: one frame of the live view, fit for 80 columns and 24 lines.
+"""What the demo shows: looked up in the database and in the other side's ledger, and drawn.
 
-Pure: a `View` in, something Rich can print out. Below a terminal's dignity: `progress_line`.
+One frame fits 80 columns and 24 lines; below a terminal's dignity there is `progress_line`. Small
+questions are asked for each frame, the sums over all events once a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from rich.console import Group, RenderableType
@@ -13,8 +15,71 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from refresher.devkit.demo.interruption import Phase
-from refresher.devkit.demo.view import View
+from refresher.devkit.demo.interruption import Note, Phase
+from refresher.devkit.demo.plan import Plan
+from refresher.devkit.demo.stage import Stage
+from refresher.devkit.oauth_server import Summary
+from refresher.store import health, statistics
+from refresher.store.health import ScheduleHealth
+from refresher.store.statistics import Happening, Lives, Refreshes
+
+CHART_COLUMNS = 60
+EVENTS_SHOWN = 4
+SUMS_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoView:
+    """One frame."""
+
+    plan: Plan
+    lead_share: float
+    now_seconds: float
+    pid: int | None
+    phase: Phase
+    lives: Lives
+    schedule: ScheduleHealth
+    refreshes: Refreshes
+    served: Summary
+    events: Sequence[Happening]
+    notes: Sequence[Note]
+
+
+class Viewer:
+    """Takes a look at the stage whenever it is asked to."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._summed_at = -SUMS_EVERY_SECONDS
+        self._sums: tuple[Refreshes, Summary] | None = None
+
+    def look(self, now_seconds: float, phase: Phase, notes: Sequence[Note]) -> DemoView:
+        """Returns what is so at this moment."""
+        stage = self._stage
+        span = stage.plan.lifetime_seconds
+        refreshes, served = self._summed(now_seconds)
+        with stage.services.database.transaction() as db:
+            return DemoView(
+                plan=stage.plan,
+                lead_share=stage.services.policy.lead_share,
+                now_seconds=now_seconds,
+                pid=stage.scheduler.pid,
+                phase=phase,
+                lives=statistics.lives(db, span_seconds=span, parts=CHART_COLUMNS),
+                schedule=health.look(db),
+                refreshes=refreshes,
+                served=served,
+                events=statistics.newest_events(db, limit=EVENTS_SHOWN),
+                notes=notes,
+            )
+
+    def _summed(self, now_seconds: float) -> tuple[Refreshes, Summary]:
+        if self._sums is None or now_seconds - self._summed_at >= SUMS_EVERY_SECONDS:
+            with self._stage.services.database.transaction() as db:
+                refreshes = statistics.refreshes_since(db, self._stage.started_at)
+            self._sums, self._summed_at = (refreshes, self._stage.provider.served()), now_seconds
+        return self._sums
+
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 CHART_LINES = 5
@@ -22,7 +87,7 @@ LOG_LINES = 4
 WIDTH = 80
 
 
-def frame(view: View) -> RenderableType:
+def frame(view: DemoView) -> RenderableType:
     """Returns one frame."""
     parts: list[RenderableType] = [_headline(view), Text(), _chart(view), Text()]
     parts += [_figures(view), Text(), _log(view)]
@@ -38,7 +103,7 @@ def frame(view: View) -> RenderableType:
     )
 
 
-def progress_line(view: View) -> str:
+def progress_line(view: DemoView) -> str:
     """Returns the frame's essence on one line, for a log or a pipe."""
     return (
         f"{_clock(view.now_seconds)}  refreshed {view.refreshes.refreshed} "
@@ -47,7 +112,7 @@ def progress_line(view: View) -> str:
     )
 
 
-def _headline(view: View) -> Text:
+def _headline(view: DemoView) -> Text:
     plan = view.plan
     strict = (
         f"used again after {plan.grace_seconds:g} s, it ends the grant"
@@ -60,7 +125,7 @@ def _headline(view: View) -> Text:
     )
 
 
-def _chart(view: View) -> Text:
+def _chart(view: DemoView) -> Text:
     """Draws how many tokens have how much life left: they drift to the left, and must never arrive."""
     counts = view.lives.counts
     drawn = Text()
@@ -88,7 +153,7 @@ def _columns(counts: Sequence[int], tokens: int) -> Iterator[str]:
         yield "".join(EIGHTHS[max(0, min(8, height - line * 8))] for height in eighths)
 
 
-def _figures(view: View) -> Table:
+def _figures(view: DemoView) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", width=10)
     table.add_column()
@@ -103,15 +168,17 @@ def _figures(view: View) -> Table:
     )
     expired = Text.assemble(f"{_nearest(view)}   ", _bad(view.lives.expired, "expired"))
     table.add_row("tokens", expired)
-    twice = served.presented_twice - served.forgiven
+    twice = served.presented_twice - served.replayed_in_grace
     counted = f"{served.requests:,} requests   {served.issued:,} granted   "
-    refused = Text.assemble(_bad(served.refused, "refused"), "   ", _bad(twice, "spent twice"))
+    refused = Text.assemble(
+        _bad(sum(served.refused.values()), "refused"), "   ", _bad(twice, "spent twice")
+    )
     table.add_row("provider", Text.assemble(counted, refused))
     table.add_row("scheduler", _scheduler(view))
     return table
 
 
-def _scheduler(view: View) -> Text:
+def _scheduler(view: DemoView) -> Text:
     if view.phase is Phase.STOPPING:
         return Text("stopping", style="yellow")
     if view.phase is Phase.STARTING:
@@ -119,21 +186,21 @@ def _scheduler(view: View) -> Text:
     return Text(f"running, process {view.pid}")
 
 
-def _nearest(view: View) -> str:
+def _nearest(view: DemoView) -> str:
     left = view.lives.nearest_expiry_seconds
     if left is None:
         return "no token yet"
     return f"nearest expiry in {left:.1f} s" if left >= 0 else f"one expired {-left:.1f} s ago"
 
 
-def _late(view: View) -> str:
+def _late(view: DemoView) -> str:
     p50, p99 = view.refreshes.lateness_p50_seconds, view.refreshes.lateness_p99_seconds
     return (
         "" if p50 is None or p99 is None else f"late {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms"
     )
 
 
-def _log(view: View) -> Table:
+def _log(view: DemoView) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", width=10)
     table.add_column()

@@ -17,18 +17,17 @@ from rich.live import Live
 from refresher.devkit.demo import notifications
 from refresher.devkit.demo.interruption import Interruption, Phase
 from refresher.devkit.demo.plan import Plan
-from refresher.devkit.demo.screen import frame, progress_line
+from refresher.devkit.demo.screen import DemoView, Viewer, frame, progress_line
 from refresher.devkit.demo.stage import Stage, is_registered, set_up
-from refresher.devkit.demo.verdict import Verdict, judge
-from refresher.devkit.demo.view import View, Viewer
+from refresher.devkit.demo.verdict import DemoVerdict, judge
 
 STEP_SECONDS = 0.05
 FRAME_SECONDS = 0.25
 LINE_SECONDS = 5.0
-Show = Callable[[View], None]
+Show = Callable[[DemoView], None]
 
 
-def perform(plan: Plan, console: Console) -> Verdict:
+def perform(plan: Plan, console: Console) -> DemoVerdict:
     """Runs the demo on `console` and returns its verdict; raises `RefresherError` when it cannot."""
     # A plain `kill` or a closed window ends the demo as Ctrl-C does, with everything it started.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -91,7 +90,7 @@ def _lines(console: Console) -> Show:
     """Returns what prints a line every few seconds, and each note as it comes."""
     told, next_at = 0, LINE_SECONDS
 
-    def show(view: View) -> None:
+    def show(view: DemoView) -> None:
         nonlocal told, next_at
         for note in view.notes[told:]:
             console.print(f"{note.at_seconds:5.1f} s  {note.text}", soft_wrap=True)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from refresher.devkit.demo.provider import Held
 from refresher.devkit.demo.stage import Stage
-from refresher.rules.connection import Sealed, Secret
+from refresher.devkit.oauth_server import Check, HeldTokens
+from refresher.rules.connection import Sealed
 from refresher.runtime.services import Services
 from refresher.store import pairs, statistics
 from refresher.store.pairs import StoredPair
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DemoVerdict:
     """The closing figures. `forgiven` presentations came within the provider's grace."""
 
     connections: int
@@ -55,26 +55,26 @@ class Verdict:
         }
 
 
-def judge(stage: Stage) -> Verdict:
+def judge(stage: Stage) -> DemoVerdict:
     """Returns the verdict; call it when the scheduler has stopped, so that nothing moves."""
     judged = list(stage.provider.judge(_opened(stage.services)))
     with stage.services.database.transaction() as db:
         refreshes = statistics.refreshes_since(db, stage.started_at)
     served = stage.provider.served()
-    still_expired = sum(word.expired_seconds for word in judged)
-    return Verdict(
+    still_expired = sum(word.expired_for_seconds or 0.0 for word in judged)
+    return DemoVerdict(
         connections=stage.plan.connections,
         refreshed=refreshes.refreshed,
         expired_seconds=round(refreshes.expired_seconds + still_expired, 3),
-        lost=stage.plan.connections - sum(word.is_good for word in judged),
+        lost=stage.plan.connections - sum(map(_is_good, judged)),
         presented_twice=served.presented_twice,
-        forgiven=served.forgiven,
+        forgiven=served.replayed_in_grace,
         lateness_p50_ms=_milliseconds(refreshes.lateness_p50_seconds),
         lateness_p99_ms=_milliseconds(refreshes.lateness_p99_seconds),
     )
 
 
-def table(verdict: Verdict) -> Table:
+def table(verdict: DemoVerdict) -> Table:
     """Returns the closing summary as people read it: what, how much, and who says so."""
     made = Table(title="What came of it", title_justify="left", title_style="bold")
     made.add_column("")
@@ -98,16 +98,22 @@ def table(verdict: Verdict) -> Table:
     return made
 
 
-def _opened(services: Services) -> Iterator[Held]:
+def _is_good(word: Check) -> bool:
+    """Whether what is stored is this account's newest pair, and still works."""
+    is_newest = word.refresh_is_newest and word.access_is_newest
+    return word.is_owner and word.family_alive and word.refresh_usable and is_newest
+
+
+def _opened(services: Services) -> Iterator[HeldTokens]:
     for pair in pairs.stored_pairs(services.database):
         yield _open(services, pair)
 
 
-def _open(services: Services, pair: StoredPair) -> Held:
-    def opened(sealed: Sealed | None, column: str) -> Secret | None:
-        return services.cipher.open(sealed, pair.id, column) if sealed else None
+def _open(services: Services, pair: StoredPair) -> HeldTokens:
+    def opened(sealed: Sealed | None, column: str) -> str | None:
+        return services.cipher.open(sealed, pair.id, column).reveal() if sealed else None
 
-    return Held(
+    return HeldTokens(
         pair.external_id,
         opened(pair.access_token, "access_token"),
         opened(pair.refresh_token, "refresh_token"),

@@ -1,8 +1,8 @@
-"""The guard's process: `python -m refresher.devkit.postgres DIRECTORY`; not for people (guard.py)."""
+"""The guard's process: `python -m refresher.devkit.postgres DIRECTORY`; not for people (server.py)."""
 
 import sys
 from pathlib import Path
 
-from refresher.devkit.postgres import guard
+from refresher.devkit.postgres.server import guard
 
-guard.main(Path(sys.argv[1]))
+guard(Path(sys.argv[1]))

@@ -1,20 +1,56 @@
 """`EmbeddedPostgres`: a server on a directory of ours, shared by all processes that name it.
 
-The first user starts it, the last one stops it, and a guard process stops it when the last one dies
-instead. Two locks carry that: `users`, shared by each process that uses the server, and `starting`,
-held alone while a server is being started or stopped. Next: cluster.py.
+The first user starts it, the last one stops it, and a guard (`python -m refresher.devkit.postgres
+DIRECTORY`, started along with the server) stops it when the last one dies instead, even by kill -9.
+Two locks carry that: `users`, shared by each process that uses the server, and `starting`, held alone
+while a server is being started or stopped. Next: cluster.py.
 """
 
+import fcntl
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import quote
 
-from refresher.devkit.postgres import guard
 from refresher.devkit.postgres.binaries import INSTEAD, installed_versions
-from refresher.devkit.postgres.cluster import SUPERUSER, Cluster
-from refresher.devkit.postgres.locks import FileLock
-from refresher.devkit.postgres.postmaster import Postmaster
+from refresher.devkit.postgres.cluster import SUPERUSER, Cluster, Postmaster
 from refresher.errors import EmbeddedPostgresError
+
+Kind = Literal["shared", "exclusive"]
+_FLAGS = {"shared": fcntl.LOCK_SH, "exclusive": fcntl.LOCK_EX}
+
+
+class FileLock:
+    """One process's hold on `path`: many may share it, or one has it alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def take(self, kind: Kind) -> None:
+        """Waits until the lock is ours; changes a hold of the other kind (not in one step)."""
+        fcntl.flock(self._file, _FLAGS[kind])
+
+    def try_take(self, kind: Kind, limit_seconds: float = 0.0) -> bool:
+        """Whether the lock became ours within `limit_seconds`; an earlier hold may be lost."""
+        give_up_at = time.monotonic() + limit_seconds
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(self._file, _FLAGS[kind] | fcntl.LOCK_NB)
+                return True
+            if time.monotonic() >= give_up_at:
+                return False
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Gives the lock up, also when a forked child still has the file open."""
+        if not self._file.closed:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._file.close()
+
 
 # What suits a developer's machine: durable (fsync stays on), small, no network, a quiet log.
 SETTINGS = {
@@ -100,7 +136,7 @@ class EmbeddedPostgres:
             if users.try_take("exclusive"):
                 self._cluster.stop()
                 if self._guard is not None:
-                    guard.dismiss(self._guard)
+                    dismiss_guard(self._guard)
             elif not users.try_take("shared"):
                 # Neither is to be had: a guard has it alone and is stopping the server.
                 users.take("shared")
@@ -125,7 +161,7 @@ class EmbeddedPostgres:
             # A guard or another last user may be stopping the server at this moment: wait for it.
             self._users.take("shared")
         if not self._cluster.is_running() and self._guard is None:
-            self._guard = guard.spawn(self.directory)
+            self._guard = spawn_guard(self.directory)
         self._server = self._cluster.ensure_running()
 
     def _create_database(self) -> None:
@@ -157,3 +193,29 @@ class EmbeddedPostgres:
             f"The embedded PostgreSQL cannot use {self.directory}: {error.strerror or error} "
             f"({error.filename or self.directory}): choose a folder you may write to, {INSTEAD}"
         )
+
+
+def spawn_guard(directory: Path) -> int:
+    """Starts a guard for `directory` and returns its process number."""
+    null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
+    copies = [(os.POSIX_SPAWN_DUP2, 0, descriptor) for descriptor in (1, 2)]
+    arguments = [sys.executable, "-m", "refresher.devkit.postgres", str(directory)]
+    return os.posix_spawn(sys.executable, arguments, os.environ, file_actions=[null, *copies])
+
+
+def dismiss_guard(pid: int) -> None:
+    """Ends the guard `pid`, which we started, when the server it guards is stopped."""
+    with suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def guard(directory: Path) -> None:
+    """Waits until nobody uses the server in `directory`, then stops it."""
+    # A Ctrl-C meant for the user's program reaches its whole process group: leave the group.
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    users = FileLock(directory / "users")
+    users.take("exclusive")
+    Cluster(directory).stop()
+    users.close()
