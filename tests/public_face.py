@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from refresher import errors
-from refresher.cli.app import build
+from refresher.cli.app import COMMANDS, build, load
 from refresher.settings import Flow, Settings, variable
 from refresher.settings.names import flows
 from refresher.web.openapi import document
@@ -41,7 +41,9 @@ def frozen(part: str) -> Any:
 
 def commands() -> dict[str, Any]:
     """Every command with its help and its parameters."""
-    return dict(_commands(typer.main.get_command(build()), "refresher"))
+    outermost = typer.main.get_command(build())
+    outermost.commands = {name: load(name) for name in COMMANDS}  # type: ignore[attr-defined]
+    return dict(_commands(outermost, "refresher"))
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:

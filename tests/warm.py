@@ -52,6 +52,8 @@ LIBRARIES = (
 (pyreqwest)."""
 OURS = (
     "refresher.cli.app",
+    "refresher.cli.connections",
+    "refresher.cli.token",
     "refresher.refresh.dispatch",
     "refresher.notify.webhook_channel",
     "refresher.notify.mail_channel",

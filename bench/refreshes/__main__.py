@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.refreshes.plan import Plan, SenderName, Transport, check
 from bench.refreshes.report import table
 from bench.refreshes.run import perform
-from refresher.cli.group import RootGroup
+from refresher.cli.app import RootGroup
 from refresher.cli.output import CONTEXT, Json, emit, examples, note
 from refresher.cli.refusal import WrongUse
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -11,10 +11,10 @@ import typer
 from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, distance, emit, examples, facts, note, table
 from refresher.cli.refusal import WrongUse
-
-if TYPE_CHECKING:
-    from refresher.refresh.rereading import Reread
-    from refresher.store.answers import AnswerView
+from refresher.refresh import rereading
+from refresher.refresh.rereading import How, Reread
+from refresher.store import answers
+from refresher.store.answers import AnswerView
 
 Answer = Annotated[UUID, typer.Argument(help="The answer's id, from `refresher answers list`.")]
 COLUMNS = ["id", "connection", "provider", "came", "http", "bytes", "may be a grant", "why"]
@@ -47,8 +47,6 @@ def list_(
 
     They are sealed; nothing of what stands in them is shown.
     """
-    from refresher.store import answers
-
     with opening.database() as database, database.transaction() as db:
         found = answers.page(db, provider=provider, unread_only=not everything, limit=limit)
     if json:
@@ -63,8 +61,6 @@ def list_(
 
 def show(answer: Answer, json: Json = False) -> None:
     """Show one kept answer: whose it is, how it came, and the names of its fields; never a value."""
-    from refresher.refresh import rereading
-
     with opening.services() as services:
         view = rereading.find(services, answer, opening.actor())
         outline = rereading.outline(services, view)
@@ -89,9 +85,6 @@ def reread(
 
     Ends with 1 when an answer still cannot be read.
     """
-    from refresher.refresh import rereading
-    from refresher.refresh.rereading import How
-
     if (answer is None) is (provider is None):
         raise WrongUse("give the id of one answer, or --provider NAME for all of a provider's")
     with opening.services() as services:
@@ -109,8 +102,6 @@ def reread(
 
 
 def _tell(one: Reread, *, json: bool) -> None:
-    from refresher.refresh.rereading import How
-
     if json:
         emit(one)
         return

@@ -1,66 +1,123 @@
-"""Puts the command line together: every command's module adds its own commands in `register`."""
+"""The command `refresher`: its commands, each of whose modules is imported when it is called.
+
+How every command ends: whatever a person can do wrong is one sentence on stderr and an exit code.
+0 well, 1 refused or failed, 2 wrong use or settings, 3 Postgres or Redis away, 4 not migrated, 130
+interrupted. Only a bug in refresher leaves a traceback.
+"""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import Annotated
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from refresher.cli import (
-    answers,
-    apps,
-    connections,
-    doctor,
-    encryption,
-    events,
-    explaining,
-    inspecting,
-    keys,
-    migrate,
-    organizations,
-    providers,
-    recipients,
-    replaying,
-    restoring,
-    spool,
-    token,
-    top,
-    webhooks,
-)
-from refresher.cli import settings as settings_command
-from refresher.cli.group import RootGroup
-from refresher.cli.output import CONTEXT
+from refresher import __version__
+from refresher.cli.output import note
+from refresher.cli.refusal import WrongUse
+from refresher.errors import DatabaseUnavailable, RefresherError
+
+COMMANDS = {
+    "demo": ("demo", "Watch connections being kept fresh against a strict OAuth server."),
+    "up": ("demo", "Run everything in one process: database, scheduler, refreshes, health."),
+    "migrate": ("migrate", "Create the tables, or bring them up to date."),
+    "doctor": ("doctor", "Check everything that must be right, and say how to mend what is not."),
+    "settings": ("settings", "Show every setting as it counts, and where it comes from."),
+    "providers": ("providers", "Look at the catalogue of providers, and at what is paused."),
+    "apps": ("apps", "Store our OAuth clients at the providers."),
+    "encryption": ("encryption", "Make, change and count keys for sealing tokens."),
+    "keys": ("keys", "Make, list and revoke API keys."),
+    "connections": ("connections", "Import, look at and steer connections."),
+    "token": ("token", "Print the stored access token of a connection, and nothing else."),
+    "events": ("events", "Show the history of one connection, the newest event last."),
+    "inspect": ("inspecting", "Show how a connection stands or stood, and its last attempts."),
+    "explain": ("explaining", "Say why a connection is or is not going to be refreshed."),
+    "replay": ("replaying", "Run a recorded attempt's decisions again through today's rules."),
+    "top": ("top", "Watch the work: what is due, late, parked and in flight, and by whom."),
+    "answers": ("answers", "Look at answers that we could not read, and read them again."),
+    "recipients": ("recipients", "Say who is told by mail, and how."),
+    "organizations": ("organizations", "Say what messages need of an organization."),
+    "webhooks": ("webhooks", "Tell other systems of events by webhook."),
+    "spool": ("spool", "Look at what waits, sealed, since PostgreSQL does not take it."),
+    "restore-check": ("restoring", "Tell whether the database is a restored backup."),
+}
+"""Each command with the module that has it, and what `refresher --help` says of it."""
+MOVED = {"bench": "it is `python -m bench.refreshes` now, in a checkout of the source"}
+"""What was a command once, and where it is."""
+INTERRUPTED = 130
+NOBODY_READS = 1
 
 
 def build() -> typer.Typer:
     """Returns the whole application; nothing is read or connected yet."""
     app = typer.Typer(
-        cls=RootGroup,
+        cls=Commands,
         no_args_is_help=True,
         rich_markup_mode="markdown",
         # A traceback with local variables would show tokens.
         pretty_exceptions_enable=False,
-        context_settings=CONTEXT,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    if find_spec("refresher.cli.demo"):
-        from refresher.cli import demo
-
-        demo.register(app)
-    for module in (migrate, doctor, settings_command, providers, apps, encryption, keys):
-        module.register(app)
-    for module in (connections, token, events, inspecting, explaining, replaying, top):
-        module.register(app)
-    for module in (answers, recipients, organizations, webhooks, spool, restoring):
-        module.register(app)
     return app
+
+
+def load(name: str) -> Any:
+    """Imports a command's module and returns the command, a group with its own."""
+    app = typer.Typer()
+    import_module(f"refresher.cli.{COMMANDS[name][0]}").register(app)
+    return typer.main.get_group(app).commands[name]
+
+
+class RootGroup(TyperGroup):
+    """A program of ours: it turns exceptions into sentences."""
+
+    def main(  # type: ignore[override]  # Typer's own has more keywords; they pass through
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs the command; ends the process with its code, unless `standalone_mode` is off."""
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        _forgive_odd_terminals()
+        try:
+            code = super().main(args, prog_name, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            code = _nobody_reads()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _told(error)
+            if code is None:
+                raise
+        sys.exit(code or 0)
+
+
+class Commands(RootGroup):
+    """The outermost command, which knows all others by name."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (_, summary) in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=summary))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Returns what is called, its module imported; raises `WrongUse` for what has moved."""
+        if args and args[0] in MOVED:
+            raise WrongUse(f"there is no command {args[0]} any more: {MOVED[args[0]]}")
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else found, rest
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from refresher import __version__
-
         typer.echo(f"refresher {__version__}")
         raise typer.Exit
 
@@ -76,3 +133,78 @@ def _root(
     Settings come from the environment: `refresher settings` shows them, `refresher doctor` says what
     is wrong with them and how to mend it.
     """
+
+
+def _told(error: BaseException) -> int | None:
+    """Says what `error` means and returns the exit code; None when it is a bug."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, typer.Abort):
+        note("refresher: stopped; nothing was changed")
+        return 1
+    if isinstance(error, RefresherError):
+        for sentence in str(error).splitlines():
+            note(f"refresher: {sentence}{_advice(error)}")
+        return error.exit_code
+    if hasattr(error, "format_message"):
+        return _usage_told(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        note(f"refresher: {where}{error.strerror or error}")
+        return 1
+    return _database_refusal_told(error)
+
+
+def _advice(error: RefresherError) -> str:
+    """Returns what to do about a database that cannot be reached."""
+    if not isinstance(error, DatabaseUnavailable) or " cannot be used: " not in str(error):
+        return ""
+    from refresher.cli.doctor.postgres import reach
+
+    return f"; {reach(str(error))}"
+
+
+def _usage_told(error: BaseException) -> int:
+    """Tells a wrong use of the command line (an exception of Typer's parser)."""
+    message = error.format_message()  # type: ignore[attr-defined]
+    if type(error).__name__ != "NoArgsIsHelpError":  # that one has printed the help already
+        context = getattr(error, "ctx", None)
+        command = getattr(context, "command_path", "refresher")
+        sentence = " ".join(str(message).replace("Value error, ", "").split()).rstrip(".")
+        hint = _setting_of(str(getattr(error, "option_name", "")))
+        note(f"refresher: {sentence[:1].lower()}{sentence[1:]}{hint}; see `{command} --help`")
+    return int(getattr(error, "exit_code", 2))
+
+
+def _setting_of(option: str) -> str:
+    """Returns the variable that sets what somebody took for an option, such as `--port`."""
+    from refresher.settings import Settings, variable
+
+    field = option.lstrip("-").replace("-", "_")
+    if field not in Settings.model_fields:
+        return ""
+    name = variable(field)
+    return f"; {name} in the environment sets it, such as `{name}=… refresher up`"
+
+
+def _database_refusal_told(error: BaseException) -> int | None:
+    from refresher.store.inspection import refusal
+
+    sentence = refusal(error)
+    if sentence:
+        note(f"refresher: {sentence}")
+    return 1 if sentence else None
+
+
+def _nobody_reads() -> int:
+    # The interpreter flushes stdout at its end: give it somewhere to go.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return NOBODY_READS
+
+
+def _forgive_odd_terminals() -> None:
+    """Lets a terminal without UTF-8 show a number for a character it lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

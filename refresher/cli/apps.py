@@ -9,17 +9,21 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from refresher.catalogue import AppEntry
 from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
+from refresher.connections.oauth_apps import store_app
+from refresher.errors import CatalogueError, did_you_mean
 from refresher.rules.connection import Secret
-
-if TYPE_CHECKING:
-    from refresher.settings import Settings
+from refresher.runtime.services import catalogue_from, cipher_from
+from refresher.settings import Settings
+from refresher.store import audit, oauth_apps
+from refresher.store.audit import AuditEntry
 
 MOST_CHARACTERS = 4_096
 SECRET_WAYS = "--secret-stdin, --secret-env VARIABLE or --no-secret"
@@ -60,10 +64,6 @@ def set_(
     Asks for the secret, unless an option says where it is. Connections that waited for this app, or
     for its right secret, go on at once.
     """
-    from refresher.catalogue import AppEntry
-    from refresher.connections.oauth_apps import store_app
-    from refresher.runtime.services import catalogue_from, cipher_from
-
     settings = opening.read_settings()
     catalogue, cipher = catalogue_from(settings), cipher_from(settings)
     catalogue[provider]
@@ -86,8 +86,6 @@ def list_(json: Json = False) -> None:
 
     An app comes from the providers file, which wins when the scheduler starts, or was stored by hand.
     """
-    from refresher.store import oauth_apps
-
     settings = opening.read_settings()
     with opening.database(settings) as database, database.transaction() as db:
         found = oauth_apps.every(db)
@@ -115,10 +113,6 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete a stored app. Its connections keep their tokens, and wait until it is stored again."""
-    from refresher.errors import did_you_mean
-    from refresher.store import audit, oauth_apps
-    from refresher.store.audit import AuditEntry
-
     settings = opening.read_settings()
     key = f"{provider}/{name}"
     with opening.database(settings) as database:
@@ -151,9 +145,6 @@ def _confirm(key: str, users: int) -> None:
 
 def _of_file(settings: Settings) -> set[tuple[str, str]]:
     """Returns the apps that the providers file has; none where it cannot be read."""
-    from refresher.errors import CatalogueError
-    from refresher.runtime.services import catalogue_from
-
     try:
         catalogue = catalogue_from(settings)
     except CatalogueError:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -32,12 +33,10 @@ from refresher.cli.output import (
 )
 from refresher.cli.refusal import WrongUse
 from refresher.rules.connection import ParkReason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from refresher.store.connections import ConnectionView, Filter
-    from refresher.store.session import Database
+from refresher.rules.health import Facts, in_words
+from refresher.store import connections
+from refresher.store.connections import ConnectionView, Filter
+from refresher.store.session import Database
 
 PAGE = 1_000
 COLUMNS = [
@@ -104,8 +103,6 @@ def list_(
     The health is ok, retrying (with the failures since the last success), waiting (for the end of a
     pause), expired, reconnect, connecting, stuck, paused or off.
     """
-    from refresher.store.connections import Filter
-
     chosen = Filter(
         organization_id=_printable(organization),
         provider=_printable(provider),
@@ -133,8 +130,6 @@ def _list(
 
 def show(connection: Id, json: Json = False) -> None:
     """Show one connection: its state, what is next, and what keeps it from going on."""
-    from refresher.store import connections
-
     with opening.database() as database:
         found = find(database, connection)
         with database.transaction() as db:
@@ -183,8 +178,6 @@ def _listed(found: Iterator[ConnectionView], *, json: bool) -> tuple[int, UUID |
 
 
 def _count(database: Database, chosen: Filter, *, json: bool) -> None:
-    from refresher.store import connections
-
     with database.transaction() as db:
         found = connections.count(db, chosen)
     if json:
@@ -205,8 +198,6 @@ def _pages(
     database: Database, chosen: Filter, *, limit: int, after: UUID | None
 ) -> Iterator[ConnectionView]:
     """Yields connections, read a thousand at a time so that a million do not fill the memory."""
-    from refresher.store import connections
-
     while limit > 0:
         with database.transaction() as db:
             page = connections.find(db, chosen, after=after, limit=min(limit, PAGE))
@@ -232,8 +223,6 @@ def _row(view: ConnectionView) -> list[object]:
 
 def health_of(view: ConnectionView) -> str:
     """Returns in one word how a connection does, `retrying` with its failures."""
-    from refresher.rules.health import Facts, in_words
-
     return in_words(
         Facts(
             status=view.status,

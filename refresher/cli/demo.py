@@ -8,18 +8,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from refresher.cli.output import Json, emit, examples
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from refresher.devkit.demo.verdict import DemoVerdict
-    from refresher.devkit.up.running import Running
+from refresher.devkit.demo.plan import Plan, check
+from refresher.devkit.demo.show import perform
+from refresher.devkit.demo.verdict import DemoVerdict, table
+from refresher.devkit.up.running import Ending, Running, run
 
 Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]
 Lifetime = Annotated[float, typer.Option(help="Seconds that an access token lives.")]
@@ -69,11 +70,6 @@ def demo(
     refresh token is presented once more, and the provider has to forgive that, as most do for some
     seconds. Exits with 1 when a token was lost or spent twice, or nothing was refreshed.
     """
-    from rich.console import Console
-
-    from refresher.devkit.demo.plan import Plan, check
-    from refresher.devkit.demo.show import perform
-
     plan = check(Plan(connections, lifetime, seconds, kill, seed, directory, with_notifications))
     console = Console(stderr=json, highlight=False)
     verdict = perform(plan, console)
@@ -84,8 +80,6 @@ def demo(
 
 
 def _close(console: Console, verdict: DemoVerdict, directory: Path | None) -> None:
-    from refresher.devkit.demo.verdict import table
-
     console.print()
     console.print(table(verdict))
     if directory is not None:
@@ -106,8 +100,6 @@ def up(json: Json = False) -> None:
     (.refresher), with a development key beside it. With REDIS_URL a worker process is started too.
     Stop it with Ctrl-C; the next start goes on with the same data.
     """
-    from refresher.devkit.up.running import Ending, run
-
     inherited = dict(os.environ)
     tell = _tell_as_json if json else _tell
     if run(tell) is Ending.AGAIN:
@@ -117,11 +109,6 @@ def up(json: Json = False) -> None:
 
 def _tell(running: Running) -> None:
     """Prints what runs and where, and what to do next."""
-    from io import StringIO
-
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

@@ -6,6 +6,7 @@ import typer
 
 from refresher.cli import rotating
 from refresher.cli.output import CONTEXT, Json, emit, examples, note
+from refresher.runtime import cipher
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +36,6 @@ def register(app: typer.Typer) -> None:
 
 def new_key(json: Json = False) -> None:
     """Print a new random key (32 bytes, base64) on stdout, and nothing else there."""
-    from refresher.runtime import cipher
-
     key = cipher.new_key()
     if json:
         emit({"key": key, "id": cipher.key_id(cipher.parse_key(key)).hex()})

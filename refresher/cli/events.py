@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from refresher.cli import opening, timeline
 from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, note, plain, span, table
-
-if TYPE_CHECKING:
-    from refresher.store.events import PastEvent
+from refresher.store import connections, lookup
+from refresher.store.events import PastEvent, recent
 
 LOOK_AGAIN_SECONDS = 0.5
 COLUMNS = ["attempt", "when", "what", "failures", "http", "took", "late", "reason", "next"]
@@ -38,9 +37,6 @@ def events(
     success, `next` how long after the event it is due again. A connection that shares another's grant
     shows that one's history: refreshes happen there.
     """
-    from refresher.store import connections, lookup
-    from refresher.store.events import recent
-
     with opening.database() as database:
         found = find(database, connection)
         with database.transaction() as db:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,16 +10,18 @@ from refresher.cli import opening, reasons, unread
 from refresher.cli.finding import Id
 from refresher.cli.inspecting import now_of, root_of, why_of
 from refresher.cli.output import Json, emit, examples, instant, plain, span
+from refresher.rules import guards
 from refresher.rules.connection import ParkReason, Status
-
-if TYPE_CHECKING:
-    from refresher.rules.faults import Scope
-    from refresher.rules.history import Moment
-    from refresher.settings import Settings
-    from refresher.store.events import PastEvent
-    from refresher.store.inspection import ProcessSeen
-    from refresher.store.pause_list import PauseView
-    from refresher.store.standings import Standing
+from refresher.rules.explanation import in_words
+from refresher.rules.faults import Scope, place_of, scopes
+from refresher.rules.history import Moment
+from refresher.runtime.services import catalogue_from, policy_from
+from refresher.settings import Settings
+from refresher.store import inspection, pause_list
+from refresher.store.events import PastEvent
+from refresher.store.inspection import ProcessSeen
+from refresher.store.pause_list import PauseView
+from refresher.store.standings import Standing
 
 LATE_SECONDS = 5.0
 BY_TRYING = frozenset(
@@ -43,8 +44,6 @@ def register(app: typer.Typer) -> None:
 
 def explain(connection: Id, json: Json = False) -> None:
     """Say why a connection is or is not going to be refreshed, and what to do about it."""
-    from refresher.store import inspection, pause_list
-
     settings = opening.read_settings()
     with opening.database(settings) as database:
         root = root_of(database, connection)
@@ -123,9 +122,6 @@ def _leased(moment: Moment, standing: Standing) -> str:
 
 
 def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
-    from refresher.rules import guards
-    from refresher.runtime.services import catalogue_from, policy_from
-
     moment, connection = standing.moment, standing.connection
     verdict = guards.check(
         connection,
@@ -145,9 +141,6 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
 
 def _scopes(settings: Settings, standing: Standing) -> list[Scope]:
     """Returns the scopes whose pauses would hold the connection."""
-    from refresher.rules.faults import place_of, scopes
-    from refresher.runtime.services import catalogue_from
-
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None:
         return []
@@ -156,8 +149,6 @@ def _scopes(settings: Settings, standing: Standing) -> list[Scope]:
 
 
 def _pauses(paused: list[PauseView]) -> Iterator[str]:
-    from refresher.rules.explanation import in_words
-
     for pause in paused:
         what = "Its app" if pause.scope == "app" else "Its provider"
         again = "until one row has tried" if pause.probing else f"until {instant(pause.until)}"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from refresher.cli import opening
 from refresher.cli.refusal import WrongUse
-from refresher.errors import NoSuchConnection
-
-if TYPE_CHECKING:
-    from refresher.store.lookup import Match
-    from refresher.store.session import Database
+from refresher.errors import CatalogueError, NoSuchConnection, UnknownProvider, did_you_mean
+from refresher.runtime.services import catalogue_from
+from refresher.store import lookup
+from refresher.store.lookup import Match
+from refresher.store.session import Database
 
 SHORTEST_PREFIX = 8
 WHOLE_ID = 32
@@ -48,8 +48,6 @@ def find(database: Database, given: str) -> UUID:
 
 
 def _matches(database: Database, given: str) -> list[Match]:
-    from refresher.store import lookup
-
     digits = given.replace("-", "").lower()
     whole = len(digits) == WHOLE_ID
     with database.transaction() as db:
@@ -73,8 +71,6 @@ def _ambiguous(given: str, matches: list[Match]) -> str:
 
 
 def _hint(database: Database, given: str) -> str:
-    from refresher.store import lookup
-
     with database.transaction() as db:
         similar = lookup.external_ids_beginning(db, given[:2])
     nearest = get_close_matches(given, similar, n=1, cutoff=0.6)
@@ -93,10 +89,6 @@ def check_names(
 
     Asked only where nothing was found: a provider that connections or the catalogue name is none.
     """
-    from refresher.errors import CatalogueError, UnknownProvider, did_you_mean
-    from refresher.runtime.services import catalogue_from
-    from refresher.store import lookup
-
     with database.transaction() as db:
         providers = lookup.names(db, "provider") if provider else []
         organizations = lookup.names(db, "organization_id") if organization else []

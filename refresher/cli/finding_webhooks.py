@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from refresher.cli.refusal import WrongUse
 from refresher.errors import NoSuchWebhook
-
-if TYPE_CHECKING:
-    from refresher.store.session import Database
-    from refresher.store.webhooks import EndpointView
+from refresher.notify import endpoints
+from refresher.store import webhooks as stored
+from refresher.store.session import Database
+from refresher.store.webhooks import EndpointView
 
 WHOLE_ID, SHORTEST_PREFIX = 32, 8
 WebhookId = Annotated[
@@ -24,9 +24,6 @@ Organization = Annotated[str | None, typer.Option(help="Only this organization's
 
 def find(database: Database, given: str, organization: str | None) -> EndpointView:
     """Returns the endpoint; raises in one sentence when it is none, or another organization's."""
-    from refresher.notify import endpoints
-    from refresher.store import webhooks as stored
-
     digits = given.strip().replace("-", "").lower()
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},{WHOLE_ID}}}", digits):
         raise WrongUse(

@@ -8,13 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from refresher.cli.output import note
-
-if TYPE_CHECKING:
-    from refresher.refresh.on_demand import OnDemand
-    from refresher.runtime.services import Services
+from refresher.refresh.on_demand import OnDemand
+from refresher.runtime.services import Services
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -56,8 +53,6 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def on_demand_held(services: Services) -> Iterator[OnDemand]:
     """Opens refresh on demand for one command: a signal waits for our own refresh alone."""
-    from refresher.refresh.on_demand import OnDemand
-
     on_demand = OnDemand(services, role="command")
 
     def hurry() -> None:

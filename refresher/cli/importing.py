@@ -10,20 +10,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refresher.cli import opening
+from refresher.cli.import_lines import Line, lines
+from refresher.cli.import_run import Counts, ImportRun
 from refresher.cli.output import Json, emit, examples, note, span
+from refresher.cli.reasons import apps_set, mend
 from refresher.cli.refusal import WrongUse
+from refresher.cli.rejects import Rejects, rejects_path
+from refresher.connections.oauth_apps import sync_apps
 from refresher.rules.connection import ParkReason
-
-if TYPE_CHECKING:
-    from refresher.cli.import_lines import Line
-    from refresher.cli.import_run import Counts, ImportRun
-    from refresher.cli.rejects import Rejects
-    from refresher.runtime.services import Services
+from refresher.runtime.services import Services
+from refresher.store import health, inspection
 
 STDIN = "-"
 MOST_SHOWN = 20
@@ -57,8 +60,6 @@ def import_(
     update. Bad lines are told by number and kept, with the reason, in the rejects file, which holds
     tokens and is only for its owner.
     """
-    from refresher.cli.rejects import Rejects, rejects_path
-
     source = None if file == STDIN else Path(file)
     started = time.monotonic()
     with ExitStack() as stack:
@@ -91,8 +92,6 @@ def _opened(source: Path | None) -> Iterator[BinaryIO]:
 
 
 def _store_apps(services: Services) -> None:
-    from refresher.connections.oauth_apps import sync_apps
-
     for app in sync_apps(services):
         note(f"Stored the app {app} of the providers file.")
 
@@ -100,9 +99,6 @@ def _store_apps(services: Services) -> None:
 def _run(
     services: Services, stream: BinaryIO, kept: Rejects, source: Path | None, from_line: int
 ) -> Counts:
-    from refresher.cli.import_lines import lines
-    from refresher.cli.import_run import ImportRun
-
     def reject(line: Line, reason: str) -> None:
         kept.add(line, reason)
         if kept.count <= MOST_SHOWN:
@@ -133,8 +129,6 @@ def _progress(source: Path | None) -> Iterator[Callable[[BinaryIO, Counts], None
     if not sys.stderr.isatty():
         yield lambda _stream, _counts: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     size = source.stat().st_size if source is not None and source.is_file() else None
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -178,9 +172,6 @@ def _summarize(
 
 
 def _tell_parked(services: Services) -> None:
-    from refresher.cli.reasons import apps_set, mend
-    from refresher.store import health, inspection
-
     with services.database.transaction() as db:
         parked = health.look(db).parked
         missing = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)

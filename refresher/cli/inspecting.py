@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -28,16 +29,14 @@ from refresher.cli.output import (
 )
 from refresher.cli.refusal import Refused
 from refresher.rules.connection import ParkReason
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from refresher.rules.explanation import Why
-    from refresher.rules.history import Moment
-    from refresher.settings import Settings
-    from refresher.store.events import PastEvent
-    from refresher.store.session import Database
-    from refresher.store.standings import Around, Standing
+from refresher.rules.explanation import Why, why_due
+from refresher.rules.history import Moment, Untold, state_at
+from refresher.runtime.services import catalogue_from, policy_from
+from refresher.settings import Settings
+from refresher.store import connections, standings
+from refresher.store.events import PastEvent, recent
+from refresher.store.session import Database
+from refresher.store.standings import Around, Standing
 
 ATTEMPTS_SHOWN = 20
 LOOK_AGAIN_SECONDS = 0.5
@@ -85,8 +84,6 @@ def inspect(
 
 def root_of(database: Database, given: str) -> UUID:
     """Returns whose grant the connection that is meant uses: its own id, or its root's."""
-    from refresher.store import connections
-
     found = find(database, given)
     with database.transaction() as db:
         root = connections.root_of(db, found) or found
@@ -97,9 +94,6 @@ def root_of(database: Database, given: str) -> UUID:
 
 def now_of(database: Database, root: UUID) -> tuple[Standing, list[PastEvent]]:
     """Returns how a connection stands, and its newest events, the newest last."""
-    from refresher.store import standings
-    from refresher.store.events import recent
-
     with database.transaction() as db:
         standing = standings.standing(db, root)
         events = recent(db, root, limit=ATTEMPTS_SHOWN)[::-1]
@@ -116,9 +110,6 @@ def _show_now(
 
 
 def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, json: bool) -> None:
-    from refresher.rules.history import Untold, state_at
-    from refresher.store import standings
-
     with database.transaction() as db:
         standing = standings.standing(db, root)
         assert standing is not None
@@ -157,9 +148,6 @@ def why_of(
     settings: Settings, standing: Standing, moment: Moment, last: PastEvent | None
 ) -> Why | None:
     """Returns why the row is due when it is, None for one that is parked or of no known provider."""
-    from refresher.rules.explanation import why_due
-    from refresher.runtime.services import catalogue_from, policy_from
-
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None or moment.due_at is None:
         return None

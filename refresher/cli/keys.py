@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -12,21 +11,13 @@ import typer
 from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
-
-if TYPE_CHECKING:
-    from refresher.rules.access import ApiKey
+from refresher.connections import api_keys
+from refresher.rules.access import ApiKey, Scope
+from refresher.store import api_keys as stored
+from refresher.store import audit as deeds
 
 MOST_CHARACTERS = 512
 DAY_SECONDS = 86_400.0
-
-
-class Scope(StrEnum):
-    """What a key may do."""
-
-    READ = "read"
-    TOKEN = "token"
-    WRITE = "write"
-    ADMIN = "admin"
 
 
 def register(app: typer.Typer) -> None:
@@ -60,15 +51,12 @@ def create(
     Scopes: read (everything but tokens), token (access tokens), write (register, refresh, steer and
     delete connections), admin (apps, for a key of all organizations). None implies another.
     """
-    from refresher.connections import api_keys
-    from refresher.rules import access
-
     seconds = None if expires_in_days is None else expires_in_days * DAY_SECONDS
     with opening.database() as database:
         made = api_keys.create(
             database,
             name=_checked("--name", name),
-            scopes={access.Scope(word.value) for word in scope},
+            scopes=set(scope),
             organization_id=None
             if organization is None
             else _checked("--organization", organization),
@@ -87,11 +75,9 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the keys, revoked and expired ones too; the keys themselves are stored nowhere."""
-    from refresher.store import api_keys
-
     chosen = None if organization is None else _checked("--organization", organization)
     with opening.database() as database, database.transaction() as db:
-        found = api_keys.every(db, chosen)
+        found = stored.every(db, chosen)
     if json:
         for key in found:
             emit(_described(key))
@@ -107,8 +93,6 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Revoke a key: every process refuses it within a second or two."""
-    from refresher.connections import api_keys
-
     with opening.database() as database:
         revoked = api_keys.revoke(database, _checked("the id", key), by=opening.actor())
     if json:
@@ -129,8 +113,6 @@ def audit(
 
     Reads of a token, and what was refused, are counted together.
     """
-    from refresher.store import audit as deeds
-
     chosen = None if key is None else _checked("--key", key)
     with opening.database() as database, database.transaction() as db:
         found = deeds.recent(db, key_id=chosen, connection_id=connection, limit=limit)[::-1]

@@ -13,6 +13,8 @@ from refresher.cli import opening
 from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, instant, note, table
 from refresher.cli.refusal import WrongUse
+from refresher.connections import resume_links as resuming
+from refresher.connections.resume_links import make_link
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 SPAN = re.compile(r"([0-9]{1,9})\s*(s|min|h|d)")
@@ -59,8 +61,6 @@ def resume_link(
     Whoever has it needs no key, so hand it on as you would a password. With REFRESHER_PUBLIC_URL it is
     a whole URL, otherwise its path on the web process.
     """
-    from refresher.connections.resume_links import make_link
-
     seconds = read_span(expires_in)
     with opening.services() as services:
         found = find(services.database, connection)
@@ -79,8 +79,6 @@ def resume_link(
 
 def resume_links(connection: Id, json: Json = False) -> None:
     """List a connection's links: those that may still be used, and those of the last weeks."""
-    from refresher.connections import resume_links as resuming
-
     with opening.database() as database:
         found = resuming.open_links(database, find(database, connection), opening.actor())
     if json:
@@ -106,8 +104,6 @@ def withdraw_link(
     json: Json = False,
 ) -> None:
     """Withdraw a link: whoever has it can do nothing with it any more. One that was used stays used."""
-    from refresher.connections import resume_links as resuming
-
     with opening.database() as database:
         found = find(database, connection)
         after = resuming.withdraw_link(database, found, link, opening.actor())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from refresher.cli.opening import read_settings
 from refresher.cli.output import Json, emit, examples
+from refresher.store.migrate import upgrade
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +20,6 @@ def migrate(json: Json = False) -> None:
     Safe to run at every deploy and from several places at once: they take turns, and who finds
     nothing to do does nothing.
     """
-    from refresher.cli.opening import read_settings
-    from refresher.store.migrate import upgrade
-
     settings = read_settings()
     before, after = upgrade(settings.database, settings.database_schema)
     if json:

@@ -7,26 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from refresher.rules.access import Actor
-    from refresher.runtime.services import Services
-    from refresher.settings import Settings
-    from refresher.store.session import Database
+from refresher.connections.lifecycle import whoever
+from refresher.rules.access import Actor
+from refresher.runtime.log import configure
+from refresher.runtime.services import Services, build, database_from
+from refresher.settings import Settings, load
+from refresher.store import installation
+from refresher.store.migrate import check
+from refresher.store.session import Database
 
 
 def actor() -> Actor:
     """Returns who acts, as the audit names them: `cli:ann`."""
-    from refresher.connections.lifecycle import whoever
-
     return whoever("cli")
 
 
 def read_settings() -> Settings:
     """Returns the settings of the environment."""
-    from refresher.settings import load
-
     return load()
 
 
@@ -36,8 +34,6 @@ def database(settings: Settings | None = None) -> Iterator[Database]:
 
     A command keeps no session, so that it works, and leaves nothing behind, whatever pooler is there.
     """
-    from refresher.runtime.services import database_from
-
     opened = database_from(settings or read_settings(), sessions_are_ours=False)
     try:
         yield opened
@@ -51,11 +47,6 @@ def services() -> Iterator[Services]:
 
     Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
     """
-    from refresher.runtime.log import configure
-    from refresher.runtime.services import build
-    from refresher.store import installation
-    from refresher.store.migrate import check
-
     settings = read_settings()
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}
     configure(settings.model_copy(update=quiet))

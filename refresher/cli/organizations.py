@@ -10,6 +10,8 @@ import typer
 from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
+from refresher.rules.url_template import RECONNECT_WORDS, template_fault
+from refresher.store import audit, recipients
 
 
 def register(app: typer.Typer) -> None:
@@ -42,9 +44,6 @@ def set_(
 
     Without a page of its own an organization has that of REFRESHER_RECONNECT_URL.
     """
-    from refresher.rules.url_template import RECONNECT_WORDS, template_fault
-    from refresher.store import audit, recipients
-
     if not organization.strip():
         raise WrongUse("the organization's id is empty")
     fault = template_fault(reconnect_url, RECONNECT_WORDS) if reconnect_url else None
@@ -68,8 +67,6 @@ def set_(
 
 def list_(json: Json = False) -> None:
     """List the organizations for which something was set."""
-    from refresher.store import recipients
-
     with opening.database() as database, database.transaction() as db:
         found = recipients.organizations(db)
     if json:

@@ -12,14 +12,15 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import orjson
 import typer
+from rich.console import Console
+from rich.text import Text
 
+from refresher.cli import tables
 from refresher.rules.units import number, span
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 __all__ = [
     "CONTEXT", "NAMED", "SHOWN", "Json", "cell", "distance", "emit", "examples", "facts",
@@ -60,8 +61,6 @@ def note(sentence: str) -> None:
 
 def emit(value: object) -> None:
     """Prints one JSON document on a line of its own."""
-    import orjson
-
     typer.echo(orjson.dumps(value, default=_as_json))
 
 
@@ -74,8 +73,6 @@ def table(
     is not enough, each row is written as a record, whole. A row that begins with an empty cell goes on
     with the one before it.
     """
-    from refresher.cli import tables
-
     cells = [[cell(value) for value in row] for row in rows]
     plain_cells = [[one.plain for one in row] for row in cells]
     shown = tables.layout(columns, plain_cells, width(), spare)
@@ -92,8 +89,6 @@ def table(
 
 def facts(pairs: Mapping[str, object]) -> None:
     """Prints names and values below each other."""
-    from refresher.cli import tables
-
     _print(tables.record([*pairs], [cell(value) for value in pairs.values()], width()))
 
 
@@ -117,8 +112,6 @@ def is_narrow() -> bool:
 
 def cell(value: object) -> Text:
     """Returns a value as it is shown: nothing for None, instants in words, words in their colour."""
-    from rich.text import Text
-
     shown = instant(value) if isinstance(value, datetime) else plain(value)
     word = _WORD.fullmatch(shown)
     return Text(shown, style=_STYLES.get(word[1], "") if word else "")
@@ -162,9 +155,6 @@ def seconds_of(name: str, value: object) -> object:
 
 
 def _print(renderable: object) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
     console = Console(file=sys.stdout, highlight=False, width=width())
     if console.is_terminal:
         console.print(renderable, soft_wrap=isinstance(renderable, Text))

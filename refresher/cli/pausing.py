@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from refresher.cli import opening
 from refresher.cli.output import Json, distance, emit, examples, note, span, table
-
-if TYPE_CHECKING:
-    from refresher.store.pause_list import PauseView
+from refresher.runtime.services import catalogue_from
+from refresher.store import audit, pause_list
+from refresher.store.pause_list import Chosen, PauseView
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as google.")]
 
@@ -28,8 +28,6 @@ def register(group: typer.Typer) -> None:
 
 def pauses(json: Json = False) -> None:
     """List what is left alone for a while: a host, an organization at it, an app, a whole provider."""
-    from refresher.store import pause_list
-
     with opening.database() as database, database.transaction() as db:
         found = pause_list.held(db)
     if json:
@@ -52,10 +50,6 @@ def unpause(
 
     Forgets the refusals that they follow from as well. If the trouble lasts, the same pauses come back.
     """
-    from refresher.runtime.services import catalogue_from
-    from refresher.store import audit, pause_list
-    from refresher.store.pause_list import Chosen
-
     settings = opening.read_settings()
     catalogue_from(settings)[name]
     with opening.database(settings) as database, database.transaction() as db:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from refresher import catalogue as entries
+from refresher.catalogue import Catalogue, describe
 from refresher.cli import pausing
+from refresher.cli.opening import read_settings
 from refresher.cli.output import (
     CONTEXT,
     Json,
@@ -20,10 +23,8 @@ from refresher.cli.output import (
     span,
     table,
 )
-
-if TYPE_CHECKING:
-    from refresher.catalogue import Catalogue
-    from refresher.rules.providers import Provider
+from refresher.rules.providers import Provider
+from refresher.runtime.services import catalogue_from
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as google.")]
 
@@ -84,8 +85,6 @@ def check(
 
     Looks at the providers named, or at those that your file defines or has an app for.
     """
-    from refresher import catalogue as entries
-
     catalogue = _catalogue()
     own = [name for name in catalogue.names if catalogue.origin(name) == "file"]
     chosen = names or (list(catalogue.names) if every else own)
@@ -105,15 +104,10 @@ def check(
 
 
 def _catalogue() -> Catalogue:
-    from refresher.cli.opening import read_settings
-    from refresher.runtime.services import catalogue_from
-
     return catalogue_from(read_settings())
 
 
 def _described(catalogue: Catalogue, provider: Provider) -> dict[str, object]:
-    from refresher.catalogue import describe
-
     return {**describe(provider), "origin": catalogue.origin(provider.name)}
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
-
-if TYPE_CHECKING:
-    from refresher.store.recipients import Recipient
+from refresher.errors import did_you_mean
+from refresher.rules.notices import Kind
+from refresher.settings.mail import address_fault, canonical
+from refresher.store import audit, recipients
+from refresher.store.recipients import Recipient
 
 Organization = Annotated[
     str | None, typer.Option("--organization", help="Whose connections: an organization's id.")
@@ -59,8 +61,6 @@ def add(
     Unless chosen otherwise, what needs a person comes at once, the rest in a digest every few minutes.
     An address that a mail server refused is tried again after this.
     """
-    from refresher.store import audit, recipients
-
     owner = _owner(organization, operators=operators)
     address = _address(address)
     choices = _choices({"none": none or [], "digest": digest or [], "immediate": immediate or []})
@@ -78,8 +78,6 @@ def list_(
     organization: Organization = None, operators: Operators = False, json: Json = False
 ) -> None:
     """List who is told, and which addresses a mail server refused."""
-    from refresher.store import recipients
-
     if organization is not None and operators:
         raise WrongUse("give --organization or --operators, not both")
     with opening.database() as database, database.transaction() as db:
@@ -101,8 +99,6 @@ def remove(
     json: Json = False,
 ) -> None:
     """Have somebody told no more; what was still to be told is dropped."""
-    from refresher.store import audit, recipients
-
     owner = _owner(organization, operators=operators)
     with opening.database() as database, database.transaction() as db:
         removed = recipients.remove(db, owner, _address(address))
@@ -126,8 +122,6 @@ def _owner(organization: str | None, *, operators: bool) -> str | None:
 
 def _address(given: str) -> str:
     """Returns the address with its domain in small letters; refuses what is none."""
-    from refresher.settings.mail import address_fault, canonical
-
     fault = address_fault(given)
     if fault:
         raise WrongUse(f"{given!r} {fault}")
@@ -136,9 +130,6 @@ def _address(given: str) -> str:
 
 def _choices(given: dict[str, list[str]]) -> dict[str, str]:
     """Returns how each kind is told; a kind that is named wins over `all`."""
-    from refresher.errors import did_you_mean
-    from refresher.rules.notices import Kind
-
     known = [kind.value for kind in Kind]
     named: dict[str, str] = {}
     everything: dict[str, str] = {}

@@ -6,24 +6,24 @@ person is told about it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from refresher.cli import opening, reasons
 from refresher.cli.finding import Id, find
+from refresher.cli.holding import on_demand_held
 from refresher.cli.output import Json, emit, examples, instant, note
 from refresher.cli.refusal import Refused
+from refresher.errors import TokenUnavailable
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
-from refresher.rules.serving import Why
-
-if TYPE_CHECKING:
-    from refresher.rules.serving import RefreshResult
-    from refresher.runtime.services import Services
-    from refresher.store.connections import ConnectionView
-    from refresher.store.lookup import LeaseSeen
+from refresher.rules.serving import RefreshResult, Why
+from refresher.runtime.services import Services
+from refresher.store import audit, connections, lookup
+from refresher.store.connections import ConnectionView
+from refresher.store.lookup import LeaseSeen
 
 PATIENCE_SECONDS = 5.0
 
@@ -46,8 +46,6 @@ def refresh(
     Where another process is refreshing it at this moment, waits for that one's outcome instead. The
     exit code is 0 when a fresh token is stored.
     """
-    from refresher.store import audit, connections
-
     with opening.services() as services:
         given = find(services.database, connection)
         with services.database.transaction() as db:
@@ -63,9 +61,6 @@ def refresh(
 
 def _refresh(services: Services, root: UUID, timeout: float) -> RefreshResult:
     """Refreshes in this process, or waits for who is at it."""
-    from refresher.cli.holding import on_demand_held
-    from refresher.errors import TokenUnavailable
-
     with on_demand_held(services) as on_demand:
         while True:
             try:
@@ -77,8 +72,6 @@ def _refresh(services: Services, root: UUID, timeout: float) -> RefreshResult:
 
 
 def _why_not(services: Services, root: UUID, code: str) -> str:
-    from refresher.store import connections
-
     if code == Why.STILL_REFRESHING:
         return (
             f"{root} is still being refreshed by another process; `refresher events {root}` "
@@ -93,15 +86,11 @@ def _why_not(services: Services, root: UUID, code: str) -> str:
 
 
 def _lease(services: Services, root: UUID) -> LeaseSeen | None:
-    from refresher.store import lookup
-
     with services.database.transaction() as db:
         return lookup.lease(db, root)
 
 
 def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) -> None:
-    from refresher.store import connections
-
     with services.database.transaction() as db:
         view = connections.show(db, root)
     seen = _lease(services, root)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -11,11 +11,12 @@ from refresher.cli import opening
 from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, note, table
 from refresher.cli.refusal import Refused
-
-if TYPE_CHECKING:
-    from refresher.rules.history import PastEvent
-    from refresher.rules.replay import Replayed
-    from refresher.store.session import Database
+from refresher.rules.history import PastEvent
+from refresher.rules.replay import Replayed
+from refresher.rules.replay import replay as replayed
+from refresher.runtime.services import catalogue_from, policy_from
+from refresher.store import connections, standings
+from refresher.store.session import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +38,6 @@ def replay(
     Nothing is sent and nothing is written. Rules, settings and the catalogue are those of now; what was
     known and what came back are those that were recorded.
     """
-    from refresher.rules.replay import replay as replayed
-    from refresher.runtime.services import catalogue_from, policy_from
-    from refresher.store import connections
-
     settings = opening.read_settings()
     catalogue, policy = catalogue_from(settings), policy_from(settings)
     with opening.database(settings) as database:
@@ -55,8 +52,6 @@ def replay(
 
 
 def _attempt(database: Database, root: UUID, number: int | None) -> PastEvent:
-    from refresher.store import standings
-
     with database.transaction() as db:
         event = standings.attempt(db, root, number)
         known = standings.attempts_around(db, root, number or 0)

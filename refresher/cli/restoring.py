@@ -10,6 +10,8 @@ import typer
 from refresher.cli import opening
 from refresher.cli.output import Json, emit, examples, note
 from refresher.cli.refusal import WrongUse
+from refresher.runtime.restored import RestoreGuard
+from refresher.store.spool import Spool
 
 
 def register(app: typer.Typer) -> None:
@@ -34,9 +36,6 @@ def restore_check(
     On an older one nothing is refreshed: its refresh tokens may be spent, and presenting one again ends
     a grant that rotates. docs/backup.md says what to do first. The exit code is 1 while that is so.
     """
-    from refresher.runtime.restored import RestoreGuard
-    from refresher.store.spool import Spool
-
     settings = opening.read_settings()
     with opening.database(settings) as database:
         guard = RestoreGuard(database, Spool(settings))

@@ -6,18 +6,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from refresher.cli.doctor.agreement import running
+from refresher.cli.opening import actor, database, read_settings
 from refresher.cli.output import Json, emit, many, note, span, table
 from refresher.cli.refusal import Refused
-
-if TYPE_CHECKING:
-    from refresher.connections.key_rotation import Rotation
-    from refresher.runtime.cipher import Cipher
-    from refresher.store.sealed import KeyUse
-    from refresher.store.session import Database
+from refresher.connections.key_rotation import Rotation
+from refresher.connections.key_rotation import rotate as run
+from refresher.rules.installation import Agreement, compare
+from refresher.runtime.cipher import Cipher
+from refresher.runtime.services import cipher_from
+from refresher.store import audit
+from refresher.store.sealed import SEALED, KeyUse, count_rows, key_uses
+from refresher.store.session import Database
 
 MOST_SHOWN = 20
 SEALS, OPENS, LOST = "seals", "opens", "missing"
@@ -35,12 +41,6 @@ def rotate(
     take the old key away. Stop it at any time and run it again. What no key opens is left as it is,
     counted, and told on stderr. Refused while a process that runs seals with another key.
     """
-    from refresher.cli.opening import actor, database, read_settings
-    from refresher.connections.key_rotation import rotate as run
-    from refresher.runtime.services import cipher_from
-    from refresher.store import audit
-    from refresher.store.sealed import key_uses
-
     settings = read_settings()
     cipher = cipher_from(settings)
     started = time.monotonic()
@@ -61,9 +61,6 @@ def rotate(
 
 def _refuse_other_keys(opened: Database, cipher: Cipher) -> None:
     """Refuses a key that a running process does not know, and one that it has put behind another."""
-    from refresher.cli.doctor.agreement import running
-    from refresher.rules.installation import Agreement, compare
-
     ours = cipher.key_ids
     for process in running(opened):
         theirs = process.runs_with.keys
@@ -87,10 +84,6 @@ def status(json: Json = False) -> None:
 
     A key that no line names is needed by nothing stored, and can be taken away.
     """
-    from refresher.cli.opening import database, read_settings
-    from refresher.runtime.services import cipher_from
-    from refresher.store.sealed import key_uses
-
     settings = read_settings()
     cipher = cipher_from(settings)
     with database(settings) as opened, opened.transaction() as db:
@@ -184,10 +177,6 @@ def _progress(opened: Database) -> Iterator[Callable[[Rotation], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from refresher.store.sealed import SEALED, count_rows
 
     with opened.transaction() as db:
         total = sum(count_rows(db, one) for one in SEALED)

@@ -6,17 +6,17 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from pydantic import BaseModel, SecretStr
 
+from refresher.cli.opening import read_settings
 from refresher.cli.output import Json, emit, examples, note, seconds_of, table
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel, SecretStr
-
-    from refresher.settings import Settings
+from refresher.errors import SettingsError
+from refresher.runtime.cipher import key_id, parse_key
+from refresher.settings import PREFIX, Settings, variable
 
 MASK = "***"
 _SECRET_QUERY = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
@@ -51,8 +51,6 @@ def settings(
 
     Passwords and keys are masked; an encryption key is shown by its id, which reveals nothing of it.
     """
-    from refresher.cli.opening import read_settings
-
     every = effective(read_settings())
     lines = [line for line in every if not changed or line.origin != "default"]
     if json:
@@ -66,8 +64,6 @@ def settings(
 
 def effective(settings: Settings) -> Iterator[Line]:
     """Yields all settings in the order of `settings.py`, secrets masked."""
-    from pydantic import BaseModel
-
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
@@ -84,23 +80,17 @@ def _flow(flow: str, value: BaseModel, *, given: bool) -> Iterator[Line]:
 
 
 def _line(field: str, value: object, *, given: bool) -> Line:
-    from refresher.settings import variable
-
     origin = _set_by(field) if given else "default"
     return Line(variable(field), _shown(field, value), origin)
 
 
 def _set_by(field: str) -> str:
-    from refresher.settings import PREFIX, variable
-
     prefixed = f"{PREFIX}{field.replace('.', '__').upper()}"
     here = {name.upper() for name in os.environ}
     return prefixed if prefixed in here else variable(field)
 
 
 def _shown(field: str, value: object) -> object:
-    from pydantic import SecretStr
-
     if field == "encryption_keys" and isinstance(value, tuple):
         return [_key(key) for key in value]
     if isinstance(value, tuple):
@@ -111,9 +101,6 @@ def _shown(field: str, value: object) -> object:
 
 
 def _key(key: SecretStr) -> str:
-    from refresher.errors import SettingsError
-    from refresher.runtime.cipher import key_id, parse_key
-
     try:
         return f"{MASK} (id {key_id(parse_key(key.get_secret_value())).hex()})"
     except SettingsError:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, emit, examples, note, table
 from refresher.cli.refusal import Refused, WrongUse
-
-if TYPE_CHECKING:
-    from refresher.store.spool import Spool
+from refresher.refresh import spool_entries
+from refresher.refresh.recovery import give_up, store_entry
+from refresher.store import audit
+from refresher.store.spool import Spool
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Entries, as `list` names them.")
@@ -45,8 +46,6 @@ def list_(json: Json = False) -> None:
     A worker without Redis has its own file on its own machine: run this there as well. PostgreSQL need
     not answer. No token is shown: all of it is sealed.
     """
-    from refresher.store.spool import Spool
-
     found = _described(Spool(opening.read_settings()))
     if json:
         for entry in found:
@@ -63,8 +62,6 @@ def retry(entries: Ids = None, json: Json = False) -> None:
 
     The exit code is 1 when PostgreSQL still refuses any.
     """
-    from refresher.refresh.recovery import store_entry
-
     refused = 0
     with opening.services() as services:
         chosen = _chosen(services.spool, entries)
@@ -90,9 +87,6 @@ def drop(
 
     Where the provider has rotated it, the grant is dead then, and its owner must connect again.
     """
-    from refresher.refresh.recovery import give_up
-    from refresher.store import audit
-
     if bool(entries) == every:
         raise WrongUse("name the entries to drop, or give --all")
     with opening.services() as services:
@@ -110,8 +104,6 @@ def drop(
 
 
 def _described(spool: Spool) -> list[dict[str, object]]:
-    from refresher.refresh import spool_entries
-
     in_redis = set(spool.entries_in_redis())
     found = [_shown(text, "redis" if text in in_redis else "file") for text in spool.entries()]
     apart: list[dict[str, object]] = [
@@ -123,8 +115,6 @@ def _described(spool: Spool) -> list[dict[str, object]]:
 
 
 def _shown(text: str, where: str) -> dict[str, object]:
-    from refresher.refresh import spool_entries
-
     entry = spool_entries.read(text)
     told_at = entry.get("told_at")
     return {
@@ -139,8 +129,6 @@ def _shown(text: str, where: str) -> dict[str, object]:
 
 def _chosen(spool: Spool, wanted: list[str] | None) -> dict[str, str]:
     """Returns the entries of these names, all without one; refuses a name that is none."""
-    from refresher.refresh import spool_entries
-
     known = {spool_entries.name_of(text): text for text in [*spool.entries(), *spool.aside()]}
     missing = [name for name in wanted or () if name not in known]
     if missing:

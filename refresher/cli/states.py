@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -15,13 +16,12 @@ from refresher.cli import opening, reasons
 from refresher.cli.finding import Id, find
 from refresher.cli.output import Json, emit, examples, note
 from refresher.cli.refusal import Refused, WrongUse
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from refresher.runtime.services import Services
-    from refresher.store.connections import ConnectionView
-    from refresher.store.session import Database
+from refresher.connections import lifecycle
+from refresher.connections.revocation import revoke
+from refresher.runtime.services import Services
+from refresher.store import connections
+from refresher.store.connections import NOTHING_TO_RESUME, ConnectionView
+from refresher.store.session import Database
 
 DONE = {
     "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",
@@ -65,8 +65,6 @@ def resume(connection: Id, json: Json = False) -> None:
 
     Ends "reconnect required" as well: a grant that is really dead is parked again by the refresh.
     """
-    from refresher.connections import lifecycle
-
     with opening.database() as database:
         before = _living(database, find(database, connection))
         done = lifecycle.resume(database, opening.actor(), before.id).seen
@@ -104,8 +102,6 @@ def delete(
 def _delete(
     database: Database, given: str, *, yes: bool, json: bool, tell: bool = True
 ) -> ConnectionView:
-    from refresher.connections import lifecycle
-
     view = _living(database, find(database, given))
     lifecycle.check_delete(database, opening.actor(), view.id)
     if not yes:
@@ -115,8 +111,6 @@ def _delete(
 
 
 def _revoke(services: Services, view: ConnectionView, *, json: bool) -> None:
-    from refresher.connections.revocation import revoke
-
     result = revoke(services, view.id, None)
     if json:
         emit({**asdict(_show(services.database, view.id)), "revocation": asdict(result)})
@@ -133,8 +127,6 @@ def _stop(given: str, how: str, *, json: bool) -> None:
 def _apply(
     database: Database, view: ConnectionView, how: str, *, json: bool, tell: bool = True
 ) -> None:
-    from refresher.connections import lifecycle
-
     doing = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
     doing[how](database, opening.actor(), view.id)
     after = _show(database, view.id)
@@ -147,8 +139,6 @@ def _apply(
 
 
 def _tell_nothing(view: ConnectionView, *, json: bool) -> None:
-    from refresher.store.connections import NOTHING_TO_RESUME
-
     if json:
         emit({**asdict(view), "note": NOTHING_TO_RESUME})
     else:
@@ -170,8 +160,6 @@ def _living(database: Database, connection_id: UUID) -> ConnectionView:
 
 
 def _show(database: Database, connection_id: UUID) -> ConnectionView:
-    from refresher.store import connections
-
     with database.transaction() as db:
         view = connections.show(db, connection_id)
     assert view is not None

@@ -12,11 +12,10 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 GAP = 2
 SHORT = 14
@@ -75,9 +74,6 @@ def _squeezed(
 
 def as_table(columns: Sequence[str], cells: Sequence[Sequence[Text]], shown: Layout) -> Table:
     """Returns Rich's table of these columns."""
-    from rich import box
-    from rich.table import Table
-
     made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for position, width in shown.widths.items():
         made.add_column(columns[position], width=width, overflow="fold")
@@ -92,8 +88,6 @@ def record(names: Sequence[str], cells: Sequence[Text], width: int) -> Text:
     A value goes on below its beginning, broken between words only: one word (or command) that is longer
     than the line stays whole, so that it can be copied.
     """
-    from rich.text import Text
-
     pairs = [(name, cell) for name, cell in zip(names, cells, strict=True) if cell.plain]
     margin = max((len(name) for name, _ in pairs), default=0) + GAP
     lines: list[Text] = []
@@ -107,8 +101,6 @@ def record(names: Sequence[str], cells: Sequence[Text], width: int) -> Text:
 
 
 def _wrapped(cell: Text, width: int) -> Text:
-    from rich.text import Text
-
     return Text("\n".join(_broken(cell.plain, width)), style=cell.style)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from refresher.cli.output import span, table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from refresher.rules.history import PastEvent
+from refresher.rules.history import PastEvent, steps
 
 COLUMNS = ["attempt", "when", "what", "steps", "http", "reason", "next"]
 SPARE = ("next", "http")
@@ -23,8 +19,6 @@ def show(events: Sequence[PastEvent]) -> None:
 
 def as_json(event: PastEvent) -> dict[str, object]:
     """Returns an event with its steps, as plain values."""
-    from refresher.rules.history import steps
-
     return {**asdict(event), "steps": [asdict(step) for step in steps(event)]}
 
 
@@ -56,8 +50,6 @@ def next_of(event: PastEvent) -> str | None:
 
 
 def _steps(event: PastEvent) -> str | None:
-    from refresher.rules.history import steps
-
     known = steps(event)
     if len(known) < 2:
         return None

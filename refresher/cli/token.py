@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from refresher.cli import opening
 from refresher.cli.finding import Id, find
+from refresher.cli.holding import on_demand_held
 from refresher.cli.output import Json, emit, examples, note, span
 from refresher.cli.refusal import Refused, WrongUse
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from uuid import UUID
-
-    from refresher.rules.connection import Secret
-    from refresher.store.connections import StoredToken
-    from refresher.store.session import Database
+from refresher.errors import TokenUnavailable
+from refresher.rules.connection import Secret
+from refresher.rules.kept_fields import from_secret_text
+from refresher.runtime.services import cipher_from
+from refresher.store import audit, connections
+from refresher.store.connections import StoredToken
+from refresher.store.session import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -64,9 +66,6 @@ def token(
 
 def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
     """Prints a token with so much life left, refreshed in this process if need be."""
-    from refresher.cli.holding import on_demand_held
-    from refresher.errors import TokenUnavailable
-
     with opening.services() as services:
         found = find(services.database, connection)
         try:
@@ -83,10 +82,6 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
 
 def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     """Prints what is stored."""
-    from refresher.rules.kept_fields import from_secret_text
-    from refresher.runtime.services import cipher_from
-    from refresher.store import connections
-
     settings = opening.read_settings()
     cipher = cipher_from(settings)
     with opening.database(settings) as database:
@@ -113,8 +108,6 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
 
 def _note_read(database: Database, connection_id: UUID) -> None:
     """Writes down who is about to read the token: before it is printed, or it is not."""
-    from refresher.store import audit
-
     with database.transaction() as db:
         audit.about(db, opening.actor(), "token_read", connection_id)
 

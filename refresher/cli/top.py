@@ -9,17 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.live import Live
 
 from refresher.cli import opening
 from refresher.cli.output import Json, emit, examples
-
-if TYPE_CHECKING:
-    from refresher.cli.top_screen import View
-    from refresher.settings import Settings
-    from refresher.store.session import Database
+from refresher.cli.top_queue import queue_now
+from refresher.cli.top_screen import Picture, View, picture
+from refresher.errors import DatabaseUnavailable
+from refresher.settings import Settings
+from refresher.store import activity, installation
+from refresher.store.session import Database
 
 Once = Annotated[bool, typer.Option("--once", help="Show one picture and end.")]
 Interval = Annotated[
@@ -52,9 +55,6 @@ def top(once: Once = False, interval: Interval = 1.0, json: Json = False) -> Non
 
 def _looker(settings: Settings, database: Database) -> Callable[[], View]:
     """Returns what takes a look at everything."""
-    from refresher.cli.top_queue import queue_now
-    from refresher.cli.top_screen import View
-    from refresher.store import activity, installation
 
     def look() -> View:
         with database.transaction() as db:
@@ -74,11 +74,6 @@ def _emit_all(look: Callable[[], View], *, once: bool, interval: float) -> None:
 
 
 def _show(look: Callable[[], View], *, once: bool, interval: float) -> None:
-    from rich.console import Console
-    from rich.live import Live
-
-    from refresher.cli.top_screen import picture
-
     console = Console(highlight=False)
     first = look()
     if once or not console.is_terminal:
@@ -92,9 +87,6 @@ def _show(look: Callable[[], View], *, once: bool, interval: float) -> None:
 
 def _outlasting(look: Callable[[], View], shown: object) -> View:
     """Returns a look; while Postgres is away, the last one with a word about it."""
-    from refresher.cli.top_screen import Picture
-    from refresher.errors import DatabaseUnavailable
-
     try:
         return look()
     except DatabaseUnavailable as error:

@@ -25,7 +25,12 @@ def queue_now(settings: Settings, installation: UUID) -> QueueNow:
     flow = settings.integration_refresh
     if flow.transport == "in_process":
         return QueueNow(flow.transport, flow.queue, None)
-    from refresher.runtime.broker import make_broker, name_queues, queue_age_seconds, queue_depth
+    from refresher.runtime.broker import (  # noqa: PLC0415  it reads the environment
+        make_broker,
+        name_queues,
+        queue_age_seconds,
+        queue_depth,
+    )
 
     try:
         broker = make_broker(settings)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from refresher.cli.output import instant, many
+from refresher.rules.connection import Connection
 from refresher.rules.outcomes import UNREAD
-
-if TYPE_CHECKING:
-    from refresher.rules.connection import Connection
-    from refresher.store.answers import AnswerView
+from refresher.store.answers import AnswerView
 
 
 def sentences(connection: Connection, answer: AnswerView | None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -14,11 +14,11 @@ from refresher.cli import opening
 from refresher.cli.finding_webhooks import Organization, WebhookId, find
 from refresher.cli.output import Json, distance, emit, examples, note, table
 from refresher.cli.refusal import Refused, WrongUse
-
-if TYPE_CHECKING:
-    from refresher.store.replays import DeliveryView
-    from refresher.store.session import Database
-    from refresher.store.webhooks import EndpointView
+from refresher.notify import endpoints
+from refresher.store import replays
+from refresher.store.replays import DeliveryView, Replay
+from refresher.store.session import Database
+from refresher.store.webhooks import EndpointView
 
 COLUMNS = ["id", "event", "kind", "state", "attempts", "status", "what happened", "when"]
 
@@ -57,8 +57,6 @@ def deliveries(
     json: Json = False,
 ) -> None:
     """List an endpoint's messages, the newest first, with what came of each."""
-    from refresher.store import replays
-
     with opening.database() as database:
         view = find(database, webhook, organization)
         with database.transaction() as db:
@@ -88,9 +86,6 @@ def replay(
 
     Receivers know a message that they have by its webhook-id.
     """
-    from refresher.notify import endpoints
-    from refresher.store.replays import Replay
-
     if event is None and since is None and until is None and not failed:
         raise WrongUse("say what to send again: --event ID, --since INSTANT, --until or --failed")
     span = _instant("--since", since), _instant("--until", until)
@@ -112,8 +107,6 @@ def replay(
 
 
 def _refuse_foreign(database: Database, view: EndpointView, event: UUID) -> None:
-    from refresher.store import replays
-
     with database.transaction() as db:
         is_known, organization = replays.event_organization(db, event)
     if not is_known:

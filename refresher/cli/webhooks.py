@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,9 +26,10 @@ from refresher.cli.output import (
     table,
 )
 from refresher.cli.refusal import WrongUse
-
-if TYPE_CHECKING:
-    from refresher.store.webhooks import EndpointView
+from refresher.notify import endpoints
+from refresher.runtime.services import cipher_from, egress_from
+from refresher.store import webhooks
+from refresher.store.webhooks import EndpointView
 
 COLUMNS = ["id", "organization", "url", "events", "state", "waiting", "held", "failed"]
 KEEP_IT = "This secret verifies what we send. It is not shown again: give it to the receiver now."
@@ -80,9 +81,6 @@ def add(
 
     It is sent what happens from now on, in the form of Standard Webhooks.
     """
-    from refresher.notify import endpoints
-    from refresher.runtime.services import cipher_from, egress_from
-
     if operator == (organization is not None):
         raise WrongUse("say whose endpoint this is: give --organization ID, or --operator for ours")
     settings = opening.read_settings()
@@ -103,8 +101,6 @@ def add(
 
 def list_(organization: Organization = None, json: Json = False) -> None:
     """List endpoints, how they do, and what waits for them; never their secrets."""
-    from refresher.store import webhooks
-
     with opening.database() as database, database.transaction() as db:
         found = webhooks.every(db, organization_id=organization)
     if json:
@@ -137,8 +133,6 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove an endpoint, with its messages: those that wait for it are never sent."""
-    from refresher.notify import endpoints
-
     with opening.database() as database:
         view = find(database, webhook, organization)
         if not yes:
@@ -152,8 +146,6 @@ def remove(
 
 def enable(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Enable an endpoint again; what was held for it meanwhile goes out, in its order."""
-    from refresher.notify import endpoints
-
     with opening.database() as database:
         view = find(database, webhook, organization)
         released = endpoints.enable(database, view.id, opening.actor())
@@ -177,9 +169,6 @@ def rotate_secret(
     Give the new one to the receiver within that time: by default a day
     (REFRESHER_WEBHOOK_SECRET_OVERLAP_SECONDS). With 0 the old one ends now.
     """
-    from refresher.notify import endpoints
-    from refresher.runtime.services import cipher_from
-
     settings = opening.read_settings()
     cipher = cipher_from(settings)
     given = overlap_seconds is not None
@@ -199,8 +188,6 @@ def rotate_secret(
 
 def send_test(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Send a signed `webhook.test` now and show the answer; nothing is stored or counted."""
-    from refresher.notify import endpoints
-
     with opening.services() as services:
         view = find(services.database, webhook, organization)
         tested = endpoints.send_test(

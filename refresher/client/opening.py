@@ -40,7 +40,7 @@ def opened(
             f"{API_URL} and {API_KEY} in the environment name an API, too"
         )
     if api_url is None:
-        from refresher.client.direct import Direct
+        from refresher.client.direct import Direct  # noqa: PLC0415  over HTTP no driver is needed
 
         return None, Direct({name: v for name, v in settings.items() if v is not None})
     given = sorted(name for name, value in settings.items() if value is not None)

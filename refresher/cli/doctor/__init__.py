@@ -9,16 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import typer
 
+from refresher.cli.doctor import (
+    agreement,
+    backup,
+    installation,
+    mail,
+    postgres,
+    redis,
+    setup,
+    spool,
+    webhooks,
+    work,
+)
+from refresher.cli.doctor.finding import Finding, fail
+from refresher.cli.opening import database, read_settings
 from refresher.cli.output import Json, emit, examples, table
-
-if TYPE_CHECKING:
-    from refresher.cli.doctor.finding import Finding
-    from refresher.settings import Settings
-    from refresher.store.session import Database
+from refresher.errors import SettingsError
+from refresher.settings import Settings, flows_on
+from refresher.store.session import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -46,12 +57,6 @@ def doctor(json: Json = False) -> None:
 
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
-    from refresher.cli.doctor import postgres, redis, setup, spool
-    from refresher.cli.doctor.finding import fail
-    from refresher.cli.opening import database, read_settings
-    from refresher.errors import SettingsError
-    from refresher.settings import flows_on
-
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -75,8 +80,6 @@ def findings_now() -> Iterator[Finding]:
 
 def _of_tables(settings: Settings, database: Database) -> Iterator[Finding]:
     """Yields what the tables of a database that is well tell about the work."""
-    from refresher.cli.doctor import agreement, backup, installation, mail, webhooks, work
-
     yield from installation.check(settings, database)
     yield from backup.check(settings, database)
     processes = agreement.running(database)
