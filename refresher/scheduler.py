@@ -20,8 +20,8 @@ from refresher.notify import watch
 from refresher.notify.mail_flow import MailFlow
 from refresher.notify.webhook_flow import WORKER_THREADS, WebhookFlow
 from refresher.refresh.dispatch import dispatch_due
+from refresher.refresh.recovery import messages_lost, release_own, sweep_stalled
 from refresher.refresh.retention import keep_answers, keep_events
-from refresher.refresh.sweeping import messages_lost, release_own, sweep_stalled
 from refresher.runtime.health import Probe
 from refresher.runtime.jobs import Ticks
 from refresher.runtime.liveness import Watch

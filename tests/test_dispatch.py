@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from refresher.errors import RedisUnavailable
-from refresher.refresh import dispatch, sweeping
+from refresher.refresh import dispatch, recovery
 from refresher.rules.connection import Claim
 from refresher.runtime.liveness import Watch
 from refresher.store import schedule
@@ -124,7 +124,7 @@ def test_rows_whose_messages_are_lost_are_dispatched_again(world: World) -> None
     """An emptied Redis costs one tick."""
     world.connect(expires_in=0)
     dispatch.dispatch_due(world.services, Sent())
-    assert sweeping.messages_lost(world.services) == 1
+    assert recovery.messages_lost(world.services) == 1
     assert dispatch.dispatch_due(world.services, Sent()).claimed == 1
 
 
@@ -156,9 +156,9 @@ def test_an_unregistered_holder_is_swept_by_its_lease(world: World) -> None:
     """The sweep takes a row of nobody known once its lease is over."""
     world.connect(expires_in=0)
     dispatch.dispatch_due(world.services, Sent())
-    assert sweeping.sweep_stalled(world.services, Watch()).total == 0
+    assert recovery.sweep_stalled(world.services, Watch()).total == 0
     world.pass_time(61)
-    assert sweeping.sweep_stalled(world.services, Watch()).unbegun == 1
+    assert recovery.sweep_stalled(world.services, Watch()).unbegun == 1
 
 
 def test_a_provider_takes_no_more_than_its_share_when_others_are_due(world: World) -> None:

@@ -16,9 +16,8 @@ import pytest
 from sqlalchemy import Connection as Db
 
 from refresher.errors import DatabaseUnavailable
-from refresher.refresh.recovery import drain
+from refresher.refresh.recovery import drain, sweep_stalled
 from refresher.refresh.steps import refresh
-from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from refresher.runtime.liveness import Watch

@@ -1,6 +1,6 @@
 """One attempt at one connection: its request, and what its reply comes to.
 
-The part of the story in which tokens are in the clear. `refresh.py` calls it for each row between the
+The part of the story in which tokens are in the clear. `steps.py` calls it for each row between the
 steps that are done for many rows at once; it touches neither database nor network.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
-from refresher.errors import CannotDecrypt
-from refresher.refresh.kept_answers import kept_answer
-from refresher.rules import kept_fields, recording
+from refresher.refresh.sealing import kept_answer, sealed_life
 from refresher.rules import policy as when
+from refresher.rules import recording
 from refresher.rules.bodies import header, text_of
-from refresher.rules.connection import Grant, ParkReason, Sealed, Secret, value
+from refresher.rules.connection import ParkReason, Sealed, Secret, value
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.faults import place_of, waits_for
 from refresher.rules.notices import end_is_news
@@ -33,7 +33,6 @@ from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher
 from refresher.store.pauses import PauseSeen
 from refresher.store.reload import Reloaded
-from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 
 
@@ -93,24 +92,14 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     checkpoints.reach("classified", outcome)
     decision = decide(outcome, reply, before, attempt.provider, policy)
     checkpoints.reach("decided", decision)
-    dead = decision.event == "revoked"
-    parks = decision.next_due_in_seconds is None
     life, fault = decision.new_life, decision.fault
     place = place_of(attempt.provider, row.connection) if fault else None
-    return Settlement(
-        row=row,
-        kind=decision.event,
-        due_in_seconds=decision.next_due_in_seconds,
-        attempt=decision.attempt,
-        unknown_outcomes=decision.unknown_outcomes,
-        park_reason=decision.park_reason if parks else None,
-        dead=dead,
-        new=_seal(cipher, attempt, decision),
-        reason=decision.reason,
+    return _settlement(
+        cipher, attempt, reply, outcome, decision,
+        dead=decision.event == "revoked",
+        new=sealed_life(cipher, row, decision),
         cause=decision.cause,
         detail=decision.detail,
-        http_status=reply.status,
-        elapsed_seconds=attempt.elapsed_seconds,
         waits_for=DOUBTED if decision.doubted else waits_for(place, fault),
         fault=fault,
         place=place,
@@ -119,10 +108,33 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
             left_before_seconds=row.refresh_token_left_seconds,
             left_after_seconds=life.refresh_token_left_seconds if life else None,
         ),
+        recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
+    )  # fmt: skip
+
+
+def _settlement(
+    cipher: Cipher,
+    attempt: Attempt,
+    reply: Reply,
+    outcome: Outcome,
+    decision: Decision,
+    **more: Any,
+) -> Settlement:
+    row, elapsed = attempt.row, attempt.elapsed_seconds
+    return Settlement(
+        row=row,
+        kind=decision.event,
+        due_in_seconds=decision.next_due_in_seconds,
+        attempt=decision.attempt,
+        unknown_outcomes=decision.unknown_outcomes,
+        park_reason=decision.park_reason if decision.next_due_in_seconds is None else None,
+        reason=decision.reason,
+        http_status=reply.status,
+        elapsed_seconds=elapsed,
         begun_at=row.now,
         exchange_seconds=reply.elapsed_seconds,
-        recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
-        kept=kept_answer(cipher, row, attempt.elapsed_seconds, reply, outcome),
+        kept=kept_answer(cipher, row, elapsed, reply, outcome),
+        **more,
     )
 
 
@@ -155,21 +167,7 @@ def _unexplained(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply)
         if not looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
             outcome = Malformed(why, reply.status)
         decision = decide(outcome, reply, _before(attempt), attempt.provider, policy)
-    parks = decision.next_due_in_seconds is None
-    return Settlement(
-        row=attempt.row,
-        kind=decision.event,
-        due_in_seconds=decision.next_due_in_seconds,
-        attempt=decision.attempt,
-        unknown_outcomes=decision.unknown_outcomes,
-        park_reason=decision.park_reason if parks else None,
-        reason=decision.reason,
-        http_status=reply.status,
-        elapsed_seconds=attempt.elapsed_seconds,
-        begun_at=attempt.row.now,
-        exchange_seconds=reply.elapsed_seconds,
-        kept=kept_answer(cipher, attempt.row, attempt.elapsed_seconds, reply, outcome),
-    )
+    return _settlement(cipher, attempt, reply, outcome, decision)
 
 
 def parked(
@@ -229,39 +227,3 @@ def _before(attempt: Attempt) -> Before:
         dice=when.stable_spread(connection.id, row.claim.lease_token),
         doubted=row.waits_for == DOUBTED,
     )
-
-
-def _seal(cipher: Cipher, attempt: Attempt, decision: Decision) -> SealedLife | None:
-    life, rescued = decision.new_life, decision.rescued_refresh_token
-    owner = attempt.row.connection.id
-    if life is None:
-        kept = rescued and cipher.seal(rescued, owner, "refresh_token")
-        return SealedLife(None, kept, None, None, None, None) if kept else None
-    grant = life.grant
-    new, fields = grant.refresh_token, grant.kept
-    secrets = kept_fields.secret_text(fields) if fields else None
-    return SealedLife(
-        access_token=cipher.seal(grant.access_token, owner, "access_token"),
-        refresh_token=cipher.seal(new, owner, "refresh_token") if new else None,
-        lifetime_seconds=life.lifetime_seconds,
-        left_seconds=life.left_seconds,
-        refresh_token_left_seconds=life.refresh_token_left_seconds,
-        scopes=grant.scopes,
-        kept_fields=kept_fields.plain_text(fields) if fields else None,
-        kept_secrets=cipher.seal(secrets, owner, "kept_secrets") if secrets else None,
-        forgets_end=life.forgets_end and not _comes_again(cipher, attempt.row, grant),
-    )
-
-
-def _comes_again(cipher: Cipher, row: Reloaded, grant: Grant) -> bool:
-    """Whether the refresh token that came is the stored one once more: its end is known still."""
-    connection, new = row.connection, grant.refresh_token
-    sealed = connection.refresh_token
-    if new is None or sealed is None or row.refresh_token_left_seconds is None:
-        return False
-    if grant.refresh_token_is_endless:
-        return False
-    try:
-        return cipher.open(sealed, connection.id, "refresh_token") == new
-    except CannotDecrypt:  # nothing stands between a reply and its commit
-        return False

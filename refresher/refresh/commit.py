@@ -19,7 +19,6 @@ import structlog
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.refresh.recovery import park, save
 from refresher.refresh.spool_entries import aged, without_details
-from refresher.refresh.telling import tell
 from refresher.runtime.services import Services
 from refresher.store.refusals import sentence
 from refresher.store.session import retrying
@@ -31,6 +30,7 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.05, 1.0
 ALONE_AFTER_SECONDS = 5.0
 """How long all wait together before each is tried alone, and between two such rounds."""
 TAKES_LONG = "PostgreSQL takes long to answer"
+QUIET = frozenset({"refreshed", "postponed"})
 _Away = (DatabaseUnavailable, DatabaseNotMigrated)
 
 
@@ -214,7 +214,7 @@ class Hand:
     def _done(self, settlements: Sequence[Settlement], settled: Settled) -> None:
         self._forget(settlements)
         try:
-            tell(self._services, settlements, settled, self._tally)
+            report(self._services, settlements, settled, self._tally)
         except Exception as error:  # noqa: BLE001  what is stored is stored, and others wait
             self._services.seldom.exception("cannot tell of what was stored", error)
 
@@ -224,3 +224,45 @@ class Hand:
         if self._entries:
             ours = [self._entries.pop(s.id) for s in settlements if s.id in self._entries]
             self._services.spool.remove([entry for entry in ours if entry != but])
+
+
+def report(
+    services: Services, settlements: Sequence[Settlement], settled: Settled, tally: Counter[str]
+) -> None:
+    """Tells what one commit wrote: into the log, the counters, and the batch's tally.
+
+    Level info has a line for each batch (`actors.py`) and one for each row that was not simply
+    refreshed; level debug has one for every row. At thousands a second a line each is too much.
+    """
+    usual = not (settled.adopted or settled.fenced)
+    kinds = [s.kind if usual else _kind(s, settled) for s in settlements]
+    tally.update(kinds)
+    services.meter.committed(settlements, kinds, settled)
+    is_chatty = services.settings.log_level == "debug"
+    for s, kind in zip(settlements, kinds, strict=True):
+        if kind not in QUIET:
+            log.warning(kind, **_bound(s))
+        elif is_chatty:
+            log.debug(kind, **_bound(s))
+
+
+def _kind(s: Settlement, settled: Settled) -> str:
+    if s.id in settled.adopted:
+        return "adopted"
+    return "fenced" if s.id in settled.fenced else s.kind
+
+
+def _bound(s: Settlement) -> dict[str, object]:
+    """Returns what names a row and its attempt; nothing here is, or was made from, a secret."""
+    values = {
+        "connection": str(s.id),
+        "provider": s.row.connection.provider,
+        "lease_token": s.row.claim.lease_token,
+        "credential_version": s.row.connection.credential_version,
+        "attempt": s.attempt,
+        "reason": s.reason or s.park_reason,
+        "status": s.http_status,
+        "elapsed_seconds": s.elapsed_seconds and round(s.elapsed_seconds, 3),
+        "due_in_seconds": s.due_in_seconds and round(s.due_in_seconds, 1),
+    }
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,7 +1,7 @@
 """From due rows to claims handed over.
 
 The row is the truth, a message only a hint: after the claim's commit the messages leave; if they
-cannot, the claim is released; if this process dies in between, the sweep (`sweeping.py`) finds the
+cannot, the claim is released; if this process dies in between, the sweep (`recovery.py`) finds the
 rows. Any number of schedulers may do this at once.
 """
 

@@ -14,7 +14,7 @@ The command line, the HTTP API and the SDK's direct mode all go through `OnDeman
 A fresh token costs one statement by primary key. Any other claims its row, compared with the lease
 token that was seen, and is refreshed in this process, ahead of every backlog; who finds it leased
 waits for that lease, whoever holds it. So a thousand callers in any number of threads, processes and
-machines cause one exchange. What to do is decided in `rules/serving.py`; the steps are `flow.py`,
+machines cause one exchange. What to do is decided in `rules/serving.py`; the steps are `token_flow.py`,
 written once and driven here with threads or with asyncio.
 """
 
@@ -30,8 +30,7 @@ from uuid import UUID
 
 from refresher.refresh import token_flow
 from refresher.refresh.batched_reads import Reading
-from refresher.refresh.lease_watch import LeaseWatch
-from refresher.refresh.single_flight import Flights
+from refresher.refresh.single_flight import Flights, LeaseWatch
 from refresher.rules.serving import Ask, RefreshResult, Served
 from refresher.runtime.services import Services
 
@@ -128,7 +127,7 @@ class OnDemand:
                     with suppress(TimeoutError, CancelledError):
                         future.exception(max(0.0, until - time.monotonic()))
                     answer = _answer(future)
-                case token_flow.Pause(seconds):
+                case token_flow.Sleep(seconds):
                     time.sleep(seconds)
                 case _:
                     answer = self._reading.read(step)
@@ -146,7 +145,7 @@ class OnDemand:
                     future = self._future(step)
                     await _settled(future, max(0.0, until - time.monotonic()))
                     answer = _answer(future)
-                case token_flow.Pause(seconds):
+                case token_flow.Sleep(seconds):
                     await asyncio.sleep(seconds)
                 case _:
                     answer = await self._reading.read_async(step)

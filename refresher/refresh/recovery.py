@@ -1,16 +1,19 @@
-"""Outlasts a Postgres that is away; stores later what it could not take at the moment.
+"""Puts right what an outage or a death left: the spool is stored, what was claimed is due again.
 
 A rotated refresh token exists nowhere but in the reply, even in one that nobody could read. So what
 cannot be stored at once is spooled, sealed, while its process goes on trying (`commit.py`), for
 the case that it ends first; and every scheduler empties the spool before it sweeps, or the sweep would
 present a refresh token that is spent. What cannot be stored stays in the spool, is tried again with
 growing patience, and keeps its connection from being presented meanwhile.
+
+A process died, stops, or lost the messages that it handed over. The rows tell which: a lease without
+an outcome is swept, and nothing that somebody still works on is touched.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,12 +21,15 @@ import structlog
 
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.refresh import spool_entries
+from refresher.runtime import checkpoints
+from refresher.runtime.liveness import Watch
 from refresher.runtime.services import Services
-from refresher.store import registration, unstored
+from refresher.store import registration, unstored, workers
 from refresher.store.answers import AnswersNotKept
 from refresher.store.refusals import sentence
 from refresher.store.session import DatabaseError
 from refresher.store.settlement import Settlement, settle
+from refresher.store.sweep import Swept, release_unbegun, sweep
 
 log = structlog.get_logger()
 DRAIN_SECONDS = 2.0
@@ -152,3 +158,64 @@ def park(services: Services, connection_id: UUID, lease_token: int, why: str) ->
             unstored.park(db, connection_id, lease_token, why)
     except Exception as error:  # noqa: BLE001  its entry keeps it from being presented, too
         services.seldom.error("cannot note that a reply is not stored", why=sentence(error))
+
+
+def sweep_stalled(services: Services, watch: Watch) -> Swept:
+    """Makes rows due again whose lease ended, or whose holder died, without an outcome.
+
+    Rows whose pair lies in the spool are left alone: their stored refresh token is spent.
+    """
+    try:
+        return _sweep(services, watch, drain(services).kept)
+    except DatabaseUnavailable:
+        # Locks that were lost meanwhile are taken again: nobody is dead before two looks from now on.
+        watch.forget()
+        raise
+
+
+def _sweep(services: Services, watch: Watch, spooled: Collection[UUID]) -> Swept:
+    settings = services.settings
+    with services.database.transaction() as db:
+        holders = workers.holders(db) if settings.liveness_lock else workers.NOBODY
+        dead = watch.dead(holders, time.monotonic())
+        swept = sweep(
+            db,
+            dead=dead,
+            alive=holders.alive | (holders.missing - dead),
+            attempt_timeout_seconds=settings.attempt_timeout_seconds,
+            crash_limit=settings.crash_limit,
+            spooled=spooled,
+        )
+        checkpoints.reach("sweeping")
+        if dead:
+            # Messages that a dead worker had fetched are gone with it.
+            released = release_unbegun(db)
+            for holder in dead:
+                workers.bury(db, holder)
+            log.warning("a process died", dead=len(dead), released=released)
+    services.meter.swept(swept, len(dead))
+    if swept.total or dead:
+        services.claim_window.reopen()
+    if swept.total:
+        log.warning("swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked)
+    return swept
+
+
+def release_own(services: Services) -> int:
+    """Gives back what this process claimed and will not begin any more: it is stopping."""
+    with services.database.transaction() as db:
+        released = release_unbegun(db, holder_id=services.holder_id)
+    services.claim_window.reopen()
+    return released
+
+
+def messages_lost(services: Services) -> int:
+    """Makes rows due that were handed over and not begun: Redis lost its data."""
+    with services.database.transaction() as db:
+        released = release_unbegun(db)
+    services.claim_window.reopen()
+    if released:
+        log.error("redis lost its data; dispatching again", rows=released)
+    else:  # as at every first start
+        log.info("redis holds nothing of ours yet, and nothing waited in it")
+    return released

@@ -1,4 +1,4 @@
-"""The refreshes that this process does because somebody asked: one at a time for each row.
+"""The refreshes that somebody here waits for: ours, one at a time for each row, and other processes'.
 
 Whoever asks meanwhile shares its future. A refresh ends whether or not anybody still waits: cutting it
 off could lose a rotated token.
@@ -7,6 +7,7 @@ off could lose a rotated token.
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,11 +22,15 @@ from refresher.rules.connection import Claim
 from refresher.rules.serving import RefreshResult
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
-from refresher.store import lookup, schedule
+from refresher.store import lookup, schedule, serving
+from refresher.store.session import DatabaseError
+
+LOOK_AGAIN_SECONDS = 0.05
+Lease = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wanted:
     root_id: UUID
     lease_token: int
     future: Future[RefreshResult | None]
@@ -42,7 +47,7 @@ class Flights:
         self._services = services
         self._lock = threading.Lock()
         self._flying: dict[UUID, Future[RefreshResult | None]] = {}
-        self._line: FairQueue[_Wish] = FairQueue(services.settings.max_in_flight)
+        self._line: FairQueue[_Wanted] = FairQueue(services.settings.max_in_flight)
         self._threads = ThreadPoolExecutor(services.settings.max_in_flight, "on-demand")
         self._closed = False
         self._role = role
@@ -66,7 +71,7 @@ class Flights:
                 if self._closed:
                     raise RuntimeError("no refresh begins any more: this is closed")
                 future = self._flying[root_id] = Future()
-                self._line.add(whose, _Wish(root_id, lease_token, future))
+                self._line.add(whose, _Wanted(root_id, lease_token, future))
                 self._begin()
         return future
 
@@ -75,9 +80,9 @@ class Flights:
         self._services.ask_to_stop()
         with self._lock:
             self._closed = True
-            for wish in self._line.drain():
-                self._flying.pop(wish.root_id, None)
-                wish.future.cancel()
+            for wanted in self._line.drain():
+                self._flying.pop(wanted.root_id, None)
+                wanted.future.cancel()
         self._threads.shutdown()
         if self._heartbeat is not None:
             self._heartbeat.stop()
@@ -87,20 +92,20 @@ class Flights:
         while (taken := self._line.take()) is not None:
             self._threads.submit(self._run, *taken)
 
-    def _run(self, whose: Parties, wish: _Wish) -> None:
-        future = wish.future
+    def _run(self, whose: Parties, wanted: _Wanted) -> None:
+        future = wanted.future
         try:
-            ending = self._refresh(wish.root_id, wish.lease_token)
+            ending = self._refresh(wanted.root_id, wanted.lease_token)
         except BaseException as error:  # noqa: BLE001  it is told to all who wait
-            self._land(whose, wish)
+            self._land(whose, wanted)
             future.set_exception(error)
         else:
-            self._land(whose, wish)
+            self._land(whose, wanted)
             future.set_result(ending)
 
-    def _land(self, whose: Parties, wish: _Wish) -> None:
+    def _land(self, whose: Parties, wanted: _Wanted) -> None:
         with self._lock:
-            self._flying.pop(wish.root_id, None)
+            self._flying.pop(wanted.root_id, None)
             self._line.done(whose)
             self._begin()
 
@@ -139,3 +144,67 @@ class Flights:
                 heartbeat = Heartbeat(self._services, self._role)
                 heartbeat.start()
                 self._heartbeat = heartbeat
+
+
+class LeaseWatch:
+    """The leases of other processes that somebody here waits for: one statement for all of them.
+
+    Postgres tells nobody that a row has changed, so one thread looks, 20 times a second, only while
+    somebody waits. However many callers wait, no connection of the pool is held by waiting.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+        self._waited: dict[Lease, tuple[Future[None], float]] = {}
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def ended(self, root_id: UUID, lease_token: int, until: float) -> Future[None]:
+        """Returns what is done when this lease has ended, or at the last `until` that was given."""
+        lease = (root_id, lease_token)
+        with self._lock:
+            future, before = self._waited.get(lease, (Future[None](), until))
+            self._waited[lease] = (future, max(before, until))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="leases", daemon=True)
+                self._thread.start()
+        return future
+
+    def close(self) -> None:
+        """Lets everybody look for himself once more, and ends the thread."""
+        self._closed.set()
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _watch(self) -> None:
+        while self._look():
+            self._closed.wait(LOOK_AGAIN_SECONDS)
+
+    def _look(self) -> bool:
+        """Tells those whose lease has ended; returns whether anybody is still waiting."""
+        with self._lock:
+            waited = dict(self._waited)
+        held = set(waited)
+        with suppress(DatabaseUnavailable, DatabaseError):  # who waits gives up by himself
+            held = self._held({root for root, _ in waited})
+        now = time.monotonic()
+        over = [
+            lease
+            for lease, (_, until) in waited.items()
+            if lease not in held or now > until or self._closed.is_set()
+        ]
+        with self._lock:
+            futures = [self._waited.pop(lease)[0] for lease in over]
+            again = bool(self._waited)
+            if not again:
+                self._thread = None
+        for future in futures:
+            future.set_result(None)
+        return again
+
+    def _held(self, roots: set[UUID]) -> set[Lease]:
+        with self._services.database.reading() as db:
+            return serving.leases(db, roots)

@@ -20,8 +20,6 @@ from functools import partial
 from traceback import extract_tb
 from uuid import UUID
 
-import structlog
-
 from refresher.errors import CannotDecrypt
 from refresher.outbound.exchange import Outgoing, Stream
 from refresher.refresh import evidence
@@ -36,8 +34,6 @@ from refresher.runtime.services import Services
 from refresher.store import schedule
 from refresher.store.reload import Reloaded, reload
 from refresher.store.settlement import Settled, Settlement, settle
-
-log = structlog.get_logger()
 
 
 def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:

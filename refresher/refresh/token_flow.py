@@ -84,7 +84,7 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Sleep:
     """Wait a moment: another's claim is being committed."""
 
     seconds: float
@@ -92,7 +92,7 @@ class Pause:
 
 Reads = ReadToken | ReadWhole | ReadOutcome
 Pending = Try | Await
-Step = Reads | Pending | Pause
+Step = Reads | Pending | Sleep
 
 
 def token(
@@ -125,7 +125,7 @@ def token(
             case Refresh(lease_token):
                 ending: RefreshResult | None = yield Try(root, lease_token, until, _parties(whole))
                 if ending is None:
-                    yield Pause(CLAIM_LOST_SECONDS)
+                    yield Sleep(CLAIM_LOST_SECONDS)
                 else:
                     tried = ending.outcome
         late = time.monotonic() >= until
@@ -150,7 +150,7 @@ def refresh(
             case "idle":
                 ending = yield Try(root, row.lease_token, until, _parties(whole))
                 if ending is None:
-                    yield Pause(CLAIM_LOST_SECONDS)
+                    yield Sleep(CLAIM_LOST_SECONDS)
             case "parked" | "none":
                 raise unavailable(connection_id, ParkReason(row.parked_reason or "missing"))
         if ending is not None:

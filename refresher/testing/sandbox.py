@@ -13,7 +13,7 @@ from uuid import UUID
 from refresher.connections import registration
 from refresher.connections.oauth_apps import sync_apps
 from refresher.devkit.oauth_server import FakeProvider
-from refresher.refresh import dispatch, sweeping
+from refresher.refresh import dispatch, recovery
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim, Sealed
 from refresher.rules.registration import connection_id, read
@@ -119,7 +119,7 @@ class Sandbox:
 
     def sweep(self) -> Swept:
         """Makes rows due again whose lease ended, or whose process died, without an outcome."""
-        return sweeping.sweep_stalled(self.services, Watch())
+        return recovery.sweep_stalled(self.services, Watch())
 
     def step(self, connection: UUID) -> Stepper:
         """Returns what advances a refresh step by step: `with sandbox.step(id) as step:`."""

@@ -10,8 +10,8 @@ import pytest
 
 from refresher.devkit.oauth_server import FakeProvider
 from refresher.refresh.dispatch import claim_now
+from refresher.refresh.recovery import release_own
 from refresher.refresh.steps import refresh
-from refresher.refresh.sweeping import release_own
 from refresher.runtime.services import Services, build
 from refresher.settings import load
 from refresher.store import serving

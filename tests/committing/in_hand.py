@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID
 
+from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.steps import refresh
-from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from refresher.runtime.liveness import Watch

@@ -11,8 +11,8 @@ import pytest
 
 from refresher.refresh import commit
 from refresher.refresh.attempt import as_settlement
+from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.steps import refresh
-from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest
 from refresher.runtime.liveness import Watch

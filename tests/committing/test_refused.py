@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import event
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
-from refresher.refresh.sweeping import sweep_stalled
+from refresher.refresh.recovery import sweep_stalled
 from refresher.runtime.liveness import Watch
 from tests.committing.faults import FAULTS
 from tests.committing.in_hand import (

@@ -15,8 +15,8 @@ import pytest
 
 from refresher.catalogue import Catalogue
 from refresher.refresh import rereading, spool_entries
+from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.rereading import How
-from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.access import Actor
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import TokenRequest

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.steps import refresh
-from refresher.refresh.sweeping import sweep_stalled
 from refresher.rules.outcomes import Reply
 from refresher.runtime.liveness import Watch
 from refresher.runtime.metrics.families import BatchHistogram

@@ -10,7 +10,7 @@ import promql_parser
 import pytest
 import yaml
 
-from refresher.refresh.sweeping import sweep_stalled
+from refresher.refresh.recovery import sweep_stalled
 from refresher.rules.faults import Sort
 from refresher.rules.outcomes import Reply
 from refresher.runtime.liveness import Watch

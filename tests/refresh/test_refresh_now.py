@@ -8,7 +8,7 @@ import pytest
 from refresher.errors import DatabaseUnavailable, TokenUnavailable
 from refresher.refresh.dispatch import claim_now
 from refresher.refresh.on_demand import OnDemand
-from refresher.refresh.sweeping import release_own
+from refresher.refresh.recovery import release_own
 from refresher.refresh.token_flow import Await, Try
 from tests.refresh.kit import Gate, stop
 from tests.waiting import wait_until

@@ -10,8 +10,8 @@ import pytest
 from refresher.errors import TokenUnavailable
 from refresher.refresh.dispatch import claim_now
 from refresher.refresh.on_demand import OnDemand
+from refresher.refresh.recovery import release_own
 from refresher.refresh.steps import refresh
-from refresher.refresh.sweeping import release_own
 from refresher.rules.connection import Secret
 from refresher.rules.serving import Served, Stored, fingerprint
 from refresher.store.lane import Lane

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from refresher.refresh import telling
+from refresher.refresh import commit
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
 from refresher.runtime.log import CHATTY, configure
@@ -124,7 +124,7 @@ def test_a_refresh_is_a_line_at_debug_and_trouble_always_one(
     world: World, written: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At info only what was not simply refreshed has a line of its own, with its ids bound."""
-    monkeypatch.setattr(telling, "log", set_up(log_level="info"))
+    monkeypatch.setattr(commit, "log", set_up(log_level="info"))
     id_ = world.connect(expires_in=0)
     world.tick()
     assert written.lines == []
@@ -143,7 +143,7 @@ def test_at_debug_every_row_is_told(
     database_url: str, written: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """REFRESHER_LOG_LEVEL=debug logs each refreshed row."""
-    monkeypatch.setattr(telling, "log", set_up(log_level="debug"))
+    monkeypatch.setattr(commit, "log", set_up(log_level="debug"))
     world = World(database_url, log_level="debug")
     try:
         id_ = world.connect(expires_in=0)
