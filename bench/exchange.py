@@ -15,7 +15,8 @@ import time
 from bench.servers import provider
 from refresher.outbound.exchange import Egress, Exchange, Limits, Outgoing
 from refresher.outbound.sender import SenderName
-from refresher.rules.providers import Body, TokenRequest
+from refresher.rules.providers import Body
+from refresher.rules.requests import TokenRequest
 
 FORM = {
     "grant_type": "refresh_token",

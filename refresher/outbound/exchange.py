@@ -34,7 +34,7 @@ from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.outbound.wire import Wire, write
 from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 
 __all__ = [
     "GATHER_SECONDS",

@@ -14,7 +14,8 @@ from urllib.parse import quote_plus, urlsplit, urlunsplit
 import orjson
 
 from refresher.rules.connection import value
-from refresher.rules.providers import Body, TokenRequest
+from refresher.rules.providers import Body
+from refresher.rules.requests import TokenRequest
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch

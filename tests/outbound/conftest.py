@@ -12,7 +12,8 @@ import pytest
 from refresher.outbound.exchange import Egress, Exchange, Limits, Outgoing
 from refresher.outbound.sender import SenderName
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body, TokenRequest
+from refresher.rules.providers import Body
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import checkpoints
 from tests.outbound.certificates import Certificates, make_certificates
 from tests.outbound.servers import Handler, Server
