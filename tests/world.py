@@ -26,8 +26,7 @@ from refresher.runtime.limits import Pacer
 from refresher.runtime.metrics import Meter
 from refresher.settings import load
 from refresher.store import oauth_apps
-from refresher.testing.clock import START
-from refresher.testing.sandbox import Sandbox
+from refresher.testing.sandbox import START, Sandbox
 from tests.pausing import hold
 
 __all__ = ["START", "World", "granted", "refused"]

@@ -20,7 +20,7 @@ from refresher.cli.output import Json, emit, examples
 from refresher.devkit.demo.plan import Plan, check
 from refresher.devkit.demo.show import perform
 from refresher.devkit.demo.verdict import DemoVerdict, table
-from refresher.devkit.up.running import Ending, Running, run
+from refresher.devkit.up import Running, run
 
 Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]
 Lifetime = Annotated[float, typer.Option(help="Seconds that an access token lives.")]
@@ -102,7 +102,7 @@ def up(json: Json = False) -> None:
     """
     inherited = dict(os.environ)
     tell = _tell_as_json if json else _tell
-    if run(tell) is Ending.AGAIN:
+    if run(tell):
         sys.stdout.flush()
         os.execve(sys.executable, sys.orig_argv, inherited)  # noqa: S606  ourselves
 
@@ -136,11 +136,11 @@ def _tell(running: Running) -> None:
 
 
 def _what_runs(running: Running) -> dict[str, str]:
-    ground = running.ground
-    in_process = ground.transport == "in_process"
+    foundation = running.foundation
+    in_process = foundation.transport == "in_process"
     told = {
-        "database": f"embedded PostgreSQL in {_short(ground.directory / 'postgres')}"
-        if ground.postgres
+        "database": f"embedded PostgreSQL in {_short(foundation.directory / 'postgres')}"
+        if foundation.postgres
         else "yours (DATABASE_URL)",
         "scheduler": f"this process, {os.getpid()}"
         + (", which refreshes too (transport in_process)" if in_process else ""),
@@ -152,17 +152,17 @@ def _what_runs(running: Running) -> dict[str, str]:
     else:
         told["API"] = f"{url}, described at {url}/docs; keys: `refresher keys create`"
         told["health"] = f"{url}/health"
-    told["providers"] = f"{_short(ground.providers_file)}, read again when it changes"
-    if ground.has_development_key:
+    told["providers"] = f"{_short(foundation.providers_file)}, read again when it changes"
+    if foundation.has_development_key:
         told["key"] = (
-            f"a development key, {_short(ground.directory / 'development.key')}: keep it with the "
+            f"a development key, {_short(foundation.directory / 'development.key')}: keep it with the "
             "data, and give REFRESHER_ENCRYPTION_KEYS in production"
         )
     return told
 
 
 def _next_steps(running: Running) -> list[str]:
-    file, providers = _short(running.environment_file), _short(running.ground.providers_file)
+    file, providers = _short(running.environment_file), _short(running.foundation.providers_file)
     return [
         f"set -a; . {shlex.quote(file)}; set +a       # other commands find all this",
         f"your OAuth app: in {providers}, or `refresher apps set google --client-id YOUR_CLIENT_ID`",
@@ -171,17 +171,17 @@ def _next_steps(running: Running) -> list[str]:
 
 
 def _tell_as_json(running: Running) -> None:
-    ground = running.ground
+    foundation = running.foundation
     emit(
         {
             "pid": os.getpid(),
-            "database": "embedded" if ground.postgres else "DATABASE_URL",
-            "transport": ground.transport,
+            "database": "embedded" if foundation.postgres else "DATABASE_URL",
+            "transport": foundation.transport,
             "worker_pid": running.worker_pid,
-            "directory": str(ground.directory),
+            "directory": str(foundation.directory),
             "environment_file": str(running.environment_file),
-            "providers_file": str(ground.providers_file),
-            "development_key": ground.has_development_key,
+            "providers_file": str(foundation.providers_file),
+            "development_key": foundation.has_development_key,
             "api": _url(running),
             "health": f"{url}/health" if (url := _url(running)) else None,
         }

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from refresher.devkit.oauth_server import FakeProvider as FakeProvider
     from refresher.devkit.oauth_server import FaultRule as FaultRule
     from refresher.devkit.oauth_server import Options as Options
-    from refresher.testing.clock import FrozenClock as FrozenClock
+    from refresher.testing.history import EventRecorder as EventRecorder
+    from refresher.testing.history import RecordedEvent as RecordedEvent
     from refresher.testing.history import check_history as check_history
-    from refresher.testing.recorder import EventRecorder as EventRecorder
-    from refresher.testing.recorder import RecordedEvent as RecordedEvent
+    from refresher.testing.sandbox import FrozenClock as FrozenClock
     from refresher.testing.sandbox import Sandbox as Sandbox
     from refresher.testing.stepper import Stepper as Stepper
     from refresher.testing.trace import run_with_trace as run_with_trace
 
 _HOMES = {
-    "EventRecorder": "refresher.testing.recorder",
+    "EventRecorder": "refresher.testing.history",
     "FakeProvider": "refresher.devkit.oauth_server",
     "FaultRule": "refresher.devkit.oauth_server",
-    "FrozenClock": "refresher.testing.clock",
+    "FrozenClock": "refresher.testing.sandbox",
     "Options": "refresher.devkit.oauth_server",
-    "RecordedEvent": "refresher.testing.recorder",
+    "RecordedEvent": "refresher.testing.history",
     "Sandbox": "refresher.testing.sandbox",
     "Stepper": "refresher.testing.stepper",
     "check_history": "refresher.testing.history",

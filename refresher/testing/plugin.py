@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from refresher.devkit.oauth_server import FakeProvider
     from refresher.store.scratch import ScratchServer
-    from refresher.testing.clock import FrozenClock
-    from refresher.testing.recorder import EventRecorder
-    from refresher.testing.sandbox import Sandbox
+    from refresher.testing.history import EventRecorder
+    from refresher.testing.sandbox import FrozenClock, Sandbox
 
 FLOWS = ("integration_refresh", "notification_email", "webhook_delivery")
 SERVER_VARIABLE = "REFRESHER_TEST_DATABASE_URL"

@@ -6,14 +6,16 @@
         assert step.state.begun
         step.commit()
 
-It is the real story (`refresher/refresh/steps.py`), stopped between its steps. Each method goes on to
-the end of its step, through those before it, and returns what the story has in hand there.
+It is the real story (`refresher/refresh/steps.py`), on a thread of its own and stopped between its
+steps. Each method goes on to the end of its step, through those before it, and returns what the story
+has in hand there. What the test sees between two points is what another process would see.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from types import TracebackType
+from collections.abc import Callable
 from typing import Self, cast
 from uuid import UUID
 
@@ -23,15 +25,94 @@ from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.decision import Decision
 from refresher.rules.outcomes import Outcome, Reply
+from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.services import Services
 from refresher.store import snapshots
 from refresher.store.reload import Reloaded
 from refresher.store.settlement import Settled, Settlement
 from refresher.store.snapshots import Snapshot
-from refresher.testing.story import Story, StoryEnded
 
-__all__ = ["Stepper", "StoryEnded"]
+PATIENCE_SECONDS = 60.0
+
+
+class StoryEnded(AssertionError):
+    """The step that was asked for never comes: the story took another way, or is over."""
+
+
+class _Died(BaseException):
+    """The story's process ended here."""
+
+
+class Story:
+    """`work`, stopped at each point until it is let go; one at a time in a process."""
+
+    def __init__(self, work: Callable[[], Counter[str]]) -> None:
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="story", daemon=True)
+        self._arrived, self._go = threading.Event(), threading.Event()
+        self._dies = False
+        self._before: checkpoints.Listener | None = None
+        self.at: Point | None = None
+        self.in_hand: object = None
+        self.tally: Counter[str] | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes any more."""
+        return self.tally is not None or self.error is not None
+
+    def start(self) -> None:
+        """Runs to the first point."""
+        self._before = checkpoints.install(self._reached)
+        self._thread.start()
+        self._wait()
+
+    def next(self) -> Point | None:
+        """Lets it go on to the next point, and returns that; None at its end."""
+        self._arrived.clear()
+        self._go.set()
+        self._wait()
+        return self.at
+
+    def die(self) -> None:
+        """Ends it here, as kill -9 would: nothing after this point is done."""
+        self._dies = True
+        while not self.is_over:
+            self.next()
+
+    def close(self) -> None:
+        """Takes back what `start` installed."""
+        checkpoints.install(self._before)
+
+    def _run(self) -> None:
+        try:
+            self.tally = self._work()
+        except _Died:
+            self.tally = Counter(died=1)
+        except BaseException as error:  # noqa: BLE001  told to the test, on its own thread
+            self.error = error
+        self.at = None
+        self._arrived.set()
+
+    def _reached(self, point: Point) -> None:
+        if self._before is not None:
+            self._before(point)
+        if threading.current_thread() is not self._thread:
+            return
+        self.at, self.in_hand = point, checkpoints.in_hand()
+        self._arrived.set()
+        self._go.wait()
+        self._go.clear()
+        if self._dies:
+            raise _Died
+
+    def _wait(self) -> None:
+        if not self._arrived.wait(PATIENCE_SECONDS):
+            raise StoryEnded(f"nothing came after {self.at!r} for {PATIENCE_SECONDS:.0f} s")
+        if self.error is not None:
+            raise self.error
 
 
 _ORDER: tuple[Point, ...] = (
@@ -57,12 +138,7 @@ class Stepper:
         self._is_open = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._story is None:
             return
         try:

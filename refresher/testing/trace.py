@@ -18,7 +18,7 @@ from refresher.rules.decision import Decision
 from refresher.rules.outcomes import Reply
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
-from refresher.testing.recorder import EventRecorder
+from refresher.testing.history import EventRecorder
 from refresher.testing.sandbox import Sandbox
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ CHECK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Tripped:
     """Which process took a trigger, the group that it belongs to, and when."""
 
     process_id: int
@@ -54,12 +54,12 @@ class Triggers:
             if "." not in armed.name:
                 armed.unlink(missing_ok=True)
 
-    def taken(self, point: Point) -> Taken | None:
+    def taken(self, point: Point) -> Tripped | None:
         """Returns who took the trigger of `point`; None while nobody has."""
         for taken in self._folder.glob(f"{point}.*"):
             _, process_id, group_id = taken.name.split(".")
             changed_at = datetime.fromtimestamp(taken.stat().st_ctime, UTC)
-            return Taken(int(process_id), int(group_id), changed_at)
+            return Tripped(int(process_id), int(group_id), changed_at)
         return None
 
     def let_go(self, point: Point) -> None:

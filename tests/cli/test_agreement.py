@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from refresher.devkit.up.ground import given
+from refresher.devkit.foundation import given
 from refresher.runtime.cipher import key_id, new_key, parse_key
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import build

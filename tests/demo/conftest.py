@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from refresher.devkit.development_key import read_environment
+from refresher.devkit.foundation import read_environment
 from tests.devkit.kit import wait_for_clean_stop
 from tests.ports import free_port
 from tests.processes import Process, Spawner

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from refresher.devkit import development_key as development
-from refresher.devkit.development_key import (
+from refresher.devkit.foundation import (
     KEY_FILE,
     development_key,
+    own_directory,
     read_environment,
     write_environment,
 )
@@ -82,8 +82,8 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path):
 def test_a_new_folder_is_hidden_from_git_and_an_old_one_left_alone(tmp_path):
     """Git does not see a key in a folder of ours; a folder that exists gets no .gitignore."""
     # When
-    development.own_directory(tmp_path / "new")
-    development.own_directory(tmp_path)
+    own_directory(tmp_path / "new")
+    own_directory(tmp_path)
     # Then
     assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
     assert not (tmp_path / ".gitignore").exists()

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from refresher.devkit.development_key import KEY_FILE
-from refresher.devkit.up import running
+from refresher.devkit import up
+from refresher.devkit.foundation import KEY_FILE
 from refresher.runtime.serving.sockets import listen
 from refresher.settings import PREFIX, load
 from tests import loopback
@@ -115,7 +115,7 @@ def test_the_usual_port_may_be_another_s():
     # Settings in which nobody set the port: a copy would remember that somebody did.
     settings = load(host="localhost")
     object.__setattr__(settings, "port", port)
-    taken, sockets = running._listen(settings)
+    taken, sockets = up._listen(settings)
     assert taken > port
     for one in (*theirs, *sockets):
         one.close()

@@ -23,7 +23,7 @@ from refresher.connections.oauth_apps import sync_apps
 from refresher.connections.registration import take
 from refresher.devkit.demo.plan import DemoFailed, Plan
 from refresher.devkit.demo.provider import DemoProvider, providers_toml
-from refresher.devkit.development_key import development_key
+from refresher.devkit.foundation import development_key
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import SettingsError
 from refresher.runtime.children import Leash

@@ -1,6 +1,9 @@
-"""From start to stop: migrate, run the scheduler in this process, look after everything, end cleanly.
+"""`refresher up`: everything in one process, on a database of its own unless one is given.
 
-Stopping at any moment, kill -9 included, loses nothing: the next start continues with the same data.
+It arranges what a newcomer has not arranged yet (foundation.py) and then runs what production runs;
+there is no second way to refresh. From start to stop: migrate, run the scheduler in this process, look
+after everything (with Redis a worker too, as a child), end cleanly. Stopping at any moment, kill -9
+included, loses nothing: the next start continues with the same data.
 """
 
 from __future__ import annotations
@@ -8,21 +11,22 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
 from time import monotonic, sleep
 
 import structlog
 
 from refresher.connections.oauth_apps import Stamp, stamp
+from refresher.devkit.foundation import Foundation, hand_out, prepare
 from refresher.devkit.postgres.binaries import OPENED
-from refresher.devkit.up.ground import Ground, hand_out, prepare
-from refresher.devkit.up.worker import WorkerProcess
 from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
+from refresher.runtime.children import Leash
 from refresher.runtime.log import configure
 from refresher.runtime.process import DATABASE_PATIENCE_SECONDS
 from refresher.runtime.services import catalogue_from
@@ -33,13 +37,56 @@ from refresher.store import migrate
 
 log = structlog.get_logger()
 LOOK_SECONDS = 0.5
+AGAIN_SECONDS = 2.0
+WORKER_GRACE_SECONDS = 10.0
 
 
-class Ending(Enum):
-    """Why `run` returned: somebody asked it to, or it has to be started anew."""
+class WorkerChild:
+    """One `dramatiq` command, started again when it ends by itself."""
 
-    STOPPED = auto()
-    AGAIN = auto()
+    def __init__(self, threads: int, stop_seconds: float) -> None:
+        self._threads = threads
+        self._stop_seconds = stop_seconds + WORKER_GRACE_SECONDS
+        self._leash = Leash()
+        self._started_at = 0.0
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process that runs now."""
+        return self._process.pid
+
+    def look_after(self) -> None:
+        """Starts it again when it has ended, at most every two seconds."""
+        code = self._process.poll()
+        if code is None or monotonic() - self._started_at < AGAIN_SECONDS:
+            return
+        log.warning("the worker process ended; starting it again", exit_code=code)
+        self._leash.release(self._process.pid)
+        self._process = self._start()
+
+    def stop(self) -> None:
+        """Asks it to stop and waits; what it has in hand is finished first."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(self._stop_seconds)
+            except subprocess.TimeoutExpired:
+                log.warning("the worker process does not stop; ending it")
+        self._leash.close()
+        self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "refresher.worker", "--processes", "1"]
+        process = subprocess.Popen(  # noqa: S603  this Python, words of ours
+            [*command, "--threads", str(self._threads)],
+            env=os.environ | {"PORT": "0"},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is meant for us, who end it in its turn
+        )
+        self._leash.hold(process.pid)
+        self._started_at = monotonic()
+        return process
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +94,15 @@ class Running:
     """What runs now, for whoever tells the user."""
 
     settings: Settings
-    ground: Ground
+    foundation: Foundation
     environment_file: Path
     worker_pid: int | None
     port: int
     """Where API and health are served, 0 where they are turned off."""
 
 
-def run(tell: Callable[[Running], None]) -> Ending:
-    """Runs until SIGTERM or Ctrl-C; calls `tell` once everything runs.
+def run(tell: Callable[[Running], None]) -> bool:
+    """Runs until SIGTERM or Ctrl-C; calls `tell` once everything runs. Returns whether to start anew.
 
     Changes this process's environment, which is where the actors read their settings from.
     """
@@ -63,20 +110,20 @@ def run(tell: Callable[[Running], None]) -> Ending:
     with ExitStack() as stack:
         settings = load()
         configure(settings)
-        ground = prepare(settings, stack)
-        os.environ.update(ground.variables)
-        seen = stamp(ground.providers_file)  # before it is read: a change from here on counts
+        foundation = prepare(settings, stack)
+        os.environ.update(foundation.variables)
+        seen = stamp(foundation.providers_file)  # before it is read: a change from here on counts
         settings = load()
         catalogue_from(settings)
         _migrate(settings)
-        environment_file = hand_out(ground)
+        environment_file = hand_out(foundation)
         port, sockets = _listen(settings)
-        worker = stack.enter_context(_scheduler_and_worker(settings, ground, sockets))
+        worker = stack.enter_context(_scheduler_and_worker(settings, foundation, sockets))
         stack.callback(end_within, settings.shutdown_seconds + GRACE_SECONDS)
         _tell_of_opened()
         pid = worker.pid if worker else None
-        tell(Running(settings, ground, environment_file, pid, port))
-        return _look_after(stop, ground, worker, seen)
+        tell(Running(settings, foundation, environment_file, pid, port))
+        return _look_after(stop, foundation, worker, seen)
 
 
 class _Stop:
@@ -104,8 +151,8 @@ class _Stop:
 
 @contextmanager
 def _scheduler_and_worker(
-    settings: Settings, ground: Ground, sockets: Sequence[socket.socket]
-) -> Iterator[WorkerProcess | None]:
+    settings: Settings, foundation: Foundation, sockets: Sequence[socket.socket]
+) -> Iterator[WorkerChild | None]:
     """Runs the scheduler on this process's threads, and a worker process where Redis carries."""
     # Imported here: the broker is made from the environment when it is imported.
     from refresher.runtime.broker import broker  # noqa: PLC0415
@@ -117,10 +164,10 @@ def _scheduler_and_worker(
         services(), broker, api=lambda probe: Api(services(), probe), listening=sockets
     )
     scheduler.start()
-    worker: WorkerProcess | None = None
+    worker: WorkerChild | None = None
     try:
-        if ground.transport == "redis":
-            worker = WorkerProcess(settings.worker_threads, settings.shutdown_seconds)
+        if foundation.transport == "redis":
+            worker = WorkerChild(settings.worker_threads, settings.shutdown_seconds)
         yield worker
     finally:
         scheduler.stop()
@@ -130,33 +177,33 @@ def _scheduler_and_worker(
 
 
 def _look_after(
-    stop: _Stop, ground: Ground, worker: WorkerProcess | None, seen: Stamp | None
-) -> Ending:
+    stop: _Stop, foundation: Foundation, worker: WorkerChild | None, seen: Stamp | None
+) -> bool:
     """Keeps database and worker running, and notices a providers file that is not as `seen`."""
     while not stop.wait(LOOK_SECONDS):
         try:
             if worker is not None:
                 worker.look_after()
-            if not _database_stays(ground):
-                return Ending.AGAIN
-            now = stamp(ground.providers_file)
+            if not _database_stays(foundation):
+                return True
+            now = stamp(foundation.providers_file)
             if now != seen and _providers_are_good():
                 log.info("the providers file changed: starting again with it")
-                return Ending.AGAIN
+                return True
             seen = now
         except OSError as error:  # such as no file descriptor left: it passes
             log.warning("cannot look after everything; again soon", why=str(error))
-    return Ending.STOPPED
+    return False
 
 
-def _database_stays(ground: Ground) -> bool:
+def _database_stays(foundation: Foundation) -> bool:
     """Starts a dead embedded database again; False when it has moved, so that all must start anew."""
-    if ground.postgres is None or ground.postgres.is_alive():
+    if foundation.postgres is None or foundation.postgres.is_alive():
         return True
-    log.error("the embedded database died; starting it again", why=ground.postgres.last_words())
-    before = ground.postgres.plain_url
+    log.error("the embedded database died; starting it again", why=foundation.postgres.last_words())
+    before = foundation.postgres.plain_url
     try:
-        return ground.postgres.start().plain_url == before
+        return foundation.postgres.start().plain_url == before
     except EmbeddedPostgresError as error:
         log.error("it does not start; trying again soon", why=str(error))  # noqa: TRY400  a sentence
         return True
