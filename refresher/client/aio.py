@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -11,36 +11,19 @@ import httpx
 
 from refresher.client import operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
-from refresher.client.opening import opened
-from refresher.client.operations import PAGE, Id, Operation
-from refresher.client.registering import Fields, as_given
+from refresher.client.operations import PAGE, Fields, Id, Operation, as_given
+from refresher.client.transport import Opened
 from refresher.client.values import Connection, Event
 from refresher.rules.serving import RefreshResult, Served
 
 T = TypeVar("T")
 
 
-class AsyncRefresher:
+class AsyncRefresher(Opened[httpx.AsyncClient]):
     """Like `Refresher`, for asyncio: the same arguments, the same methods, awaited.
 
     A thousand tasks that wait for one refresh hold neither threads nor database connections.
     """
-
-    def __init__(
-        self,
-        *,
-        api_url: str | None = None,
-        api_key: str | None = None,
-        database_url: str | None = None,
-        encryption_keys: str | Sequence[str] | None = None,
-        http_client: httpx.AsyncClient | None = None,
-        allow_insecure: bool = False,
-        **settings: object,
-    ) -> None:
-        direct = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
-        self._http, self._direct = opened(
-            api_url, api_key, http_client, direct, allow_insecure=allow_insecure
-        )
 
     async def token(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
@@ -16,20 +16,6 @@ from refresher.errors import RefresherError, SettingsError, TokenUnavailable
 from refresher.rules.serving import Served
 
 REMEMBER_SECONDS = 5.0
-
-
-class Ask(Protocol):
-    """Returns a token that is not the rejected one."""
-
-    def __call__(self, *, rejected: str | None) -> Served:
-        """Asks and waits."""
-
-
-class AskAsync(Protocol):
-    """Returns a token that is not the rejected one."""
-
-    def __call__(self, *, rejected: str | None) -> Awaitable[Served]:
-        """Asks and is awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +34,14 @@ class ConnectionAuth(httpx.Auth):
     connecting the account again: that is `TokenUnavailable`. A body that can be read only once is not
     repeated.
 
-    A token is asked for again after `remember_seconds`, and before it ends. Safe to share.
+    A token is asked for again after `remember_seconds`, and before it ends: `ask(rejected=…)` returns
+    one that is not the rejected one. Safe to share.
     """
 
     def __init__(
         self,
-        ask: Ask | None,
-        ask_async: AskAsync,
+        ask: Callable[..., Served] | None,
+        ask_async: Callable[..., Awaitable[Served]],
         *,
         remember_seconds: float = REMEMBER_SECONDS,
         clock: Callable[[], float] = time.monotonic,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -11,16 +11,15 @@ import httpx
 
 from refresher.client import operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
-from refresher.client.opening import opened
-from refresher.client.operations import PAGE, Id, Operation
-from refresher.client.registering import Fields, as_given
+from refresher.client.operations import PAGE, Fields, Id, Operation, as_given
+from refresher.client.transport import Opened
 from refresher.client.values import Connection, Event
 from refresher.rules.serving import RefreshResult, Served
 
 T = TypeVar("T")
 
 
-class Refresher:
+class Refresher(Opened[httpx.Client]):
     """Hands out access tokens that are fresh, over HTTP or straight from the database.
 
     Give `api_url` and `api_key`, or `database_url` and `encryption_keys` (and any other setting of
@@ -28,22 +27,6 @@ class Refresher:
     REFRESHER_API_URL and REFRESHER_API_KEY count. Safe to share between threads; open
     it after a fork, and close it at the end. `http_client` replaces the client for the API.
     """
-
-    def __init__(
-        self,
-        *,
-        api_url: str | None = None,
-        api_key: str | None = None,
-        database_url: str | None = None,
-        encryption_keys: str | Sequence[str] | None = None,
-        http_client: httpx.Client | None = None,
-        allow_insecure: bool = False,
-        **settings: object,
-    ) -> None:
-        direct = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
-        self._http, self._direct = opened(
-            api_url, api_key, http_client, direct, allow_insecure=allow_insecure
-        )
 
     def token(
         self,

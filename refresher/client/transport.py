@@ -1,11 +1,15 @@
-"""Carries operations out over the HTTP API, and turns problem documents (RFC 9457) into our errors."""
+"""How operations are carried out: over the HTTP API or on a database; `Opened` chooses.
+
+A problem document (RFC 9457) of the API is turned into one of our errors.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -26,11 +30,70 @@ from refresher.errors import (
 from refresher.rules.connection import ParkReason
 from refresher.rules.serving import Why
 
+if TYPE_CHECKING:
+    from refresher.client.direct import Direct
+
 T = TypeVar("T")
+Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
+API_URL, API_KEY = "REFRESHER_API_URL", "REFRESHER_API_KEY"
 ANSWER_SECONDS = 10.0
 """How long the API may take, beyond what it was asked to wait."""
 ABOUT_TOKENS = {*(why.value for why in Why), *(reason.value for reason in ParkReason)}
 ABOUT_FIELDS = {"invalid_connection", "invalid_body"}
+
+
+class Opened(Generic[Client]):
+    """What was asked for, an API or a database; raises `SettingsError` for none, or for both.
+
+    Where neither is given, the environment may name an API; an argument always counts more.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str | None = None,
+        api_key: str | None = None,
+        database_url: str | None = None,
+        encryption_keys: str | Sequence[str] | None = None,
+        http_client: Client | None = None,
+        allow_insecure: bool = False,
+        **settings: object,
+    ) -> None:
+        named = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
+        direct = {name: value for name, value in named.items() if value is not None}
+        if api_url is None and not direct:
+            api_url = os.environ.get(API_URL) or None
+        if api_url is not None and api_key is None:
+            api_key = os.environ.get(API_KEY) or None
+        self._http: OverHttp | None = None
+        self._direct: Direct | None = None
+        if api_url is not None:
+            self._http = _over_http(api_url, api_key, http_client, direct, allow_insecure)
+        elif database_url is not None:
+            from refresher.client.direct import Direct  # noqa: PLC0415  it loads the store
+
+            self._direct = Direct(direct)
+        else:
+            raise SettingsError(
+                "give api_url and api_key, or database_url and encryption_keys; "
+                f"{API_URL} and {API_KEY} in the environment name an API, too"
+            )
+
+
+def _over_http(
+    api_url: str,
+    api_key: str | None,
+    http_client: httpx.Client | httpx.AsyncClient | None,
+    direct: Mapping[str, object],
+    allow_insecure: bool,  # noqa: FBT001
+) -> OverHttp:
+    if direct:
+        raise SettingsError(f"api_url and {min(direct)} are two ways: give one of them")
+    if api_key is None:
+        raise SettingsError(
+            f"api_key is missing (and {API_KEY} is not set): `refresher keys create` prints one"
+        )
+    return OverHttp(api_url, api_key, http_client, allow_insecure=allow_insecure)
 
 
 class OverHttp:
