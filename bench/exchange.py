@@ -13,10 +13,10 @@ import threading
 import time
 
 from bench.servers import provider
-from refresher.outbound.exchange import Egress, Exchange, Limits, Outgoing
-from refresher.outbound.sender import SenderName
-from refresher.rules.providers import Body
-from refresher.rules.requests import TokenRequest
+from refresher.outbound.egress import Egress
+from refresher.outbound.exchange import Exchange, Outgoing
+from refresher.outbound.sender import SenderName, SendLimits
+from refresher.rules.providers import Body, TokenRequest
 
 FORM = {
     "grant_type": "refresh_token",
@@ -36,13 +36,13 @@ def main() -> None:
         rates = {}
         for name in names:
             requests = given.requests // (HTTPX_SHARE if name == "httpx" else 1)
-            limits = Limits(max_in_flight=given.in_flight)
+            limits = SendLimits(max_in_flight=given.in_flight)
             rates[name] = _measure(name, limits, url, requests, given)
         print(f"pyreqwest / httpx: {rates['pyreqwest'] / rates['httpx']:.1f}")
 
 
 def _measure(
-    name: SenderName, limits: Limits, url: str, requests: int, given: argparse.Namespace
+    name: SenderName, limits: SendLimits, url: str, requests: int, given: argparse.Namespace
 ) -> float:
     exchange = Exchange(limits, name=name, egress=Egress(loopback=True))
     request = TokenRequest("POST", url, {"Accept": "application/json"}, Body.FORM, FORM)

@@ -27,12 +27,13 @@ from sqlalchemy import text
 from bench.refreshes.seed import providers_toml, seed
 from refresher.connections.key_rotation import rotate
 from refresher.devkit.postgres import EmbeddedPostgres
-from refresher.outbound.exchange import Exchange, Limits
+from refresher.outbound.exchange import Exchange
+from refresher.outbound.sender import SendLimits
 from refresher.refresh.dispatch import dispatch_due
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
-from refresher.rules.requests import TokenRequest
+from refresher.rules.providers import TokenRequest
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import Cipher, new_key, parse_key
 from refresher.runtime.services import Services
@@ -144,7 +145,9 @@ def _run(url: str, folder: Path, connections: int) -> bool:
     with services.database.transaction() as db:
         ids = list(db.execute(text("select id from connection")).scalars())
     # As after the deploy: every process seals with the new key and opens both.
-    running = replace(services, cipher=Cipher([new, old]), exchange=Exchange(Limits(), Instant()))
+    running = replace(
+        services, cipher=Cipher([new, old]), exchange=Exchange(SendLimits(), Instant())
+    )
     load = Load(running, ids)
     started = time.perf_counter()
     *_, done = rotate(running.database, running.cipher)

@@ -14,12 +14,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from refresher.catalogue import Catalogue
-from refresher.outbound.exchange import Exchange, Limits
-from refresher.outbound.wire import Wire
+from refresher.outbound.exchange import Exchange
+from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import ClientAuth, Provider, Strategy
-from refresher.rules.requests import TokenRequest
+from refresher.rules.providers import ClientAuth, Provider, Strategy, TokenRequest
 from refresher.runtime import services
 from refresher.runtime.cipher import new_key
 from refresher.runtime.limits import Pacer
@@ -57,6 +56,7 @@ class Script:
 
     async def send(self, wire: Wire) -> Reply:
         """Returns the scripted reply."""
+        assert wire.request is not None
         self.asked.append(wire.request)
         return self.answer(wire.request)
 
@@ -92,7 +92,7 @@ class World(Sandbox):
             replace(
                 built,
                 catalogue=known,
-                exchange=Exchange(Limits(), self.script),
+                exchange=Exchange(SendLimits(), self.script),
                 meter=Meter(known.names, enabled=limits.metrics),
                 pacer=Pacer(known, capacity=int(limits.max_leased * limits.provider_share)),
             )

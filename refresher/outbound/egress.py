@@ -4,7 +4,7 @@ The address that was judged is the one that is connected to, so a name that is l
 then says something else ("DNS rebinding") gains nothing. Three ways to use it, one judgement:
 
 * `Egress.check(url)`: when a URL is configured. Nothing is sent.
-* `guarded.Transport(egress)`: a transport for httpx, for whatever else sends.
+* `Transport(egress)`: a transport for httpx, for whatever else sends.
 * `Egress.addresses(host)`: what both senders connect to.
 
 Through a proxy the proxy looks names up, and its operator decides where they may lead.
@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from refresher.catalogue.checks import url_faults
+from refresher.catalogue import hosts
 from refresher.errors import EgressRefused
 from refresher.rules.egress import LOOPBACK, Address, Network, interleaved, kind_of_refusal
-from refresher.rules.url_template import LOOPBACK as LOOPBACK_NAMES
 
 KNOWN_SECONDS = 30.0
 """How long what a name said is believed. A connection that stands is not looked up again."""
@@ -65,6 +64,7 @@ class Egress:
         self._lookup = lookup
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
+        self._refused: dict[str, str] = {}
         self._asked: dict[str, Future[tuple[str, ...]]] = {}
         self._threads: ThreadPoolExecutor | None = None
 
@@ -74,7 +74,7 @@ class Egress:
         That is: https (or http to this machine, where that is allowed), no credentials in it, and
         a name that leads to an address that is allowed. Looks the name up; sends nothing.
         """
-        for fault in url_faults(field, url, allow_loopback=self._loopback):
+        for fault in hosts.url_faults(field, url, allow_loopback=self._loopback):
             raise EgressRefused(fault)
         host = urlsplit(url).hostname or ""
         try:
@@ -102,6 +102,10 @@ class Egress:
         """Returns what is known already, without waiting: one look into a dict."""
         known = self._known.get(host)
         return known.addresses if known and known.until > time.monotonic() else None
+
+    def refusal(self, host: str) -> str | None:
+        """Returns why `host` was refused the last time, in a sentence."""
+        return self._refused.get(host)
 
     @staticmethod
     def is_address(host: str) -> bool:
@@ -139,14 +143,17 @@ class Egress:
     def _let_through(self, host: str, found: Sequence[Address]) -> list[Address]:
         if not found:
             raise OSError(f"{host} has no address")
-        here = LOOPBACK if self._loopback and host in LOOPBACK_NAMES else ()
+        here = LOOPBACK if self._loopback and host in hosts.LOOPBACK else ()
         kinds = {address: kind_of_refusal(address, (*self._allowed, *here)) for address in found}
         allowed = [address for address, kind in kinds.items() if kind is None]
         if not allowed:
-            raise EgressRefused(
+            if len(self._refused) >= MOST_KNOWN:
+                self._refused.clear()
+            self._refused[host] = refused = (
                 f"{host} leads to {found[0]} ({kinds[found[0]]}), which only "
                 "REFRESHER_ALLOWED_PRIVATE_NETWORKS could allow"
             )
+            raise EgressRefused(refused)
         return allowed
 
 

@@ -12,41 +12,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
+from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from refresher.errors import SettingsError
 from refresher.outbound.egress import NAME_LOOKUPS, Egress
-from refresher.outbound.loop import GATHER_SECONDS, MOST_REPLIES, Arrivals, LoopThread, Stream
+from refresher.outbound.loop import MOST_REPLIES, Arrivals, LoopThread, Stream
 from refresher.outbound.sender import (
     CANCELLED,
     NO_SENDER,
     UNSENDABLE,
-    Limits,
     Sender,
     SenderName,
+    SenderUnusable,
+    SendLimits,
     Watcher,
-    choose_sender,
-    is_fast,
+    Wire,
+    write,
 )
 from refresher.outbound.turns import FairQueue, Parties, Turns
-from refresher.outbound.wire import Wire, write
 from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
-from refresher.rules.requests import TokenRequest
-
-__all__ = [
-    "GATHER_SECONDS",
-    "MOST_REPLIES",
-    "Egress",
-    "Exchange",
-    "Limits",
-    "Outgoing",
-    "Sender",
-    "Stream",
-    "Turns",
-]
+from refresher.rules.providers import TokenRequest
 
 K = TypeVar("K")
 
@@ -61,7 +50,7 @@ class Outgoing(Generic[K]):
     """
 
     key: K
-    request: TokenRequest
+    request: TokenRequest | Wire
     start_within_seconds: float
     whose: str | None = None
     made_at: float = field(default_factory=time.monotonic)
@@ -80,7 +69,7 @@ class Exchange:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: SendLimits,
         sender: Sender | None = None,
         *,
         name: SenderName = "auto",
@@ -91,7 +80,7 @@ class Exchange:
         self._watcher = watcher
         self._limits = limits
         self._name = name
-        self._egress = egress or Egress()
+        self.egress = egress or Egress()
         self._fast = sender is None and is_fast(name)
         self._sender = sender
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
@@ -125,7 +114,7 @@ class Exchange:
     def close(self) -> None:
         """Cancels what is still under way (its replies say so) and stops the loop, for good."""
         self._loop.close()
-        self._egress.close()
+        self.egress.close()
 
     def _hand_over(self, batch: Sequence[_Waiting]) -> str | None:
         """Gives the batch to the loop; returns why not."""
@@ -137,7 +126,7 @@ class Exchange:
 
     def _prepare(self) -> asyncio.AbstractEventLoop:
         self._sender = self._sender or choose_sender(
-            self._limits, self._egress, self._name, self._watcher
+            self._limits, self.egress, self._name, self._watcher
         )
         return _new_loop(fast=self._fast)
 
@@ -221,7 +210,9 @@ def _parties(item: Outgoing[Any]) -> Parties:
     return item.whose, item.request.url.partition("//")[2].partition("/")[0]
 
 
-def _written(request: TokenRequest) -> Wire | None:
+def _written(request: TokenRequest | Wire) -> Wire | None:
+    if isinstance(request, Wire):
+        return request
     try:
         return write(request)
     except (ValueError, TypeError):
@@ -230,3 +221,37 @@ def _written(request: TokenRequest) -> Wire | None:
 
 def _with_elapsed(reply: Reply, seconds: float) -> Reply:
     return Reply(reply.status, reply.headers, reply.body, reply.failure, reply.sent, seconds)
+
+
+def is_fast(name: SenderName) -> bool:
+    """Whether `name` means pyreqwest here; raises `SettingsError` when it is asked for and missing."""
+    installed = find_spec("pyreqwest") is not None
+    if name == "pyreqwest" and not installed:
+        raise SettingsError(
+            "REFRESHER_SENDER is pyreqwest, which is not installed: install refresher[fast], or "
+            "choose httpx"
+        )
+    return installed and name != "httpx"
+
+
+def choose_sender(
+    limits: SendLimits, egress: Egress, name: SenderName = "auto", watcher: Watcher | None = None
+) -> Sender:
+    """Returns the sender for this process: pyreqwest where it is installed, otherwise httpx.
+
+    Imported here and not above, after any fork: a Rust runtime does not survive one. Raises
+    `SettingsError` when the environment's proxies or certificates cannot be used.
+    """
+    from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  a slow import
+
+    if not is_fast(name):
+        return HttpxSender(limits, egress, watcher)
+    from refresher.outbound.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
+
+    try:
+        return PyreqwestSender(limits, egress)
+    except SenderUnusable as error:
+        if name == "pyreqwest":
+            raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
+        log.warning("sending with httpx, which is slower", why=str(error))
+        return HttpxSender(limits, egress, watcher)

@@ -17,9 +17,8 @@ import httpx
 from refresher.errors import SettingsError
 from refresher.outbound import sender as seam
 from refresher.outbound.egress import Egress
-from refresher.outbound.sender import Limits, Watcher
+from refresher.outbound.sender import SendLimits, Watcher, Wire
 from refresher.outbound.transport import Transport, refusal_in
-from refresher.outbound.wire import Wire
 from refresher.rules.outcomes import Reply
 
 PER_CLIENT = 5
@@ -39,7 +38,7 @@ class HttpxSender:
     carries some 10 requests a second and forty carry 700.
     """
 
-    def __init__(self, limits: Limits, egress: Egress, watcher: Watcher | None = None) -> None:
+    def __init__(self, limits: SendLimits, egress: Egress, watcher: Watcher | None = None) -> None:
         self._limits = limits
         self._watcher = watcher
         count = -(-limits.max_in_flight // PER_CLIENT)
@@ -54,7 +53,7 @@ class HttpxSender:
             return Reply(failure=seam.UNSENDABLE, sent=False)
         chosen = self._choose(prepared.url.host)
         self._busy[chosen] += 1
-        arrived = _Arrived()
+        arrived = _Arrived(self._limits)
         try:
             async with asyncio.timeout(self._limits.total_seconds):
                 return await self._exchange(self._clients[chosen], prepared, arrived)
@@ -97,7 +96,7 @@ class HttpxSender:
             async for chunk in response.aiter_raw():
                 arrived.body += chunk
                 if len(arrived.body) > self._limits.max_bytes:
-                    return Reply(failure=seam.TOO_LARGE)
+                    return arrived.too_large()
             return arrived.reply()
         finally:
             await response.aclose()
@@ -110,16 +109,23 @@ class HttpxSender:
 class _Arrived:
     """What has come of one answer so far, as it came over the wire."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: SendLimits) -> None:
         self.response: httpx.Response | None = None
         self.body = bytearray()
+        self._limits = limits
 
     def reply(self, failure: str | None = None) -> Reply:
         if self.response is None or (failure and not self.body):
             return Reply(failure=failure)
-        given = self.response.headers
-        headers = {name: given[name] for name in seam.READ_HEADERS if name in given}
-        return Reply(self.response.status_code, headers, bytes(self.body), failure)
+        return Reply(self.response.status_code, self._headers(), bytes(self.body), failure)
+
+    def too_large(self) -> Reply:
+        assert self.response is not None
+        return self._limits.too_large(self.response.status_code, self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        given = self.response.headers if self.response is not None else {}
+        return {name: given[name] for name in self._limits.read_headers if name in given}
 
 
 def _prepare(client: httpx.AsyncClient, wire: Wire) -> httpx.Request:
@@ -127,7 +133,7 @@ def _prepare(client: httpx.AsyncClient, wire: Wire) -> httpx.Request:
     return client.build_request(wire.method, wire.url, headers=headers, content=wire.content)
 
 
-def _clients(limits: Limits, egress: Egress, count: int) -> list[httpx.AsyncClient]:
+def _clients(limits: SendLimits, egress: Egress, count: int) -> list[httpx.AsyncClient]:
     """Returns clients that share one TLS context; raises `SettingsError` for the environment."""
     try:
         trusted = httpx.create_ssl_context()
@@ -143,7 +149,7 @@ def _clients(limits: Limits, egress: Egress, count: int) -> list[httpx.AsyncClie
         ) from None
 
 
-def _client(limits: Limits, egress: Egress, trusted: ssl.SSLContext) -> httpx.AsyncClient:
+def _client(limits: SendLimits, egress: Egress, trusted: ssl.SSLContext) -> httpx.AsyncClient:
     connections = httpx.Limits(
         max_connections=None,  # _choose sees to it
         max_keepalive_connections=IDLE_PER_CLIENT,
@@ -155,5 +161,5 @@ def _client(limits: Limits, egress: Egress, trusted: ssl.SSLContext) -> httpx.As
         timeout=httpx.Timeout(limits.total_seconds, connect=limits.connect_seconds),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"User-Agent": seam.USER_AGENT},
+        headers={"User-Agent": limits.user_agent},
     )

@@ -11,18 +11,17 @@ import threading
 import time
 from dataclasses import dataclass
 
-import httpx
 import jwt
 import structlog
 
 from refresher.outbound.egress import Egress
-from refresher.outbound.transport import Transport
+from refresher.outbound.httpx_sender import HttpxSender
+from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.bodies import unpack
 
 KEEP_SECONDS = 3_600.0
 ASK_AGAIN_SECONDS = 60.0
-TIMEOUT_SECONDS = 10.0
-MAX_BYTES = 262_144
+LIMITS = SendLimits(total_seconds=10.0, max_bytes=262_144, max_in_flight=1)
 FAILED_SECONDS = 10.0
 log = structlog.get_logger()
 
@@ -103,28 +102,21 @@ class KeySets:
     def _ask(self, url: str) -> dict[str, jwt.PyJWK]:
         try:
             found = jwt.PyJWKSet.from_json(asyncio.run(_fetch(self._egress, url)).decode())
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError, TimeoutError) as error:
-            raise KeysUnavailable(f"no keys from {url} ({type(error).__name__})") from None
+        except (jwt.PyJWTError, ValueError) as error:
+            raise KeysUnavailable(f"no keys from {url}: {error}") from None
         return {key.key_id: key for key in found.keys if key.key_id}
 
 
 async def _fetch(egress: Egress, url: str) -> bytes:
     """Returns the body, within the limits of time and size; a redirect is an error."""
-    client = httpx.AsyncClient(
-        transport=Transport(egress),
-        trust_env=False,
-        timeout=TIMEOUT_SECONDS,
-        headers={"Accept-Encoding": "identity"},
-    )
-    async with asyncio.timeout(TIMEOUT_SECONDS), client, client.stream("GET", url) as response:
-        if response.status_code != 200:
-            raise ValueError(f"status {response.status_code}")
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise ValueError("too large")
-    unpacked = unpack(bytes(body), response.headers.get("content-encoding", ""))
-    if unpacked.too_large or len(unpacked.body) > MAX_BYTES:
+    sender = HttpxSender(LIMITS, egress)
+    try:
+        reply = await sender.send(Wire(None, url, {}, method="GET"))
+    finally:
+        await sender.close()
+    if reply.status != 200 or reply.failure is not None:
+        raise ValueError(reply.failure or f"status {reply.status}")
+    unpacked = unpack(reply.body, reply.headers.get("content-encoding", ""))
+    if unpacked.too_large or len(unpacked.body) > LIMITS.max_bytes:
         raise ValueError("too large")
     return unpacked.body

@@ -30,9 +30,8 @@ from refresher.errors import EgressRefused, SettingsError
 from refresher.outbound import sender as seam
 from refresher.outbound.egress import Egress
 from refresher.outbound.pinned_clients import Pin, Pins
-from refresher.outbound.sender import Limits
+from refresher.outbound.sender import SendLimits, Wire
 from refresher.outbound.transport import environment_proxies, proxy_for
-from refresher.outbound.wire import Wire
 from refresher.rules.outcomes import Reply
 
 MOST_TARGETS = 10_000
@@ -57,7 +56,7 @@ class _Target:
 class PyreqwestSender:
     """Clients with pools of kept-alive connections: one for addresses, one for proxies, and pins."""
 
-    def __init__(self, limits: Limits, egress: Egress) -> None:
+    def __init__(self, limits: SendLimits, egress: Egress) -> None:
         self._limits = limits
         self._egress = egress
         self._straight = _build(_plain(limits).no_proxy())
@@ -69,7 +68,7 @@ class PyreqwestSender:
     async def send(self, wire: Wire) -> Reply:
         """Returns the reply within the total time; failures are named, without any URL or token."""
         try:
-            target = self._target(wire.request.url)  # without parameters: this is remembered
+            target = self._target(wire.place)
         except ValueError:
             return Reply(failure=seam.UNSENDABLE, sent=False)
         if target.name is not None and not target.proxied:
@@ -127,15 +126,27 @@ class PyreqwestSender:
                 while (chunk := await response.body_reader.read_chunk()) is not None:
                     body += bytes(chunk)
                     if len(body) > self._limits.max_bytes:
-                        return Reply(failure=seam.TOO_LARGE)
-                return Reply(response.status, _headers(response), body)
+                        return self._limits.too_large(response.status, self._headers(response))
+                return Reply(response.status, self._headers(response), body)
         except ValueError:
             return Reply(failure=seam.UNSENDABLE, sent=False)
         except PyreqwestError as error:
             failed = _failed(error)
             if arrived is None or not body:
                 return failed
-            return Reply(arrived.status, _headers(arrived), body, failed.failure)
+            return Reply(arrived.status, self._headers(arrived), body, failed.failure)
+
+    def _headers(self, response: Response) -> dict[str, str]:
+        """Returns those that are read: an odd header must not cost us the tokens below it."""
+        found: dict[str, str] = {}
+        for name in self._limits.read_headers:
+            try:
+                value = response.get_header(name)
+            except ValueError:
+                continue
+            if value is not None:
+                found[name] = value
+        return found
 
 
 def _target(url: str, proxies: Mapping[str, str]) -> _Target:
@@ -156,7 +167,7 @@ def _prepare(client: Client, wire: Wire, left_seconds: float | None) -> StreamRe
     return builder.streamed_read_buffer_limit(0).build_streamed()
 
 
-def _plain(limits: Limits) -> ClientBuilder:
+def _plain(limits: SendLimits) -> ClientBuilder:
     return (
         ClientBuilder()
         .timeout(timedelta(seconds=limits.total_seconds))
@@ -171,11 +182,11 @@ def _plain(limits: Limits) -> ClientBuilder:
         .deflate(enable=False)
         .follow_redirects(enable=False)
         .referer(enable=False)
-        .user_agent(seam.USER_AGENT)
+        .user_agent(limits.user_agent)
     )
 
 
-def _pinned(limits: Limits, pins: Mapping[str, str]) -> ClientBuilder:
+def _pinned(limits: SendLimits, pins: Mapping[str, str]) -> ClientBuilder:
     builder = _plain(limits).no_proxy()
     for name, address in pins.items():
         builder = builder.resolve(name, address, 0)  # 0: the URL's own port
@@ -203,19 +214,6 @@ def _with_proxies(builder: ClientBuilder, proxies: Mapping[str, str]) -> ClientB
             except (BuilderError, ValueError):
                 raise SettingsError(f"{scheme.upper()}_PROXY names a proxy we cannot use") from None
     return builder
-
-
-def _headers(response: Response) -> dict[str, str]:
-    """Returns those that are read: an odd header must not cost us the tokens below it."""
-    found: dict[str, str] = {}
-    for name in seam.READ_HEADERS:
-        try:
-            value = response.get_header(name)
-        except ValueError:
-            continue
-        if value is not None:
-            found[name] = value
-    return found
 
 
 def _failed(error: PyreqwestError) -> Reply:

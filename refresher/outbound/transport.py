@@ -2,7 +2,7 @@
 
 For whatever sends to a URL that somebody else chose:
 
-    async with httpx.AsyncClient(transport=guarded.Transport(egress)) as client: ...
+    async with httpx.AsyncClient(transport=Transport(egress)) as client: ...
 
 The name is looked up and judged when a connection is made, and the connection goes to that very
 address, while TLS still verifies the name. Redirects are httpx's business and off by default.

@@ -21,7 +21,8 @@ from traceback import extract_tb
 from uuid import UUID
 
 from refresher.errors import CannotDecrypt
-from refresher.outbound.exchange import Outgoing, Stream
+from refresher.outbound.exchange import Outgoing
+from refresher.outbound.loop import Stream
 from refresher.refresh import evidence
 from refresher.refresh.attempt import Attempt, Clients, parked, postponed, request, understood
 from refresher.refresh.commit import Hand, commit

@@ -20,10 +20,13 @@ from uuid_utils.compat import uuid7
 from refresher import catalogue
 from refresher.catalogue import Catalogue
 from refresher.errors import DatabaseUnavailable, SettingsError
-from refresher.outbound.exchange import Egress, Exchange, Limits, Turns
+from refresher.outbound.egress import Egress
+from refresher.outbound.exchange import Exchange
 from refresher.outbound.mail_templates import Renderer
 from refresher.outbound.mailer import MailSender, make_sender
-from refresher.outbound.webhooks import SenderLimits, WebhookSender
+from refresher.outbound.sender import SendLimits
+from refresher.outbound.turns import Turns
+from refresher.outbound.webhooks import WebhookSender
 from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
@@ -194,12 +197,13 @@ def egress_from(settings: Settings) -> Egress:
 
 def webhook_sender_from(settings: Settings) -> WebhookSender:
     """Returns what sends webhooks; nothing runs before the first one."""
-    limits = SenderLimits(
+    return WebhookSender(
+        egress_from(settings),
         connect_seconds=min(settings.http_connect_seconds, settings.webhook_total_seconds),
         total_seconds=settings.webhook_total_seconds,
         max_in_flight=settings.webhook_max_in_flight,
+        name=settings.sender,
     )
-    return WebhookSender(egress_from(settings), limits)
 
 
 def delivery_policy_from(settings: Settings) -> DeliveryPolicy:
@@ -244,9 +248,9 @@ def exchange_from(settings: Settings) -> Exchange:
     )
 
 
-def limits_from(settings: Settings) -> Limits:
+def limits_from(settings: Settings) -> SendLimits:
     """Returns the limits of one exchange."""
-    return Limits(
+    return SendLimits(
         connect_seconds=settings.http_connect_seconds,
         total_seconds=settings.http_total_seconds,
         max_bytes=settings.http_max_bytes,

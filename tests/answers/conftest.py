@@ -12,8 +12,9 @@ import pytest
 
 from refresher.catalogue import Catalogue
 from refresher.catalogue.loader import load
-from refresher.outbound.exchange import Egress, Exchange, Limits
-from refresher.outbound.sender import SenderName
+from refresher.outbound.egress import Egress
+from refresher.outbound.exchange import Exchange
+from refresher.outbound.sender import SenderName, SendLimits
 from refresher.store import oauth_apps
 from tests.outbound.servers import Peer, Server
 from tests.world import World
@@ -90,7 +91,7 @@ def sender_name(request: pytest.FixtureRequest) -> SenderName:
 def stage(world: World, sender_name: SenderName, tmp_path: Path) -> Iterator[Stage]:
     """The world with this sender, and the server beside it."""
     with ExitStack() as stack:
-        exchange = Exchange(Limits(), name=sender_name, egress=Egress(loopback=True))
+        exchange = Exchange(SendLimits(), name=sender_name, egress=Egress(loopback=True))
         stack.callback(exchange.close)
         world.services = replace(world.services, exchange=exchange)
         made = Stage(world, tmp_path)

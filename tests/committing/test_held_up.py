@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from refresher.outbound.wire import Wire
+from refresher.outbound.sender import Wire
 from refresher.refresh.spool_entries import connection_of
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
@@ -40,6 +40,7 @@ class Late:
 
     async def send(self, wire: Wire) -> Reply:
         """Returns a rotated pair."""
+        assert wire.request is not None
         self._script.asked.append(wire.request)
         if len(self._script.asked) > MANY // 2:
             await asyncio.to_thread(self.may_go.wait)

@@ -18,11 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine
 from psycopg.rows import namedtuple_row
 from uuid_utils.compat import uuid7
 
-from refresher.outbound.exchange import Exchange, Limits
+from refresher.outbound.exchange import Exchange
+from refresher.outbound.sender import SendLimits
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
-from refresher.rules.requests import TokenRequest
+from refresher.rules.providers import TokenRequest
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.cipher import Cipher, parse_key
@@ -70,7 +71,7 @@ class Simulation(RuleBasedStateMachine):
         cls.eyes = psycopg.connect(
             plain(database_url), autocommit=True, row_factory=namedtuple_row, prepare_threshold=1
         )
-        cls.exchanges = tuple(Exchange(Limits(), cls.world.script) for _ in range(2))
+        cls.exchanges = tuple(Exchange(SendLimits(), cls.world.script) for _ in range(2))
 
     @classmethod
     def close(cls) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from refresher.outbound.exchange import Egress, Exchange, Limits, Outgoing
-from refresher.outbound.sender import SenderName
+from refresher.outbound.egress import Egress
+from refresher.outbound.exchange import Exchange, Outgoing
+from refresher.outbound.sender import SenderName, SendLimits
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body
-from refresher.rules.requests import TokenRequest
+from refresher.rules.providers import Body, TokenRequest
 from refresher.runtime import checkpoints
 from tests.outbound.certificates import Certificates, make_certificates
 from tests.outbound.servers import Handler, Server
@@ -47,7 +47,7 @@ def exchange(sender_name: SenderName) -> Iterator[MakeExchange]:
         def make(egress: Egress | None = None, **limits: float) -> Exchange:
             egress = egress or Egress(loopback=True)
             made = Exchange(
-                Limits(**limits),  # type: ignore[arg-type]
+                SendLimits(**limits),  # type: ignore[arg-type]
                 name=sender_name,
                 egress=egress,
                 watcher=checkpoints,

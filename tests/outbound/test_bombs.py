@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from pydantic import SecretStr
 
-from refresher.outbound.exchange import Egress
+from refresher.outbound.egress import Egress
 from refresher.outbound.key_sets import _fetch
 from refresher.outbound.mail_api import HttpSender
 from tests.mail.test_senders import message

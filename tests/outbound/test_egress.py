@@ -13,7 +13,7 @@ import pytest
 
 from refresher.errors import EgressRefused
 from refresher.outbound import egress
-from refresher.outbound.exchange import Egress
+from refresher.outbound.egress import Egress
 from refresher.outbound.transport import Transport, refusal_in
 from refresher.runtime.services import egress_from
 from refresher.settings import load

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from refresher.errors import SettingsError
-from refresher.outbound.exchange import Exchange, Limits, Outgoing
+from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.loop import MOST_REPLIES
-from refresher.outbound.wire import Wire
+from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.outcomes import Reply
 from tests.outbound.conftest import a_request
 from tests.waiting import wait_until
@@ -29,6 +29,7 @@ class Scripted:
     async def send(self, wire: Wire) -> Reply:
         """Answers, breaks, or waits for the test."""
         request = wire.request
+        assert request is not None
         self._loop = asyncio.get_running_loop()
         self.sent.append(request.url)
         if request.url == "broken":
@@ -68,7 +69,7 @@ def test_a_request_whose_turn_comes_too_late_is_not_sent():
     """A claim whose lease has no room left for a request must not start one."""
     # Given one place, taken
     sender = Scripted()
-    exchange = Exchange(Limits(max_in_flight=1), sender)
+    exchange = Exchange(SendLimits(max_in_flight=1), sender)
     first = in_background(lambda: replies(exchange, outgoing("held")))
     wait_until(lambda: sender.sent)
 
@@ -89,7 +90,7 @@ def test_a_request_whose_turn_comes_too_late_is_not_sent():
 
 def test_a_bug_in_a_sender_is_one_reply_and_holds_nobody_up():
     """Even what must not happen yields a reply, without the message, which may hold a token."""
-    exchange = Exchange(Limits(), Scripted())
+    exchange = Exchange(SendLimits(), Scripted())
 
     found = replies(exchange, outgoing("a", "broken", "b"))
 
@@ -101,7 +102,7 @@ def test_a_bug_in_a_sender_is_one_reply_and_holds_nobody_up():
 
 def test_a_place_is_given_back_whatever_happens():
     """Failures do not use places up."""
-    exchange = Exchange(Limits(max_in_flight=1), Scripted())
+    exchange = Exchange(SendLimits(max_in_flight=1), Scripted())
 
     for _ in range(3):
         assert replies(exchange, outgoing("broken"))["broken"].status is None
@@ -112,7 +113,7 @@ def test_a_place_is_given_back_whatever_happens():
 
 def test_groups_are_never_larger_than_a_micro_batch():
     """One commit takes a hundred replies at most, and all of them come."""
-    exchange = Exchange(Limits(), Scripted())
+    exchange = Exchange(SendLimits(), Scripted())
     batch = outgoing(*(str(n) for n in range(250)))
 
     groups = [[key for key, _ in group] for group in exchange.stream(batch)]
@@ -125,7 +126,7 @@ def test_groups_are_never_larger_than_a_micro_batch():
 def test_what_comes_while_the_caller_works_is_handed_over_in_full_groups():
     """A slow commit is followed by a large group, not by many small ones."""
     sender = Scripted()
-    exchange = Exchange(Limits(max_in_flight=300), sender)
+    exchange = Exchange(SendLimits(max_in_flight=300), sender)
     groups = exchange.stream(outgoing("first", *["held"] * 199))
     assert [key for key, _ in next(groups)] == ["first"]
 
@@ -146,7 +147,7 @@ async def _others_done() -> None:
 def test_closing_closes_the_sender_and_ends_the_thread():
     """Nothing of a closed exchange is left running."""
     sender = Scripted()
-    exchange = Exchange(Limits(), sender)
+    exchange = Exchange(SendLimits(), sender)
     replies(exchange, outgoing("a"))
 
     exchange.close()
@@ -174,7 +175,7 @@ def test_the_time_of_an_exchange_does_not_count_the_wait_for_a_place(
     clock = Clock()
     monkeypatch.setattr("refresher.outbound.exchange.time", clock)
     sender = Scripted()
-    exchange = Exchange(Limits(max_in_flight=1), sender)
+    exchange = Exchange(SendLimits(max_in_flight=1), sender)
     batch = exchange.stream(outgoing("held", "next"))
     found: dict[str, Reply] = {}
     caller = in_background(lambda: found.update(reply for group in batch for reply in group))
@@ -192,17 +193,17 @@ def test_a_sender_that_is_asked_for_and_missing_is_named_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """The sentence says what to install, when the services are built and not at the first refresh."""
-    monkeypatch.setattr("refresher.outbound.sender.find_spec", lambda _: None)
+    monkeypatch.setattr("refresher.outbound.exchange.find_spec", lambda _: None)
 
     with pytest.raises(SettingsError, match=r"install refresher\[fast\]"):
-        Exchange(Limits(), name="pyreqwest")
+        Exchange(SendLimits(), name="pyreqwest")
 
 
 @pytest.mark.parametrize("whose", ["slow", None])
 def test_what_hangs_leaves_places_for_others(whose: str | None):
     """Neither one organization's requests nor one host's have all the places."""
     sender = Scripted()
-    exchange = Exchange(Limits(max_in_flight=4), sender)
+    exchange = Exchange(SendLimits(max_in_flight=4), sender)
     hanging = [Outgoing(n, a_request("held"), 20.0, whose) for n in range(9)]
     found: list[object] = []
     caller = in_background(lambda: found.extend(r for g in exchange.stream(hanging) for r in g))

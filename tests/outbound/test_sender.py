@@ -7,10 +7,11 @@ import sys
 import pytest
 
 from refresher.errors import SettingsError
-from refresher.outbound.exchange import Egress, Exchange, Limits
+from refresher.outbound.egress import Egress
+from refresher.outbound.exchange import Exchange, choose_sender
 from refresher.outbound.httpx_sender import HttpxSender
 from refresher.outbound.pyreqwest_sender import PyreqwestSender
-from refresher.outbound.sender import SenderName, choose_sender
+from refresher.outbound.sender import SenderName, SendLimits
 from refresher.runtime import checkpoints, services
 from refresher.runtime.cipher import new_key
 from refresher.settings import load
@@ -34,9 +35,9 @@ def test_pyreqwest_is_chosen_where_it_is_installed(
 ):
     """`auto` takes the fast one when it can; a name takes that one."""
     if not installed:
-        monkeypatch.setattr("refresher.outbound.sender.find_spec", lambda _: None)
+        monkeypatch.setattr("refresher.outbound.exchange.find_spec", lambda _: None)
 
-    assert isinstance(choose_sender(Limits(), Egress(), name), expected)
+    assert isinstance(choose_sender(SendLimits(), Egress(), name), expected)
 
 
 def test_without_roots_of_trust_auto_falls_back_and_a_name_is_refused(
@@ -45,9 +46,9 @@ def test_without_roots_of_trust_auto_falls_back_and_a_name_is_refused(
     """An image without ca-certificates still refreshes, with the roots that httpx brings along."""
     monkeypatch.setenv("SSL_CERT_DIR", NOWHERE)
 
-    assert isinstance(choose_sender(Limits(), Egress()), HttpxSender)
+    assert isinstance(choose_sender(SendLimits(), Egress()), HttpxSender)
     with pytest.raises(SettingsError, match="ca-certificates"):
-        choose_sender(Limits(), Egress(), "pyreqwest")
+        choose_sender(SendLimits(), Egress(), "pyreqwest")
 
 
 def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
@@ -55,12 +56,12 @@ def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SSL_CERT_FILE", NOWHERE)
 
     with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
-        choose_sender(Limits(), Egress(), "httpx")
+        choose_sender(SendLimits(), Egress(), "httpx")
 
 
 def test_the_setting_reaches_the_exchange(monkeypatch: pytest.MonkeyPatch):
     """REFRESHER_SENDER is checked when a process builds its services."""
-    monkeypatch.setattr("refresher.outbound.sender.find_spec", lambda _: None)
+    monkeypatch.setattr("refresher.outbound.exchange.find_spec", lambda _: None)
     monkeypatch.setenv("REFRESHER_SENDER", "pyreqwest")
     monkeypatch.setenv("REFRESHER_ENCRYPTION_KEYS", new_key())
     monkeypatch.setenv("DATABASE_URL", "postgresql://nowhere/none")
@@ -76,7 +77,7 @@ def test_the_fast_loop_is_optional(
     """The fast sender runs on uvloop where it is installed, and on asyncio's own loop otherwise."""
     if not with_uvloop:
         monkeypatch.setitem(sys.modules, "uvloop", None)
-    exchange = Exchange(Limits(), name="pyreqwest", egress=Egress(loopback=True))
+    exchange = Exchange(SendLimits(), name="pyreqwest", egress=Egress(loopback=True))
 
     assert ask(exchange, serve(good).url()).status == 200
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresher.outbound.exchange import Exchange, Limits
-from refresher.outbound.wire import form, write
+from refresher.outbound.exchange import Exchange
+from refresher.outbound.sender import SendLimits, form, write
 from refresher.rules.providers import Body
 from tests.outbound.conftest import FORM, a_request, ask_all
 from tests.outbound.test_exchange import Scripted, outgoing
@@ -53,7 +53,7 @@ def test_nothing_of_it_can_be_printed(body: Body):
 def test_text_that_cannot_be_written_costs_nobody_else_anything(body: Body):
     """Half a surrogate pair has no UTF-8: that request is not sent, the others are."""
     sender = Scripted()
-    exchange = Exchange(Limits(), sender)
+    exchange = Exchange(SendLimits(), sender)
     odd = a_request("odd", body=body, parameters=HALF_A_PAIR)
 
     replies = ask_all(exchange, [a_request("first"), odd, a_request("last")])
@@ -67,7 +67,7 @@ def test_text_that_cannot_be_written_costs_nobody_else_anything(body: Body):
 def test_a_request_is_under_way_before_its_reply_is_asked_for():
     """`stream` sends at once: whoever has other work does it meanwhile."""
     sender = Scripted()
-    exchange = Exchange(Limits(), sender)
+    exchange = Exchange(SendLimits(), sender)
 
     arriving = exchange.stream(outgoing("early"))
     wait_until(lambda: sender.sent == ["early"])

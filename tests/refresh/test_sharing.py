@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from refresher.outbound.wire import Wire
+from refresher.outbound.sender import Wire
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
 from tests.refresh.kit import text
@@ -29,6 +29,7 @@ class Tarpit:
 
     async def send(self, wire: Wire) -> Reply:
         """Answers, at once or when it may."""
+        assert wire.request is not None
         if "slow" in wire.request.parameters["refresh_token"]:
             self.held += 1
             await asyncio.to_thread(self.opened.wait)

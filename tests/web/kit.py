@@ -40,7 +40,7 @@ class Site:
         self.api = Api(world.services)
         # Names that are looked up lead to the public Internet, to which nothing is sent.
         self.api.state.egress = Egress(lookup=lambda _host: ["93.184.216.34"])
-        world.services.webhook_sender._egress = Egress(lookup=_nowhere)
+        world.services.webhook_sender.exchange.egress = Egress(lookup=_nowhere)
         self.key = self.new_key(Scope)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

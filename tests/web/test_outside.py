@@ -62,7 +62,7 @@ def webhook_tests(site: Site, hang: Hang) -> Callable[[str, str], Future[httpx.R
     receiver = Receiver()
     receiver.answer = lambda _: Taken(before=hang)
     services = site.world.services
-    services.webhook_sender._egress = LOOPBACK
+    services.webhook_sender.exchange.egress = LOOPBACK
 
     def ask(tenant: str, key: str) -> Future[httpx.Response]:
         wanted = Wanted(receiver.url, ["*"], tenant)
