@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from refresher.store.ownership import VERSION_TABLE
+from refresher.store.migrate import VERSION_TABLE
 from refresher.store.tables import metadata
 
 

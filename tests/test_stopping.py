@@ -14,7 +14,7 @@ from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.runtime.cipher import new_key
 from refresher.runtime.deadlines import Look
 from refresher.runtime.process import starting
-from refresher.store import patience
+from refresher.store import connecting
 from refresher.store.session import Database
 from refresher.store.workers import LOCK_CLASS
 from tests import loopback
@@ -169,7 +169,7 @@ def test_a_statement_ends_on_our_side(
     database_url: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside a server that hangs it is `DatabaseUnavailable`; afterwards the pool works as before."""
-    monkeypatch.setattr(patience, "BEYOND_SECONDS", 0.2)
+    monkeypatch.setattr(connecting, "BEYOND_SECONDS", 0.2)
     database = Database(database_url, statement_timeout_seconds=0.3)
     with database.transaction() as db:
         db.exec_driver_sql("select 1")
@@ -184,7 +184,7 @@ def test_a_session_that_waits_outlasts_a_hang_until_it_must_hurry(
     database_url: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock of a living process is not given up because the server hangs."""
-    monkeypatch.setattr(patience, "HURRIED_SECONDS", 0.2)
+    monkeypatch.setattr(connecting, "HURRIED_SECONDS", 0.2)
     database = Database(database_url, statement_timeout_seconds=0.01)
     with database.session(waits=True) as db:
         db.exec_driver_sql("select pg_sleep(0.0)")

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.store.ownership import VERSION_TABLE
+from refresher.store.migrate import VERSION_TABLE
 from refresher.store.tables import metadata
 
 OURS = [*metadata.tables, VERSION_TABLE]

@@ -188,7 +188,7 @@ def _setting_of(option: str) -> str:
 
 
 def _database_refusal_told(error: BaseException) -> int | None:
-    from refresher.store.inspection import refusal
+    from refresher.store.refusals import refusal
 
     sentence = refusal(error)
     if sentence:

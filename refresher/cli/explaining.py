@@ -17,11 +17,11 @@ from refresher.rules.faults import Scope, place_of, scopes
 from refresher.rules.history import Moment
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
-from refresher.store import inspection, pause_list
+from refresher.store import pause_list, workers
 from refresher.store.events import PastEvent
-from refresher.store.inspection import ProcessSeen
 from refresher.store.pause_list import PauseView
 from refresher.store.standings import Standing
+from refresher.store.workers import ProcessSeen
 
 LATE_SECONDS = 5.0
 BY_TRYING = frozenset(
@@ -49,7 +49,7 @@ def explain(connection: Id, json: Json = False) -> None:
         root = root_of(database, connection)
         standing, events = now_of(database, root)
         with database.transaction() as db:
-            running = inspection.processes(db)
+            running = workers.processes(db)
             paused = pause_list.against(db, _scopes(settings, standing))
     last = events[-1] if events else None
     said = [

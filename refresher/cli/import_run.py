@@ -21,7 +21,7 @@ from refresher.errors import DatabaseUnavailable, InvalidConnection
 from refresher.rules.access import Actor
 from refresher.rules.registration import NewConnection, read
 from refresher.runtime.services import Services
-from refresher.store.inspection import refusal
+from refresher.store.refusals import refusal
 
 CHUNK = 2_000
 Item = tuple[Line, NewConnection]

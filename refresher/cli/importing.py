@@ -26,7 +26,7 @@ from refresher.cli.rejects import Rejects, rejects_path
 from refresher.connections.oauth_apps import sync_apps
 from refresher.rules.connection import ParkReason
 from refresher.runtime.services import Services
-from refresher.store import health, inspection
+from refresher.store import gauges, inspection
 
 STDIN = "-"
 MOST_SHOWN = 20
@@ -173,7 +173,7 @@ def _summarize(
 
 def _tell_parked(services: Services) -> None:
     with services.database.transaction() as db:
-        parked = health.look(db).parked
+        parked = gauges.schedule(db).parked
         missing = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
     for reason in WORTH_TELLING:
         if parked.get(reason) and (reason != ParkReason.APP_NOT_CONFIGURED or not missing):

@@ -17,9 +17,8 @@ from rich.text import Text
 from refresher.cli.output import many, plain, span
 from refresher.cli.top_queue import QueueNow
 from refresher.store.activity import Activity, ProviderNow, Recent
-from refresher.store.gauges import Gauges
-from refresher.store.health import MOST_COUNTED
-from refresher.store.inspection import ProcessSeen
+from refresher.store.gauges import MOST_COUNTED, Gauges
+from refresher.store.workers import ProcessSeen
 
 WIDTH = 80
 MOST_PROVIDERS = 8

@@ -27,7 +27,7 @@ from refresher.rules.signals import (
     verify_hmac,
 )
 from refresher.runtime.services import Services
-from refresher.store import signals
+from refresher.store import inbound
 from refresher.store.session import retrying
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
@@ -60,13 +60,13 @@ def receive(
 
 def _note(services: Services, source: SignalSource, signal: Signal) -> Noted:
     with services.database.transaction() as db:
-        if not signals.note(db, source.provider, signal.event_id, signal.kind):
+        if not inbound.note_signal(db, source.provider, signal.event_id, signal.kind):
             return Noted(new=False)
         if not signal.is_check or signal.subject is None:
             return Noted(new=True)
-        ids = signals.accounts(db, source.provider, signal.subject, source.match_metadata)
+        ids = inbound.accounts(db, source.provider, signal.subject, source.match_metadata)
         reason = f"{signal.kind} ({signal.event_id})"
-        signals.check(db, source.provider, signal.event_id, ids, reason)
+        inbound.check_soon(db, source.provider, signal.event_id, ids, reason)
         return Noted(new=True, connections=len(ids))
 
 

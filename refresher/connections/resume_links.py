@@ -25,10 +25,10 @@ from refresher.rules.registration import read
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
 from refresher.rules.units import span
 from refresher.runtime.services import Services
-from refresher.store import audit, connections, links, scoped
+from refresher.store import audit, connections, inbound, scoped
 from refresher.store.audit import AuditEntry
 from refresher.store.events import Event, append
-from refresher.store.links import LinkView, NewLink, StoredLink
+from refresher.store.inbound import LinkView, NewLink, StoredLink
 from refresher.store.quotas import Limited, Quota
 from refresher.store.scoped import ConnectionSeen
 from refresher.store.session import Database, Db, retrying
@@ -89,7 +89,7 @@ def make_link(
         quota = Quota(Limited.LINKS, seen.organization_id, most)
         quota.keep(quota.room(db))
         new = NewLink(link_id, connection_id, by.told, by.key_id, seconds, replaces_tokens)
-        end = links.put(db, new)
+        end = inbound.put_link(db, new)
         append(db, [Event(connection_id, "resume_link", reason=f"{link_id} {by.told}")])
         _note(db, by.id, "resume_link", seen, link_id)
     key_id, key = next(iter(services.cipher.derived(rules.PURPOSE).items()))
@@ -101,14 +101,14 @@ def open_links(database: Database, connection_id: UUID, by: Actor) -> Sequence[L
     """Returns the links of a connection, the newest first; raises `NoSuchConnection`."""
     with database.transaction() as db:
         _seen(db, connection_id, by)
-        return links.of(db, connection_id)
+        return inbound.links_of(db, connection_id)
 
 
 def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Actor) -> LinkView:
     """Withdraws a link that was not used yet; raises `NoSuchConnection` or `NoSuchLink`."""
     with database.transaction() as db:
         seen = _seen(db, connection_id, by)
-        link = links.withdraw(db, connection_id, link_id)
+        link = inbound.withdraw_link(db, connection_id, link_id)
         if link is None:
             raise NoSuchLink(f"the connection has no link {link_id}")
         append(db, [Event(connection_id, "resume_link_withdrawn", reason=f"{link_id} {by.told}")])
@@ -150,7 +150,7 @@ def _use(
     retry: bool,
 ) -> UUID:
     with services.database.transaction() as db:
-        stored = _checked(links.locked(db, link.id), link)
+        stored = _checked(inbound.locked_link(db, link.id), link)
         held = scoped.locked(db, link.connection_id, None)
         if held is None:
             raise LinkRefused("not_waiting", "the connection is deleted")
@@ -172,7 +172,7 @@ def _use(
                     append(db, [Event(link.connection_id, "resumed", reason=reason)])
             case _:
                 assert_never(decision)
-        links.use(db, link.id, payload or None)
+        inbound.use_link(db, link.id, payload or None)
         # In the name of whoever made it: who held it needs none.
         maker = stored.key_id or stored.made_by.removeprefix("by ")
         _note(db, maker, "link_used", held.seen, link.id)

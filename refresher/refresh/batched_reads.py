@@ -14,8 +14,7 @@ from refresher.rules.serving import RefreshResult, Stored
 from refresher.runtime.services import Services
 from refresher.store import lookup, serving
 from refresher.store.events import PastEvent
-from refresher.store.lane import Lane
-from refresher.store.serving import Wanted
+from refresher.store.serving import Lane, Wanted
 
 LANES = 2
 """How many statements one event loop has under way; more gather in the next one."""

@@ -26,7 +26,7 @@ from refresher.runtime.metrics import QueueSeen
 from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.services import Services
 from refresher.settings import Flow
-from refresher.store import health
+from refresher.store import gauges
 from refresher.store.session import DatabaseError
 
 ANSWERED_WITHIN_SECONDS = 10.0
@@ -147,9 +147,9 @@ class Probe:
         try:
             with self._services.database.transaction() as db:
                 return {
-                    "database": {"ok": True, **asdict(health.look(db))},
-                    "notification_email": asdict(health.mails(db)),
-                    "webhook_delivery": asdict(health.webhooks(db)),
+                    "database": {"ok": True, **asdict(gauges.schedule(db))},
+                    "notification_email": asdict(gauges.mail_flow(db)),
+                    "webhook_delivery": asdict(gauges.webhook_flow(db)),
                     "writes": self._writes(),
                 }
         except DatabaseNotMigrated:
@@ -161,7 +161,7 @@ class Probe:
         """Returns whether Postgres takes what a refresh writes."""
         try:
             with self._services.database.transaction() as db:
-                health.try_writes(db)
+                gauges.try_writes(db)
         except DatabaseRefusesWrites:
             return {"ok": False, "error": NO_WRITES}
         return {"ok": True}

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from refresher.errors import DatabaseOlder
-from refresher.store import high_water
+from refresher.store import installation
 from refresher.store.session import Database
 from refresher.store.spool import Spool
 
@@ -76,7 +76,7 @@ class RestoreGuard:
     def look(self, *, note: bool = False) -> Seen:
         """Compares now; with `note`, writes down what is newer than the mark."""
         with self._database.reading() as db:
-            history = high_water.read(db)
+            history = installation.history(db)
         noted = self._spool.mark(history.installation)
         if note and history.newest_event > noted:
             self._spool.put_mark(history.installation, history.newest_event)
@@ -86,6 +86,6 @@ class RestoreGuard:
         """Takes the database as it is for the true one: its events go on above every mark."""
         seen = self.look()
         with self._database.transaction() as db:
-            high_water.lift(db, max(seen.noted, seen.now))
+            installation.begin_above(db, max(seen.noted, seen.now))
         self.look_again()
         return self.look(note=True)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.faults import Sort
-from refresher.store import gauges, inspection
-from refresher.store.gauges import Gauges, Paused
-from refresher.store.health import MOST_COUNTED
+from refresher.store import gauges, workers
+from refresher.store.gauges import MOST_COUNTED, Gauges, Paused
 from refresher.store.in_flight import PROVIDER
-from refresher.store.inspection import ProcessSeen
+from refresher.store.session import Db, run
+from refresher.store.workers import ProcessSeen
 
 MOST_EVENTS = 20_000
 MINUTE_SECONDS = 60.0
@@ -59,8 +56,7 @@ class Activity:
     processes: tuple[ProcessSeen, ...]
 
 
-_RECENT = text(
-    """
+_RECENT = """
     with newest as materialized (
         select kind, occurred_at, lateness_seconds
         from (select * from refresh_event order by id desc limit :most) e
@@ -78,9 +74,7 @@ _RECENT = text(
         extract(epoch from refresher_now() - min(occurred_at))::float8 as span
     from newest
     """
-)
-_PROVIDERS = text(
-    f"""
+_PROVIDERS = f"""
     with flying as (
         select {PROVIDER} as provider, count(*) as in_flight
         from (select connection_id, provider from refresh_schedule where state = 1 limit :most) s
@@ -94,7 +88,6 @@ _PROVIDERS = text(
         h.scope, h.sort, h.reason, h.left_seconds
     from flying f full join held h on h.provider = f.provider order by 2 desc, 1
     """  # noqa: S608  our own column names
-)
 
 
 def look(db: Db, *, has_lock: bool) -> Activity:
@@ -103,13 +96,13 @@ def look(db: Db, *, has_lock: bool) -> Activity:
         gauges=gauges.read(db, has_lock=has_lock),
         recent=recent(db),
         providers=tuple(_providers(db)),
-        processes=tuple(inspection.processes(db)),
+        processes=tuple(workers.processes(db)),
     )
 
 
 def recent(db: Db) -> Recent:
     """Returns what the last minute's events tell, or the newest 20,000 of them."""
-    row = db.execute(_RECENT, {"most": MOST_EVENTS, "minute": MINUTE_SECONDS}).one()
+    row = run(db, _RECENT, most=MOST_EVENTS, minute=MINUTE_SECONDS).one()
     whole = row.events < MOST_EVENTS
     return Recent(
         over_seconds=MINUTE_SECONDS if whole else row.span,
@@ -130,7 +123,7 @@ def breaker_state(pause: Paused) -> str:
 
 
 def _providers(db: Db) -> list[ProviderNow]:
-    found = db.execute(_PROVIDERS, {"most": MOST_COUNTED}).all()
+    found = run(db, _PROVIDERS, most=MOST_COUNTED).all()
     return [
         ProviderNow(
             provider=row.provider,

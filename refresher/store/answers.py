@@ -12,13 +12,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from refresher.errors import RefresherError
 from refresher.rules.connection import Sealed
 from refresher.store.refusals import Nature, is_passing, nature_of, sentence
+from refresher.store.session import Db, many, run
 
 PLACE = "answer"
 """What a sealed body is bound to, beside its connection."""
@@ -87,19 +86,17 @@ _VIEW = (
     "k.lease_token as attempt, k.credential_version, k.http_status, k.failure, k.content_type, "
     "k.content_encoding, k.bytes, k.looks_like_grant, k.reason, k.read_at"
 )
-_PUT = text(
+_PUT = (
     f"insert into kept_answer ({', '.join(_COLUMNS)}) "  # noqa: S608  our own names
     f"values ({', '.join(f':{name}' for name in _COLUMNS)}) on conflict (id) do nothing"
 )
-_FORGET = text(
-    """
+_FORGET = """
     delete from kept_answer k using (
         select id, row_number() over (partition by connection_id
             order by (body is not null and looks_like_grant) desc, received_at desc) as place
         from kept_answer where connection_id = any(cast(:ids as uuid[]))
     ) o where k.id = o.id and o.place > :most
     """
-)
 
 
 def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
@@ -108,8 +105,8 @@ def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
         return
     try:
         for answer in kept:
-            db.execute(_PUT, asdict(answer))
-        db.execute(_FORGET, {"ids": [a.connection_id for a in kept], "most": MOST_OF_ONE})
+            run(db, _PUT, **asdict(answer))
+        run(db, _FORGET, ids=[a.connection_id for a in kept], most=MOST_OF_ONE)
     except DBAPIError as error:
         if nature_of(error) is Nature.AWAY or is_passing(error):
             raise
@@ -121,22 +118,20 @@ def stored(db: Db, kept: Sequence[KeptAnswer]) -> set[UUID]:
     """Returns the connections of those answers that are here already."""
     if not kept:
         return set()
-    statement = text("select connection_id from kept_answer where id = any(cast(:ids as uuid[]))")
-    return set(db.execute(statement, {"ids": [answer.id for answer in kept]}).scalars())
+    sql = "select connection_id from kept_answer where id = any(cast(:ids as uuid[]))"
+    return set(many(db, UUID, sql, ids=[answer.id for answer in kept]))
 
 
 def unread(db: Db, ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Returns the answer that is kept for each of these connections' present pairs, if any."""
-    statement = text(
-        """
+    sql = """
         select distinct on (k.connection_id) k.connection_id, k.id
         from kept_answer k join connection c on c.id = k.connection_id
         where k.connection_id = any(cast(:ids as uuid[])) and k.body is not null
           and k.grant_number = c.grant_number and k.credential_version = c.credential_version
         order by k.connection_id, k.looks_like_grant desc, k.received_at desc
         """
-    )
-    return {row.connection_id: row.id for row in db.execute(statement, {"ids": list(ids)})}
+    return {row.connection_id: row.id for row in run(db, sql, ids=list(ids))}
 
 
 def page(
@@ -160,7 +155,7 @@ def page(
     where = " and ".join(
         ["true", *(clause for clause, value in given.items() if value is not None)]
     )
-    statement = text(
+    sql = (
         f"select {_VIEW} from kept_answer k join connection c on c.id = k.connection_id "  # noqa: S608
         f"where {where} order by k.id desc limit :limit"
     )
@@ -172,17 +167,17 @@ def page(
         "limit": limit,
     }
     used = {name: value for name, value in values.items() if value is not None}
-    return [AnswerView(**row) for row in db.execute(statement, used).mappings()]
+    return many(db, AnswerView, sql, **used)
 
 
 def show(db: Db, answer_id: UUID, organization_id: str | None = None) -> AnswerView | None:
     """Returns one kept answer, or None where there is none of this organization."""
-    statement = text(
+    sql = (
         f"select {_VIEW} from kept_answer k join connection c on c.id = k.connection_id "  # noqa: S608
         "where k.id = :id and (cast(:organization as text) is null "
         "or c.organization_id = :organization)"
     )
-    found = db.execute(statement, {"id": answer_id, "organization": organization_id})
+    found = run(db, sql, id=answer_id, organization=organization_id)
     row = found.mappings().first()
     return AnswerView(**row) if row else None
 
@@ -190,12 +185,12 @@ def show(db: Db, answer_id: UUID, organization_id: str | None = None) -> AnswerV
 def take(db: Db, answer_id: UUID) -> Taken | None:
     """Returns one answer with its body, and locks it; None where there is none, or it is read."""
     columns = ", ".join(f"k.{name}" for name in _COLUMNS)
-    statement = text(
+    sql = (
         f"select {columns}, c.provider, c.lifetime_seconds from kept_answer k "  # noqa: S608
         "join connection c on c.id = k.connection_id "
         "where k.id = :id and k.body is not null for update of k"
     )
-    row = db.execute(statement, {"id": answer_id}).mappings().first()
+    row = run(db, sql, id=answer_id).mappings().first()
     if row is None:
         return None
     kept = {name: row[name] for name in _COLUMNS}
@@ -208,14 +203,14 @@ def take(db: Db, answer_id: UUID) -> Taken | None:
 
 def mark_read(db: Db, answer_id: UUID) -> None:
     """Forgets the body of an answer: what was in it is stored."""
-    statement = text("update kept_answer set read_at = refresher_now(), body = null where id = :id")
-    db.execute(statement, {"id": answer_id})
+    sql = "update kept_answer set read_at = refresher_now(), body = null where id = :id"
+    run(db, sql, id=answer_id)
 
 
 def forget_old(db: Db, *, days: float) -> int:
     """Deletes what has been kept for so many days; returns how many answers that were."""
-    statement = text(
+    sql = (
         "delete from kept_answer where received_at < refresher_now() - :days * interval '1 day' "
         "returning id"
     )
-    return len(db.execute(statement, {"days": days}).all())
+    return len(run(db, sql, days=days).all())

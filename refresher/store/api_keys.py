@@ -7,10 +7,10 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping
 
 from refresher.rules.access import ApiKey, Scope
+from refresher.store.session import Db, run
 
 LAST_USED_SECONDS = 60.0
 """How rarely `last_used_at` is written: who looks wants to know the day."""
@@ -29,67 +29,66 @@ def add(
     expires_in_seconds: float | None,
 ) -> ApiKey:
     """Stores a new key and returns it."""
-    statement = text(
-        f"""
+    sql = f"""
         insert into api_key (id, name, organization_id, scopes, secret_hash, expires_at)
         values (:id, :name, :organization_id, cast(:scopes as text[]), :secret_hash,
                 refresher_now() + cast(:expires_in as float8) * interval '1 second')
         returning {_COLUMNS}
         """  # noqa: S608  our own column names
+    return _key(
+        run(
+            db,
+            sql,
+            id=key_id,
+            name=name,
+            organization_id=organization_id,
+            scopes=sorted(scopes),
+            secret_hash=secret_hash,
+            expires_in=expires_in_seconds,
+        )
+        .mappings()
+        .one()
     )
-    values = {
-        "id": key_id,
-        "name": name,
-        "organization_id": organization_id,
-        "scopes": sorted(scopes),
-        "secret_hash": secret_hash,
-        "expires_in": expires_in_seconds,
-    }
-    return _key(db.execute(statement, values).mappings().one())
 
 
 def find(db: Db, key_id: str) -> tuple[ApiKey | None, datetime]:
     """Returns the key of this id, revoked and expired ones too, and the database's clock."""
-    statement = text(
+    sql = (
         f"select refresher_now() as now, {_COLUMNS} "  # noqa: S608  our own names
         "from (select 1) one left join api_key on id = :id"
     )
-    row = dict(db.execute(statement, {"id": key_id}).mappings().one())
+    row = dict(run(db, sql, id=key_id).mappings().one())
     now: datetime = row.pop("now")
     return (_key(row) if row["id"] is not None else None), now
 
 
 def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
     """Returns all keys, or one organization's, the oldest first."""
-    statement = text(
-        f"""
+    sql = f"""
         select {_COLUMNS} from api_key
         where cast(:organization_id as text) is null or organization_id = :organization_id
         order by created_at, id
         """  # noqa: S608  our own column names
-    )
-    rows = db.execute(statement, {"organization_id": organization_id}).mappings()
+    rows = run(db, sql, organization_id=organization_id).mappings()
     return [_key(row) for row in rows]
 
 
 def revoke(db: Db, key_id: str) -> ApiKey | None:
     """Revokes a key, once; returns it, or None when there is none."""
     update = "update api_key set revoked_at = coalesce(revoked_at, refresher_now()) where id = :id"
-    statement = text(f"{update} returning {_COLUMNS}")
-    row = db.execute(statement, {"id": key_id}).mappings().first()
+    sql = f"{update} returning {_COLUMNS}"
+    row = run(db, sql, id=key_id).mappings().first()
     return _key(row) if row else None
 
 
 def used(db: Db, key_id: str) -> None:
     """Notes that a key was used, at most once a minute whatever the number of processes."""
-    statement = text(
-        """
+    sql = """
         update api_key set last_used_at = refresher_now()
         where id = :id and (last_used_at is null
             or last_used_at < refresher_now() - :rarely * interval '1 second')
         """
-    )
-    db.execute(statement, {"id": key_id, "rarely": LAST_USED_SECONDS})
+    run(db, sql, id=key_id, rarely=LAST_USED_SECONDS)
 
 
 def _key(row: RowMapping | dict[str, Any]) -> ApiKey:

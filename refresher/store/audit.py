@@ -7,11 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.access import Actor
-from refresher.store.arrays import bigints, texts, uuids
+from refresher.store.binary import bigints, texts, uuids
+from refresher.store.session import Db, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +38,28 @@ class PastAuditEntry:
     count: int
 
 
-_APPEND = text(
-    """
+_APPEND = """
     insert into audit (key_id, action, organization_id, connection_id, subject, count)
     select * from unnest(cast(:key_ids as text[]), cast(:actions as text[]),
         cast(:organization_ids as text[]), cast(:connection_ids as uuid[]),
         cast(:subjects as text[]), cast(:counts as bigint[]))
     """
-)
 
 
 def append(db: Db, entries: Sequence[AuditEntry]) -> None:
     """Writes entries, stamped with the transaction's time."""
     if not entries:
         return
-    values = {
-        "key_ids": texts(d.key_id for d in entries),
-        "actions": texts(d.action for d in entries),
-        "organization_ids": texts(d.organization_id for d in entries),
-        "connection_ids": uuids(d.connection_id for d in entries),
-        "subjects": texts(d.subject for d in entries),
-        "counts": bigints(d.count for d in entries),
-    }
-    db.execute(_APPEND, values)
+    run(
+        db,
+        _APPEND,
+        key_ids=texts(d.key_id for d in entries),
+        actions=texts(d.action for d in entries),
+        organization_ids=texts(d.organization_id for d in entries),
+        connection_ids=uuids(d.connection_id for d in entries),
+        subjects=texts(d.subject for d in entries),
+        counts=bigints(d.count for d in entries),
+    )
 
 
 def note(
@@ -74,11 +71,11 @@ def note(
 
 def about(db: Db, by: Actor, action: str, connection_id: UUID) -> None:
     """Writes down who did what to a connection, in the name of its organization."""
-    statement = text(
+    sql = (
         "insert into audit (key_id, action, organization_id, connection_id) values (:by, :action, "
         "(select organization_id from connection where id = :id), :id)"
     )
-    db.execute(statement, {"by": by.id, "action": action, "id": connection_id})
+    run(db, sql, by=by.id, action=action, id=connection_id)
 
 
 def recent(
@@ -88,10 +85,6 @@ def recent(
     given = {"key_id": key_id, "connection_id": connection_id}
     where = " and ".join(["true", *(f"{n} = :{n}" for n, v in given.items() if v is not None)])
     columns = ", ".join(f.name for f in fields(PastAuditEntry))
-    statement = text(
-        f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
-    )
+    sql = f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
     values = {name: value for name, value in given.items() if value is not None}
-    return [
-        PastAuditEntry(**r) for r in db.execute(statement, {**values, "limit": limit}).mappings()
-    ]
+    return many(db, PastAuditEntry, sql, **values, limit=limit)

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping
 
 from refresher.rules.connection import ParkReason, Sealed
 from refresher.store.events import Event, append
+from refresher.store.session import Db, first, many, one, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ _VIEW = (
 
 def show(db: Db, connection_id: UUID) -> ConnectionView | None:
     """Returns one connection, deleted ones too, or None."""
-    row = db.execute(text(_VIEW + " where c.id = :id"), {"id": connection_id}).mappings().first()
+    row = run(db, _VIEW + " where c.id = :id", id=connection_id).mappings().first()
     return _view(row) if row else None
 
 
@@ -132,15 +132,15 @@ def find(
 ) -> list[ConnectionView]:
     """Returns connections in the order of their ids, those behind `after` only."""
     where, values = _where(chosen, after)
-    statement = text(_VIEW + f" where {where} order by c.id limit :limit")
-    return [_view(row) for row in db.execute(statement, {**values, "limit": limit}).mappings()]
+    sql = _VIEW + f" where {where} order by c.id limit :limit"
+    return [_view(row) for row in run(db, sql, **values, limit=limit).mappings()]
 
 
 def count(db: Db, chosen: Filter) -> int:
     """Returns how many connections there are of this kind."""
     where, values = _where(chosen, None)
-    statement = text(f"select count(*) from {WITH_ROOT} where {where}")  # noqa: S608  our own names
-    return int(db.execute(statement, values).scalar_one())
+    sql = f"select count(*) from {WITH_ROOT} where {where}"  # noqa: S608  our own names
+    return one(db, int, sql, **values)
 
 
 def _where(chosen: Filter, after: UUID | None) -> tuple[str, dict[str, object]]:
@@ -162,23 +162,20 @@ def _where(chosen: Filter, after: UUID | None) -> tuple[str, dict[str, object]]:
 
 def root_of(db: Db, connection_id: UUID) -> UUID | None:
     """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
-    statement = text("select coalesce(root_id, id) from connection where id = :id")
-    found: UUID | None = db.execute(statement, {"id": connection_id}).scalar()
-    return found
+    sql = "select coalesce(root_id, id) from connection where id = :id"
+    return first(db, UUID, sql, id=connection_id)
 
 
 def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
     """Returns the sealed access token of a connection, or None when it is unknown or deleted."""
-    statement = text(
-        """
+    sql = """
         select r.id as owner_id, r.access_token, r.expires_at,
             extract(epoch from r.expires_at - refresher_now())::float8 as left_seconds,
             r.status, r.credential_version, r.kept_fields, r.kept_secrets
         from connection c join connection r on r.id = coalesce(c.root_id, c.id)
         where c.id = :id and c.deleted_at is null
         """
-    )
-    row = db.execute(statement, {"id": connection_id}).mappings().first()
+    row = run(db, sql, id=connection_id).mappings().first()
     if row is None:
         return None
     sealed = {name: row[name] for name in ("access_token", "kept_secrets")}
@@ -192,10 +189,8 @@ def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
 
 def siblings(db: Db, root_id: UUID) -> list[UUID]:
     """Returns the living connections that use this one's grant."""
-    statement = text(
-        "select id from connection where root_id = :id and deleted_at is null order by id"
-    )
-    return list(db.execute(statement, {"id": root_id}).scalars())
+    sql = "select id from connection where root_id = :id and deleted_at is null order by id"
+    return many(db, UUID, sql, id=root_id)
 
 
 def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) -> None:
@@ -204,19 +199,18 @@ def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) ->
     A refresh in flight ends normally, and its tokens are stored; the next one is not begun.
     """
     column = {"paused": "paused_at", "disabled": "disabled_at", "deleted": "deleted_at"}[how]
-    db.execute(
-        text(
-            f"update connection set {column} = coalesce({column}, refresher_now()), "  # noqa: S608
-            "updated_at = refresher_now() where id = :id"
-        ),
-        {"id": connection_id},
+    run(
+        db,
+        f"update connection set {column} = coalesce({column}, refresher_now()), "  # noqa: S608
+        "updated_at = refresher_now() where id = :id",
+        id=connection_id,
     )
-    db.execute(
-        text(
-            "update refresh_schedule set state = 2, parked_reason = :how "
-            "where connection_id = :id and state <> 1"
-        ),
-        {"id": connection_id, "how": how},
+    run(
+        db,
+        "update refresh_schedule set state = 2, parked_reason = :how "
+        "where connection_id = :id and state <> 1",
+        id=connection_id,
+        how=how,
     )
     append(db, [Event(connection_id, how, reason=reason)])
 
@@ -228,22 +222,21 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
     one whose new pair waits to be stored: its stored refresh token is spent. Returns False, and writes
     nothing, where it waits for none of these.
     """
-    lifted = db.execute(
-        text(
-            "update connection set paused_at = null, disabled_at = null, status = 'active', "
-            "status_cause = null, updated_at = refresher_now() "
-            "where id = :id and deleted_at is null "
-            "and (paused_at is not null or disabled_at is not null or status <> 'active')"
-        ),
-        {"id": connection_id},
+    lifted = run(
+        db,
+        "update connection set paused_at = null, disabled_at = null, status = 'active', "
+        "status_cause = null, updated_at = refresher_now() "
+        "where id = :id and deleted_at is null "
+        "and (paused_at is not null or disabled_at is not null or status <> 'active')",
+        id=connection_id,
     )
-    unparked = db.execute(
-        text(
-            "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
-            "attempt = 0, starts = 0, lease_token = lease_token + 1 "
-            "where connection_id = :id and state = 2 and parked_reason is distinct from :unstored"
-        ),
-        {"id": connection_id, "unstored": ParkReason.UNSTORED.value},
+    unparked = run(
+        db,
+        "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
+        "attempt = 0, starts = 0, lease_token = lease_token + 1 "
+        "where connection_id = :id and state = 2 and parked_reason is distinct from :unstored",
+        id=connection_id,
+        unstored=ParkReason.UNSTORED.value,
     )
     if not lifted.rowcount and not unparked.rowcount:
         return False
@@ -253,13 +246,12 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
 
 def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:
     """Returns ids or external ids that begin like `text_given`, for "did you mean"."""
-    statement = text(
+    sql = (
         "select id::text from connection where (id::text like :p or external_id = :exact "
         "or name = :exact) and deleted_at is null limit :limit"
     )
     pattern = text_given[:8].replace("%", "").replace("_", "") + "%"
-    values = {"p": pattern, "exact": text_given, "limit": limit}
-    return list(db.execute(statement, values).scalars())
+    return many(db, str, sql, p=pattern, exact=text_given, limit=limit)
 
 
 def _view(row: RowMapping) -> ConnectionView:

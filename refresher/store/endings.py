@@ -10,12 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import ParkReason
 from refresher.rules.notices import State
 from refresher.store import answers, notices
+from refresher.store.session import Db, many
 
 if TYPE_CHECKING:
     from refresher.store.settlement import Settlement
@@ -51,8 +49,7 @@ def end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
     """Ends the grants whose pair is still the one that was refused; returns whose they were."""
     if not dead:
         return set()
-    statement = text(
-        """
+    sql = """
         update connection c set status = 'reconnect_required', status_cause = u.cause,
                                 trouble = 'reconnect_required', updated_at = refresher_now()
         from unnest(cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:causes as text[]))
@@ -60,10 +57,13 @@ def end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
         where c.id = u.id and c.credential_version = u.version
         returning c.id
         """
+    return set(
+        many(
+            db,
+            UUID,
+            sql,
+            ids=[s.id for s in dead],
+            versions=[s.row.connection.credential_version for s in dead],
+            causes=[s.cause or s.reason for s in dead],
+        )
     )
-    values = {
-        "ids": [s.id for s in dead],
-        "versions": [s.row.connection.credential_version for s in dead],
-        "causes": [s.cause or s.reason for s in dead],
-    }
-    return set(db.execute(statement, values).scalars())

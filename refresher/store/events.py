@@ -15,14 +15,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
 
 from refresher.rules.connection import value
 from refresher.rules.history import PastEvent
-from refresher.store import hot
-from refresher.store.arrays import Array, bigints, doubles, instants, texts, uuids
+from refresher.store import binary
+from refresher.store.binary import Array, bigints, doubles, instants, texts, uuids
 from refresher.store.in_flight import BEGUN
+from refresher.store.session import Db, many, run
 
 __all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
 
@@ -80,7 +79,7 @@ STORED = f"""
 
 A lease that goes on is told by the event that ends it, and so is its start.
 """
-_APPEND = hot.statement(
+_APPEND = binary.statement(
     f"""
     insert into refresh_event ({", ".join(_NAMES)}, recorded, {AFTERWARDS})
     select {", ".join(f"u.{name}" for name in _NAMES)}, cast(u.recorded as jsonb), {STORED}
@@ -103,26 +102,24 @@ def append(db: Db, events: Sequence[Event]) -> None:
     if events:
         values = {name: pack(map(attrgetter(name), events)) for name, pack in _PACKED.items()}
         values["recorded"] = texts(_text(e.recorded) for e in events)
-        hot.answer(db, _APPEND, values)
+        binary.answer(db, _APPEND, values)
 
 
 def note(db: Db, kind: str, reason: str) -> None:
     """Appends an event that concerns the whole service and no connection, such as `key_rotated`."""
-    statement = text("insert into refresh_event (kind, reason) values (:kind, :reason)")
-    db.execute(statement, {"kind": kind, "reason": reason})
+    sql = "insert into refresh_event (kind, reason) values (:kind, :reason)"
+    run(db, sql, kind=kind, reason=reason)
 
 
 def recent(
     db: Db, connection_id: UUID, *, limit: int = 50, before: int | None = None
 ) -> list[PastEvent]:
     """Returns the newest events of one connection (older than event `before`), the newest first."""
-    statement = text(
+    sql = (
         f"select {COLUMNS} from refresh_event "  # noqa: S608  our own column names
         "where connection_id = :id and id < :before order by id desc limit :limit"
     )
-    values = {"id": connection_id, "limit": limit, "before": before or NEWEST}
-    rows = db.execute(statement, values).mappings()
-    return [PastEvent(**row) for row in rows]
+    return many(db, PastEvent, sql, id=connection_id, limit=limit, before=before or NEWEST)
 
 
 COLUMNS = ", ".join(f.name for f in fields(PastEvent))

@@ -1,6 +1,6 @@
-"""What the whole deployment's gauges are read from: one set of looks, each bounded.
+"""Bounded counts of the whole deployment: for health pages, metrics, `top` and `doctor`.
 
-At ten million rows a scrape must cost no more than at ten thousand: counts stop at a limit, what cannot
+At ten million rows a look must cost no more than at ten thousand: counts stop at a limit, what cannot
 be counted is estimated from the planner's statistics, and lives are looked up only where they can be
 short: among the rows that are due next, in flight, or in trouble.
 """
@@ -11,13 +11,144 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import ParkReason
 from refresher.store import outbox
-from refresher.store.health import MOST_COUNTED, overdue
-from refresher.store.workers import LOCK_CLASS
+from refresher.store.session import Db, many, one, run
+from refresher.store.workers import WITH_LOCK
+
+MOST_COUNTED = 10_001
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleHealth:
+    """The schedule at a glance. A count of 10,001 means "more than 10,000"."""
+
+    oldest_overdue_seconds: float
+    overdue: int
+    idle: int
+    leased: int
+    parked: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many rows are past their due time, and by how long the first one is."""
+
+    rows: int
+    oldest_seconds: float
+
+
+# A row that was claimed is as late as before: without a worker, all that is due is leased again and
+# again. In the order of due_at the idle ones cost what is counted; leased ones are few by setting.
+_OVERDUE = """
+    select count(*) as rows,
+        coalesce(extract(epoch from refresher_now() - min(due_at)), 0)::float8 as oldest_seconds
+    from (
+        (select due_at from refresh_schedule
+         where state = 0 and due_at <= refresher_now() order by due_at limit :most)
+        union all
+        (select due_at from refresh_schedule
+         where state = 1 and due_at <= refresher_now() limit :most)
+    ) late
+    """
+
+
+def overdue(db: Db) -> Overdue:
+    """Returns what is late, whether it waits to be claimed or is in somebody's hands."""
+    row = run(db, _OVERDUE, most=MOST_COUNTED).one()
+    return Overdue(min(row.rows, MOST_COUNTED), row.oldest_seconds)
+
+
+_WRITES = (
+    "update connection set updated_at = updated_at where false",
+    "update refresh_schedule set attempt = attempt where false",
+    "insert into refresh_event (kind) select null::text where false",
+)
+
+
+def try_writes(db: Db) -> None:
+    """Tries the writes of a refresh on no row; raises `DatabaseRefusesWrites` in the end.
+
+    A server that is read-only and a permission that is gone show. A full disk shows only by what it
+    refuses: the spool tells.
+    """
+    for statement in _WRITES:
+        run(db, statement)
+
+
+def schedule(db: Db) -> ScheduleHealth:
+    """Returns the state of the schedule."""
+    late = overdue(db)
+    parked = run(
+        db,
+        "select parked_reason, count(*) from (select parked_reason from refresh_schedule "
+        "where state = 2 limit :most) p group by parked_reason",
+        most=MOST_COUNTED,
+    )
+    return ScheduleHealth(
+        oldest_overdue_seconds=late.oldest_seconds,
+        overdue=late.rows,
+        idle=_count(db, 0),
+        leased=_count(db, 1),
+        parked={row[0]: row[1] for row in parked},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FlowHealth:
+    """What one flow of notifications has to do. A count of 10,001 means "more than 10,000".
+
+    `unread` entries of the outbox are new to it, `waiting` messages are to be sent or under way.
+    """
+
+    unread: int
+    waiting: int
+    failed: int
+
+
+_UNREAD = """
+    (select count(*) from (select 1 from outbox_pending where consumer = :consumer limit :most) u)
+        as unread
+"""
+_MAILS = f"""
+    select {_UNREAD},
+        (select count(*) from (select 1 from mail where state = 0 limit :most) w)
+        + (select count(*) from (select 1 from mail where state = 1 limit :most) l) as waiting,
+        (select count(*) from (select 1 from mail where state = 3 limit :most) f) as failed
+    """  # noqa: S608  our own text
+# Those that failed have no index of their own: they are looked for among the newest that ended.
+_WEBHOOKS = f"""
+    select {_UNREAD},
+        (select count(*) from (select 1 from webhook_delivery where state = 0 limit :most) w)
+        + (select count(*) from (select 1 from webhook_delivery where state = 1 limit :most) l)
+            as waiting,
+        (select count(*) filter (where state = 4) from (select state from webhook_delivery
+            where state > 2 order by ended_at desc limit :most) e) as failed
+    """  # noqa: S608  our own text
+
+
+def mail_flow(db: Db) -> FlowHealth:
+    """Returns how the flow of mails stands."""
+    return _told(db, _MAILS, "mail")
+
+
+def webhook_flow(db: Db) -> FlowHealth:
+    """Returns how the flow of webhooks stands; `failed` are of the newest 10,001 that ended."""
+    return _told(db, _WEBHOOKS, "webhook")
+
+
+def _told(db: Db, sql: str, consumer: str) -> FlowHealth:
+    row = run(db, sql, consumer=consumer, most=MOST_COUNTED).one()
+    return FlowHealth(row.unread, min(row.waiting, MOST_COUNTED), row.failed)
+
+
+def _count(db: Db, state: int) -> int:
+    sql = (
+        f"select count(*) from (select 1 from refresh_schedule where state = {state} "  # noqa: S608
+        "limit :most) s"
+    )
+    return one(db, int, sql, most=MOST_COUNTED)
+
 
 MOST_OPENED = 2_000
 """How many connections of each kind are looked up for the life that their tokens have left."""
@@ -55,8 +186,7 @@ class Gauges:
     outbox_seconds: float = 0.0
 
 
-_SCHEDULE = text(
-    """
+_SCHEDULE = """
     select
         (select count(*) from (select 1 from refresh_schedule where state = 0 limit :most) i) as idle,
         (select reltuples::bigint from pg_class
@@ -65,14 +195,11 @@ _SCHEDULE = text(
         (select count(*) from (select 1 from quarantine
             where adopted_at is null limit :most) q) as quarantined
     """
-)
-_PARKED = text(
-    """
+_PARKED = """
     select reason, (select count(*) from (select 1 from refresh_schedule
         where state = 2 and parked_reason = reason limit :most) p)
     from unnest(cast(:reasons as text[])) reason
     """
-)
 _LOOKED_AT = """
     with looked_at as (
         (select connection_id from refresh_schedule where state = 0 order by due_at limit :most)
@@ -84,43 +211,31 @@ _LOOKED_AT = """
     )
 """
 """The rows whose token may be dead: the first that are due, in trouble, or in flight."""
-_LIVES = text(
-    f"""
+_LIVES = f"""
     {_LOOKED_AT}
     select count(*) filter (where c.expires_at <= refresher_now()) as expired,
         extract(epoch from min(c.expires_at) - refresher_now())::float8 as least
     from looked_at l join connection c on c.id = l.connection_id
     """  # noqa: S608  our own names
-)
-_EXPIRED = text(
-    f"""
+_EXPIRED = f"""
     {_LOOKED_AT}
     select c.id from looked_at l join connection c on c.id = l.connection_id
     where c.expires_at <= refresher_now() order by c.expires_at, c.id limit :limit
     """  # noqa: S608  our own names
-)
-_PAUSES = text(
-    """
+_PAUSES = """
     select scope, provider, sort, extract(epoch from until - refresher_now())::float8 as left_seconds
     from pause where refusals > 0
     """
-)
-_PROCESSES = text(
-    """
+_PROCESSES = f"""
     select w.role, l.objid is not null or not cast(:has_lock as boolean)
             and w.seen_at > refresher_now() - interval '1 minute' as alive, count(*)
-    from worker w
-    left join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = :class
-        and l.objid::bigint = w.lock_key and l.granted
-        and l.database = (select oid from pg_database where datname = current_database())
+    from {WITH_LOCK}
     where w.stopped_at is null group by 1, 2
-    """
-)
+    """  # noqa: S608  our own names
 
 
 # uuid7: the lowest outbox_id of a consumer is what it has to read first.
-_OUTBOX = text(
-    """
+_OUTBOX = """
     with since as (
         select o.occurred_at as at from unnest(cast(:consumers as text[])) reader(name)
         cross join lateral (select outbox_id from outbox_pending p where p.consumer = reader.name
@@ -137,7 +252,6 @@ _OUTBOX = text(
     )
     select greatest(0, coalesce(extract(epoch from refresher_now() - min(at)), 0))::float8 from since
     """
-)
 
 
 def read(db: Db, *, has_lock: bool) -> Gauges:
@@ -145,21 +259,20 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
 
     Counts of 10,001 mean "more than 10,000", but for idle rows: there the planner's estimate counts.
     """
-    db.execute(text(f"set local statement_timeout = {STATEMENT_MILLISECONDS}"))
-    row = db.execute(_SCHEDULE, {"most": MOST_COUNTED}).one()
+    run(db, f"set local statement_timeout = {STATEMENT_MILLISECONDS}")
+    row = run(db, _SCHEDULE, most=MOST_COUNTED).one()
     late = overdue(db)
-    lives = db.execute(_LIVES, {"most": MOST_OPENED}).one()
-    reasons = {"most": MOST_COUNTED, "reasons": list(ParkReason)}
+    lives = run(db, _LIVES, most=MOST_OPENED).one()
     return Gauges(
         idle=row.idle if row.idle < MOST_COUNTED else max(row.idle, row.idle_estimate or 0),
         leased=row.leased,
-        parked={r[0]: r[1] for r in db.execute(_PARKED, reasons)},
+        parked={r[0]: r[1] for r in run(db, _PARKED, most=MOST_COUNTED, reasons=list(ParkReason))},
         overdue=late.rows,
         oldest_overdue_seconds=late.oldest_seconds,
         expired_tokens=lives.expired,
         least_life_seconds=lives.least,
         quarantined=row.quarantined,
-        pauses=tuple(Paused(**r) for r in db.execute(_PAUSES).mappings()),
+        pauses=tuple(Paused(**r) for r in run(db, _PAUSES).mappings()),
         processes=_processes(db, has_lock=has_lock),
         outbox_seconds=outbox_oldest_seconds(db),
     )
@@ -167,7 +280,7 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
 
 def expired(db: Db, *, limit: int) -> list[UUID]:
     """Returns connections whose token is dead now and that are to be refreshed, the longest first."""
-    return list(db.execute(_EXPIRED, {"most": MOST_OPENED, "limit": limit}).scalars())
+    return many(db, UUID, _EXPIRED, most=MOST_OPENED, limit=limit)
 
 
 def outbox_oldest_seconds(db: Db) -> float:
@@ -177,10 +290,8 @@ def outbox_oldest_seconds(db: Db) -> float:
     came late or are tried again. Not what is meant to wait: for a digest, or for an endpoint that was
     disabled. Of what is due, in flight and unread, the first `MOST_OPENED` each are looked at.
     """
-    values = {"most": MOST_OPENED, "consumers": list(outbox.CONSUMERS)}
-    return float(db.execute(_OUTBOX, values).scalar_one())
+    return one(db, float, _OUTBOX, most=MOST_OPENED, consumers=list(outbox.CONSUMERS))
 
 
 def _processes(db: Db, *, has_lock: bool) -> dict[tuple[str, bool], int]:
-    values = {"class": LOCK_CLASS, "has_lock": has_lock}
-    return {(role, alive): count for role, alive, count in db.execute(_PROCESSES, values)}
+    return {(role, alive): count for role, alive, count in run(db, _PROCESSES, has_lock=has_lock)}

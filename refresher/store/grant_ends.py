@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.notices import DAY_SECONDS, EXPIRING_DAYS, Kind, expiring
 from refresher.store import outbox
 from refresher.store.outbox import News
+from refresher.store.session import Db, run
 
-_WATCH = text(
-    """
+_WATCH = """
     insert into grant_end as g (connection_id, look_at, told_for, told_days)
     select c.id, greatest(refresher_now(), c.refresh_token_expires_at - :first * interval '1 second'),
         c.refresh_token_expires_at, (
@@ -30,7 +27,6 @@ _WATCH = text(
     on conflict (connection_id) do update set look_at = excluded.look_at,
         told_for = excluded.told_for, told_days = excluded.told_days
     """
-)
 
 
 def watch(db: Db, ids: Sequence[UUID]) -> None:
@@ -40,7 +36,7 @@ def watch(db: Db, ids: Sequence[UUID]) -> None:
     """
     if ids:
         first = EXPIRING_DAYS[0] * DAY_SECONDS
-        db.execute(_WATCH, {"ids": sorted(ids), "first": first, "days": list(EXPIRING_DAYS)})
+        run(db, _WATCH, ids=sorted(ids), first=first, days=list(EXPIRING_DAYS))
 
 
 def look(db: Db, *, fixed: Collection[str], limit: int = 1_000) -> int:
@@ -48,8 +44,7 @@ def look(db: Db, *, fixed: Collection[str], limit: int = 1_000) -> int:
 
     `fixed` are the providers whose refresh tokens end on a fixed day.
     """
-    statement = text(
-        """
+    sql = """
         select g.connection_id, g.told_days, g.told_for, c.refresh_token_expires_at as ends_at,
             extract(epoch from c.refresh_token_expires_at - refresher_now())::float8 as left_seconds,
             (c.deleted_at is null and c.provider = any(cast(:fixed as text[]))
@@ -60,8 +55,7 @@ def look(db: Db, *, fixed: Collection[str], limit: int = 1_000) -> int:
         where g.look_at <= refresher_now() order by g.look_at, g.connection_id limit :limit
         for update of g skip locked
         """
-    )
-    rows = db.execute(statement, {"fixed": list(fixed), "limit": limit}).mappings().all()
+    rows = run(db, sql, fixed=list(fixed), limit=limit).mappings().all()
     seen = [_seen(_Watched(**row)) for row in rows]
     outbox.append(db, [done.news for done in seen if done.news])
     _forget(db, [done.id for done in seen if done.again_in_seconds is None])
@@ -106,26 +100,25 @@ def _seen(row: _Watched) -> _Seen:
 
 def _forget(db: Db, ids: Sequence[UUID]) -> None:
     if ids:
-        statement = text("delete from grant_end where connection_id = any(cast(:ids as uuid[]))")
-        db.execute(statement, {"ids": list(ids)})
+        sql = "delete from grant_end where connection_id = any(cast(:ids as uuid[]))"
+        run(db, sql, ids=list(ids))
 
 
 def _put_off(db: Db, seen: Sequence[_Seen]) -> None:
     if not seen:
         return
-    statement = text(
-        """
+    sql = """
         update grant_end g set look_at = refresher_now() + u.seconds * interval '1 second',
             told_for = u.ends_at, told_days = u.days
         from unnest(cast(:ids as uuid[]), cast(:seconds as float8[]), cast(:ends as timestamptz[]),
                     cast(:days as smallint[])) u(id, seconds, ends_at, days)
         where g.connection_id = u.id
         """
+    run(
+        db,
+        sql,
+        ids=[done.id for done in seen],
+        seconds=[done.again_in_seconds for done in seen],
+        ends=[done.ends_at for done in seen],
+        days=[done.told_days for done in seen],
     )
-    values = {
-        "ids": [done.id for done in seen],
-        "seconds": [done.again_in_seconds for done in seen],
-        "ends": [done.ends_at for done in seen],
-        "days": [done.told_days for done in seen],
-    }
-    db.execute(statement, values)

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,5 +98,5 @@ def endless_starts(db: Db, crash_limit: int) -> list[Oddity]:
 
 
 def _oddities(db: Db, sql: str, **values: object) -> list[Oddity]:
-    rows: Sequence[tuple[UUID, str]] = db.execute(text(sql), values).all()
+    rows: Sequence[tuple[UUID, str]] = run(db, sql, **values).all()
     return [Oddity(row[0], row[1]) for row in rows]

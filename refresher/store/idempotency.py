@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, run
 
 KEPT_SECONDS = 86_400.0
 UNDER_WAY_SECONDS = 60.0
@@ -29,20 +28,19 @@ class Kept:
 def take(db: Db, key_id: str, idempotency_key: str, fingerprint: bytes) -> Kept | None:
     """Takes the key for the request that is about to be carried out; returns who has it otherwise."""
     names = {"key_id": key_id, "idempotency_key": idempotency_key}
-    db.execute(
-        text(
-            """
+    run(
+        db,
+        """
             delete from idempotency where (key_id, idempotency_key) in (
                 select key_id, idempotency_key from idempotency
                 where expires_at <= refresher_now() order by expires_at limit :limit
                 for update skip locked)
-            """
-        ),
-        {"limit": SWEPT_AT_ONCE},
+            """,
+        limit=SWEPT_AT_ONCE,
     )
-    taken = db.execute(
-        text(
-            """
+    taken = run(
+        db,
+        """
             insert into idempotency as i (key_id, idempotency_key, fingerprint, expires_at)
             values (:key_id, :idempotency_key, :fingerprint,
                     refresher_now() + :seconds * interval '1 second')
@@ -51,18 +49,18 @@ def take(db: Db, key_id: str, idempotency_key: str, fingerprint: bytes) -> Kept 
                 status = null, body = null, etag = null
             where i.expires_at <= refresher_now()
             returning 1
-            """
-        ),
-        {**names, "fingerprint": fingerprint, "seconds": UNDER_WAY_SECONDS},
+            """,
+        **names,
+        fingerprint=fingerprint,
+        seconds=UNDER_WAY_SECONDS,
     ).first()
     if taken is not None:
         return None
-    row = db.execute(
-        text(
-            "select fingerprint, status, body, etag from idempotency "
-            "where key_id = :key_id and idempotency_key = :idempotency_key"
-        ),
-        names,
+    row = run(
+        db,
+        "select fingerprint, status, body, etag from idempotency "
+        "where key_id = :key_id and idempotency_key = :idempotency_key",
+        **names,
     ).one()
     body = None if row.body is None else bytes(row.body)
     return Kept(bytes(row.fingerprint), row.status, body, row.etag)
@@ -72,24 +70,27 @@ def keep(
     db: Db, key_id: str, idempotency_key: str, *, status: int, body: bytes, etag: str | None
 ) -> None:
     """Keeps the answer for a day."""
-    statement = text(
-        """
+    sql = """
         update idempotency set status = :status, body = :body, etag = :etag,
             expires_at = refresher_now() + :seconds * interval '1 second'
         where key_id = :key_id and idempotency_key = :idempotency_key
         """
+    run(
+        db,
+        sql,
+        key_id=key_id,
+        idempotency_key=idempotency_key,
+        status=status,
+        body=body,
+        etag=etag,
+        seconds=KEPT_SECONDS,
     )
-    values = {
-        "key_id": key_id, "idempotency_key": idempotency_key, "status": status, "body": body,
-        "etag": etag, "seconds": KEPT_SECONDS,
-    }  # fmt: skip
-    db.execute(statement, values)
 
 
 def give_up(db: Db, key_id: str, idempotency_key: str) -> None:
     """Forgets a request that failed, so that it may be tried again."""
-    statement = text(
+    sql = (
         "delete from idempotency where key_id = :key_id and idempotency_key = :idempotency_key "
         "and status is null"
     )
-    db.execute(statement, {"key_id": key_id, "idempotency_key": idempotency_key})
+    run(db, sql, key_id=key_id, idempotency_key=idempotency_key)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, one, run
 
 # A row that is older than this column learns its provider when it is claimed.
 PROVIDER = (
@@ -16,16 +15,14 @@ BEGUN = "s.state = 1 and s.begun_token = s.lease_token"
 
 def leased_by_provider(db: Db) -> dict[str, int]:
     """Returns how many rows each provider has in flight."""
-    statement = text(
+    sql = (
         f"select {PROVIDER}, count(*) from refresh_schedule s "  # noqa: S608  our own column names
         "where s.state = 1 group by 1"
     )
-    return {row[0]: row[1] for row in db.execute(statement)}
+    return {row[0]: row[1] for row in run(db, sql)}
 
 
 def leased_count(db: Db, *, at_most: int) -> int:
     """Returns how many rows are leased, counted no further than `at_most`."""
-    statement = text(
-        "select count(*) from (select 1 from refresh_schedule where state = 1 limit :n) leased"
-    )
-    return int(db.execute(statement, {"n": at_most}).scalar_one())
+    sql = "select count(*) from (select 1 from refresh_schedule where state = 1 limit :n) leased"
+    return one(db, int, sql, n=at_most)

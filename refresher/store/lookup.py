@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import TextClause, text
-
 from refresher.store.events import COLUMNS, PastEvent
+from refresher.store.session import Db, first, many
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +41,33 @@ _EVENT = f"select {COLUMNS} from refresh_event "  # noqa: S608
 
 def with_external_id(db: Db, external_id: str, *, limit: int) -> list[Match]:
     """Returns connections that the providers know by this id, living ones first."""
-    statement = text(
+    sql = (
         _MATCH + "from connection where external_id = :external_id "
         "order by deleted_at is not null, id limit :limit"
     )
-    return _matches(db, statement, {"external_id": external_id, "limit": limit})
+    return many(db, Match, sql, external_id=external_id, limit=limit)
 
 
-def between(db: Db, first: UUID, last: UUID, *, limit: int) -> list[Match]:
+def between(db: Db, low: UUID, high: UUID, *, limit: int) -> list[Match]:
     """Returns connections whose ids are in this range, both ends included."""
-    statement = text(_MATCH + "from connection where id between :first and :last limit :limit")
-    return _matches(db, statement, {"first": first, "last": last, "limit": limit})
+    sql = _MATCH + "from connection where id between :low and :high limit :limit"
+    return many(db, Match, sql, low=low, high=high, limit=limit)
 
 
 def external_ids_beginning(db: Db, beginning: str, *, limit: int = 500) -> Sequence[str]:
     """Returns external ids of living connections that begin like this, whatever the case."""
-    statement = text(
+    sql = (
         "select external_id from connection "
         "where starts_with(lower(external_id), lower(:beginning)) and deleted_at is null limit :limit"
     )
-    return list(db.execute(statement, {"beginning": beginning, "limit": limit}).scalars())
+    return many(db, str, sql, beginning=beginning, limit=limit)
 
 
 def names(db: Db, column: str, *, limit: int = 200) -> list[str]:
     """Returns the organizations, or the providers, that connections name: the first of them."""
     assert column in {"organization_id", "provider"}
     # One index step a name: a million connections of three providers are three steps.
-    statement = text(
-        f"""
+    sql = f"""
         with recursive found(name) as (
             (select min({column}) from connection)
             union all
@@ -79,37 +76,27 @@ def names(db: Db, column: str, *, limit: int = 200) -> list[str]:
         )
         select name from found where name is not null limit :limit
         """  # noqa: S608  one of two names of ours
-    )
-    return list(db.execute(statement, {"limit": limit}).scalars())
+    return many(db, str, sql, limit=limit)
 
 
 def lease(db: Db, connection_id: UUID) -> LeaseSeen | None:
     """Returns the schedule row of a root connection as it is now."""
-    statement = text(
+    sql = (
         "select case state when 0 then 'idle' when 1 then 'leased' else 'parked' end as state, "
         "lease_token, parked_reason, postponed_by from refresh_schedule where connection_id = :id"
     )
-    row = db.execute(statement, {"id": connection_id}).mappings().first()
-    return LeaseSeen(**row) if row else None
+    return first(db, LeaseSeen, sql, id=connection_id)
 
 
 def outcome(db: Db, connection_id: UUID, lease_token: int) -> PastEvent | None:
     """Returns the event with which a lease ended, None while it has not."""
-    statement = text(
+    sql = (
         _EVENT + "where connection_id = :id and lease_token = :lease_token order by id desc limit 1"
     )
-    values = {"id": connection_id, "lease_token": lease_token}
-    row = db.execute(statement, values).mappings().first()
-    return PastEvent(**row) if row else None
+    return first(db, PastEvent, sql, id=connection_id, lease_token=lease_token)
 
 
 def events_after(db: Db, connection_id: UUID, event_id: int) -> list[PastEvent]:
     """Returns the events of one connection that are newer than `event_id`, the oldest first."""
-    statement = text(_EVENT + "where connection_id = :id and id > :event_id order by id limit 1000")
-    rows = db.execute(statement, {"id": connection_id, "event_id": event_id}).mappings()
-    return [PastEvent(**row) for row in rows]
-
-
-def _matches(db: Db, statement: TextClause, values: dict[str, object]) -> list[Match]:
-    rows = db.execute(statement, values).mappings()
-    return [Match(**row) for row in rows]
+    sql = _EVENT + "where connection_id = :id and id > :event_id order by id limit 1000"
+    return many(db, PastEvent, sql, id=connection_id, event_id=event_id)

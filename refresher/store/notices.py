@@ -13,9 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.notices import (
     Scope,
     Standing,
@@ -28,6 +25,7 @@ from refresher.rules.notices import (
 )
 from refresher.store import outbox
 from refresher.store.outbox import News, Subject
+from refresher.store.session import Db, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +67,8 @@ def mark_well(db: Db, ids: Sequence[UUID]) -> int:
     """Takes the mark of trouble from these connections, and tells whom trouble was told."""
     if not ids:
         return 0
-    statement = text(
-        "update connection set trouble = null where id = any(cast(:ids as uuid[])) returning id"
-    )
-    db.execute(statement, {"ids": sorted(ids)})
+    sql = "update connection set trouble = null where id = any(cast(:ids as uuid[])) returning id"
+    run(db, sql, ids=sorted(ids))
     return record(db, [connection_is(id_, State.WELL) for id_ in sorted(ids)])
 
 
@@ -81,8 +77,7 @@ def find_delayed(db: Db, *, limit: int = 1_000) -> int:
 
     Returns how many it found. Reads only rows that wait because of trouble.
     """
-    statement = text(
-        """
+    sql = """
         with late as materialized (
             select c.id, s.postponed_by, c.expires_at from refresh_schedule s
             join connection c on c.id = s.connection_id
@@ -95,8 +90,7 @@ def find_delayed(db: Db, *, limit: int = 1_000) -> int:
         update connection c set trouble = 'refresh_delayed' from late where c.id = late.id
         returning c.id, late.postponed_by, late.expires_at
         """
-    )
-    rows = sorted(db.execute(statement, {"limit": limit}).all(), key=lambda row: str(row.id))
+    rows = sorted(run(db, sql, limit=limit).all(), key=lambda row: str(row.id))
     changes = [
         connection_is(
             row.id,
@@ -115,10 +109,8 @@ def find_unread(db: Db, answers: Mapping[UUID, UUID]) -> None:
     if not answers:
         return
     ids = sorted(answers)
-    statement = text(
-        "update connection set trouble = 'answer_unread' where id = any(cast(:ids as uuid[]))"
-    )
-    db.execute(statement, {"ids": ids})
+    sql = "update connection set trouble = 'answer_unread' where id = any(cast(:ids as uuid[]))"
+    run(db, sql, ids=ids)
     record(
         db,
         [connection_is(id_, State.ANSWER_UNREAD, answer_id=str(answers[id_])) for id_ in ids],
@@ -127,14 +119,12 @@ def find_unread(db: Db, answers: Mapping[UUID, UUID]) -> None:
 
 def look_again(db: Db, *, limit: int = 1_000) -> int:
     """Tells what was held back, and is still so; returns how many it looked at."""
-    db.execute(_DROP_DELETED)
-    statement = text(
-        """
+    run(db, _DROP_DELETED)
+    sql = """
         select scope, key, state, detail from notice
         where look_at <= refresher_now() order by scope, key limit :limit for update skip locked
         """
-    )
-    rows = db.execute(statement, {"limit": limit}).all()
+    rows = run(db, sql, limit=limit).all()
     record(db, [Change((row.scope, row.key), State(row.state), row.detail) for row in rows])
     return len(rows)
 
@@ -144,23 +134,20 @@ def _standings(db: Db, changes: Sequence[Change]) -> dict[Subject, Standing]:
         "scopes": [c.subject[0] for c in changes],
         "keys": [c.subject[1] for c in changes],
     }
-    db.execute(_MAKE, values)
-    rows = db.execute(_LOCK, values)
+    run(db, _MAKE, **values)
+    rows = run(db, _LOCK, **values)
     return {
         (row.scope, row.key): Standing(State(row.told), row.since_trouble, row.since_recovery)
         for row in rows
     }
 
 
-_MAKE = text(
-    """
+_MAKE = """
     insert into notice (scope, key)
     select scope, key from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
     order by scope, key on conflict do nothing
     """
-)
-_LOCK = text(
-    """
+_LOCK = """
     select n.scope, n.key, n.told,
         extract(epoch from refresher_now() - n.trouble_told_at)::float8 as since_trouble,
         extract(epoch from refresher_now() - n.recovery_told_at)::float8 as since_recovery
@@ -168,9 +155,7 @@ _LOCK = text(
     join notice n on n.scope = u.scope and n.key = u.key
     order by n.scope, n.key for update of n
     """
-)
-_UPDATE = text(
-    """
+_UPDATE = """
     update notice n set state = u.state, detail = cast(u.detail as jsonb),
         look_at = refresher_now() + u.wait * interval '1 second',
         told = case when u.tell then u.state else n.told end,
@@ -183,29 +168,27 @@ _UPDATE = text(
         u(scope, key, state, detail, wait, tell)
     where n.scope = u.scope and n.key = u.key
     """
-)
 
 
-_DROP_DELETED = text(
-    """
+_DROP_DELETED = """
     update notice n set look_at = null from connection c
     where n.look_at <= refresher_now() and n.scope = 'connection'
       and c.id = cast(case when n.scope = 'connection' then n.key end as uuid)
       and c.deleted_at is not null
     """
-)
 
 
 def _update(db: Db, judged: Sequence[tuple[Change, Verdict]]) -> None:
-    values = {
-        "scopes": [c.subject[0] for c, _ in judged],
-        "keys": [c.subject[1] for c, _ in judged],
-        "states": [c.state.value for c, _ in judged],
-        "details": [json.dumps(dict(c.facts)) for c, _ in judged],
-        "waits": [v.seconds if isinstance(v, Wait) else None for _, v in judged],
-        "tells": [isinstance(v, Tell) for _, v in judged],
-    }
-    db.execute(_UPDATE, values)
+    run(
+        db,
+        _UPDATE,
+        scopes=[c.subject[0] for c, _ in judged],
+        keys=[c.subject[1] for c, _ in judged],
+        states=[c.state.value for c, _ in judged],
+        details=[json.dumps(dict(c.facts)) for c, _ in judged],
+        waits=[v.seconds if isinstance(v, Wait) else None for _, v in judged],
+        tells=[isinstance(v, Tell) for _, v in judged],
+    )
 
 
 def _judged(change: Change, standing: Standing) -> Verdict:

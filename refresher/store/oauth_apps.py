@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import App, Sealed
 from refresher.store import pause_list
 from refresher.store.events import Event, append
 from refresher.store.pause_list import Chosen
+from refresher.store.session import Db, many, one, run
 
 _NAMESPACE = UUID("3f0a6a0e-7c52-4d7e-9a3b-53f2b5c0d8e4")
 
@@ -38,10 +36,8 @@ def app_id(provider: str, name: str) -> UUID:
 
 def find(db: Db, provider: str, name: str) -> App | None:
     """Returns one app, its secret sealed, or None."""
-    statement = text(
-        "select id, client_id, client_secret from app where provider = :provider and name = :name"
-    )
-    row = db.execute(statement, {"provider": provider, "name": name}).first()
+    sql = "select id, client_id, client_secret from app where provider = :provider and name = :name"
+    row = run(db, sql, provider=provider, name=name).first()
     if row is None:
         return None
     return App(
@@ -51,27 +47,26 @@ def find(db: Db, provider: str, name: str) -> App | None:
 
 def names(db: Db) -> set[tuple[str, str]]:
     """Returns provider and name of every app."""
-    return {(row[0], row[1]) for row in db.execute(text("select provider, name from app"))}
+    return {(row[0], row[1]) for row in run(db, "select provider, name from app")}
 
 
 def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed | None) -> None:
     """Stores an app. Its pause ends, and connections that waited for it are due again."""
-    statement = text(
-        """
+    sql = """
         insert into app (id, provider, name, client_id, client_secret)
         values (:id, :provider, :name, :client_id, :client_secret)
         on conflict (provider, name) do update set client_id = excluded.client_id,
             client_secret = excluded.client_secret, updated_at = refresher_now()
         """
+    run(
+        db,
+        sql,
+        id=app_id(provider, name),
+        provider=provider,
+        name=name,
+        client_id=client_id,
+        client_secret=client_secret,
     )
-    values = {
-        "id": app_id(provider, name),
-        "provider": provider,
-        "name": name,
-        "client_id": client_id,
-        "client_secret": client_secret,
-    }
-    db.execute(statement, values)
     pause_list.end(db, Chosen(provider, app_name=name, scope="app"))
     _resume_waiting(db, provider, name)
 
@@ -82,37 +77,35 @@ def delete(db: Db, provider: str, name: str) -> bool:
     Its connections stay, and are parked when they are due, until an app of that name is stored.
     """
     named = {"provider": provider, "name": name, "key": f"{provider}/{name}"}
-    gone = db.execute(text("delete from app where provider = :provider and name = :name"), named)
+    gone = run(db, "delete from app where provider = :provider and name = :name", **named)
     if gone.rowcount == 0:
         return False
-    db.execute(
-        text("delete from pause where scope = 'app' and provider = :provider and app_name = :name"),
-        named,
+    run(
+        db,
+        "delete from pause where scope = 'app' and provider = :provider and app_name = :name",
+        **named,
     )
-    db.execute(
-        text(
-            "update notice set state = 'well', told = 'well', look_at = null "
-            "where scope = 'app' and key = :key"
-        ),
-        named,
+    run(
+        db,
+        "update notice set state = 'well', told = 'well', look_at = null "
+        "where scope = 'app' and key = :key",
+        **named,
     )
     return True
 
 
 def used_by(db: Db, provider: str, name: str, *, most: int = 10_001) -> int:
     """Returns how many living connections use an app, counted up to `most`."""
-    statement = text(
+    sql = (
         "select count(*) from (select 1 from connection where provider = :provider "
         "and app_name = :name and deleted_at is null and root_id is null limit :most) c"
     )
-    values = {"provider": provider, "name": name, "most": most}
-    return int(db.execute(statement, values).scalar_one())
+    return one(db, int, sql, provider=provider, name=name, most=most)
 
 
 def every(db: Db) -> Sequence[AppView]:
     """Returns all apps in the order of their names."""
-    statement = text(
-        """
+    sql = """
         select a.provider, a.name, a.client_id, a.client_secret is not null as has_secret,
             p.until as paused_until, p.reason as pause_reason, a.updated_at
         from app a left join lateral (
@@ -120,13 +113,11 @@ def every(db: Db) -> Sequence[AppView]:
                 and app_name = a.name and refusals > 0 order by until desc limit 1) p on true
         order by a.provider, a.name
         """
-    )
-    return [AppView(**row) for row in db.execute(statement).mappings()]
+    return many(db, AppView, sql)
 
 
 def _resume_waiting(db: Db, provider: str, name: str) -> None:
-    statement = text(
-        """
+    sql = """
         update refresh_schedule s
         set state = 0, due_at = refresher_now(), parked_reason = null
         from connection c
@@ -134,6 +125,5 @@ def _resume_waiting(db: Db, provider: str, name: str) -> None:
           and c.provider = :provider and c.app_name = :name
         returning s.connection_id
         """
-    )
-    resumed = db.execute(statement, {"provider": provider, "name": name}).scalars()
+    resumed = run(db, sql, provider=provider, name=name).scalars()
     append(db, [Event(id_, "resumed", reason="its app is stored") for id_ in resumed])

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, many, one, run
 
 DAYS_AHEAD = 3
 LOCK_MILLISECONDS = 250
@@ -31,31 +30,24 @@ class Partition:
 
 def take_turn(db: Db) -> bool:
     """Whether nobody else is at it; until the transaction's end."""
-    db.execute(
-        text("select set_config('lock_timeout', :most, true)"), {"most": f"{LOCK_MILLISECONDS}ms"}
-    )
-    return bool(
-        db.execute(text("select pg_try_advisory_xact_lock(:turn)"), {"turn": _TURN}).scalar_one()
-    )
+    run(db, "select set_config('lock_timeout', :most, true)", most=f"{LOCK_MILLISECONDS}ms")
+    return one(db, bool, "select pg_try_advisory_xact_lock(:turn)", turn=_TURN)
 
 
 def now(db: Db) -> datetime:
     """Returns the database's clock."""
-    at: datetime = db.execute(text("select refresher_now()")).scalar_one()
-    return at
+    return one(db, datetime, "select refresher_now()")
 
 
 def every(db: Db) -> list[Partition]:
     """Returns the partitions that are attached."""
-    statement = text(
-        """
+    sql = """
         select c.relname as name, cast(substring(pg_get_expr(c.relpartbound, c.oid)
             from 'TO \\(''([^'']+)''\\)') as timestamptz) as upper
         from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = 'refresh_event'::regclass order by 2 nulls last
         """
-    )
-    return [Partition(**row) for row in db.execute(statement).mappings()]
+    return many(db, Partition, sql)
 
 
 def missing(db: Db, today: datetime) -> list[datetime]:
@@ -72,45 +64,42 @@ def missing(db: Db, today: datetime) -> list[datetime]:
 def make(db: Db, day: datetime) -> str:
     """Makes the partition of one day; returns its name, or nothing if another made it before."""
     name = f"refresh_event_{day:%Y%m%d}"
-    if db.execute(text("select to_regclass(:name) is not null"), {"name": name}).scalar_one():
+    if run(db, "select to_regclass(:name) is not null", name=name).scalar_one():
         return ""
-    db.execute(
-        text(f"create table {name} (like refresh_event including defaults including constraints)")
-    )
-    db.execute(
-        text(
-            f"alter table refresh_event attach partition {name} for values "
-            f"from ('{day.isoformat()}') to ('{(day + timedelta(days=1)).isoformat()}')"
-        )
+    run(db, f"create table {name} (like refresh_event including defaults including constraints)")
+    run(
+        db,
+        f"alter table refresh_event attach partition {name} for values "
+        f"from ('{day.isoformat()}') to ('{(day + timedelta(days=1)).isoformat()}')",
     )
     return name
 
 
 def detach(db: Db, name: str) -> None:
     """Takes a partition out of the table; `drop_detached` does the rest, without the table's lock."""
-    db.execute(text(f"alter table refresh_event detach partition {name}"))
+    run(db, f"alter table refresh_event detach partition {name}")
 
 
 def drop_detached(db: Db) -> list[str]:
     """Drops the days that were taken out; returns their names."""
-    statement = text(
+    sql = (
         "select relname from pg_class where relkind = 'r' and not relispartition "
         "and relname ~ '^refresh_event_([0-9]{8}|before)$' "
         "and relnamespace = (select relnamespace from pg_class where oid = 'refresh_event'::regclass)"
     )
-    names = list(db.execute(statement).scalars())
+    names = many(db, str, sql)
     for name in names:
-        db.execute(text(f"drop table if exists {name}"))
+        run(db, f"drop table if exists {name}")
     return names
 
 
 def delete_old(db: Db, before: datetime) -> int:
     """Deletes what is older from the default partition, a bounded number; returns how many."""
-    statement = text(
+    sql = (
         f"delete from {DEFAULT} where ctid = any(array(select ctid from {DEFAULT} "  # noqa: S608
         "where occurred_at < :before limit :most))"
     )
-    return db.execute(statement, {"before": before, "most": MOST_DELETED}).rowcount
+    return run(db, sql, before=before, most=MOST_DELETED).rowcount
 
 
 def midnight(at: datetime) -> datetime:
@@ -119,8 +108,5 @@ def midnight(at: datetime) -> datetime:
 
 
 def _in_default(db: Db, day: datetime) -> bool:
-    statement = text(
-        f"select exists (select from {DEFAULT} where occurred_at >= :day and occurred_at < :end)"  # noqa: S608
-    )
-    values = {"day": day, "end": day + timedelta(days=1)}
-    return bool(db.execute(statement, values).scalar_one())
+    sql = f"select exists (select from {DEFAULT} where occurred_at >= :day and occurred_at < :end)"  # noqa: S608
+    return one(db, bool, sql, day=day, end=day + timedelta(days=1))

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.faults import Scope, Sort
 from refresher.store import waiting
 from refresher.store.pauses import PauseSeen
+from refresher.store.session import Db, many
 
 MOST_LISTED = 1_000
 
@@ -65,15 +63,13 @@ _CHOSEN = """
       and (cast(:app_name as text) is null or app_name = :app_name)
       and (cast(:scope as text) is null or scope = :scope)
 """
-_HELD = text(
-    f"{_COLUMNS} {_CHOSEN} and refusals > 0 order by provider, scope, key, sort limit :most"
-)
-_TOLD = text(
+_HELD = f"{_COLUMNS} {_CHOSEN} and refusals > 0 order by provider, scope, key, sort limit :most"
+_TOLD = (
     f"{_COLUMNS} where refusals = 0 and failures > 0 and sort = 'refused' and host is null "
     "and organization_id is null order by key limit :most"
 )
-_ANY = text(f"{_COLUMNS} {_CHOSEN} order by scope, key, sort")
-_AMONG = text(
+_ANY = f"{_COLUMNS} {_CHOSEN} order by scope, key, sort"
+_AMONG = (
     f"{_COLUMNS} join unnest(cast(:scopes as text[]), cast(:keys as text[])) u(s, k) "
     "on scope = u.s and key = u.k where refusals > 0 order by scope, key, sort"
 )
@@ -81,24 +77,24 @@ _AMONG = text(
 
 def held(db: Db, chosen: Chosen | None = None) -> list[PauseView]:
     """Returns the pauses that stand, none that is mere evidence."""
-    values = {**_values(chosen or Chosen()), "most": MOST_LISTED}
-    return [PauseView(**row) for row in db.execute(_HELD, values).mappings()]
+    return many(db, PauseView, _HELD, **_values(chosen or Chosen()), most=MOST_LISTED)
 
 
 def refused_alone(db: Db) -> list[PauseView]:
     """Returns the apps that were refused to single connections since a success, and are not held."""
-    return [PauseView(**row) for row in db.execute(_TOLD, {"most": MOST_LISTED}).mappings()]
+    return many(db, PauseView, _TOLD, most=MOST_LISTED)
 
 
 def against(db: Db, scopes: Sequence[Scope]) -> list[PauseView]:
     """Returns the pauses that hold one connection, whose scopes these are."""
-    values = {"scopes": [s.family for s in scopes], "keys": [s.key for s in scopes]}
-    return [PauseView(**row) for row in db.execute(_AMONG, values).mappings()]
+    return many(
+        db, PauseView, _AMONG, scopes=[s.family for s in scopes], keys=[s.key for s in scopes]
+    )
 
 
 def end(db: Db, chosen: Chosen) -> list[PauseView]:
     """Ends pauses by hand, forgets the evidence, has all that waited tried; returns the pauses."""
-    found = [PauseView(**row) for row in db.execute(_ANY, _values(chosen)).mappings()]
+    found = many(db, PauseView, _ANY, **_values(chosen))
     seen = [
         PauseSeen(p.scope, p.key, p.left_seconds, p.refusals, Sort(p.sort), frozenset(p.told))
         for p in found

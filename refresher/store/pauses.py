@@ -11,12 +11,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import value
 from refresher.rules.faults import FORGET_SECONDS, Evidence, Scope, Sort, Weighed, Witness
-from refresher.store.arrays import bigints, doubles, texts
+from refresher.store.binary import bigints, doubles, texts
+from refresher.store.session import Db, one, run
 
 KEEP_SECONDS = 86_400.0
 """Evidence of which nothing was heard for so long is forgotten; the rules do so sooner."""
@@ -59,23 +57,20 @@ class Written:
     is_anew: bool = False
 
 
-_SEEN = text(
-    """
+_SEEN = """
     select p.scope, p.key, p.sort, p.refusals, p.witnesses,
         extract(epoch from p.until - refresher_now())::float8 as left_seconds
     from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
     join pause p on p.scope = u.scope and p.key = u.key
     order by p.scope, p.key, p.sort
     """
-)
 
 
 def seen(db: Db, scopes: Iterable[Scope]) -> dict[str, list[PauseSeen]]:
     """Returns what stands against these scopes, by the scope's name."""
     wanted = sorted({(s.family, s.key) for s in scopes})
-    values = {"scopes": [w[0] for w in wanted], "keys": [w[1] for w in wanted]}
     found: dict[str, list[PauseSeen]] = {}
-    for row in db.execute(_SEEN, values):
+    for row in run(db, _SEEN, scopes=[w[0] for w in wanted], keys=[w[1] for w in wanted]):
         grants = frozenset(w["grant"] for w in row.witnesses)
         one = PauseSeen(row.scope, row.key, row.left_seconds, row.refusals, Sort(row.sort), grants)
         found.setdefault(one.name, []).append(one)
@@ -90,24 +85,29 @@ def take_probe(
     The next one may in `again_seconds`, and not before the outcome is written, or `hold_seconds` are
     over.
     """
-    statement = text(
-        """
+    sql = """
         update pause set probes = probes + 1,
             until = greatest(until, refresher_now() + :hold * interval '1 second'),
             again_at = refresher_now() + :every * interval '1 second'
         where scope = :scope and key = :key and sort = :sort and refusals > 0
           and again_at <= refresher_now() and (:early or until <= refresher_now())
         """
+    return (
+        run(
+            db,
+            sql,
+            scope=pause.scope,
+            key=pause.key,
+            sort=pause.sort,
+            hold=hold_seconds,
+            every=again_seconds or 0.0,
+            early=pause.left_seconds > 0,
+        ).rowcount
+        == 1
     )
-    values = {
-        "scope": pause.scope, "key": pause.key, "sort": pause.sort, "hold": hold_seconds,
-        "every": again_seconds or 0.0, "early": pause.left_seconds > 0,
-    }  # fmt: skip
-    return db.execute(statement, values).rowcount == 1
 
 
-_MAKE = text(
-    """
+_MAKE = """
     insert into pause (scope, key, sort, until, reason, provider, app_name, host, organization_id)
     select family, key, sort, refresher_now(), '', provider, app_name, host, organization_id
     from unnest(cast(:families as text[]), cast(:keys as text[]), cast(:sorts as text[]),
@@ -116,9 +116,7 @@ _MAKE = text(
         u(family, key, sort, provider, app_name, host, organization_id)
     order by family, key, sort on conflict do nothing
     """
-)
-_LOCK = text(
-    """
+_LOCK = """
     select p.scope, p.key, p.sort, p.refusals, p.failures, p.witnesses,
         extract(epoch from p.until - refresher_now())::float8 as left_seconds,
         extract(epoch from refresher_now() - p.told_at)::float8 as age_seconds
@@ -127,7 +125,6 @@ _LOCK = text(
     join pause p on p.scope = u.scope and p.key = u.key and p.sort = u.sort
     order by p.scope, p.key, p.sort for no key update of p
     """
-)
 
 
 def locked(db: Db, wanted: Sequence[tuple[Scope, Sort]]) -> dict[Key, Evidence]:
@@ -141,7 +138,7 @@ def locked(db: Db, wanted: Sequence[tuple[Scope, Sort]]) -> dict[Key, Evidence]:
         "hosts": [s.host for s, _ in wanted],
         "organization_ids": [s.organization_id for s, _ in wanted],
     }
-    db.execute(_MAKE, values)
+    run(db, _MAKE, **values)
     named = {name: values[name] for name in ("families", "keys", "sorts")}
     return {
         (row.scope, row.key, Sort(row.sort)): Evidence(
@@ -151,12 +148,11 @@ def locked(db: Db, wanted: Sequence[tuple[Scope, Sort]]) -> dict[Key, Evidence]:
             left_seconds=row.left_seconds,
             age_seconds=row.age_seconds,
         )
-        for row in db.execute(_LOCK, named)
+        for row in run(db, _LOCK, **named)
     }
 
 
-_WRITE = text(
-    """
+_WRITE = """
     update pause p set witnesses = cast(u.witnesses as jsonb), failures = u.failures,
         refusals = u.refusals, reason = u.reason, told_at = refresher_now(),
         since = case when u.anew = 1 or p.told_at < refresher_now() - :forget * interval '1 second'
@@ -171,25 +167,25 @@ _WRITE = text(
         u(family, key, sort, witnesses, failures, refusals, reason, pause, every, anew)
     where p.scope = u.family and p.key = u.key and p.sort = u.sort
     """
-)
 
 
 def write(db: Db, found: Sequence[Written]) -> None:
     """Writes evidence, and the pauses that follow from it."""
-    values = {
-        "families": texts(w.scope.family for w in found),
-        "keys": texts(w.scope.key for w in found),
-        "sorts": texts(w.sort for w in found),
-        "witnesses": texts(_as_json(w.weighed.evidence.witnesses) for w in found),
-        "failures": bigints(w.weighed.evidence.failures for w in found),
-        "refusals": bigints(w.weighed.evidence.refusals for w in found),
-        "reasons": texts(w.reason for w in found),
-        "pauses": doubles(w.weighed.pause_seconds for w in found),
-        "everies": doubles(w.doubts_every_seconds for w in found),
-        "anews": bigints(int(w.is_anew) for w in found),
-        "forget": FORGET_SECONDS,
-    }
-    db.execute(_WRITE, values)
+    run(
+        db,
+        _WRITE,
+        families=texts(w.scope.family for w in found),
+        keys=texts(w.scope.key for w in found),
+        sorts=texts(w.sort for w in found),
+        witnesses=texts(_as_json(w.weighed.evidence.witnesses) for w in found),
+        failures=bigints(w.weighed.evidence.failures for w in found),
+        refusals=bigints(w.weighed.evidence.refusals for w in found),
+        reasons=texts(w.reason for w in found),
+        pauses=doubles(w.weighed.pause_seconds for w in found),
+        everies=doubles(w.doubts_every_seconds for w in found),
+        anews=bigints(int(w.is_anew) for w in found),
+        forget=FORGET_SECONDS,
+    )
 
 
 _LATELY = 5_000
@@ -200,8 +196,7 @@ _IN_SCOPE = """
                     where lower(p.value) = any(string_to_array(:host, '/'))))
     and (cast(:organization_id as text) is null or c.organization_id = :organization_id)
 """
-_REFRESHED = text(
-    f"""
+_REFRESHED = f"""
     select exists (
         select 1 from (select connection_id, kind, occurred_at from refresh_event
                        order by id desc limit {_LATELY}) e
@@ -209,9 +204,7 @@ _REFRESHED = text(
         where e.kind = 'refreshed' and {_IN_SCOPE} and e.occurred_at >= (
             select since from pause where scope = :family and key = :key and sort = :sort))
     """  # noqa: S608  our own words
-)
-_OTHERS = text(
-    f"""
+_OTHERS = f"""
     select exists (
         select 1 from (select * from connection
                        where provider = :provider limit {2 * _LATELY}) c
@@ -220,7 +213,6 @@ _OTHERS = text(
           and case when :outside then not ({_IN_SCOPE})
                    else c.id <> all(cast(:grants as uuid[])) end)
     """  # noqa: S608  our own words
-)
 
 
 def was_refreshed(db: Db, scope: Scope, sort: Sort) -> bool:
@@ -228,8 +220,7 @@ def was_refreshed(db: Db, scope: Scope, sort: Sort) -> bool:
 
     Asked before a pause, not at each success: of the newest 5,000 events, so it costs the same always.
     """
-    values = {**_parts(scope), "family": scope.family, "key": scope.key, "sort": sort}
-    return bool(db.execute(_REFRESHED, values).scalar_one())
+    return one(db, bool, _REFRESHED, **_parts(scope), family=scope.family, key=scope.key, sort=sort)
 
 
 def has_others(db: Db, scope: Scope, grants: Sequence[str] = ()) -> bool:
@@ -238,8 +229,7 @@ def has_others(db: Db, scope: Scope, grants: Sequence[str] = ()) -> bool:
     Looks at so many connections of its provider at most: an app that has others among more than 10,000
     is not alone for our purposes, or is told of once too often.
     """
-    values = {**_parts(scope), "outside": not grants, "grants": list(grants)}
-    return bool(db.execute(_OTHERS, values).scalar_one())
+    return one(db, bool, _OTHERS, **_parts(scope), outside=not grants, grants=list(grants))
 
 
 def _parts(scope: Scope) -> dict[str, object]:
@@ -253,11 +243,11 @@ def _parts(scope: Scope) -> dict[str, object]:
 
 def forget_old(db: Db) -> int:
     """Deletes evidence of which nothing was heard for a day."""
-    statement = text(
+    sql = (
         "delete from pause where until <= refresher_now() "
         "and told_at < refresher_now() - :seconds * interval '1 second'"
     )
-    return db.execute(statement, {"seconds": KEEP_SECONDS}).rowcount
+    return run(db, sql, seconds=KEEP_SECONDS).rowcount
 
 
 def _as_json(witnesses: Sequence[Witness]) -> str:

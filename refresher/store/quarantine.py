@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from refresher.rules.connection import Sealed
+from refresher.store.session import Db, many, run
 
 if TYPE_CHECKING:
     from refresher.store.settlement import Settlement
@@ -52,26 +51,25 @@ def orphan(s: Settlement) -> Orphan | None:
 
 def put(db: Db, orphans: Sequence[Orphan]) -> None:
     """Keeps pairs that a newer version fenced off."""
-    statement = text(
-        """
+    sql = """
         insert into quarantine (id, connection_id, grant_number, credential_version, access_token,
                                 refresh_token, expires_at, lifetime_seconds)
         values (:id, :connection_id, :grant_number, :version, :access_token, :refresh_token,
                 refresher_now() + :left * interval '1 second', :lifetime)
         """
-    )
     for orphan in orphans:
-        values = {
-            "id": uuid7(),
-            "connection_id": orphan.connection_id,
-            "grant_number": orphan.grant_number,
-            "version": orphan.credential_version,
-            "access_token": orphan.access_token,
-            "refresh_token": orphan.refresh_token,
-            "left": orphan.left_seconds,
-            "lifetime": orphan.lifetime_seconds,
-        }
-        db.execute(statement, values)
+        run(
+            db,
+            sql,
+            id=uuid7(),
+            connection_id=orphan.connection_id,
+            grant_number=orphan.grant_number,
+            version=orphan.credential_version,
+            access_token=orphan.access_token,
+            refresh_token=orphan.refresh_token,
+            left=orphan.left_seconds,
+            lifetime=orphan.lifetime_seconds,
+        )
 
 
 def adopt(db: Db, ids: Sequence[UUID], versions: Sequence[int]) -> set[UUID]:
@@ -81,8 +79,7 @@ def adopt(db: Db, ids: Sequence[UUID], versions: Sequence[int]) -> set[UUID]:
     """
     if not ids:
         return set()
-    statement = text(
-        """
+    sql = """
         with newest as (
             select distinct on (q.connection_id) q.*
             from unnest(cast(:ids as uuid[]), cast(:versions as bigint[])) u(id, version)
@@ -99,5 +96,4 @@ def adopt(db: Db, ids: Sequence[UUID], versions: Sequence[int]) -> set[UUID]:
             credential_version = c.credential_version + 1, updated_at = refresher_now()
         from newest n where c.id = n.connection_id returning c.id
         """
-    )
-    return set(db.execute(statement, {"ids": list(ids), "versions": list(versions)}).scalars())
+    return set(many(db, UUID, sql, ids=list(ids), versions=list(versions)))

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.errors import QuotaReached
+from refresher.store.session import Db, run
 
 
 class Limited(StrEnum):
@@ -48,11 +46,11 @@ class Quota:
         """
         if not self.most or self.organization_id is None:
             return inf
-        lock = text("select pg_advisory_xact_lock(hashtext(:kind), hashtext(:id))")
-        db.execute(lock, {"kind": f"quota {self.kind}", "id": self.organization_id})
+        lock = "select pg_advisory_xact_lock(hashtext(:kind), hashtext(:id))"
+        run(db, lock, kind=f"quota {self.kind}", id=self.organization_id)
         # Never more than the quota is read: whoever has many pays no more.
         limited = f"select count(*) from ({_COUNTED[self.kind]} limit :most + 1) counted"  # noqa: S608  our own words
-        found = db.execute(text(limited), {"id": self.organization_id, "most": self.most})
+        found = run(db, limited, id=self.organization_id, most=self.most)
         return self.most - int(found.scalar_one())
 
     def keep(self, room: float, added: int = 1) -> None:

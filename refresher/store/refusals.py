@@ -9,12 +9,19 @@ then, and spools what is refused (`commit.py`).
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import cast
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from refresher.errors import RefresherError
+from refresher.errors import (
+    DatabaseNotMigrated,
+    DatabaseRefusesWrites,
+    DatabaseUnavailable,
+    RefresherError,
+)
 from refresher.rules.masking import mask
+from refresher.settings.database_url import where
 
 
 class Nature(StrEnum):
@@ -105,10 +112,48 @@ def sentence(error: BaseException) -> str:
     return mask(f"{state}{first_line(cause)}")
 
 
+def refusal(error: BaseException) -> str | None:
+    """Returns a sentence for what the database refuses, without our statement; None for a bug."""
+    if isinstance(error, ArgumentError):
+        return "DATABASE_URL is not a URL that can be read"
+    if isinstance(error, UnicodeError):
+        return "it holds a character that the database cannot take"
+    if not isinstance(error, DBAPIError):
+        return None
+    return f"the database refuses: {first_line(error.orig)}"
+
+
 def first_line(error: BaseException | None) -> str:
     """Returns the first line of what the driver says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
+
+
+def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
+    """Returns what leaves this package for an error: `DatabaseError`, or a sentence about Postgres.
+
+    The driver's own errors are those of hot statements (`binary.py`).
+    """
+    if isinstance(error, psycopg.Error):
+        made = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True)
+        error = cast("DBAPIError", made)
+    return _unavailable(error, url) or error
+
+
+def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
+    """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
+    place = where(url)
+    match nature_of(error):
+        case Nature.AWAY:
+            return DatabaseUnavailable(f"{place} cannot be used: {first_line(error.orig)}")
+        case Nature.NO_WRITES:
+            return DatabaseRefusesWrites(f"{place} takes no writes: {first_line(error.orig)}")
+        case Nature.NO_TABLES:
+            return DatabaseNotMigrated(f"{place} has no refresher tables: run `refresher migrate`")
+        case Nature.OLDER_TABLES:
+            return DatabaseNotMigrated(f"{place} has older tables: run `refresher migrate`")
+        case Nature.VALUES:
+            return None
 
 
 def _source_function(cause: BaseException | None) -> str | None:

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import Sealed
 from refresher.rules.registering import Before
 from refresher.store import grant_ends, notices
 from refresher.store.events import AFTERWARDS, STORED
+from refresher.store.session import Db, many, one, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +64,15 @@ _COLUMNS = {
     "in_between_steps": "boolean", "metadata": "jsonb", "due_in_seconds": "float8",
     "park_reason": "text", "access_is_old": "boolean",
 }  # fmt: skip
-_STAGE = text(
-    f"""
+_STAGE = f"""
     create temporary table intake (
         {", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())},
         lease_token bigint, claimed_at timestamptz, begun_at timestamptz, lease_until timestamptz
     ) on commit drop
     """
-)
 _COPY = f"copy intake ({', '.join(_COLUMNS)}) from stdin"
 # What is not told of a known connection stays; `excluded` cannot say so where no null may stand.
-_CONNECTIONS = text(
-    """
+_CONNECTIONS = """
     insert into connection as c (id, organization_id, provider, external_id, name, app_name, root_id,
         host, placeholders, access_token, refresh_token, issued_at, expires_at, lifetime_seconds,
         refresh_token_expires_at, scopes, granted_scopes, kept_fields, kept_secrets,
@@ -128,9 +123,7 @@ _CONNECTIONS = text(
     returning c.id, c.credential_version > 1 as reconnected,
         c.trouble is not null and not c.in_between_steps as healed
     """
-)
-_SCHEDULE = text(
-    """
+_SCHEDULE = """
     insert into refresh_schedule as s (connection_id, provider, state, due_at, parked_reason)
     select i.id, c.provider,
         case when i.park_reason is not null or c.disabled_at is not null or c.paused_at is not null
@@ -146,10 +139,8 @@ _SCHEDULE = text(
         begun_at = null, starts = 0, attempt = 0, unknown_outcomes = 0, postponed_by = null,
         waits_for = null
     """
-)
 # A reconnect ends the lease of a refresh in flight; its event tells which.
-_LEASES = text(
-    """
+_LEASES = """
     with held as (
         select s.connection_id, s.lease_token, s.claimed_at, s.lease_until,
             case when s.begun_token = s.lease_token then s.begun_at end as begun_at
@@ -160,9 +151,7 @@ _LEASES = text(
         begun_at = held.begun_at, lease_until = held.lease_until
     from held where held.connection_id = i.id
     """
-)
-_EVENTS = text(
-    f"""
+_EVENTS = f"""
     insert into refresh_event (connection_id, kind, credential_version, reason, lease_token,
         claimed_at, begun_at, lease_until, {AFTERWARDS})
     select c.id, case when c.credential_version > 1 then 'reconnected' else 'imported' end,
@@ -171,22 +160,20 @@ _EVENTS = text(
     from intake i join connection c on c.id = i.id
     left join refresh_schedule s on s.connection_id = c.id
     """  # noqa: S608  our own column names
-)
 
 
 def database_now(db: Db) -> datetime:
     """Returns the database's clock, against which lives are counted."""
-    now: datetime = db.execute(text("select refresher_now()")).scalar_one()
-    return now
+    return one(db, datetime, "select refresher_now()")
 
 
 def roots_known(db: Db, ids: Sequence[UUID]) -> set[UUID]:
     """Returns which of these are connections that may be a root; none is deleted before we end."""
-    statement = text(
+    sql = (
         "select id from connection where id = any(cast(:ids as uuid[])) "
         "and root_id is null and deleted_at is null order by id for key share"
     )
-    return set(db.execute(statement, {"ids": list(ids)}).scalars())
+    return set(many(db, UUID, sql, ids=list(ids)))
 
 
 def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Before]:
@@ -194,16 +181,14 @@ def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Before]:
 
     So what is judged is what is changed: a token never meets a host that it was not judged with.
     """
-    statement = text(
-        """
+    sql = """
         select id, access_token is not null as has_access_token,
             refresh_token is not null as has_refresh_token, app_name, host,
             coalesce(placeholders, '{}') as placeholders, root_id, in_between_steps,
             deleted_at is not null as deleted
         from connection where id = any(cast(:ids as uuid[])) order by id for no key update
         """
-    )
-    rows = [dict(row) for row in db.execute(statement, {"ids": list(ids)}).mappings()]
+    rows = [dict(row) for row in run(db, sql, ids=list(ids)).mappings()]
     return {row.pop("id"): Before(**row) for row in rows}
 
 
@@ -213,17 +198,16 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int]:
     No two rows may have the same id. Roots come before their siblings by themselves.
     """
     stage(db, rows)
-    written = db.execute(_CONNECTIONS).all()
+    written = run(db, _CONNECTIONS).all()
     # A connection that became a sibling has no schedule of its own any more.
-    db.execute(
-        text(
-            "delete from refresh_schedule s using intake i "
-            "where s.connection_id = i.id and i.root_id is not null"
-        )
+    run(
+        db,
+        "delete from refresh_schedule s using intake i "
+        "where s.connection_id = i.id and i.root_id is not null",
     )
-    db.execute(_LEASES)
-    db.execute(_SCHEDULE)
-    db.execute(_EVENTS)
+    run(db, _LEASES)
+    run(db, _SCHEDULE)
+    run(db, _EVENTS)
     notices.mark_well(db, [row.id for row in written if row.healed])
     grant_ends.watch(db, [r.id for r in rows if r.end_is_fixed])
     reconnected = sum(row.reconnected for row in written)
@@ -232,7 +216,7 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int]:
 
 def stage(db: Db, rows: Sequence[Prepared]) -> None:
     """Puts rows into the table from which they are stored, which lasts for the transaction."""
-    db.execute(_STAGE)
+    run(db, _STAGE)
     driver = db.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection as Db
 
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status, value
-from refresher.store import hot
-from refresher.store.arrays import bigints, uuids
+from refresher.store import binary
+from refresher.store.binary import bigints, uuids
 from refresher.store.pauses import PauseSeen
 
 Columns = dict[str, Any]
@@ -90,7 +90,7 @@ def remembered(
     )
 
 
-_RELOAD = hot.statement(
+_RELOAD = binary.statement(
     """
     select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
            s.begun_token = s.lease_token as begun, refresher_now() as now,
@@ -124,7 +124,7 @@ def reload(db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
         "ids": uuids(claim.connection_id for claim in claims),
         "tokens": bigints(claim.lease_token for claim in claims),
     }
-    found = hot.answer(db, _RELOAD, values)
+    found = binary.answer(db, _RELOAD, values)
     names = [column.name for column in found.description or ()]
     return [_reloaded(dict(zip(names, row, strict=True))) for row in found.fetchall()]
 

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
+from refresher.store.session import Db, run
 from refresher.store.tables.base import IDLE, LEASED
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
 
@@ -55,8 +53,7 @@ def deliveries(
 ) -> list[DeliveryView]:
     """Returns messages to one endpoint, the newest first."""
     numbers = {word: number for number, word in STATES.items()}
-    statement = text(
-        """
+    sql = """
         select d.id, d.event_id, o.kind, o.connection_id, d.state, d.attempt,
             case when d.state = 0 then d.due_at end as due_at, d.http_status, d.reason,
             d.elapsed_seconds, o.occurred_at, d.ended_at
@@ -66,21 +63,21 @@ def deliveries(
           and (cast(:before as bigint) is null or d.id < :before)
         order by d.id desc limit :limit
         """
-    )
-    values = {
-        "endpoint_id": endpoint_id,
-        "state": None if state is None else numbers[state],
-        "before": before,
-        "limit": limit,
-    }
-    rows = db.execute(statement, values).mappings()
+    rows = run(
+        db,
+        sql,
+        endpoint_id=endpoint_id,
+        state=None if state is None else numbers[state],
+        before=before,
+        limit=limit,
+    ).mappings()
     return [DeliveryView(**{**row, "state": STATES[row["state"]]}) for row in rows]
 
 
 def event_organization(db: Db, event_id: UUID) -> tuple[bool, str | None]:
     """Returns whether there is such an event, and whose it is (None: the operators')."""
-    statement = text("select organization_id from outbox where id = :id")
-    row = db.execute(statement, {"id": event_id}).first()
+    sql = "select organization_id from outbox where id = :id"
+    row = run(db, sql, id=event_id).first()
     return (False, None) if row is None else (True, row.organization_id)
 
 
@@ -92,12 +89,11 @@ def replay(db: Db, wanted: Replay) -> int:
     """
     values = asdict(wanted)
     if wanted.event_id is not None:
-        db.execute(_MISSED, values)
-    return db.execute(_AGAIN, values).rowcount
+        run(db, _MISSED, **values)
+    return run(db, _AGAIN, **values).rowcount
 
 
-_MISSED = text(
-    """
+_MISSED = """
     insert into webhook_delivery (endpoint_id, event_id, subject, sequence, state)
     select e.id, o.id,
         coalesce(o.connection_id::text, o.app_key, o.payload ->> 'webhook_id'), o.sequence, 4
@@ -106,9 +102,7 @@ _MISSED = text(
       and (e.organization_id is null or e.organization_id = o.organization_id)
     on conflict (endpoint_id, event_id) do nothing
     """
-)
-_AGAIN = text(
-    """
+_AGAIN = """
     update webhook_delivery d set state = 0, due_at = refresher_now(), attempt = 0, starts = 0,
         first_attempt_at = null, ended_at = null
     from outbox o
@@ -118,4 +112,3 @@ _AGAIN = text(
       and (cast(:since as timestamptz) is null or o.occurred_at >= :since)
       and (cast(:until as timestamptz) is null or o.occurred_at < :until)
     """
-)

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import App, Sealed
+from refresher.store.session import Db, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +25,7 @@ class GrantSeen:
 
 def grant(db: Db, connection_id: UUID, organization_id: str | None) -> GrantSeen | None:
     """Returns the grant of a connection, a deleted one too."""
-    statement = text(
-        """
+    sql = """
         select c.provider, c.host, c.placeholders, c.access_token, c.refresh_token,
             a.id as app_id, a.client_id, a.client_secret
         from connection c
@@ -36,8 +33,7 @@ def grant(db: Db, connection_id: UUID, organization_id: str | None) -> GrantSeen
         where c.id = :id
           and (cast(:organization as text) is null or c.organization_id = :organization)
         """
-    )
-    row = db.execute(statement, {"id": connection_id, "organization": organization_id}).first()
+    row = run(db, sql, id=connection_id, organization=organization_id).first()
     if row is None:
         return None
     app = None if row.app_id is None else App(row.app_id, row.client_id, _sealed(row.client_secret))

@@ -22,8 +22,8 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
-from refresher.store import hot
-from refresher.store.arrays import bigints, instants, uuids
+from refresher.store import binary
+from refresher.store.binary import bigints, instants, uuids
 from refresher.store.events import Event, append
 from refresher.store.in_flight import PROVIDER
 from refresher.store.reload import Reloaded
@@ -68,8 +68,8 @@ _THESE = """
         for update skip locked
     )
 """
-CLAIM_DUE = hot.statement(_DUE + _BY_PLACE, planned_once=False)
-CLAIM_THESE = hot.statement(_THESE + _BY_ID, planned_once=False)
+CLAIM_DUE = binary.statement(_DUE + _BY_PLACE, planned_once=False)
+CLAIM_THESE = binary.statement(_THESE + _BY_ID, planned_once=False)
 
 
 def claim_due(
@@ -86,7 +86,7 @@ def claim_due(
         "holder_id": holder_id,
         "since": since,
     }
-    return [Claim(*row) for row in hot.rows(db, CLAIM_DUE, values)]
+    return [Claim(*row) for row in binary.rows(db, CLAIM_DUE, values)]
 
 
 def claim_these(
@@ -105,7 +105,7 @@ def claim_these(
     values = {
         "ids": list(ids), "lease_seconds": lease_seconds, "holder_id": holder_id, "seen": seen,
     }  # fmt: skip
-    return [Claim(*row) for row in hot.rows(db, CLAIM_THESE, values)]
+    return [Claim(*row) for row in binary.rows(db, CLAIM_THESE, values)]
 
 
 def release(db: Db, claims: Sequence[Claim]) -> int:
@@ -164,7 +164,7 @@ def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | Non
     return None if seconds is None else float(seconds)
 
 
-_BEGIN = hot.statement(
+_BEGIN = binary.statement(
     """
     update refresh_schedule s
     set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,
@@ -198,7 +198,7 @@ def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = Fa
         "holder_id": holder_id,
         "again": again,
     }
-    return {row[0] for row in hot.rows(db, _BEGIN, values)}
+    return {row[0] for row in binary.rows(db, _BEGIN, values)}
 
 
 def _arrays(claims: Sequence[Claim]) -> dict[str, object]:

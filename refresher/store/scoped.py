@@ -12,12 +12,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping
 
 from refresher.store.connections import STATES, WITH_ROOT, WITHOUT_TOKENS, WithoutTokens
 from refresher.store.events import PastEvent
-from refresher.store.health import MOST_COUNTED
+from refresher.store.gauges import MOST_COUNTED
+from refresher.store.session import Db, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +70,19 @@ _SEEN = f"""
     where c.deleted_at is null
       and (cast(:organization as text) is null or c.organization_id = :organization)
 """  # noqa: S608  our own names
-_ONE = text(_SEEN + " and c.id = :id")
-_LOCKED = text(_SEEN + " and c.id = :id for update of c")
+_ONE = _SEEN + " and c.id = :id"
+_LOCKED = _SEEN + " and c.id = :id for update of c"
 
 
 def find(db: Db, connection_id: UUID, organization_id: str | None) -> Versioned | None:
     """Returns one connection, or None where this organization has no living one of that id."""
-    row = (
-        db.execute(_ONE, {"id": connection_id, "organization": organization_id}).mappings().first()
-    )
+    row = run(db, _ONE, id=connection_id, organization=organization_id).mappings().first()
     return _versioned(row) if row else None
 
 
 def locked(db: Db, connection_id: UUID, organization_id: str | None) -> Versioned | None:
     """Returns the same, and keeps every other writer off the row until the transaction ends."""
-    values = {"id": connection_id, "organization": organization_id}
-    row = db.execute(_LOCKED, values).mappings().first()
+    row = run(db, _LOCKED, id=connection_id, organization=organization_id).mappings().first()
     return _versioned(row) if row else None
 
 
@@ -111,7 +108,7 @@ def page(
     }
     where = "".join(f" and {sql}" for sql, value in conditions.items() if value is not None)
     order = " order by c.organization_id, c.provider, c.external_id limit :limit"
-    statement = text(_SEEN + where + order)
+    sql = _SEEN + where + order
     given: dict[str, object] = {
         "organization_id": chosen.organization_id,
         "provider": chosen.provider,
@@ -122,7 +119,7 @@ def page(
     }
     values = {name: value for name, value in given.items() if value is not None}
     values |= {"organization": organization_id, "limit": limit}
-    return [_versioned(row).seen for row in db.execute(statement, values).mappings()]
+    return [_versioned(row).seen for row in run(db, sql, **values).mappings()]
 
 
 def events(
@@ -130,8 +127,7 @@ def events(
 ) -> list[PastEvent]:
     """Returns the events of a connection (its root's, for a sibling), the newest first."""
     columns = ", ".join(f"e.{f.name}" for f in fields(PastEvent))
-    statement = text(
-        f"""
+    sql = f"""
         select {columns} from connection c
         join refresh_event e on e.connection_id = coalesce(c.root_id, c.id)
         where c.id = :id and c.deleted_at is null
@@ -139,11 +135,15 @@ def events(
           and (cast(:before as bigint) is null or e.id < :before)
         order by e.id desc limit :limit
         """  # noqa: S608  our own column names
+    return many(
+        db,
+        PastEvent,
+        sql,
+        id=connection_id,
+        organization=organization_id,
+        before=before,
+        limit=limit,
     )
-    values = {
-        "id": connection_id, "organization": organization_id, "before": before, "limit": limit,
-    }  # fmt: skip
-    return [PastEvent(**row) for row in db.execute(statement, values).mappings()]
 
 
 def rewrite(
@@ -156,28 +156,26 @@ def rewrite(
     scopes: Sequence[str] | None,
 ) -> None:
     """Stores what people may change of a connection; scopes that are None stay."""
-    statement = text(
-        """
+    sql = """
         update connection set name = :name, metadata = cast(:metadata as jsonb),
             scopes = coalesce(cast(:scopes as text[]), scopes), updated_at = refresher_now()
         where id = :id and deleted_at is null
           and (cast(:organization as text) is null or organization_id = :organization)
         """
+    run(
+        db,
+        sql,
+        id=connection_id,
+        organization=organization_id,
+        name=name,
+        metadata=json.dumps(metadata),
+        scopes=None if scopes is None else list(scopes),
     )
-    values = {
-        "id": connection_id,
-        "organization": organization_id,
-        "name": name,
-        "metadata": json.dumps(metadata),
-        "scopes": None if scopes is None else list(scopes),
-    }
-    db.execute(statement, values)
 
 
 def enable(db: Db, connection_id: UUID, organization_id: str | None) -> None:
     """Ends `disabled` and nothing else: a row that was parked for it is due, unless it is paused."""
-    statement = text(
-        """
+    sql = """
         with enabled as (
             update connection set disabled_at = null, updated_at = refresher_now()
             where id = :id and disabled_at is not null and deleted_at is null
@@ -191,8 +189,7 @@ def enable(db: Db, connection_id: UUID, organization_id: str | None) -> None:
             lease_token = s.lease_token + 1
         from enabled e where s.connection_id = e.id and s.state = 2 and s.parked_reason = 'disabled'
         """
-    )
-    db.execute(statement, {"id": connection_id, "organization": organization_id})
+    run(db, sql, id=connection_id, organization=organization_id)
 
 
 def numbers(db: Db, organization_id: str | None) -> Numbers:
@@ -200,8 +197,7 @@ def numbers(db: Db, organization_id: str | None) -> Numbers:
 
     Expired are, dead tokens that are to be refreshed: none of what is parked.
     """
-    statement = text(
-        """
+    sql = """
         select c.status, coalesce(s.state, -1) as state,
             case when s.state = 2 then s.parked_reason end as parked_reason,
             count(*) as n,
@@ -215,8 +211,7 @@ def numbers(db: Db, organization_id: str | None) -> Numbers:
         ) c left join refresh_schedule s on s.connection_id = c.id
         group by 1, 2, 3
         """
-    )
-    rows = db.execute(statement, {"organization": organization_id, "most": MOST_COUNTED}).all()
+    rows = run(db, sql, organization=organization_id, most=MOST_COUNTED).all()
     states, parked = dict.fromkeys((*STATES, "none"), 0), dict[str, int]()
     words = {number: word for word, number in STATES.items()} | {-1: "none"}
     for row in rows:

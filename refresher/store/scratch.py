@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from refresher.store.migrate import upgrade
-from refresher.store.session import as_told
+from refresher.store.refusals import as_told
 
 
 class ScratchServer:

@@ -1,23 +1,24 @@
-"""Where sealed values stand, and how they are sealed anew beside everything that reads and writes them.
+"""Where sealed values stand: how they are sealed anew, compared and tried.
 
 `SEALED` is the one declaration: a new table with a sealed column adds its line there. A value is
-replaced only while it still is what was read (compare and set on the ciphertext), and rows that
-somebody else holds are passed over, so a refresh that comes in between wins and never waits for us
-longer than one small transaction. No version, no date, no schedule changes: nobody's tokens did.
+replaced, beside everything that reads and writes it, only while it still is what was read (compare and
+set on the ciphertext), and rows that somebody else holds are passed over, so a refresh that comes in
+between wins and never waits for us longer than one small transaction. No version, no date, no schedule
+changes: nobody's tokens did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import RowMapping, TextClause, text
+from sqlalchemy import RowMapping
 
 from refresher.rules.connection import Sealed
 from refresher.store.answers import PLACE as ANSWER
-from refresher.store.patience import wait_for_ever
+from refresher.store.connecting import wait_for_ever
+from refresher.store.session import Database, Db, many, one, run
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 
 
@@ -76,26 +77,24 @@ def key_uses(db: Db) -> list[KeyUse]:
     uses: list[KeyUse] = []
     for table in SEALED:
         for column in table.columns:
-            statement = text(
+            sql = (
                 f"select encode(substring({column} from 2 for 4), 'hex') as key_id, count(*) as n "  # noqa: S608
                 f"from {table.name} where {column} is not null group by 1 order by 1"
             )
-            uses += [KeyUse(table.name, column, r.key_id, r.n) for r in db.execute(statement)]
+            uses += [KeyUse(table.name, column, r.key_id, r.n) for r in run(db, sql)]
     return uses
 
 
 def count_rows(db: Db, table: SealedTable) -> int:
     """Returns about how many rows a table has, for a progress bar: the planner's estimate."""
-    statement = text("select greatest(reltuples, 0) from pg_class where oid = cast(:t as regclass)")
-    return int(db.execute(statement, {"t": table.name}).scalar_one())
+    sql = "select greatest(reltuples, 0) from pg_class where oid = cast(:t as regclass)"
+    return one(db, int, sql, t=table.name)
 
 
 def page_end(db: Db, table: SealedTable, after: UUID, size: int) -> tuple[UUID, int] | None:
     """Returns the last id of the next `size` rows and how many they are, or None behind the last."""
-    statement = text(
-        f"select id from {table.name} where id > :after order by id limit :size"  # noqa: S608
-    )
-    ids = db.execute(statement, {"after": after, "size": size}).scalars().all()
+    sql = f"select id from {table.name} where id > :after order by id limit :size"  # noqa: S608
+    ids = run(db, sql, after=after, size=size).scalars().all()
     return (ids[-1], len(ids)) if ids else None
 
 
@@ -106,11 +105,11 @@ def not_sealed_by(
     other = " or ".join(
         f"substring({column} from 2 for 4) <> decode(:key, 'hex')" for column in table.columns
     )
-    statement = text(
+    sql = (
         f"select id, {table.owner} as owner, {', '.join(table.columns)} from {table.name} "  # noqa: S608
         f"where id > :after and id <= :last and ({other}) order by id"
     )
-    rows = db.execute(statement, {"key": key_id, "after": after, "last": last}).mappings()
+    rows = run(db, sql, key=key_id, after=after, last=last).mappings()
     return [_row(table, row) for row in rows]
 
 
@@ -125,15 +124,14 @@ def replace(
     for column in table.columns:
         values[f"old_{column}"] = [row.values.get(column) for row, _ in changes]
         values[f"new_{column}"] = [new.get(column, row.values.get(column)) for row, new in changes]
-    return frozenset(db.execute(_replace_statement(table), values).scalars())
+    return frozenset(many(db, UUID, _replace_statement(table), **values))
 
 
-def _replace_statement(table: SealedTable) -> TextClause:
+def _replace_statement(table: SealedTable) -> str:
     arrays = [f"cast(:{age}_{c} as bytea[])" for c in table.columns for age in ("old", "new")]
     names = [f"{age}_{c}" for c in table.columns for age in ("old", "new")]
     unchanged = " and ".join(f"t.{c} is not distinct from u.old_{c}" for c in table.columns)
-    return text(
-        f"""
+    return f"""
         with u as materialized (
             select * from unnest(cast(:ids as uuid[]), {", ".join(arrays)}) u(id, {", ".join(names)})
         ), free as materialized (
@@ -144,9 +142,81 @@ def _replace_statement(table: SealedTable) -> TextClause:
         from u join free on free.id = u.id where t.id = u.id and {unchanged}
         returning t.id
         """  # noqa: S608  names of ours
-    )
 
 
 def _row(table: SealedTable, row: RowMapping) -> SealedRow:
     values = {c: Sealed(bytes(row[c])) for c in table.columns if row[c] is not None}
     return SealedRow(row["id"], row["owner"], values)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """One sealed value with its owner and column, as the cipher wants to know them."""
+
+    owner_id: UUID
+    column: str
+    value: Sealed
+
+
+def sealed_sample(db: Db, start: UUID, *, limit: int) -> list[SealedValue]:
+    """Returns sealed tokens of the connections behind `start`, and of the first ones if few follow.
+
+    Ids are spread evenly, so a random start gives a fair sample at the cost of an index.
+    """
+    sql = """
+        select id, access_token, refresh_token from (
+            (select id, access_token, refresh_token from connection
+             where id >= :start and deleted_at is null order by id limit :limit)
+            union
+            (select id, access_token, refresh_token from connection
+             where deleted_at is null order by id limit :limit)) s
+        """
+    return [
+        SealedValue(row.id, column, value)
+        for row in run(db, sql, start=start, limit=limit)
+        for column, value in (
+            ("access_token", row.access_token),
+            ("refresh_token", row.refresh_token),
+        )
+        if value is not None
+    ]
+
+
+def sealed_secrets(db: Db) -> list[SealedValue]:
+    """Returns the sealed client secrets of all apps."""
+    sql = """
+        select id as owner_id, 'client_secret' as column, client_secret as value
+        from app where client_secret is not null
+        """
+    return many(db, SealedValue, sql)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPair:
+    """What one connection stores, under the id that its seals are bound to."""
+
+    id: UUID
+    external_id: str
+    access_token: Sealed | None
+    refresh_token: Sealed | None
+
+
+_PAIRS = """
+    select id, external_id, access_token, refresh_token from connection
+    where id > :after and deleted_at is null and root_id is null order by id limit :limit
+    """
+
+
+def stored_pairs(database: Database, *, page_size: int = 1_000) -> Iterator[StoredPair]:
+    """Yields the pairs of all living connections that store their own, in the order of their ids.
+
+    One short transaction a page: a reader in no hurry holds nothing open meanwhile.
+    """
+    after = UUID(int=0)
+    while True:
+        with database.transaction() as db:
+            page = many(db, StoredPair, _PAIRS, after=after, limit=page_size)
+        yield from page
+        if len(page) < page_size:
+            return
+        after = page[-1].id

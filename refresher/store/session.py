@@ -10,35 +10,50 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from datetime import datetime
+from functools import lru_cache
 from math import inf
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg.types.array import ListBinaryDumper
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    TextClause,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import NullPool
 
-from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
+from refresher.errors import DatabaseUnavailable
 from refresher.settings.database_url import where
-from refresher.store import arrays, hot
+from refresher.store import binary
 from refresher.store.connecting import (
+    Patience,
+    PatientAsyncConnection,
+    PatientConnection,
     driver_arguments,
+    note_rest,
+    opens,
+    ping_after_rest,
     refuse_shared_sessions,
+    send_arrays_in_binary,
     server_settings,
     telling,
 )
-from refresher.store.patience import Patience, PatientAsyncConnection, PatientConnection, opens
-from refresher.store.refusals import Nature, first_line, is_passing, is_stale, nature_of
+from refresher.store.refusals import as_told, is_passing, is_stale
 
 T = TypeVar("T")
 Db = Connection
 """An open transaction: what every function under `store/` takes first."""
 DatabaseError = DBAPIError
 """Any error of the driver: a value Postgres refuses, or (see `as_told`) Postgres being away."""
-PING_AFTER_SECONDS = 1.0
 
 
 class Database:
@@ -79,7 +94,7 @@ class Database:
             pool_timeout=30,
             hide_parameters=True,  # an error's text must not carry what was to be stored
             connect_args=self._connect_arguments,
-            execution_options={hot.PLANS_ARE_KEPT: ours},
+            execution_options={binary.PLANS_ARE_KEPT: ours},
         )
         self._patience = Patience(statement_timeout_seconds)
         self._endless = Patience(inf)
@@ -89,16 +104,16 @@ class Database:
     def _follow(self) -> None:
         """Has SQLAlchemy call us at what happens to a session."""
         event.listen(self.engine, "do_connect", opens(self._patience))
-        event.listen(self.engine, "connect", _send_arrays_in_binary)
+        event.listen(self.engine, "connect", send_arrays_in_binary)
         if self.sessions_are_ours:
             event.listen(self.engine, "connect", self._tell_session)
         else:
             event.listen(self.engine, "begin", self._tell_transaction)
-        event.listen(self.engine, "before_cursor_execute", hot.before_others)
-        event.listen(self.engine, "rollback", hot.rolled_back)
-        event.listen(self.engine, "rollback_savepoint", hot.rolled_back)
-        event.listen(self.engine, "checkin", _note_rest)
-        event.listen(self.engine, "checkout", _ping_after_rest)
+        event.listen(self.engine, "before_cursor_execute", binary.before_others)
+        event.listen(self.engine, "rollback", binary.rolled_back)
+        event.listen(self.engine, "rollback_savepoint", binary.rolled_back)
+        event.listen(self.engine, "checkin", note_rest)
+        event.listen(self.engine, "checkout", ping_after_rest)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -169,14 +184,14 @@ class Database:
     async def open_async(self) -> psycopg.AsyncConnection[Any]:
         """Returns a session outside the pool for one event loop, each statement its own transaction.
 
-        It is for hot statements (`hot.py`) alone. Raises `psycopg.Error`.
+        It is for hot statements (`binary.py`) alone. Raises `psycopg.Error`.
         """
         made = await PatientAsyncConnection.connect(**self._named(), autocommit=True)
         made.patience = self._patience
-        arrays.send_in_one_go(made)
+        binary.send_in_one_go(made)
         if self.sessions_are_ours:
             await made.execute(self._telling.encode())
-            await made.execute(f"set plan_cache_mode = {hot.PLAN_ONCE}")
+            await made.execute(f"set plan_cache_mode = {binary.PLAN_ONCE}")
         return made
 
     def told_in_transaction(self) -> list[bytes]:
@@ -221,31 +236,39 @@ def _exhausted() -> DatabaseUnavailable:
     )
 
 
-def _note_rest(_connection: object, record: ConnectionPoolEntry) -> None:
-    record.info["rests_since"] = time.monotonic()
+def run(db: Db, sql: str, /, **values: object) -> CursorResult[*tuple[Any, ...]]:
+    """Executes a statement, `:name` in it standing for the value of that name."""
+    return db.execute(_statement(sql), values)
 
 
-def _ping_after_rest(
-    connection: psycopg.Connection[object], record: ConnectionPoolEntry, _proxy: object
-) -> None:
-    """Replaces a connection that died while it was idle; a busy one is not asked each time.
+def many(db: Db, kind: type[T], sql: str, /, **values: object) -> list[T]:
+    """Returns each row as a value of `kind`: a dataclass by its columns' names, else its one column.
 
-    A ping before each transaction (`pool_pre_ping`) costs a busy worker 4 to 7 % of its rate.
+    A null stays None; only `first` promises to tell it.
     """
-    rests_since = record.info.get("rests_since")
-    if rests_since is None or time.monotonic() - rests_since < PING_AFTER_SECONDS:
-        return
-    try:
-        connection.execute("select 1")
-        connection.rollback()
-    except psycopg.Error as error:
-        raise DisconnectionError from error
+    found = db.execute(_statement(sql), values)
+    if is_dataclass(kind):
+        return [kind(**row) for row in found.mappings()]
+    make: Any = kind  # such as a float of a `numeric`
+    made: list[Any] = [v if v is None or isinstance(v, make) else make(v) for v in found.scalars()]
+    return made
 
 
-def _send_arrays_in_binary(connection: psycopg.Connection[object], _record: object) -> None:
-    """Has psycopg send lists in binary form: a statement on 100 rows takes a third of the time."""
-    connection.adapters.register_dumper(list, ListBinaryDumper)
-    arrays.send_in_one_go(connection)
+def first(db: Db, kind: type[T], sql: str, /, **values: object) -> T | None:
+    """Returns the first row as a value of `kind`; None where there is no row, or it is a null."""
+    found = many(db, kind, sql, **values)
+    return found[0] if found else None
+
+
+def one(db: Db, kind: type[T], sql: str, /, **values: object) -> T:
+    """Returns the only row as a value of `kind`."""
+    (found,) = many(db, kind, sql, **values)
+    return found
+
+
+@lru_cache(maxsize=1_000)
+def _statement(sql: str) -> TextClause:
+    return text(sql)
 
 
 def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
@@ -258,33 +281,6 @@ def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
                 raise
             time.sleep(0.01)
     return work()
-
-
-def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
-    """Returns what leaves this package for an error: `DatabaseError`, or a sentence about Postgres.
-
-    The driver's own errors are those of hot statements (`hot.py`).
-    """
-    if isinstance(error, psycopg.Error):
-        made = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True)
-        error = cast("DBAPIError", made)
-    return _unavailable(error, url) or error
-
-
-def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
-    """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
-    place = where(url)
-    match nature_of(error):
-        case Nature.AWAY:
-            return DatabaseUnavailable(f"{place} cannot be used: {first_line(error.orig)}")
-        case Nature.NO_WRITES:
-            return DatabaseRefusesWrites(f"{place} takes no writes: {first_line(error.orig)}")
-        case Nature.NO_TABLES:
-            return DatabaseNotMigrated(f"{place} has no refresher tables: run `refresher migrate`")
-        case Nature.OLDER_TABLES:
-            return DatabaseNotMigrated(f"{place} has older tables: run `refresher migrate`")
-        case Nature.VALUES:
-            return None
 
 
 @contextmanager

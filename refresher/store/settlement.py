@@ -19,9 +19,9 @@ from sqlalchemy import text
 from refresher.rules.connection import value
 from refresher.rules.faults import Fault, Place
 from refresher.rules.notices import State
-from refresher.store import answers, endings, grant_ends, hot, notices, quarantine
+from refresher.store import answers, binary, endings, grant_ends, notices, quarantine
 from refresher.store.answers import KeptAnswer
-from refresher.store.arrays import bigints, byteas, doubles, texts, uuids
+from refresher.store.binary import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.reload import Reloaded
@@ -133,7 +133,7 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     return found | answers.stored(db, [s.kept for s in todo if s.kept and not s.new])
 
 
-_STORE_TOKENS = hot.statement(
+_STORE_TOKENS = binary.statement(
     """
     update connection c set
         access_token = coalesce(u.access_token, c.access_token),
@@ -181,13 +181,13 @@ def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[U
         "kept_secrets": byteas(n.kept_secrets for n in lives),
         "forgets_ends": bigints(int(n.forgets_end) for n in lives),
     }
-    rows = hot.rows(db, _STORE_TOKENS, values)
+    rows = binary.rows(db, _STORE_TOKENS, values)
     return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
 
 
 # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
 # it would read all of them for each commit.
-_MOVE = hot.statement(
+_MOVE = binary.statement(
     """
     update refresh_schedule s set
         state = case when u.due_in is null then 2 else 0 end,
@@ -220,7 +220,7 @@ def _move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
         "attempts": bigints(s.attempt for s in todo),
         "unknowns": bigints(s.unknown_outcomes for s in todo),
     }
-    return {row[0] for row in hot.rows(db, _MOVE, values)}
+    return {row[0] for row in binary.rows(db, _MOVE, values)}
 
 
 def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) -> None:

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import Connection
 from refresher.rules.history import Moment, PastEvent
 from refresher.store import answers
@@ -20,6 +17,7 @@ from refresher.store.answers import AnswerView
 from refresher.store.events import COLUMNS
 from refresher.store.in_flight import BEGUN
 from refresher.store.reload import connection_from
+from refresher.store.session import Db, first, many, run
 
 NEAR = 50
 """So many events before a moment tell for certain which leases had ended."""
@@ -63,8 +61,7 @@ _MOMENT = f"""
     c.lifetime_seconds, c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at,
     c.in_between_steps
 """
-_STANDING = text(
-    f"""
+_STANDING = f"""
     select {_MOMENT}, refresher_now() as now, c.created_at,
         c.id as connection_id, c.organization_id, c.provider, c.external_id, c.access_token,
         c.refresh_token, c.issued_at, c.host, c.placeholders, c.app_name, c.scopes,
@@ -76,13 +73,12 @@ _STANDING = text(
     left join app a on a.provider = c.provider and a.name = c.app_name
     where c.id = :id
     """  # noqa: S608  our own column names
-)
 _MOMENT_NAMES = Moment.__dataclass_fields__
 
 
 def standing(db: Db, connection_id: UUID) -> Standing | None:
     """Returns how a root connection stands, or None when it is unknown."""
-    row = db.execute(_STANDING, {"id": connection_id}).mappings().first()
+    row = run(db, _STANDING, id=connection_id).mappings().first()
     if row is None:
         return None
     connection = connection_from(dict(row))
@@ -102,16 +98,16 @@ def around(db: Db, connection_id: UUID, at: datetime) -> Around:
     """Returns the events near an instant: those until then, and what later ones tell about it."""
     values = {"id": connection_id, "at": at, "near": NEAR}
     select = f"select {COLUMNS} from refresh_event where connection_id = :id "  # noqa: S608
-    before = text(select + "and occurred_at <= :at order by id desc limit :near")
-    after = text(
+    before = select + "and occurred_at <= :at order by id desc limit :near"
+    after = (
         select + "and occurred_at > :at and claimed_at <= :at "
         "union all (" + select + "and occurred_at > :at order by id limit 1) order by id"
     )
-    oldest = text("select min(occurred_at) from refresh_event where connection_id = :id")
-    found: datetime | None = db.execute(oldest, values).scalar_one()
+    oldest = "select min(occurred_at) from refresh_event where connection_id = :id"
+    found = first(db, datetime, oldest, **values)
     return Around(
-        past=[PastEvent(**r) for r in db.execute(before, values).mappings()][::-1],
-        later=[PastEvent(**r) for r in db.execute(after, values).mappings()],
+        past=many(db, PastEvent, before, **values)[::-1],
+        later=many(db, PastEvent, after, **values),
         oldest_at=found,
     )
 
@@ -121,13 +117,12 @@ def attempt(db: Db, connection_id: UUID, number: int | None) -> PastEvent | None
 
     Of two events under one lease (a sweep, and the reply that came after all) the one with a record.
     """
-    statement = text(
+    sql = (
         f"select {COLUMNS} from refresh_event where connection_id = :id "  # noqa: S608
         "and lease_token is not null and (cast(:number as bigint) is null and recorded is not null "
         "or lease_token = :number) order by recorded is null, id desc limit 1"
     )
-    row = db.execute(statement, {"id": connection_id, "number": number}).mappings().first()
-    return PastEvent(**row) if row else None
+    return first(db, PastEvent, sql, id=connection_id, number=number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +137,11 @@ class Attempts:
 
 def attempts_around(db: Db, connection_id: UUID, number: int) -> Attempts | None:
     """Returns which attempts there are, None without any. Numbers may have gaps."""
-    statement = text(
-        """
+    sql = """
         select min(lease_token) as first, max(lease_token) as last,
             max(lease_token) filter (where lease_token < :number) as below,
             min(lease_token) filter (where lease_token > :number) as above
         from refresh_event where connection_id = :id and lease_token is not null
         """
-    )
-    row = db.execute(statement, {"id": connection_id, "number": number}).mappings().one()
+    row = run(db, sql, id=connection_id, number=number).mappings().one()
     return None if row["first"] is None else Attempts(**row)

@@ -1,7 +1,7 @@
 """Adds up what happened: refreshes, lateness, seconds spent expired, and the life tokens have left.
 
 For reports and for eyes: `refreshes_since` reads every event since an instant, so it costs as much as
-happened since. A probe uses `health.py`, whose cost is bounded.
+happened since. A probe uses `gauges.py`, whose cost is bounded.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,7 @@ class Happening:
 
 def refreshes_since(db: Db, since: datetime, *, rate_over_seconds: float = 5.0) -> Refreshes:
     """Returns what happened since an instant, and the rate of refreshes in the last seconds."""
-    totals = text(
-        """
+    totals = """
         select count(*) as refreshed,
             count(*) filter (where occurred_at > refresher_now() - :over * interval '1 second')
                 / cast(:over as float8) as per_second,
@@ -66,8 +64,7 @@ def refreshes_since(db: Db, since: datetime, *, rate_over_seconds: float = 5.0) 
             coalesce(sum(expired_seconds), 0) as expired_seconds
         from refresh_event where occurred_at >= :since and kind = 'refreshed'
         """
-    )
-    row = db.execute(totals, {"since": since, "over": rate_over_seconds}).one()
+    row = run(db, totals, since=since, over=rate_over_seconds).one()
     return Refreshes(
         refreshed=row.refreshed,
         per_second=row.per_second,
@@ -79,16 +76,13 @@ def refreshes_since(db: Db, since: datetime, *, rate_over_seconds: float = 5.0) 
 
 
 def _kinds(db: Db, since: datetime) -> dict[str, int]:
-    statement = text(
-        "select kind, count(*) from refresh_event where occurred_at >= :since group by kind"
-    )
-    return {row[0]: row[1] for row in db.execute(statement, {"since": since})}
+    sql = "select kind, count(*) from refresh_event where occurred_at >= :since group by kind"
+    return {row[0]: row[1] for row in run(db, sql, since=since)}
 
 
 def lives(db: Db, *, span_seconds: float, parts: int) -> Lives:
     """Returns how the access tokens' remaining lives are spread over `parts` parts of a span."""
-    statement = text(
-        """
+    sql = """
         select width_bucket(left_seconds, 0, :span, :parts) as part, count(*) as tokens,
             min(left_seconds) as least, sum(left_seconds) as total
         from (
@@ -97,8 +91,7 @@ def lives(db: Db, *, span_seconds: float, parts: int) -> Lives:
             where deleted_at is null and root_id is null and expires_at is not null
         ) c group by 1
         """
-    )
-    rows = db.execute(statement, {"span": span_seconds, "parts": parts}).all()
+    rows = run(db, sql, span=span_seconds, parts=parts).all()
     counts = [0] * parts
     for row in rows:
         if row.part > 0:
@@ -114,19 +107,17 @@ def lives(db: Db, *, span_seconds: float, parts: int) -> Lives:
 
 def newest_events(db: Db, *, limit: int) -> list[Happening]:
     """Returns the newest events of all connections, the newest first."""
-    statement = text(
-        """
+    sql = """
         select extract(epoch from refresher_now() - e.occurred_at)::float8 as age_seconds,
             c.external_id, e.kind, e.reason,
             extract(epoch from e.next_due_at - e.occurred_at)::float8 as due_in_seconds
         from (select * from refresh_event order by id desc limit :limit) e
         join connection c on c.id = e.connection_id order by e.id desc
         """
-    )
-    return [Happening(**row) for row in db.execute(statement, {"limit": limit}).mappings()]
+    return many(db, Happening, sql, limit=limit)
 
 
 def registered_process_ids(db: Db) -> set[int]:
     """Returns the numbers of the processes that registered themselves and did not stop since."""
-    statement = text("select process_id from worker where stopped_at is null")
-    return set(db.execute(statement).scalars())
+    sql = "select process_id from worker where stopped_at is null"
+    return set(many(db, int, sql))

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from refresher.store.events import Event, append
+from refresher.store.session import Db, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class Swept:
         return self.unbegun + self.unknown + self.parked
 
 
-_SWEEP = text(
-    """
+_SWEEP = """
     with stalled as (
         select connection_id, begun_token = lease_token as begun, begun_at, starts, lease_until
         from refresh_schedule
@@ -59,7 +58,6 @@ _SWEEP = text(
     returning s.connection_id, s.lease_token, stalled.begun, s.state, s.attempt, s.claimed_at,
         stalled.lease_until, case when stalled.begun then stalled.begun_at end as begun_at
     """
-)
 
 
 def sweep(
@@ -78,15 +76,16 @@ def sweep(
 
     `dead` and `alive` are holders whose liveness is known; for any other only the lease counts.
     """
-    values = {
-        "dead": list(dead),
-        "alive": list(alive),
-        "attempt_timeout_seconds": attempt_timeout_seconds,
-        "crash_limit": crash_limit,
-        "spooled": list(spooled),
-        "limit": limit,
-    }
-    rows = db.execute(_SWEEP, values).all()
+    rows = run(
+        db,
+        _SWEEP,
+        dead=list(dead),
+        alive=list(alive),
+        attempt_timeout_seconds=attempt_timeout_seconds,
+        crash_limit=crash_limit,
+        spooled=list(spooled),
+        limit=limit,
+    ).all()
     append(db, [_event(row) for row in rows])
     return Swept(
         unbegun=sum(not row.begun for row in rows),
@@ -101,8 +100,7 @@ def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
     For when the messages are gone: Redis lost its data, or a process ended with some in its memory.
     One that was not lost finds its claim stale and does nothing.
     """
-    statement = text(
-        """
+    sql = """
         with lost as (
             select connection_id, lease_until from refresh_schedule
             where state = 1 and begun_token <> lease_token
@@ -113,8 +111,7 @@ def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
         from lost where s.connection_id = lost.connection_id
         returning s.connection_id, s.lease_token, s.attempt, s.claimed_at, lost.lease_until
         """
-    )
-    released = db.execute(statement, {"holder_id": holder_id}).all()
+    released = run(db, sql, holder_id=holder_id).all()
     append(
         db,
         [

@@ -9,41 +9,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import ParkReason
 from refresher.store.events import Event, append
+from refresher.store.session import Db, one, run
 
 REASON = ParkReason.UNSTORED
 
 
 def park(db: Db, connection_id: UUID, lease_token: int, why: str) -> None:
     """Parks the row of this lease, with an event that tells `why`; one that moved on is left alone."""
-    statement = text(
-        """
+    sql = """
         update refresh_schedule set state = 2, parked_reason = :reason, lease_until = null,
             holder_id = null, begun_token = 0, begun_at = null
         where connection_id = :id and lease_token = :lease_token and state + 0 = 1
         returning connection_id
         """
-    )
-    values = {"id": connection_id, "lease_token": lease_token, "reason": REASON.value}
-    if db.execute(statement, values).first() is not None:
+    if (
+        run(db, sql, id=connection_id, lease_token=lease_token, reason=REASON.value).first()
+        is not None
+    ):
         told = why.encode("ascii", "replace").decode()
         append(db, [Event(connection_id, "parked", lease_token, reason=f"{REASON}: {told}")])
 
 
 def give_up(db: Db, connection_ids: Sequence[UUID]) -> int:
     """Makes rows due again whose pairs a person has dropped; returns how many were parked for them."""
-    statement = text(
-        """
+    sql = """
         update refresh_schedule set state = 0, parked_reason = null, due_at = refresher_now()
         where connection_id = any(:ids) and state + 0 = 2 and parked_reason = :reason
         returning connection_id
         """
-    )
-    freed = db.execute(statement, {"ids": list(connection_ids), "reason": REASON.value}).scalars()
+    freed = run(db, sql, ids=list(connection_ids), reason=REASON.value).scalars()
     done = list(freed)
     append(db, [Event(id_, "resumed", reason="its spooled pair was dropped") for id_ in done])
     return len(done)
@@ -51,5 +47,5 @@ def give_up(db: Db, connection_ids: Sequence[UUID]) -> int:
 
 def is_known(db: Db, connection_id: UUID) -> bool:
     """Whether this is a connection of this database, deleted ones included."""
-    statement = text("select exists (select from connection where id = :id)")
-    return bool(db.execute(statement, {"id": connection_id}).scalar_one())
+    sql = "select exists (select from connection where id = :id)"
+    return one(db, bool, sql, id=connection_id)

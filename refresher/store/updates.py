@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.store.registration import Prepared, stage
+from refresher.store.session import Db, run
 
-_UPDATE = text(
-    """
+_UPDATE = """
     update connection c set
         name = coalesce(i.name, c.name), app_name = coalesce(i.app_name, c.app_name),
         host = coalesce(i.host, c.host),
@@ -21,21 +18,16 @@ _UPDATE = text(
         updated_at = refresher_now()
     from intake i where c.id = i.id returning c.id
     """
-)
-_DANCE_BEGINS = text(
-    """
+_DANCE_BEGINS = """
     update refresh_schedule s set state = 2, parked_reason = 'mid_oauth'
     from intake i where s.connection_id = i.id and i.in_between_steps and s.state = 0
     """
-)
-_DANCE_ENDS = text(
-    """
+_DANCE_ENDS = """
     update refresh_schedule s set state = 0, due_at = refresher_now(), parked_reason = null,
         lease_token = s.lease_token + 1
     from intake i where s.connection_id = i.id and not i.in_between_steps and s.state = 2
       and s.parked_reason = 'mid_oauth'
     """
-)
 
 
 def update(db: Db, rows: Sequence[Prepared]) -> int:
@@ -44,9 +36,9 @@ def update(db: Db, rows: Sequence[Prepared]) -> int:
     Only `in_between_steps` moves the schedule: true parks an idle row, false makes one due that waits
     for the end of the OAuth dance.
     """
-    db.execute(text("drop table if exists intake"))  # that of the reconnects beside
+    run(db, "drop table if exists intake")  # that of the reconnects beside
     stage(db, rows)
-    updated = len(db.execute(_UPDATE).all())
-    db.execute(_DANCE_BEGINS)
-    db.execute(_DANCE_ENDS)
+    updated = len(run(db, _UPDATE).all())
+    run(db, _DANCE_BEGINS)
+    run(db, _DANCE_ENDS)
     return updated

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.faults import Sort, asked_of
 from refresher.rules.notices import State
 from refresher.store import notices
 from refresher.store.events import Event, append
 from refresher.store.notices import Change
 from refresher.store.pauses import PauseSeen
+from refresher.store.session import Db, many, run
 
 MOST_AT_ONCE = 2_000
 SPREAD_SECONDS = 5.0
@@ -29,17 +27,14 @@ LEAST_SHARE = 1 / 16
 Its trouble may be its own after all: a success of others must not make it be asked as often as they
 are.
 """
-_ENDED = text(
-    """
+_ENDED = """
     delete from pause p using unnest(cast(:scopes as text[]), cast(:keys as text[]),
         cast(:sorts as text[]), cast(:refusals as int[])) u(scope, key, sort, refusals)
     where p.scope = u.scope and p.key = u.key and p.sort = u.sort and p.refusals <= u.refusals
       and (p.refusals > 0 or p.failures > 0 or p.again_at <= refresher_now())
     returning p.scope, p.key, p.sort, p.refusals, p.provider, p.app_name, p.failures
     """
-)
-_PULL = text(
-    """
+_PULL = """
     with waiting as materialized (
         select connection_id from refresh_schedule
         where state = 0 and waits_for = :by and (:own or postponed_by is not null)
@@ -59,25 +54,20 @@ _PULL = text(
     from ranked r where s.connection_id = r.id and s.state + 0 = 0
     returning s.connection_id
     """
-)
-_REST = text(
-    """
+_REST = """
     insert into pause (scope, key, sort, provider, app_name, until, reason, again_at)
     values (:scope, :key, :sort, :provider, :app_name, refresher_now(), 'over; rows that waited go on',
             refresher_now() + :spread * interval '1 second')
     on conflict do nothing
     """
-)
 
 
-_STANDING = text(
-    """
+_STANDING = """
     select p.scope || ':' || p.key
     from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
     join pause p on p.scope = u.scope and p.key = u.key
     where p.refusals > 0 order by p.scope, p.key, p.sort for key share of p
     """
-)
 
 
 def end(db: Db, seen: Sequence[PauseSeen], *, proven: bool = True, own: bool = False) -> list[str]:
@@ -90,14 +80,15 @@ def end(db: Db, seen: Sequence[PauseSeen], *, proven: bool = True, own: bool = F
     if not seen:
         return []
     ordered = sorted(seen, key=lambda p: (p.scope, p.key, p.sort))
-    values = {
-        "scopes": [p.scope for p in ordered],
-        "keys": [p.key for p in ordered],
-        "sorts": [p.sort for p in ordered],
-        "refusals": [p.refusals for p in ordered],
-    }
     over: list[str] = []
-    for row in db.execute(_ENDED, values).all():
+    for row in run(
+        db,
+        _ENDED,
+        scopes=[p.scope for p in ordered],
+        keys=[p.key for p in ordered],
+        sorts=[p.sort for p in ordered],
+        refusals=[p.refusals for p in ordered],
+    ).all():
         name = f"{row.scope}:{row.key}"
         over += [name] if row.refusals else []
         if row.scope == "app" and (row.refusals or row.failures):
@@ -105,7 +96,7 @@ def end(db: Db, seen: Sequence[PauseSeen], *, proven: bool = True, own: bool = F
             notices.record(db, [Change(("app", key), State.WELL, proven=proven)])
         moved = _pull_all(db, name, own=own, silent=row.sort == Sort.SILENT)
         if len(moved) == MOST_AT_ONCE:
-            db.execute(_REST, {**row._asdict(), "spread": SPREAD_SECONDS})
+            run(db, _REST, **row._asdict(), spread=SPREAD_SECONDS)
     return over
 
 
@@ -117,10 +108,9 @@ def _pull_all(db: Db, name: str, *, own: bool, silent: bool) -> list[UUID]:
 
 def pull(db: Db, name: str, *, own: bool, share: float = LEAST_SHARE) -> list[UUID]:
     """Brings rows forward that wait for a scope, expired tokens first; returns which."""
-    values = {
-        "by": name, "own": own, "most": MOST_AT_ONCE, "spread": SPREAD_SECONDS, "share": share,
-    }  # fmt: skip
-    moved = list(db.execute(_PULL, values).scalars())
+    moved = many(
+        db, UUID, _PULL, by=name, own=own, most=MOST_AT_ONCE, spread=SPREAD_SECONDS, share=share
+    )
     append(db, [Event(id_, "resumed", reason=f"{name} is well again") for id_ in sorted(moved)])
     return moved
 
@@ -134,8 +124,9 @@ def let_go(db: Db, names: Collection[str]) -> None:
     if not names:
         return
     parts = [name.partition(":") for name in sorted(names)]
-    values = {"scopes": [p[0] for p in parts], "keys": [p[2] for p in parts]}
-    standing = set(db.execute(_STANDING, values).scalars())
+    standing = set(
+        many(db, str, _STANDING, scopes=[p[0] for p in parts], keys=[p[2] for p in parts])
+    )
     for name in sorted(set(names) - standing):
         pull(db, name, own=False)
 
@@ -145,10 +136,10 @@ def take_in(db: Db, name: str, grants: Sequence[str]) -> None:
 
     Each of them has an event of it: `inspect --at` tells a row by its last event.
     """
-    statement = text(
+    sql = (
         "update refresh_schedule set postponed_by = :name, waits_for = :name "
         "where state = 0 and connection_id = any(cast(:grants as uuid[])) "
         "and postponed_by is distinct from :name returning connection_id"
     )
-    taken = db.execute(statement, {"name": name, "grants": sorted(grants)}).scalars()
+    taken = run(db, sql, name=name, grants=sorted(grants)).scalars()
     append(db, [Event(id_, "postponed") for id_ in sorted(taken)])

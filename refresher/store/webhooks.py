@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import Sealed
+from refresher.store.session import Db, first, many, one, run
 
 SECRET, PREVIOUS_SECRET = "webhook_secret", "webhook_previous_secret"
 """The names that bind a sealed secret to its place (see `cipher.py`): no token's column has them."""
@@ -55,120 +53,111 @@ def add(
     secret: Sealed,
 ) -> None:
     """Stores an endpoint; it is sent what happens from now on."""
-    statement = text(
-        """
+    sql = """
         insert into webhook_endpoint (id, organization_id, url, description, events, secret)
         values (:id, :organization_id, :url, :description, :events, :secret)
         """
+    run(
+        db,
+        sql,
+        id=endpoint_id,
+        organization_id=organization_id,
+        url=url,
+        description=description,
+        events=list(events),
+        secret=secret,
     )
-    values = {
-        "id": endpoint_id,
-        "organization_id": organization_id,
-        "url": url,
-        "description": description,
-        "events": list(events),
-        "secret": secret,
-    }
-    db.execute(statement, values)
 
 
 def every(
     db: Db, *, organization_id: str | None = None, after: UUID | None = None, limit: int = 1_000
 ) -> list[EndpointView]:
     """Returns endpoints in the order of their ids, of one organization or of all."""
-    statement = text(
-        f"""
+    sql = f"""
         {_VIEW}
         where {_OWN}
           and (cast(:after as uuid) is null or e.id > :after)
         order by e.id limit :limit
         """
-    )
-    values = {"organization_id": organization_id, "after": after, "limit": limit}
-    return [EndpointView(**row) for row in db.execute(statement, values).mappings()]
+    return many(db, EndpointView, sql, organization_id=organization_id, after=after, limit=limit)
 
 
 def show(db: Db, endpoint_id: UUID, organization_id: str | None = None) -> EndpointView | None:
     """Returns one endpoint, or None."""
-    values = {"id": endpoint_id, "organization_id": organization_id}
-    row = db.execute(text(f"{_VIEW} where e.id = :id and {_OWN}"), values).mappings().first()
-    return EndpointView(**row) if row else None
+    return first(
+        db,
+        EndpointView,
+        f"{_VIEW} where e.id = :id and {_OWN}",
+        id=endpoint_id,
+        organization_id=organization_id,
+    )
 
 
 def lock(db: Db, endpoint_id: UUID, organization_id: str | None = None) -> bool:
     """Keeps an endpoint as it is until the transaction ends; False when there is none."""
-    statement = text(f"select true from webhook_endpoint e where id = :id and {_OWN} for update")  # noqa: S608
-    values = {"id": endpoint_id, "organization_id": organization_id}
-    return db.execute(statement, values).first() is not None
+    sql = f"select true from webhook_endpoint e where id = :id and {_OWN} for update"  # noqa: S608
+    return run(db, sql, id=endpoint_id, organization_id=organization_id).first() is not None
 
 
 def change(db: Db, endpoint_id: UUID, given: Mapping[str, object]) -> None:
     """Rewrites url, events or description, those that are given."""
-    statement = text(
-        """
+    sql = """
         update webhook_endpoint set updated_at = refresher_now(),
             url = case when :has_url then :url else url end,
             events = case when :has_events then cast(:events as text[]) else events end,
             description = case when :has_description then :description else description end
         where id = :id
         """
-    )
     names = ("url", "events", "description")
     values = {name: given.get(name) for name in names}
-    db.execute(statement, {"id": endpoint_id, **values, **{f"has_{n}": n in given for n in names}})
+    run(db, sql, id=endpoint_id, **values, **{f"has_{n}": n in given for n in names})
 
 
 def beginning(db: Db, prefix: str, *, limit: int = 2) -> list[UUID]:
     """Returns the ids that begin so; endpoints are few."""
-    statement = text(
+    sql = (
         "select id from webhook_endpoint where replace(id::text, '-', '') like :prefix || '%' "
         "order by id limit :limit"
     )
-    return list(db.execute(statement, {"prefix": prefix, "limit": limit}).scalars())
+    return many(db, UUID, sql, prefix=prefix, limit=limit)
 
 
 def remove(db: Db, endpoint_id: UUID) -> bool:
     """Deletes an endpoint with all its messages; False when there is none."""
-    statement = text("delete from webhook_endpoint where id = :id")
-    return db.execute(statement, {"id": endpoint_id}).rowcount > 0
+    sql = "delete from webhook_endpoint where id = :id"
+    return run(db, sql, id=endpoint_id).rowcount > 0
 
 
 def enable(db: Db, endpoint_id: UUID) -> int:
     """Clears what was held against an endpoint and makes its held messages due; returns how many."""
-    change = text(
-        """
+    change = """
         update webhook_endpoint set disabled_at = null, disabled_reason = null, failures = 0,
             refusals = 0, failing_since = null, paused_until = null, updated_at = refresher_now()
         where id = :id
         """
-    )
-    release = text(
-        """
+    release = """
         update webhook_delivery set state = 0, due_at = refresher_now(), attempt = 0,
             first_attempt_at = null
         where endpoint_id = :id and state = 2
         """
-    )
-    db.execute(change, {"id": endpoint_id})
-    return db.execute(release, {"id": endpoint_id}).rowcount
+    run(db, change, id=endpoint_id)
+    return run(db, release, id=endpoint_id).rowcount
 
 
 def disable(db: Db, endpoint_id: UUID, reason: str) -> bool:
     """Sends it no more until somebody enables it; False when it was disabled already."""
-    statement = text(
-        """
+    sql = """
         update webhook_endpoint set disabled_at = refresher_now(), disabled_reason = :reason,
             updated_at = refresher_now()
         where id = :id and disabled_at is null
         """
-    )
-    return db.execute(statement, {"id": endpoint_id, "reason": reason}).rowcount > 0
+    return run(db, sql, id=endpoint_id, reason=reason).rowcount > 0
 
 
 def secret(db: Db, endpoint_id: UUID) -> Sealed | None:
     """Returns the secret that signs, and locks the endpoint until the transaction ends."""
-    statement = text("select secret from webhook_endpoint where id = :id for update")
-    sealed = db.execute(statement, {"id": endpoint_id}).scalar_one_or_none()
+    sql = "select secret from webhook_endpoint where id = :id for update"
+    sealed = run(db, sql, id=endpoint_id).scalar_one_or_none()
     return Sealed(bytes(sealed)) if sealed is not None else None
 
 
@@ -176,31 +165,24 @@ def rotate(
     db: Db, endpoint_id: UUID, *, secret: Sealed, previous: Sealed, overlap_seconds: float
 ) -> datetime:
     """Has a new secret sign; returns until when the one before signs as well."""
-    statement = text(
-        """
+    sql = """
         update webhook_endpoint set secret = :secret, previous_secret = :previous,
             previous_secret_until = refresher_now() + :seconds * interval '1 second',
             updated_at = refresher_now()
         where id = :id returning previous_secret_until
         """
+    return one(
+        db, datetime, sql, id=endpoint_id, secret=secret, previous=previous, seconds=overlap_seconds
     )
-    values = {
-        "id": endpoint_id,
-        "secret": secret,
-        "previous": previous,
-        "seconds": overlap_seconds,
-    }
-    until: datetime = db.execute(statement, values).scalar_one()
-    return until
 
 
 def forget_previous_secrets(db: Db) -> int:
     """Deletes secrets that sign no more; returns how many."""
-    statement = text(
+    sql = (
         "update webhook_endpoint set previous_secret = null, previous_secret_until = null "
         "where previous_secret_until < refresher_now()"
     )
-    return db.execute(statement).rowcount
+    return run(db, sql).rowcount
 
 
 _OWN = "(cast(:organization_id as text) is null or e.organization_id = :organization_id)"

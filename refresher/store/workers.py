@@ -14,12 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, many, one, run
 
 LOCK_CLASS = 0x72656672
 """The first half of our advisory locks' two numbers: "refr" in ASCII."""
 
+WITH_LOCK = f"""
+    worker w left join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = {LOCK_CLASS}
+        and l.objid::bigint = w.lock_key and l.granted
+        and l.database = (select oid from pg_database where datname = current_database())
+"""  # noqa: S608  our own number
+"""The processes, each with its lock `l` where it stands."""
 NOTHING: Mapping[str, str] = {}
 
 
@@ -45,13 +50,28 @@ class RunsWith:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LivingProcess:
     """A process that lives, and what it runs with."""
 
     role: str
     host: str
     process_id: int
     runs_with: RunsWith
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSeen:
+    """A process that has not noted its end; `locked` tells that its liveness lock stands.
+
+    `failing` are its jobs that fail again and again, with the reason.
+    """
+
+    role: str
+    host: str
+    process_id: int
+    locked: bool
+    seen_seconds: float
+    failing: Mapping[str, str]
 
 
 def register(
@@ -64,45 +84,43 @@ def register(
     runs_with: RunsWith | None = None,
 ) -> int:
     """Records a process and returns the number of its lock."""
-    statement = text(
-        """
+    sql = """
         insert into worker (id, lock_key, role, host, process_id, runs_with)
         values (:id, (random() * 2147483647)::int, :role, :host, :process_id,
                 cast(:runs_with as jsonb))
         on conflict (id) do update set stopped_at = null, seen_at = refresher_now()
         returning lock_key
         """
+    return one(
+        db,
+        int,
+        sql,
+        id=worker_id,
+        role=role,
+        host=host,
+        process_id=process_id,
+        runs_with=runs_with and json.dumps(asdict(runs_with)),
     )
-    values = {
-        "id": worker_id,
-        "role": role,
-        "host": host,
-        "process_id": process_id,
-        "runs_with": runs_with and json.dumps(asdict(runs_with)),
-    }
-    return int(db.execute(statement, values).scalar_one())
 
 
-def told(db: Db) -> list[Told]:
+def told(db: Db) -> list[LivingProcess]:
     """Returns what the processes that gave a sign of life within a minute run with."""
-    statement = text(
-        """
+    sql = """
         select role, host, process_id, runs_with from worker
         where stopped_at is null and runs_with is not null
           and seen_at > refresher_now() - interval '1 minute'
         order by role, host, process_id
         """
-    )
     return [
-        Told(row.role, row.host, row.process_id, RunsWith(**row.runs_with))
-        for row in db.execute(statement)
+        LivingProcess(row.role, row.host, row.process_id, RunsWith(**row.runs_with))
+        for row in run(db, sql)
     ]
 
 
 def take_lock(db: Db, lock_key: int) -> bool:
     """Takes the process's lock on this session; it lasts as long as the session."""
-    statement = text("select pg_try_advisory_lock(cast(:class as int), cast(:key as int))")
-    return bool(db.execute(statement, {"class": LOCK_CLASS, "key": lock_key}).scalar_one())
+    sql = "select pg_try_advisory_lock(cast(:lock_class as int), cast(:key as int))"
+    return one(db, bool, sql, lock_class=LOCK_CLASS, key=lock_key)
 
 
 def seen(
@@ -112,21 +130,18 @@ def seen(
 
     `failing` are its jobs that fail again and again, each with the reason.
     """
-    statement = text(
-        """
+    sql = """
         update worker set seen_at = refresher_now(), failing = cast(:failing as jsonb)
         where id = :id and (failing <> cast(:failing as jsonb)
             or seen_at < refresher_now() - :seconds * interval '1 second')
         """
-    )
-    values = {"id": worker_id, "seconds": every_seconds, "failing": json.dumps(dict(failing))}
-    db.execute(statement, values)
+    run(db, sql, id=worker_id, seconds=every_seconds, failing=json.dumps(dict(failing)))
 
 
 def stopped(db: Db, worker_id: UUID) -> None:
     """Notes a clean stop: nothing of this process is left to sweep."""
-    statement = text("update worker set stopped_at = refresher_now() where id = :id")
-    db.execute(statement, {"id": worker_id})
+    sql = "update worker set stopped_at = refresher_now() where id = :id"
+    run(db, sql, id=worker_id)
 
 
 def holders(db: Db) -> Holders:
@@ -134,40 +149,44 @@ def holders(db: Db) -> Holders:
 
     Right after the server started no lock can be back yet, so nobody is called missing then.
     """
-    statement = text(
-        """
+    sql = f"""
         select w.id,
                l.objid is not null or exists (
                    select from pg_stat_activity a where a.application_name = 'refresher ' || w.id
                ) as present,
                pg_postmaster_start_time() > clock_timestamp() - interval '5 seconds' as too_early
-        from worker w
-        left join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = :class
-            and l.objid::bigint = w.lock_key and l.granted
-            and l.database = (select oid from pg_database where datname = current_database())
+        from {WITH_LOCK}
         where w.stopped_at is null
-        """
-    )
-    rows = db.execute(statement, {"class": LOCK_CLASS}).all()
+        """  # noqa: S608  our own names
+    rows = run(db, sql).all()
     alive = frozenset(row.id for row in rows if row.present or row.too_early)
     return Holders(alive, frozenset(row.id for row in rows) - alive)
 
 
+def processes(db: Db) -> list[ProcessSeen]:
+    """Returns the processes that registered and noted no end."""
+    sql = f"""
+        select w.role, w.host, w.process_id, l.objid is not null as locked,
+            extract(epoch from refresher_now() - w.seen_at)::float8 as seen_seconds, w.failing
+        from {WITH_LOCK}
+        where w.stopped_at is null order by w.role, w.host, w.process_id
+        """  # noqa: S608  our own names
+    return many(db, ProcessSeen, sql)
+
+
 def bury(db: Db, worker_id: UUID) -> None:
     """Notes that a process died, once nothing of it is leased any more."""
-    statement = text(
-        """
+    sql = """
         update worker set stopped_at = refresher_now() where id = :id and stopped_at is null
           and not exists (select 1 from refresh_schedule where state = 1 and holder_id = :id)
         """
-    )
-    db.execute(statement, {"id": worker_id})
+    run(db, sql, id=worker_id)
 
 
 def forget_old(db: Db) -> int:
     """Deletes the rows of processes that stopped a week ago."""
-    statement = text("delete from worker where stopped_at < refresher_now() - interval '7 days'")
-    return db.execute(statement).rowcount
+    sql = "delete from worker where stopped_at < refresher_now() - interval '7 days'"
+    return run(db, sql).rowcount
 
 
 NOBODY = Holders(frozenset(), frozenset())

@@ -23,7 +23,7 @@ from refresher.runtime.cipher import new_key
 from refresher.runtime.liveness import Watch
 from refresher.runtime.services import Services
 from refresher.settings import load
-from refresher.store import pairs, snapshots
+from refresher.store import sealed, snapshots
 from refresher.store.session import Database
 from refresher.store.snapshots import Snapshot
 from refresher.store.sweep import Swept
@@ -175,7 +175,7 @@ class Sandbox:
 
     def tokens(self, connection: UUID) -> tuple[str | None, str | None]:
         """Returns the stored access token and refresh token in the clear."""
-        pair = next(p for p in pairs.stored_pairs(self.services.database) if p.id == connection)
+        pair = next(p for p in sealed.stored_pairs(self.services.database) if p.id == connection)
         opened = self.services.cipher.open
 
         def clear(sealed: Sealed | None, column: str) -> str | None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from refresher.devkit.oauth_server import GrantRecord, HeldTokens
 from refresher.rules.connection import Sealed
-from refresher.store.pairs import stored_pairs
+from refresher.store.sealed import stored_pairs
 from refresher.testing.history import check_history
 from tests.chaos.deployment import CLIENT_SECRET, Deployment
 

@@ -10,7 +10,7 @@ import pytest
 from refresher.errors import DatabaseNotMigrated
 from refresher.runtime.cipher import new_key
 from refresher.settings import sqlalchemy_url
-from refresher.store import migrate, ownership
+from refresher.store import migrate
 from tests.databases.kit import run
 from tests.processes import Spawner
 from tests.services import PostgresServer
@@ -34,7 +34,7 @@ def other_encoding(request: pytest.FixtureRequest, postgres: PostgresServer) -> 
 def installed(other_encoding: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same with tables of ours: an installation from before they were refused."""
     with monkeypatch.context() as patch:
-        patch.setattr(ownership, "refuse_unfit", lambda *_: None)
+        patch.setattr(migrate, "refuse_unfit", lambda *_: None)
         migrate.upgrade(sqlalchemy_url(other_encoding))
     return other_encoding
 

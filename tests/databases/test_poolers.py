@@ -12,7 +12,7 @@ from sqlalchemy import text
 from refresher.errors import SettingsError
 from refresher.runtime.liveness import Heartbeat
 from refresher.store import migrate
-from refresher.store.lane import Lane
+from refresher.store.serving import Lane
 from refresher.store.session import Database
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground

@@ -13,7 +13,7 @@ from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.ledger import Ledger
 from refresher.devkit.oauth_server.referee import summary
 from refresher.devkit.oauth_server.tokens import Mint
-from refresher.store.health import ScheduleHealth
+from refresher.store.gauges import ScheduleHealth
 from refresher.store.statistics import Happening, Lives, Refreshes
 from tests.demo.test_demo import GOOD
 

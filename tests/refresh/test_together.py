@@ -14,8 +14,7 @@ from refresher.refresh.recovery import release_own
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Secret
 from refresher.rules.serving import Served, Stored, fingerprint
-from refresher.store.lane import Lane
-from refresher.store.serving import Wanted
+from refresher.store.serving import Lane, Wanted
 from tests.refresh.kit import Gate, refusal, text
 from tests.waiting import wait_until
 from tests.world import World

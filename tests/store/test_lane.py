@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
-from refresher.store.lane import Lane
+from refresher.store.serving import Lane
 from refresher.store.session import Database
 from tests.ports import free_port
 from tests.store.sessions import end_sessions

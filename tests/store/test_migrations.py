@@ -11,7 +11,7 @@ from sqlalchemy import text
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
 from refresher.settings import sqlalchemy_url
 from refresher.store import migrate
-from refresher.store.ownership import VERSION_TABLE
+from refresher.store.migrate import VERSION_TABLE
 from refresher.store.session import Database
 from refresher.store.tables import metadata
 

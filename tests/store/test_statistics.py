@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.store import pairs, statistics
+from refresher.store import sealed, statistics
 from tests.world import START, refused
 
 
@@ -122,7 +122,7 @@ def test_stored_pairs_are_read_whole_whatever_the_page(world, page_size):
         "update connection set deleted_at = now() where id = :id", id=world.connect("deleted")
     )
     # When
-    found = list(pairs.stored_pairs(world.services.database, page_size=page_size))
+    found = list(sealed.stored_pairs(world.services.database, page_size=page_size))
     # Then
     assert {pair.id: pair.external_id for pair in found} == ids
     opened = world.services.cipher.open(found[0].refresh_token, found[0].id, "refresh_token")

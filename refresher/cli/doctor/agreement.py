@@ -16,7 +16,7 @@ from refresher.settings import Settings
 from refresher.settings.shared import differing, digests
 from refresher.store import workers
 from refresher.store.session import Database
-from refresher.store.workers import Told
+from refresher.store.workers import LivingProcess
 
 ROLES = ("scheduler", "worker", "web")
 MOST_NAMED = 8
@@ -26,20 +26,20 @@ TAKE_OVER = (
 )
 
 
-def running(database: Database) -> list[Told]:
+def running(database: Database) -> list[LivingProcess]:
     """Returns what the long-running processes run with."""
     with database.transaction() as db:
         return [process for process in workers.told(db) if process.role in ROLES]
 
 
-def foreign_settings(settings: Settings, processes: Sequence[Told]) -> set[str]:
+def foreign_settings(settings: Settings, processes: Sequence[LivingProcess]) -> set[str]:
     """Returns the variables that have another value where the work is done than here."""
     ours = digests(settings)
     doing = [process for process in processes if process.role != "web"]
     return {name for p in doing for name in differing(p.runs_with.settings, ours)}
 
 
-def check(settings: Settings, processes: Sequence[Told]) -> Iterator[Finding]:
+def check(settings: Settings, processes: Sequence[LivingProcess]) -> Iterator[Finding]:
     """Yields findings on keys and settings; nothing where no process tells its own."""
     try:
         ours = cipher_from(settings).key_ids
@@ -51,7 +51,7 @@ def check(settings: Settings, processes: Sequence[Told]) -> Iterator[Finding]:
         yield ok("agreement", "what runs has the keys and settings of this terminal")
 
 
-def _keys(processes: Sequence[Told], ours: Sequence[str]) -> Iterator[Finding]:
+def _keys(processes: Sequence[LivingProcess], ours: Sequence[str]) -> Iterator[Finding]:
     here = f"this terminal with {ours[0]}" if ours else "this terminal has none"
     for process in processes:
         theirs = process.runs_with.keys
@@ -71,7 +71,7 @@ def _keys(processes: Sequence[Told], ours: Sequence[str]) -> Iterator[Finding]:
             )
 
 
-def _settings(settings: Settings, processes: Sequence[Told]) -> Iterator[Finding]:
+def _settings(settings: Settings, processes: Sequence[LivingProcess]) -> Iterator[Finding]:
     names = sorted(foreign_settings(settings, processes))
     if names:
         shown = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")

@@ -9,8 +9,8 @@ from refresher.cli.doctor.finding import Finding, fail, ok, warn
 from refresher.cli.output import span
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
 from refresher.settings import Settings
-from refresher.store import health, inspection, migrate
-from refresher.store.inspection import Server
+from refresher.store import gauges, inspection, migrate
+from refresher.store.inspection import DatabaseServer
 from refresher.store.session import Database
 
 OLDEST_VERSION = 140_000
@@ -59,7 +59,7 @@ def reach(message: str) -> str:
     return "start PostgreSQL, or put host and port in DATABASE_URL right"
 
 
-def _server(server: Server) -> Iterator[Finding]:
+def _server(server: DatabaseServer) -> Iterator[Finding]:
     if server.version_number < OLDEST_VERSION:
         message = f"PostgreSQL {server.version} is too old"
         yield fail("version", message, "run PostgreSQL 14 or newer")
@@ -98,7 +98,7 @@ def _writes(database: Database) -> Iterator[Finding]:
     """Yields nothing when a refresh may write: then there is nothing to say."""
     try:
         with database.transaction() as db:
-            health.try_writes(db)
+            gauges.try_writes(db)
     except DatabaseRefusesWrites as error:
         yield fail("writable", str(error), "give the role of DATABASE_URL its permissions back")
     except (DatabaseNotMigrated, DatabaseUnavailable):

@@ -14,12 +14,12 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import in_words
 from refresher.runtime.services import cipher_from
 from refresher.settings import Settings
-from refresher.store import gauges, health, inspection, pause_list
-from refresher.store.gauges import Gauges
-from refresher.store.health import ScheduleHealth
-from refresher.store.inspection import ProcessSeen, SealedValue
+from refresher.store import gauges, inspection, pause_list, sealed, workers
+from refresher.store.gauges import Gauges, ScheduleHealth
 from refresher.store.pause_list import PauseView
+from refresher.store.sealed import SealedValue
 from refresher.store.session import Database
+from refresher.store.workers import ProcessSeen
 
 SAMPLE = 100
 MOST_NAMED = 5
@@ -42,13 +42,13 @@ OURS_TO_MEND = frozenset(
 def check(settings: Settings, database: Database) -> Iterator[Finding]:
     """Yields findings on the work, from a handful of bounded looks."""
     with database.transaction() as db:
-        schedule = health.look(db)
-        running = inspection.processes(db)
+        schedule = gauges.schedule(db)
+        running = workers.processes(db)
         missing_apps = inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
         unknown = inspection.parked_for(db, ParkReason.UNKNOWN_PROVIDER)
         unread = inspection.parked_for(db, ParkReason.UNREAD_ANSWER)
         paused, refused = pause_list.held(db), pause_list.refused_alone(db)
-        sealed = inspection.sealed_sample(db, uuid4(), limit=SAMPLE) + inspection.sealed_secrets(db)
+        values = sealed.sealed_sample(db, uuid4(), limit=SAMPLE) + sealed.sealed_secrets(db)
     with database.transaction() as db:
         now = gauges.read(db, has_lock=settings.liveness_lock)
         dead = gauges.expired(db, limit=MOST_NAMED)
@@ -66,7 +66,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from _unread(unread)
     yield from _paused(paused)
     yield from _refused(refused)
-    yield from _sealed(settings, sealed)
+    yield from _sealed(settings, values)
 
 
 def _processes(
@@ -228,4 +228,4 @@ def _sealed(settings: Settings, sealed: Sequence[SealedValue]) -> Iterator[Findi
 
 
 def _many(count: int) -> str:
-    return f"{count:,}" if count < health.MOST_COUNTED else f"more than {health.MOST_COUNTED - 1:,}"
+    return f"{count:,}" if count < gauges.MOST_COUNTED else f"more than {gauges.MOST_COUNTED - 1:,}"

@@ -19,8 +19,8 @@ from refresher.devkit.demo.interruption import Note, Phase
 from refresher.devkit.demo.plan import Plan
 from refresher.devkit.demo.stage import Stage
 from refresher.devkit.oauth_server import Summary
-from refresher.store import health, statistics
-from refresher.store.health import ScheduleHealth
+from refresher.store import gauges, statistics
+from refresher.store.gauges import ScheduleHealth
 from refresher.store.statistics import Happening, Lives, Refreshes
 
 CHART_COLUMNS = 60
@@ -66,7 +66,7 @@ class Viewer:
                 pid=stage.scheduler.pid,
                 phase=phase,
                 lives=statistics.lives(db, span_seconds=span, parts=CHART_COLUMNS),
-                schedule=health.look(db),
+                schedule=gauges.schedule(db),
                 refreshes=refreshes,
                 served=served,
                 events=statistics.newest_events(db, limit=EVENTS_SHOWN),

@@ -15,8 +15,8 @@ from refresher.devkit.demo.stage import Stage
 from refresher.devkit.oauth_server import Check, HeldTokens
 from refresher.rules.connection import Sealed
 from refresher.runtime.services import Services
-from refresher.store import pairs, statistics
-from refresher.store.pairs import StoredPair
+from refresher.store import sealed, statistics
+from refresher.store.sealed import StoredPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _is_good(word: Check) -> bool:
 
 
 def _opened(services: Services) -> Iterator[HeldTokens]:
-    for pair in pairs.stored_pairs(services.database):
+    for pair in sealed.stored_pairs(services.database):
         yield _open(services, pair)
 
 

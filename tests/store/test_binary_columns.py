@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from refresher.store.arrays import Array, bigints, byteas, doubles, instants, texts, uuids
+from refresher.store.binary import Array, bigints, byteas, doubles, instants, texts, uuids
 from refresher.store.session import Database
 
 NOON = datetime(2026, 11, 26, 12, 0, 0, 123456, tzinfo=UTC)

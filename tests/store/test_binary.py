@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from refresher.errors import DatabaseUnavailable
-from refresher.store import hot
+from refresher.store import binary
 from refresher.store.session import Database, DatabaseError, Db
 from tests.store.sessions import end_sessions
 
-HOT = hot.statement(
+HOT = binary.statement(
     "select current_setting('plan_cache_mode') from connection where id is null or :n > 0"
 )
-MODE = hot.statement("select current_setting('plan_cache_mode')")
+MODE = binary.statement("select current_setting('plan_cache_mode')")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 def mode_of(db: Db) -> str:
     """How Postgres is told to plan a hot statement."""
-    return str(hot.rows(db, MODE, {})[0][0])
+    return str(binary.rows(db, MODE, {})[0][0])
 
 
 def usual_mode_of(db: Db) -> str:
@@ -51,7 +51,7 @@ def test_it_is_planned_once(database: Database):
     """Postgres makes one plan for all executions, in however many transactions."""
     for n in range(12):
         with database.transaction() as db:
-            hot.rows(db, HOT, {"n": n})
+            binary.rows(db, HOT, {"n": n})
     with database.transaction() as db:
         generic, custom = plans(db)
     assert generic >= 5
@@ -72,8 +72,8 @@ def test_other_statements_are_planned_as_always(database: Database):
 def test_one_whose_plan_depends_on_its_values_is_one_of_them(database: Database):
     """It is answered in binary, and planned as always."""
     with database.transaction() as db:
-        as_always = hot.statement(MODE.text, planned_once=False)
-        assert hot.rows(db, as_always, {}) == [("auto",)]
+        as_always = binary.statement(MODE.text, planned_once=False)
+        assert binary.rows(db, as_always, {}) == [("auto",)]
 
 
 def give_up(database: Database, execute: Callable[[Db], object]) -> None:
@@ -106,9 +106,9 @@ def test_a_session_that_only_reads_is_told_once(database: Database):
 def test_values_are_named_as_in_every_statement(database: Database):
     """A cast is no value, nor does a per cent sign begin one."""
     with database.transaction() as db:
-        found = hot.rows(
+        found = binary.rows(
             db,
-            hot.statement("select :n::int8 % 5, cast(:many as int[]), 'a%b' like 'a%'"),
+            binary.statement("select :n::int8 % 5, cast(:many as int[]), 'a%b' like 'a%'"),
             {"n": 7, "many": [1, 2]},
         )
     assert found == [(2, [1, 2], True)]
@@ -117,7 +117,7 @@ def test_values_are_named_as_in_every_statement(database: Database):
 def test_an_error_leaves_as_one_of_the_database(database: Database):
     """As from every other statement; and the session goes on."""
     with pytest.raises(DatabaseError) as raised, database.transaction() as db:
-        hot.rows(db, hot.statement("select cast(:word as uuid)"), {"word": "no-id"})
+        binary.rows(db, binary.statement("select cast(:word as uuid)"), {"word": "no-id"})
     assert getattr(raised.value.orig, "sqlstate", None) == "22P02"
     with database.transaction() as db:
         assert mode_of(db) == "force_generic_plan"
