@@ -14,8 +14,9 @@ import dramatiq
 import structlog
 
 from refresher.errors import DatabaseUnavailable
-from refresher.notify.mail_channel import deliver
-from refresher.notify.webhook_channel import take
+from refresher.notify.delivery import deliver, deliver_apart
+from refresher.notify.mail_channel import MAIL
+from refresher.notify.webhook_channel import WEBHOOKS
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.runtime import checkpoints
@@ -23,8 +24,7 @@ from refresher.runtime.broker import broker, mail_broker, webhook_broker
 from refresher.runtime.services import services
 from refresher.runtime.worker import WorkerProcess
 from refresher.settings import load
-from refresher.store.deliveries import DeliveryClaim
-from refresher.store.mails import Form, Lease
+from refresher.store.leases import Lease
 
 log = structlog.get_logger()
 _settings = load()
@@ -61,7 +61,7 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
 )
 def send_notification(mail_id: str, lease_token: int) -> None:
     """Sends one notice to one recipient; a stale claim is a no-op."""
-    _deliver(mail_id, lease_token, "plain")
+    _deliver(mail_id, lease_token)
 
 
 @dramatiq.actor(
@@ -72,12 +72,12 @@ def send_notification(mail_id: str, lease_token: int) -> None:
 )
 def flush_digest(mail_id: str, lease_token: int) -> None:
     """Sends what has gathered for one recipient; what it delivered is marked, the rest stays."""
-    _deliver(mail_id, lease_token, "digest")
+    _deliver(mail_id, lease_token)
 
 
-def _deliver(mail_id: str, lease_token: int, form: Form) -> None:
+def _deliver(mail_id: str, lease_token: int) -> None:
     with structlog.contextvars.bound_contextvars(mail=mail_id), _left_to_the_sweep("mails"):
-        deliver(services(), Lease(UUID(mail_id), lease_token, form))
+        deliver(services(), MAIL, [Lease(UUID(mail_id), lease_token)])
 
 
 @dramatiq.actor(
@@ -89,7 +89,7 @@ def _deliver(mail_id: str, lease_token: int, form: Form) -> None:
 def deliver_webhooks(claims: list[tuple[int, int]]) -> None:
     """Has the claimed messages sent, and does not wait for that; a stale claim is a no-op."""
     with _left_to_the_sweep("webhooks"):
-        take(services(), [DeliveryClaim(id_, token) for id_, token in claims])
+        deliver_apart(services(), WEBHOOKS, [Lease(id_, token) for id_, token in claims])
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import dramatiq
 import structlog
@@ -17,8 +18,9 @@ import structlog
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.notify import watch
-from refresher.notify.mail_flow import MailFlow
-from refresher.notify.webhook_flow import WORKER_THREADS, WebhookFlow
+from refresher.notify.flow import Flow
+from refresher.notify.mail_channel import MAIL
+from refresher.notify.webhook_channel import WEBHOOKS
 from refresher.refresh.dispatch import dispatch_due
 from refresher.refresh.recovery import messages_lost, release_own, sweep_stalled
 from refresher.refresh.retention import keep_answers, keep_events
@@ -36,6 +38,8 @@ from refresher.store.mails import MOST_BUSY
 
 log = structlog.get_logger()
 TIDY_SECONDS = 600.0
+WEBHOOK_THREADS = 2
+"""Enough, for they only hand over: who waits for answers is `Services.deliverers`."""
 MET_AGAIN_SECONDS = 600.0
 """How often the log says that another installation uses the same Redis."""
 SECRET_FILES_SECONDS = 5.0
@@ -104,6 +108,7 @@ class Scheduler:
             self._release()
         self._mail.stop()
         self._webhooks.stop()
+        self._services.finish_deliveries()
         self.process.stop()
         log.info("scheduler stopped")
 
@@ -181,31 +186,24 @@ class Scheduler:
         watch.tell(self._services)
 
 
-def _mail_flow(services: Services, ticks: Ticks) -> MailFlow:
+def _mail_flow(services: Services, ticks: Ticks) -> Flow:
     from refresher.actors import flush_digest, send_notification  # noqa: PLC0415  as above
-    from refresher.runtime.broker import Carrier, mail_broker, send_mail  # noqa: PLC0415
+    from refresher.runtime.broker import Carrier, mail_broker, send_mails  # noqa: PLC0415
 
     actors = {"plain": send_notification, "digest": flush_digest}
     queue = services.settings.notification_email.queue
-    return MailFlow(
-        services,
-        ticks,
-        lambda lease: send_mail(actors[lease.form], lease.mail_id, lease.lease_token),
-        Carrier(mail_broker, queue, threads=MOST_BUSY),
-    )
+    carrier = Carrier(mail_broker, queue, threads=MOST_BUSY, marker=MAIL.flow)
+    return Flow(services, MAIL, ticks, lambda batches: send_mails(actors, batches), carrier)
 
 
-def _webhook_flow(services: Services, ticks: Ticks) -> WebhookFlow:
+def _webhook_flow(services: Services, ticks: Ticks) -> Flow:
     from refresher.actors import deliver_webhooks  # noqa: PLC0415  as above
     from refresher.runtime.broker import Carrier, send_webhooks, webhook_broker  # noqa: PLC0415
 
     queue = services.settings.webhook_delivery.queue
-    return WebhookFlow(
-        services,
-        ticks,
-        lambda batches: send_webhooks(deliver_webhooks, batches),
-        Carrier(webhook_broker, queue, threads=WORKER_THREADS, marker="webhook_delivery"),
-    )
+    carrier = Carrier(webhook_broker, queue, threads=WEBHOOK_THREADS, marker=WEBHOOKS.flow)
+    enqueue = partial(send_webhooks, deliver_webhooks)
+    return Flow(services, WEBHOOKS, ticks, enqueue, carrier)
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ from refresher.rules.connection import Secret
 from refresher.rules.delivery import Answer, Delivered, Failed, Gone, Outcome, understand
 from refresher.rules.notices import Kind
 from refresher.runtime.cipher import Cipher
-from refresher.store import audit, delivery_outcomes, replays, webhooks
+from refresher.store import audit, delivery_results, replays, webhooks
 from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
 from refresher.store.replays import Replay
@@ -199,7 +199,7 @@ def disable(database: Database, endpoint_id: UUID, by: Actor, reason: str | None
     with database.transaction() as db:
         _note_on(db, by, "webhook_disabled", endpoint_id)
         if webhooks.disable(db, endpoint_id, reason or by.told):
-            delivery_outcomes.hold(db, endpoint_id)
+            delivery_results.hold(db, endpoint_id)
 
 
 def remove(database: Database, endpoint_id: UUID, by: Actor) -> bool:

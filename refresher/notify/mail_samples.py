@@ -7,7 +7,7 @@ from uuid import UUID
 
 from refresher.notify.mail_text import values
 from refresher.rules.notices import Kind
-from refresher.store.mails import Form, Letter
+from refresher.store.mails import Form, LeasedMail
 from refresher.store.outbox import Entry
 
 
@@ -28,8 +28,8 @@ def samples() -> dict[str, dict[str, object]]:
         for n, kind in enumerate(Kind, start=1)
     )
 
-    def letter(form: Form, entries: tuple[Entry, ...]) -> Letter:
-        return Letter(
+    def letter(form: Form, entries: tuple[Entry, ...]) -> LeasedMail:
+        return LeasedMail(
             UUID(int=9), 1, form, 0, 0.0, 0, UUID(int=8), "ann@example.com", "org-1", "Acme", None,
             entries,
         )  # fmt: skip

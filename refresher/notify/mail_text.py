@@ -13,7 +13,7 @@ from datetime import datetime
 from refresher.rules import url_template
 from refresher.rules.mails import named
 from refresher.rules.notices import Kind
-from refresher.store.mails import Letter
+from refresher.store.mails import LeasedMail
 from refresher.store.outbox import Entry
 
 MOST_LISTED = 50
@@ -156,21 +156,21 @@ def reconnect_link(template: str | None, payload: Mapping[str, object]) -> str |
 
 
 def values(
-    letter: Letter,
+    mail: LeasedMail,
     *,
     default_reconnect_url: str | None,
     titles: Mapping[str, str] = _NO_TITLES,
 ) -> dict[str, object]:
     """Returns what a mail's templates are given; `titles` are what the providers are called."""
-    template = letter.reconnect_url or default_reconnect_url
+    template = mail.reconnect_url or default_reconnect_url
     if template and url_template.template_fault(template, url_template.RECONNECT_WORDS):
         template = default_reconnect_url  # stored before today's rules
-    known = [entry for entry in letter.entries if entry.kind in set(Kind)]
+    known = [entry for entry in mail.entries if entry.kind in set(Kind)]
     told = [(Kind(entry.kind), notice(entry, template, titles)) for entry in known]
-    name = letter.organization_name and named(letter.organization_name)
-    organization = {"id": letter.organization_id, "name": name}
-    common: dict[str, object] = {"organization": organization, "why": _why(letter)}
-    if letter.form == "plain" and told:
+    name = mail.organization_name and named(mail.organization_name)
+    organization = {"id": mail.organization_id, "name": name}
+    common: dict[str, object] = {"organization": organization, "why": _why(mail)}
+    if mail.form == "plain" and told:
         return {**common, "notice": told[0][1]}
     return {**common, "digest": _digest(told)}
 
@@ -267,10 +267,10 @@ def _count(number: int, word: str) -> str:
     return f"1 {word}" if number == 1 else f"{number:,} {word}s"
 
 
-def _why(letter: Letter) -> str:
-    if letter.organization_id is None:
+def _why(mail: LeasedMail) -> str:
+    if mail.organization_id is None:
         return "you look after refresher"
-    name, id_ = letter.organization_name, named(letter.organization_id)
+    name, id_ = mail.organization_name, named(mail.organization_id)
     whose = f"{named(name)} ({id_})" if name and name != id_ else id_  # a name could be anybody's
     return f"you look after the connections of {whose}"
 

@@ -1,18 +1,17 @@
-"""The story of one webhook message: begin, sign, send, understand, mark.
+"""Webhooks as a channel of the delivery engine: signed, in order, and what an answer means for all.
 
-    begin     marked before it leaves: from here on it may have arrived
-    sign      anew for each attempt, for the instant is part of it; `rules/webhooks.py`
-    send      `endpoints.py`
-    mark      what came of it, and what that means for the endpoint; `store/delivery_outcomes.py`
+    plan     one message for each event and endpoint that wants it
+    claim    in order, and by turns of the organizations; `store/deliveries.py`
+    send     signed anew for each attempt, for the instant is part of it; `rules/webhooks.py`
+    settle   what came of each, and what that means for its endpoint; `store/delivery_results.py`
 
-At least once: between send and mark a process may die, and then the message goes again, with the same
-`webhook-id`. When a message is claimed, and in which order: `webhook_dispatch.py`.
+A message that goes again has the same `webhook-id`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import assert_never
@@ -20,7 +19,8 @@ from uuid import UUID
 
 import structlog
 
-from refresher.errors import CannotDecrypt, DatabaseUnavailable
+from refresher.errors import CannotDecrypt
+from refresher.notify.delivery import BATCH, Channel
 from refresher.outbound.webhooks import Message
 from refresher.rules import webhooks
 from refresher.rules.delivery import (
@@ -39,16 +39,17 @@ from refresher.rules.delivery import (
 )
 from refresher.rules.notices import Kind
 from refresher.rules.policy import stable_spread
-from refresher.runtime import checkpoints
 from refresher.runtime.services import Services
-from refresher.store import deliveries, delivery_outcomes, outbox
+from refresher.store import deliveries, delivery_results, leases, outbox
 from refresher.store import webhooks as endpoints
-from refresher.store.deliveries import Begun, DeliveryClaim
-from refresher.store.delivery_outcomes import IDLE, Written
-from refresher.store.session import Db, retrying
+from refresher.store.deliveries import Begun, Bounds
+from refresher.store.delivery_results import IDLE, Settled
+from refresher.store.leases import Claimed, Lease
+from refresher.store.session import Db
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
 
 log = structlog.get_logger()
+_WORDS = {IDLE: "again", HELD: "held", DELIVERED: "delivered", FAILED: "given_up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,67 +61,47 @@ class _Outcome:
     elapsed_seconds: float
 
 
-def take(services: Services, claims: Sequence[DeliveryClaim]) -> None:
-    """Hands claimed messages to a thread that waits for their answers; returns at once.
-
-    An endpoint that hangs must not hold a thread that refreshes tokens. Should this process end, the
-    sweep finds what it had taken.
-    """
-    try:
-        services.deliverers.submit(_deliver_and_tell, services, claims)
-    except RuntimeError:  # stopping: it takes no more
-        with services.database.transaction() as db:
-            deliveries.release(db, claims)
+def _plan(_services: Services, db: Db) -> int:
+    """One process at a time: a later event of a connection is not planned before the earlier one."""
+    if not deliveries.planning(db):
+        return 0
+    entries = outbox.take(db, "webhook", limit=BATCH)
+    deliveries.plan(db, entries)
+    return len(entries)
 
 
-def _deliver_and_tell(services: Services, claims: Sequence[DeliveryClaim]) -> None:
-    try:
-        tally = deliver(services, claims)
-    except DatabaseUnavailable as error:
-        services.seldom.warning("left to the sweep: postgres is away", "webhooks", why=str(error))
-    except Exception:
-        # The outermost frame of a thread: a bug is told, and the sweep makes its rows due again.
-        log.exception("webhooks failed")
-    else:
-        log.info("webhooks done", **{kind: n for kind, n in tally.items() if n})
+def _claim(services: Services, db: Db) -> Claimed:
+    settings = services.settings
+    bounds = Bounds(
+        window=settings.claim_limit,
+        in_flight=settings.webhook_max_in_flight,
+        concurrency=settings.webhook_concurrency,
+        organization_concurrency=settings.webhook_organization_concurrency,
+        breaker_failures=settings.webhook_breaker_failures,
+    )
+    seconds = settings.webhook_lease_seconds
+    return deliveries.claim(db, bounds, lease_seconds=seconds, holder_id=services.holder_id)
 
 
-def deliver(services: Services, claims: Sequence[DeliveryClaim]) -> Counter[str]:
-    """Sends the claimed messages; returns how many ended in which way.
-
-    A claim that is no longer held, or was begun already, is a counted no-op.
-    """
-    tally: Counter[str] = Counter()
-    begun = _begin(services, claims, tally)
-    checkpoints.reach("webhook_begun")
-    for answers in services.webhook_sender.stream(_signed(services, begun, tally)):
-        checkpoints.reach("webhook_answered")
-        _mark(services, [_understood(message, answer) for message, answer in answers], tally)
-    return tally
+def _begin(services: Services, db: Db, held: Sequence[Lease]) -> tuple[list[Begun], Counter[str]]:
+    begun = deliveries.begin(db, held, holder_id=services.holder_id)
+    if len(begun) < len(held):
+        leases.release(db, "webhook_delivery", held)  # its endpoint was disabled since the claim
+    return begun, Counter(stale=len(held) - len(begun))
 
 
-def _begin(services: Services, claims: Sequence[DeliveryClaim], tally: Counter[str]) -> list[Begun]:
-    with services.database.transaction() as db:
-        begun = deliveries.begin(db, claims, holder_id=services.holder_id)
-        if len(begun) < len(claims):
-            deliveries.release(db, claims)  # its endpoint was disabled since the claim
-    tally["stale"] += len(claims) - len(begun)
-    return begun
-
-
-def _signed(
-    services: Services, begun: Iterable[Begun], tally: Counter[str]
-) -> list[Message[Begun]]:
-    """Opens the secrets and signs; a message whose secret no key opens fails by itself."""
+def _send(services: Services, begun: Sequence[Begun]) -> Iterator[list[tuple[Begun, Answer]]]:
+    """Opens the secrets, signs and sends; a message whose secret no key opens fails by itself."""
     messages: list[Message[Begun]] = []
-    unopened: list[_Outcome] = []
-    for message in begun:
+    unopened: list[tuple[Begun, Answer]] = []
+    for each in begun:
         try:
-            messages.append(_message(services, message))
+            messages.append(_message(services, each))
         except CannotDecrypt as error:
-            unopened.append(_Outcome(message, Failed(f"not sent: {error}"), 0.0))
-    _mark(services, unopened, tally)
-    return messages
+            unopened.append((each, Answer(failure=f"not sent: {error}")))
+    if unopened:
+        yield unopened
+    yield from services.webhook_sender.stream(messages)
 
 
 def _message(services: Services, begun: Begun) -> Message[Begun]:
@@ -136,58 +117,45 @@ def _message(services: Services, begun: Begun) -> Message[Begun]:
     return Message(begun, begun.url, headers, body)
 
 
-def _understood(message: Begun, answer: Answer) -> _Outcome:
-    outcome = understand(answer, message.begun_at.timestamp())
-    return _Outcome(message, outcome, answer.elapsed_seconds)
-
-
-def _mark(services: Services, outcomes: Sequence[_Outcome], tally: Counter[str]) -> None:
-    """One transaction. If it fails, the lease ends and the messages go again: at least once."""
-    if not outcomes:
-        return
-
-    def write() -> Counter[str]:
-        with services.database.transaction() as db:
-            return _write(services, db, outcomes)
-
-    tally += retrying(write)
-
-
-def _write(services: Services, db: Db, outcomes: Sequence[_Outcome]) -> Counter[str]:
+def _settle(services: Services, db: Db, answers: Sequence[tuple[Begun, Answer]]) -> Counter[str]:
+    """The endpoints are locked first. Whose lease is another's by now changes nothing."""
     by_endpoint: dict[UUID, list[_Outcome]] = {}
-    before = delivery_outcomes.lock_endpoints(db, [o.message.endpoint_id for o in outcomes])
-    ours = delivery_outcomes.still_ours(db, [o.message.claim for o in outcomes])
-    for o in outcomes:
-        if o.message.id in ours and o.message.endpoint_id in before:
-            by_endpoint.setdefault(o.message.endpoint_id, []).append(o)
-    written: list[Written] = []
+    before = delivery_results.lock_endpoints(db, [m.endpoint_id for m, _ in answers])
+    ours = delivery_results.still_ours(db, [Lease(m.id, m.lease_token) for m, _ in answers])
+    for message, answer in answers:
+        if message.id in ours and message.endpoint_id in before:
+            outcome = understand(answer, message.begun_at.timestamp())
+            one = _Outcome(message, outcome, answer.elapsed_seconds)
+            by_endpoint.setdefault(message.endpoint_id, []).append(one)
+    settled: list[Settled] = []
     for endpoint_id, group in sorted(by_endpoint.items()):
-        written += _write_endpoint(services, db, endpoint_id, before[endpoint_id], group, ours)
-    delivery_outcomes.write(db, written)
-    return Counter(_word(w.state) for w in written) + Counter(stale=len(outcomes) - len(written))
+        settled += _settle_endpoint(services, db, endpoint_id, before[endpoint_id], group, ours)
+    delivery_results.write(db, settled)
+    tally = Counter(_WORDS[each.state] for each in settled)
+    return tally + Counter(stale=len(answers) - len(settled))
 
 
-def _write_endpoint(
+def _settle_endpoint(
     services: Services,
     db: Db,
     endpoint_id: UUID,
     before: Health,
     group: Sequence[_Outcome],
     ages: dict[int, float],
-) -> list[Written]:
+) -> list[Settled]:
     policy = services.delivery_policy
     results = [_result(policy, o, ages[o.message.id]) for o in group]
     after = reduce(lambda health, result: observe(policy, health, result), results, before)
     took = [o.elapsed_seconds for o in group if isinstance(o.outcome, Delivered)]
-    delivery_outcomes.note_health(
+    delivery_results.note_health(
         db, endpoint_id, after, delivered_in_seconds=max(took) if took else None
     )
     if after.disabled and not before.disabled:
         _tell_disabled(db, endpoint_id, after.disabled)
-        delivery_outcomes.hold(db, endpoint_id)
+        delivery_results.hold(db, endpoint_id)
     elif before.is_held_up and not after.is_held_up:
-        delivery_outcomes.wake(db, endpoint_id)
-    return [_written(policy, o, disabled=after.disabled is not None) for o in group]
+        delivery_results.wake(db, endpoint_id)
+    return [_settled(policy, o, disabled=after.disabled is not None) for o in group]
 
 
 def _result(policy: DeliveryPolicy, o: _Outcome, age_seconds: float) -> Result:
@@ -204,17 +172,17 @@ def _again_in(policy: DeliveryPolicy, o: _Outcome) -> float | None:
     return retry_in(policy, attempt, o.message.since_first_seconds, spread, asked)
 
 
-def _written(policy: DeliveryPolicy, o: _Outcome, *, disabled: bool) -> Written:
-    claim, took = o.message.claim, o.elapsed_seconds
+def _settled(policy: DeliveryPolicy, o: _Outcome, *, disabled: bool) -> Settled:
+    lease, took = Lease(o.message.id, o.message.lease_token), o.elapsed_seconds
     match o.outcome:
         case Delivered(status, note):
-            return Written(claim, DELIVERED, None, status, note, took)
+            return Settled(lease, DELIVERED, None, status, note, took)
         case Gone():
-            return Written(claim, HELD, None, 410, GONE_REASON, took)
+            return Settled(lease, HELD, None, 410, GONE_REASON, took)
         case Failed(reason, status):
             again_in = _again_in(policy, o)
             state = HELD if disabled else FAILED if again_in is None else IDLE
-            return Written(claim, state, again_in, status, reason, took)
+            return Settled(lease, state, again_in, status, reason, took)
         case _:
             assert_never(o.outcome)
 
@@ -227,5 +195,29 @@ def _tell_disabled(db: Db, endpoint_id: UUID, reason: str) -> None:
     )
 
 
-def _word(state: int) -> str:
-    return {IDLE: "again", HELD: "held", DELIVERED: "delivered", FAILED: "given_up"}[state]
+def _sweep(services: Services, db: Db) -> Sequence[bool]:
+    return delivery_results.sweep(
+        db,
+        first_seconds=services.delivery_policy.retry_first_seconds,
+        lease_seconds=services.settings.webhook_lease_seconds,
+    )
+
+
+def _tidy(services: Services, db: Db) -> None:
+    delivery_results.forget_delivered(db, days=services.settings.webhook_keep_days)
+    endpoints.forget_previous_secrets(db)
+
+
+WEBHOOKS = Channel(
+    name="webhooks",
+    flow="webhook_delivery",
+    table="webhook_delivery",
+    points=("webhook_claimed", "webhook_begun", "webhook_answered"),
+    plan=_plan,
+    claim=_claim,
+    begin=_begin,
+    send=_send,
+    settle=_settle,
+    sweep=_sweep,
+    tidy=_tidy,
+)

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from refresher.rules.connection import Claim
 from refresher.rules.installation import namespace
 from refresher.runtime.trace_middleware import Tracing
 from refresher.settings import Settings, load
-from refresher.store.deliveries import DeliveryClaim
+from refresher.store.leases import Lease
 
 
 class PipeliningBroker(RedisBroker):
@@ -125,19 +126,23 @@ def _one_trip(actor: dramatiq.Actor[..., None], messages: int) -> AbstractContex
     return nullcontext()
 
 
-def send_mail(actor: dramatiq.Actor[..., None], mail_id: UUID, lease_token: int) -> None:
-    """Sends the message that has one mail sent; raises `RedisUnavailable` when Redis refuses."""
-    with _told():
-        actor.send(str(mail_id), lease_token)
-
-
-def send_webhooks(
-    actor: dramatiq.Actor[..., None], batches: Sequence[Sequence[DeliveryClaim]]
+def send_mails(
+    actors: Mapping[str, dramatiq.Actor[..., None]], batches: Sequence[Sequence[Lease]]
 ) -> None:
+    """Sends the message that has one mail sent, for each, to the actor of its form.
+
+    Raises `RedisUnavailable` when Redis refuses.
+    """
+    with _told():
+        for lease in chain.from_iterable(batches):
+            actors[lease.form].send(str(lease.id), lease.lease_token)
+
+
+def send_webhooks(actor: dramatiq.Actor[..., None], batches: Sequence[Sequence[Lease]]) -> None:
     """Sends one message for each batch of webhooks; raises `RedisUnavailable` when Redis refuses."""
     with _told():
         for batch in batches:
-            actor.send([[claim.id, claim.lease_token] for claim in batch])
+            actor.send([[lease.id, lease.lease_token] for lease in batch])
 
 
 @contextmanager

@@ -24,6 +24,7 @@ Point = Literal[
     "decided",
     "committing",  # written, not committed
     "committed",
+    "webhook_claimed",  # messages are leased, not handed over
     "webhook_begun",  # committed: the message may leave
     "webhook_answered",  # the endpoint has it, nothing is written
     "sweeping",  # stalled rows are chosen and locked

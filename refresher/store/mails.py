@@ -11,8 +11,10 @@ Message-ID. `mail_slot` holds when the next mail may leave; `begin` takes it in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection as Db
@@ -20,6 +22,7 @@ from sqlalchemy import text
 
 from refresher.rules.mails import MailDecision
 from refresher.store import outbox
+from refresher.store.leases import Claimed, Lease
 from refresher.store.outbox import Entry
 
 MOST_BUSY = 4
@@ -30,16 +33,7 @@ Form = Literal["plain", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to send one mail, named by a lease token that only grows."""
-
-    mail_id: UUID
-    lease_token: int
-    form: Form
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
+class LeasedMail:
     """A leased mail with everything it tells."""
 
     id: UUID
@@ -56,35 +50,34 @@ class Letter:
     entries: tuple[Entry, ...]
 
 
-def claim(db: Db, *, lease_seconds: float) -> tuple[Lease | None, float | None]:
-    """Leases the mail whose turn it is, or returns in how many seconds to ask again (None: idle).
+def claim(db: Db, *, lease_seconds: float, spacing_seconds: float) -> Claimed:
+    """Leases the mail whose turn it is, when one may leave.
 
     Organizations take turns, the one that waits longest for its turn first; of its mails, that which is
     due longest. Who has many mails to send holds up its own. At most one is on its way to a worker at
     any time, so that they do not bunch before the slot.
     """
-    slot = db.execute(
-        text(
-            "select extract(epoch from greatest(next_at, refresher_now()) - refresher_now())::float8 "
-            "as wait, "
-            "(select count(*) from mail where state = 1) as busy, "
-            "exists (select 1 from mail where state = 1 and begun_token <> lease_token) as on_its_way, "
-            "(select extract(epoch from min(due_at) - refresher_now())::float8 from mail "
-            " where state = 0) as due "
-            "from mail_slot where name = 'mail'"
-        )
-    ).one()
+    slot = db.execute(_SLOT).one()
     if slot.due is None:
-        return None, None
-    wait = max(slot.wait, slot.due)
-    if wait > 0:
-        return None, wait
+        return Claimed((), None)
+    if (wait := max(slot.wait, slot.due)) > 0:
+        return Claimed((), wait)
     if slot.on_its_way or slot.busy >= MOST_BUSY:
-        return None, SOON_SECONDS
+        return Claimed((), SOON_SECONDS)
     row = db.execute(_CLAIM, {"lease_seconds": lease_seconds}).first()
-    return (Lease(*row), None) if row else (None, SOON_SECONDS)
+    return Claimed([[Lease(*row)]], spacing_seconds) if row else Claimed((), SOON_SECONDS)
 
 
+_WAIT = "cast(extract(epoch from greatest(next_at, refresher_now()) - refresher_now()) as float8)"
+_SLOT = text(
+    f"""
+    select {_WAIT} as wait, (select count(*) from mail where state = 1) as busy,
+        exists (select 1 from mail where state = 1 and begun_token <> lease_token) as on_its_way,
+        (select cast(extract(epoch from min(due_at) - refresher_now()) as float8) from mail
+         where state = 0) as due
+    from mail_slot where name = 'mail'
+    """  # noqa: S608  our own words
+)
 _CLAIM = text(
     """
     with due as materialized (
@@ -104,50 +97,34 @@ _CLAIM = text(
 )
 
 
-def release(db: Db, lease: Lease, *, due_in_seconds: float = 0.0) -> bool:
-    """Gives a lease back that was not begun; nothing is counted."""
-    statement = text(
-        """
-        update mail set state = 0, lease_until = null,
-            due_at = refresher_now() + :seconds * interval '1 second'
-        where id = :id and lease_token = :token and state = 1 and begun_token <> lease_token
-        """
-    )
-    values = {"id": lease.mail_id, "token": lease.lease_token, "seconds": due_in_seconds}
-    return db.execute(statement, values).rowcount == 1
-
-
-def release_unbegun(db: Db) -> int:
-    """Makes every mail due that was handed over and not begun: the messages are gone."""
-    statement = text(
-        "update mail set state = 0, lease_until = null where state = 1 and begun_token <> lease_token"
-    )
-    return db.execute(statement).rowcount
-
-
-def sweep(db: Db) -> int:
-    """Makes mails due again whose lease ended without an outcome; they may have left already."""
+def sweep(db: Db) -> Sequence[bool]:
+    """Makes mails due whose lease ended without an outcome; returns of each whether it had begun."""
     statement = text(
         "update mail set state = 0, lease_until = null, due_at = refresher_now() "
-        "where state = 1 and lease_until < refresher_now()"
+        "where state = 1 and lease_until < refresher_now() returning begun_token = lease_token"
     )
-    return db.execute(statement).rowcount
+    return db.execute(statement).scalars().all()
 
 
-def load(db: Db, mail_id: UUID, lease_token: int) -> Letter | None:
-    """Returns a leased mail as it is stored now; None when the lease is not held or was begun."""
-    row = db.execute(_LOAD, {"id": mail_id, "token": lease_token}).mappings().first()
+def load(db: Db, lease: Lease) -> tuple[LeasedMail, datetime] | None:
+    """Returns a leased mail as it is stored now, and when that is; locked until the transaction ends.
+
+    None when the lease is not held, or was begun.
+    """
+    values = {"id": lease.id, "token": lease.lease_token}
+    row = db.execute(_LOAD, values).mappings().first()
     if row is None:
         return None
-    ids = db.execute(
-        text("select outbox_id from mail_entry where mail_id = :id"), {"id": mail_id}
-    ).scalars()
-    return Letter(**row, entries=tuple(outbox.find(db, list(ids))))
+    facts: dict[str, Any] = {**row}
+    told = text("select outbox_id from mail_entry where mail_id = :id")
+    entries = outbox.find(db, list(db.execute(told, {"id": lease.id}).scalars()))
+    now: datetime = facts.pop("now")
+    return LeasedMail(**facts, entries=tuple(entries)), now
 
 
 _LOAD = text(
     """
-    select m.id, m.lease_token, m.form, m.attempt, s.pauses,
+    select m.id, m.lease_token, m.form, m.attempt, s.pauses, refresher_now() as now,
         extract(epoch from refresher_now() - m.created_at)::float8 as age_seconds,
         r.id as recipient_id, r.address, nullif(r.organization_id, '') as organization_id,
         o.name as organization_name, o.reconnect_url
@@ -155,39 +132,36 @@ _LOAD = text(
     join mail_slot s on s.name = 'mail'
     left join organization o on o.id = r.organization_id
     where m.id = :id and m.lease_token = :token and m.state = 1 and m.begun_token <> m.lease_token
+    for update of m
     """
 )
 
 
-def begin(db: Db, letter: Letter, *, spacing_seconds: float) -> float | None:
-    """Takes the slot and marks the mail as begun; returns how long to wait when the slot is taken.
+def begin(db: Db, mail: LeasedMail, *, spacing_seconds: float) -> float:
+    """Takes the slot and marks the loaded mail as begun; returns how long to wait when it is taken.
 
-    Returns None when it may leave now, and infinity when the lease is not ours any more. From the
-    commit on, "begun and no outcome" means that it may have been sent.
+    From the commit on, "begun and no outcome" means that it may have been sent.
     """
     slot = text(
         """
         update mail_slot set next_at = refresher_now() + :spacing * interval '1 second'
-        where name = 'mail' and next_at <= refresher_now() returning 1
+        where name = 'mail' and next_at <= refresher_now()
         """
     )
-    if db.execute(slot, {"spacing": spacing_seconds}).first() is None:
-        wait = text(
-            "select extract(epoch from greatest(next_at, refresher_now()) - refresher_now())::float8 "
-            "from mail_slot where name = 'mail'"
-        )
+    if db.execute(slot, {"spacing": spacing_seconds}).rowcount == 0:
+        wait = text(f"select {_WAIT} from mail_slot where name = 'mail'")  # noqa: S608  our own words
         return float(db.execute(wait).scalar_one())
-    mark = text(
-        """
-        update mail set begun_token = lease_token
-        where id = :id and lease_token = :token and state = 1 and begun_token <> lease_token
-        """
-    )
-    held = db.execute(mark, {"id": letter.id, "token": letter.lease_token}).rowcount == 1
-    return None if held else float("inf")
+    mark = text("update mail set begun_token = lease_token where id = :id")
+    db.execute(mark, {"id": mail.id})
+    return 0.0
 
 
-def settle(db: Db, letter: Letter, decision: MailDecision) -> bool:
+def delete(db: Db, mail: LeasedMail) -> None:
+    """Deletes a loaded mail that has nothing left to tell."""
+    db.execute(text("delete from mail where id = :id"), {"id": mail.id})
+
+
+def settle(db: Db, mail: LeasedMail, decision: MailDecision) -> bool:
     """Writes what came of a mail, and marks exactly what it told; False when it is another's by now."""
     statement = text(
         """
@@ -198,8 +172,8 @@ def settle(db: Db, letter: Letter, decision: MailDecision) -> bool:
         """
     )
     values = {
-        "id": letter.id,
-        "token": letter.lease_token,
+        "id": mail.id,
+        "token": mail.lease_token,
         "state": {"due": 0, "sent": 2, "failed": 3}[decision.state],
         "attempt": decision.attempt,
         "reason": decision.reason,
@@ -208,9 +182,9 @@ def settle(db: Db, letter: Letter, decision: MailDecision) -> bool:
     held = db.execute(statement, values).rowcount == 1
     if held and decision.state == "sent":
         mark = "update mail_entry set delivered_at = refresher_now() where mail_id = :id"
-        db.execute(text(mark), {"id": letter.id})
+        db.execute(text(mark), {"id": mail.id})
     if held and decision.blocks_address:
-        _block(db, letter.recipient_id, decision.reason)
+        _block(db, mail.recipient_id, decision.reason)
     _note_passage(db, decision)
     return held
 
@@ -237,14 +211,13 @@ def _note_passage(db: Db, decision: MailDecision) -> None:
             where name = 'mail'
             """
         )
-        values = {"reason": decision.reason, "seconds": decision.pause_seconds}
-        db.execute(statement, values)
+        db.execute(statement, {"reason": decision.reason, "seconds": decision.pause_seconds})
     else:
         db.execute(text("update mail_slot set pauses = 0, reason = null where pauses > 0"))
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MailStanding:
     """How the mails stand: for `doctor` and for people."""
 
     due: int
@@ -257,7 +230,7 @@ class Standing:
     last_failure: str | None
 
 
-def standing(db: Db) -> Standing:
+def standing(db: Db) -> MailStanding:
     """Returns counts, and why no mail goes out where none does."""
     statement = text(
         """
@@ -272,7 +245,7 @@ def standing(db: Db) -> Standing:
         from mail_slot s where s.name = 'mail'
         """
     )
-    return Standing(**db.execute(statement).mappings().one())
+    return MailStanding(**db.execute(statement).mappings().one())
 
 
 def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from refresher.notify.webhook_channel import deliver
 from refresher.rules.notices import Kind
 from refresher.rules.registration import connection_id
 from refresher.runtime.services import Services, build
@@ -51,7 +50,7 @@ def happen(services: Services, connection: UUID) -> str:
 def deliver_all(services: Services) -> None:
     """Sends what is due."""
     while claims := kit.claims(services):
-        deliver(services, claims)
+        kit.deliver(services, claims)
 
 
 def add(cli: Cli, url: str, *more: str) -> dict[str, str]:

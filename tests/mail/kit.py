@@ -1,6 +1,6 @@
 """A real SMTP server with a script, and short words for what tests of mail do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -11,10 +11,11 @@ from typing import Any, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from refresher.notify import mail_channel
+from refresher.notify import delivery
+from refresher.notify.mail_channel import MAIL
 from refresher.rules.outcomes import Reply
 from refresher.store import recipients
-from refresher.store.mails import Lease
+from refresher.store.leases import Lease
 from tests.ports import LOOPBACK, free_port
 from tests.world import World, refused
 
@@ -129,20 +130,40 @@ def outage(world: World) -> None:
     world.script.answer = lambda _request: Reply(503, {}, b"")
 
 
+def plan(world: World) -> int:
+    """Makes mails of what is new."""
+    return delivery.plan(world.services, MAIL)
+
+
+def dispatch(world: World) -> tuple[list[Lease], float]:
+    """Claims the mail that may leave now, if one may; returns it, and how soon to look again."""
+    batches: list[Sequence[Lease]] = []
+    again = delivery.dispatch(world.services, MAIL, batches.extend)
+    return [lease for batch in batches for lease in batch], again
+
+
+def claim(world: World) -> list[Lease]:
+    """Claims the mail that may leave now, if one may, and hands it to nobody."""
+    return dispatch(world)[0]
+
+
+def deliver(world: World, lease: Lease) -> str:
+    """Sends what was claimed; returns what came of it."""
+    (word,) = delivery.deliver(world.services, MAIL, [lease]).elements()
+    return word
+
+
 def post(world: World, *, most: int = 10_000) -> list[str]:
     """Plans and sends whatever may leave now, as scheduler and worker do; returns what came of it."""
-    mail_channel.plan(world.services)
+    plan(world)
+    delivery.sweep(world.services, MAIL)
     done: list[str] = []
-    while len(done) < most:
-        given: list[Lease] = []
-        mail_channel.dispatch(world.services, given.append)
-        if not given:
-            return done
-        done += [mail_channel.deliver(world.services, lease) for lease in given]
+    while len(done) < most and (given := claim(world)):
+        done += [deliver(world, lease) for lease in given]
     return done
 
 
 def digest(world: World) -> int:
     """Gathers digests; returns how many were made."""
-    mail_channel.plan(world.services)
-    return mail_channel.gather(world.services)
+    plan(world)
+    return delivery.gather(world.services, MAIL)

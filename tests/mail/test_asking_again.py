@@ -2,10 +2,20 @@
 
 from uuid import UUID
 
-from refresher.notify import mail_channel, watch
+from refresher.notify import watch
 from refresher.store import connections
-from refresher.store.mails import Lease
-from tests.mail.kit import Inbox, add, break_connections, digest, heal, outage, post
+from tests.mail.kit import (
+    Inbox,
+    add,
+    break_connections,
+    claim,
+    deliver,
+    digest,
+    heal,
+    outage,
+    plan,
+    post,
+)
 from tests.world import World, refused
 
 DIGEST = {"reconnect_required": "digest", "refresh_delayed": "digest", "recovered": "digest"}
@@ -64,7 +74,7 @@ def test_a_plain_mail_is_asked_again_too(mailing_world: World, inbox: Inbox) -> 
     """Who reconnected before the mail left hears nothing, and no mail row is left behind."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mail_channel.plan(mailing_world.services)
+    plan(mailing_world)
     heal(mailing_world)
     mailing_world.connect("c1")
     assert post(mailing_world) == ["over"]
@@ -111,10 +121,9 @@ def test_a_second_worker_finds_nothing_of_a_mail_that_is_over(mailing_world: Wor
     """The message of a mail that was deleted is a stale one."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mail_channel.plan(mailing_world.services)
+    plan(mailing_world)
     heal(mailing_world)
     mailing_world.connect("c1")
-    given: list[Lease] = []
-    mail_channel.dispatch(mailing_world.services, given.append)
-    assert mail_channel.deliver(mailing_world.services, given[0]) == "over"
-    assert mail_channel.deliver(mailing_world.services, given[0]) == "stale"
+    given = claim(mailing_world)
+    assert deliver(mailing_world, given[0]) == "over"
+    assert deliver(mailing_world, given[0]) == "stale"

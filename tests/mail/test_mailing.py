@@ -5,12 +5,22 @@ from itertools import pairwise
 from sqlalchemy import event
 
 from refresher.connections import registration
-from refresher.notify import mail_channel
 from refresher.refresh.steps import refresh
 from refresher.rules.registration import read
 from refresher.store import recipients
-from refresher.store.mails import Lease
-from tests.mail.kit import Inbox, add, break_connections, digest, heal, outage, post
+from tests.mail.kit import (
+    Inbox,
+    add,
+    break_connections,
+    claim,
+    deliver,
+    digest,
+    dispatch,
+    heal,
+    outage,
+    plan,
+    post,
+)
 from tests.world import World, refused
 
 
@@ -115,15 +125,14 @@ def test_mails_leave_at_the_set_spacing(mailing_world: World, inbox: Inbox) -> N
         for n in range(50):
             recipients.add(db, f"org-{n}", "ann@acme.example", {})
     break_many(mailing_world, 50, organizations=50)
-    mail_channel.plan(mailing_world.services)
+    plan(mailing_world)
     begun = mailing_world.services.database.simulated_now
     assert begun is not None
     sent_at: list[float] = []
     while len(inbox.mails) < 50:
-        given: list[Lease] = []
-        again = mail_channel.dispatch(mailing_world.services, given.append)
+        given, again = dispatch(mailing_world)
         for lease in given:
-            assert mail_channel.deliver(mailing_world.services, lease) == "sent"
+            assert deliver(mailing_world, lease) == "sent"
             now = mailing_world.services.database.simulated_now
             assert now is not None
             sent_at.append((now - begun).total_seconds())
@@ -138,12 +147,11 @@ def test_two_workers_cannot_take_one_slot(mailing_world: World, inbox: Inbox) ->
     mailing_world.services.settings.__dict__["mail_spacing_seconds"] = 0.7
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1", "c2")
-    mail_channel.plan(mailing_world.services)
-    first: list[Lease] = []
-    mail_channel.dispatch(mailing_world.services, first.append)
+    plan(mailing_world)
+    first = claim(mailing_world)
     mailing_world.run("update mail_slot set next_at = refresher_now() + interval '0.3 seconds'")
-    assert mail_channel.deliver(mailing_world.services, first[0]) == "not yet"
-    assert mail_channel.deliver(mailing_world.services, first[0]) == "stale"
+    assert deliver(mailing_world, first[0]) == "not yet"
+    assert deliver(mailing_world, first[0]) == "stale"
     mailing_world.pass_time(0.31)
     assert post(mailing_world) == ["sent"]
     assert post(mailing_world) == [], "the other one waits for its own slot"
@@ -206,6 +214,6 @@ def test_planning_for_many_organizations_takes_as_few_statements(mailing_world: 
             recipients.add(db, f"org-{n}", "ann@acme.example", {})
     break_many(mailing_world, 100, organizations=100)
     event.listen(mailing_world.services.database.engine, "before_cursor_execute", count)
-    assert mail_channel.plan(mailing_world.services) == 100
+    assert plan(mailing_world) == 100
     assert states(mailing_world) == [0] * 100
     assert len(counted) < 20

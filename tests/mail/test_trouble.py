@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from refresher.notify import mail_channel
+from refresher.notify import delivery
+from refresher.notify.mail_channel import MAIL
 from refresher.store import mails
-from refresher.store.mails import Lease
-from tests.mail.kit import Inbox, add, break_connections, post, smtp_server
+from tests.mail.kit import Inbox, add, break_connections, claim, deliver, plan, post, smtp_server
 from tests.ports import LOOPBACK
 from tests.world import World
 
@@ -111,13 +111,12 @@ def test_a_mail_whose_worker_vanished_goes_again_as_the_same(
     """A lease that ends without an outcome is swept, begun or not; a late message is stale."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mail_channel.plan(mailing_world.services)
-    lost: list[Lease] = []
-    mail_channel.dispatch(mailing_world.services, lost.append)
+    plan(mailing_world)
+    lost = claim(mailing_world)
     assert post(mailing_world) == []
     mailing_world.pass_time(121)
     assert post(mailing_world) == ["sent"]
-    assert mail_channel.deliver(mailing_world.services, lost[0]) == "stale"
+    assert deliver(mailing_world, lost[0]) == "stale"
     assert len(inbox.mails) == 1
 
 
@@ -125,7 +124,7 @@ def test_a_clean_stop_gives_back_what_was_not_begun(mailing_world: World, inbox:
     """The next process sends it at once, not after the lease."""
     add(mailing_world, "ann@acme.example")
     break_connections(mailing_world, "c1")
-    mail_channel.plan(mailing_world.services)
-    mail_channel.dispatch(mailing_world.services, lambda _lease: None)
-    assert mail_channel.give_back(mailing_world.services) == 1
+    plan(mailing_world)
+    claim(mailing_world)
+    assert delivery.give_back_unbegun(mailing_world.services, MAIL) == 1
     assert post(mailing_world) == ["sent"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from refresher.notify import mail_channel
+from refresher.notify import delivery
+from refresher.notify.mail_channel import MAIL
 from refresher.settings.mail import domain_fault
-from refresher.store.mails import Lease
-from tests.mail.kit import Inbox, add, break_connections, post
+from tests.mail.kit import Inbox, add, break_connections, claim, plan, post
 from tests.web.kit import Site, refused
 from tests.world import World
 
@@ -24,7 +24,7 @@ def test_organizations_take_turns(mailing_world: World, inbox: Inbox) -> None:
     for number in range(150):
         add(mailing_world, f"stranger-{number}@many.example", "many")
     break_connections(mailing_world, "m", organization_id="many")
-    mail_channel.plan(mailing_world.services)
+    plan(mailing_world)
     mailing_world.pass_time(1)
     for name in ("few", "other"):
         for number in range(2):
@@ -44,17 +44,16 @@ def test_a_turn_is_taken_when_the_mail_is_claimed(mailing_world: World, inbox: I
     for name in ("a", "b"):
         add(mailing_world, f"ann@{name}.example", name)
         break_connections(mailing_world, name, organization_id=name)
-    mail_channel.plan(mailing_world.services)
-    given: list[Lease] = []
-    mail_channel.dispatch(mailing_world.services, given.append)
-    mail_channel.give_back(mailing_world.services)
+    plan(mailing_world)
+    given = claim(mailing_world)
+    delivery.give_back_unbegun(mailing_world.services, MAIL)
 
     assert post(mailing_world, most=1) == ["sent"]
 
     first = (
         "select r.organization_id as whose from mail m join recipient r on r.id = m.recipient_id "
     )
-    back = mailing_world.one(first + "where m.id = :id", id=given[0].mail_id).whose
+    back = mailing_world.one(first + "where m.id = :id", id=given[0].id).whose
     assert sent_to(inbox) == [f"{({'a', 'b'} - {back}).pop()}.example"]
 
 

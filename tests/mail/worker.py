@@ -2,13 +2,15 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from refresher.notify import mail_channel
+from refresher.notify import delivery
+from refresher.notify.mail_channel import MAIL
 from refresher.runtime.services import build
 from refresher.settings import load
-from refresher.store.mails import Lease
+from refresher.store.leases import Lease
 from refresher.testing.triggers import Triggers
 
 
@@ -17,15 +19,16 @@ def main() -> int:
     Triggers(Path(os.environ["TRIGGERS"])).listen()
     services = build(load())
     services.database.simulated_now = datetime.fromisoformat(os.environ["NOW"])
-    mail_channel.plan(services)
+    delivery.plan(services, MAIL)
+    delivery.sweep(services, MAIL)
     while True:
-        given: list[Lease] = []
-        mail_channel.dispatch(services, given.append)
-        if not given:
+        batches: list[Sequence[Lease]] = []
+        delivery.dispatch(services, MAIL, batches.extend)
+        if not batches:
             services.close()
             return 0
-        for lease in given:
-            mail_channel.deliver(services, lease)
+        for batch in batches:
+            delivery.deliver(services, MAIL, batch)
 
 
 if __name__ == "__main__":

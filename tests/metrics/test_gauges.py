@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from refresher.notify import mail_channel
-from refresher.notify.webhook_channel import deliver
+from refresher.notify import delivery
+from refresher.notify.mail_channel import MAIL
 from refresher.rules.connection import ParkReason
 from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply
@@ -18,7 +18,7 @@ from tests.metrics.kit import open_meter, scrape
 from tests.ports import free_port
 from tests.services import PostgresServer
 from tests.waiting import wait_until
-from tests.webhooks.kit import add, claim, happen
+from tests.webhooks.kit import add, claim, deliver, happen
 from tests.world import START, World
 
 
@@ -173,7 +173,7 @@ def test_the_age_of_what_is_to_be_told_rises_until_it_is_told(world: World) -> N
     world.pass_time(100)
     assert scrape(world)("outbox_oldest_seconds") == pytest.approx(100, abs=1)
     # Read by both flows: a mail and a webhook stand there, and nobody could take them
-    mail_channel.plan(world.services)
+    delivery.plan(world.services, MAIL)
     claimed = claim(world)
     assert world.rows("select 1 from outbox_pending") == []
     world.pass_time(50)

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from refresher.notify import endpoints, webhook_dispatch
+from refresher.notify import delivery, endpoints
 from refresher.notify.endpoints import Wanted
-from refresher.notify.webhook_channel import deliver
+from refresher.notify.webhook_channel import WEBHOOKS
 from refresher.outbound.egress import Egress
 from refresher.rules.access import Actor
 from refresher.rules.connection import Secret
 from refresher.rules.notices import Kind
 from refresher.runtime.services import Services
 from refresher.store import outbox
-from refresher.store.deliveries import DeliveryClaim
+from refresher.store.leases import Lease
 from tests.world import World
 
 STEP = timedelta(seconds=60)
@@ -41,20 +41,29 @@ def happen(world: World, connection_id: UUID, kind: Kind = Kind.RECOVERED, **fac
     return event_id
 
 
-def claims(services: Services) -> list[DeliveryClaim]:
-    """Plans and claims what is due, and hands it to nobody."""
-    found: list[DeliveryClaim] = []
-
-    def take(batches: Sequence[Sequence[DeliveryClaim]]) -> None:
-        found.extend(claim for batch in batches for claim in batch)
-
-    webhook_dispatch.dispatch_due(services, take)
+def batches(services: Services) -> list[list[Lease]]:
+    """Plans and claims what is due; returns what is handed over, and to nobody."""
+    found: list[list[Lease]] = []
+    delivery.plan(services, WEBHOOKS)
+    delivery.dispatch(
+        services, WEBHOOKS, lambda handed: found.extend(list(batch) for batch in handed)
+    )
     return found
 
 
-def claim(world: World) -> list[DeliveryClaim]:
+def claims(services: Services) -> list[Lease]:
+    """Plans and claims what is due, and hands it to nobody."""
+    return [lease for batch in batches(services) for lease in batch]
+
+
+def claim(world: World) -> list[Lease]:
     """Plans and claims what is due, and hands it to nobody."""
     return claims(world.services)
+
+
+def deliver(services: Services, held: Sequence[Lease]) -> Counter[str]:
+    """Sends what was claimed."""
+    return delivery.deliver(services, WEBHOOKS, held)
 
 
 def tick(world: World) -> Counter[str]:

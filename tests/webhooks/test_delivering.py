@@ -7,7 +7,6 @@ import pytest
 from standardwebhooks import Webhook
 
 from refresher.notify import endpoints
-from refresher.notify.webhook_channel import deliver
 from refresher.rules.notices import Kind
 from tests.webhooks import kit
 from tests.webhooks.receiver import Received, Receiver, Reply
@@ -229,13 +228,13 @@ def test_an_endpoint_that_hangs_holds_nobody_else(
     receiver.answer = hang
     for n in range(20):
         kit.happen(world, world.connect(f"c{n}"))
-    thread = threading.Thread(target=deliver, args=(world.services, kit.claim(world)))
+    thread = threading.Thread(target=kit.deliver, args=(world.services, kit.claim(world)))
     thread.start()
     for _ in range(40):
         if len(other.received) == 20:
             break
         world.pass_time(0.1)
-        deliver(world.services, kit.claim(world))
+        kit.deliver(world.services, kit.claim(world))
     release.set()
     thread.join()
     assert len(other.received) == 20

@@ -9,29 +9,23 @@ from uuid import UUID
 
 import pytest
 
-from refresher.notify import webhook_channel, webhook_dispatch
-from refresher.store.deliveries import DeliveryClaim
+from refresher.notify import delivery
+from refresher.notify.webhook_channel import WEBHOOKS
+from refresher.store.leases import Lease
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
+from tests.webhooks import kit
 from tests.webhooks.kit import add, happen
 from tests.webhooks.receiver import Receiver, Reply
 from tests.world import World
 
-Batches = list[list[DeliveryClaim]]
 
-
-def batches(world: World) -> Batches:
+def batches(world: World) -> list[list[Lease]]:
     """Plans and claims once; returns what is handed over."""
-    found: Batches = []
-
-    def take(handed: Sequence[Sequence[DeliveryClaim]]) -> None:
-        found.extend(list(batch) for batch in handed)
-
-    webhook_dispatch.dispatch_due(world.services, take)
-    return found
+    return kit.batches(world.services)
 
 
-def owners(world: World, claims: Sequence[DeliveryClaim]) -> list[str]:
+def owners(world: World, claims: Sequence[Lease]) -> list[str]:
     """Returns whose messages were claimed, in the order of the claims."""
     sql = (
         "select d.id, coalesce(e.organization_id, 'operators') as owner from webhook_delivery d "
@@ -123,7 +117,7 @@ def test_a_message_arrives_while_all_of_another_tenant_s_hang(
     try:
         for _ in range(3):
             for batch in batches(world):
-                webhook_channel.take(world.services, batch)
+                delivery.deliver_apart(world.services, WEBHOOKS, batch)
         wait_until(lambda: len(other.received) == 1)
         in_flight = world.services.settings.webhook_organization_concurrency
         wait_until(lambda: len(receiver.received) == in_flight)

@@ -11,7 +11,7 @@ from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients
-from refresher.store.mails import Standing
+from refresher.store.mails import MailStanding
 from refresher.store.session import Database
 
 LATE_SECONDS = 600.0
@@ -70,7 +70,7 @@ def _refused(addresses: Sequence[str]) -> Iterator[Finding]:
         )
 
 
-def _passage(standing: Standing) -> Iterator[Finding]:
+def _passage(standing: MailStanding) -> Iterator[Finding]:
     """Yields whether mails go out, and which were given up."""
     if standing.reason:
         yield warn("mail", f"no mail goes out: {standing.reason}", _mend(standing.reason))

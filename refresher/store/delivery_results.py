@@ -14,7 +14,7 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.delivery import Health
-from refresher.store.deliveries import DeliveryClaim
+from refresher.store.leases import Lease, arrays
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
 
 IDLE = 0
@@ -23,10 +23,10 @@ MOST_WOKEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Settled:
     """What is written of one message; `state` is IDLE (again in `again_in_seconds`) or an end."""
 
-    claim: DeliveryClaim
+    lease: Lease
     state: int
     again_in_seconds: float | None
     http_status: int | None
@@ -38,28 +38,20 @@ def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, Health]:
     """Locks endpoints until the transaction ends, and returns how each does; removed ones are left."""
     statement = text(
         """
-        select id, failures, refusals, disabled_reason,
-            cast(extract(epoch from refresher_now() - failing_since) as float8) as failing_seconds,
+        select id, failures, refusals,
+            cast(extract(epoch from refresher_now() - failing_since) as float8),
             cast(greatest(0, coalesce(extract(epoch from paused_until - refresher_now()), 0))
-                 as float8) as pause_left_seconds
+                 as float8),
+            disabled_reason
         from webhook_endpoint where id = any(cast(:ids as uuid[])) order by id for update
         """
     )
     rows = db.execute(statement, {"ids": sorted(set(ids))})
-    return {
-        row.id: Health(
-            row.failures,
-            row.refusals,
-            row.failing_seconds,
-            row.pause_left_seconds,
-            row.disabled_reason,
-        )
-        for row in rows
-    }
+    return {row.id: Health(*row[1:]) for row in rows}
 
 
-def still_ours(db: Db, claims: Sequence[DeliveryClaim]) -> dict[int, float]:
-    """Returns which messages are still leased under their claims, with the seconds since they began.
+def still_ours(db: Db, leases: Sequence[Lease]) -> dict[int, float]:
+    """Returns which messages are still leased under their tokens, with the seconds since they began.
 
     Locks them.
     """
@@ -72,8 +64,7 @@ def still_ours(db: Db, claims: Sequence[DeliveryClaim]) -> dict[int, float]:
         where d.state + 0 = 1 order by d.id for update of d
         """
     )
-    values = {"ids": [c.id for c in claims], "tokens": [c.lease_token for c in claims]}
-    return {row.id: row.age_seconds for row in db.execute(statement, values)}
+    return {row.id: row.age_seconds for row in db.execute(statement, arrays(leases))}
 
 
 _WRITE = text(
@@ -107,11 +98,10 @@ _WAKE_NEXT = text(
 )
 
 
-def write(db: Db, outcomes: Sequence[Written]) -> None:
+def write(db: Db, outcomes: Sequence[Settled]) -> None:
     """Writes outcomes, and makes due what waited for a message that is done with."""
     values = {
-        "ids": [w.claim.id for w in outcomes],
-        "tokens": [w.claim.lease_token for w in outcomes],
+        **arrays([w.lease for w in outcomes]),
         "states": [w.state for w in outcomes],
         "again_ins": [w.again_in_seconds for w in outcomes],
         "statuses": [w.http_status for w in outcomes],
@@ -119,7 +109,7 @@ def write(db: Db, outcomes: Sequence[Written]) -> None:
         "elapsed": [w.elapsed_seconds for w in outcomes],
     }
     db.execute(_WRITE, values)
-    done = [w.claim.id for w in outcomes if w.state in {DELIVERED, FAILED}]
+    done = [w.lease.id for w in outcomes if w.state in {DELIVERED, FAILED}]
     if done:
         db.execute(_WAKE_NEXT, {"ids": done})
 
@@ -205,18 +195,15 @@ _SWEEP = text(
 
 def sweep(
     db: Db, *, first_seconds: float, lease_seconds: float, limit: int = 500
-) -> tuple[int, int]:
+) -> Sequence[bool]:
     """Makes messages due again whose lease ended, or whose process did, without an outcome.
 
     So does what was handed over before any process ended, and not begun: the hint may be gone with it.
-    Returns how many had not begun, and how many had: those may have arrived, and go once more with
-    the same id. One that ends process after process goes ever later, from the fifth on.
+    Returns of each whether it had begun: then it may have arrived, and goes once more with the same
+    id. One that ends process after process goes ever later, from the fifth on.
     """
-    rows = db.execute(
-        _SWEEP, {"first_seconds": first_seconds, "lease_seconds": lease_seconds, "limit": limit}
-    ).all()
-    begun = sum(row.begun for row in rows)
-    return len(rows) - begun, begun
+    values = {"first_seconds": first_seconds, "lease_seconds": lease_seconds, "limit": limit}
+    return db.execute(_SWEEP, values).scalars().all()
 
 
 def forget_delivered(db: Db, *, days: float, limit: int = 5_000) -> int:
