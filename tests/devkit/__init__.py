@@ -1,1 +1,1 @@
-"""Tests of refresher.devkit.postgres: real servers, real crashes."""
+"""Tests of the devkit: the guests of the house."""

@@ -1,51 +1,64 @@
-"""Folders for servers, and processes that use them."""
+"""A folder for `refresher up`, and the command itself as a process."""
 
-import subprocess
+import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from refresher.devkit.postgres import EmbeddedPostgres
-from tests.devkit.kit import USER, wait_for_clean_stop
+from refresher.devkit.foundation import read_environment
+from tests.devkit.postgres.kit import wait_for_clean_stop
+from tests.ports import free_port
 from tests.processes import Process, Spawner
 
 
 @pytest.fixture
-def empty_folder() -> Iterator[Path]:
-    """A folder that the server's account can reach, also as root (pytest's own it cannot)."""
+def directory() -> Iterator[Path]:
+    """A data directory that does not exist yet, where the server's account can reach it."""
     with tempfile.TemporaryDirectory(prefix="refresher-tests-") as name:
-        folder = Path(name).resolve() / "postgres"
+        folder = Path(name).resolve() / "data"
         yield folder
-        if (folder / "data").is_dir():
-            wait_for_clean_stop(folder)
+        if (folder / "postgres" / "data").is_dir():
+            wait_for_clean_stop(folder / "postgres")
 
 
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Path]:
-    """A database directory as a first start leaves it."""
-    with tempfile.TemporaryDirectory(prefix="refresher-tests-") as name:
-        folder = Path(name).resolve() / "postgres"
-        with EmbeddedPostgres(folder):
-            pass
-        yield folder
+class Up:
+    """`refresher up` as a process, and what it told of itself."""
+
+    def __init__(self, spawn: Spawner, directory: Path, env: Mapping[str, str]) -> None:
+        self.directory = directory
+        ours = {
+            "REFRESHER_DATA_DIRECTORY": str(directory),
+            "REFRESHER_LOG_FORMAT": "json",
+            "PORT": str(free_port()),
+        }
+        self.process: Process = spawn("-m", "refresher", "up", "--json", env=ours | dict(env))
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What it said it runs, once for each time it started (it may start itself again)."""
+        lines = [line for line in self.process.output.splitlines() if '"environment_file"' in line]
+        return [json.loads(line) for line in lines]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it hands to other commands."""
+        return read_environment(self.directory)
 
 
 @pytest.fixture
-def folder(prepared: Path, empty_folder: Path) -> Path:
-    """A copy of `prepared`, which is quicker than a first start."""
-    subprocess.run(["cp", "-a", prepared, empty_folder], check=True)
-    return empty_folder
+def start_up(directory: Path, spawn: Spawner) -> Callable[..., Up]:
+    """Starts `refresher up` on the test's directory and returns once it runs.
 
+    In this order, so that what was started has ended when the directory goes.
+    """
 
-@pytest.fixture
-def start_user(spawn: Spawner) -> Callable[[Path], Process]:
-    """Starts another process that uses the server of a folder."""
-
-    def start(folder: Path) -> Process:
-        process = spawn("-c", USER, str(folder))
-        process.wait_for("up guard=")
-        return process
+    def start(**env: str) -> Up:
+        up = Up(spawn, directory, env)
+        up.process.wait_for("scheduler started")
+        up.process.wait_for('"environment_file"')
+        return up
 
     return start

@@ -10,7 +10,7 @@ import pytest
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.devkit.postgres.cluster import read_postmaster
 from refresher.errors import EmbeddedPostgresError
-from tests.devkit.kit import USER, ask, remember, wait_for_clean_stop
+from tests.devkit.postgres.kit import USER, ask, remember, wait_for_clean_stop
 
 
 def test_an_empty_directory_becomes_a_durable_database(empty_folder):

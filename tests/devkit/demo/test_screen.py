@@ -15,7 +15,7 @@ from refresher.devkit.oauth_server.referee import summary
 from refresher.devkit.oauth_server.tokens import Mint
 from refresher.store.gauges import ScheduleHealth
 from refresher.store.statistics import Happening, Lives, Refreshes
-from tests.demo.test_demo import GOOD
+from tests.devkit.demo.test_demo import GOOD
 
 
 def served(**counted: int):

@@ -5,7 +5,7 @@ import signal
 
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.devkit.postgres.cluster import read_postmaster
-from tests.devkit.kit import ask, kill_server, remember, wait_for_clean_stop
+from tests.devkit.postgres.kit import ask, kill_server, remember, wait_for_clean_stop
 from tests.waiting import wait_until
 
 

@@ -1,1 +1,0 @@
-"""Tests of `refresher demo` and `refresher up`: real commands, real processes."""

@@ -1,0 +1,1 @@
+"""Tests of `refresher demo`: real commands, real processes."""
