@@ -16,7 +16,8 @@ from bench.servers import provider
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SenderName, SendLimits
-from refresher.rules.providers import Body, TokenRequest
+from refresher.rules.providers import Body
+from refresher.rules.requests import TokenRequest
 
 FORM = {
     "grant_type": "refresh_token",

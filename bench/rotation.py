@@ -33,7 +33,7 @@ from refresher.refresh.dispatch import dispatch_due
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import Cipher, new_key, parse_key
 from refresher.runtime.services import Services

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from refresher.catalogue import Catalogue, load
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import ClientAuth, Provider, TokenRequest
+from refresher.rules.providers import ClientAuth, Provider
+from refresher.rules.requests import TokenRequest
 from refresher.store import oauth_apps
 from tests.world import PROVIDERS, World, granted
 

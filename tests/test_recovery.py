@@ -19,7 +19,7 @@ from refresher.errors import DatabaseUnavailable
 from refresher.refresh.recovery import drain, sweep_stalled
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime.liveness import Watch
 from refresher.testing.history import check_history
 from tests.services import PostgresServer, plain

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.store import oauth_apps, pause_list
 from tests.scoping import answering, expired, is_of, live, opened
 from tests.world import World, refused

@@ -18,7 +18,8 @@ from refresher.outbound.exchange import Exchange
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import ClientAuth, Provider, Strategy, TokenRequest
+from refresher.rules.providers import ClientAuth, Provider, Strategy
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import services
 from refresher.runtime.cipher import new_key
 from refresher.runtime.limits import Pacer

@@ -1,7 +1,7 @@
 """Provider facts as dated data: one TOML file each in `providers/`, and the user's file over them.
 
 `load()` is the way in. What a `Provider` is: `rules/providers.py`. How a file is read and refused:
-`loader.py`, then `schema.py` and `coherence.py`. A new provider needs no code, only a file.
+`loader.py`, then `tables.py` and `checks.py`. A new provider needs no code, only a file.
 """
 
 from refresher.catalogue.entries import AppEntry, Catalogue, Origin, Unusable

@@ -1,7 +1,7 @@
 """Shows a provider as plain values, and warns of what loads but deserves a look.
 
 Both serve the command line (`refresher providers show`, `refresher providers check`); a warning
-stops nothing. What must not load at all is in `coherence.py`.
+stops nothing. What must not load at all is in `checks.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import fields
 from datetime import date
 from enum import Enum
 
+from refresher.catalogue.checks import trusts_any_server
 from refresher.catalogue.entries import AppEntry, Catalogue
-from refresher.catalogue.hosts import trusts_any_server
 from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
 from refresher.rules.providers import ClientAuth, Provider
 

@@ -14,12 +14,8 @@ from refresher.errors import CannotDecrypt
 from refresher.outbound.exchange import Outgoing
 from refresher.rules.connection import Sealed, Secret
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import (
-    ClientCredentials,
-    Provider,
-    TokenRequest,
-    build_revocation,
-)
+from refresher.rules.providers import Provider
+from refresher.rules.requests import ClientCredentials, TokenRequest, build_revocation
 from refresher.runtime.services import Services
 from refresher.store import events, revocation
 from refresher.store.revocation import GrantSeen

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from refresher.catalogue import hosts
+from refresher.catalogue.checks import url_faults
 from refresher.errors import EgressRefused
 from refresher.rules.egress import LOOPBACK, Address, Network, interleaved, kind_of_refusal
+from refresher.rules.url_template import LOOPBACK as LOOPBACK_NAMES
 
 KNOWN_SECONDS = 30.0
 """How long what a name said is believed. A connection that stands is not looked up again."""
@@ -74,7 +75,7 @@ class Egress:
         That is: https (or http to this machine, where that is allowed), no credentials in it, and
         a name that leads to an address that is allowed. Looks the name up; sends nothing.
         """
-        for fault in hosts.url_faults(field, url, allow_loopback=self._loopback):
+        for fault in url_faults(field, url, allow_loopback=self._loopback):
             raise EgressRefused(fault)
         host = urlsplit(url).hostname or ""
         try:
@@ -143,7 +144,7 @@ class Egress:
     def _let_through(self, host: str, found: Sequence[Address]) -> list[Address]:
         if not found:
             raise OSError(f"{host} has no address")
-        here = LOOPBACK if self._loopback and host in hosts.LOOPBACK else ()
+        here = LOOPBACK if self._loopback and host in LOOPBACK_NAMES else ()
         kinds = {address: kind_of_refusal(address, (*self._allowed, *here)) for address in found}
         allowed = [address for address, kind in kinds.items() if kind is None]
         if not allowed:

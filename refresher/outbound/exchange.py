@@ -35,7 +35,7 @@ from refresher.outbound.sender import (
 from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 
 K = TypeVar("K")
 

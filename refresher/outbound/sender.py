@@ -18,7 +18,8 @@ import orjson
 
 from refresher.rules.connection import value
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body, TokenRequest
+from refresher.rules.providers import Body
+from refresher.rules.requests import TokenRequest
 
 SenderName = Literal["auto", "httpx", "pyreqwest"]
 IDLE_SECONDS = 30.0

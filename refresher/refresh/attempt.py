@@ -21,13 +21,8 @@ from refresher.rules.faults import place_of, waits_for
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
 from refresher.rules.policy import Policy
-from refresher.rules.providers import (
-    ClientCredentials,
-    Provider,
-    Strategy,
-    TokenRequest,
-    build_request,
-)
+from refresher.rules.providers import Provider, Strategy
+from refresher.rules.requests import ClientCredentials, TokenRequest, build_request
 from refresher.rules.unread import looks_like_a_grant
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher

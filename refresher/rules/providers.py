@@ -1,23 +1,35 @@
-"""What we know of a provider, and the two halves of a strategy: build a request, never send it.
+"""What we know of a provider: an entry of the catalogue, or of the user's file.
 
-A `Provider` is data (from `catalogue/` or the user's file). `build_request` turns it and the opened
-tokens into a `TokenRequest` value; `exchange.py` sends that, `outcomes.py` reads the reply.
-Sources: RFC 6749 sections 2.3.1, 4.4 and 6.
+Each field is declared here once: its name, type, default and meaning. The catalogue checks tables
+against the types, and docs/providers.md is made of the lines below the fields. How a request is built
+from an entry: `requests.py`.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
-from typing import assert_never
-from urllib.parse import quote_plus
+from typing import TYPE_CHECKING, Literal
 
-from refresher.rules.connection import Secret, value
-from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
+if TYPE_CHECKING:  # only who checks a table pays for pydantic
+    from refresher.rules.field_types import (
+        AnswerNames,
+        Codes,
+        Day,
+        KeptNames,
+        Life,
+        Names,
+        PathToSome,
+        Rate,
+        ReplayWait,
+        Seconds,
+        Steps,
+        Switch,
+        Text,
+        Texts,
+    )  # fmt: skip
 
 
 class Strategy(StrEnum):
@@ -72,87 +84,113 @@ Path = tuple[str | int, ...]
 """The way to a field of an answer; a number steps into a list, from 0."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_NAMES: Mapping[str, Path] = MappingProxyType({})
+ACCESS_TOKEN_LIVES = (
+    *("expires_in", "expires_in_sec", "expires_in_seconds", "expire_in"),
+    *("access_token_expires_in", "access_token_expire_in", "expires_at", "expires_on", "expire_at"),
+    *("access_token_expires_at", "access_token_expire_at"),
+)
+REFRESH_TOKEN_LIVES = (
+    *("refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"),
+    *("refresh_token_expire_in", "refresh_token_expires_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A catalogue entry. Lifetimes are defaults in seconds: an answer's own figures always win.
 
-    An entry of `dead_grant_errors`, `misconfigured_errors` or `retry_errors` is a code
-    (`bad_refresh_token`), or a code and how its description begins
-    (`unauthorized_client: Old refresh token used`), which wins over the bare code: some providers
-    say two things with one code. `retry_errors` holds only such pairs: exceptions that end and
-    pause nothing. Dead-grant codes count with a 4xx; those of `dead_grant_errors_at_any_status`, which
-    the user's own file listed, also with a 5xx or a 429. `answer_names` are the provider's names for
-    the standard fields of an answer.
-
-    `placeholders` maps names to patterns; `keep_fields` names fields of the answer for callers.
-    `replay_after_seconds` is how long a request that gave no answer is left to end before the same
-    refresh token is presented again.
+    An entry of a list of error codes is a code (`bad_refresh_token`), or a code and how its description
+    begins (`unauthorized_client: Old refresh token used`), which wins over the bare code: some
+    providers say two things with one code.
     """
 
     name: str
-    token_url: str
+    token_url: Text
+    """required: the token endpoint; https, no user, no fragment"""
     title: str = ""
+    """the provider's name, for people"""
     strategy: Strategy = Strategy.REFRESH_TOKEN
-    refresh_url: str | None = None
-    revocation_url: str | None = None  # RFC 7009
-    host_pattern: str | None = None
-    default_host: str | None = None
-    host_example: str | None = None
-    placeholders: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """how a fresh token is had: in `long_lived_exchange` the access token is the grant"""
+    refresh_url: Text | None = None
+    """where tokens are refreshed, if that is another place"""
+    revocation_url: Text | None = None
+    """where a grant is given back (RFC 7009)"""
+    host_pattern: Text | None = None
+    """a regular expression of the hosts that a connection may have, where a URL has `{host}`"""
+    default_host: Text | None = None
+    """the host of a connection that names none"""
+    host_example: Text | None = None
+    """a host for the sentence that asks for one"""
+    placeholders: Texts = field(default_factory=lambda: _NOTHING)
+    """names and patterns of further placeholders, such as `{tenant}`"""
+    max_requests_per_second: Rate | None = None
+    """how many requests its token endpoint takes"""
     client_auth: ClientAuth = ClientAuth.POST
+    """how the app proves itself; `client_secret_post` and `client_secret_basic` are understood, too"""
     body: Body = Body.FORM
-    method: str = "POST"
-    grant_type: str | None = None
-    token_parameter: str | None = None
-    parameter_names: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    send_scope: bool = False
-    keep_fields: tuple[str, ...] = ()
-    response_path: Path = ()
-    answer_names: Mapping[str, Path] = field(default_factory=lambda: _NO_NAMES)
-    error_path: Path = ("error",)
-    error_detail_path: Path = ("error_description",)
-    access_token_lifetime_fields: tuple[str, ...] = (
-        "expires_in",
-        "expires_in_sec",
-        "expires_in_seconds",
-        "expire_in",
-        "access_token_expires_in",
-        "access_token_expire_in",
-        "expires_at",
-        "expires_on",
-        "expire_at",
-        "access_token_expires_at",
-        "access_token_expire_at",
-    )
-    refresh_token_lifetime_fields: tuple[str, ...] = (
-        "refresh_token_expires_in",
-        "refresh_expires_in",
-        "x_refresh_token_expires_in",
-        "refresh_token_expire_in",
-        "refresh_token_expires_at",
-    )
-    dead_grant_errors: frozenset[str] = frozenset()
-    dead_grant_errors_at_any_status: frozenset[str] = frozenset()
-    misconfigured_errors: frozenset[str] = frozenset()
-    retry_errors: frozenset[str] = frozenset()
-    success_without_error_codes: frozenset[str] = frozenset()
+    """where the parameters travel"""
+    method: Literal["GET", "POST"] = "POST"
+    """of the request"""
+    grant_type: Text | None = None
+    """another value than the strategy's own"""
+    token_parameter: Text | None = None
+    """another name for the parameter that holds the token"""
+    parameter_names: Texts = field(default_factory=lambda: _NOTHING)
+    """where the standard names are others: `{ client_id = "client_key" }`"""
+    parameters: Names = field(default_factory=lambda: _NOTHING)
+    """what is sent besides; never a secret"""
+    headers: Names = field(default_factory=lambda: _NOTHING)
+    """the like, as headers"""
+    send_scope: Switch = False
+    """sends the scopes that were asked for at registration, whatever was granted since"""
+    response_path: Steps = ()
+    """the way to the object that holds the tokens: `["data"]`; a number steps into a list"""
+    answer_names: AnswerNames = field(default_factory=lambda: _NO_NAMES)
+    """the provider's names for standard fields: `{ access_token = "accessToken", scope = "of" }`"""
+    access_token_lifetime_fields: tuple[Text, ...] = ACCESS_TOKEN_LIVES
+    """where an access token's life is told; the shortest counts"""
+    refresh_token_lifetime_fields: tuple[Text, ...] = REFRESH_TOKEN_LIVES
+    """the like for a refresh token"""
+    keep_fields: KeptNames = ()
+    """fields of the answer that callers need beside the token: `["instance_url", "team.id"]`"""
+    error_path: PathToSome = ("error",)
+    """the way to an error's code"""
+    error_detail_path: Steps = ("error_description",)
+    """the way to its words"""
+    dead_grant_errors: Codes = frozenset()
+    """codes that end a grant with a 4xx, besides `invalid_grant`"""
+    dead_grant_errors_at_any_status: Codes = frozenset()
+    """the like, also with a 5xx or a 429; those that your own file lists in `dead_grant_errors`"""
+    misconfigured_errors: Codes = frozenset()
+    """codes that refuse the app"""
+    retry_errors: Codes = frozenset()
+    """exceptions that end and pause nothing, with their words: `"invalid_grant: AADSTS50196"`"""
+    replay_after_seconds: ReplayWait = 0.0
+    """how long a request that gave no answer is left to end before its token is presented again"""
+    success_without_error_codes: Codes = frozenset()
+    """what looks like an error and says that all is well"""
     rotation: Rotation = Rotation.SOMETIMES
-    reuse_grace_seconds: float = 0.0
-    replay_after_seconds: float = 0.0
-    access_token_lifetime_seconds: float | None = None
-    refresh_token_lifetime_seconds: float | None = None
-    refresh_token_clock: str = "sliding"
-    not_before_expiry_seconds: float | None = None
-    min_token_age_seconds: float = 0.0
-    max_requests_per_second: float | None = None
-    checked_on: date | None = None
-    sources: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
+    """whether a refresh spends the refresh token"""
+    reuse_grace_seconds: Seconds = 0.0
+    """how long a spent one is taken once more"""
+    access_token_lifetime_seconds: Life | None = None
+    """an access token's life, where answers do not tell"""
+    refresh_token_lifetime_seconds: Life | None = None
+    """a refresh token's, where answers do not tell"""
+    refresh_token_clock: Literal["sliding", "fixed"] = "sliding"
+    """whether that begins anew with each new one, or counts from consent"""
+    not_before_expiry_seconds: Life | None = None
+    """a token is refreshed no sooner than so long before its end"""
+    min_token_age_seconds: Seconds = 0.0
+    """nor before it is so old"""
+    checked_on: Day | None = None
+    """when these facts were held against the provider's documentation"""
+    sources: tuple[Text, ...] = ()
+    """links to it"""
+    unsure: tuple[Text, ...] = ()
+    """the fields that it does not confirm"""
     notes: str = ""
+    """what else people should know"""
 
     @property
     def needs_app(self) -> bool:
@@ -160,133 +198,3 @@ class Provider:
         return self.client_auth is not ClientAuth.NONE or self.strategy is not (
             Strategy.LONG_LIVED_EXCHANGE
         )
-
-
-@value
-class ClientCredentials:
-    """The app's identity, opened for the exchanges of one batch."""
-
-    client_id: str
-    client_secret: Secret | None
-
-
-@value
-class TokenRequest:
-    """One request to a token endpoint, ready to send. Its `repr` shows no parameter."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: Body
-    parameters: Mapping[str, str] = field(repr=False)
-
-
-def build_request(
-    provider: Provider,
-    *,
-    client: ClientCredentials | None,
-    access_token: Secret | None,
-    refresh_token: Secret | None,
-    scopes: tuple[str, ...] = (),
-    host: str | None = None,
-    placeholders: Mapping[str, str] | None = None,
-) -> TokenRequest:
-    """Returns the request that asks `provider` for a fresh access token.
-
-    Raises `UnbuildableRequest` when a piece is missing; nothing has been sent then.
-    """
-    parameters = _grant_parameters(provider, access_token, refresh_token)
-    if provider.send_scope and scopes:
-        parameters["scope"] = " ".join(scopes)
-    own_headers = filled(provider, provider.headers, host, placeholders)
-    headers = {"Accept": "application/json", **own_headers}
-    _authenticate(provider, client, parameters, headers)
-    parameters.update(filled(provider, provider.parameters, host, placeholders))
-    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
-    url = resolve_url(provider, host, placeholders=placeholders)
-    return TokenRequest(provider.method, url, headers, provider.body, renamed)
-
-
-def _grant_parameters(
-    provider: Provider, access_token: Secret | None, refresh_token: Secret | None
-) -> dict[str, str]:
-    match provider.strategy:
-        case Strategy.REFRESH_TOKEN:
-            token, name, grant = refresh_token, "refresh_token", "refresh_token"
-        case Strategy.LONG_LIVED_EXCHANGE:
-            token, name, grant = access_token, "access_token", provider.grant_type or ""
-        case Strategy.CLIENT_CREDENTIALS:
-            return {"grant_type": provider.grant_type or "client_credentials"}
-        case _:
-            assert_never(provider.strategy)
-    if not token:
-        raise UnbuildableRequest(f"the connection stores no {name.replace('_', ' ')}")
-    return {
-        "grant_type": provider.grant_type or grant,
-        provider.token_parameter or name: token.reveal(),
-    }
-
-
-def _authenticate(
-    provider: Provider,
-    client: ClientCredentials | None,
-    parameters: dict[str, str],
-    headers: dict[str, str],
-) -> None:
-    if provider.client_auth is ClientAuth.NONE:
-        if client is not None and provider.strategy is not Strategy.LONG_LIVED_EXCHANGE:
-            parameters["client_id"] = client.client_id  # a public client names itself
-        return
-    if client is None:
-        raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
-    secret = client.client_secret.reveal() if client.client_secret else ""
-    raw = provider.client_auth is ClientAuth.BASIC_RAW
-    if raw or provider.client_auth is ClientAuth.BASIC:
-        # RFC 6749 section 2.3.1: both halves are form-encoded before the colon joins them.
-        encode = str if raw else quote_plus
-        pair = f"{encode(client.client_id)}:{encode(secret)}"
-        headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
-        return
-    parameters["client_id"] = client.client_id
-    if secret:
-        parameters["client_secret"] = secret
-
-
-def build_revocation(
-    provider: Provider,
-    *,
-    client: ClientCredentials | None,
-    token: Secret,
-    host: str | None = None,
-    placeholders: Mapping[str, str] | None = None,
-) -> TokenRequest | None:
-    """Returns the request that ends a grant by its token (RFC 7009 section 2.1), None without a URL.
-
-    `token` is the refresh token where there is one: its end is that of the access tokens as well.
-    Raises `UnbuildableRequest`.
-    """
-    if provider.revocation_url is None:
-        return None
-    parameters, headers = {"token": token.reveal()}, {"Accept": "application/json"}
-    headers |= filled(provider, provider.headers, host, placeholders)
-    _authenticate(provider, client, parameters, headers)
-    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
-    url = resolve_url(provider, host, provider.revocation_url, placeholders)
-    return TokenRequest("POST", url, headers, Body.FORM, renamed)
-
-
-def resolve_url(
-    provider: Provider,
-    host: str | None,
-    template: str | None = None,
-    placeholders: Mapping[str, str] | None = None,
-) -> str:
-    """Returns the URL to refresh at (or `template`) with the connection's own values filled in.
-
-    Each must match the entry's pattern whole, so that a stored row cannot send a refresh token to
-    somebody else's server. A connection without a host uses the entry's default one.
-    """
-    url = template or provider.refresh_url or provider.token_url
-    if "{" not in url:
-        return url
-    return fill(url, values(provider, [url], host, placeholders, in_url=True))

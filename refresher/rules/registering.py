@@ -14,8 +14,9 @@ from uuid import UUID
 
 from refresher.errors import InvalidConnection, did_you_mean
 from refresher.rules.placeholders import UnbuildableRequest, filled
-from refresher.rules.providers import Provider, Strategy, resolve_url
+from refresher.rules.providers import Provider, Strategy
 from refresher.rules.registration import NewConnection
+from refresher.rules.requests import resolve_url
 
 NO_TOKEN = (
     "no token came: hand access_token and refresh_token over, or the provider's whole answer; or say "

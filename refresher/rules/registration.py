@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from refresher.errors import InvalidConnection, did_you_mean
+from refresher.errors import InvalidConnection
 from refresher.rules import intake_fields as fields
 from refresher.rules.answers import as_token, error_code, read_grant, read_parsed
 from refresher.rules.connection import Secret
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
+from refresher.rules.sentences import no_field
 
 MAX_SHOWN_LENGTH = 64
 _NAMESPACE = UUID("7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11")
@@ -158,9 +159,8 @@ def _check_whole(made: NewConnection) -> None:
 def unknown_field(name: str, known: Iterable[str]) -> str:
     """Returns the sentence about a field that there is not, with what was meant, perhaps."""
     shown = "".join(c for c in name[:MAX_SHOWN_LENGTH] if c.isprintable())
-    hint = did_you_mean(shown, known)
     whole = "; a provider's whole answer goes into `answer`" if name in OF_ANSWERS else ""
-    return f'there is no field "{shown}"{hint}{whole}'
+    return no_field(shown, known) + whole
 
 
 def _check_names(given: Mapping[str, object]) -> None:

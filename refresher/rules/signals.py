@@ -13,8 +13,12 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from refresher.rules.connection import Secret
+
+if TYPE_CHECKING:  # only who checks a table pays for pydantic
+    from refresher.rules.field_types import Events, Header, LongText, LongTexts, Prefix
 
 MAX_AGE_SECONDS = 7 * 86_400.0
 """Notices that were issued earlier are refused, so what is older than a month can be forgotten."""
@@ -57,19 +61,32 @@ class SignalSource:
 
     provider: str
     kind: SourceKind
-    match_metadata: str | None = None
-    issuer: str = ""
-    audience: tuple[str, ...] = ()
-    jwks_url: str = ""
+    """required: how its notices are verified"""
+    match_metadata: LongText | None = None
+    """the key of a connection's metadata that holds the provider's own id of the account"""
+    issuer: LongText = ""
+    """who signs (security event tokens: required)"""
+    audience: LongTexts = ()
+    """whom they are for, such as our client ids (security event tokens: required)"""
+    jwks_url: LongText = ""
+    """where the issuer's keys are (security event tokens: required)"""
     secret: Secret | None = None
-    signature_header: str = ""
-    signature_prefix: str = ""
+    signature_header: Header = ""
+    """the header that holds the HMAC (hmac: required)"""
+    signature_prefix: Prefix = ""
+    """what stands before it there, such as `sha256=`"""
     signature_encoding: Encoding = Encoding.HEX
-    timestamp_header: str | None = None
-    event_id_path: tuple[str, ...] = ("id",)
-    event_path: tuple[str, ...] = ("type",)
-    subject_path: tuple[str, ...] = ()
-    revoked_events: frozenset[str] = frozenset()
+    """how it is written"""
+    timestamp_header: Header | None = None
+    """the header with the time that is signed, too"""
+    event_id_path: LongTexts = ("id",)
+    """the way to the notice's id"""
+    event_path: LongTexts = ("type",)
+    """the way to what happened"""
+    subject_path: LongTexts = ()
+    """the way to the provider's id of the account (hmac: required)"""
+    revoked_events: Events = frozenset()
+    """what must have happened for a grant to be dead, perhaps (hmac: required)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ RECONNECT_WORDS = ("external_id", "connection_id", "provider", "organization_id"
 UNSUBSCRIBE_WORDS = ("recipient_id", "organization_id")
 _WORD = re.compile(r"\{([^{}]*)\}")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f\\\"'<>^`|]")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""How URLs name this very machine, to which plain http may go."""
 
 
 def template_fault(template: str, words: Collection[str]) -> str | None:
@@ -46,7 +47,7 @@ def _place_fault(template: str) -> str | None:
         return "must begin with https:// and name a server"
     if "@" in parts.netloc or "%" in parts.netloc:
         return "must not have anything but a server's name between // and the path: no @, no %"
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         return "must begin with https://, for people follow it"
     return "must not have a word in braces in the server's name" if "{" in parts.netloc else None
 

@@ -8,14 +8,18 @@ from email.utils import parseaddr
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from refresher.rules.url_template import RECONNECT_WORDS, UNSUBSCRIBE_WORDS, template_fault
+from refresher.rules.url_template import (
+    LOOPBACK,
+    RECONNECT_WORDS,
+    UNSUBSCRIBE_WORDS,
+    template_fault,
+)
 from refresher.settings.names import variable
 
 if TYPE_CHECKING:
     from refresher.settings import Settings
 
 STARTTLS = ("required", "auto", "never")
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 STEPS = 6
 """How many answers of an SMTP server one mail may wait for."""
 

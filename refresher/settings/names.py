@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from refresher.errors import did_you_mean
+from refresher.rules.sentences import place, said
 from refresher.settings.values import PREFIX, Flow
 
 _PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
@@ -25,16 +26,13 @@ def variable(field: str) -> str:
 
 def sentence(error: Mapping[str, object], fields: Mapping[str, object]) -> str:
     """Returns what pydantic found wrong, naming the variable that somebody set."""
-    loc, msg = error["loc"], str(error["msg"])
-    assert isinstance(loc, tuple)
-    name = ".".join(str(part) for part in loc)
+    name = ".".join(str(part) for part in place(error["loc"]))
     if name not in os.environ:  # of two names for one setting, the one that somebody set
         name = variable(name.removeprefix(PREFIX).lower())
     if error["type"] == "extra_forbidden":
         return _no_setting(name, fields)
-    said = f"{msg[:1].lower()}{msg[1:]}"
     meant = meant_number(name, str(error["input"])) if error["type"] in _NUMBERS else None
-    return f"{name} is wrong: {said}" if meant is None else f"{name} is wrong: {said}; {meant}"
+    return f"{name} is wrong: {said(error, {})}" + (f"; {meant}" if meant else "")
 
 
 def meant_number(name: str, given: str) -> str | None:

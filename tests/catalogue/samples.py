@@ -5,8 +5,9 @@ import json
 from refresher.catalogue import load
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Outcome, Reply, classify
-from refresher.rules.providers import ClientCredentials, Path, Provider, TokenRequest, build_request
+from refresher.rules.providers import Path, Provider
 from refresher.rules.recording import placed
+from refresher.rules.requests import ClientCredentials, TokenRequest, build_request
 
 CATALOGUE = load()
 HOSTS = {

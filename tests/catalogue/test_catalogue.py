@@ -1,13 +1,11 @@
 """Every row of the catalogue keeps the same promises; and the catalogue finds its rows."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pytest
 
 from refresher.catalogue import load
-from refresher.catalogue.schema import PROVIDER_FIELDS
 from refresher.errors import UnknownProvider
 from refresher.rules.outcomes import RateLimited, Refreshed, Revoked, Transient
 from refresher.rules.providers import Body, Provider, Strategy
@@ -138,11 +136,6 @@ def test_a_life_is_known_or_said_to_be_unsure(provider: Provider):
 def test_the_required_providers_are_there():
     """The catalogue has every provider that the project promises."""
     assert set(REQUIRED) <= set(CATALOGUE)
-
-
-def test_a_table_knows_exactly_the_fields_of_a_provider():
-    """Whatever `Provider` can say, a TOML file can say, and nothing else."""
-    assert set(PROVIDER_FIELDS) == {field.name for field in fields(Provider)} - {"name"}
 
 
 def test_names_are_sorted_and_lookup_is_by_name():

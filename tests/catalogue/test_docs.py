@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from refresher.catalogue.loader import built_in_tables
-from refresher.catalogue.schema import APP_FIELDS, PROVIDER_FIELDS
+from refresher.catalogue.tables import APP_FIELDS, PROVIDER_FIELDS
 from tests.catalogue.conftest import Load
 
 TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refresher.catalogue.hosts import trusts_any_server
+from refresher.catalogue.checks import trusts_any_server
 from refresher.rules.placeholders import value_fault
 from refresher.rules.providers import ClientAuth, Provider
 from tests.catalogue.conftest import Fault, Load

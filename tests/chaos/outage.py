@@ -9,7 +9,7 @@ import random
 
 from refresher.rules.limits import BreakerPolicy, opens
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.store.schedule import next_due_in_seconds
 from tests.chaos.row import Bench, Row
 from tests.world import World

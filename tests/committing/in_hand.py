@@ -12,7 +12,7 @@ from uuid import UUID
 from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime.liveness import Watch
 from refresher.testing.history import check_history
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ import pytest
 
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from tests.committing.faults import run
 from tests.committing.in_hand import rotated, sweep_until_stored
 from tests.world import World, refused

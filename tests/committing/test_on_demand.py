@@ -11,7 +11,7 @@ import pytest
 from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from tests.committing.faults import FAULTS
 from tests.committing.in_hand import rotated, sweep_until_stored
 from tests.waiting import wait_until

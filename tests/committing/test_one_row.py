@@ -14,7 +14,7 @@ from refresher.refresh.attempt import as_settlement
 from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime.liveness import Watch
 from tests.committing.faults import raising, run
 from tests.committing.in_hand import (

@@ -19,7 +19,7 @@ from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.rereading import How
 from refresher.rules.access import Actor
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import services as wiring
 from refresher.runtime.liveness import Watch
 from refresher.runtime.services import Services

@@ -23,7 +23,7 @@ from refresher.outbound.sender import SendLimits
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.cipher import Cipher, parse_key

@@ -20,7 +20,7 @@ from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim, Secret
 from refresher.rules.history import Moment
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.services import Services

@@ -13,7 +13,8 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SenderName, SendLimits
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body, TokenRequest
+from refresher.rules.providers import Body
+from refresher.rules.requests import TokenRequest
 from refresher.runtime import checkpoints
 from tests.outbound.certificates import Certificates, make_certificates
 from tests.outbound.servers import Handler, Server

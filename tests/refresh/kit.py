@@ -8,7 +8,7 @@ import pytest
 from refresher.errors import TokenUnavailable
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import TokenRequest
+from refresher.rules.requests import TokenRequest
 from refresher.rules.serving import Served
 from refresher.store import connections
 from tests.world import World

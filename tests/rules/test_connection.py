@@ -11,7 +11,7 @@ import pytest
 from refresher.rules.connection import Claim, Grant, Secret
 from refresher.rules.decision import NewLife
 from refresher.rules.outcomes import Malformed, Refreshed
-from refresher.rules.providers import ClientCredentials
+from refresher.rules.requests import ClientCredentials
 from tests.rules.samples import ID, connection
 
 TEXT = "at-s3cr3t"

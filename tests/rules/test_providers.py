@@ -8,16 +8,8 @@ import pytest
 
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import (
-    Body,
-    ClientAuth,
-    ClientCredentials,
-    Provider,
-    Strategy,
-    TokenRequest,
-    build_request,
-    resolve_url,
-)
+from refresher.rules.providers import Body, ClientAuth, Provider, Strategy
+from refresher.rules.requests import ClientCredentials, TokenRequest, build_request, resolve_url
 
 ACME = Provider("acme", "https://acme.example/token")
 TENANTS = replace(

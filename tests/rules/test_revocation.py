@@ -6,13 +6,8 @@ import pytest
 
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import (
-    Body,
-    ClientAuth,
-    ClientCredentials,
-    Provider,
-    build_revocation,
-)
+from refresher.rules.providers import Body, ClientAuth, Provider
+from refresher.rules.requests import ClientCredentials, build_revocation
 
 ACME = Provider("acme", "https://acme.example/token", revocation_url="https://acme.example/revoke")
 CLIENT = ClientCredentials("id", Secret("secret"))

@@ -1,0 +1,262 @@
+"""Reads one table of the providers file: `[providers.…]`, `[apps.…]` or `[signals.…]`.
+
+Which fields a table may have, and of which types, is declared where the values are: `Provider` and
+`SignalSource`. How they relate to each other is the business of `checks.py`. Only this module reads the
+environment; a secret never stands in a fault's sentence, and values only where they are one of a few
+words (a strategy, a method).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
+
+from refresher.catalogue.checks import faults, url_faults
+from refresher.catalogue.entries import DEFAULT_APP, AppEntry
+from refresher.errors import did_you_mean
+from refresher.rules import field_types
+from refresher.rules.connection import Secret
+from refresher.rules.field_types import Text
+from refresher.rules.providers import Provider
+from refresher.rules.sentences import no_field, place, said
+from refresher.rules.signals import SignalSource, SourceKind
+
+Table = Mapping[str, object]
+PlainSecret = Annotated[SecretStr, Field(min_length=1)]
+NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
+STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+NEEDED = {
+    SourceKind.SECURITY_EVENT_TOKEN: ("issuer", "audience", "jwks_url"),
+    SourceKind.HMAC: ("signature_header", "subject_path", "revoked_events"),
+}
+_NOBODY_IS_SENT = "refresher sends nobody there; leave it away (your application does that step)"
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("authorization_url", "authorization_endpoint", "authorize_url", "auth_url"),
+        _NOBODY_IS_SENT,
+    ),
+    "issuer": "metadata is not looked up; give token_url, which the issuer's metadata names",
+    "token_endpoint": "it is called token_url here",
+    "revocation_endpoint": "it is called revocation_url here",
+    "token_endpoint_auth_method": "it is called client_auth here",
+    "scopes": "they belong to each connection",
+    "scope": "they belong to each connection",
+}
+"""Names that other tools and RFC 8414 use, and what to do about each."""
+WORDS = {
+    "missing": "is missing",
+    "string_type": "must be a text in quotes",
+    "string_too_short": "must not be empty",
+    "float_type": "must be a number of seconds",
+    "finite_number": "must be a number of seconds",
+    "bool_type": "must be true or false",
+    "mapping_type": "must be a table of texts",
+    "dict_type": "must be a table of texts",
+    "tuple_type": "must be a list of texts",
+    "frozen_set_type": "must be a list of texts",
+    "path": 'must be a list of names, and numbers for places in lists: ["errors", 0, "code"]',
+    "date_type": "must be a date such as 2026-11-22, without quotes",
+    "too_short": "must not be empty",
+    "too_long": "has more than {max_length} items",
+    "greater_than": "must be more than {gt:g} seconds",
+    "greater_than_equal": "must not be negative",
+    "string_too_long": "is longer than {max_length} characters",
+}
+
+
+class Wrong(Exception):
+    """What is wrong with one table, a sentence each. Never leaves this package."""
+
+
+class SecretMissing(Wrong):
+    """A table is right, but what it names for its secret is not there: it may come."""
+
+    def __init__(self, why: str, file: Path | None = None) -> None:
+        super().__init__(why)
+        self.file = file
+
+
+class _Table(BaseModel):
+    """A table whose fields are those of a value."""
+
+    model_config = STRICT
+
+
+class _WithSecret(_Table):
+    """A table with a secret besides, in one of three ways."""
+
+    secret: PlainSecret | None = None
+    secret_env: Text | None = None
+    secret_file: Text | None = None
+
+
+class AppTable(_Table):
+    """`[apps.<provider>]` or `[apps."<provider>/<name>"]`: our OAuth client there."""
+
+    client_id: Text
+    """required: its id at the provider"""
+    client_secret: PlainSecret | None = None
+    """its secret itself; none for a public client"""
+    client_secret_env: Text | None = None
+    """the environment variable that has it"""
+    client_secret_file: Text | None = None
+    """the file that has it, as seen from the providers file"""
+
+
+def _model(base: type[_Table], kind: type, *, without: Sequence[str]) -> type[_Table]:
+    """Returns the model of a table: the fields of a value but for some. Its defaults are its own."""
+    hints = get_type_hints(kind, localns=vars(field_types), include_extras=True)
+    own: dict[str, Any] = {
+        f.name: (hints[f.name], ... if f.default is f.default_factory is MISSING else None)
+        for f in fields(kind)
+        if f.name not in without
+    }
+    return create_model(kind.__name__, __base__=base, **own)
+
+
+ProviderTable = _model(_Table, Provider, without=["name"])
+SignalTable = _model(_WithSecret, SignalSource, without=["provider", "secret"])
+PROVIDER_FIELDS = tuple(ProviderTable.model_fields)
+APP_FIELDS = tuple(AppTable.model_fields)
+APP_SECRETS, SIGNAL_SECRETS = APP_FIELDS[1:], ("secret", "secret_env", "secret_file")
+
+
+def read_provider(name: str, table: Table, *, allow_loopback: bool) -> Provider:
+    """Returns the provider, with its defaults where the table is silent; raises `Wrong`."""
+    given = _given(ProviderTable, table, more_fields=["extends"])
+    provider = Provider(name=name, **given)
+    _refuse(faults(provider, allow_loopback=allow_loopback))
+    return provider
+
+
+def read_app(key: str, table: Table, providers: Mapping[str, Provider], folder: Path) -> AppEntry:
+    """Returns the app; raises `Wrong`, or `SecretMissing`.
+
+    A relative `client_secret_file` counts from `folder`, where the providers file is.
+    """
+    provider, _, name = key.partition("/")
+    _check_provider(provider, providers)
+    if "/" in key and not re.fullmatch(NAME_PATTERN, name):
+        raise Wrong(f'"{name}" is no name for an app: use a-z, 0-9, "-" and "_"')
+    given = _given(AppTable, table)
+    file = given.get("client_secret_file")
+    return AppEntry(
+        provider,
+        given["client_id"],
+        _secret(given, APP_SECRETS, folder),
+        name or DEFAULT_APP,
+        secret_in_clear="client_secret" in given,
+        secret_file=folder / file if file else None,
+    )
+
+
+def read_source(
+    key: str,
+    table: Table,
+    providers: Mapping[str, Provider],
+    folder: Path,
+    *,
+    allow_loopback: bool,
+) -> SignalSource:
+    """Returns the source of signals; raises `Wrong`, or `SecretMissing`."""
+    _check_provider(key, providers)
+    given = _given(SignalTable, table)
+    missing = [f"{name} is missing" for name in NEEDED[given["kind"]] if name not in given]
+    secret = _secret(given, SIGNAL_SECRETS, folder)
+    if given["kind"] is SourceKind.HMAC and secret is None:
+        missing.append("secret is missing: give secret, secret_env or secret_file")
+    if "jwks_url" in given:
+        missing += url_faults("jwks_url", given["jwks_url"], allow_loopback=allow_loopback)
+    _refuse(missing)
+    plain = {name: value for name, value in given.items() if name not in SIGNAL_SECRETS}
+    return SignalSource(provider=key, secret=secret, **plain)
+
+
+def _given(model: type[BaseModel], table: Table, more_fields: Iterable[str] = ()) -> dict[str, Any]:
+    """Returns the fields that a table gives, checked; raises `Wrong`."""
+    try:
+        read = model.model_validate(table)
+    except ValidationError as error:
+        known = (*model.model_fields, *more_fields)
+        raise Wrong(*[_sentence({**e}, known) for e in error.errors(include_url=False)]) from None
+    return {
+        name: getattr(read, name) for name in model.model_fields if name in read.model_fields_set
+    }
+
+
+def _check_provider(name: str, providers: Mapping[str, Provider]) -> None:
+    if name not in providers:
+        raise Wrong(f'no provider is called "{name}"{did_you_mean(name, providers)}')
+
+
+def _refuse(found: Iterable[str]) -> None:
+    if sentences := list(found):
+        raise Wrong(*sentences)
+
+
+def _sentence(fault: Mapping[str, object], known: tuple[str, ...]) -> str:
+    location = place(fault["loc"])
+    field = ".".join(str(part) for part in location if isinstance(part, str) and part != "[key]")
+    if location and isinstance(location[-1], int):
+        field += f", item {location[-1] + 1},"
+    match fault["type"]:
+        case "extra_forbidden" if field in APP_SECRETS + APP_FIELDS[:1] and field not in known:
+            return f"{field} belongs to the app: put it under [apps.…]"
+        case "extra_forbidden" if field in ELSEWHERE:
+            return f'there is no field "{field}": {ELSEWHERE[field]}'
+        case "extra_forbidden":
+            return no_field(field, known)
+        case "enum" | "literal_error":
+            return _choice(field, fault["input"], _expected(fault))
+    own = fault["type"] in WORDS
+    return f"{field}{'' if own else ':'} {said(fault, WORDS)}"
+
+
+def _expected(fault: Mapping[str, Any]) -> list[str]:
+    return re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+
+
+def _choice(field: str, given: object, choices: list[str]) -> str:
+    listed = ", ".join(f'"{choice}"' for choice in choices)
+    if not isinstance(given, str):
+        return f"{field} must be one of {listed}"
+    return f'{field} is "{given}", but must be one of {listed}{did_you_mean(given, choices)}'
+
+
+def _secret(given: Table, names: Sequence[str], folder: Path) -> Secret | None:
+    """Returns the secret that one of three fields gives: itself, a variable's name, a file's name."""
+    ways: list[Callable[[str, Any], Secret]] = [
+        lambda _name, plain: Secret(plain.get_secret_value()),
+        _from_environment,
+        lambda name, file: _from_file(name, folder / file),
+    ]
+    found = [(name, read) for name, read in zip(names, ways, strict=True) if name in given]
+    if len(found) > 1:
+        raise Wrong(f"{found[0][0]} and {found[1][0]} are both set: give the secret in one way")
+    return next((read(name, given[name]) for name, read in found), None)
+
+
+def _from_environment(field: str, variable: str) -> Secret:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        raise SecretMissing(f"{field} names {variable}, which is not set in the environment")
+    return Secret(text)
+
+
+def _from_file(field: str, path: Path) -> Secret:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise SecretMissing(f"{field} names {path}, which is not UTF-8 text", path) from None
+    except OSError as error:
+        why = f"{field} names {path}, which cannot be read: {error.strerror}"
+        raise SecretMissing(why, path) from None
+    if not text:
+        raise SecretMissing(f"{field} names {path}, which is empty", path)
+    return Secret(text)

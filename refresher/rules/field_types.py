@@ -1,0 +1,70 @@
+"""What a field of the providers file may hold: the types that the catalogue checks tables against.
+
+`Provider` and `SignalSource` are declared with them. A number is never a text of one, nor true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from refresher.rules.kept_fields import MAX_FIELDS
+from refresher.rules.providers import Path
+
+T = TypeVar("T")
+
+
+def _path(given: object) -> Path:
+    """Returns a way into an answer: names, and numbers that step into lists."""
+    steps = given if isinstance(given, list | tuple) else None
+    if steps is None or not all(_is_step(step) for step in steps):
+        raise PydanticCustomError("path", "must be a list of names and numbers")
+    return tuple(steps)
+
+
+def _is_step(step: object) -> bool:
+    return bool(step) if isinstance(step, str) else isinstance(step, int) and type(step) is int
+
+
+def _name(given: object) -> Path:
+    """Returns a way into an answer that is given as one name, or as a path."""
+    return _path([given] if isinstance(given, str) else given)
+
+
+def _frozen(given: Mapping[str, T]) -> Mapping[str, T]:
+    return MappingProxyType(dict(given))
+
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[Mapping[str, Text], AfterValidator(_frozen)]
+Names = Annotated[Mapping[str, str], AfterValidator(_frozen)]
+Codes = frozenset[Annotated[str, Field(min_length=1, max_length=120)]]
+KeptNames = Annotated[tuple[Text, ...], Field(max_length=MAX_FIELDS)]
+LongText = Annotated[str, Field(min_length=1, max_length=2_000)]
+LongTexts = Annotated[tuple[LongText, ...], Field(min_length=1)]
+Events = Annotated[frozenset[LongText], Field(min_length=1)]
+Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+Prefix = Annotated[str, Field(max_length=100)]
+Switch = Annotated[bool, Field(strict=True)]
+Day = Annotated[date, Field(strict=True)]
+Life = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+ReplayWait = Annotated[float, Field(strict=True, ge=0, le=3_600)]
+Rate = Annotated[float, Field(gt=0, le=100_000)]
+Steps = Annotated[Path, BeforeValidator(_path)]
+PathToSome = Annotated[Path, BeforeValidator(_path), Field(min_length=1)]
+if TYPE_CHECKING:  # who builds an entry in Python writes any text
+    AnswerField = str
+else:
+    AnswerField = Literal[
+        "access_token", "refresh_token", "expires_in", "refresh_token_expires_in", "scope"
+    ]
+AnswerNames = Annotated[
+    Mapping[AnswerField, Annotated[Path, BeforeValidator(_name), Field(min_length=1)]],
+    AfterValidator(_frozen),
+]
