@@ -43,7 +43,7 @@ def test_a_port_is_given_once_and_lies_below_what_clients_are_given() -> None:
 def test_each_worker_begins_with_some_of_the_long_tests(workers: int) -> None:
     """None is lost, and the parts that xdist hands out begin with the longest ones."""
     names = ["a.py", "acceptance/test_authserver.py", "acceptance/test_main_job.py", "bench/b.py"]
-    names += ["chaos/test_short.py", "demo/d.py", *(f"rules/r{n}.py" for n in range(30))]
+    names += ["chaos/test_short.py", "devkit/d.py", *(f"rules/r{n}.py" for n in range(30))]
     items: list[Any] = [SimpleNamespace(nodeid=f"tests/{name}::test") for name in names]
     arrange(items, workers)
     arranged = [item.nodeid.removeprefix("tests/").partition("::")[0] for item in items]
