@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from refresher.rules.connection import Claim, Sealed
@@ -21,7 +23,8 @@ from refresher.store.reload import Reloaded, remembered
 from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 
-Entry = dict[str, object]
+Entry = dict[str, Any]
+Readers = Mapping[str, Callable[[Any], Any]]
 
 
 class Foreign(Exception):
@@ -34,53 +37,24 @@ class NotWhole(ValueError):
 
 def to_text(s: Settlement, why: str) -> str:
     """Returns the entry of an irreplaceable settlement; `why` Postgres did not take it."""
-    return json.dumps(
-        {
-            "connection_id": str(s.id),
-            "lease_token": s.row.claim.lease_token,
-            "credential_version": s.row.connection.credential_version,
-            "grant_number": s.row.connection.grant_number,
-            "kind": s.kind,
-            "due_in_seconds": s.due_in_seconds,
-            "park_reason": s.park_reason,
-            "attempt": s.attempt,
-            "unknown_outcomes": s.unknown_outcomes,
-            **(_pair(s.new) if s.new else {}),
-            **({"kept": _answer(s.kept)} if s.kept else {}),
-            "told_at": _told_at(s).isoformat(),
-            "why": why,
-        }
-    )
-
-
-def _pair(new: SealedLife) -> Entry:
-    return {
-        "access_token": _encoded(new.access_token),
-        "refresh_token": _encoded(new.refresh_token),
-        "lifetime_seconds": new.lifetime_seconds,
-        "left_seconds": new.left_seconds,
-        "refresh_token_left_seconds": new.refresh_token_left_seconds,
-        "scopes": new.scopes,
-        "forgets_end": new.forgets_end,
-        "kept_fields": new.kept_fields,
-        "kept_secrets": _encoded(new.kept_secrets),
+    pair = {name: getattr(s.new, name) for name in (*_PAIR, *_LATER)} if s.new else {}
+    kept = {"kept": {name: getattr(s.kept, name) for name in _ANSWER}} if s.kept else {}
+    entry = {
+        "connection_id": s.id,
+        "lease_token": s.row.claim.lease_token,
+        "credential_version": s.row.connection.credential_version,
+        "grant_number": s.row.connection.grant_number,
+        "kind": s.kind,
+        "due_in_seconds": s.due_in_seconds,
+        "park_reason": s.park_reason,
+        "attempt": s.attempt,
+        "unknown_outcomes": s.unknown_outcomes,
+        **pair,
+        **kept,
+        "told_at": _told_at(s),
+        "why": why,
     }
-
-
-def _answer(kept: KeptAnswer) -> Entry:
-    """Returns what an entry tells of an answer; whose it is stands beside it."""
-    return {
-        "id": str(kept.id),
-        "received_at": kept.received_at.isoformat(),
-        "http_status": kept.http_status,
-        "failure": kept.failure,
-        "content_type": kept.content_type,
-        "content_encoding": kept.content_encoding,
-        "reason": kept.reason,
-        "looks_like_grant": kept.looks_like_grant,
-        "bytes": kept.bytes,
-        "body": _encoded(kept.body),
-    }
+    return json.dumps(entry, default=_text)
 
 
 def name_of(text: str) -> str:
@@ -113,11 +87,6 @@ def is_answer(text: str) -> bool:
     return "kept" in entry and "access_token" not in entry
 
 
-def because(text: str, why: str) -> str:
-    """Returns the same entry with another reason."""
-    return json.dumps({**read(text), "why": why})
-
-
 def settlement(text: str, now: datetime) -> Settlement:
     """Returns what is to be stored `now`; raises `NotWhole`."""
     try:
@@ -146,37 +115,18 @@ def _settlement(e: Entry, now: datetime) -> Settlement:
 
 
 def _read_pair(e: Entry) -> SealedLife:
-    scopes, fields = e["scopes"], e.get("kept_fields")  # an older version kept none
-    return SealedLife(
-        access_token=_decoded(e["access_token"]),
-        refresh_token=_decoded(e["refresh_token"]),
-        lifetime_seconds=_number(e["lifetime_seconds"]),
-        left_seconds=_number(e["left_seconds"]),
-        refresh_token_left_seconds=_number(e["refresh_token_left_seconds"]),
-        scopes=tuple(map(str, scopes)) if isinstance(scopes, list) and scopes else None,
-        forgets_end=bool(e.get("forgets_end")),
-        kept_fields=str(fields) if fields else None,
-        kept_secrets=_decoded(e.get("kept_secrets")),
-    )
+    always = {name: understand(e[name]) for name, understand in _PAIR.items()}
+    later = {name: understand(e.get(name)) for name, understand in _LATER.items()}
+    return SealedLife(**always, **later)
 
 
 def _read_answer(row: Reloaded, answer: Entry) -> KeptAnswer:
-    failure, connection = answer["failure"], row.connection
     return KeptAnswer(
-        id=UUID(str(answer["id"])),
-        connection_id=connection.id,
+        connection_id=row.connection.id,
         lease_token=row.claim.lease_token,
-        credential_version=connection.credential_version,
-        grant_number=connection.grant_number,
-        received_at=datetime.fromisoformat(str(answer["received_at"])),
-        http_status=int(str(answer["http_status"])),
-        failure=str(failure) if failure else None,
-        content_type=str(answer["content_type"]),
-        content_encoding=str(answer["content_encoding"]),
-        reason=str(answer["reason"]),
-        looks_like_grant=bool(answer["looks_like_grant"]),
-        bytes=int(str(answer["bytes"])),
-        body=_decoded(answer["body"]),
+        credential_version=row.connection.credential_version,
+        grant_number=row.connection.grant_number,
+        **{name: understand(answer[name]) for name, understand in _ANSWER.items()},
     )
 
 
@@ -230,13 +180,50 @@ def _row(e: Entry, now: datetime) -> Reloaded:
     )
 
 
+def _text(value: object) -> str:
+    """Returns what JSON has no form for as `_PAIR` and `_ANSWER` read it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
 def _number(value: object) -> float | None:
     return None if value is None else float(str(value))
 
 
-def _encoded(sealed: Sealed | None) -> str | None:
-    return b64encode(sealed).decode() if sealed else None
+def _words(value: object) -> str | None:
+    return str(value) if value else None
 
 
-def _decoded(text: object) -> Sealed | None:
+def _scopes(value: object) -> tuple[str, ...] | None:
+    return tuple(map(str, value)) if isinstance(value, list) and value else None
+
+
+def _sealed(text: object) -> Sealed | None:
     return Sealed(b64decode(str(text))) if text else None
+
+
+_PAIR: Readers = {
+    "access_token": _sealed,
+    "refresh_token": _sealed,
+    "lifetime_seconds": _number,
+    "left_seconds": _number,
+    "refresh_token_left_seconds": _number,
+    "scopes": _scopes,
+}
+"""What an entry has of a pair, under the names of `SealedLife`, and how each is read."""
+_LATER: Readers = {"forgets_end": bool, "kept_fields": _words, "kept_secrets": _sealed}
+"""The same, which an older version did not write."""
+_ANSWER: Readers = {
+    "id": lambda value: UUID(str(value)),
+    "received_at": lambda value: datetime.fromisoformat(str(value)),
+    "http_status": int,
+    "failure": _words,
+    "content_type": str,
+    "content_encoding": str,
+    "reason": str,
+    "looks_like_grant": bool,
+    "bytes": int,
+    "body": _sealed,
+}
+"""What an entry has of an answer, under the names of `KeptAnswer`; whose it is stands beside it."""
