@@ -8,14 +8,7 @@ short ones.
 import pytest
 
 # The longest first: minutes in real time, then what starts many processes.
-LONG = (
-    "acceptance/test_main_job.py",
-    "chaos/",
-    "devkit/demo/",
-    "devkit/test_up.py",
-    "bench/",
-    "acceptance/",
-)
+LONG = ("acceptance/test_main_job.py", "chaos/", "devkit/", "bench/", "acceptance/")
 
 
 def arrange(items: list[pytest.Item], workers: int) -> None:
