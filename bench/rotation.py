@@ -39,8 +39,8 @@ from refresher.runtime.cipher import Cipher, new_key, parse_key
 from refresher.runtime.services import Services
 from refresher.settings import load
 from refresher.store import migrate
-from refresher.store.connections import stored_token
 from refresher.store.sealed import key_uses
+from refresher.store.serving import stored
 
 REFRESHERS, READERS, CLAIM = 4, 2, 200
 DUE = text(
@@ -111,7 +111,7 @@ class Load:
             one, started = random.choice(self._ids), time.perf_counter()
             try:
                 with self._services.database.transaction() as db:
-                    found = stored_token(db, one)
+                    found = stored(db, (one, None))
                 assert found is not None
                 assert found.access_token is not None
                 self._services.cipher.open(found.access_token, one, "access_token")

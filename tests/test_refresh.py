@@ -4,7 +4,7 @@ The provider's lines come from a script; the clock stands still unless a test mo
 """
 
 from refresher.refresh.steps import refresh
-from refresher.store import connections, oauth_apps
+from refresher.store import oauth_apps, serving
 from tests.world import World, granted
 
 
@@ -140,9 +140,9 @@ def test_siblings_share_their_roots_token(world: World) -> None:
     )
     world.tick()
     with world.services.database.transaction() as db:
-        token = connections.stored_token(db, sibling)
+        token = serving.stored(db, (sibling, None))
     assert token is not None
-    assert token.owner_id == root
+    assert token.root_id == root
     assert token.access_token is not None
     opened = world.services.cipher.open(token.access_token, root, "access_token")
     assert opened.reveal() == "access-1"

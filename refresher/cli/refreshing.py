@@ -21,9 +21,8 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
 from refresher.rules.serving import RefreshResult, Why
 from refresher.runtime.services import Services
-from refresher.store import audit, connections, lookup
+from refresher.store import audit, connections
 from refresher.store.connections import ConnectionView
-from refresher.store.lookup import LeaseSeen
 
 PATIENCE_SECONDS = 5.0
 
@@ -85,15 +84,9 @@ def _why_not(services: Services, root: UUID, code: str) -> str:
     return f"{root} is parked ({code}): {advice or 'resume it first'}"
 
 
-def _lease(services: Services, root: UUID) -> LeaseSeen | None:
-    with services.database.transaction() as db:
-        return lookup.lease(db, root)
-
-
 def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) -> None:
     with services.database.transaction() as db:
         view = connections.show(db, root)
-    seen = _lease(services, root)
     assert view is not None
     if json:
         emit(
@@ -111,14 +104,14 @@ def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) 
         )
         return
     who = "" if ending.by_us else " by another process"
-    sentence = f"{root}: {ending.outcome}{who}{_because(ending, seen)}"
+    sentence = f"{root}: {ending.outcome}{who}{_because(ending, view)}"
     typer.echo(f"{sentence}; {_next(view)}.")
 
 
-def _because(ending: RefreshResult, seen: LeaseSeen | None) -> str:
+def _because(ending: RefreshResult, view: ConnectionView) -> str:
     if ending.outcome in SUCCESSES:
         return ""
-    paused = seen.postponed_by if seen else None
+    paused = view.postponed_by
     why = ending.reason or (f"{paused} is paused" if paused else None)
     return f" ({why})" if why else ""
 

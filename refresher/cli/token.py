@@ -18,9 +18,9 @@ from refresher.cli.refusal import Refused, WrongUse
 from refresher.errors import TokenUnavailable
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import from_secret_text
+from refresher.rules.serving import Stored
 from refresher.runtime.services import cipher_from
-from refresher.store import audit, connections
-from refresher.store.connections import StoredToken
+from refresher.store import audit, serving
 from refresher.store.session import Database
 
 
@@ -87,8 +87,8 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     with opening.database(settings) as database:
         found = find(database, connection)
         with database.transaction() as db:
-            stored = connections.stored_token(db, found)
-        if stored is None:
+            stored = serving.stored(db, (found, None))
+        if stored is None or stored.deleted:
             raise Refused(f"{found} is deleted: importing it again brings it back")
         if stored.access_token is None:
             raise Refused(
@@ -96,13 +96,11 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
             )
         if not even_expired:
             _refuse_expired(stored)
-        opened = cipher.open(stored.access_token, stored.owner_id, "access_token")
+        opened = cipher.open(stored.access_token, stored.root_id, "access_token")
         _note_read(database, found)
     fields = dict(stored.kept_fields or {})
     if json and stored.kept_secrets is not None:
-        fields |= from_secret_text(
-            cipher.open(stored.kept_secrets, stored.owner_id, "kept_secrets")
-        )
+        fields |= from_secret_text(cipher.open(stored.kept_secrets, stored.root_id, "kept_secrets"))
     _print(opened, stored.expires_at, fields, json=json)
 
 
@@ -112,10 +110,10 @@ def _note_read(database: Database, connection_id: UUID) -> None:
         audit.about(db, opening.actor(), "token_read", connection_id)
 
 
-def _refuse_expired(stored: StoredToken) -> None:
+def _refuse_expired(stored: Stored) -> None:
     if stored.left_seconds is None or stored.left_seconds > 0:
         return
-    mend = f"`refresher connections refresh {stored.owner_id}` fetches a fresh one"
+    mend = f"`refresher connections refresh {stored.root_id}` fetches a fresh one"
     if stored.status == "reconnect_required":
         mend = "the provider ended the grant, so the account must be connected again"
     raise Refused(f"the access token expired {span(-stored.left_seconds)} ago: {mend}")

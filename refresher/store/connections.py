@@ -6,14 +6,14 @@ change of state never touches a refresh in flight: `schedule.begin` and the fenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from refresher.rules.connection import ParkReason, Sealed
+from refresher.rules.connection import ParkReason
 from refresher.store.events import Event, append
 from refresher.store.session import Db, first, many, one, run
 
@@ -63,20 +63,6 @@ class ConnectionView(WithoutTokens):
     app_name: str
     postponed_by: str | None
     deleted_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredToken:
-    """The access token of a connection (its root's, for a sibling), sealed, with its owner's id."""
-
-    owner_id: UUID
-    access_token: Sealed | None
-    expires_at: datetime | None
-    left_seconds: float | None
-    status: str
-    credential_version: int
-    kept_fields: Mapping[str, str | int | float | bool] | None
-    kept_secrets: Sealed | None
 
 
 STATES = {"idle": 0, "leased": 1, "parked": 2}
@@ -164,27 +150,6 @@ def root_of(db: Db, connection_id: UUID) -> UUID | None:
     """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
     sql = "select coalesce(root_id, id) from connection where id = :id"
     return first(db, UUID, sql, id=connection_id)
-
-
-def stored_token(db: Db, connection_id: UUID) -> StoredToken | None:
-    """Returns the sealed access token of a connection, or None when it is unknown or deleted."""
-    sql = """
-        select r.id as owner_id, r.access_token, r.expires_at,
-            extract(epoch from r.expires_at - refresher_now())::float8 as left_seconds,
-            r.status, r.credential_version, r.kept_fields, r.kept_secrets
-        from connection c join connection r on r.id = coalesce(c.root_id, c.id)
-        where c.id = :id and c.deleted_at is null
-        """
-    row = run(db, sql, id=connection_id).mappings().first()
-    if row is None:
-        return None
-    sealed = {name: row[name] for name in ("access_token", "kept_secrets")}
-    return StoredToken(
-        **{
-            **row,
-            **{name: Sealed(bytes(value)) if value else None for name, value in sealed.items()},
-        }
-    )
 
 
 def siblings(db: Db, root_id: UUID) -> list[UUID]:

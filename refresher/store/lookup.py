@@ -25,16 +25,6 @@ class Match:
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseSeen:
-    """A schedule row as far as somebody who waits for it cares."""
-
-    state: str
-    lease_token: int
-    parked_reason: str | None
-    postponed_by: str | None
-
-
 _MATCH = "select id, organization_id, provider, external_id, deleted_at is not null as deleted "
 _EVENT = f"select {COLUMNS} from refresh_event "  # noqa: S608
 
@@ -77,15 +67,6 @@ def names(db: Db, column: str, *, limit: int = 200) -> list[str]:
         select name from found where name is not null limit :limit
         """  # noqa: S608  one of two names of ours
     return many(db, str, sql, limit=limit)
-
-
-def lease(db: Db, connection_id: UUID) -> LeaseSeen | None:
-    """Returns the schedule row of a root connection as it is now."""
-    sql = (
-        "select case state when 0 then 'idle' when 1 then 'leased' else 'parked' end as state, "
-        "lease_token, parked_reason, postponed_by from refresh_schedule where connection_id = :id"
-    )
-    return first(db, LeaseSeen, sql, id=connection_id)
 
 
 def outcome(db: Db, connection_id: UUID, lease_token: int) -> PastEvent | None:
