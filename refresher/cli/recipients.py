@@ -11,8 +11,8 @@ from refresher.cli import opening
 from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
 from refresher.cli.refusal import WrongUse
 from refresher.errors import did_you_mean
+from refresher.rules.mail_addresses import address_fault, canonical
 from refresher.rules.notices import Kind
-from refresher.settings.mail import address_fault, canonical
 from refresher.store import audit, recipients
 from refresher.store.recipients import Recipient
 

@@ -27,11 +27,11 @@ from refresher.outbound.mail_templates import Rendered
 from refresher.rules import mails as rules
 from refresher.rules import notices as still
 from refresher.rules import url_template
+from refresher.rules.mail_addresses import sender_address
 from refresher.rules.mails import Choice, Deferred, MailDecision, Outcome
 from refresher.rules.notices import Fate
 from refresher.rules.policy import stable_spread
 from refresher.runtime.services import Services
-from refresher.settings.mail import sender_address
 from refresher.store import leases, mail_entries, mails, outbox, recipients
 from refresher.store.leases import Claimed, Lease
 from refresher.store.mail_entries import Planned

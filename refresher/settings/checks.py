@@ -1,12 +1,22 @@
-"""What settings must be beside each other: URLs that can be read, relations that hold."""
+"""What settings must be beside each other: URLs that can be read, relations that hold, whole mail.
+
+Pure but for a look at folders and at what the drivers say of a URL: yields sentences, raises nothing.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from refresher.rules.mail_addresses import address_fault, sender_address
+from refresher.rules.url_template import (
+    LOOPBACK,
+    RECONNECT_WORDS,
+    UNSUBSCRIBE_WORDS,
+    template_fault,
+)
 from refresher.settings.database_url import ENCODE, UnreadableURL, canonical
 from refresher.settings.names import variable
 
@@ -16,6 +26,9 @@ if TYPE_CHECKING:
     from refresher.settings import Settings
 
 REDIS_SCHEMES = ("redis://", "rediss://")
+STARTTLS = ("required", "auto", "never")
+STEPS = 6
+"""How many answers of an SMTP server one mail may wait for."""
 
 
 def unreadable_urls(settings: Settings) -> list[str]:
@@ -61,6 +74,13 @@ def _unknown_option(url: str) -> str | None:
         named = f'the option "{known[0]}"' if known else "an option"
         return f"{named}, which redis-py does not take: take it out, or put its value right"
     return None
+
+
+def no_redis(flows: Sequence[str]) -> str:
+    """Returns the sentence about a Redis that these flows lack."""
+    names = " and ".join(variable(f"{flow}.transport") for flow in flows or ["integration_refresh"])
+    need = "need" if len(flows) > 1 else "needs"
+    return f"REDIS_URL is not set, and {names} (redis) {need} it: set one, or choose in_process"
 
 
 def contradictions(s: Settings) -> list[str]:
@@ -114,3 +134,77 @@ def _webhook_contradictions(s: Settings) -> Iterator[str]:
 
 def _shown(s: Settings, field: str) -> str:
     return f"{variable(field)} ({getattr(s, field):g})"
+
+
+def mail_faults(s: Settings) -> Iterator[str]:
+    """Yields one sentence for each setting of mail that is missing or wrong."""
+    yield from _sender(s)
+    if s.mail_transport == "smtp":
+        yield from _smtp(s)
+    if s.mail_transport == "http":
+        yield from _http(s)
+    if s.mail_templates is not None and not s.mail_templates.is_dir():
+        yield f"{variable('mail_templates')} ({s.mail_templates}) is no folder"
+    for field, words in (
+        ("reconnect_url", RECONNECT_WORDS),
+        ("mail_unsubscribe_url", UNSUBSCRIBE_WORDS),
+    ):
+        fault = template_fault(getattr(s, field) or "https://x", words)
+        if fault:
+            yield f"{variable(field)} {fault}"
+    cover = STEPS * s.mail_timeout_seconds
+    if cover > s.mail_lease_seconds:
+        yield (
+            f"{variable('mail_lease_seconds')} ({s.mail_lease_seconds:g}) must cover {STEPS} × "
+            f"{variable('mail_timeout_seconds')} = {cover:g}, or a slow mail is sent twice"
+        )
+
+
+def _sender(s: Settings) -> Iterator[str]:
+    name = variable("mail_from")
+    try:
+        address = sender_address(s.mail_from)
+    except ValueError as error:
+        yield f"{name} {error}"
+        return
+    if s.mail_transport == "console":
+        return
+    if "mail_from" not in s.model_fields_set:
+        yield f"{name} is not set, and {variable('mail_transport')} ({s.mail_transport}) needs it"
+    elif fault := address_fault(address.addr_spec):
+        yield f"{name} {fault}"
+
+
+def _smtp(s: Settings) -> Iterator[str]:
+    name = variable("mail_smtp_url")
+    if s.mail_smtp_url is None:
+        yield f"{name} is not set, and {variable('mail_transport')} (smtp) needs it"
+        return
+    try:
+        parts = urlsplit(s.mail_smtp_url.get_secret_value())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        yield f"{name} is no URL: its host or port cannot be read"
+        return
+    if parts.scheme not in {"smtp", "smtps"} or not host:
+        yield f"{name} must begin with smtp:// (STARTTLS) or smtps:// (TLS) and name a server"
+        return
+    query = parse_qs(parts.query, keep_blank_values=True)
+    starttls = query.get("starttls", ["required"])[0]
+    if set(query) - {"starttls"} or starttls not in STARTTLS:
+        yield f"{name} knows one option, starttls={'|'.join(STARTTLS)}"
+    elif (
+        parts.password
+        and parts.scheme == "smtp"
+        and starttls != "required"
+        and host not in LOOPBACK
+    ):
+        yield f"{name} has a password, which must not travel in the clear: starttls=required, or smtps://"
+
+
+def _http(s: Settings) -> Iterator[str]:
+    for field in ("mail_http_url", "mail_http_key"):
+        if getattr(s, field) is None:
+            yield f"{variable(field)} is not set, and {variable('mail_transport')} (http) needs it"
+    if s.mail_http_url and (fault := template_fault(s.mail_http_url, ())):
+        yield f"{variable('mail_http_url')} {fault}"

@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from refresher.errors import SettingsError
+
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
@@ -50,6 +52,17 @@ _UNKNOWN = re.compile(r'invalid (?:URI query parameter|connection option)[^"]*"(
 
 class UnreadableURL(ValueError):
     """A URL that names no database we could ask; says why, without its name and without secrets."""
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Returns `url` in the form of the driver we use; hosts give `postgres://` or `postgresql://`.
+
+    Raises `SettingsError`.
+    """
+    try:
+        return canonical(url)
+    except UnreadableURL as error:
+        raise SettingsError(f"DATABASE_URL {error}") from None
 
 
 def canonical(url: str) -> str:

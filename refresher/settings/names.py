@@ -1,15 +1,19 @@
-"""The names of settings: which variable sets which field, and which variable is a typo."""
+"""The names of settings: which variable sets which field, what a flow has, which variable is a typo."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from refresher.errors import did_you_mean
 from refresher.rules.sentences import place, said
-from refresher.settings.values import PREFIX, Flow
 
+PREFIX = "REFRESHER_"
+Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
 _PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
 _NUMBERS = {"float_parsing", "int_parsing", "int_from_float"}
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
@@ -17,6 +21,36 @@ OF_THE_SDK = {"REFRESHER_API_URL", "REFRESHER_API_KEY"}
 """Read by `refresher.client`, in applications; they begin like settings and are none."""
 _EARLIER = {"REFRESHER_HEALTH_HOST"}
 """Names that a setting had before, and that are still understood."""
+
+
+class Flow(BaseModel):
+    """How one flow runs: where its actors live, on which queue, and whether at all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    transport: Literal["in_process", "redis"] = "redis"
+    queue: Queue
+    enabled: bool = True
+
+
+class IntegrationRefresh(Flow):
+    """The flow that refreshes tokens."""
+
+    queue: Queue = "integration_refresh"
+
+
+class NotificationEmail(Flow):
+    """The flow that sends notices by mail: few messages, so the scheduler can send them itself."""
+
+    transport: Literal["in_process", "redis"] = "in_process"
+    queue: Queue = "notification_email"
+
+
+class WebhookDelivery(Flow):
+    """The flow that sends webhooks; by default the scheduler sends them itself, on threads apart."""
+
+    transport: Literal["in_process", "redis"] = "in_process"
+    queue: Queue = "webhook_delivery"
 
 
 def variable(field: str) -> str:
@@ -60,6 +94,12 @@ def unknown_variables(fields: Mapping[str, object]) -> list[str]:
 def flows(fields: Mapping[str, object]) -> list[str]:
     """Returns the names of the fields that are flows."""
     return [name for name, field in fields.items() if _is_flow(field)]
+
+
+def flows_on(transport: str, settings: BaseModel) -> list[str]:
+    """Returns the flows that are carried by this transport."""
+    names = sorted(flows(type(settings).model_fields))
+    return [name for name in names if getattr(settings, name).transport == transport]
 
 
 def _is_flow(field: object) -> bool:

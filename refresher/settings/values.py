@@ -1,15 +1,21 @@
-"""The types of settings: durations in seconds, shares, counts, and what every flow has."""
+"""The types of settings: durations in seconds, shares, counts, lists with commas between."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, LiteralString
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+from pydantic_settings import NoDecode
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
+Factor = Annotated[float, Field(ge=1, le=10)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Quota = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Domain = Annotated[str, StringConstraints(to_lower=True)]
 
 
 def _not_reserved(schema: str) -> str:
@@ -23,34 +29,37 @@ Schema = Annotated[
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]*$", max_length=63),
     AfterValidator(_not_reserved),
 ]
-PREFIX = "REFRESHER_"
 
 
-class Flow(BaseModel):
-    """How one flow runs: where its actors live, on which queue, and whether at all."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    transport: Literal["in_process", "redis"] = "redis"
-    queue: Queue
-    enabled: bool = True
+def _split(value: object) -> object:
+    """Returns the parts of a text with commas, without the blanks around them."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class IntegrationRefresh(Flow):
-    """The flow that refreshes tokens."""
-
-    queue: Queue = "integration_refresh"
-
-
-class NotificationEmail(Flow):
-    """The flow that sends notices by mail: few messages, so the scheduler can send them itself."""
-
-    transport: Literal["in_process", "redis"] = "in_process"
-    queue: Queue = "notification_email"
+def _networks(value: object) -> object:
+    parts = _split(value)
+    return (
+        tuple(map(_network, parts))
+        if isinstance(value, str) and isinstance(parts, tuple)
+        else parts
+    )
 
 
-class WebhookDelivery(Flow):
-    """The flow that sends webhooks; by default the scheduler sends them itself, on threads apart."""
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise _fault('"{text}" is no network: write 10.1.0.0/16, or one address', text) from None
+    if network.prefixlen == 0:
+        raise _fault("{text} is every address there is: name the networks that are meant", text)
+    return network
 
-    transport: Literal["in_process", "redis"] = "in_process"
-    queue: Queue = "webhook_delivery"
+
+def _fault(sentence: LiteralString, text: str) -> PydanticCustomError:
+    return PydanticCustomError("network", sentence, {"text": text})
+
+
+SPLIT = BeforeValidator(_split)
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]

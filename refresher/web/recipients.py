@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from refresher.rules.access import Scope
-from refresher.settings.mail import address_fault, canonical, domain_fault
+from refresher.rules.mail_addresses import address_fault, canonical, domain_fault
 from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.quotas import Limited, Quota

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from refresher.errors import SettingsError
+from refresher.rules.mail_addresses import address_fault, sender_address
 from refresher.settings import flows_on, load
-from refresher.settings.mail import address_fault, sender_address
 from tests.processes import OURS
 
 SMTP = {"mail_transport": "smtp", "mail_from": "a@b.example", "mail_smtp_url": "smtp://h"}

@@ -11,10 +11,10 @@ import pytest
 
 from refresher.rules import resume_links
 from refresher.rules.access import presented
+from refresher.rules.mail_addresses import address_fault
 from refresher.rules.masking import is_secret_name, mask
 from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.rules.webhooks import filter_faults
-from refresher.settings.mail import address_fault
 from refresher.web import cursors, reading
 from refresher.web.problems import Problem
 from tests.web.kit import Site, refused

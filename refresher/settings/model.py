@@ -1,0 +1,300 @@
+"""Every knob, declared once: its name, type, default and meaning. docs/settings.md is made of this.
+
+A variable is the name in capitals behind `REFRESHER_`. Durations are in seconds. What settings must be
+beside each other is in `checks.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from refresher.errors import SettingsError
+from refresher.settings.checks import no_redis
+from refresher.settings.database_url import sqlalchemy_url
+from refresher.settings.names import (
+    PREFIX,
+    IntegrationRefresh,
+    NotificationEmail,
+    WebhookDelivery,
+    flows_on,
+)
+from refresher.settings.values import (
+    SPLIT,
+    Count,
+    Domain,
+    Factor,
+    Networks,
+    Port,
+    Quota,
+    Schema,
+    Seconds,
+    Share,
+)
+
+
+class Settings(BaseSettings):
+    """The effective settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a deployment file says `REDIS_URL=` and means "none"
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        str_strip_whitespace=True,  # a secret that is mounted as a file ends in a line break
+    )
+
+    # Where everything is
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REFRESHER_DATABASE_URL", "DATABASE_URL")
+    )
+    """PostgreSQL 14 or newer; forms, poolers, encodings: [databases.md](databases.md)"""
+    database_schema: Schema | None = None
+    """the schema of the tables, where another application uses the database, too"""
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    """connections to PostgreSQL that a process keeps for its work"""
+    statement_timeout_seconds: Seconds = 10.0
+    """how long one statement may take"""
+    liveness_lock: bool = True
+    """needs a session connection; `false` behind a pooler in transaction mode: only leases count"""
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REFRESHER_REDIS_URL", "REDIS_URL")
+    )
+    """for flows with the transport `redis`"""
+    redis_db: Annotated[int, Field(ge=0, le=1023)] | None = None
+    """the number of its database, if not the URL's"""
+    data_directory: Path = Path(".refresher")
+    """where a process keeps what PostgreSQL could not take, and `refresher up` its database"""
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, SPLIT] = ()
+    """comma-separated; the first seals, all open; `refresher encryption new-key` prints one"""
+    encryption_keys_file: Path | None = None
+    """the keys from a file instead, one a line: [encryption.md](encryption.md)"""
+    providers_file: Path | None = None
+    """your providers and apps: [providers.md](providers.md)"""
+
+    # Flows
+    integration_refresh: IntegrationRefresh = IntegrationRefresh()
+    """the flow that refreshes tokens"""
+    notification_email: NotificationEmail = NotificationEmail()
+    """the flow that sends notices by mail: [notifications.md](notifications.md)"""
+    webhook_delivery: WebhookDelivery = WebhookDelivery()
+    """the flow that sends webhooks: [webhooks.md](webhooks.md)"""
+
+    # When a token is refreshed
+    lead_share: Share = 0.2
+    """the share of a token's life that is left when it is refreshed"""
+    long_lived_lead_share: Share = 0.5
+    """the like for a token that is its own grant (long-lived exchange)"""
+    lead_jitter_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """by how much of that time refreshes are spread: what was born together comes apart"""
+    min_refresh_interval_seconds: Seconds = 1.0
+    """the least time between two refreshes of one token"""
+    expired_tokens: Literal["refresh", "stop"] = "refresh"
+    """`stop` parks a connection whose token has expired"""
+
+    # After a failure
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """the first attempts; after them a slow lane that never gives up"""
+    attempt_interval_seconds: Seconds = 120.0
+    """between two of them"""
+    attempt_coefficient: Factor = 1.0
+    """by how much each wait is longer than the one before"""
+    slow_lane_max_seconds: Seconds = 3600.0
+    """the longest wait of the slow lane"""
+    rate_limit_wait_seconds: Seconds = 60.0
+    """how long a provider is left alone that asks for it without a time"""
+    app_probe_interval_seconds: Seconds = 60.0
+    """how long an app is left alone that its provider refuses, at first; then twice as long"""
+    app_probe_max_seconds: Seconds = 900.0
+    """and at the longest"""
+    breaker_failures: Count = 20
+    """after so many in a row, of several connections, a host is [left alone](runbook.md#pauses)"""
+    breaker_pause_seconds: Seconds = 30.0
+    """for so long at first, until one row probes; then twice as long"""
+    breaker_max_seconds: Seconds = 600.0
+    """and at the longest"""
+
+    # One refresh
+    lease_seconds: Seconds = 60.0
+    """how long a claim holds: must cover waiting in the queue, the exchange and the commit"""
+    queue_wait_seconds: Seconds = 20.0
+    """how long a message may wait for a worker"""
+    http_connect_seconds: Seconds = 5.0
+    """how long a connection to a provider may take"""
+    http_total_seconds: Seconds = 20.0
+    """how long one exchange may take"""
+    http_max_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """the largest answer that is read"""
+    commit_seconds: Seconds = 10.0
+    """how long it may take to store what came"""
+    attempt_timeout_seconds: Seconds = 600.0
+    """after this a frozen process loses its rows"""
+    crash_limit: Count = 3
+    """a row whose refresh ended its process so often is parked"""
+    sender: Literal["auto", "httpx", "pyreqwest"] = "auto"
+    """`pyreqwest` (`pip install "refresher[fast]"`) is preferred by `auto` when it is installed"""
+    allow_insecure_hosts: Literal["none", "loopback"] = "none"
+    """`loopback`: requests may go to this machine, by http too; for development (`up` sets it)"""
+    allowed_private_networks: Networks = ()
+    """networks that requests may go to although they are not public (`10.1.0.0/16, fd00::/8`)"""
+
+    # How much at once
+    tick_seconds: Seconds = 1.0
+    """how often the scheduler claims what is due"""
+    sweep_interval_seconds: Seconds = 0.25
+    """how often it looks for leases whose holder died"""
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """connections in one message"""
+    claim_limit: Annotated[int, Field(ge=1, le=10_000)] = 600
+    """rows that one claim takes"""
+    max_leased: Count = 4_000
+    """rows under way in all"""
+    provider_share: Share = 0.5
+    """how much of that one provider may have when others need it"""
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """requests under way in one process, seven in eight of one organization or host at most"""
+    worker_threads: Annotated[int, Field(ge=1, le=256)] = 4
+    """threads of a process that runs actors"""
+    shutdown_seconds: Seconds = 30.0
+    """how long a process that is asked to stop may finish what it began"""
+
+    # The web process
+    port: Port = Field(8080, validation_alias=AliasChoices("REFRESHER_PORT", "PORT"))
+    """of health, status, metrics and the API, each process its own; 0: none. `up` takes a free one"""
+    host: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        "::", validation_alias=AliasChoices("REFRESHER_HOST", "REFRESHER_HEALTH_HOST")
+    )
+    """where it is listened on: `::` is every address, IPv4 too; `localhost` (`up`) only this machine"""
+    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """processes of the API that share a port"""
+    web_threads: Annotated[int, Field(ge=1, le=128)] = 8
+    """threads of each, for what is not a token read"""
+    api_requests_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = 1_000.0
+    """of each key"""
+    api_max_body_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 262_144
+    """the largest body that is read"""
+    on_demand_interval_seconds: Seconds = 10.0
+    """how soon after a failure, or for a token that is refused again, a caller causes a refresh"""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] | None = None
+    """where it is reached from outside, such as `https://refresher.example`; resume links begin so"""
+    hsts_seconds: Annotated[int, Field(ge=0, le=10 * 366 * 86_400)] = 0
+    """more: answers tell browsers to reach this host by https only (RFC 6797), for so long"""
+    quota_connections: Quota = 0
+    """connections that an organization may have by API; 0: no limit, as in each quota"""
+    quota_webhooks: Quota = 20
+    """its webhook endpoints"""
+    quota_recipients: Quota = 100
+    """its recipients of mail"""
+    quota_links: Quota = 10_000
+    """its open resume links"""
+
+    # Mail
+    mail_transport: Literal["console", "smtp", "http"] = "console"
+    """`console` prints mails beside the log"""
+    mail_from: str = "refresher <refresher@localhost>"
+    """`Acme <no-reply@acme.example>`"""
+    mail_smtp_url: SecretStr | None = None
+    """`smtp://user:password@host:587` (STARTTLS, unless it ends in `?starttls=never`) or `smtps://`"""
+    mail_http_url: str | None = None
+    """a mail API that takes the JSON that Resend documents"""
+    mail_http_key: SecretStr | None = None
+    """its bearer key"""
+    mail_templates: Path | None = None
+    """a folder with your own Jinja2 templates; a file takes the place of ours of the same name"""
+    mail_unsubscribe_url: str | None = None
+    """for `List-Unsubscribe`, with `{recipient_id}`, `{organization_id}`; else a mail to the sender"""
+    reconnect_url: str | None = None
+    """the reconnect page of organizations without one of their own"""
+    recipient_domains: Annotated[tuple[Domain, ...], NoDecode, SPLIT] = ()
+    """where recipients by API may be (`acme.example, *.corp.example`); empty: anywhere"""
+    mail_spacing_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.7
+    """at least so long between two mails, over all processes"""
+    mail_timeout_seconds: Seconds = 15.0
+    """for each answer of the server"""
+    mail_lease_seconds: Seconds = 120.0
+    """for a whole mail"""
+    mail_burst: Count = 3
+    """so many immediate mails to one recipient within a digest's interval"""
+    digest_interval_seconds: Seconds = 300.0
+    """how often digests are made"""
+
+    # Webhooks
+    webhook_total_seconds: Seconds = 15.0
+    """how long an attempt may take"""
+    webhook_lease_seconds: Seconds = 60.0
+    """must cover waiting in the queue, the attempt and the commit"""
+    webhook_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 8
+    """messages under way to one endpoint"""
+    webhook_organization_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 32
+    """of one organization"""
+    webhook_max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """and in all"""
+    webhook_retry_first_seconds: Seconds = 5.0
+    """the first wait after a failure"""
+    webhook_retry_coefficient: Factor = 4.0
+    """by how much each wait is longer than the one before"""
+    webhook_retry_max_seconds: Seconds = 14_400.0
+    """the longest wait"""
+    webhook_give_up_after_seconds: Seconds = 86_400.0
+    """how long a message is tried"""
+    webhook_breaker_failures: Count = 5
+    """after so many failures in a row an endpoint is left alone"""
+    webhook_breaker_pause_seconds: Seconds = 30.0
+    """for so long at first, then twice as long"""
+    webhook_breaker_max_seconds: Seconds = 600.0
+    """and at the longest"""
+    webhook_secret_overlap_seconds: Seconds = 86_400.0
+    """how long two secrets are valid after a rotation"""
+    webhook_keep_days: Annotated[float, Field(gt=0, le=3_660)] = 30.0
+    """how long messages are kept that ended"""
+
+    # What people see
+    event_retention_days: Annotated[int, Field(ge=1, le=1_000)] = 90
+    """how long events are kept, by whole days"""
+    answer_retention_days: Annotated[int, Field(ge=1, le=1_000)] = 30
+    """how long answers that could not be read are kept, sealed"""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """the least that is logged"""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto`: JSON, or colours on a terminal"""
+    metrics: bool = True
+    """count, and serve `/metrics`: [monitoring.md](monitoring.md)"""
+    metrics_gauges: Literal["auto", "on", "off"] = "auto"
+    """who tells the gauges of the whole deployment; `auto`: scheduler and web"""
+    metrics_cache_seconds: Seconds = 5.0
+    """how often those are read at most"""
+    status_port: Port = 0
+    """a port of their own for `/health/status` and `/metrics`; 0: PORT, as far as they may"""
+    status_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """what opens both, as a bearer token; without port and token the web process shows neither"""
+    traces: Literal["off", "otlp"] = "off"
+    """OpenTelemetry (`pip install "refresher[otel]"`)"""
+    sentry_dsn: SecretStr | None = None
+    """Sentry (`pip install "refresher[sentry]"`)"""
+    sentry_environment: str = "production"
+    """what Sentry calls this deployment"""
+
+    @property
+    def database(self) -> str:
+        """The database URL in SQLAlchemy's form; raises `SettingsError` when there is none."""
+        if self.database_url is None:
+            raise SettingsError(
+                "DATABASE_URL is not set: give a PostgreSQL URL, or run `refresher up`, "
+                "which brings its own database"
+            )
+        return sqlalchemy_url(self.database_url.get_secret_value())
+
+    @property
+    def redis(self) -> str:
+        """The Redis URL with its database number; raises `SettingsError` when there is none."""
+        if self.redis_url is None:
+            raise SettingsError(no_redis(flows_on("redis", self)))
+        url = self.redis_url.get_secret_value()
+        chosen = self.redis_db
+        return url if chosen is None else urlsplit(url)._replace(path=f"/{chosen}").geturl()
