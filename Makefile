@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format chaos bench clean postgres versions
+.PHONY: help demo test lint check format pages chaos bench clean postgres versions
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to
 format: $(VENV)/.dev ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+pages: $(VENV)/.dev ## Write the tables of settings and providers anew, from what the code declares
+	$(BIN)/python -m tests.pages
 
 chaos: $(VENV)/.dev ## Kill, freeze and stop everything, again and again: under 20 minutes
 	$(BIN)/python -m tests.chaos $(ARGS)

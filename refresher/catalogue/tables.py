@@ -100,13 +100,13 @@ class AppTable(_Table):
     """`[apps.<provider>]` or `[apps."<provider>/<name>"]`: our OAuth client there."""
 
     client_id: Text
-    """required: its id at the provider"""
+    """required: the app's id at the provider; a public client has no secret"""
     client_secret: PlainSecret | None = None
-    """its secret itself; none for a public client"""
+    """the secret itself, in this file"""
     client_secret_env: Text | None = None
-    """the environment variable that has it"""
+    """the environment variable that has it instead"""
     client_secret_file: Text | None = None
-    """the file that has it, as seen from the providers file"""
+    """the file that has it instead, as seen from this one"""
 
 
 def _model(base: type[_Table], kind: type, *, without: Sequence[str]) -> type[_Table]:

@@ -130,7 +130,7 @@ class Provider:
     body: Body = Body.FORM
     """where the parameters travel"""
     method: Literal["GET", "POST"] = "POST"
-    """of the request"""
+    """the request's; `GET` needs `body = "query"`"""
     grant_type: Text | None = None
     """another value than the strategy's own"""
     token_parameter: Text | None = None
@@ -140,7 +140,7 @@ class Provider:
     parameters: Names = field(default_factory=lambda: _NOTHING)
     """what is sent besides; never a secret"""
     headers: Names = field(default_factory=lambda: _NOTHING)
-    """the like, as headers"""
+    """what is sent besides as headers; never a secret"""
     send_scope: Switch = False
     """sends the scopes that were asked for at registration, whatever was granted since"""
     response_path: Steps = ()
@@ -182,11 +182,11 @@ class Provider:
     not_before_expiry_seconds: Life | None = None
     """a token is refreshed no sooner than so long before its end"""
     min_token_age_seconds: Seconds = 0.0
-    """nor before it is so old"""
+    """a token is refreshed no sooner than it is so old"""
     checked_on: Day | None = None
     """when these facts were held against the provider's documentation"""
     sources: tuple[Text, ...] = ()
-    """links to it"""
+    """links to that documentation"""
     unsure: tuple[Text, ...] = ()
     """the fields that it does not confirm"""
     notes: str = ""

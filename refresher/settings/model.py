@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     data_directory: Path = Path(".refresher")
     """where a process keeps what PostgreSQL could not take, and `refresher up` its database"""
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, SPLIT] = ()
-    """comma-separated; the first seals, all open; `refresher encryption new-key` prints one"""
+    """the first seals, all open; `refresher encryption new-key` prints one"""
     encryption_keys_file: Path | None = None
     """the keys from a file instead, one a line: [encryption.md](encryption.md)"""
     providers_file: Path | None = None
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     """the first attempts; after them a slow lane that never gives up"""
     attempt_interval_seconds: Seconds = 120.0
-    """between two of them"""
+    """between two of the first attempts"""
     attempt_coefficient: Factor = 1.0
     """by how much each wait is longer than the one before"""
     slow_lane_max_seconds: Seconds = 3600.0
@@ -112,13 +112,13 @@ class Settings(BaseSettings):
     app_probe_interval_seconds: Seconds = 60.0
     """how long an app is left alone that its provider refuses, at first; then twice as long"""
     app_probe_max_seconds: Seconds = 900.0
-    """and at the longest"""
+    """and for so long at the most"""
     breaker_failures: Count = 20
     """after so many in a row, of several connections, a host is [left alone](runbook.md#pauses)"""
     breaker_pause_seconds: Seconds = 30.0
     """for so long at first, until one row probes; then twice as long"""
     breaker_max_seconds: Seconds = 600.0
-    """and at the longest"""
+    """and for so long at the most"""
 
     # One refresh
     lease_seconds: Seconds = 60.0
@@ -166,23 +166,23 @@ class Settings(BaseSettings):
 
     # The web process
     port: Port = Field(8080, validation_alias=AliasChoices("REFRESHER_PORT", "PORT"))
-    """of health, status, metrics and the API, each process its own; 0: none. `up` takes a free one"""
+    """where health, metrics and the API are; each process on a machine needs its own; 0: nowhere"""
     host: Annotated[str, Field(min_length=1, max_length=255)] = Field(
         "::", validation_alias=AliasChoices("REFRESHER_HOST", "REFRESHER_HEALTH_HOST")
     )
-    """where it is listened on: `::` is every address, IPv4 too; `localhost` (`up`) only this machine"""
+    """where PORT is listened on: `::` is every address; `localhost` (as in `up`) only this machine"""
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """processes of the API that share a port"""
     web_threads: Annotated[int, Field(ge=1, le=128)] = 8
     """threads of each, for what is not a token read"""
     api_requests_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = 1_000.0
-    """of each key"""
+    """how many each API key may make"""
     api_max_body_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 262_144
     """the largest body that is read"""
     on_demand_interval_seconds: Seconds = 10.0
     """how soon after a failure, or for a token that is refused again, a caller causes a refresh"""
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] | None = None
-    """where it is reached from outside, such as `https://refresher.example`; resume links begin so"""
+    """where the API is reached from outside: `https://refresher.example`; resume links begin so"""
     hsts_seconds: Annotated[int, Field(ge=0, le=10 * 366 * 86_400)] = 0
     """more: answers tell browsers to reach this host by https only (RFC 6797), for so long"""
     quota_connections: Quota = 0
@@ -216,9 +216,9 @@ class Settings(BaseSettings):
     mail_spacing_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.7
     """at least so long between two mails, over all processes"""
     mail_timeout_seconds: Seconds = 15.0
-    """for each answer of the server"""
+    """how long each answer of the mail server may take"""
     mail_lease_seconds: Seconds = 120.0
-    """for a whole mail"""
+    """how long a claim of one mail holds: must cover six such answers"""
     mail_burst: Count = 3
     """so many immediate mails to one recipient within a digest's interval"""
     digest_interval_seconds: Seconds = 300.0
@@ -232,9 +232,9 @@ class Settings(BaseSettings):
     webhook_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 8
     """messages under way to one endpoint"""
     webhook_organization_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 32
-    """of one organization"""
+    """messages under way of one organization"""
     webhook_max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 256
-    """and in all"""
+    """messages under way in all"""
     webhook_retry_first_seconds: Seconds = 5.0
     """the first wait after a failure"""
     webhook_retry_coefficient: Factor = 4.0
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     webhook_breaker_pause_seconds: Seconds = 30.0
     """for so long at first, then twice as long"""
     webhook_breaker_max_seconds: Seconds = 600.0
-    """and at the longest"""
+    """and for so long at the most"""
     webhook_secret_overlap_seconds: Seconds = 86_400.0
     """how long two secrets are valid after a rotation"""
     webhook_keep_days: Annotated[float, Field(gt=0, le=3_660)] = 30.0
@@ -272,7 +272,7 @@ class Settings(BaseSettings):
     status_port: Port = 0
     """a port of their own for `/health/status` and `/metrics`; 0: PORT, as far as they may"""
     status_token: Annotated[SecretStr, Field(min_length=16)] | None = None
-    """what opens both, as a bearer token; without port and token the web process shows neither"""
+    """opens `/health/status` and `/metrics`; with neither token nor port the web process shows none"""
     traces: Literal["off", "otlp"] = "off"
     """OpenTelemetry (`pip install "refresher[otel]"`)"""
     sentry_dsn: SecretStr | None = None

@@ -29,8 +29,11 @@ class Flow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     transport: Literal["in_process", "redis"] = "redis"
+    """`in_process`: the scheduler runs the actors itself; `redis`: workers do"""
     queue: Queue
+    """the name of its queue"""
     enabled: bool = True
+    """its switch"""
 
 
 class IntegrationRefresh(Flow):

@@ -6,21 +6,9 @@ import re
 from pathlib import Path
 
 from refresher.catalogue.loader import built_in_tables
-from refresher.catalogue.tables import APP_FIELDS, PROVIDER_FIELDS
 from tests.catalogue.conftest import Load
 
 TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")
-
-
-def test_every_field_is_told_and_no_other() -> None:
-    """The tables name each field of the file once."""
-    told = [
-        name
-        for line in TEXT.splitlines()
-        if line.startswith("| `")
-        for name in re.findall(r"`(\w+)`", line.split("|")[1])
-    ]
-    assert sorted(told) == sorted({*PROVIDER_FIELDS, *APP_FIELDS})
 
 
 def test_the_example_loads(load_text: Load, monkeypatch) -> None:

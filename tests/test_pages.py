@@ -1,0 +1,42 @@
+"""The reference pages say what the code declares, field by field."""
+
+import pytest
+
+from tests.pages import PAGES, ROOT, chosen, made, named, rows_of, written
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_as_the_code_has_it(page: str) -> None:
+    """Each table is made of the declarations; `make pages` writes it anew."""
+    assert (ROOT / page).read_text(encoding="utf-8") == made(page)
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        ("docs/settings.md", "Settings"),
+        ("docs/providers.md", "Provider"),
+        ("docs/providers.md", "App"),
+        ("docs/providers.md", "Signals"),
+        ("docs/providers.md", "BuiltIn"),
+    ],
+)
+def test_every_field_stands_in_one_table(page: str, kind: str) -> None:
+    """A field that is new, or told twice, fails here."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert sorted(named(text, kind)) == sorted(rows_of(kind))
+
+
+def test_a_table_is_made_anew() -> None:
+    """What stands below a comment is replaced, however it was."""
+    old = "a\n<!-- Settings: attempts -->\n| old |\n\nb\n"
+    row = "| `REFRESHER_ATTEMPTS` | whole number, 1 to 100 | `3` |"
+    assert row in written(old)
+    assert "old" not in written(old)
+    assert written(written(old)) == written(old)
+
+
+def test_fields_are_chosen_one_by_one_or_by_ends() -> None:
+    """`a to c, e` is four of five."""
+    assert chosen("a to c, e", list("abcde")) == ["a", "b", "c", "e"]
+    assert chosen("all", ["a", "b"]) == ["a", "b"]
