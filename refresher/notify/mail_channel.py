@@ -36,7 +36,7 @@ from refresher.store import leases, mail_entries, mails, outbox, recipients
 from refresher.store.leases import Claimed, Lease
 from refresher.store.mail_entries import Planned
 from refresher.store.mails import LeasedMail
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
 from refresher.store.recipients import Recipient
 from refresher.store.session import Db
 
@@ -53,7 +53,7 @@ def _plan(services: Services, db: Db) -> int:
     known = recipients.of(db, {e.organization_id for e in entries})
     within = services.settings.digest_interval_seconds
     recent = mail_entries.recent(db, [r.id for r in known], within_seconds=within)
-    news: dict[str | None, list[Entry]] = {}
+    news: dict[str | None, list[OutboxEntry]] = {}
     for entry in entries:
         news.setdefault(entry.organization_id, []).append(entry)
     burst = services.settings.mail_burst
@@ -65,7 +65,7 @@ def _plan(services: Services, db: Db) -> int:
     return len(entries)
 
 
-def _planned(who: Recipient, news: list[Entry], recent: int, burst: int) -> list[Planned]:
+def _planned(who: Recipient, news: list[OutboxEntry], recent: int, burst: int) -> list[Planned]:
     """Returns what this recipient is to be told: the first few at once, the others together."""
     wanted = [(entry, rules.choice(who.choices, entry.kind)) for entry in news]
     immediate = [entry.id for entry, how in wanted if how is Choice.IMMEDIATE]

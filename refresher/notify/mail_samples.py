@@ -8,7 +8,7 @@ from uuid import UUID
 from refresher.notify.mail_text import values
 from refresher.rules.notices import Kind
 from refresher.store.mails import Form, LeasedMail
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
 
 
 def samples() -> dict[str, dict[str, object]]:
@@ -24,17 +24,17 @@ def samples() -> dict[str, dict[str, object]]:
         "refresh_token_expires_at": at.isoformat(),
     }
     told = tuple(
-        Entry(UUID(int=n), "org-1", UUID(int=1), None, n, kind, {**facts}, at)
+        OutboxEntry(UUID(int=n), "org-1", UUID(int=1), None, n, kind, {**facts}, at)
         for n, kind in enumerate(Kind, start=1)
     )
 
-    def letter(form: Form, entries: tuple[Entry, ...]) -> LeasedMail:
+    def letter(form: Form, entries: tuple[OutboxEntry, ...]) -> LeasedMail:
         return LeasedMail(
             UUID(int=9), 1, form, 0, 0.0, 0, UUID(int=8), "ann@example.com", "org-1", "Acme", None,
             entries,
         )  # fmt: skip
 
-    def made(form: Form, entries: tuple[Entry, ...]) -> dict[str, object]:
+    def made(form: Form, entries: tuple[OutboxEntry, ...]) -> dict[str, object]:
         link = "https://app.example/connections/{external_id}/reconnect"
         words = values(letter(form, entries), default_reconnect_url=link)
         return {**words, "unsubscribe_url": "https://app.example/unsubscribe"}

@@ -190,6 +190,7 @@ def is_no_token(text: str) -> bool:
 
 
 UNSENT = "unsent"
+TOO_LARGE = "too_large"
 """`Reply.failure` of a request that was never tried."""
 
 

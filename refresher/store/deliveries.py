@@ -24,7 +24,7 @@ from uuid import UUID
 
 from refresher.rules.connection import Sealed
 from refresher.store.leases import Claimed, Lease, arrays
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
 from refresher.store.session import Db, first, one, run
 
 WAITS_SECONDS = 1.0
@@ -60,7 +60,7 @@ def planning(db: Db) -> bool:
     return one(db, bool, sql, lock=_PLANNERS_LOCK)
 
 
-def plan(db: Db, entries: Sequence[Entry]) -> None:
+def plan(db: Db, entries: Sequence[OutboxEntry]) -> None:
     """Makes a message of each entry for each endpoint that wants it and may know of it."""
     if not entries:
         return
@@ -213,6 +213,11 @@ class Begun:
     attempt: int
     since_first_seconds: float
     begun_at: datetime
+
+    @property
+    def lease(self) -> Lease:
+        """The lease under which it goes."""
+        return Lease(self.id, self.lease_token)
 
 
 def begin(db: Db, leases: Sequence[Lease], *, holder_id: UUID) -> list[Begun]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from refresher.rules.delivery import Health
+from refresher.rules.delivery import EndpointHealth
 from refresher.store.leases import Lease, arrays
 from refresher.store.session import Db, many, run
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
@@ -21,7 +21,7 @@ MOST_WOKEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class MessageResult:
     """What is written of one message; `state` is IDLE (again in `again_in_seconds`) or an end."""
 
     lease: Lease
@@ -32,7 +32,7 @@ class Settled:
     elapsed_seconds: float
 
 
-def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, Health]:
+def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, EndpointHealth]:
     """Locks endpoints until the transaction ends, and returns how each does; removed ones are left."""
     sql = """
         select id, failures, refusals,
@@ -43,7 +43,7 @@ def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, Health]:
         from webhook_endpoint where id = any(cast(:ids as uuid[])) order by id for update
         """
     rows = run(db, sql, ids=sorted(set(ids)))
-    return {row.id: Health(*row[1:]) for row in rows}
+    return {row.id: EndpointHealth(*row[1:]) for row in rows}
 
 
 def still_ours(db: Db, leases: Sequence[Lease]) -> dict[int, float]:
@@ -88,7 +88,7 @@ _WAKE_NEXT = """
     """
 
 
-def write(db: Db, outcomes: Sequence[Settled]) -> None:
+def write(db: Db, outcomes: Sequence[MessageResult]) -> None:
     """Writes outcomes, and makes due what waited for a message that is done with."""
     run(
         db,
@@ -106,7 +106,7 @@ def write(db: Db, outcomes: Sequence[Settled]) -> None:
 
 
 def note_health(
-    db: Db, endpoint_id: UUID, health: Health, *, delivered_in_seconds: float | None
+    db: Db, endpoint_id: UUID, health: EndpointHealth, delivered_in_seconds: float | None
 ) -> None:
     """Writes how an endpoint does now, and how long it took where something was delivered."""
     sql = """

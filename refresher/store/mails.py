@@ -20,7 +20,7 @@ from uuid import UUID
 from refresher.rules.mails import MailDecision
 from refresher.store import outbox
 from refresher.store.leases import Claimed, Lease
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
 from refresher.store.session import Db, many, one, run
 
 MOST_BUSY = 4
@@ -45,7 +45,7 @@ class LeasedMail:
     organization_id: str | None
     organization_name: str | None
     reconnect_url: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[OutboxEntry, ...]
 
 
 def claim(db: Db, *, lease_seconds: float, spacing_seconds: float) -> Claimed:

@@ -50,7 +50,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """One entry as it is read back. `payload` is what `docs/notifications.md` documents."""
 
     id: UUID
@@ -119,7 +119,7 @@ def append(db: Db, news: Sequence[News]) -> None:
     run(db, _APPEND, **values)
 
 
-def take(db: Db, consumer: str, *, limit: int) -> list[Entry]:
+def take(db: Db, consumer: str, *, limit: int) -> list[OutboxEntry]:
     """Returns entries that `consumer` has not read yet, oldest first, and marks them as read.
 
     Read they are only if the caller's transaction commits; another that reads meanwhile gets others.
@@ -134,25 +134,25 @@ def take(db: Db, consumer: str, *, limit: int) -> list[Entry]:
         )
         select {_COLUMNS} from outbox o join mine on mine.outbox_id = o.id order by o.id
         """  # noqa: S608  our own column names
-    return many(db, Entry, sql, consumer=consumer, limit=limit)
+    return many(db, OutboxEntry, sql, consumer=consumer, limit=limit)
 
 
-def find(db: Db, ids: Sequence[UUID]) -> list[Entry]:
+def find(db: Db, ids: Sequence[UUID]) -> list[OutboxEntry]:
     """Returns these entries, oldest first."""
     sql = (
         f"select {_COLUMNS} from outbox o "  # noqa: S608  our own column names
         "where o.id = any(cast(:ids as uuid[])) order by o.id"
     )
-    return many(db, Entry, sql, ids=list(ids))
+    return many(db, OutboxEntry, sql, ids=list(ids))
 
 
-def about(db: Db, connection_id: UUID, *, limit: int = 50) -> list[Entry]:
+def about(db: Db, connection_id: UUID, *, limit: int = 50) -> list[OutboxEntry]:
     """Returns the newest entries about one connection, the newest first."""
     sql = (
         f"select {_COLUMNS} from outbox o where o.connection_id = :id "  # noqa: S608  our own names
         "order by o.sequence desc limit :limit"
     )
-    return many(db, Entry, sql, id=connection_id, limit=limit)
+    return many(db, OutboxEntry, sql, id=connection_id, limit=limit)
 
 
 def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:
@@ -169,4 +169,4 @@ def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:
     return run(db, sql, days=days, limit=limit).rowcount
 
 
-_COLUMNS = ", ".join(f"o.{f.name}" for f in fields(Entry))
+_COLUMNS = ", ".join(f"o.{f.name}" for f in fields(OutboxEntry))
