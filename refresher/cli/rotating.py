@@ -16,7 +16,7 @@ from refresher.cli.doctor.agreement import running
 from refresher.cli.opening import actor, database, read_settings
 from refresher.cli.output import Json, emit, many, note, span, table
 from refresher.cli.refusal import Refused
-from refresher.connections.key_rotation import Rotation
+from refresher.connections.key_rotation import KeyRotation
 from refresher.connections.key_rotation import rotate as run
 from refresher.rules.installation import Agreement, compare
 from refresher.runtime.cipher import Cipher
@@ -47,7 +47,7 @@ def rotate(
     with database(settings) as opened:
         if not force:
             _refuse_other_keys(opened, cipher)
-        done: Rotation | None = None
+        done: KeyRotation | None = None
         with _progress(opened) as moved:
             for done in run(opened, cipher):
                 moved(done)
@@ -140,7 +140,7 @@ def _advise(cipher: Cipher, uses: list[KeyUse]) -> None:
 
 
 def _tell(
-    done: Rotation | None, cipher: Cipher, uses: list[KeyUse], seconds: float, *, json: bool
+    done: KeyRotation | None, cipher: Cipher, uses: list[KeyUse], seconds: float, *, json: bool
 ) -> None:
     broken = done.unopenable if done else {}
     if json:
@@ -172,7 +172,7 @@ def _tell(
 
 
 @contextmanager
-def _progress(opened: Database) -> Iterator[Callable[[Rotation], None]]:
+def _progress(opened: Database) -> Iterator[Callable[[KeyRotation], None]]:
     """Shows a bar on stderr, if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -184,7 +184,7 @@ def _progress(opened: Database) -> Iterator[Callable[[Rotation], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total or None)
 
-        def moved(done: Rotation) -> None:
+        def moved(done: KeyRotation) -> None:
             text = f"{done.rows:,} rows of pass {done.passes}, {done.resealed:,} sealed anew"
             bar.update(task, completed=done.rows, description=text)
 
