@@ -1,23 +1,25 @@
-"""Checks mail: whether it goes out, to whom it does not, and whether the templates render."""
+"""Checks mail and webhooks: whether they go out, to whom they do not, and which were given up."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from refresher.cli.doctor.finding import Finding, ok, warn
-from refresher.cli.output import many, span
+from refresher.cli.doctor import Finding, ok, warn
+from refresher.cli.output import distance, many
 from refresher.notify import mail_samples
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
+from refresher.rules.units import span
 from refresher.settings import Settings, variable
-from refresher.store import mails, recipients
+from refresher.store import mails, recipients, webhooks
 from refresher.store.mails import MailStanding
 from refresher.store.session import Database
+from refresher.store.webhooks import EndpointView
 
 LATE_SECONDS = 600.0
 
 
-def check(
+def check_mail(
     settings: Settings, database: Database, foreign: Collection[str] = ()
 ) -> Iterator[Finding]:
     """Yields findings on mail; nothing at all where nobody is to be told.
@@ -106,3 +108,48 @@ def _templates(settings: Settings) -> Iterator[Finding]:
             f"{fault.template} does not render: {fault.why}",
             "mend it; until then the built-in one is used",
         )
+
+
+MOST_TOLD = 20
+"""So many endpoints are told one by one."""
+
+
+def check_webhooks(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Yields findings on webhooks; nothing at all where nobody is told by webhook."""
+    with database.transaction() as db:
+        found = webhooks.every(db)
+    if not found:
+        return
+    if not settings.webhook_delivery.enabled:
+        name = variable("webhook_delivery.enabled")
+        yield warn("webhooks", f"{name} is false: no webhook is sent", f"set {name} to true")
+    ailing = [told for view in found if (told := _told(view)) is not None]
+    yield from ailing[:MOST_TOLD]
+    if len(ailing) > MOST_TOLD:
+        more = f"endpoints that are disabled or failing beside these: {len(ailing) - MOST_TOLD}"
+        yield warn("webhooks", more, "`refresher webhooks list` shows all")
+    waiting = sum(view.waiting for view in found)
+    yield ok("webhooks", f"{many(len(found), 'endpoint')}; {many(waiting, 'message')} to send")
+
+
+def _told(view: EndpointView) -> Finding | None:
+    if view.disabled_at:
+        return warn(
+            "webhooks",
+            f"{view.url} is disabled: {view.disabled_reason}; messages held: {view.held}",
+            f"see to it, then `refresher webhooks enable {view.id}`",
+        )
+    if view.failing_since:
+        return warn(
+            "webhooks",
+            f"{view.url} fails since {distance(view.failing_since)}; "
+            f"messages that wait: {view.waiting}",
+            f"`refresher webhooks deliveries {view.id}` tells why",
+        )
+    if view.failed:
+        return warn(
+            "webhooks",
+            f"messages to {view.url} that were given up: {view.failed}",
+            f"`refresher webhooks replay {view.id} --failed` sends them again",
+        )
+    return None

@@ -1,6 +1,6 @@
 """`refresher inspect`: how a connection stands, why it is due when it is, and its last attempts.
 
-With `--at`, how it stood then: the events around that moment tell (rules/time_travel.py).
+With `--at`, how it stood then: the events around that moment tell (rules/history.py).
 """
 
 from __future__ import annotations
@@ -13,46 +13,43 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import opening, timeline, unread
-from refresher.cli.finding import Id, find
-from refresher.cli.moments import read_time
+from refresher.cli import reasons, session
+from refresher.cli.arguments import Id, find_root, read_time
+from refresher.cli.events import LOOK_AGAIN_SECONDS, as_json, show_timeline
 from refresher.cli.output import (
-    NAMED,
     SHOWN,
+    CannotDo,
     Json,
+    WrongUse,
+    details,
     emit,
     examples,
-    facts,
     instant,
-    note,
-    seconds_of,
 )
-from refresher.cli.refusal import Refused
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import Why, why_due
 from refresher.rules.history import Moment, Untold, state_at
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
-from refresher.store import connections, standings
+from refresher.store import standings
 from refresher.store.events import PastEvent, recent
 from refresher.store.session import Database
 from refresher.store.standings import Around, Standing
 
 ATTEMPTS_SHOWN = 20
-LOOK_AGAIN_SECONDS = 0.5
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `inspect`."""
-    epilog = examples(
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
         "refresher inspect 7b0d2a4e",
         'refresher inspect 7b0d2a4e --at "10m ago"',
         "refresher inspect 7b0d2a4e --at 2026-03-01T12:00:00Z --json",
         "refresher inspect 7b0d2a4e --follow",
     )
-    app.command("inspect", epilog=epilog)(inspect)
-
-
+)
 def inspect(
     connection: Id,
     at: Annotated[
@@ -66,12 +63,12 @@ def inspect(
 
     No token is read. A connection that shares another's grant shows that one.
     """
-    settings = opening.read_settings()
-    with opening.database(settings) as database:
-        root = root_of(database, connection)
+    settings = session.read_settings()
+    with session.database(settings) as database:
+        root = find_root(database, connection)
         if at is not None:
             if follow:
-                raise Refused("--at and --follow exclude each other: what was does not go on")
+                raise CannotDo("--at and --follow exclude each other: what was does not go on")
             _show_past(database, settings, root, at, json=json)
             return
         newest = _show_now(settings, *now_of(database, root), json=json)
@@ -80,16 +77,6 @@ def inspect(
             standing, events = now_of(database, root)
             if events and events[-1].id != newest:
                 newest = _show_now(settings, standing, events, json=json)
-
-
-def root_of(database: Database, given: str) -> UUID:
-    """Returns whose grant the connection that is meant uses: its own id, or its root's."""
-    found = find(database, given)
-    with database.transaction() as db:
-        root = connections.root_of(db, found) or found
-    if root != found:
-        note(f"It shares the grant of {root}; this is how that one stands.")
-    return root
 
 
 def now_of(database: Database, root: UUID) -> tuple[Standing, list[PastEvent]]:
@@ -113,7 +100,9 @@ def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, j
     with database.transaction() as db:
         standing = standings.standing(db, root)
         assert standing is not None
-        then = read_time(at, standing.now)
+        then = read_time("--at", at, standing.now)
+        if then > standing.now:
+            raise WrongUse(f'--at "{at}" is in the future: events tell only what was')
         around = standings.around(db, root, then)
     found = state_at(
         then,
@@ -123,7 +112,7 @@ def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, j
         created_at=standing.created_at,
     )
     if isinstance(found, Untold):
-        raise Refused(_untold(found.why, standing, around, settings))
+        raise CannotDo(_untold(found.why, standing, around, settings))
     last = around.past[-1] if around.past else None
     why = why_of(settings, standing, found, last)
     _show(standing, found, why, around.past[-ATTEMPTS_SHOWN:], then, json=json)
@@ -176,19 +165,15 @@ def _show(
         "unread_answer": standing.unread.id if standing.unread and at == standing.now else None,
     }
     if json:
-        past = [timeline.as_json(event) for event in events]
+        past = [as_json(event) for event in events]
         emit({**known, **asdict(moment), "why": why and asdict(why), "events": past})
         return
-    stands = {**known, **asdict(moment), "state": SHOWN.get(moment.state, moment.state)}
-    shown = {
-        NAMED.get(n, n).replace("_", " "): seconds_of(n, v)
-        for n, v in stands.items()
-        if v not in (None, False)
-    }
-    facts(shown)
+    state = SHOWN.get(moment.state, moment.state)
+    stands = {**known, **asdict(moment), "state": state}
+    details({name: value for name, value in stands.items() if value != 0})
     if moment.due_at is not None:
         because = f" because {why.sentence}" if why else ""
         typer.echo(f"\nnext refresh at {instant(moment.due_at)}{because}\n")
     elif moment.parked_reason == ParkReason.UNREAD_ANSWER and at == standing.now:
-        typer.echo("\n" + "\n".join(unread.sentences(connection, standing.unread)) + "\n")
-    timeline.show(events)
+        typer.echo("\n" + "\n".join(reasons.of_unread(connection, standing.unread)) + "\n")
+    show_timeline(events)

@@ -7,24 +7,24 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import opening
-from refresher.cli.finding import Id, find
-from refresher.cli.output import Json, emit, examples, note, table
-from refresher.cli.refusal import Refused
+from refresher.cli import session
+from refresher.cli.arguments import Id, find_root, view_of
+from refresher.cli.output import CannotDo, Json, emit, examples, note, table
 from refresher.rules.history import PastEvent
 from refresher.rules.replay import Replayed
 from refresher.rules.replay import replay as replayed
 from refresher.runtime.services import catalogue_from, policy_from
-from refresher.store import connections, standings
+from refresher.store import standings
 from refresher.store.session import Database
 
+COLUMNS = ["", "recorded", "today", ""]
 
-def register(app: typer.Typer) -> None:
-    """Adds `replay`."""
-    epilog = examples("refresher replay 7b0d2a4e", "refresher replay 7b0d2a4e --attempt 42 --json")
-    app.command("replay", epilog=epilog)(replay)
+app = typer.Typer()
 
 
+@app.command(
+    epilog=examples("refresher replay 7b0d2a4e", "refresher replay 7b0d2a4e --attempt 42 --json")
+)
 def replay(
     connection: Id,
     attempt: Annotated[
@@ -38,15 +38,12 @@ def replay(
     Nothing is sent and nothing is written. Rules, settings and the catalogue are those of now; what was
     known and what came back are those that were recorded.
     """
-    settings = opening.read_settings()
+    settings = session.read_settings()
     catalogue, policy = catalogue_from(settings), policy_from(settings)
-    with opening.database(settings) as database:
-        found = find(database, connection)
-        with database.transaction() as db:
-            root = connections.root_of(db, found) or found
-            view = connections.show(db, root)
+    with session.database(settings) as database:
+        root = find_root(database, connection, "its attempts are those")
+        view = view_of(database, root)
         event = _attempt(database, root, attempt)
-    assert view is not None
     result = replayed(event, catalogue.get(view.provider), view.provider, policy)
     _tell(event, result, json=json)
 
@@ -58,14 +55,14 @@ def _attempt(database: Database, root: UUID, number: int | None) -> PastEvent:
     if event is not None:
         return event
     if known is None:
-        raise Refused(
+        raise CannotDo(
             f"{root} has no recorded attempt: it was not refreshed, or its events are pruned"
         )
     if number is None:
-        raise Refused(f"{root} has no attempt that was recorded with what was known then")
+        raise CannotDo(f"{root} has no attempt that was recorded with what was known then")
     if known.below is None or known.above is None:
-        raise Refused(f"{root} has no attempt {number}: there are {known.first} to {known.last}")
-    raise Refused(
+        raise CannotDo(f"{root} has no attempt {number}: there are {known.first} to {known.last}")
+    raise CannotDo(
         f"{root} has no attempt {number}: the nearest ones are {known.below} and {known.above}"
     )
 
@@ -93,7 +90,7 @@ def _tell(event: PastEvent, result: Replayed, *, json: bool) -> None:
         rows = [
             [c.name, c.recorded, c.today, "differs" if c.differs else ""] for c in result.compared
         ]
-        table(["", "recorded", "today", ""], rows)
+        table(COLUMNS, rows)
         typer.echo("Something would differ." if result.differs else "Nothing would differ.")
     if result.note:
         note(f"Note: {result.note}.")

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 import typer
 
-from refresher.cli import opening, reasons, unread
-from refresher.cli.finding import Id
-from refresher.cli.inspecting import now_of, root_of, why_of
-from refresher.cli.output import Json, emit, examples, instant, plain, span
+from refresher.cli import reasons, session
+from refresher.cli.arguments import Id, find_root
+from refresher.cli.inspect import now_of, why_of
+from refresher.cli.output import Json, done, examples, instant, plain
 from refresher.rules import guards
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.explanation import in_words
 from refresher.rules.faults import Scope, place_of, scopes
 from refresher.rules.history import Moment
+from refresher.rules.units import span
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
 from refresher.store import pause_list, workers
@@ -36,17 +37,15 @@ BY_TRYING = frozenset(
 """What was found out by trying: that no guard says no does not tell that it is over."""
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `explain`."""
-    epilog = examples("refresher explain 7b0d2a4e", "refresher explain 7b0d2a4e --json")
-    app.command("explain", epilog=epilog)(explain)
+app = typer.Typer()
 
 
+@app.command(epilog=examples("refresher explain 7b0d2a4e", "refresher explain 7b0d2a4e --json"))
 def explain(connection: Id, json: Json = False) -> None:
     """Say why a connection is or is not going to be refreshed, and what to do about it."""
-    settings = opening.read_settings()
-    with opening.database(settings) as database:
-        root = root_of(database, connection)
+    settings = session.read_settings()
+    with session.database(settings) as database:
+        root = find_root(database, connection)
         standing, events = now_of(database, root)
         with database.transaction() as db:
             running = workers.processes(db)
@@ -60,11 +59,8 @@ def explain(connection: Id, json: Json = False) -> None:
         *_refused(standing, paused, last),
         *_flow(settings, standing, running),
     ]
-    if json:
-        emit({"id": root, "state": standing.moment.state, "sentences": said})
-        return
-    for sentence in said:
-        typer.echo(plain(sentence))
+    told = {"id": root, "state": standing.moment.state, "sentences": said}
+    done(told, "\n".join(map(plain, said)), json=json)
 
 
 def _token(standing: Standing) -> Iterator[str]:
@@ -91,14 +87,14 @@ def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iter
         yield "It has no schedule row: import it again."
     elif moment.state == "parked" and moment.parked_reason == ParkReason.UNREAD_ANSWER:
         yield f"It is not scheduled: it is parked as {moment.parked_reason}."
-        yield from unread.sentences(standing.connection, standing.unread)
+        yield from reasons.of_unread(standing.connection, standing.unread)
         return
     elif moment.state == "parked":
         mend = reasons.mend_of(moment.parked_reason, standing.connection)
         cause = f" ({moment.status_cause})" if moment.status_cause else ""
         yield f"It is not scheduled: it is parked as {moment.parked_reason}{cause}. {_capital(mend)}."
         if standing.unread is not None:
-            yield unread.hope(standing.unread)
+            yield reasons.hope_of_unread(standing.unread)
     elif moment.state == "leased":
         yield _leased(moment, standing)
     else:

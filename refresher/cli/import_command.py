@@ -1,49 +1,51 @@
 """`refresher connections import`: from JSON Lines to scheduled connections.
 
-Reading lines: `import_lines.py`; what goes together: `import_run.py`; what was rejected: `rejects.py`.
+Reading lines, and what of them is stored together: `import_run.py`.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
+import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from refresher.cli import opening
-from refresher.cli.import_lines import Line, lines
-from refresher.cli.import_run import Counts, ImportRun
-from refresher.cli.output import Json, emit, examples, note, span
+from refresher.cli import session
+from refresher.cli.import_run import Counts, ImportLine, ImportRun, lines
+from refresher.cli.output import Json, WrongUse, done, examples, note
 from refresher.cli.reasons import apps_set, mend
-from refresher.cli.refusal import WrongUse
-from refresher.cli.rejects import Rejects, rejects_path
 from refresher.connections.oauth_apps import sync_apps
 from refresher.rules.connection import ParkReason
+from refresher.rules.units import span
 from refresher.runtime.services import Services
 from refresher.store import gauges, inspection
 
 STDIN = "-"
 MOST_SHOWN = 20
 WORTH_TELLING = ("app_not_configured", "unknown_provider", "nothing_to_refresh_with", "no_expiry")
+SUFFIX = ".rejects.jsonl"
+FROM_STDIN = "stdin"
+
+app = typer.Typer()
 
 
-def register(group: typer.Typer) -> None:
-    """Adds `import`."""
-    epilog = examples(
+@app.command(
+    "import",
+    epilog=examples(
         "refresher connections import connections.jsonl",
         "psql -AtXc 'select row_to_json(c) from …' | refresher connections import - --json",
         '{"organization_id": "org1", "provider": "google", "external_id": "1", '
         '"access_token": "…", "refresh_token": "…", "expires_in": 3599}',
-    )
-    group.command("import", epilog=epilog)(import_)
-
-
+    ),
+)
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON Lines, or - for stdin.")],
     rejects: Annotated[
@@ -65,7 +67,7 @@ def import_(
     with ExitStack() as stack:
         stream = stack.enter_context(_opened(source))
         kept = Rejects(rejects_path(rejects, source), append=from_line > 1)
-        services = stack.enter_context(opening.services())
+        services = stack.enter_context(session.services())
         stack.callback(kept.close)
         _store_apps(services)
         counts = _run(services, stream, kept, source, from_line)
@@ -99,17 +101,19 @@ def _store_apps(services: Services) -> None:
 def _run(
     services: Services, stream: BinaryIO, kept: Rejects, source: Path | None, from_line: int
 ) -> Counts:
-    def reject(line: Line, reason: str) -> None:
+    def reject(line: ImportLine, reason: str) -> None:
         kept.add(line, reason)
         if kept.count <= MOST_SHOWN:
             note(f"line {line.number}: {reason}")
 
-    run = ImportRun(services, reject, opening.actor())
+    run = ImportRun(services, reject, session.actor())
     wanted = (line for line in lines(stream) if line.number >= from_line)
-    with _progress(source) as moved:
+    size = _size(source)
+    with session.progress(lambda: size) as moved:
         try:
             for counts in run.run(wanted):
-                moved(stream, counts)
+                at = stream.tell() if size is not None else 0
+                moved(at, f"{counts.read:,} read, {counts.rejected:,} rejected")
         except BaseException:
             _tell_interrupted(run)
             raise
@@ -123,47 +127,27 @@ def _tell_interrupted(run: ImportRun) -> None:
         note(f"Lines up to {stored} are dealt with; go on with --from-line {stored + 1}.")
 
 
-@contextmanager
-def _progress(source: Path | None) -> Iterator[Callable[[BinaryIO, Counts], None]]:
-    """Shows a bar on stderr, if that is a terminal; a count where the size is not known."""
-    if not sys.stderr.isatty():
-        yield lambda _stream, _counts: None
-        return
-
-    size = source.stat().st_size if source is not None and source.is_file() else None
-    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=size)
-
-        def moved(stream: BinaryIO, counts: Counts) -> None:
-            done = stream.tell() if size is not None else 0
-            text = f"{counts.read:,} read, {counts.rejected:,} rejected"
-            bar.update(task, completed=done, description=text)
-
-        yield moved
+def _size(source: Path | None) -> int | None:
+    return source.stat().st_size if source is not None and source.is_file() else None
 
 
 def _summarize(
     services: Services, counts: Counts, kept: Rejects, seconds: float, *, json: bool
 ) -> None:
-    if json:
-        emit(
-            {
-                "read": counts.read,
-                "created": counts.created,
-                "reconnected": counts.reconnected,
-                "updated": counts.updated,
-                "rejected": counts.rejected,
-                "seconds": round(seconds, 3),
-            }
-        )
-    else:
-        updated = f"{counts.updated:,} updated, " if counts.updated else ""
-        typer.echo(
-            f"{counts.read:,} read in {span(seconds)}: {counts.created:,} created, "
-            f"{counts.reconnected:,} reconnected, {updated}"
-            f"{counts.rejected:,} rejected."
-        )
+    told = {
+        "read": counts.read,
+        "created": counts.created,
+        "reconnected": counts.reconnected,
+        "updated": counts.updated,
+        "rejected": counts.rejected,
+        "seconds": round(seconds, 3),
+    }
+    updated = f"{counts.updated:,} updated, " if counts.updated else ""
+    sentence = (
+        f"{counts.read:,} read in {span(seconds)}: {counts.created:,} created, "
+        f"{counts.reconnected:,} reconnected, {updated}{counts.rejected:,} rejected."
+    )
+    done(told, sentence, json=json)
     if kept.count > MOST_SHOWN:
         note(f"… and {kept.count - MOST_SHOWN:,} more lines were rejected.")
     if kept.count:
@@ -183,3 +167,62 @@ def _tell_parked(services: Services) -> None:
             f"Parked now, because the app {provider}/{app} is not stored: {count:,}; "
             f"{apps_set(provider, app)}, and they resume by themselves."
         )
+
+
+class Rejects:
+    """The rejects file of one import; it comes into being with the first reject.
+
+    One JSON object a line: `line`, `reason`, and the original as `input`; or as `input_base64` where
+    it is not UTF-8; `cut` where only the beginning of an endless line is kept.
+    """
+
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        self.path = path
+        self._append = append
+        self.count = 0
+        self._file: BinaryIO | None = None
+
+    def add(self, line: ImportLine, reason: str) -> None:
+        """Writes one rejected line."""
+        if self._file is None:
+            self._file = self._open()
+        self.count += 1
+        self._file.write(orjson.dumps(_entry(line, reason)) + b"\n")
+
+    def close(self) -> None:
+        """Ends the file. The one of an earlier import is removed when this had nothing to reject."""
+        if self._file is not None:
+            self._file.close()
+        elif self.path.name.endswith(SUFFIX) and not self._append:
+            self.path.unlink(missing_ok=True)
+
+    def _open(self) -> BinaryIO:
+        how = os.O_APPEND if self._append else os.O_TRUNC
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)  # it holds tokens, also when it was there before
+        return os.fdopen(descriptor, "wb")
+
+
+def rejects_path(given: Path | None, source: Path | None) -> Path:
+    """Returns where rejects go: the path given, else beside the source; refuses what cannot be."""
+    path = given or Path(f"{source or FROM_STDIN}{SUFFIX}")
+    if source is not None and path.exists() and path.samefile(source):
+        raise WrongUse(f"--rejects names {path}, which is the file to import")
+    if path.is_dir():
+        raise WrongUse(f"--rejects names {path}, which is a directory")
+    wanted = path if path.exists() else path.parent
+    if not os.access(wanted, os.W_OK):
+        raise WrongUse(
+            f"{wanted} cannot be written to: name a rejects file elsewhere with --rejects"
+        )
+    return path
+
+
+def _entry(line: ImportLine, reason: str) -> dict[str, object]:
+    entry: dict[str, object] = {"line": line.number, "reason": reason}
+    try:
+        entry["input"] = line.raw.decode()
+    except UnicodeDecodeError:
+        entry["input_base64"] = b64encode(line.raw).decode()
+    return entry | ({"cut": True} if line.cut else {})
