@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from time import monotonic
-from uuid import UUID
 
 from refresher.errors import RedisUnavailable
 from refresher.rules.connection import Claim
@@ -96,23 +95,6 @@ def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueu
             schedule.release(db, [claim for batch in batches for claim in batch])
         services.claim_window.reopen()
         raise
-
-
-def claim_now(services: Services, connection_id: UUID, *, seen: int | None = None) -> Claim | None:
-    """Claims one connection's row, due or not; None when it is leased or parked.
-
-    With `seen`, also None when its lease token is another one by now. Raises `DatabaseOlder`.
-    """
-    services.restored.check()
-    with services.database.transaction() as db:
-        claims = schedule.claim_these(
-            db,
-            [connection_id],
-            lease_seconds=services.settings.lease_seconds,
-            holder_id=services.holder_id,
-            seen=seen,
-        )
-    return claims[0] if claims else None
 
 
 def _paced(

@@ -20,7 +20,7 @@ from typing import Self, cast
 from uuid import UUID
 
 from refresher.refresh.attempt import Attempt
-from refresher.refresh.dispatch import claim_now
+from refresher.refresh.single_flight import claim_now
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.decision import Decision
