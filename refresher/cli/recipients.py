@@ -85,7 +85,7 @@ def list_(
     if organization is not None and operators:
         raise WrongUse("give --organization or --operators, not both")
     with session.database() as database, database.transaction() as db:
-        found = recipients.every(db, organization, operators=operators)
+        found = recipients.page(db, ["" if operators else organization])
     columns = ["address", "organization", "chosen", "refused"]
     none = "nobody is told yet: `refresher recipients add ADDRESS --organization ID`"
     listing(found, columns, _row, json=json, none=none)
@@ -106,9 +106,9 @@ def remove(
     """Have somebody told no more; what was still to be told is dropped."""
     owner = _owner(organization, operators=operators)
     with session.database() as database, database.transaction() as db:
-        removed = recipients.remove(db, owner, _address(address))
+        removed = recipients.drop(db, owner, address=_address(address))
         if removed:
-            audit.note(db, session.actor(), "recipient_deleted", owner, f"recipient:{removed}")
+            audit.note(db, session.actor(), "recipient_deleted", owner, f"recipient:{removed.id}")
     if not removed:
         raise WrongUse(f"{address} is not told of {_whose(owner)}; `refresher recipients list`")
     gone = {"address": address, "organization_id": owner, "removed": True}

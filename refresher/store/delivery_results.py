@@ -137,24 +137,21 @@ def note_health(
 
 def wake(db: Db, endpoint_id: UUID) -> None:
     """Makes due what was put off while an endpoint did not answer: it is well again."""
-    sql = """
-        update webhook_delivery d set due_at = refresher_now()
-        from (select id from webhook_delivery
-              where endpoint_id = :id and state = 0 and due_at > refresher_now()
-              order by id limit :limit for update skip locked) waiting
-        where d.id = waiting.id
-        """
-    run(db, sql, id=endpoint_id, limit=MOST_WOKEN)
+    _change_waiting(db, endpoint_id, "due_at = refresher_now()", "due_at > refresher_now()")
 
 
 def hold(db: Db, endpoint_id: UUID) -> None:
     """Keeps the messages of an endpoint that was disabled. Those beyond 10,000 the claim holds."""
+    _change_waiting(db, endpoint_id, f"state = {HELD}", "true")
+
+
+def _change_waiting(db: Db, endpoint_id: UUID, change: str, which: str) -> None:
     sql = f"""
-        update webhook_delivery d set state = {HELD}
-        from (select id from webhook_delivery where endpoint_id = :id and state = 0
+        update webhook_delivery d set {change}
+        from (select id from webhook_delivery where endpoint_id = :id and state = 0 and {which}
               order by id limit :limit for update skip locked) waiting
         where d.id = waiting.id
-        """  # noqa: S608  our own number
+        """  # noqa: S608  our own words
     run(db, sql, id=endpoint_id, limit=MOST_WOKEN)
 
 

@@ -99,24 +99,28 @@ _APPEND = """
     """
 
 
-def append(db: Db, news: Sequence[News]) -> None:
+def append(db: Db, news: Sequence[News]) -> list[UUID]:
     """Writes entries, at most one for each subject, stamped with the transaction's time.
 
-    Commits or rolls back with the caller's transaction, so nothing is told that did not happen.
+    Commits or rolls back with the caller's transaction, so nothing is told that did not happen. Returns
+    their ids.
     """
+    ids = [uuid7() for _ in news]
     if not news:
-        return
+        return ids
     assert len({n.subject for n in news}) == len(news), "one notice about a subject at a time"
     subjects = {"scopes": [n.subject[0] for n in news], "keys": [n.subject[1] for n in news]}
     run(db, _NUMBER, **subjects)
-    values = {
+    run(
+        db,
+        _APPEND,
         **subjects,
-        "ids": [uuid7() for _ in news],
-        "kinds": [n.kind.value for n in news],
-        "facts": [json.dumps(dict(n.facts)) for n in news],
-        "consumers": list(CONSUMERS),
-    }
-    run(db, _APPEND, **values)
+        ids=ids,
+        kinds=[n.kind.value for n in news],
+        facts=[json.dumps(dict(n.facts)) for n in news],
+        consumers=list(CONSUMERS),
+    )
+    return ids
 
 
 def take(db: Db, consumer: str, *, limit: int) -> list[OutboxEntry]:
@@ -144,15 +148,6 @@ def find(db: Db, ids: Sequence[UUID]) -> list[OutboxEntry]:
         "where o.id = any(cast(:ids as uuid[])) order by o.id"
     )
     return many(db, OutboxEntry, sql, ids=list(ids))
-
-
-def about(db: Db, connection_id: UUID, *, limit: int = 50) -> list[OutboxEntry]:
-    """Returns the newest entries about one connection, the newest first."""
-    sql = (
-        f"select {_COLUMNS} from outbox o where o.connection_id = :id "  # noqa: S608  our own names
-        "order by o.sequence desc limit :limit"
-    )
-    return many(db, OutboxEntry, sql, id=connection_id, limit=limit)
 
 
 def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:

@@ -28,10 +28,10 @@ def list_(state: State, call: Call) -> Answer:
     """Lists the organizations that something was set for."""
     query: PageQuery = call.query
     place = cursors.read("organizations", query.cursor, [str])
-    after = str(place[0]) if place else None
+    after = str(place[0]) if place else ""
     own = call.key.organization_id
     with state.services.database.transaction() as db:
-        found = recipients.organization_page(db, own, after=after, limit=query.limit + 1)
+        found = recipients.organizations(db, own, after=after, limit=query.limit + 1)
     return page("organizations", found, query.limit, lambda one: [one.id])
 
 

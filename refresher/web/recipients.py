@@ -35,7 +35,7 @@ def list_(state: State, call: Call) -> Answer:
     query: RecipientQuery = call.query
     listing = ("recipients", query.organization_id, query.operators)
     place = cursors.read(listing, query.cursor, [str, str])
-    after = (str(place[0]), str(place[1])) if place else None
+    after = (str(place[0]), str(place[1])) if place else ("", "")
     only = [call.key.organization_id, query.organization_id, "" if query.operators else None]
     with state.services.database.transaction() as db:
         found = recipients.page(db, only, after=after, limit=query.limit + 1)
@@ -76,7 +76,7 @@ def change(state: State, call: Call) -> Answer:
 def delete(state: State, call: Call) -> Answer:
     """Has somebody told no more."""
     with state.services.database.transaction() as db:
-        dropped = recipients.drop(db, _id(call), call.key.organization_id)
+        dropped = recipients.drop(db, call.key.organization_id, recipient_id=_id(call))
         gone = _found(dropped)
         _note(db, call, "recipient_deleted", gone)
     return Answer({"id": gone.id, "deleted": True})

@@ -42,9 +42,9 @@ def services(cli: Cli) -> Iterator[Services]:
 def happen(services: Services, connection: UUID) -> str:
     """Has something happen to a connection; returns the event's id."""
     with services.database.transaction() as db:
-        outbox.append(db, [outbox.News(("connection", str(connection)), Kind.RECOVERED, {})])
-        (entry,) = outbox.about(db, connection, limit=1)
-    return str(entry.id)
+        news = outbox.News(("connection", str(connection)), Kind.RECOVERED, {})
+        (id_,) = outbox.append(db, [news])
+    return str(id_)
 
 
 def deliver_all(services: Services) -> None:

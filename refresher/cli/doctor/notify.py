@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from refresher.cli.doctor import Finding, ok, warn
 from refresher.cli.output import distance, many
-from refresher.notify import mail_samples
+from refresher.notify import mail_channel
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
 from refresher.rules.units import span
@@ -28,7 +28,7 @@ def check_mail(
     nothing about the mails that go out there.
     """
     with database.transaction() as db:
-        known = recipients.every(db)
+        known = recipients.page(db)
         pages = recipients.organizations(db)
         standing = mails.standing(db)
     if not known:
@@ -101,7 +101,7 @@ def _mend(reason: str) -> str:
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:
-    faults = Renderer(settings.mail_templates).faults(mail_samples.samples())
+    faults = Renderer(settings.mail_templates).faults(mail_channel.samples())
     for fault in faults:
         yield warn(
             "mail templates",
