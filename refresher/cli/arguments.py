@@ -72,7 +72,7 @@ def find_root(database: Database, given: str, told: str = "this is how that one 
     """Returns whose grant the connection that is meant uses; another's than its own is told."""
     found = find(database, given)
     with database.transaction() as db:
-        root = connections.root_of(db, found) or found
+        root = lookup.root_of(db, found) or found
     if root != found:
         note(f"It shares the grant of {root}; {told}.")
     return root

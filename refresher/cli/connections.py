@@ -32,7 +32,7 @@ from refresher.cli.output import (
 )
 from refresher.rules.connection import ParkReason
 from refresher.rules.health import Facts, in_words
-from refresher.store import connections
+from refresher.store import connections, lookup
 from refresher.store.connections import ConnectionView, Filter
 from refresher.store.session import Database
 
@@ -116,7 +116,7 @@ def show(connection: Id, json: Json = False) -> None:
         found = find(database, connection)
         view = view_of(database, found)
         with database.transaction() as db:
-            siblings = connections.siblings(db, found)
+            siblings = lookup.siblings(db, found)
     described = {"health": health_of(view), **asdict(view), "siblings": siblings}
     if json:
         emit(described)
@@ -167,7 +167,7 @@ def _pages(
     """Yields connections, read a thousand at a time so that a million do not fill the memory."""
     while limit > 0:
         with database.transaction() as db:
-            page = connections.find(db, chosen, after=after, limit=min(limit, PAGE))
+            page = connections.views(db, chosen, after=after, limit=min(limit, PAGE))
         yield from page
         if len(page) < PAGE:
             return

@@ -14,8 +14,7 @@ from refresher.cli.arguments import Id, find_root
 from refresher.cli.output import Json, emit, examples, listing, plain, table
 from refresher.rules.history import PastEvent, steps
 from refresher.rules.units import span
-from refresher.store import lookup
-from refresher.store.events import recent
+from refresher.store.events import events_after, recent
 
 LOOK_AGAIN_SECONDS = 0.5
 COLUMNS = ["attempt", "when", "what", "failures", "http", "took", "late", "reason", "next"]
@@ -49,7 +48,7 @@ def events(
         while follow:
             time.sleep(LOOK_AGAIN_SECONDS)
             with database.transaction() as db:
-                fresh = lookup.events_after(db, root, past[-1].id if past else 0)
+                fresh = events_after(db, root, past[-1].id if past else 0)
             _show_more(fresh, json=json)
             past = fresh or past
 

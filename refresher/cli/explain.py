@@ -14,14 +14,13 @@ from refresher.rules import guards
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.explanation import in_words
 from refresher.rules.faults import Scope, place_of, scopes
-from refresher.rules.history import Moment
+from refresher.rules.history import Moment, PastEvent
 from refresher.rules.units import span
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
 from refresher.store import pause_list, workers
-from refresher.store.events import PastEvent
 from refresher.store.pause_list import PauseView
-from refresher.store.standings import Standing
+from refresher.store.standing import ConnectionStanding
 from refresher.store.workers import ProcessSeen
 
 LATE_SECONDS = 5.0
@@ -63,7 +62,7 @@ def explain(connection: Id, json: Json = False) -> None:
     done(told, "\n".join(map(plain, said)), json=json)
 
 
-def _token(standing: Standing) -> Iterator[str]:
+def _token(standing: ConnectionStanding) -> Iterator[str]:
     connection = standing.connection
     ends = connection.expires_at
     if connection.access_token is None:
@@ -81,7 +80,7 @@ def _token(standing: Standing) -> Iterator[str]:
         yield f"Its access token is good until {instant(ends)}."
 
 
-def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iterator[str]:
+def _row(settings: Settings, standing: ConnectionStanding, last: PastEvent | None) -> Iterator[str]:
     moment = standing.moment
     if moment.state == "none":
         yield "It has no schedule row: import it again."
@@ -109,7 +108,7 @@ def _row(settings: Settings, standing: Standing, last: PastEvent | None) -> Iter
         yield f"The last {failed} failed, the newest with: {last.reason}."
 
 
-def _leased(moment: Moment, standing: Standing) -> str:
+def _leased(moment: Moment, standing: ConnectionStanding) -> str:
     since = f" since {instant(moment.claimed_at)}" if moment.claimed_at else ""
     if moment.begun_at is None:
         return f"It is claimed{since}, and its refresh has not begun: a worker is to take it."
@@ -117,7 +116,7 @@ def _leased(moment: Moment, standing: Standing) -> str:
     return f"It is being refreshed{since}: the request left {took} ago."
 
 
-def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
+def _guard(settings: Settings, standing: ConnectionStanding) -> Iterator[str]:
     moment, connection = standing.moment, standing.connection
     verdict = guards.check(
         connection,
@@ -135,7 +134,7 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
                 yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
 
 
-def _scopes(settings: Settings, standing: Standing) -> list[Scope]:
+def _scopes(settings: Settings, standing: ConnectionStanding) -> list[Scope]:
     """Returns the scopes whose pauses would hold the connection."""
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None:
@@ -154,7 +153,9 @@ def _pauses(paused: list[PauseView]) -> Iterator[str]:
             yield f"Put its id and secret right: {command}."
 
 
-def _refused(standing: Standing, paused: list[PauseView], last: PastEvent | None) -> Iterator[str]:
+def _refused(
+    standing: ConnectionStanding, paused: list[PauseView], last: PastEvent | None
+) -> Iterator[str]:
     """Names the likely cause where a single connection is refused: a wrong secret, or its token."""
     if last is None or last.kind != "misconfigured" or any(p.scope == "app" for p in paused):
         return
@@ -165,7 +166,9 @@ def _refused(standing: Standing, paused: list[PauseView], last: PastEvent | None
     )
 
 
-def _flow(settings: Settings, standing: Standing, running: list[ProcessSeen]) -> Iterator[str]:
+def _flow(
+    settings: Settings, standing: ConnectionStanding, running: list[ProcessSeen]
+) -> Iterator[str]:
     flow = settings.integration_refresh
     if not flow.enabled:
         yield "Nothing is refreshed: REFRESHER_INTEGRATION_REFRESH__ENABLED is false."

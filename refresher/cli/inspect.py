@@ -28,13 +28,13 @@ from refresher.cli.output import (
 )
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import Why, why_due
-from refresher.rules.history import Moment, Untold, state_at
+from refresher.rules.history import Moment, PastEvent, Untold, state_at
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
-from refresher.store import standings
-from refresher.store.events import PastEvent, recent
+from refresher.store import events
+from refresher.store.events import Around, recent
 from refresher.store.session import Database
-from refresher.store.standings import Around, Standing
+from refresher.store.standing import ConnectionStanding, standing_of
 
 ATTEMPTS_SHOWN = 20
 
@@ -79,17 +79,17 @@ def inspect(
                 newest = _show_now(settings, standing, events, json=json)
 
 
-def now_of(database: Database, root: UUID) -> tuple[Standing, list[PastEvent]]:
+def now_of(database: Database, root: UUID) -> tuple[ConnectionStanding, list[PastEvent]]:
     """Returns how a connection stands, and its newest events, the newest last."""
     with database.transaction() as db:
-        standing = standings.standing(db, root)
+        standing = standing_of(db, root)
         events = recent(db, root, limit=ATTEMPTS_SHOWN)[::-1]
     assert standing is not None
     return standing, events
 
 
 def _show_now(
-    settings: Settings, standing: Standing, events: list[PastEvent], *, json: bool
+    settings: Settings, standing: ConnectionStanding, events: list[PastEvent], *, json: bool
 ) -> int:
     why = why_of(settings, standing, standing.moment, events[-1] if events else None)
     _show(standing, standing.moment, why, events, standing.now, json=json)
@@ -98,12 +98,12 @@ def _show_now(
 
 def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, json: bool) -> None:
     with database.transaction() as db:
-        standing = standings.standing(db, root)
+        standing = standing_of(db, root)
         assert standing is not None
         then = read_time("--at", at, standing.now)
         if then > standing.now:
             raise WrongUse(f'--at "{at}" is in the future: events tell only what was')
-        around = standings.around(db, root, then)
+        around = events.around(db, root, then)
     found = state_at(
         then,
         past=around.past,
@@ -118,7 +118,7 @@ def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, j
     _show(standing, found, why, around.past[-ATTEMPTS_SHOWN:], then, json=json)
 
 
-def _untold(why: str, standing: Standing, around: Around, settings: Settings) -> str:
+def _untold(why: str, standing: ConnectionStanding, around: Around, settings: Settings) -> str:
     id_ = standing.connection.id
     if why == "before_the_first":
         return f"{id_} did not exist then: it was imported at {instant(standing.created_at)}"
@@ -134,7 +134,7 @@ def _untold(why: str, standing: Standing, around: Around, settings: Settings) ->
 
 
 def why_of(
-    settings: Settings, standing: Standing, moment: Moment, last: PastEvent | None
+    settings: Settings, standing: ConnectionStanding, moment: Moment, last: PastEvent | None
 ) -> Why | None:
     """Returns why the row is due when it is, None for one that is parked or of no known provider."""
     provider = catalogue_from(settings).get(standing.connection.provider)
@@ -144,7 +144,7 @@ def why_of(
 
 
 def _show(
-    standing: Standing,
+    standing: ConnectionStanding,
     moment: Moment,
     why: Why | None,
     events: list[PastEvent],

@@ -17,8 +17,9 @@ from refresher.cli.output import CannotDo, Json, done, emit, examples, note
 from refresher.connections import lifecycle
 from refresher.connections.revocation import revoke
 from refresher.runtime.services import Services
-from refresher.store.connections import NOTHING_TO_RESUME, ConnectionView
+from refresher.store.connections import ConnectionView
 from refresher.store.session import Database
+from refresher.store.state_changes import NOTHING_TO_RESUME
 
 DONE = {
     "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",

@@ -19,7 +19,7 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
 from refresher.rules.serving import RefreshResult, Why
 from refresher.runtime.services import Services
-from refresher.store import audit, connections
+from refresher.store import audit, lookup
 from refresher.store.connections import ConnectionView
 
 PATIENCE_SECONDS = 5.0
@@ -46,7 +46,7 @@ def refresh(
     with session.services() as services:
         given = find(services.database, connection)
         with services.database.transaction() as db:
-            root = connections.root_of(db, given) or given
+            root = lookup.root_of(db, given) or given
             audit.about(db, session.actor(), "refresh_asked", given)
         if root != given:
             note(f"It shares the grant of {root}; that is what is refreshed.")

@@ -14,7 +14,7 @@ from refresher.rules.history import PastEvent
 from refresher.rules.replay import Replayed
 from refresher.rules.replay import replay as replayed
 from refresher.runtime.services import catalogue_from, policy_from
-from refresher.store import standings
+from refresher.store import events
 from refresher.store.session import Database
 
 COLUMNS = ["", "recorded", "today", ""]
@@ -50,8 +50,8 @@ def replay(
 
 def _attempt(database: Database, root: UUID, number: int | None) -> PastEvent:
     with database.transaction() as db:
-        event = standings.attempt(db, root, number)
-        known = standings.attempts_around(db, root, number or 0)
+        event = events.attempt(db, root, number)
+        known = events.attempts_around(db, root, number or 0)
     if event is not None:
         return event
     if known is None:

@@ -21,7 +21,7 @@ from refresher.rules.providers import Provider
 from refresher.rules.registering import Before, Kind, Verdict, judge
 from refresher.rules.registration import NewConnection, answered
 from refresher.runtime.services import Services
-from refresher.store import audit, registration, updates
+from refresher.store import audit, registration
 from refresher.store import oauth_apps as apps
 from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
@@ -115,7 +115,7 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     if rows:
         taken.created, taken.reconnected = registration.upsert(db, list(rows.values()))
     if told:
-        taken.updated = updates.update(db, told)
+        taken.updated = registration.update(db, told)
     return taken
 
 

@@ -21,7 +21,7 @@ from refresher.rules.connection import Claim
 from refresher.rules.serving import RefreshResult
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
-from refresher.store import lookup, schedule, serving
+from refresher.store import events, schedule, serving
 from refresher.store.session import DatabaseError
 
 LOOK_AGAIN_SECONDS = 0.05
@@ -142,7 +142,7 @@ class Flights:
                 "stored as soon as PostgreSQL takes it"
             )
         with self._services.database.reading() as db:
-            event = lookup.outcome(db, claim.connection_id, claim.lease_token)
+            event = events.outcome(db, claim.connection_id, claim.lease_token)
         kind = next((kind for kind, count in tally.items() if count), "stale")
         return ended(event, by_us=True) or RefreshResult(kind, by_us=True)
 

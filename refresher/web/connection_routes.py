@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from refresher.connections import lifecycle
 from refresher.rules.access import Scope
-from refresher.store.scoped import Versioned
+from refresher.store.connections import Versioned
 from refresher.web import connections
 from refresher.web.call import Route
 from refresher.web.models import (

@@ -11,8 +11,9 @@ from refresher.errors import InvalidConnection
 from refresher.rules.access import ApiKey
 from refresher.rules.registration import read
 from refresher.runtime.services import Services
-from refresher.store import scoped
-from refresher.store.scoped import Chosen, ConnectionSeen, Versioned
+from refresher.store import connections
+from refresher.store.connections import ConnectionSeen, Filter, Versioned
+from refresher.store.events import page as past_events
 from refresher.web import cursors
 from refresher.web.call import Answer, Call
 from refresher.web.problems import Problem
@@ -35,17 +36,17 @@ def register(state: State, call: Call) -> Answer:
 def list_(state: State, call: Call) -> Answer:
     """Lists connections, ordered by organization, provider and external id."""
     query: ConnectionQuery = call.query
-    chosen = Chosen(
+    chosen = Filter(
         organization_id=query.organization_id,
         provider=query.provider,
         state=query.state,
-        reason=query.reason,
+        parked_reason=query.reason,
         external_id=query.external_id,
     )
     place = cursors.read(chosen, query.cursor, [str, str, str])
     after = (str(place[0]), str(place[1]), str(place[2])) if place else None
     with state.services.database.transaction() as db:
-        found = scoped.page(
+        found = connections.page(
             db, chosen, call.key.organization_id, after=after, limit=query.limit + 1
         )
     items = found[: query.limit]
@@ -95,12 +96,8 @@ def events(state: State, call: Call) -> Answer:
     before = int(place[0]) if place else None
     lifecycle.find(state.services.database, call.key.actor, call.connection_id)
     with state.services.database.transaction() as db:
-        found = scoped.events(
-            db,
-            call.connection_id,
-            call.key.organization_id,
-            before=before,
-            limit=query.limit + 1,
+        found = past_events(
+            db, call.connection_id, call.key.organization_id, before=before, limit=query.limit + 1
         )
     items = found[: query.limit]
     more = len(found) > query.limit

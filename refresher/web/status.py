@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refresher.rules.access import Scope
-from refresher.store import scoped
+from refresher.store import connections
 from refresher.web.call import Answer, Call, Route
 from refresher.web.models import Stats, WhoAmI
 from refresher.web.state import State
@@ -12,7 +12,7 @@ from refresher.web.state import State
 def stats(state: State, call: Call) -> Answer:
     """Counts the connections of the key's organization, or of all."""
     with state.services.database.transaction() as db:
-        return Answer(scoped.numbers(db, call.key.organization_id))
+        return Answer(connections.numbers(db, call.key.organization_id))
 
 
 async def whoami(state: State, call: Call) -> Answer:
