@@ -20,7 +20,8 @@ from refresher import errors
 from refresher.cli.app import COMMANDS, build, load
 from refresher.settings import Flow, Settings, variable
 from refresher.settings.names import flows
-from refresher.web.openapi import document
+from refresher.web.app import OPERATIONS
+from refresher.web.docs import document
 from refresher.web.problems import CODES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,7 +93,7 @@ def actors() -> dict[str, str]:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document, but for the version."""
-    made = document()
+    made = document(OPERATIONS)
     return {**made, "info": {**made["info"], "version": ""}}
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.public_face import PARTS, collect, frozen
 
+MAY_GROW = {"openapi"}
+"""A description, an example or a new operation hurts nobody; what is gone does."""
 HOW = "`python -m tests.public_face` freezes it anew; say in CHANGELOG.md what changes for users"
 
 
@@ -14,7 +16,7 @@ def test_users_see_what_was_frozen(part: str) -> None:
     """Each command, setting, import, metric, problem, actor and route is as the golden copy has it."""
     now, before = leaves(collect(part)), leaves(frozen(part))
     lost, new = sorted(before - now), sorted(now - before)
-    assert (lost, new) == ([], []), HOW
+    assert (lost, [] if part in MAY_GROW else new) == ([], []), HOW
 
 
 def leaves(value: Any, path: str = "") -> set[str]:

@@ -35,6 +35,7 @@ LIBRARIES = (
     "cryptography.hazmat.primitives.ciphers.aead",
     "dramatiq.cli",
     "dramatiq.brokers.redis",
+    "fastapi.applications",
     "httpx",
     "jinja2",
     "orjson",

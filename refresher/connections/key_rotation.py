@@ -28,7 +28,7 @@ _FIRST = UUID(int=0)
 
 
 @dataclass(slots=True)
-class KeyRotation:
+class Rotation:
     """What one run did so far; `rows` counts looks at rows of the present pass.
 
     `resealed` rows got new seals of `values` secrets.
@@ -48,13 +48,13 @@ class KeyRotation:
         return self.changed_meanwhile == 0
 
 
-def rotate(database: Database, cipher: Cipher) -> Iterator[KeyRotation]:
+def rotate(database: Database, cipher: Cipher) -> Iterator[Rotation]:
     """Seals everything with the first key; yields after each page, the same object each time.
 
     Ends when a whole pass has met nothing that changed under its hands. Not after ten passes: then
-    somebody goes on sealing with an old key, and `KeyRotation.complete` is false.
+    somebody goes on sealing with an old key, and `Rotation.complete` is false.
     """
-    done = KeyRotation()
+    done = Rotation()
     while done.passes < PASSES:
         done.passes, done.rows, done.changed_meanwhile = done.passes + 1, 0, 0
         for table in SEALED:
@@ -65,7 +65,7 @@ def rotate(database: Database, cipher: Cipher) -> Iterator[KeyRotation]:
     _note(database, cipher, done)
 
 
-def _note(database: Database, cipher: Cipher, done: KeyRotation) -> None:
+def _note(database: Database, cipher: Cipher, done: Rotation) -> None:
     moved = f"{done.values:,} values sealed anew with key {cipher.key_ids[0]}"
     left = "" if done.complete else f"; {done.changed_meanwhile:,} rows are left"
 
@@ -77,8 +77,8 @@ def _note(database: Database, cipher: Cipher, done: KeyRotation) -> None:
 
 
 def _pass(
-    database: Database, cipher: Cipher, table: SealedTable, done: KeyRotation
-) -> Iterator[KeyRotation]:
+    database: Database, cipher: Cipher, table: SealedTable, done: Rotation
+) -> Iterator[Rotation]:
     after = _FIRST
     while True:
         with database.transaction() as db:
@@ -98,7 +98,7 @@ def _reseal(
     cipher: Cipher,
     table: SealedTable,
     rows: list[SealedRow],
-    done: KeyRotation,
+    done: Rotation,
 ) -> None:
     """Opens and seals outside any transaction, then replaces what is still the same."""
     made = [(row, _sealed_anew(cipher, table, row, done)) for row in rows]
@@ -117,7 +117,7 @@ def _reseal(
 
 
 def _sealed_anew(
-    cipher: Cipher, table: SealedTable, row: SealedRow, done: KeyRotation
+    cipher: Cipher, table: SealedTable, row: SealedRow, done: Rotation
 ) -> Mapping[str, Sealed]:
     new: dict[str, Sealed] = {}
     for column, value in row.values.items():

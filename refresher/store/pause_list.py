@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from refresher.rules.faults import Scope, Sort
 from refresher.store import waiting
@@ -23,9 +24,9 @@ class PauseView:
     """
 
     provider: str
-    scope: str
+    scope: Literal["provider", "app"]
     key: str
-    sort: str
+    sort: Literal["refused", "limited", "silent"]
     app: str | None
     host: str | None
     organization_id: str | None

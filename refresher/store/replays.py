@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from refresher.store.session import Db, run
 from refresher.store.tables.base import IDLE, LEASED
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
 
-STATES = {
+DeliveryState = Literal["waiting", "sending", "held", "delivered", "failed"]
+STATES: dict[int, DeliveryState] = {
     IDLE: "waiting",
     LEASED: "sending",
     HELD: "held",
@@ -27,7 +29,7 @@ class DeliveryView:
     event_id: UUID
     kind: str
     connection_id: UUID | None
-    state: str
+    state: DeliveryState
     attempt: int
     due_at: datetime | None
     http_status: int | None
@@ -52,7 +54,7 @@ def deliveries(
     db: Db, endpoint_id: UUID, *, state: str | None = None, before: int | None = None, limit: int
 ) -> list[DeliveryView]:
     """Returns messages to one endpoint, the newest first."""
-    numbers = {word: number for number, word in STATES.items()}
+    numbers: dict[str, int] = {word: number for number, word in STATES.items()}
     sql = """
         select d.id, d.event_id, o.kind, o.connection_id, d.state, d.attempt,
             case when d.state = 0 then d.due_at end as due_at, d.http_status, d.reason,

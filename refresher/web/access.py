@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from refresher.rules.access import ApiKey, Refusal, presented
-from refresher.web.call import Route
+from refresher.rules.access import ApiKey, Refusal, Scope, presented
 from refresher.web.problems import Problem
 from refresher.web.state import State
 
@@ -17,16 +16,15 @@ STRANGER = "unknown"
 HOW = "send the header `Authorization: Bearer rfr_…`; `refresher keys create` makes a key"
 
 
-async def authorize(state: State, route: Route, headers: Mapping[bytes, bytes]) -> ApiKey:
-    """Returns the key of the request; raises 401, 403 or 429."""
+async def authorize(state: State, needed: Scope | None, headers: Mapping[bytes, bytes]) -> ApiKey:
+    """Returns the key of the request; raises 401, 403 or 429. Admin works on what everybody shares."""
     key = await authenticate(state, headers)
-    if route.scope is not None and route.scope not in key.scopes:
-        note_forbidden(state, key, f"needs {route.scope}")
-        raise _forbidden(route.scope, f'this needs the scope "{route.scope}", which the key lacks')
-    if route.for_all_organizations and key.organization_id is not None:
-        assert route.scope is not None
+    if needed is not None and needed not in key.scopes:
+        note_forbidden(state, key, f"needs {needed}")
+        raise _forbidden(needed, f'this needs the scope "{needed}", which the key lacks')
+    if needed is Scope.ADMIN and key.organization_id is not None:
         note_forbidden(state, key, "needs a key for all organizations")
-        raise _forbidden(route.scope, "this needs a key for all organizations")
+        raise _forbidden(needed, "this needs a key for all organizations")
     wait = state.wait_seconds(key)
     if wait > 0:
         sentence = "this key sends more requests than REFRESHER_API_REQUESTS_PER_SECOND allows"

@@ -2,115 +2,73 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
 
 from refresher.errors import UnknownProvider
 from refresher.refresh import rereading
-from refresher.rules.access import Actor, Scope
+from refresher.refresh.rereading import Reread
 from refresher.store import answers
-from refresher.web import cursors, reading
-from refresher.web.answer_models import (
-    AnswerPage,
-    AnswerShape,
-    RereadBody,
-    RereadList,
-    RereadShape,
-)
-from refresher.web.call import Answer, Call, Route
-from refresher.web.owning import page
-from refresher.web.problems import Problem
-from refresher.web.queries import AnswerQuery
-from refresher.web.state import State
+from refresher.store.answers import AnswerView
+from refresher.web.catalogue import no_such_provider
+from refresher.web.dependencies import ONCE, Id, Reader, Writer, with_problems
+from refresher.web.operation import Operation
+from refresher.web.paging import Items, Page, page, read_id
+from refresher.web.shapes import AnswerQuery, RereadBody
 
-ALL = "/v1/answers"
-ONE = f"{ALL}/{{answer_id}}"
-TAGS = ("answers",)
+router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Operation)
+AnswerId = Annotated[Id, Path(alias="answer_id")]
 
 
-def list_(state: State, call: Call) -> Answer:
-    """Lists the answers that are kept, the newest first."""
-    query: AnswerQuery = call.query
+@router.get("", openapi_extra=with_problems("invalid_cursor"))
+def list_answers(caller: Reader, query: Annotated[AnswerQuery, Query()]) -> Page[AnswerView]:
+    """List the answers that could not be read.
+
+    They are kept sealed, and nothing of what stands in them is shown.
+    """
     listing = ("answers", query.provider, query.connection_id, query.unread)
-    place = cursors.read(listing, query.cursor, [str])
-    with state.services.database.transaction() as db:
+    with caller.database.transaction() as db:
         found = answers.page(
             db,
-            call.key.organization_id,
+            caller.organization_id,
             provider=query.provider,
             connection_id=query.connection_id,
             unread_only=query.unread,
-            after=UUID(str(place[0])) if place else None,
+            after=read_id(listing, query.cursor),
             limit=query.limit + 1,
         )
     return page(listing, found, query.limit, lambda one: [str(one.id)])
 
 
-def show(state: State, call: Call) -> Answer:
-    """Shows one kept answer, never what stands in it."""
-    return Answer(rereading.find(state.services, _id(call), _doer(call)))
-
-
-def reread(state: State, call: Call) -> Answer:
-    """Reads one again, and stores what it grants."""
-    return Answer(rereading.reread(state.services, _id(call), _doer(call)))
-
-
-def reread_all(state: State, call: Call) -> Answer:
-    """Reads all of a provider again."""
-    try:
-        done = rereading.reread_provider(state.services, call.body.provider, _doer(call))
-    except UnknownProvider:
-        sentence = "no provider has this name: GET /v1/providers lists all"
-        raise Problem("no_such_provider", sentence) from None
-    return Answer({"items": done})
-
-
-def _id(call: Call) -> UUID:
-    return reading.path_id(call.path, "answer_id", "no_such_answer")
-
-
-def _doer(call: Call) -> Actor:
-    return Actor(call.key.id, call.key.organization_id)
-
-
-ROUTES = (
-    Route(
-        "GET",
-        ALL,
-        list_,
-        "List the answers that could not be read",
-        Scope.READ,
-        {200: AnswerPage},
-        description="They are kept sealed, and nothing of what stands in them is shown.",
-        query=AnswerQuery,
-        problems=("invalid_cursor",),
-        tags=TAGS,
-    ),
-    # Before the routes of one, whose id it is not.
-    Route(
-        "POST",
-        f"{ALL}/reread",
-        reread_all,
-        "Read all answers of a provider again",
-        Scope.WRITE,
-        {200: RereadList},
-        body=RereadBody,
-        idempotent=True,
-        problems=("no_such_provider", "token_unavailable"),
-        tags=TAGS,
-    ),
-    Route("GET", ONE, show, "Show such an answer", Scope.READ, {200: AnswerShape}, tags=TAGS),
-    Route(
-        "POST",
-        f"{ONE}/reread",
-        reread,
-        "Read an answer again",
-        Scope.WRITE,
-        {200: RereadShape},
-        description="Through today's providers file. Its tokens are stored, and the connection goes "
-        "on; or `still_unread` says why not.",
-        idempotent=True,
-        problems=("token_unavailable", "invalid_connection"),
-        tags=TAGS,
-    ),
+@router.post(
+    "/reread",
+    dependencies=[ONCE],
+    openapi_extra=with_problems("no_such_provider", "token_unavailable"),
 )
+def reread_answers(caller: Writer, body: RereadBody) -> Items[Reread]:
+    """Read all answers of a provider again."""
+    try:
+        return Items(rereading.reread_provider(caller.services, body.provider, caller.actor))
+    except UnknownProvider:
+        raise no_such_provider() from None
+
+
+@router.get("/{answer_id}")
+def show_answer(caller: Reader, answer_id: AnswerId) -> AnswerView:
+    """Show such an answer."""
+    return rereading.find(caller.services, answer_id, caller.actor)
+
+
+@router.post(
+    "/{answer_id}/reread",
+    dependencies=[ONCE],
+    openapi_extra=with_problems("token_unavailable", "invalid_connection"),
+)
+def reread_answer(caller: Writer, answer_id: AnswerId) -> Reread:
+    """Read an answer again.
+
+    Through today's providers file. Its tokens are stored, and the connection goes on; or
+    `still_unread` says why not.
+    """
+    return rereading.reread(caller.services, answer_id, caller.actor)

@@ -1,21 +1,56 @@
-"""Puts the ASGI application together: the API's endpoints, its documents, and health."""
+"""Puts the ASGI application together: the token route, the pages, health, and FastAPI behind them.
+
+More operations: write a module with a router of `Operation`s, and add it here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import cache
+from typing import Any
 
-from starlette.routing import BaseRoute, Route, Router
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from refresher.runtime.health import Probe
 from refresher.runtime.services import Services
 from refresher.runtime.serving.server import process_pages
 from refresher.settings import Settings
-from refresher.web.endpoint import Endpoint, not_found
-from refresher.web.open import OpenEndpoint
-from refresher.web.pages import pages
+from refresher.web import (
+    answers,
+    catalogue,
+    connections,
+    organizations,
+    recipients,
+    resume,
+    signals,
+    status,
+    tokens,
+    webhooks,
+)
+from refresher.web.docs import pages
+from refresher.web.operation import Operation
+from refresher.web.problems import Problem
 from refresher.web.state import State
-from refresher.web.table import OPEN, by_path
+from refresher.web.token_endpoint import TokenEndpoint
+
+ROUTERS = (
+    *(tokens.router, connections.router, resume.router, webhooks.router, recipients.router),
+    *(organizations.router, catalogue.router, answers.router, status.router),
+    *(resume.visits, signals.router),
+)
+OPERATIONS = [route for one in ROUTERS for route in one.routes if isinstance(route, Operation)]
+SILENT: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans"), False)
+"""FastAPI's own telemetry would tell what requests hold; what we tell is in `runtime/`."""
+
+
+@cache
+def _documents(public_url: str | None) -> list[Route]:
+    """Returns the pages about the API, which take a while to make."""
+    return pages(OPERATIONS, public_url)
 
 
 class Api:
@@ -23,23 +58,26 @@ class Api:
 
     def __init__(self, services: Services, probe: Probe | None = None) -> None:
         self.state = State(services)
-        api: list[BaseRoute] = [
-            Route(_pattern(path), Endpoint(self.state, rows)) for path, rows in by_path().items()
-        ]
-        api += [Route(route.path, OpenEndpoint(self.state, route)) for route in OPEN]
+        behind = FastAPI(openapi_url=None, telemetry=SILENT, exception_handlers={404: _not_found})
+        behind.state.shared = self.state
+        behind.router.routes[:] = OPERATIONS
+        behind.router.redirect_slashes = False
+        first = Route(tokens.PATH, TokenEndpoint(self.state))
         health = process_pages(probe, services.settings, at_port=True) if probe is not None else []
+        own = [first, *_documents(services.settings.public_url), *health]
         self._headers = _headers(services.settings)
-        self._router = Router([*api, *pages(), *health], default=not_found, redirect_slashes=False)
+        self._router = Router(own, default=behind, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answers one request. HEAD is served as GET; the server leaves the body out."""
 
         def with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._headers]
             return send(message)
 
-        await self._router(scope, receive, with_headers)
+        served = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+        await self._router(served, receive, with_headers)
 
     def close(self) -> None:
         """Lets what is under way end, and gives threads back."""
@@ -54,6 +92,10 @@ def _headers(settings: Settings) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _pattern(path: str) -> str:
-    """Returns a path as the router takes it: an organization's id is the caller's, and may have a /."""
-    return path.replace("{organization_id}", "{organization_id:path}")
+async def _not_found(request: Request, _error: Exception) -> Response:
+    """Answers for every path that is none of ours."""
+    path = str(request.scope["path"])
+    trimmed = path.rstrip("/")
+    slash = f"without the slash at its end, {trimmed} may be one; " if trimmed != path else ""
+    sentence = f"there is no such page: {slash}/docs lists all routes"
+    return Problem("not_found", sentence).response(path)

@@ -1,123 +1,171 @@
-"""Providers and apps: what the catalogue knows, and our OAuth clients. A client secret only goes in."""
+"""Providers, what is left alone of them for a while, and our OAuth clients at them.
+
+A client secret only goes in. Apps and pauses are everybody's: for keys of all organizations.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
 
 from refresher.catalogue import AppEntry
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import UnknownProvider
-from refresher.rules.access import Scope
 from refresher.rules.connection import Secret
-from refresher.rules.providers import Provider
-from refresher.store import oauth_apps
-from refresher.web.call import Answer, Call, Route
-from refresher.web.models import App, AppBody, AppList, ProviderList, ProviderShape
+from refresher.rules.providers import Provider, Rotation, Strategy
+from refresher.store import audit, oauth_apps, pause_list
+from refresher.store.audit import AuditEntry
+from refresher.store.oauth_apps import AppView
+from refresher.store.pause_list import Chosen, PauseView
+from refresher.web.dependencies import ONCE, Admin, Caller, Reader, with_problems
+from refresher.web.operation import Operation
+from refresher.web.paging import Items
 from refresher.web.problems import Problem
-from refresher.web.state import State
+from refresher.web.shapes import AppBody, PauseQuery
 
-PROVIDERS = ("catalogue",)
-APPS = ("apps",)
-
-
-def list_providers(state: State, call: Call) -> Answer:
-    """Lists the catalogue."""
-    del call
-    return Answer({"items": [_shown(state, p) for p in state.services.catalogue.providers]})
-
-
-def show_provider(state: State, call: Call) -> Answer:
-    """Shows one provider."""
-    try:
-        return Answer(_shown(state, state.services.catalogue[call.path["name"]]))
-    except UnknownProvider:
-        sentence = "no provider has this name: GET /v1/providers lists all"
-        raise Problem("no_such_provider", sentence) from None
-
-
-def list_apps(state: State, call: Call) -> Answer:
-    """Lists our OAuth clients, never their secrets."""
-    del call
-    with state.services.database.transaction() as db:
-        return Answer({"items": oauth_apps.every(db)})
-
-
-def put_app(state: State, call: Call) -> Answer:
-    """Stores an app; connections that waited for it, or for its right secret, go on at once."""
-    services, given = state.services, call.body
-    services.catalogue[given.provider]
-    secret = Secret(given.client_secret) if given.client_secret is not None else None
-    entry = AppEntry(given.provider, given.client_id, secret, given.name)
-    store_app(services.database, services.cipher, entry, call.key.actor)
-    with services.database.transaction() as db:
-        stored = next(
-            app
-            for app in oauth_apps.every(db)
-            if (app.provider, app.name) == (given.provider, given.name)
-        )
-    return Answer(stored)
-
-
-def _shown(state: State, provider: Provider) -> dict[str, object]:
-    return {
-        "name": provider.name,
-        "title": provider.title,
-        "origin": state.services.catalogue.origin(provider.name),
-        "strategy": provider.strategy,
-        "token_url": provider.token_url,
-        "revocation_url": provider.revocation_url,
-        "needs_app": provider.needs_app,
-        "needs_host": "{host}" in provider.token_url and provider.default_host is None,
-        "rotation": provider.rotation,
-        "reuse_grace_seconds": provider.reuse_grace_seconds,
-        "access_token_lifetime_seconds": provider.access_token_lifetime_seconds,
-        "refresh_token_lifetime_seconds": provider.refresh_token_lifetime_seconds,
-        "checked_on": provider.checked_on,
-        "sources": provider.sources,
-    }
-
-
-ROUTES = (
-    Route(
-        "GET",
-        "/v1/providers",
-        list_providers,
-        "List the providers",
-        Scope.READ,
-        {200: ProviderList},
-        tags=PROVIDERS,
+router = APIRouter(prefix="/v1", route_class=Operation)
+ProviderName = Annotated[
+    str,
+    Path(
+        alias="name",
+        json_schema_extra={"minLength": 1, "maxLength": 64, "pattern": "^[a-z0-9_-]+$"},
     ),
-    Route(
-        "GET",
-        "/v1/providers/{name}",
-        show_provider,
-        "Show a provider",
-        Scope.READ,
-        {200: ProviderShape},
-        problems=("no_such_provider",),
-        tags=PROVIDERS,
-    ),
-    Route(
-        "GET",
-        "/v1/apps",
-        list_apps,
-        "List our OAuth clients",
-        Scope.ADMIN,
-        {200: AppList},
-        description="Needs a key for all organizations, which share the apps.",
-        for_all_organizations=True,
-        tags=APPS,
-    ),
-    Route(
-        "PUT",
-        "/v1/apps",
-        put_app,
-        "Store an OAuth client of ours",
-        Scope.ADMIN,
-        {200: App},
-        description="The secret is sealed, and never shown again. Needs a key for all organizations.",
-        body=AppBody,
-        for_all_organizations=True,
-        idempotent=True,
-        problems=("invalid_connection",),
-        tags=APPS,
-    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """What is known of a provider."""
+
+    name: str
+    title: str
+    origin: Literal["built-in", "file"]
+    strategy: Strategy
+    token_url: str
+    revocation_url: str | None
+    needs_app: bool
+    needs_host: bool
+    rotation: Rotation
+    reuse_grace_seconds: float
+    access_token_lifetime_seconds: float | None
+    refresh_token_lifetime_seconds: float | None
+    checked_on: date | None
+    sources: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PausesEnded:
+    """The pauses that were ended, by name."""
+
+    ended: list[str]
+
+
+@router.get("/providers", tags=["catalogue"])
+def list_providers(caller: Reader) -> Items[ProviderView]:
+    """List the providers."""
+    return Items([_shown(caller, one) for one in caller.services.catalogue.providers])
+
+
+@router.get(
+    "/providers/{name}", tags=["catalogue"], openapi_extra=with_problems("no_such_provider")
 )
+def show_provider(caller: Reader, name: ProviderName) -> ProviderView:
+    """Show a provider."""
+    return _shown(caller, known_provider(caller, name))
+
+
+@router.get("/apps", tags=["apps"])
+def list_apps(caller: Admin) -> Items[AppView]:
+    """List our OAuth clients.
+
+    Needs a key for all organizations, which share the apps.
+    """
+    with caller.database.transaction() as db:
+        return Items(oauth_apps.every(db))
+
+
+@router.put(
+    "/apps",
+    tags=["apps"],
+    dependencies=[ONCE],
+    openapi_extra=with_problems("invalid_connection"),
+)
+def put_app(caller: Admin, body: AppBody) -> AppView:
+    """Store an OAuth client of ours.
+
+    The secret is sealed, and never shown again. Needs a key for all organizations.
+    """
+    services = caller.services
+    services.catalogue[body.provider]
+    secret = Secret(body.client_secret) if body.client_secret is not None else None
+    entry = AppEntry(body.provider, body.client_id, secret, body.name)
+    store_app(services.database, services.cipher, entry, caller.actor)
+    with services.database.transaction() as db:
+        stored = {(app.provider, app.name): app for app in oauth_apps.every(db)}
+    return stored[body.provider, body.name]
+
+
+@router.get("/pauses", tags=["catalogue"])
+def list_pauses(caller: Admin) -> Items[PauseView]:
+    """List what is left alone for a while.
+
+    Needs a key for all organizations: a pause may hold several.
+    """
+    with caller.database.transaction() as db:
+        return Items(pause_list.held(db))
+
+
+@router.delete(
+    "/providers/{name}/pauses",
+    tags=["catalogue"],
+    dependencies=[ONCE],
+    openapi_extra=with_problems("no_such_provider"),
+)
+def end_pauses(
+    caller: Admin, name: ProviderName, query: Annotated[PauseQuery, Query()]
+) -> PausesEnded:
+    """End a provider's pauses.
+
+    What waited for them is tried at once, dead tokens first. If the trouble lasts, the same pauses come
+    back. Needs a key for all organizations.
+    """
+    known_provider(caller, name)
+    with caller.database.transaction() as db:
+        ended = pause_list.end(db, Chosen(name, host=query.host, app_name=query.app))
+        audit.append(db, [AuditEntry(caller.key.id, "unpaused", subject=f"provider:{name}")])
+    return PausesEnded([f"{pause.scope}:{pause.key}" for pause in ended])
+
+
+def known_provider(caller: Caller, name: str) -> Provider:
+    """Returns a provider of the catalogue; raises 404."""
+    try:
+        return caller.services.catalogue[name]
+    except UnknownProvider:
+        raise no_such_provider() from None
+
+
+def no_such_provider() -> Problem:
+    """Returns the problem for a name that no provider has."""
+    return Problem("no_such_provider", "no provider has this name: GET /v1/providers lists all")
+
+
+def _shown(caller: Caller, provider: Provider) -> ProviderView:
+    return ProviderView(
+        name=provider.name,
+        title=provider.title,
+        origin=caller.services.catalogue.origin(provider.name),
+        strategy=provider.strategy,
+        token_url=provider.token_url,
+        revocation_url=provider.revocation_url,
+        needs_app=provider.needs_app,
+        needs_host="{host}" in provider.token_url and provider.default_host is None,
+        rotation=provider.rotation,
+        reuse_grace_seconds=provider.reuse_grace_seconds,
+        access_token_lifetime_seconds=provider.access_token_lifetime_seconds,
+        refresh_token_lifetime_seconds=provider.refresh_token_lifetime_seconds,
+        checked_on=provider.checked_on,
+        sources=list(provider.sources),
+    )

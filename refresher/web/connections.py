@@ -2,125 +2,205 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
 
 from refresher.connections import lifecycle, registration
-from refresher.connections.revocation import revoke
+from refresher.connections.revocation import Revocation, revoke
 from refresher.errors import InvalidConnection
-from refresher.rules.access import ApiKey
 from refresher.rules.registration import read
-from refresher.runtime.services import Services
-from refresher.store import connections
-from refresher.store.connections import ConnectionSeen, Filter, Versioned
-from refresher.store.events import page as past_events
-from refresher.web import cursors
-from refresher.web.call import Answer, Call
+from refresher.store import scoped
+from refresher.store.events import PastEvent
+from refresher.store.scoped import Chosen, ConnectionSeen, Versioned
+from refresher.web.dependencies import (
+    NOT_ITS_OWN,
+    ONCE,
+    Caller,
+    ConnectionId,
+    IfMatch,
+    Plain,
+    Reader,
+    Reply,
+    Writer,
+    with_problems,
+)
+from refresher.web.operation import Operation
+from refresher.web.paging import Page, page, read_number, read_texts
 from refresher.web.problems import Problem
-from refresher.web.queries import ConnectionQuery, DeleteQuery, PageQuery
-from refresher.web.state import State
+from refresher.web.shapes import (
+    ConnectionChange,
+    ConnectionQuery,
+    DeleteQuery,
+    PageQuery,
+    Registration,
+)
+
+router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=Operation)
+Shown = Reply[ConnectionSeen]
 
 
-def register(state: State, call: Call) -> Answer:
-    """Stores a connection, new or known, and answers it without its tokens."""
-    new = read(_completed(call))
-    services = state.services
-    by, most = call.key.actor, services.settings.quota_connections
-    taken = registration.take(services, [new], by, most=most)
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The connection that is gone; `revocation` null when none was asked for."""
+
+    id: UUID
+    deleted: Literal[True]
+    revocation: Revocation | None
+
+
+@router.put(
+    "",
+    responses={201: {"model": ConnectionSeen}},
+    dependencies=[ONCE],
+    openapi_extra=with_problems("invalid_connection", "organization_mismatch", "quota_reached"),
+)
+def register_connection(caller: Writer, body: Registration, plain: Plain) -> Shown:
+    """Register a connection, or reconnect it.
+
+    201: it is new. 200: it was known, and is reconnected, or updated where no token came. All are one
+    and the same call; repeat one safely with an Idempotency-Key, so that an old pair of tokens never
+    follows a newer one. A stored token goes to no other place: who changes host, app or a placeholder
+    sends new tokens.
+    """
+    del body  # validated; what is read is the line as it came
+    new = read(_completed(plain, caller.organization_id))
+    services = caller.services
+    taken = registration.take(
+        services, [new], caller.actor, most=services.settings.quota_connections
+    )
     if taken.rejected:
         raise InvalidConnection(taken.rejected[0])
-    versioned = lifecycle.find(services.database, by, new.id)
+    versioned = lifecycle.find(services.database, caller.actor, new.id)
     return _shown(versioned, 201 if taken.created else 200)
 
 
-def list_(state: State, call: Call) -> Answer:
-    """Lists connections, ordered by organization, provider and external id."""
-    query: ConnectionQuery = call.query
-    chosen = Filter(
-        organization_id=query.organization_id,
-        provider=query.provider,
-        state=query.state,
-        parked_reason=query.reason,
-        external_id=query.external_id,
+@router.get("", openapi_extra=with_problems("invalid_cursor"))
+def list_connections(
+    caller: Reader, query: Annotated[ConnectionQuery, Query()]
+) -> Page[ConnectionSeen]:
+    """List connections."""
+    chosen = Chosen(**query.model_dump(exclude={"cursor", "limit"}))
+    place = read_texts(chosen, query.cursor, 3)
+    after = (place[0], place[1], place[2]) if place else None
+    with caller.database.transaction() as db:
+        found = scoped.page(db, chosen, caller.organization_id, after=after, limit=query.limit + 1)
+    return page(
+        chosen, found, query.limit, lambda one: [one.organization_id, one.provider, one.external_id]
     )
-    place = cursors.read(chosen, query.cursor, [str, str, str])
-    after = (str(place[0]), str(place[1]), str(place[2])) if place else None
-    with state.services.database.transaction() as db:
-        found = connections.page(
-            db, chosen, call.key.organization_id, after=after, limit=query.limit + 1
-        )
-    items = found[: query.limit]
-    last = items[-1] if len(found) > query.limit else None
-    following = last and [last.organization_id, last.provider, last.external_id]
-    cursor = cursors.write(chosen, following) if following else None
-    return Answer({"items": items, "next_cursor": cursor})
 
 
-def show(state: State, call: Call) -> Answer:
-    """Shows one connection."""
-    return _shown(lifecycle.find(state.services.database, call.key.actor, call.connection_id))
+@router.get("/{id}")
+def show_connection(caller: Reader, connection_id: ConnectionId) -> Shown:
+    """Show a connection."""
+    return _shown(lifecycle.find(caller.database, caller.actor, connection_id))
 
 
-def change(state: State, call: Call) -> Answer:
-    """Changes name, metadata or scopes."""
-    given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    database, by = state.services.database, call.key.actor
-    return _shown(lifecycle.change(database, by, call.connection_id, given, call.if_match))
+@router.patch("/{id}", dependencies=[ONCE], openapi_extra=with_problems("invalid_connection"))
+def change_connection(
+    caller: Writer,
+    connection_id: ConnectionId,
+    body: ConnectionChange,
+    plain: Plain,
+    if_match: IfMatch,
+) -> Shown:
+    """Change name, metadata or scopes."""
+    given = {name: plain[name] for name in body.model_fields_set}
+    database = caller.database
+    return _shown(lifecycle.change(database, caller.actor, connection_id, given, if_match))
 
 
-def delete(state: State, call: Call) -> Answer:
-    """Deletes a connection, and on request asks its provider to end the grant."""
-    query: DeleteQuery = call.query
-    database, by = state.services.database, call.key.actor
-    gone = lifecycle.delete(database, by, call.connection_id, call.if_match)
-    revocation = None
-    if query.revoke:
-        revocation = _revoked(state.services, gone, call.key)
-    return Answer({"id": call.connection_id, "deleted": True, "revocation": revocation})
+@router.delete(
+    "/{id}", dependencies=[ONCE], openapi_extra=with_problems("holds_grant", "too_many_waiting")
+)
+async def delete_connection(
+    caller: Writer,
+    connection_id: ConnectionId,
+    query: Annotated[DeleteQuery, Query()],
+    if_match: IfMatch,
+) -> Deleted:
+    """Delete a connection.
+
+    Registering it again brings it back. With `revoke=true` the provider is asked to end the grant, as
+    far as it can be reached and has an endpoint for that.
+    """
+    on = caller.outside if query.revoke else caller.in_thread
+    return await on(_delete, caller, connection_id, if_match, query.revoke)
 
 
-def steer(work: Callable[..., Versioned]) -> Callable[[State, Call], Answer]:
-    """Returns the handler of one change of state."""
-
-    def handler(state: State, call: Call) -> Answer:
-        database, by = state.services.database, call.key.actor
-        return _shown(work(database, by, call.connection_id, call.if_match))
-
-    return handler
-
-
-def events(state: State, call: Call) -> Answer:
-    """Lists what happened to a connection, the newest first."""
-    query: PageQuery = call.query
-    place = cursors.read(call.connection_id, query.cursor, [int])
-    before = int(place[0]) if place else None
-    lifecycle.find(state.services.database, call.key.actor, call.connection_id)
-    with state.services.database.transaction() as db:
-        found = past_events(
-            db, call.connection_id, call.key.organization_id, before=before, limit=query.limit + 1
-        )
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    cursor = cursors.write(call.connection_id, [items[-1].id]) if more else None
-    return Answer({"items": items, "next_cursor": cursor})
+def _delete(
+    caller: Caller,
+    connection_id: UUID,
+    if_match: frozenset[str] | None,
+    revoked: bool,  # noqa: FBT001  it comes through a queue of threads, by position
+) -> Deleted:
+    services = caller.services
+    gone = lifecycle.delete(services.database, caller.actor, connection_id, if_match)
+    told = revoke(services, gone.id, caller.organization_id) if revoked else None
+    return Deleted(connection_id, True, told)  # noqa: FBT003  the field's one value
 
 
-def _completed(call: Call) -> dict[str, object]:
+@router.post("/{id}/pause", dependencies=[ONCE])
+def pause_connection(caller: Writer, connection_id: ConnectionId, if_match: IfMatch) -> Shown:
+    """Pause a connection.
+
+    It is not refreshed until it is resumed.
+    """
+    return _shown(lifecycle.pause(caller.database, caller.actor, connection_id, if_match))
+
+
+@router.post("/{id}/resume", dependencies=[ONCE])
+def resume_connection(caller: Writer, connection_id: ConnectionId, if_match: IfMatch) -> Shown:
+    """Resume a connection.
+
+    Ends pause, disabling and `reconnect_required`; it is refreshed at once. Where it waits for
+    nothing, nothing is done, and `note` says so.
+    """
+    return _shown(lifecycle.resume(caller.database, caller.actor, connection_id, if_match))
+
+
+@router.post("/{id}/disable", dependencies=[ONCE])
+def disable_connection(caller: Writer, connection_id: ConnectionId, if_match: IfMatch) -> Shown:
+    """Disable a connection.
+
+    Such as when its owner has not paid.
+    """
+    return _shown(lifecycle.disable(caller.database, caller.actor, connection_id, if_match))
+
+
+@router.post("/{id}/enable", dependencies=[ONCE])
+def enable_connection(caller: Writer, connection_id: ConnectionId, if_match: IfMatch) -> Shown:
+    """Enable a connection.
+
+    Ends `disabled`; a pause goes on.
+    """
+    return _shown(lifecycle.enable(caller.database, caller.actor, connection_id, if_match))
+
+
+@router.get("/{id}/events", openapi_extra=with_problems("invalid_cursor"))
+def list_connection_events(
+    caller: Reader, connection_id: ConnectionId, query: Annotated[PageQuery, Query()]
+) -> Page[PastEvent]:
+    """List what happened to a connection."""
+    before = read_number(connection_id, query.cursor)
+    database, own = caller.database, caller.organization_id
+    lifecycle.find(database, caller.actor, connection_id)
+    with database.transaction() as db:
+        found = scoped.events(db, connection_id, own, before=before, limit=query.limit + 1)
+    return page(connection_id, found, query.limit, lambda event: [event.id])
+
+
+def _completed(line: dict[str, object], own: str | None) -> dict[str, object]:
     """Returns the import line, with the key's organization where it names none."""
-    given, own = dict(call.raw_body), call.key.organization_id
+    given = dict(line)
     if given.get("organization_id") is None and own is not None:
         given["organization_id"] = own
     if own is not None and given["organization_id"] != own:
-        raise Problem(
-            "organization_mismatch", "organization_id is not the one that the API key belongs to"
-        )
+        raise Problem("organization_mismatch", NOT_ITS_OWN)
     return given
 
 
-def _revoked(services: Services, gone: ConnectionSeen, key: ApiKey) -> dict[str, object]:
-    result = revoke(services, gone.id, key.organization_id)
-    return asdict(result)
-
-
-def _shown(versioned: Versioned, status: int = 200) -> Answer:
-    return Answer(versioned.seen, status, etag=versioned.etag)
+def _shown(versioned: Versioned, status: int = 200) -> Shown:
+    return Reply(versioned.seen, status, versioned.etag)

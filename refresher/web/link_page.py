@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-NOT_FOLLOWED = (b"referrer-policy", b"no-referrer")
+NOT_FOLLOWED = {"referrer-policy": "no-referrer"}
 _POLICY = (
-    b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
-    b"frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
-HEADERS = [
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-robots-tag", b"noindex, nofollow"),
-    (b"content-security-policy", _POLICY),
-    NOT_FOLLOWED,
-]
+HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "x-robots-tag": "noindex, nofollow",
+    "content-security-policy": _POLICY,
+    **NOT_FOLLOWED,
+}
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>

@@ -10,7 +10,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from refresher.connections.api_keys import Keyring, KnownKey
+from refresher.connections.api_keys import Keyring, Seen
 from refresher.rules.access import Allowance, ApiKey, Presented, Refusal
 from refresher.store.session import Database
 from refresher.web.problems import RETRY_SECONDS, Problem
@@ -30,7 +30,7 @@ class Lookups:
         self._strangers = ThreadPoolExecutor(1, thread_name_prefix="strangers")
         rate = STRANGERS_PER_SECOND
         self._allowance = Allowance(rate, rate, time.monotonic())
-        self._under_way: dict[str, asyncio.Task[KnownKey]] = {}
+        self._under_way: dict[str, asyncio.Task[Seen]] = {}
 
     async def verdict(self, shown: Presented) -> ApiKey | Refusal:
         """Returns the key, or why it is none; raises 429 where too many strangers try.
@@ -54,7 +54,7 @@ class Lookups:
         self._known.shutdown()
         self._strangers.shutdown()
 
-    def _look_up(self, shown: Presented) -> asyncio.Task[KnownKey]:
+    def _look_up(self, shown: Presented) -> asyncio.Task[Seen]:
         """Returns the look-up of this id that is under way, or begins one."""
         task = self._under_way.get(shown.id)
         if task is None:
@@ -63,16 +63,16 @@ class Lookups:
             task.add_done_callback(lambda ended: self._end(shown.id, ended))
         return task
 
-    def _end(self, key_id: str, task: asyncio.Task[KnownKey]) -> None:
+    def _end(self, key_id: str, task: asyncio.Task[Seen]) -> None:
         del self._under_way[key_id]
         if not task.cancelled():
             task.exception()  # who waits for it is told; nobody has to
 
-    async def _again(self, shown: Presented) -> KnownKey:
+    async def _again(self, shown: Presented) -> Seen:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._known, self.keyring.look_up, shown)
 
-    async def _try(self, shown: Presented) -> KnownKey:
+    async def _try(self, shown: Presented) -> Seen:
         wait = self._allowance.take(time.monotonic())
         if wait > 0:
             raise Problem(

@@ -3,96 +3,71 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from refresher.rules.access import Scope
+from fastapi import APIRouter, Path, Query
+
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
 from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.recipients import Organization
-from refresher.web import cursors
-from refresher.web.call import Answer, Call, Route
-from refresher.web.models import CLEAN
-from refresher.web.owning import page
+from refresher.web.dependencies import ONCE, Caller, Reader, Writer, with_problems
+from refresher.web.operation import Operation
+from refresher.web.paging import Page, page, read_texts
 from refresher.web.problems import Problem
-from refresher.web.queries import PageQuery
-from refresher.web.state import State
-from refresher.web.telling_models import OrganizationBody, OrganizationPage, OrganizationShape
+from refresher.web.shapes import CLEAN, OrganizationBody, PageQuery
 
-ALL = "/v1/organizations"
-ONE = f"{ALL}/{{organization_id}}"
-TAGS = ("organizations",)
+router = APIRouter(prefix="/v1/organizations", tags=["organizations"], route_class=Operation)
+OrganizationId = Annotated[
+    str, Path(json_schema_extra={"minLength": 1, "maxLength": MAX_TEXT_LENGTH})
+]
+ONE = "/{organization_id:path}"  # an organization's id is the caller's, and may have a /
 
 
-def list_(state: State, call: Call) -> Answer:
-    """Lists the organizations that something was set for."""
-    query: PageQuery = call.query
-    place = cursors.read("organizations", query.cursor, [str])
-    after = str(place[0]) if place else ""
-    own = call.key.organization_id
-    with state.services.database.transaction() as db:
-        found = recipients.organizations(db, own, after=after, limit=query.limit + 1)
+@router.get("", openapi_extra=with_problems("invalid_cursor"))
+def list_organizations(caller: Reader, query: Annotated[PageQuery, Query()]) -> Page[Organization]:
+    """List the organizations that something was set for."""
+    place = read_texts("organizations", query.cursor, 1)
+    after, own = place[0] if place else None, caller.organization_id
+    with caller.database.transaction() as db:
+        found = recipients.organization_page(db, own, after=after, limit=query.limit + 1)
     return page("organizations", found, query.limit, lambda one: [one.id])
 
 
-def show(state: State, call: Call) -> Answer:
-    """Shows what was set for an organization; nothing was is an answer as well."""
-    id_ = _id(call)
-    with state.services.database.transaction() as db:
-        stored = recipients.organization(db, id_, call.key.organization_id)
-    return Answer(stored or Organization(id_, None, None))
+@router.get(ONE)
+def show_organization(caller: Reader, organization_id: OrganizationId) -> Organization:
+    """Show an organization."""
+    id_ = _known(caller, organization_id)
+    with caller.database.transaction() as db:
+        stored = recipients.organization(db, id_, caller.organization_id)
+    return stored or Organization(id_, None, None)
 
 
-def put(state: State, call: Call) -> Answer:
-    """Sets name and reconnect page, both of them."""
-    id_, given = _id(call), call.body
-    fault = template_fault(given.reconnect_url, RECONNECT_WORDS) if given.reconnect_url else None
+@router.put(ONE, dependencies=[ONCE], openapi_extra=with_problems("invalid_organization"))
+def put_organization(
+    caller: Writer, organization_id: OrganizationId, body: OrganizationBody
+) -> Organization:
+    """Set an organization's name and reconnect page.
+
+    Both as a whole: what is null or left out is forgotten.
+    """
+    id_ = _known(caller, organization_id)
+    fault = template_fault(body.reconnect_url, RECONNECT_WORDS) if body.reconnect_url else None
     if fault:
         raise Problem("invalid_organization", f"reconnect_url: it {fault}")
-    if given.name is not None and not (given.name.strip() and given.name.isprintable()):
+    if body.name is not None and not (body.name.strip() and body.name.isprintable()):
         raise Problem("invalid_organization", "name: it is empty or holds a control character")
-    changes = {"name": given.name, "reconnect_url": given.reconnect_url}
-    with state.services.database.transaction() as db:
+    changes = {"name": body.name, "reconnect_url": body.reconnect_url}
+    with caller.database.transaction() as db:
         stored = recipients.set_organization(db, id_, changes)
-        note(db, call.key.actor, "organization_stored", id_, "organization")
-    return Answer(stored)
+        note(db, caller.actor, "organization_stored", id_, "organization")
+    return stored
 
 
-def _id(call: Call) -> str:
+def _known(caller: Caller, given: str) -> str:
     """Returns the id of the path; raises 404 unless the key may know it."""
-    given, own = call.path["organization_id"], call.key.organization_id
     is_id = given.strip() and len(given) <= MAX_TEXT_LENGTH and re.fullmatch(CLEAN, given)
-    if not is_id or own not in {None, given}:
+    if not is_id or caller.organization_id not in {None, given}:
         raise Problem("no_such_organization", "no organization has this id")
     return given
-
-
-ROUTES = (
-    Route(
-        "GET",
-        ALL,
-        list_,
-        "List the organizations that something was set for",
-        Scope.READ,
-        {200: OrganizationPage},
-        query=PageQuery,
-        problems=("invalid_cursor",),
-        tags=TAGS,
-    ),
-    Route(
-        "GET", ONE, show, "Show an organization", Scope.READ, {200: OrganizationShape}, tags=TAGS
-    ),
-    Route(
-        "PUT",
-        ONE,
-        put,
-        "Set an organization's name and reconnect page",
-        Scope.WRITE,
-        {200: OrganizationShape},
-        description="Both as a whole: what is null or left out is forgotten.",
-        body=OrganizationBody,
-        idempotent=True,
-        problems=("invalid_organization",),
-        tags=TAGS,
-    ),
-)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Mapping, Sequence
+
+import orjson
+import structlog
+from starlette.responses import Response
 
 from refresher.connections.lifecycle import Changed, HoldsGrant
 from refresher.errors import (
     CannotDecrypt,
     DatabaseNotMigrated,
     DatabaseUnavailable,
+    EgressRefused,
     InvalidConnection,
     InvalidWebhook,
     NoSuchConnection,
@@ -21,6 +27,7 @@ from refresher.errors import (
 from refresher.refresh.rereading import NoSuchAnswer
 from refresher.rules.serving import PASSING, Why
 
+log = structlog.get_logger()
 CODES: Mapping[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),
     "invalid_query": (400, "A query parameter is wrong"),
@@ -69,11 +76,22 @@ CODES: Mapping[str, tuple[int, str]] = {
     "keys_unavailable": (503, "The notice cannot be verified at the moment"),
     "database_unavailable": (503, "The database is away"),
 }
+NONE_SUCH = {
+    "{id}": "no_such_connection",
+    "{webhook_id}": "no_such_webhook",
+    "{link_id}": "no_such_link",
+    "{recipient_id}": "no_such_recipient",
+    "{answer_id}": "no_such_answer",
+    "{organization_id}": "no_such_organization",
+}
+"""What a path answers where there is no such thing, or it is another organization's."""
+PROBLEM_JSON = "application/problem+json"
 RETRY_SECONDS = 1.0
 _TOLD: Mapping[type[Exception], str] = {
     InvalidConnection: "invalid_connection",
     UnknownProvider: "invalid_connection",
     InvalidWebhook: "invalid_webhook",
+    EgressRefused: "invalid_webhook",
     Changed: "changed",
     HoldsGrant: "holds_grant",
     QuotaReached: "quota_reached",
@@ -122,12 +140,34 @@ class Problem(Exception):
             **{name: value for name, value in more.items() if value is not None},
         }
 
-    def all_headers(self) -> list[tuple[bytes, bytes]]:
-        """Returns the headers that belong to this problem."""
-        if self.retry_after_seconds is None:
-            return list(self.headers)
-        seconds = max(1, math.ceil(self.retry_after_seconds))
-        return [*self.headers, (b"retry-after", str(seconds).encode())]
+    def response(self, instance: str) -> Response:
+        """Returns the answer that it is, with the headers that belong to it."""
+        body = orjson.dumps(self.as_json(instance))
+        made = Response(body, self.status, {"cache-control": "no-store"}, PROBLEM_JSON)
+        made.raw_headers.extend(self.headers)
+        if self.retry_after_seconds is not None:
+            made.headers["retry-after"] = str(max(1, math.ceil(self.retry_after_seconds)))
+        return made
+
+
+def told(error: Exception, method: str, route: str) -> Problem:
+    """Returns the problem that an error is. A bug is told in the log, and not to the caller.
+
+    `route` is the pattern of the path: what a client put into the path itself is not for the log.
+    """
+    problem = of(error)
+    if problem is None:
+        log.error(
+            "a request failed",
+            method=method,
+            route=route,
+            error=type(error).__name__,
+            frames="".join(traceback.format_tb(error.__traceback__)),
+        )
+        return Problem("internal", "an error in refresher, which its log tells about")
+    if problem.code == "database_unavailable":
+        log.warning("a request failed: postgres is away", why=str(error))
+    return problem
 
 
 def of(error: Exception) -> Problem | None:

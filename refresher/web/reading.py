@@ -9,14 +9,12 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from refresher.errors import did_you_mean
 from refresher.rules.intake_fields import AN_INSTANT
 from refresher.rules.registration import OF_ANSWERS
-from refresher.web.call import NO_ID
-from refresher.web.models import Body
-from refresher.web.problems import Problem
+from refresher.web.problems import NONE_SUCH, Problem
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
@@ -53,22 +51,22 @@ def headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return {name: b", ".join(values) for name, values in joined.items()}
 
 
-def connection_id(path: Mapping[str, str]) -> UUID:
-    """Returns the id in the path; what is no id is no connection."""
-    return path_id(path, "id", "no_such_connection") if "id" in path else NO_ID
-
-
-def path_id(path: Mapping[str, str], name: str, code: str) -> UUID:
+def path_id(text: str, code: str = "no_such_connection") -> UUID:
     """Returns a UUID of the path; raises the problem `code` for what is none."""
-    given = path[name]
-    if ID.fullmatch(given) is None:
-        noun = code.removeprefix("no_such_")
-        raise Problem(code, f"no {noun} has this id: ids are UUIDs")
-    return UUID(given)
+    if ID.fullmatch(text) is None:
+        raise _none_such(code)
+    return UUID(text)
 
 
-def query(model: type[BaseModel] | None, text: bytes) -> BaseModel | None:
-    """Returns the parameters; raises a problem for an unknown, a repeated or a wrong one."""
+def hyphenated(text: object) -> object:
+    """For pydantic, which takes a UUID in other forms as well: one of ours has hyphens."""
+    if not (isinstance(text, str) and ID.fullmatch(text)):
+        raise ValueError("it is no UUID")
+    return text
+
+
+def parameters(text: bytes) -> dict[str, str]:
+    """Returns the query's parameters; raises a problem for a repeated one, or for too many."""
     try:
         pairs = parse_qsl(
             text.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
@@ -79,14 +77,13 @@ def query(model: type[BaseModel] | None, text: bytes) -> BaseModel | None:
     given = dict(pairs)
     if len(given) != len(pairs):
         raise Problem("invalid_query", "a query parameter is given twice")
-    if model is None:
-        if given:
-            raise Problem("invalid_query", "this takes no query parameters")
-        return None
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise _faulty("invalid_query", error, tuple(model.model_fields)) from None
+    return given
+
+
+def no_query(given: Mapping[str, str]) -> None:
+    """Raises a problem where there are parameters, and none is taken."""
+    if given:
+        raise Problem("invalid_query", "this takes no query parameters")
 
 
 def if_match(headers: Headers) -> frozenset[str] | None:
@@ -145,22 +142,12 @@ async def body(receive: Receive, headers: Headers, *, at_most: int) -> bytes:
             return bytes(whole)
 
 
-def parsed(
-    model: type[BaseModel], raw: bytes, headers: Headers, *, required: bool
-) -> tuple[BaseModel, object]:
-    """Returns the body as its model and as plain values; raises 400, 415 or 422."""
-    if not raw and not required:
-        return model(), {}
+def json_body(raw: bytes, headers: Headers) -> object:
+    """Returns a body's JSON as plain values; raises 400 or 415."""
     kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     if kind not in {b"application/json", b"application/merge-patch+json"}:
         raise Problem("unsupported_media_type", "send the body as `Content-Type: application/json`")
-    plain = json_in(raw)
-    if issubclass(model, Body):
-        model.refuse(plain)
-    try:
-        return model.model_validate_json(raw), plain
-    except ValidationError as error:
-        raise _faulty("invalid_body", error, tuple(model.model_fields)) from None
+    return json_in(raw)
 
 
 def json_in(raw: bytes) -> object:
@@ -172,17 +159,29 @@ def json_in(raw: bytes) -> object:
         raise Problem("invalid_json", f"the body is not JSON (RFC 8259): {where}") from None
 
 
-def _faulty(code: str, error: ValidationError, known: tuple[str, ...]) -> Problem:
+def refusal(wrong: Sequence[Any], models: Mapping[str, type[BaseModel] | None]) -> Problem:
+    """Returns the problem that FastAPI's list of wrong parts is: of the query, the body or the path."""
+    by_part: dict[str, list[Any]] = {}
+    for one in wrong:
+        by_part.setdefault(str(one["loc"][0]), []).append({**one, "loc": one["loc"][1:]})
+    for part in ("query", "body"):
+        if part in by_part:
+            return faulty(f"invalid_{part}", by_part[part], models.get(part))
+    name = str(by_part["path"][0]["loc"][0])
+    return _none_such(NONE_SUCH[f"{{{name}}}"])
+
+
+def faulty(code: str, wrong: Sequence[Any], model: type[BaseModel] | None) -> Problem:
     """Returns the problem that tells what is wrong, field by field; never what was given.
 
-    `known` are the fields there are.
+    `model` has the fields there are.
     """
-    told = error.errors(include_input=False, include_url=False, include_context=False)
+    known = tuple(model.model_fields) if model is not None else ()
     errors = [
         {"field": _field(e["loc"]), "message": _message(e["type"], e["msg"], e["loc"], known)}
-        for e in told[:MOST_FAULTS]
+        for e in wrong[:MOST_FAULTS]
     ]
-    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     first = f"{errors[0]['field']}: {errors[0]['message']}"
     return Problem(code, first + more, errors=errors)
 
@@ -214,6 +213,10 @@ def _hint(name: str, known: tuple[str, ...]) -> str:
     if name in OF_ANSWERS and "answer" in known:
         return f"{did_you_mean(name, known)}: a provider's whole answer goes into `answer`"
     return did_you_mean(name, known) or f": there are {', '.join(known)}"
+
+
+def _none_such(code: str) -> Problem:
+    return Problem(code, f"no {code.removeprefix('no_such_')} has this id: ids are UUIDs")
 
 
 def _too_large(at_most: int) -> Problem:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from refresher.connections.resume_links import (
     LinkRefused,
@@ -16,61 +19,31 @@ from refresher.connections.resume_links import (
     use_link,
     withdraw_link,
 )
-from refresher.rules.access import Scope
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS
-from refresher.web.call import Answer, Call, Route
+from refresher.store.inbound import LinkView
+from refresher.web import link_page
+from refresher.web.dependencies import ONCE, ConnectionId, Id, Reader, Writer, with_problems
 from refresher.web.link_page import LinkPage
-from refresher.web.models import Body, Shape
-from refresher.web.open import Open, OpenRoute
+from refresher.web.operation import Operation
+from refresher.web.paging import Items
 from refresher.web.problems import Problem
-from refresher.web.reading import json_in, path_id
-from refresher.web.state import State
+from refresher.web.reading import json_in
+from refresher.web.shapes import Given, Yes
+from refresher.web.visits import OpenOperation, Visit, Visited
 
 DAY = 86_400.0
+LinkId = Annotated[Id, Path(alias="link_id")]
 
 
-class LinkOrder(Body):
+class LinkOrder(Given):
     """How long a link lasts."""
 
-    expires_in_seconds: Annotated[float, Field(ge=MIN_SECONDS, le=MAX_SECONDS)] = DAY
-    replaces_tokens: bool = Field(
+    expires_in_seconds: Annotated[float, Field(strict=True, ge=MIN_SECONDS, le=MAX_SECONDS)] = DAY
+    replaces_tokens: Yes = Field(
         default=False,
         description="Whether it takes tokens also while the connection works: then whoever has it may "
         "put another account in the place of this one.",
     )
-
-
-class ResumeLink(Shape):
-    """A link that resumes one connection, once. Whoever has it needs no API key: treat it as one."""
-
-    id: UUID
-    connection_id: UUID
-    path: str = Field(description="To POST to, on this server.")
-    url: str | None = Field(description="The same with REFRESHER_PUBLIC_URL, null without that.")
-    expires_at: str
-
-
-class SeenLink(Shape):
-    """A link as it stands; the link itself is stored nowhere."""
-
-    id: UUID
-    connection_id: UUID
-    state: Literal["open", "used", "withdrawn", "expired"] = Field(
-        description="withdrawn as well when the key that made it is revoked."
-    )
-    made_by: str
-    key_id: str | None = Field(description="The key that made it; null: somebody without a key.")
-    made_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    withdrawn_at: datetime | None
-    replaces_tokens: bool
-
-
-class LinkList(Shape):
-    """The links of a connection of the last weeks, the newest first."""
-
-    items: list[SeenLink]
 
 
 class ResumeBody(BaseModel):
@@ -86,134 +59,129 @@ class ResumeBody(BaseModel):
     retry: bool = Field(default=False, description="Try tokens again that were refused.")
 
 
-class Resumed(Shape):
+USUAL_LINK = LinkOrder()
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeLink:
+    """A link that resumes one connection, once. Whoever has it needs no API key: treat it as one."""
+
+    id: UUID
+    connection_id: UUID
+    path: str
+    url: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
     """The connection goes on."""
 
     resumed: Literal[True]
 
 
-def make(state: State, call: Call) -> Answer:
-    """Makes a link."""
-    services, key = state.services, call.key
-    made = make_link(
-        services,
-        call.connection_id,
-        seconds=call.body.expires_in_seconds,
-        by=key.actor,
-        replaces_tokens=call.body.replaces_tokens,
-        most=services.settings.quota_links,
+class ResumeOperation(OpenOperation):
+    """Takes the visits of whoever has a link; a browser is shown a page."""
+
+    most_bytes = 262_144
+    page = LinkPage(
+        "Go on with this connection?",
+        "It is not being refreshed at present. This makes it go on; the link works once.",
+        "Go on",
+        "It goes on.",
+        "The connection is being refreshed. You can close this page.",
     )
-    base = services.settings.public_url
-    return Answer(
-        {
-            "id": made.id,
-            "connection_id": made.connection_id,
-            "path": made.path,
-            "url": base and f"{base}{made.path}",
-            "expires_at": made.expires_at.isoformat().replace("+00:00", "Z"),
+
+
+router = APIRouter(prefix="/v1/connections/{id}", tags=["connections"], route_class=Operation)
+visits = APIRouter(prefix="/v1/resume", tags=["outside"], route_class=ResumeOperation)
+EXTRA: dict[str, Any] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/ResumeBody"}},
         },
-        201,
+    },
+    **with_problems(
+        *("invalid_link", "link_expired", "link_used", "link_withdrawn", "not_waiting"),
+        *("tokens_needed", "invalid_connection", "invalid_json", "invalid_body"),
+        "unsupported_media_type",
+    ),
+}
+
+
+@router.post("/resume-link", status_code=201, openapi_extra=with_problems("quota_reached"))
+def make_resume_link(
+    caller: Writer, connection_id: ConnectionId, body: LinkOrder = USUAL_LINK
+) -> ResumeLink:
+    """Make a resume link.
+
+    A POST to it, without an API key, resumes the connection once: with an empty body, or a JSON object
+    whose `tokens` (access_token, refresh_token, expires_in …) are stored, whose `retry` tries refused
+    tokens again, and whose other members are written down.
+    """
+    settings = caller.services.settings
+    made = make_link(
+        caller.services,
+        connection_id,
+        seconds=body.expires_in_seconds,
+        by=caller.actor,
+        replaces_tokens=body.replaces_tokens,
+        most=settings.quota_links,
     )
+    url = settings.public_url and f"{settings.public_url}{made.path}"
+    return ResumeLink(made.id, made.connection_id, made.path, url, made.expires_at)
 
 
-def list_(state: State, call: Call) -> Answer:
-    """Lists a connection's links."""
-    found = open_links(state.services.database, call.connection_id, call.key.actor)
-    return Answer({"items": found})
+@router.get("/resume-links")
+def list_resume_links(caller: Reader, connection_id: ConnectionId) -> Items[LinkView]:
+    """List a connection's resume links.
+
+    Those that may still be used, and those of the last weeks.
+    """
+    return Items(open_links(caller.database, connection_id, caller.actor))
 
 
-def withdraw(state: State, call: Call) -> Answer:
-    """Withdraws a link."""
-    id_ = path_id(call.path, "link_id", "no_such_link")
-    database, by = state.services.database, call.key.actor
+@router.delete("/resume-links/{link_id}", dependencies=[ONCE])
+def withdraw_resume_link(caller: Writer, connection_id: ConnectionId, link_id: LinkId) -> LinkView:
+    """Withdraw a resume link.
+
+    Whoever has it is told 410. One that was used stays used.
+    """
     try:
-        return Answer(withdraw_link(database, call.connection_id, id_, by))
+        return withdraw_link(caller.database, connection_id, link_id, caller.actor)
     except NoSuchLink as none:
         raise Problem("no_such_link", str(none)) from None
 
 
-def use(state: State, given: Open) -> dict[str, object]:
-    """Resumes the connection of a link. Tells nothing of it but that it goes on."""
+@visits.get("/{token}", include_in_schema=False)
+async def ask_to_resume(visit: Visited, token: str) -> Response:
+    """Show the page with the button, the same for every link."""
+    del visit, token
+    return Response(ResumeOperation.page.asking(), headers=link_page.HEADERS)
+
+
+@visits.post("/{token}", openapi_extra=EXTRA)
+def use_resume_link(
+    visit: Visited, token: Annotated[str, Path(json_schema_extra={"minLength": 1})]
+) -> Resumed:
+    """Use a resume link.
+
+    Resumes the connection of the link, once. The body may be left out. A browser that opens the link
+    shows a page with a button that does it; looking alone uses nothing up.
+    """
     try:
-        use_link(state.services, given.path["token"], _json(given))
+        use_link(visit.state.services, token, _json(visit))
     except LinkRefused as refused:
         raise Problem(refused.code, str(refused)) from None
-    return {"resumed": True}
+    return Resumed(True)  # noqa: FBT003  the field's one value
 
 
-def _json(given: Open) -> object:
+def _json(visit: Visit) -> object:
     """Returns the body; None when it is empty. Raises 400 or 415."""
-    if not given.body:
+    if not visit.body:
         return None
-    kind = given.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = visit.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem("unsupported_media_type", "send the body as `Content-Type: application/json`")
-    return json_in(given.body)
-
-
-OPEN = (
-    OpenRoute(
-        "/v1/resume/{token}",
-        use,
-        262_144,
-        "Use a resume link",
-        "Resumes the connection of the link, once. The body may be left out. A browser that opens the "
-        "link shows a page with a button that does it; looking alone uses nothing up.",
-        {200: Resumed},
-        {"application/json": ResumeBody},
-        (
-            *(
-                "invalid_link",
-                "link_expired",
-                "link_used",
-                "link_withdrawn",
-                "not_waiting",
-                "tokens_needed",
-            ),
-            *("invalid_connection", "invalid_json", "invalid_body", "unsupported_media_type"),
-        ),
-        ("outside",),
-        page=LinkPage(
-            "Go on with this connection?",
-            "It is not being refreshed at present. This makes it go on; the link works once.",
-            "Go on",
-            "It goes on.",
-            "The connection is being refreshed. You can close this page.",
-        ),
-    ),
-)
-ROUTES = (
-    Route(
-        "POST",
-        "/v1/connections/{id}/resume-link",
-        make,
-        "Make a resume link",
-        Scope.WRITE,
-        {201: ResumeLink},
-        description="A POST to it, without an API key, resumes the connection once: with an empty "
-        "body, or a JSON object whose `tokens` (access_token, refresh_token, expires_in …) are stored, "
-        "whose `retry` tries refused tokens again, and whose other members are written down.",
-        body=LinkOrder,
-        body_required=False,
-        problems=("quota_reached",),
-    ),
-    Route(
-        "GET",
-        "/v1/connections/{id}/resume-links",
-        list_,
-        "List a connection's resume links",
-        Scope.READ,
-        {200: LinkList},
-        description="Those that may still be used, and those of the last weeks.",
-    ),
-    Route(
-        "DELETE",
-        "/v1/connections/{id}/resume-links/{link_id}",
-        withdraw,
-        "Withdraw a resume link",
-        Scope.WRITE,
-        {200: SeenLink},
-        description="Whoever has it is told 410. One that was used stays used.",
-        idempotent=True,
-    ),
-)
+    return json_in(visit.body)

@@ -2,51 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter
+
 from refresher.rules.access import Scope
-from refresher.store import connections
-from refresher.web.call import Answer, Call, Route
-from refresher.web.models import Stats, WhoAmI
-from refresher.web.state import State
+from refresher.store import scoped
+from refresher.store.scoped import Numbers
+from refresher.web.dependencies import AnyKey, Reader
+from refresher.web.operation import Operation
+
+router = APIRouter(prefix="/v1", tags=["status"], route_class=Operation)
 
 
-def stats(state: State, call: Call) -> Answer:
-    """Counts the connections of the key's organization, or of all."""
-    with state.services.database.transaction() as db:
-        return Answer(connections.numbers(db, call.key.organization_id))
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """The API key that asks. `organization_id` null: every organization."""
+
+    key_id: str
+    name: str
+    organization_id: str | None
+    scopes: list[Scope]
+    expires_at: datetime | None
 
 
-async def whoami(state: State, call: Call) -> Answer:
-    """Tells what the key may do."""
-    del state
-    key = call.key
-    return Answer(
-        {
-            "key_id": key.id,
-            "name": key.name,
-            "organization_id": key.organization_id,
-            "scopes": sorted(key.scopes),
-            "expires_at": key.expires_at,
-        }
-    )
+@router.get("/stats")
+def show_stats(caller: Reader) -> Numbers:
+    """Count connections by state."""
+    with caller.database.transaction() as db:
+        return scoped.numbers(db, caller.organization_id)
 
 
-ROUTES = (
-    Route(
-        "GET",
-        "/v1/stats",
-        stats,
-        "Count connections by state",
-        Scope.READ,
-        {200: Stats},
-        tags=("status",),
-    ),
-    Route(
-        "GET",
-        "/v1/whoami",
-        whoami,
-        "Tell what this API key may do",
-        None,
-        {200: WhoAmI},
-        tags=("status",),
-    ),
-)
+@router.get("/whoami")
+async def who_am_i(caller: AnyKey) -> WhoAmI:
+    """Tell what this API key may do."""
+    key = caller.key
+    return WhoAmI(key.id, key.name, key.organization_id, sorted(key.scopes), key.expires_at)

@@ -5,184 +5,284 @@ Creating and rotating take no Idempotency-Key: their answers hold a secret, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from refresher.errors import EgressRefused
+from fastapi import APIRouter, Path, Query
+
 from refresher.notify import endpoints
 from refresher.store import replays
 from refresher.store import webhooks as stored
-from refresher.store.replays import Replay
+from refresher.store.replays import DeliveryView, Replay
 from refresher.store.webhooks import EndpointView
-from refresher.web import cursors, reading
-from refresher.web.call import Answer, Call
-from refresher.web.owning import owner, page
+from refresher.web.dependencies import (
+    ONCE,
+    Caller,
+    Id,
+    Plain,
+    Reader,
+    Removed,
+    Writer,
+    with_problems,
+)
+from refresher.web.operation import Operation
+from refresher.web.paging import Page, page, read_id, read_number
 from refresher.web.problems import Problem
-from refresher.web.queries import DeliveryQuery, WebhookQuery
-from refresher.web.state import State
-from refresher.web.telling_models import ReplayWish, WebhookBody
+from refresher.web.shapes import (
+    DeliveryQuery,
+    ReplayWish,
+    RotationWish,
+    WebhookBody,
+    WebhookChange,
+    WebhookQuery,
+)
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Operation)
+WebhookId = Annotated[Id, Path(alias="webhook_id")]
+USUAL_ROTATION = RotationWish()
 
 
-def list_(state: State, call: Call) -> Answer:
-    """Lists endpoints in the order in which they were made."""
-    query: WebhookQuery = call.query
-    own, wanted = call.key.organization_id, query.organization_id
+@dataclass(frozen=True, slots=True)
+class NewWebhook(EndpointView):
+    """An endpoint and its secret, which is shown this once."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnabledWebhook(EndpointView):
+    """An endpoint that is sent messages again."""
+
+    released: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A new secret, which is shown this once."""
+
+    id: UUID
+    secret: str
+    previous_secret_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TestDelivery:
+    """What came back for a `webhook.test`; nothing of it is stored or counted."""
+
+    id: UUID
+    delivered: bool
+    told: str
+    http_status: int | None
+    elapsed_seconds: float
+    webhook_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesReplayed:
+    """How many messages are due again."""
+
+    id: UUID
+    replayed: int
+
+
+@router.get("", openapi_extra=with_problems("invalid_cursor"))
+def list_webhooks(caller: Reader, query: Annotated[WebhookQuery, Query()]) -> Page[EndpointView]:
+    """List webhook endpoints."""
+    own, wanted = caller.organization_id, query.organization_id
     listing = ("webhooks", wanted)
-    after = _after(listing, query.cursor)
+    after = read_id(listing, query.cursor)
     if own is not None and wanted not in {None, own}:
-        return Answer({"items": [], "next_cursor": None})
-    with state.services.database.transaction() as db:
+        return Page([], None)
+    with caller.database.transaction() as db:
         found = stored.every(db, organization_id=own or wanted, after=after, limit=query.limit + 1)
     return page(listing, found, query.limit, lambda view: [str(view.id)])
 
 
-def create(state: State, call: Call) -> Answer:
-    """Stores an endpoint and answers its secret."""
-    services, body = state.services, call.body
-    assert isinstance(body, WebhookBody)
-    wanted = endpoints.Wanted(body.url, body.events, owner(call), body.description)
-    with _refused_urls():
-        made, secret = endpoints.add(
-            services.database,
-            services.cipher,
-            state.egress,
-            wanted,
-            call.key.actor,
-            most=services.settings.quota_webhooks,
-        )
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=with_problems(
+        "invalid_webhook", "organization_mismatch", "quota_reached", "too_many_waiting"
+    ),
+)
+async def create_webhook(caller: Writer, body: WebhookBody) -> NewWebhook:
+    """Create a webhook endpoint.
+
+    It is sent what happens from now on. `secret` verifies its messages and is shown this once; so this
+    takes no Idempotency-Key, for what it answers is not kept.
+    """
+    return await caller.outside(_create, caller, body)
+
+
+def _create(caller: Caller, body: WebhookBody) -> NewWebhook:
+    services = caller.services
+    wanted = endpoints.Wanted(body.url, body.events, caller.owner(body), body.description)
+    made, secret = endpoints.add(
+        services.database,
+        services.cipher,
+        caller.state.egress,
+        wanted,
+        caller.actor,
+        most=services.settings.quota_webhooks,
+    )
     view = endpoints.find(services.database, made, wanted.organization_id)
-    return Answer({**asdict(view), "secret": secret.reveal()}, 201)
+    return NewWebhook(**asdict(view), secret=secret.reveal())
 
 
-def show(state: State, call: Call) -> Answer:
-    """Shows one endpoint."""
-    return Answer(_found(state, call))
+@router.get("/{webhook_id}")
+def show_webhook(caller: Reader, webhook_id: WebhookId) -> EndpointView:
+    """Show a webhook endpoint."""
+    return _found(caller, webhook_id)
 
 
-def change(state: State, call: Call) -> Answer:
-    """Changes url, events or description."""
-    given = {name: call.raw_body[name] for name in call.body.model_fields_set}
-    database, by = state.services.database, call.key.actor
-    with _refused_urls():
-        return Answer(endpoints.change(database, state.egress, _id(call), given, by))
+@router.patch(
+    "/{webhook_id}",
+    dependencies=[ONCE],
+    openapi_extra=with_problems("invalid_webhook", "too_many_waiting"),
+)
+async def change_webhook(
+    caller: Writer, webhook_id: WebhookId, body: WebhookChange, plain: Plain
+) -> EndpointView:
+    """Change url, events or description.
+
+    What waits goes to the new url.
+    """
+    on = caller.outside if "url" in plain else caller.in_thread
+    given = {name: plain[name] for name in body.model_fields_set}
+    return await on(_change, caller, webhook_id, given)
 
 
-def delete(state: State, call: Call) -> Answer:
-    """Deletes an endpoint with its messages."""
-    view = _found(state, call)
-    endpoints.remove(state.services.database, view.id, call.key.actor)
-    return Answer({"id": view.id, "deleted": True})
+def _change(caller: Caller, webhook_id: UUID, given: dict[str, object]) -> EndpointView:
+    database, egress = caller.database, caller.state.egress
+    return endpoints.change(database, egress, webhook_id, given, caller.actor)
 
 
-def enable(state: State, call: Call) -> Answer:
-    """Enables an endpoint; what was held for it is due."""
-    view = _found(state, call)
-    released = endpoints.enable(state.services.database, view.id, call.key.actor)
-    return Answer({**asdict(_found(state, call)), "released": released})
+@router.delete("/{webhook_id}", dependencies=[ONCE])
+def delete_webhook(caller: Writer, webhook_id: WebhookId) -> Removed:
+    """Delete a webhook endpoint.
+
+    With its messages: those that wait for it are never sent.
+    """
+    view = _found(caller, webhook_id)
+    endpoints.remove(caller.database, view.id, caller.actor)
+    return Removed(view.id)
 
 
-def disable(state: State, call: Call) -> Answer:
-    """Disables an endpoint; what comes is held for it."""
-    view = _found(state, call)
-    endpoints.disable(state.services.database, view.id, call.key.actor)
-    return Answer(_found(state, call))
+@router.post("/{webhook_id}/enable", dependencies=[ONCE])
+def enable_webhook(caller: Writer, webhook_id: WebhookId) -> EnabledWebhook:
+    """Enable a webhook endpoint.
+
+    What was held for it meanwhile goes out, in its order.
+    """
+    view = _found(caller, webhook_id)
+    released = endpoints.enable(caller.database, view.id, caller.actor)
+    return EnabledWebhook(**asdict(_found(caller, webhook_id)), released=released)
 
 
-def rotate_secret(state: State, call: Call) -> Answer:
-    """Makes a new secret and answers it."""
-    services, given = state.services, call.body.overlap_seconds
-    view = _found(state, call)
+@router.post("/{webhook_id}/disable", dependencies=[ONCE])
+def disable_webhook(caller: Writer, webhook_id: WebhookId) -> EndpointView:
+    """Disable a webhook endpoint.
+
+    What happens meanwhile is held for it.
+    """
+    view = _found(caller, webhook_id)
+    endpoints.disable(caller.database, view.id, caller.actor)
+    return _found(caller, webhook_id)
+
+
+@router.post("/{webhook_id}/rotate-secret")
+def rotate_webhook_secret(
+    caller: Writer, webhook_id: WebhookId, body: RotationWish = USUAL_ROTATION
+) -> NewSecret:
+    """Make a new signing secret.
+
+    For a while messages carry both signatures. The secret is shown this once; so this takes no
+    Idempotency-Key.
+    """
+    services, given = caller.services, body.overlap_seconds
+    view = _found(caller, webhook_id)
     seconds = services.settings.webhook_secret_overlap_seconds if given is None else given
     secret, until = endpoints.rotate_secret(
-        services.database, services.cipher, view.id, call.key.actor, overlap_seconds=seconds
+        services.database, services.cipher, view.id, caller.actor, overlap_seconds=seconds
     )
-    return Answer({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
+    return NewSecret(view.id, secret.reveal(), until)
 
 
-def send_test(state: State, call: Call) -> Answer:
-    """Sends a signed `webhook.test` now."""
-    services, view = state.services, _found(state, call)
+@router.post("/{webhook_id}/test", openapi_extra=with_problems("too_many_waiting"))
+async def test_webhook(caller: Writer, webhook_id: WebhookId) -> TestDelivery:
+    """Send a test message.
+
+    A signed `webhook.test`, now, whatever the filters, also to a disabled one.
+    """
+    return await caller.outside(_test, caller, webhook_id)
+
+
+def _test(caller: Caller, webhook_id: UUID) -> TestDelivery:
+    services, view = caller.services, _found(caller, webhook_id)
     tested = endpoints.send_test(
         services.database, services.cipher, services.webhook_sender, view.id
     )
-    return Answer(
-        {
-            "id": view.id,
-            "delivered": tested.is_delivered,
-            "told": tested.told,
-            "http_status": tested.answer.status,
-            "elapsed_seconds": round(tested.answer.elapsed_seconds, 3),
-            "webhook_id": tested.message_id,
-            "body": tested.sent.decode(),
-        }
+    return TestDelivery(
+        id=view.id,
+        delivered=tested.is_delivered,
+        told=tested.told,
+        http_status=tested.answer.status,
+        elapsed_seconds=round(tested.answer.elapsed_seconds, 3),
+        webhook_id=tested.message_id,
+        body=tested.sent.decode(),
     )
 
 
-def deliveries(state: State, call: Call) -> Answer:
-    """Lists an endpoint's messages, the newest first."""
-    query: DeliveryQuery = call.query
-    view = _found(state, call)
+@router.get("/{webhook_id}/deliveries", openapi_extra=with_problems("invalid_cursor"))
+def list_webhook_deliveries(
+    caller: Reader, webhook_id: WebhookId, query: Annotated[DeliveryQuery, Query()]
+) -> Page[DeliveryView]:
+    """List an endpoint's messages."""
+    view = _found(caller, webhook_id)
     listing = ("deliveries", view.id, query.state)
-    place = cursors.read(listing, query.cursor, [int])
-    before = int(place[0]) if place else None
-    with state.services.database.transaction() as db:
+    before = read_number(listing, query.cursor)
+    with caller.database.transaction() as db:
         found = replays.deliveries(
             db, view.id, state=query.state, before=before, limit=query.limit + 1
         )
     return page(listing, found, query.limit, lambda message: [message.id])
 
 
-def replay(state: State, call: Call) -> Answer:
-    """Makes messages due again."""
-    wish: ReplayWish = call.body
-    wanted = (wish.event_id, wish.since, wish.until)
-    if not (wish.only_failed or any(wanted)):
+@router.post(
+    "/{webhook_id}/replay",
+    dependencies=[ONCE],
+    openapi_extra=with_problems("no_such_event", "webhook_disabled"),
+)
+def replay_webhook_deliveries(
+    caller: Writer, webhook_id: WebhookId, body: ReplayWish
+) -> MessagesReplayed:
+    """Send messages again.
+
+    With their old ids and in their old order, delivered ones as well.
+    """
+    wanted = (body.event_id, body.since, body.until)
+    if not (body.only_failed or any(wanted)):
         raise Problem("invalid_body", "name one of event_id, since, until and only_failed")
-    view = _found(state, call)
+    view = _found(caller, webhook_id)
     if view.disabled_at:
         raise Problem("webhook_disabled", "enable it first, which sends what was held for it")
-    if wish.event_id is not None:
-        _refuse_foreign(state, view, wish.event_id)
-    sent = endpoints.replay(
-        state.services.database,
-        Replay(view.id, *wanted, only_failed=wish.only_failed),
-        call.key.actor,
-    )
-    return Answer({"id": view.id, "replayed": sent})
+    if body.event_id is not None:
+        _refuse_foreign(caller, view, body.event_id)
+    which = Replay(view.id, *wanted, only_failed=body.only_failed)
+    return MessagesReplayed(view.id, endpoints.replay(caller.database, which, caller.actor))
 
 
-def _refuse_foreign(state: State, view: EndpointView, event_id: UUID) -> None:
+def _refuse_foreign(caller: Caller, view: EndpointView, event_id: UUID) -> None:
     """Raises 404 for an event that is unknown, or of an organization that the endpoint is not of."""
-    with state.services.database.transaction() as db:
+    with caller.database.transaction() as db:
         is_known, organization = replays.event_organization(db, event_id)
     if not is_known or view.organization_id not in {None, organization}:
         sentence = "no event of the endpoint's organization has this id, or it is not kept any more"
         raise Problem("no_such_event", sentence)
 
 
-def _after(listing: object, cursor: str | None) -> UUID | None:
-    place = cursors.read(listing, cursor, [str])
-    try:
-        return UUID(str(place[0])) if place else None
-    except ValueError:
-        sentence = "cursor is none that this API gave: leave it out to begin anew"
-        raise Problem("invalid_cursor", sentence) from None
-
-
-def _id(call: Call) -> UUID:
-    return reading.path_id(call.path, "webhook_id", "no_such_webhook")
-
-
-def _found(state: State, call: Call) -> EndpointView:
-    """Returns the endpoint of the path, if it is of the key's organization; raises 404."""
-    return endpoints.find(state.services.database, _id(call), call.key.organization_id)
-
-
-@contextmanager
-def _refused_urls() -> Iterator[None]:
-    try:
-        yield
-    except EgressRefused as refused:
-        raise Problem("invalid_webhook", str(refused)) from None
+def _found(caller: Caller, webhook_id: UUID) -> EndpointView:
+    return endpoints.find(caller.database, webhook_id, caller.organization_id)

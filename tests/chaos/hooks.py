@@ -101,8 +101,9 @@ def _in_order(came: list[str], happened: list[str]) -> list[str]:
 def _happen(deployment: Deployment, connection_id: UUID) -> str:
     with deployment.services.database.transaction() as db:
         news = outbox.News(("connection", str(connection_id)), Kind.RECOVERED, {})
-        (id_,) = outbox.append(db, [news])
-    return str(id_)
+        outbox.append(db, [news])
+        (entry,) = outbox.about(db, connection_id, limit=1)
+    return str(entry.id)
 
 
 def _add(deployment: Deployment, url: str) -> None:

@@ -9,19 +9,19 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.history import Moment, Untold, state_at
-from refresher.store import events, schedule, state_changes
+from refresher.store import connections, schedule, standings
 from refresher.store.reload import reload
-from refresher.store.standing import ConnectionStanding, standing_of
+from refresher.store.standings import Standing
 from tests.observing.chaos import Chaos
 from tests.world import World, refused
 
 SEED, STEPS, MOMENTS = 7, 960, 1_000
 
 
-def standing_now(world: World, id_: UUID) -> ConnectionStanding:
+def standing_now(world: World, id_: UUID) -> Standing:
     """Returns how a connection stands at the end."""
     with world.services.database.transaction() as db:
-        standing = standing_of(db, id_)
+        standing = standings.standing(db, id_)
     assert standing is not None
     return standing
 
@@ -34,12 +34,10 @@ def differences(copy: Moment, told: Moment | Untold) -> object:
     return {n: (was[n], told_as[n]) for n in was if was[n] != told_as[n]}
 
 
-def look_back(
-    world: World, id_: UUID, at: datetime, standing: ConnectionStanding
-) -> Moment | Untold:
+def look_back(world: World, id_: UUID, at: datetime, standing: Standing) -> Moment | Untold:
     """Returns what the events and today's rows tell of a moment."""
     with world.services.database.transaction() as db:
-        around = events.around(db, id_, at)
+        around = standings.around(db, id_, at)
     return state_at(
         at,
         past=around.past,
@@ -85,7 +83,7 @@ def test_a_connection_that_is_paused_while_its_refresh_runs_has_started_it_once(
         assert schedule.begin(db, rows, holder_id=world.services.holder_id) == {id_}
     world.pass_time(1.0)
     with world.services.database.transaction() as db:
-        state_changes.stop(db, id_, "paused")
+        connections.stop(db, id_, "paused")
     now = world.services.database.simulated_now
     assert now is not None
     standing = standing_now(world, id_)

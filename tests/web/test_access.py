@@ -10,11 +10,10 @@ import pytest
 
 from refresher.connections import api_keys
 from refresher.rules.access import Scope
-from refresher.web.call import Route
-from refresher.web.openapi import NONE_SUCH
-from refresher.web.table import ROUTES
+from refresher.web.problems import NONE_SUCH
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
+from tests.web.rows import ROUTES, Route
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/v1/connections"): {"provider": "acme", "external_id": "new", "access_token": "a"},

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import structlog
 
-from refresher.web.table import ROUTES
 from tests.web.kit import Site
+from tests.web.rows import ROUTES
 from tests.web.test_access import BODIES
 from tests.world import refused
 

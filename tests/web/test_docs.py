@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from refresher.settings import Settings, variable
-from refresher.web.table import EVERY
 from tests.web.kit import Site, refused
+from tests.web.rows import EVERY
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 MAKERS = {

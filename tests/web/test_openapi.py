@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from jsonschema_rs import validator_for
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from refresher.web.call import Route
-from refresher.web.open import OpenRoute
-from refresher.web.table import EVERY
+from refresher.web import docs
+from refresher.web.app import OPERATIONS
+from refresher.web.docs import document
 from tests.web.kit import Site
+from tests.web.rows import EVERY, Route
 
 BOUNDED = settings(
     max_examples=8,
@@ -48,7 +52,7 @@ CASES = [
     for route in EVERY
     for mode in MODES
     # Of a body that the document leaves to its sender nothing is wrong by the document.
-    if mode is GenerationMode.POSITIVE or isinstance(route, Route) or any(route.bodies.values())
+    if mode is GenerationMode.POSITIVE or not route.is_open or any(route.bodies.values())
 ]
 NAMES = [f"{route.method} {route.path}-{mode.value}" for route, mode in CASES]
 
@@ -62,7 +66,7 @@ def schema(shared: Site) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize(("route", "mode"), CASES, ids=NAMES)
 def test_every_answer_is_the_one_that_is_described(
-    shared: Site, schema: Any, route: Route | OpenRoute, mode: GenerationMode
+    shared: Site, schema: Any, route: Route, mode: GenerationMode
 ) -> None:
     """No 500, no undescribed status, header or shape, and nothing wrong is taken for right."""
     operation = schema[route.path][route.method]
@@ -103,3 +107,54 @@ def test_the_page_for_people_needs_nothing_from_elsewhere(shared: Site) -> None:
     for loading in ("<script", "src=", "<link", "@import", "url("):
         assert loading not in page
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_everything_is_described(shared: Site) -> None:
+    """Each field of each shape says what it means, and each operation has a name to call it by."""
+    made = shared("GET", "/openapi.json", key=None).json()
+    mute = [
+        f"{name}.{field}"
+        for name, one in made["components"]["schemas"].items()
+        for field, described in one.get("properties", {}).items()
+        if not described.get("description")
+    ]
+    assert mute == []
+    names = [one["operationId"] for item in made["paths"].values() for one in item.values()]
+    assert {"getToken", "registerConnection", "listConnections"} <= set(names)
+    assert made["servers"]
+
+
+def contents(made: Any) -> list[tuple[str, Any]]:
+    """Returns where a body or a good answer is described, and its schema with its example."""
+    found = []
+    for path, item in made["paths"].items():
+        for method, operation in item.items():
+            parts = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for part in parts:
+                for kind, content in part.get("content", {}).items():
+                    if kind == "application/json" and content:
+                        found.append((f"{method} {path}", content))
+    return found
+
+
+def test_each_example_is_one(shared: Site) -> None:
+    """Bodies and answers of every operation have an example, and it fits what it is one of."""
+    made = shared("GET", "/openapi.json", key=None).json()
+    for where, content in contents(made):
+        schema = {**content["schema"], "components": made["components"]}
+        assert content["example"] is not None, where
+        faults = [fault.message for fault in validator_for(schema).iter_errors(content["example"])]
+        assert faults == [], where
+
+
+def test_no_word_is_left_over() -> None:
+    """The file of words says nothing of names, shapes, fields and bodies that there are not."""
+    made = document(OPERATIONS)
+    shapes = made["components"]["schemas"]
+    words = tomllib.loads((Path(docs.__file__).parent / "openapi.toml").read_text("utf-8"))
+    fields = {(name, field) for name, one in shapes.items() for field in one.get("properties", {})}
+    known = {field for _, field in fields} | {f"{name}.{field}" for name, field in fields}
+    assert set(words["names"].values()) | set(words["schemas"]) | set(words["bodies"]) <= set(
+        shapes
+    )
+    assert set(words["fields"]) <= known

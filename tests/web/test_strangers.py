@@ -15,7 +15,7 @@ from refresher.rules.mail_addresses import address_fault
 from refresher.rules.masking import is_secret_name, mask
 from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.rules.webhooks import filter_faults
-from refresher.web import cursors, reading
+from refresher.web import paging, reading
 from refresher.web.problems import Problem
 from tests.web.kit import Site, refused
 from tests.world import World
@@ -108,9 +108,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "If-Match, its pattern": reading._tags,
     "Idempotency-Key": lambda s: reading.idempotency_key({b"idempotency-key": s.encode()}),
     "Authorization": lambda s: presented(f"rfr_{s}"),
-    "query": lambda s: reading.query(None, s.encode()),
-    "id": lambda s: reading.path_id({"id": s}, "id", "no_such_connection"),
-    "cursor": lambda s: cursors.read("x", s, [int]),
+    "query": lambda s: reading.parameters(s.encode()),
+    "id": reading.path_id,
+    "cursor": lambda s: paging.read("x", s, [int]),
     "link": lambda s: resume_links.verify(f"rsm_{s}", {b"key1": b"k" * 32}),
     "name beside a link": lambda s: resume_links.recorded({s: 1}, frozenset({"ab"})),
     "value beside a link": lambda s: resume_links.recorded({"a": s}, frozenset({"ab"})),

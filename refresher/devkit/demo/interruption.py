@@ -7,7 +7,6 @@ under way have unknown outcomes, and the new process presents the same refresh t
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -74,14 +73,14 @@ class Interruption:
     def _interrupt(self, now_seconds: float) -> None:
         self._since, self.phase = now_seconds, Phase.STOPPING
         if self._plan.kill:
-            self._scheduler.signal(signal.SIGKILL)
+            self._scheduler.kill()
             self._note(now_seconds, "scheduler killed with kill -9, whatever it was doing")
         else:
-            self._scheduler.signal(signal.SIGTERM)
+            self._scheduler.ask_to_stop()
             self._note(now_seconds, "scheduler stopped with SIGTERM, as a deploy does")
 
     def _start_again(self, now_seconds: float) -> None:
-        if self._scheduler.pid is None:
+        if self._scheduler.has_ended():
             self.phase = Phase.STARTING
             self._scheduler.start()
         elif now_seconds - self._since > STOP_SECONDS:

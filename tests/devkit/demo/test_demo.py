@@ -229,7 +229,7 @@ def test_a_bad_verdict_comes_with_the_last_complaint(tmp_path, lines, complaint)
 class FakeScheduler:
     """Records what is done to it; ends and starts at once."""
 
-    pid = None
+    pid = 1
 
     def __init__(self):
         self.did: list[str] = []
@@ -238,15 +238,23 @@ class FakeScheduler:
         """As the real one."""
         self.did.append("start")
 
-    def signal(self, number):
+    def ask_to_stop(self):
         """As the real one."""
-        self.did.append(number.name)
+        self.did.append("ask_to_stop")
+
+    def kill(self):
+        """As the real one."""
+        self.did.append("kill")
+
+    def has_ended(self):
+        """It ends at once."""
+        return True
 
     def demand(self):
         """It never ends by itself."""
 
 
-@pytest.mark.parametrize(("kill", "how"), [(False, "SIGTERM"), (True, "SIGKILL")])
+@pytest.mark.parametrize(("kill", "how"), [(False, "ask_to_stop"), (True, "kill")])
 def test_the_interruption_comes_once_and_half_way(kill, how):
     """The scheduler is stopped or killed once, at half time, and started again at once."""
     # Given

@@ -1,0 +1,88 @@
+"""Operations without an API key: what is called from outside, and carries its own proof.
+
+Only POST does anything: a link that a scanner or a chat looks at with GET stays unused; where a person
+may open it in a browser, GET shows a page with a button. An answer names the pattern of its path and
+never the path, which may be a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from refresher.web import problems, reading
+from refresher.web.dependencies import Admitted
+from refresher.web.link_page import HEADERS, NOT_FOLLOWED, LinkPage
+from refresher.web.operation import Handle, Operation
+from refresher.web.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request: headers in lower case, the body as it came, and what this process serves with."""
+
+    state: State
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def visit_of(request: Admitted) -> Visit:
+    """Returns what came."""
+    return Visit(request.app.state.shared, dict(request.headers), request.raw)
+
+
+Visited = Annotated[Visit, Depends(visit_of)]
+
+
+class OpenOperation(Operation):
+    """An operation that takes no key. `page` is what a browser shows, None for what programs call."""
+
+    most_bytes: int
+    page: LinkPage | None = None
+
+    def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
+        extra = {"security": [], **(options.get("openapi_extra") or {})}
+        super().__init__(path, endpoint, **{**options, "openapi_extra": extra})
+
+    def what_it_needs(self) -> str:
+        """Returns the sentence about keys."""
+        return "Takes no API key."
+
+    def usual_codes(self) -> set[str]:
+        """Returns the codes of every such operation."""
+        return {"invalid_header", "too_large", "database_unavailable", "internal"}
+
+    def instance(self, request: Request) -> str:
+        """Returns the pattern of the path."""
+        del request
+        return self.path_format
+
+    def refuse(self, error: Exception, request: Request) -> Response:
+        """Returns a problem, or the page that says it to a person."""
+        problem = problems.told(error, request.method, self.path_format)
+        made = problem.response(self.path_format)
+        if problem.code == "internal" or self.page is None or not _is_browser(request):
+            made.headers.update(NOT_FOLLOWED)
+            return made
+        page = self.page.refused(problem.title, problem.detail)
+        told = {k: v for k, v in made.headers.items() if not k.startswith("content-")}
+        return Response(page, problem.status, told | HEADERS)
+
+    async def serve(self, handle: Handle, request: Request) -> Response:
+        """Reads what came, and has the handler take it."""
+        headers = reading.headers(request.scope["headers"])
+        raw = await reading.body(request.receive, headers, at_most=self.most_bytes)
+        answer = await self.admit(handle, Admitted(request, None, raw, None))
+        if self.page is not None and request.method == "POST" and _is_browser(request):
+            return Response(self.page.done(), 200, HEADERS)
+        return answer
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether a person looks at the answer: programs ask for JSON, or for anything."""
+    return any("text/html" in value for value in request.headers.getlist("accept"))

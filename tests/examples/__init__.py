@@ -1,1 +1,0 @@
-"""The examples, each run as its reader would, against a real refresher and a strict provider."""
