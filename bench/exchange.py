@@ -16,7 +16,7 @@ from bench.servers import provider
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SenderName, SendLimits
-from refresher.rules.providers import Body
+from refresher.rules.providers import BodyForm
 from refresher.rules.requests import TokenRequest
 
 FORM = {
@@ -46,7 +46,7 @@ def _measure(
     name: SenderName, limits: SendLimits, url: str, requests: int, given: argparse.Namespace
 ) -> float:
     exchange = Exchange(limits, name=name, egress=Egress(loopback=True))
-    request = TokenRequest("POST", url, {"Accept": "application/json"}, Body.FORM, FORM)
+    request = TokenRequest("POST", url, {"Accept": "application/json"}, BodyForm.FORM, FORM)
     _stream(exchange, request, given.batch, 1)  # connections are made, modules loaded
     batches = max(1, requests // given.batch // given.callers)
     callers = [

@@ -27,7 +27,7 @@ from bench.refreshes.seed import NAME
 from bench.refreshes.stage import Stage
 from refresher.connections.registration import take
 from refresher.rules.connection import Secret
-from refresher.rules.notices import State
+from refresher.rules.notices import NewsState
 from refresher.rules.registration import NewConnection
 from refresher.store import notices, recipients
 
@@ -99,7 +99,7 @@ def _prepare(stage: Stage, *, given: argparse.Namespace, port: int) -> None:
             recipients.add(db, f"org-{n}", f"owner-{n}@customers.example.com", {})
         db.execute(text(_BREAK))
         broken = [
-            notices.connection_is(c.id, State.RECONNECT_REQUIRED, cause="invalid_grant")
+            notices.connection_is(c.id, NewsState.RECONNECT_REQUIRED, cause="invalid_grant")
             for c in new
         ]
         notices.record(db, broken)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from refresher.errors import did_you_mean
 from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST, named_in
-from refresher.rules.providers import Body, ClientAuth, Provider, Strategy
+from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 from refresher.rules.url_template import LOOPBACK
 
 DANGEROUS_HOSTS = (
@@ -61,10 +61,10 @@ def _strategy_faults(provider: Provider) -> Iterator[str]:
 
 
 def _request_faults(provider: Provider) -> Iterator[str]:
-    if provider.method == "GET" and provider.body is not Body.QUERY:
+    if provider.method == "GET" and provider.body is not BodyForm.QUERY:
         yield 'method is "GET", which has no body: set body = "query"'
     url = provider.refresh_url or provider.token_url
-    if provider.body is Body.QUERY and "?" in url:
+    if provider.body is BodyForm.QUERY and "?" in url:
         yield 'body is "query", but the URL has a query already: move it to parameters'
     for name in SECRET_PARAMETERS:
         if name in provider.parameters:

@@ -18,7 +18,7 @@ from refresher.catalogue.entries import DEFAULT_APP, AppEntry, Catalogue, Origin
 from refresher.catalogue.tables import (
     NAME_PATTERN,
     SecretMissing,
-    Table,
+    TomlTable,
     Wrong,
     read_app,
     read_provider,
@@ -71,10 +71,10 @@ class _File:
     """The user's file while it is read, and the secrets that it names and nobody finds."""
 
     path: Path
-    content: Table
+    content: TomlTable
     missing: list[Unusable] = field(default_factory=list)
 
-    def each(self, section: str, read: Callable[[str, Table], T]) -> dict[str, T]:
+    def each(self, section: str, read: Callable[[str, TomlTable], T]) -> dict[str, T]:
         """Returns what `read` makes of each table of a section; raises with all its faults."""
         found: dict[str, T] = {}
         wrong: list[str] = []
@@ -95,7 +95,7 @@ class _File:
         if faults:
             raise CatalogueError("\n".join(f"{self.path}, {fault}" for fault in faults))
 
-    def _tables(self, section: str) -> Iterator[tuple[str, Table]]:
+    def _tables(self, section: str) -> Iterator[tuple[str, TomlTable]]:
         tables = self.content.get(section, {})
         if not isinstance(tables, dict):
             raise CatalogueError(f"{self.path}: {section} must be tables, such as [{section}.acme]")
@@ -127,7 +127,7 @@ def _sorted(apps: Mapping[str, AppEntry], file: _File) -> tuple[AppEntry, ...]:
 
 
 @cache
-def built_in_tables() -> Mapping[str, Table]:
+def built_in_tables() -> Mapping[str, TomlTable]:
     """Returns the tables of the package's own files, by name and sorted."""
     found = files(__package__).joinpath("providers").iterdir()
     texts = {
@@ -147,19 +147,19 @@ def _built_in(name: str) -> Provider:
         raise CatalogueError(lines) from None
 
 
-def _added(name: str, table: Table, *, allow_loopback: bool) -> Provider:
+def _added(name: str, table: TomlTable, *, allow_loopback: bool) -> Provider:
     provider = read_provider(name, _extended(name, table), allow_loopback=allow_loopback)
     return _with_own_codes(provider, table)
 
 
-def _with_own_codes(provider: Provider, table: Table) -> Provider:
+def _with_own_codes(provider: Provider, table: TomlTable) -> Provider:
     """Returns the provider; the dead-grant codes that the file itself lists count at any status."""
     if "dead_grant_errors" not in table or "dead_grant_errors_at_any_status" in table:
         return provider
     return replace(provider, dead_grant_errors_at_any_status=provider.dead_grant_errors)
 
 
-def _extended(name: str, table: Table) -> Table:
+def _extended(name: str, table: TomlTable) -> TomlTable:
     """Returns the table laid over the built-in entry that it extends, if any, field by field.
 
     Raises `Wrong`.
@@ -179,7 +179,7 @@ def _extended(name: str, table: Table) -> Table:
     return {**built_in[base], **own}
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path) -> TomlTable:
     try:
         text = path.read_bytes().decode("utf-8-sig")
         content = tomllib.loads(text)

@@ -22,12 +22,12 @@ from refresher.catalogue.entries import DEFAULT_APP, AppEntry
 from refresher.errors import did_you_mean
 from refresher.rules import field_types
 from refresher.rules.connection import Secret
-from refresher.rules.field_types import Text
+from refresher.rules.field_types import SomeText
 from refresher.rules.providers import Provider
 from refresher.rules.sentences import no_field, place, said
 from refresher.rules.signals import SignalSource, SourceKind
 
-Table = Mapping[str, object]
+TomlTable = Mapping[str, object]
 PlainSecret = Annotated[SecretStr, Field(min_length=1)]
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -92,20 +92,20 @@ class _WithSecret(_Table):
     """A table with a secret besides, in one of three ways."""
 
     secret: PlainSecret | None = None
-    secret_env: Text | None = None
-    secret_file: Text | None = None
+    secret_env: SomeText | None = None
+    secret_file: SomeText | None = None
 
 
 class AppTable(_Table):
     """`[apps.<provider>]` or `[apps."<provider>/<name>"]`: our OAuth client there."""
 
-    client_id: Text
+    client_id: SomeText
     """required: the app's id at the provider; a public client has no secret"""
     client_secret: PlainSecret | None = None
     """the secret itself, in this file"""
-    client_secret_env: Text | None = None
+    client_secret_env: SomeText | None = None
     """the environment variable that has it instead"""
-    client_secret_file: Text | None = None
+    client_secret_file: SomeText | None = None
     """the file that has it instead, as seen from this one"""
 
 
@@ -127,7 +127,7 @@ APP_FIELDS = tuple(AppTable.model_fields)
 APP_SECRETS, SIGNAL_SECRETS = APP_FIELDS[1:], ("secret", "secret_env", "secret_file")
 
 
-def read_provider(name: str, table: Table, *, allow_loopback: bool) -> Provider:
+def read_provider(name: str, table: TomlTable, *, allow_loopback: bool) -> Provider:
     """Returns the provider, with its defaults where the table is silent; raises `Wrong`."""
     given = _given(ProviderTable, table, more_fields=["extends"])
     provider = Provider(name=name, **given)
@@ -135,7 +135,9 @@ def read_provider(name: str, table: Table, *, allow_loopback: bool) -> Provider:
     return provider
 
 
-def read_app(key: str, table: Table, providers: Mapping[str, Provider], folder: Path) -> AppEntry:
+def read_app(
+    key: str, table: TomlTable, providers: Mapping[str, Provider], folder: Path
+) -> AppEntry:
     """Returns the app; raises `Wrong`, or `SecretMissing`.
 
     A relative `client_secret_file` counts from `folder`, where the providers file is.
@@ -158,7 +160,7 @@ def read_app(key: str, table: Table, providers: Mapping[str, Provider], folder: 
 
 def read_source(
     key: str,
-    table: Table,
+    table: TomlTable,
     providers: Mapping[str, Provider],
     folder: Path,
     *,
@@ -178,7 +180,9 @@ def read_source(
     return SignalSource(provider=key, secret=secret, **plain)
 
 
-def _given(model: type[BaseModel], table: Table, more_fields: Iterable[str] = ()) -> dict[str, Any]:
+def _given(
+    model: type[BaseModel], table: TomlTable, more_fields: Iterable[str] = ()
+) -> dict[str, Any]:
     """Returns the fields that a table gives, checked; raises `Wrong`."""
     try:
         read = model.model_validate(table)
@@ -229,7 +233,7 @@ def _choice(field: str, given: object, choices: list[str]) -> str:
     return f'{field} is "{given}", but must be one of {listed}{did_you_mean(given, choices)}'
 
 
-def _secret(given: Table, names: Sequence[str], folder: Path) -> Secret | None:
+def _secret(given: TomlTable, names: Sequence[str], folder: Path) -> Secret | None:
     """Returns the secret that one of three fields gives: itself, a variable's name, a file's name."""
     ways: list[Callable[[str, Any], Secret]] = [
         lambda _name, plain: Secret(plain.get_secret_value()),

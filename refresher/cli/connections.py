@@ -33,7 +33,7 @@ from refresher.cli.output import (
 )
 from refresher.cli.refusal import WrongUse
 from refresher.rules.connection import ParkReason
-from refresher.rules.health import Facts, in_words
+from refresher.rules.health import HealthFacts, in_words
 from refresher.store import connections
 from refresher.store.connections import ConnectionView, Filter
 from refresher.store.session import Database
@@ -224,7 +224,7 @@ def _row(view: ConnectionView) -> list[object]:
 def health_of(view: ConnectionView) -> str:
     """Returns in one word how a connection does, `retrying` with its failures."""
     return in_words(
-        Facts(
+        HealthFacts(
             status=view.status,
             parked_reason=view.parked_reason,
             postponed_by=view.postponed_by,

@@ -13,7 +13,7 @@ from refresher.cli.output import Json, emit, examples, instant, plain, span
 from refresher.rules import guards
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.explanation import in_words
-from refresher.rules.faults import Scope, place_of, scopes
+from refresher.rules.faults import FaultScope, place_of, scopes
 from refresher.rules.history import Moment
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
@@ -139,7 +139,7 @@ def _guard(settings: Settings, standing: Standing) -> Iterator[str]:
                 yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
 
 
-def _scopes(settings: Settings, standing: Standing) -> list[Scope]:
+def _scopes(settings: Settings, standing: Standing) -> list[FaultScope]:
     """Returns the scopes whose pauses would hold the connection."""
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None:

@@ -29,7 +29,7 @@ from refresher.cli.output import (
 )
 from refresher.cli.refusal import Refused
 from refresher.rules.connection import ParkReason
-from refresher.rules.explanation import Why, why_due
+from refresher.rules.explanation import DueReason, why_due
 from refresher.rules.history import Moment, Untold, state_at
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
@@ -146,7 +146,7 @@ def _untold(why: str, standing: Standing, around: Around, settings: Settings) ->
 
 def why_of(
     settings: Settings, standing: Standing, moment: Moment, last: PastEvent | None
-) -> Why | None:
+) -> DueReason | None:
     """Returns why the row is due when it is, None for one that is parked or of no known provider."""
     provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None or moment.due_at is None:
@@ -157,7 +157,7 @@ def why_of(
 def _show(
     standing: Standing,
     moment: Moment,
-    why: Why | None,
+    why: DueReason | None,
     events: list[PastEvent],
     at: datetime,
     *,

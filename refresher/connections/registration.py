@@ -18,7 +18,7 @@ from refresher.rules.access import Actor
 from refresher.rules.connection import App, Connection, Sealed, Secret, Status
 from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider
-from refresher.rules.registering import Before, Kind, Verdict, judge
+from refresher.rules.registering import Arrival, Existing, Ruling, judge
 from refresher.rules.registration import NewConnection, answered
 from refresher.runtime.services import Services
 from refresher.store import audit, registration, updates
@@ -48,7 +48,7 @@ class Known:
 
     now: datetime
     apps: set[tuple[str, str]]
-    before: Mapping[UUID, Before]
+    before: Mapping[UUID, Existing]
     roots: set[UUID]
 
 
@@ -105,7 +105,7 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
         try:
             _check_root(new, known.roots)
             kind, row = prepare(services, new, known)
-            if kind is Kind.UPDATE:
+            if kind is Arrival.UPDATE:
                 told.append(row)
             else:
                 rows[new.id] = row
@@ -119,13 +119,13 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     return taken
 
 
-def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Kind, Prepared]:
+def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Arrival, Prepared]:
     """Returns one connection ready to store; raises `InvalidConnection` or `UnknownProvider`."""
     provider = services.catalogue[given.provider]
     new, before = answered(given, provider, known.now.timestamp()), known.before.get(given.id)
     verdict = judge(new, provider, before)
-    if verdict.kind is Kind.UPDATE:
-        return Kind.UPDATE, _prepared(services, new)
+    if verdict.kind is Arrival.UPDATE:
+        return Arrival.UPDATE, _prepared(services, new)
     left, life = _life(new, provider, known.now)
     due, reason = _schedule(services, provider, new, left, life, known)
     row = replace(
@@ -144,7 +144,7 @@ def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Kin
     return verdict.kind, row
 
 
-def _is_old(new: NewConnection, verdict: Verdict) -> bool:
+def _is_old(new: NewConnection, verdict: Ruling) -> bool:
     """Whether the access token that stays stored belongs to another place than the grant now does."""
     return verdict.moved is not None and new.access_token is None
 
@@ -230,7 +230,7 @@ def _schedule(
 def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> Connection:
     """Returns what the guard will see: which tokens there are matters, not what they say."""
     there = Sealed(b"")
-    before = known.before.get(new.id) or Before(
+    before = known.before.get(new.id) or Existing(
         has_access_token=False, has_refresh_token=False, app_name="default"
     )
     app_name = new.app or before.app_name

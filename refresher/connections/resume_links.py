@@ -161,7 +161,7 @@ def _use(
             replaces_tokens=stored.replaces_tokens,
         )
         match decision:
-            case rules.Refuse(code, sentence):
+            case rules.LinkRefusal(code, sentence):
                 raise LinkRefused(code, sentence)
             case rules.Resume():
                 connections.resume(db, link.connection_id, reason=_reason(link, payload))

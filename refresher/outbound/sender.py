@@ -18,7 +18,7 @@ import orjson
 
 from refresher.rules.connection import value
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body
+from refresher.rules.providers import BodyForm
 from refresher.rules.requests import TokenRequest
 
 SenderName = Literal["auto", "httpx", "pyreqwest"]
@@ -122,13 +122,13 @@ class Wire:
 def write(request: TokenRequest) -> Wire:
     """Returns the request as it is sent; raises `ValueError` or `TypeError` for text without UTF-8."""
     match request.body:
-        case Body.FORM:
+        case BodyForm.FORM:
             content = form(request.parameters).encode()
             return Wire(request, request.url, _typed(request, FORM), content, request.method)
-        case Body.JSON:
+        case BodyForm.JSON:
             content = orjson.dumps(dict(request.parameters))
             return Wire(request, request.url, _typed(request, JSON), content, request.method)
-        case Body.QUERY:
+        case BodyForm.QUERY:
             return Wire(request, _with_query(request), request.headers, None, request.method)
 
 

@@ -14,10 +14,10 @@ import structlog
 
 from refresher.rules.faults import (
     FAMILY,
+    FaultScope,
     Place,
-    Scope,
     Sort,
-    Told,
+    ToldFault,
     Witness,
     doubts_every_seconds,
     may_probe,
@@ -25,7 +25,7 @@ from refresher.rules.faults import (
     scopes,
     weigh,
 )
-from refresher.rules.notices import State
+from refresher.rules.notices import NewsState
 from refresher.runtime.services import Services, breaker_policy_from
 from refresher.store import notices, pauses, waiting
 from refresher.store.apart import apart
@@ -36,7 +36,7 @@ from refresher.store.session import Db
 from refresher.store.settlement import Settlement
 
 log = structlog.get_logger()
-Against = dict[tuple[Scope, Sort], list[Told]]
+Against = dict[tuple[FaultScope, Sort], list[ToldFault]]
 
 
 def against(services: Services, db: Db, rows: Sequence[Reloaded]) -> list[Reloaded]:
@@ -59,7 +59,7 @@ def _place(services: Services, row: Reloaded) -> Place | None:
     return place_of(provider, row.connection) if provider and row.in_trouble else None
 
 
-def _all_scopes(place: Place) -> tuple[Scope, ...]:
+def _all_scopes(place: Place) -> tuple[FaultScope, ...]:
     return (*scopes(place, "provider"), *scopes(place, "app"))
 
 
@@ -121,7 +121,7 @@ def _against(settlements: Sequence[Settlement]) -> Against:
         held = {p.name for p in s.row.pauses if p.refusals and p.sort is fault.sort}
         for scope in scopes(place, FAMILY[fault.sort]):
             witness = Witness(place.grant, place.organization_id, place.host)
-            found[scope, fault.sort].append(Told(witness, fault, scope.name in held))
+            found[scope, fault.sort].append(ToldFault(witness, fault, scope.name in held))
             if scope.name in held:
                 break
     return found
@@ -176,7 +176,7 @@ def _tell(db: Db, one: Written) -> None:
     told = () if one.weighed.is_new else tuple(w.grant for w in one.weighed.evidence.witnesses)
     if not pauses.has_others(db, scope, told):
         key = f"{scope.provider}/{scope.app_name}"
-        notices.record(db, [Change(("app", key), State.MISCONFIGURED, {"cause": one.reason})])
+        notices.record(db, [Change(("app", key), NewsState.MISCONFIGURED, {"cause": one.reason})])
 
 
 def _disproved(settlements: Sequence[Settlement]) -> Iterator[PauseSeen]:

@@ -28,7 +28,7 @@ IMPORTED = frozenset({"imported", "reconnected"})
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class DueReason:
     """Why a row is due when it is; `due_at` is what today's rules make of it, None for no sum."""
 
     sentence: str
@@ -40,15 +40,15 @@ class Why:
 
 def why_due(
     connection_id: UUID, moment: Moment, last: PastEvent | None, provider: Provider, policy: Policy
-) -> Why:
+) -> DueReason:
     """Returns why the row is due at `moment.due_at`; `last` is the newest event of the connection."""
     kind = last.kind if last else "imported"
     if last is not None and kind in {"transient", "malformed", "unreadable", "unsent"}:
-        return Why(_retry(last, policy))
+        return DueReason(_retry(last, policy))
     if moment.postponed_by is not None:
-        return Why(_held(moment.postponed_by))
+        return DueReason(_held(moment.postponed_by))
     if last is not None and kind in _REFUSED:
-        return Why(_REFUSED[kind].format(reason=last.reason))
+        return DueReason(_REFUSED[kind].format(reason=last.reason))
     if kind in {"refreshed", *IMPORTED} and moment.expires_at is not None:
         number = 1 if kind in IMPORTED else moment.credential_version
         why = _lead(connection_id, number, moment, provider, policy)
@@ -61,7 +61,7 @@ def why_due(
         "adopted": "a pair that had come late was taken into use, and its life decides",
         "fenced": "another pair had been stored meanwhile, and its life decides",
     }
-    return Why(sentences.get(kind, f"the event {kind} left it so"))
+    return DueReason(sentences.get(kind, f"the event {kind} left it so"))
 
 
 def lead_parts(
@@ -79,7 +79,7 @@ def lead_parts(
 
 def _lead(
     connection_id: UUID, number: int, moment: Moment, provider: Provider, policy: Policy
-) -> Why:
+) -> DueReason:
     assert moment.expires_at is not None
     known = (moment.lifetime_seconds, provider.access_token_lifetime_seconds)
     lifetime = next((s for s in known if s), when.FALLBACK_LIFETIME_SECONDS)
@@ -92,10 +92,10 @@ def _lead(
         f"lifetime {lifetime:,.0f} s, lead {plain:,.0f} s, jitter {_signed(jitter)} s{clamped}"
     )
     due = moment.expires_at - timedelta(seconds=plain + jitter + clamp)
-    return Why(sentence, due, lifetime, plain, jitter)
+    return DueReason(sentence, due, lifetime, plain, jitter)
 
 
-def _checked(why: Why, moment: Moment) -> Why:
+def _checked(why: DueReason, moment: Moment) -> DueReason:
     """Adds what made the row due at another time than the sum says."""
     if moment.due_at is None or why.due_at is None:
         return why
@@ -108,7 +108,9 @@ def _checked(why: Why, moment: Moment) -> Why:
         else "that had passed already, or a setting changed since"
     )
     sentence = f"{why.sentence}; not at {why.due_at:%H:%M:%S}Z, because {reason}"
-    return Why(sentence, why.due_at, why.lifetime_seconds, why.lead_seconds, why.jitter_seconds)
+    return DueReason(
+        sentence, why.due_at, why.lifetime_seconds, why.lead_seconds, why.jitter_seconds
+    )
 
 
 def _retry(last: PastEvent, policy: Policy) -> str:

@@ -81,7 +81,7 @@ class Quorum:
 
 
 @value
-class Scope:
+class FaultScope:
     """Whom a pause would hold: a provider's or an app's grants, all or those of a host and a tenant."""
 
     family: str
@@ -129,7 +129,7 @@ class Evidence:
 
 
 @value
-class Told:
+class ToldFault:
     """One grant's fault; `probed` tells that its request was let through a pause of this scope."""
 
     witness: Witness
@@ -168,12 +168,12 @@ def place_of(provider: Provider, connection: Connection) -> Place:
     )
 
 
-def scopes(place: Place, family: str) -> tuple[Scope, ...]:
+def scopes(place: Place, family: str) -> tuple[FaultScope, ...]:
     """Returns the scopes that a grant belongs to, the widest first."""
     app = place.app_name if family == "app" else None
 
-    def scope(host: str | None, organization_id: str | None, quorum: Quorum) -> Scope:
-        return Scope(family, place.provider, app, host, organization_id, quorum)
+    def scope(host: str | None, organization_id: str | None, quorum: Quorum) -> FaultScope:
+        return FaultScope(family, place.provider, app, host, organization_id, quorum)
 
     host, organization = place.host, place.organization_id
     if host is None:
@@ -207,9 +207,9 @@ def asked_of(name: str) -> str:
 
 
 def weigh(
-    scope: Scope,
+    scope: FaultScope,
     before: Evidence | None,
-    told: Sequence[Told],
+    told: Sequence[ToldFault],
     policy: Policy,
     breaker: BreakerPolicy,
 ) -> Weighed:
@@ -276,7 +276,7 @@ def _agree(quorum: Quorum, witnesses: Sequence[Witness]) -> bool:
 
 
 def _pause_seconds(
-    told: Sequence[Told], held: Evidence, policy: Policy, breaker: BreakerPolicy
+    told: Sequence[ToldFault], held: Evidence, policy: Policy, breaker: BreakerPolicy
 ) -> float:
     sort = told[0].fault.sort
     if sort is Sort.REFUSED:

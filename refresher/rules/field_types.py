@@ -40,11 +40,11 @@ def _frozen(given: Mapping[str, T]) -> Mapping[str, T]:
     return MappingProxyType(dict(given))
 
 
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[Mapping[str, Text], AfterValidator(_frozen)]
+SomeText = Annotated[str, Field(min_length=1)]
+Texts = Annotated[Mapping[str, SomeText], AfterValidator(_frozen)]
 Names = Annotated[Mapping[str, str], AfterValidator(_frozen)]
 Codes = frozenset[Annotated[str, Field(min_length=1, max_length=120)]]
-KeptNames = Annotated[tuple[Text, ...], Field(max_length=MAX_FIELDS)]
+KeptNames = Annotated[tuple[SomeText, ...], Field(max_length=MAX_FIELDS)]
 LongText = Annotated[str, Field(min_length=1, max_length=2_000)]
 LongTexts = Annotated[tuple[LongText, ...], Field(min_length=1)]
 Events = Annotated[frozenset[LongText], Field(min_length=1)]
@@ -52,10 +52,10 @@ Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 Prefix = Annotated[str, Field(max_length=100)]
 Switch = Annotated[bool, Field(strict=True)]
 Day = Annotated[date, Field(strict=True)]
-Life = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+LifeSeconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+WaitSeconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 ReplayWait = Annotated[float, Field(strict=True, ge=0, le=3_600)]
-Rate = Annotated[float, Field(gt=0, le=100_000)]
+RequestRate = Annotated[float, Field(gt=0, le=100_000)]
 Steps = Annotated[Path, BeforeValidator(_path)]
 PathToSome = Annotated[Path, BeforeValidator(_path), Field(min_length=1)]
 if TYPE_CHECKING:  # who builds an entry in Python writes any text

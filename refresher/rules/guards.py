@@ -24,7 +24,7 @@ class Skip:
     reason: ParkReason
 
 
-Verdict = Proceed | Skip
+GuardVerdict = Proceed | Skip
 
 
 def check(
@@ -33,7 +33,7 @@ def check(
     *,
     stop_when_expired: bool,
     expired: bool,
-) -> Verdict:
+) -> GuardVerdict:
     """Returns `Proceed`, or `Skip` with the first reason that holds.
 
     An expired token is refreshed all the same: there is no "too late", unless the token is its own

@@ -45,7 +45,7 @@ _PARKED: Mapping[str, Health] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HealthFacts:
     """What the word is made of. `postponed_by` is what an idle row waits for the end of."""
 
     status: str = Status.ACTIVE
@@ -59,7 +59,7 @@ class Facts:
     is_expired: bool = False
 
 
-def health(facts: Facts) -> Health:
+def health(facts: HealthFacts) -> Health:
     """Returns the word; what somebody decided comes before what a provider said."""
     on_purpose = _on_purpose(facts)
     if on_purpose is not None:
@@ -76,7 +76,7 @@ def health(facts: Facts) -> Health:
     return Health.EXPIRED if facts.is_expired else Health.OK
 
 
-def _on_purpose(facts: Facts) -> Health | None:
+def _on_purpose(facts: HealthFacts) -> Health | None:
     if facts.is_deleted:
         return Health.DELETED
     if facts.is_disabled:
@@ -86,7 +86,7 @@ def _on_purpose(facts: Facts) -> Health | None:
     return Health.CONNECTING if facts.in_between_steps else None
 
 
-def in_words(facts: Facts) -> str:
+def in_words(facts: HealthFacts) -> str:
     """Returns the word as a list shows it, with the count of failures: `retrying (5)`."""
     word = health(facts)
     return f"{word} ({facts.failures})" if word is Health.RETRYING else word.value

@@ -244,7 +244,7 @@ class PastEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PastStep:
     """One step of an attempt: `after_seconds` is the time since the step before."""
 
     name: str
@@ -252,7 +252,7 @@ class Step:
     after_seconds: float | None
 
 
-def steps(event: PastEvent) -> tuple[Step, ...]:
+def steps(event: PastEvent) -> tuple[PastStep, ...]:
     """Returns the steps that are known, in their order: claimed, begun, replied, and the last one.
 
     The last is `committed` where the outcome was written as meant; otherwise it is the event's kind.
@@ -263,11 +263,11 @@ def steps(event: PastEvent) -> tuple[Step, ...]:
         ("replied", event.replied_at),
         (_last(event), event.occurred_at),
     ]
-    found: list[Step] = []
+    found: list[PastStep] = []
     for name, at in known:
         if at is not None:
             after = (at - found[-1].at).total_seconds() if found else None
-            found.append(Step(name, at, after))
+            found.append(PastStep(name, at, after))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from refresher.rules.connection import Secret
 
-Kept = Mapping[str, str | int | float | bool]
+KeptFields = Mapping[str, str | int | float | bool]
 MAX_FIELDS = 32
 MAX_TEXT_LENGTH = 16_384
 MAX_WHOLE_BYTES = 65_536
@@ -27,7 +27,7 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET.search(name)) and not _PLAIN.search(name)
 
 
-def kept(names: tuple[str, ...], answer: Mapping[str, object]) -> Kept:
+def kept(names: tuple[str, ...], answer: Mapping[str, object]) -> KeptFields:
     """Returns what `answer` has of the named fields; `team.id` stands for a field within a field."""
     found: dict[str, str | int | float | bool] = {}
     size = 0
@@ -41,12 +41,12 @@ def kept(names: tuple[str, ...], answer: Mapping[str, object]) -> Kept:
     return found
 
 
-def plain_text(fields: Kept) -> str | None:
+def plain_text(fields: KeptFields) -> str | None:
     """Returns the fields that are no secrets as JSON, None when there are none."""
     return _text({name: value for name, value in fields.items() if not is_secret(name)})
 
 
-def secret_text(fields: Kept) -> Secret | None:
+def secret_text(fields: KeptFields) -> Secret | None:
     """Returns the others as JSON, to be sealed."""
     text = _text({name: value for name, value in fields.items() if is_secret(name)})
     return Secret(text) if text else None
@@ -58,7 +58,7 @@ def from_secret_text(secret: Secret) -> dict[str, str | int | float | bool]:
     return fields
 
 
-def _text(fields: Kept) -> str | None:
+def _text(fields: KeptFields) -> str | None:
     return json.dumps(fields) if fields else None
 
 

@@ -1,6 +1,6 @@
 """Decides what people are told, when, and whether it is still so when a mail about it leaves.
 
-Pure. Each state change is told once, and a flapping one is damped: `Standing` is what is known of one
+Pure. Each state change is told once, and a flapping one is damped: `ToldBefore` is what is known of one
 connection or app, what was told of it last, and how long ago. A change back to what people believe
 anyway is never told; the same kind of news is told again only after `QUIET_SECONDS`, and then only if
 it is still so. A mail tells how things stand, so what is over by then is not told; webhooks are a
@@ -28,10 +28,10 @@ DAY_SECONDS = 86_400.0
 MOVED_SECONDS = 3_600.0
 """An end that came nearer by less is the same end, told with another rounding."""
 
-Scope = Literal["connection", "app", "webhook"]
+SubjectScope = Literal["connection", "app", "webhook"]
 
 
-class State(StrEnum):
+class NewsState(StrEnum):
     """How a connection or an app stands, as far as people care."""
 
     WELL = "well"
@@ -55,10 +55,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ToldBefore:
     """What was told of a connection or app last, and the seconds since news of each sort, if any."""
 
-    told: State = State.WELL
+    told: NewsState = NewsState.WELL
     since_trouble_seconds: float | None = None
     since_recovery_seconds: float | None = None
 
@@ -71,7 +71,7 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class TellLater:
     """Look again in so many seconds: it may be over by then."""
 
     seconds: float
@@ -82,10 +82,12 @@ class Nothing:
     """People believe what is so."""
 
 
-Verdict = Tell | Wait | Nothing
+Notice = Tell | TellLater | Nothing
 
 
-def verdict(scope: Scope, so: State, standing: Standing, *, proven: bool = True) -> Verdict:
+def verdict(
+    scope: SubjectScope, so: NewsState, standing: ToldBefore, *, proven: bool = True
+) -> Notice:
     """Returns whether the state `so` is told now, later, or not at all.
 
     A provider that fails and recovers 20 times in ten minutes: told at 0 s (trouble) and 30 s (well),
@@ -95,18 +97,18 @@ def verdict(scope: Scope, so: State, standing: Standing, *, proven: bool = True)
     if so is standing.told:
         return Nothing()
     if not proven:
-        return Wait(PROOF_SECONDS)
-    is_well = so is State.WELL
+        return TellLater(PROOF_SECONDS)
+    is_well = so is NewsState.WELL
     since = standing.since_recovery_seconds if is_well else standing.since_trouble_seconds
-    escalates = not is_well and standing.told is not State.WELL
+    escalates = not is_well and standing.told is not NewsState.WELL
     if since is None or since >= QUIET_SECONDS or escalates:
         return Tell(kind_of(scope, so))
-    return Wait(QUIET_SECONDS - since)
+    return TellLater(QUIET_SECONDS - since)
 
 
-def kind_of(scope: Scope, state: State) -> Kind:
+def kind_of(scope: SubjectScope, state: NewsState) -> Kind:
     """Returns what a notice of this state is called."""
-    word = "recovered" if state is State.WELL else state.value
+    word = "recovered" if state is NewsState.WELL else state.value
     return Kind(f"{scope}.{word}")
 
 
@@ -118,14 +120,14 @@ def delay_cause(postponed_by: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ExpiryLook:
     """What to do about a refresh token's end: tell so many days, then look again, or never."""
 
     tell_days: int | None
     again_in_seconds: float | None
 
 
-def expiring(left_seconds: float, told_days: int | None) -> Look:
+def expiring(left_seconds: float, told_days: int | None) -> ExpiryLook:
     """Returns what a refresh token's end calls for, `told_days` being the notice it had last.
 
     31 days left: look in a day. 29 left: tell 30, look in 22. 6 left: tell 7, look in 5. 12 hours left:
@@ -133,12 +135,12 @@ def expiring(left_seconds: float, told_days: int | None) -> Look:
     dead grant.
     """
     if left_seconds <= 0:
-        return Look(None, None)
+        return ExpiryLook(None, None)
     reached = reached_days(left_seconds)
     ahead = next((d for d in EXPIRING_DAYS if reached is None or d < reached), 0)
     again = left_seconds - ahead * DAY_SECONDS
     is_news = reached is not None and (told_days is None or reached < told_days)
-    return Look(reached if is_news else None, again)
+    return ExpiryLook(reached if is_news else None, again)
 
 
 def reached_days(left_seconds: float) -> int | None:
@@ -161,7 +163,7 @@ def end_is_news(
     return left_before_seconds - left_after_seconds > MOVED_SECONDS
 
 
-Subject = tuple[str, str]
+NoticeSubject = tuple[str, str]
 """A scope and a key, as in the table `notice`."""
 
 
@@ -191,12 +193,12 @@ class NewsNow:
 
     id: UUID
     kind: str
-    subject: Subject
+    subject: NoticeSubject
     sequence: int
     now: datetime
     ends_at: datetime | None = None
-    state: str = State.WELL
-    told: str = State.WELL
+    state: str = NewsState.WELL
+    told: str = NewsState.WELL
     undecided: bool = False
     connection: ConnectionNow | None = None
     endpoint_disabled: bool = False
@@ -220,7 +222,7 @@ def fates(news: Sequence[NewsNow]) -> Mapping[UUID, Fate]:
 def _fate(news: NewsNow) -> Fate:
     if still_so(news):
         return Fate.TELL
-    believed = news.kind.partition(".")[2].replace("recovered", State.WELL) == news.told
+    believed = news.kind.partition(".")[2].replace("recovered", NewsState.WELL) == news.told
     gone = news.subject[0] == "connection" and _living(news) is None
     return Fate.HOLD if news.undecided and believed and not gone else Fate.DROP
 
@@ -231,9 +233,9 @@ def still_so(news: NewsNow) -> bool:
         return True
     match Kind(news.kind):
         case Kind.APP_MISCONFIGURED:
-            return news.state == State.MISCONFIGURED
+            return news.state == NewsState.MISCONFIGURED
         case Kind.APP_RECOVERED:
-            return news.state == State.WELL
+            return news.state == NewsState.WELL
         case Kind.WEBHOOK_DISABLED:
             return news.endpoint_disabled
         case (
@@ -276,7 +278,9 @@ def _holds(
     if connection.is_stopped or (connection.is_parked and not is_unread):
         return False
     if is_unread or kind is Kind.REFRESH_DELAYED:
-        return connection.trouble == (State.ANSWER_UNREAD if is_unread else State.REFRESH_DELAYED)
+        return connection.trouble == (
+            NewsState.ANSWER_UNREAD if is_unread else NewsState.REFRESH_DELAYED
+        )
     return connection.trouble is None and not connection.is_dead
 
 

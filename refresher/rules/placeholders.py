@@ -22,7 +22,7 @@ PLAIN_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._~-]{0,251}[A-Za-z0-9_])?")
 SAMPLES = ("acme", "ACME", "acme-1", "acme_1", "12345", "a1b2c3d4", "1", "eu", "us1", "acme.com")
 
 
-class Entry(Protocol):
+class HasPlaceholders(Protocol):
     """What of a catalogue entry counts here: `rules.providers.Provider` has it."""
 
     @property
@@ -85,7 +85,7 @@ def _shown(value: str) -> str:
 
 
 def filled(
-    provider: Entry,
+    provider: HasPlaceholders,
     texts: Mapping[str, str],
     host: str | None,
     placeholders: Mapping[str, str] | None,
@@ -98,7 +98,7 @@ def filled(
 
 
 def values(
-    provider: Entry,
+    provider: HasPlaceholders,
     texts: Iterable[str],
     host: str | None,
     placeholders: Mapping[str, str] | None,
@@ -114,7 +114,7 @@ def values(
     }
 
 
-def _host(provider: Entry, host: str | None) -> str:
+def _host(provider: HasPlaceholders, host: str | None) -> str:
     chosen, pattern = host or provider.default_host, provider.host_pattern
     if not chosen:
         such = f', such as "host": "{provider.host_example}"' if provider.host_example else ""
@@ -129,7 +129,7 @@ def _host(provider: Entry, host: str | None) -> str:
     return chosen
 
 
-def _value(provider: Entry, name: str, value: str | None, *, in_url: bool) -> str:
+def _value(provider: HasPlaceholders, name: str, value: str | None, *, in_url: bool) -> str:
     pattern = provider.placeholders.get(name, "")
     if not value:
         raise UnbuildableRequest(

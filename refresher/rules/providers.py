@@ -19,16 +19,16 @@ if TYPE_CHECKING:  # only who checks a table pays for pydantic
         Codes,
         Day,
         KeptNames,
-        Life,
+        LifeSeconds,
         Names,
         PathToSome,
-        Rate,
         ReplayWait,
-        Seconds,
+        RequestRate,
+        SomeText,
         Steps,
         Switch,
-        Text,
         Texts,
+        WaitSeconds,
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ RFC_NAMES = {
 }
 
 
-class Body(StrEnum):
+class BodyForm(StrEnum):
     """Where the parameters travel."""
 
     FORM = "form"
@@ -105,35 +105,35 @@ class Provider:
     """
 
     name: str
-    token_url: Text
+    token_url: SomeText
     """required: the token endpoint; https, no user, no fragment"""
     title: str = ""
     """the provider's name, for people"""
     strategy: Strategy = Strategy.REFRESH_TOKEN
     """how a fresh token is had: in `long_lived_exchange` the access token is the grant"""
-    refresh_url: Text | None = None
+    refresh_url: SomeText | None = None
     """where tokens are refreshed, if that is another place"""
-    revocation_url: Text | None = None
+    revocation_url: SomeText | None = None
     """where a grant is given back (RFC 7009)"""
-    host_pattern: Text | None = None
+    host_pattern: SomeText | None = None
     """a regular expression of the hosts that a connection may have, where a URL has `{host}`"""
-    default_host: Text | None = None
+    default_host: SomeText | None = None
     """the host of a connection that names none"""
-    host_example: Text | None = None
+    host_example: SomeText | None = None
     """a host for the sentence that asks for one"""
     placeholders: Texts = field(default_factory=lambda: _NOTHING)
     """names and patterns of further placeholders, such as `{tenant}`"""
-    max_requests_per_second: Rate | None = None
+    max_requests_per_second: RequestRate | None = None
     """how many requests its token endpoint takes"""
     client_auth: ClientAuth = ClientAuth.POST
     """how the app proves itself; `client_secret_post` and `client_secret_basic` are understood, too"""
-    body: Body = Body.FORM
+    body: BodyForm = BodyForm.FORM
     """where the parameters travel"""
     method: Literal["GET", "POST"] = "POST"
     """the request's; `GET` needs `body = "query"`"""
-    grant_type: Text | None = None
+    grant_type: SomeText | None = None
     """another value than the strategy's own"""
-    token_parameter: Text | None = None
+    token_parameter: SomeText | None = None
     """another name for the parameter that holds the token"""
     parameter_names: Texts = field(default_factory=lambda: _NOTHING)
     """where the standard names are others: `{ client_id = "client_key" }`"""
@@ -147,9 +147,9 @@ class Provider:
     """the way to the object that holds the tokens: `["data"]`; a number steps into a list"""
     answer_names: AnswerNames = field(default_factory=lambda: _NO_NAMES)
     """the provider's names for standard fields: `{ access_token = "accessToken", scope = "of" }`"""
-    access_token_lifetime_fields: tuple[Text, ...] = ACCESS_TOKEN_LIVES
+    access_token_lifetime_fields: tuple[SomeText, ...] = ACCESS_TOKEN_LIVES
     """where an access token's life is told; the shortest counts"""
-    refresh_token_lifetime_fields: tuple[Text, ...] = REFRESH_TOKEN_LIVES
+    refresh_token_lifetime_fields: tuple[SomeText, ...] = REFRESH_TOKEN_LIVES
     """the like for a refresh token"""
     keep_fields: KeptNames = ()
     """fields of the answer that callers need beside the token: `["instance_url", "team.id"]`"""
@@ -171,23 +171,23 @@ class Provider:
     """what looks like an error and says that all is well"""
     rotation: Rotation = Rotation.SOMETIMES
     """whether a refresh spends the refresh token"""
-    reuse_grace_seconds: Seconds = 0.0
+    reuse_grace_seconds: WaitSeconds = 0.0
     """how long a spent one is taken once more"""
-    access_token_lifetime_seconds: Life | None = None
+    access_token_lifetime_seconds: LifeSeconds | None = None
     """an access token's life, where answers do not tell"""
-    refresh_token_lifetime_seconds: Life | None = None
+    refresh_token_lifetime_seconds: LifeSeconds | None = None
     """a refresh token's, where answers do not tell"""
     refresh_token_clock: Literal["sliding", "fixed"] = "sliding"
     """whether that begins anew with each new one, or counts from consent"""
-    not_before_expiry_seconds: Life | None = None
+    not_before_expiry_seconds: LifeSeconds | None = None
     """a token is refreshed no sooner than so long before its end"""
-    min_token_age_seconds: Seconds = 0.0
+    min_token_age_seconds: WaitSeconds = 0.0
     """a token is refreshed no sooner than it is so old"""
     checked_on: Day | None = None
     """when these facts were held against the provider's documentation"""
-    sources: tuple[Text, ...] = ()
+    sources: tuple[SomeText, ...] = ()
     """links to that documentation"""
-    unsure: tuple[Text, ...] = ()
+    unsure: tuple[SomeText, ...] = ()
     """the fields that it does not confirm"""
     notes: str = ""
     """what else people should know"""

@@ -24,7 +24,7 @@ NO_TOKEN = (
 )
 
 
-class Kind(StrEnum):
+class Arrival(StrEnum):
     """What is done with a connection that was handed in."""
 
     NEW = "new"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class Existing:
     """A connection as it was stored when it was handed in again."""
 
     has_access_token: bool
@@ -47,14 +47,14 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ruling:
     """What to do; `moved` names what of the place of the grant changes, None when nothing does."""
 
-    kind: Kind
+    kind: Arrival
     moved: str | None = None
 
 
-def judge(new: NewConnection, provider: Provider, before: Before | None) -> Verdict:
+def judge(new: NewConnection, provider: Provider, before: Existing | None) -> Ruling:
     """Returns what the hand-over comes to; raises `InvalidConnection` with one sentence."""
     check_placeholders(new, provider, before)
     moved = _moved(new, provider, before) if before else None
@@ -62,15 +62,15 @@ def judge(new: NewConnection, provider: Provider, before: Before | None) -> Verd
         return _as_new(new, provider, before, moved)
     if moved and (new.has_tokens or before.has_access_token or before.has_refresh_token):
         _check_moved(new, provider, before, moved)
-        return Verdict(Kind.RECONNECT, moved)
+        return Ruling(Arrival.RECONNECT, moved)
     if new.has_tokens or new.root_id not in {None, before.root_id}:
-        return Verdict(Kind.RECONNECT)
+        return Ruling(Arrival.RECONNECT)
     if before.in_between_steps and new.in_between_steps is False and _lacks_means(provider, before):
         raise InvalidConnection(NO_TOKEN)
-    return Verdict(Kind.UPDATE)
+    return Ruling(Arrival.UPDATE)
 
 
-def check_placeholders(new: NewConnection, provider: Provider, before: Before | None) -> None:
+def check_placeholders(new: NewConnection, provider: Provider, before: Existing | None) -> None:
     """Raises `InvalidConnection` where the provider's host or placeholders lack a good value.
 
     A sibling needs none: its root's requests are the only ones.
@@ -88,7 +88,7 @@ def check_placeholders(new: NewConnection, provider: Provider, before: Before | 
         _resolve(new, provider, before)
 
 
-def _resolve(new: NewConnection, provider: Provider, before: Before | None) -> None:
+def _resolve(new: NewConnection, provider: Provider, before: Existing | None) -> None:
     host = new.host or (before.host if before else None)
     values = {**(before.placeholders if before else {}), **(new.placeholders or {})}
     try:
@@ -102,19 +102,19 @@ def _resolve(new: NewConnection, provider: Provider, before: Before | None) -> N
 
 
 def _as_new(
-    new: NewConnection, provider: Provider, before: Before | None, moved: str | None
-) -> Verdict:
+    new: NewConnection, provider: Provider, before: Existing | None, moved: str | None
+) -> Ruling:
     needs_none = provider.strategy is Strategy.CLIENT_CREDENTIALS
     if not (new.has_tokens or new.in_between_steps or new.root_id or needs_none):
         raise InvalidConnection(NO_TOKEN)
     if before is None:
-        return Verdict(Kind.NEW)
+        return Ruling(Arrival.NEW)
     if moved:
         _check_moved(new, provider, before, moved)
-    return Verdict(Kind.RECONNECT, moved)
+    return Ruling(Arrival.RECONNECT, moved)
 
 
-def _moved(new: NewConnection, provider: Provider, before: Before) -> str | None:
+def _moved(new: NewConnection, provider: Provider, before: Existing) -> str | None:
     """Returns which part of the grant's place changes."""
     host = before.host or provider.default_host
     if provider.host_pattern and new.host is not None and new.host != host:
@@ -127,7 +127,7 @@ def _moved(new: NewConnection, provider: Provider, before: Before) -> str | None
     return f"placeholders.{name}" if name else None
 
 
-def _check_moved(new: NewConnection, provider: Provider, before: Before, moved: str) -> None:
+def _check_moved(new: NewConnection, provider: Provider, before: Existing, moved: str) -> None:
     """Raises where a token that is stored for another place would be sent to the new one."""
     if provider.strategy is Strategy.CLIENT_CREDENTIALS:
         return  # no stored token is ever sent
@@ -143,6 +143,6 @@ def _check_moved(new: NewConnection, provider: Provider, before: Before, moved: 
         )
 
 
-def _lacks_means(provider: Provider, before: Before) -> bool:
+def _lacks_means(provider: Provider, before: Existing) -> bool:
     stored = before.has_access_token or before.has_refresh_token
     return not stored and provider.strategy is not Strategy.CLIENT_CREDENTIALS

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 
 from refresher.rules.connection import Secret, value
 from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
-from refresher.rules.providers import Body, ClientAuth, Provider, Strategy
+from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 
 
 @value
@@ -33,7 +33,7 @@ class TokenRequest:
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
-    body: Body
+    body: BodyForm
     parameters: Mapping[str, str] = field(repr=False)
 
 
@@ -128,7 +128,7 @@ def build_revocation(
     _authenticate(provider, client, parameters, headers)
     renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
     url = resolve_url(provider, host, provider.revocation_url, placeholders)
-    return TokenRequest("POST", url, headers, Body.FORM, renamed)
+    return TokenRequest("POST", url, headers, BodyForm.FORM, renamed)
 
 
 def resolve_url(

@@ -118,7 +118,7 @@ class Reconnect:
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
+class LinkRefusal:
     """Leave connection and link as they are; `code` is that of the answer."""
 
     code: str
@@ -127,7 +127,7 @@ class Refuse:
 
 def decide(
     waiting: Waiting, *, has_tokens: bool, retry: bool, replaces_tokens: bool = False
-) -> Resume | Reconnect | Refuse:
+) -> Resume | Reconnect | LinkRefusal:
     """Returns what a link does to a connection that waits.
 
     It ends a pause, finishes an OAuth dance, and ends "reconnect required" by new tokens. With the
@@ -137,37 +137,37 @@ def decide(
     link was made for that (`replaces_tokens`).
     """
     if waiting.disabled:
-        return Refuse("not_waiting", "the connection is disabled, which no link ends")
+        return LinkRefusal("not_waiting", "the connection is disabled, which no link ends")
     if has_tokens:
         if waiting.is_sibling:
-            return Refuse(
+            return LinkRefusal(
                 "not_waiting", "the connection uses another one's grant and stores no tokens"
             )
         if waiting.for_tokens or replaces_tokens:
             return Reconnect()
-        return Refuse(
+        return LinkRefusal(
             "not_waiting",
             "the connection waits for no tokens, and this link was not made to replace those it has",
         )
     return Resume() if waiting.paused else _without_tokens(waiting, retry=retry)
 
 
-def _without_tokens(waiting: Waiting, *, retry: bool) -> Resume | Refuse:
+def _without_tokens(waiting: Waiting, *, retry: bool) -> Resume | LinkRefusal:
     if waiting.in_between_steps:
-        return Refuse(
+        return LinkRefusal(
             "tokens_needed", "the connection waits for the end of its OAuth dance: send tokens"
         )
     reconnect = waiting.parked_reason == ParkReason.RECONNECT_REQUIRED
     if waiting.status is Status.RECONNECT_REQUIRED or reconnect:
         if retry:
             return Resume()
-        return Refuse(
+        return LinkRefusal(
             "tokens_needed",
             'the connection needs a reconnect: send tokens, or "retry": true to try the stored ones',
         )
     if waiting.state == "parked":
         return Resume()
-    return Refuse("not_waiting", "the connection waits for nothing")
+    return LinkRefusal("not_waiting", "the connection waits for nothing")
 
 
 TOKEN_FIELDS = frozenset(

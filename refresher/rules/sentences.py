@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 
 from refresher.errors import did_you_mean
 
-Words = Mapping[str, str]
+FaultWords = Mapping[str, str]
 """By kind of fault, what follows the field's name; braces stand for what pydantic knows besides."""
 
 
-def said(fault: Mapping[str, object], words: Words) -> str:
+def said(fault: Mapping[str, object], words: FaultWords) -> str:
     """Returns what is wrong, to be put behind the field's name."""
     known = words.get(str(fault["type"]))
     if known is not None:

@@ -98,7 +98,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DueRow:
     """The schedule row of the root at the same moment, and the last event that tells of an attempt."""
 
     state: Literal["idle", "leased", "parked", "none"]
@@ -152,7 +152,7 @@ class Refuse:
     retry_after_seconds: float | None = None
 
 
-Step = Serve | Refresh | Wait | Refuse
+NextStep = Serve | Refresh | Wait | Refuse
 
 
 def needs(stored: Stored, ask: Ask, *, rejected: bool) -> Need | None:
@@ -178,12 +178,12 @@ def as_stored(stored: Stored) -> Serve:
 def next_step(
     need: Need,
     stored: Stored,
-    row: Row,
+    row: DueRow,
     *,
     interval_seconds: float,
     late: bool = False,
     tried: str | None = None,
-) -> Step:
+) -> NextStep:
     """Returns what to do about `need`.
 
     `tried` is how our own refresh ended: nobody tries twice for one call. `late` is whether the
@@ -205,7 +205,7 @@ def next_step(
             assert_never(row.state)
 
 
-def _is_short_lived(stored: Stored, row: Row, tried: str | None) -> bool:
+def _is_short_lived(stored: Stored, row: DueRow, tried: str | None) -> bool:
     """Whether the provider gives no more life than this: else every call would refresh."""
     # What an import tells is what was left then, not a whole life; so only a refresh counts.
     if row.last_event not in SUCCESSES:
@@ -214,21 +214,21 @@ def _is_short_lived(stored: Stored, row: Row, tried: str | None) -> bool:
     return tried is not None or 0 < share <= (stored.left_seconds or 0.0)
 
 
-def _parked(need: Need, row: Row) -> Step:
+def _parked(need: Need, row: DueRow) -> NextStep:
     known = {reason.value: reason for reason in ParkReason}
     reason = known.get(row.parked_reason or "", ParkReason.MISSING)
     # A token that is refused, and cannot be replaced until a person acts, is as good as none.
     return Serve(reason) if need is Need.ENDING else Refuse(reason)
 
 
-def _instead(need: Need, refusal: Refuse) -> Step:
+def _instead(need: Need, refusal: Refuse) -> NextStep:
     """Returns the stored token while it may be valid, the refusal when it cannot be."""
     if need in {Need.ENDING, Need.REJECTED}:
         return Serve(refusal.reason, refusal.detail)
     return refusal
 
 
-def _obstacle(need: Need, row: Row, interval_seconds: float, tried: str | None) -> Refuse | None:
+def _obstacle(need: Need, row: DueRow, interval_seconds: float, tried: str | None) -> Refuse | None:
     """Returns what stands against a refresh of an idle row, None when nothing does."""
     if row.postponed_by is not None and (row.due_in_seconds or 0.0) > 0:
         reason = Why.APP_PAUSED if row.postponed_by.startswith("app:") else Why.PROVIDER_PAUSED

@@ -30,7 +30,7 @@ from refresher.settings.values import (
     Factor,
     Networks,
     Port,
-    Quota,
+    QuotaCount,
     Schema,
     Seconds,
     Share,
@@ -185,13 +185,13 @@ class Settings(BaseSettings):
     """where the API is reached from outside: `https://refresher.example`; resume links begin so"""
     hsts_seconds: Annotated[int, Field(ge=0, le=10 * 366 * 86_400)] = 0
     """more: answers tell browsers to reach this host by https only (RFC 6797), for so long"""
-    quota_connections: Quota = 0
+    quota_connections: QuotaCount = 0
     """connections that an organization may have by API; 0: no limit, as in each quota"""
-    quota_webhooks: Quota = 20
+    quota_webhooks: QuotaCount = 20
     """its webhook endpoints"""
-    quota_recipients: Quota = 100
+    quota_recipients: QuotaCount = 100
     """its recipients of mail"""
-    quota_links: Quota = 10_000
+    quota_links: QuotaCount = 10_000
     """its open resume links"""
 
     # Mail

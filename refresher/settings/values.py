@@ -14,7 +14,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Factor = Annotated[float, Field(ge=1, le=10)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-Quota = Annotated[int, Field(ge=0, le=1_000_000_000)]
+QuotaCount = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Domain = Annotated[str, StringConstraints(to_lower=True)]
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason
-from refresher.rules.notices import State
+from refresher.rules.notices import NewsState
 from refresher.store import answers, notices
 from refresher.store.session import Db, many
 
 if TYPE_CHECKING:
     from refresher.store.settlement import Settlement
 
-_DEAD = State.RECONNECT_REQUIRED
+_DEAD = NewsState.RECONNECT_REQUIRED
 
 
 def is_held(s: Settlement, written: set[UUID]) -> bool:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from refresher.rules.notices import (
-    Scope,
-    Standing,
-    State,
+    NewsState,
+    Notice,
+    SubjectScope,
     Tell,
-    Verdict,
-    Wait,
+    TellLater,
+    ToldBefore,
     delay_cause,
     verdict,
 )
@@ -33,12 +33,12 @@ class Change:
     """A connection or an app is in `state` from now on; `facts` go into the notice."""
 
     subject: Subject
-    state: State
+    state: NewsState
     facts: Mapping[str, object] = field(default_factory=dict)
     proven: bool = True
 
 
-def connection_is(connection_id: UUID, state: State, **facts: object) -> Change:
+def connection_is(connection_id: UUID, state: NewsState, **facts: object) -> Change:
     """Returns the change of a connection's state."""
     return Change(("connection", str(connection_id)), state, facts)
 
@@ -69,7 +69,7 @@ def mark_well(db: Db, ids: Sequence[UUID]) -> int:
         return 0
     sql = "update connection set trouble = null where id = any(cast(:ids as uuid[])) returning id"
     run(db, sql, ids=sorted(ids))
-    return record(db, [connection_is(id_, State.WELL) for id_ in sorted(ids)])
+    return record(db, [connection_is(id_, NewsState.WELL) for id_ in sorted(ids)])
 
 
 def find_delayed(db: Db, *, limit: int = 1_000) -> int:
@@ -94,7 +94,7 @@ def find_delayed(db: Db, *, limit: int = 1_000) -> int:
     changes = [
         connection_is(
             row.id,
-            State.REFRESH_DELAYED,
+            NewsState.REFRESH_DELAYED,
             cause=delay_cause(row.postponed_by),
             expired_at=row.expires_at.isoformat(),
         )
@@ -113,7 +113,7 @@ def find_unread(db: Db, answers: Mapping[UUID, UUID]) -> None:
     run(db, sql, ids=ids)
     record(
         db,
-        [connection_is(id_, State.ANSWER_UNREAD, answer_id=str(answers[id_])) for id_ in ids],
+        [connection_is(id_, NewsState.ANSWER_UNREAD, answer_id=str(answers[id_])) for id_ in ids],
     )
 
 
@@ -125,11 +125,11 @@ def look_again(db: Db, *, limit: int = 1_000) -> int:
         where look_at <= refresher_now() order by scope, key limit :limit for update skip locked
         """
     rows = run(db, sql, limit=limit).all()
-    record(db, [Change((row.scope, row.key), State(row.state), row.detail) for row in rows])
+    record(db, [Change((row.scope, row.key), NewsState(row.state), row.detail) for row in rows])
     return len(rows)
 
 
-def _standings(db: Db, changes: Sequence[Change]) -> dict[Subject, Standing]:
+def _standings(db: Db, changes: Sequence[Change]) -> dict[Subject, ToldBefore]:
     values = {
         "scopes": [c.subject[0] for c in changes],
         "keys": [c.subject[1] for c in changes],
@@ -137,7 +137,7 @@ def _standings(db: Db, changes: Sequence[Change]) -> dict[Subject, Standing]:
     run(db, _MAKE, **values)
     rows = run(db, _LOCK, **values)
     return {
-        (row.scope, row.key): Standing(State(row.told), row.since_trouble, row.since_recovery)
+        (row.scope, row.key): ToldBefore(NewsState(row.told), row.since_trouble, row.since_recovery)
         for row in rows
     }
 
@@ -178,7 +178,7 @@ _DROP_DELETED = """
     """
 
 
-def _update(db: Db, judged: Sequence[tuple[Change, Verdict]]) -> None:
+def _update(db: Db, judged: Sequence[tuple[Change, Notice]]) -> None:
     run(
         db,
         _UPDATE,
@@ -186,16 +186,16 @@ def _update(db: Db, judged: Sequence[tuple[Change, Verdict]]) -> None:
         keys=[c.subject[1] for c, _ in judged],
         states=[c.state.value for c, _ in judged],
         details=[json.dumps(dict(c.facts)) for c, _ in judged],
-        waits=[v.seconds if isinstance(v, Wait) else None for _, v in judged],
+        waits=[v.seconds if isinstance(v, TellLater) else None for _, v in judged],
         tells=[isinstance(v, Tell) for _, v in judged],
     )
 
 
-def _judged(change: Change, standing: Standing) -> Verdict:
-    scope: Scope = change.subject[0]
+def _judged(change: Change, standing: ToldBefore) -> Notice:
+    scope: SubjectScope = change.subject[0]
     return verdict(scope, change.state, standing, proven=change.proven)
 
 
-def _facts(change: Change, before: Standing) -> Mapping[str, object]:
+def _facts(change: Change, before: ToldBefore) -> Mapping[str, object]:
     """Returns what a notice adds; a recovery tells from what."""
-    return {"was": before.told.value} if change.state is State.WELL else change.facts
+    return {"was": before.told.value} if change.state is NewsState.WELL else change.facts

@@ -32,12 +32,12 @@ from sqlalchemy import Connection as Db
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from refresher.rules.notices import Kind, Scope
+from refresher.rules.notices import Kind, SubjectScope
 
 CONSUMERS = ("mail", "webhook")
 """Who reads the outbox, each at its own pace."""
 
-Subject = tuple[Scope, str]
+Subject = tuple[SubjectScope, str]
 """A connection or a webhook endpoint (its id as text), or an app (`google/default`)."""
 
 

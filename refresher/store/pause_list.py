@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from refresher.rules.faults import Scope, Sort
+from refresher.rules.faults import FaultScope, Sort
 from refresher.store import waiting
 from refresher.store.pauses import PauseSeen
 from refresher.store.session import Db, many
@@ -86,7 +86,7 @@ def refused_alone(db: Db) -> list[PauseView]:
     return many(db, PauseView, _TOLD, most=MOST_LISTED)
 
 
-def against(db: Db, scopes: Sequence[Scope]) -> list[PauseView]:
+def against(db: Db, scopes: Sequence[FaultScope]) -> list[PauseView]:
     """Returns the pauses that hold one connection, whose scopes these are."""
     return many(
         db, PauseView, _AMONG, scopes=[s.family for s in scopes], keys=[s.key for s in scopes]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from refresher.rules.connection import value
-from refresher.rules.faults import FORGET_SECONDS, Evidence, Scope, Sort, Weighed, Witness
+from refresher.rules.faults import FORGET_SECONDS, Evidence, FaultScope, Sort, Weighed, Witness
 from refresher.store.binary import bigints, doubles, texts
 from refresher.store.session import Db, one, run
 
@@ -49,7 +49,7 @@ class Written:
     before.
     """
 
-    scope: Scope
+    scope: FaultScope
     sort: Sort
     reason: str
     weighed: Weighed
@@ -66,7 +66,7 @@ _SEEN = """
     """
 
 
-def seen(db: Db, scopes: Iterable[Scope]) -> dict[str, list[PauseSeen]]:
+def seen(db: Db, scopes: Iterable[FaultScope]) -> dict[str, list[PauseSeen]]:
     """Returns what stands against these scopes, by the scope's name."""
     wanted = sorted({(s.family, s.key) for s in scopes})
     found: dict[str, list[PauseSeen]] = {}
@@ -127,7 +127,7 @@ _LOCK = """
     """
 
 
-def locked(db: Db, wanted: Sequence[tuple[Scope, Sort]]) -> dict[Key, Evidence]:
+def locked(db: Db, wanted: Sequence[tuple[FaultScope, Sort]]) -> dict[Key, Evidence]:
     """Returns what is known against these scopes; nobody else writes there until the commit."""
     values = {
         "families": [s.family for s, _ in wanted],
@@ -215,7 +215,7 @@ _OTHERS = f"""
     """  # noqa: S608  our own words
 
 
-def was_refreshed(db: Db, scope: Scope, sort: Sort) -> bool:
+def was_refreshed(db: Db, scope: FaultScope, sort: Sort) -> bool:
     """Whether anybody of a scope was refreshed since the first word against it.
 
     Asked before a pause, not at each success: of the newest 5,000 events, so it costs the same always.
@@ -223,7 +223,7 @@ def was_refreshed(db: Db, scope: Scope, sort: Sort) -> bool:
     return one(db, bool, _REFRESHED, **_parts(scope), family=scope.family, key=scope.key, sort=sort)
 
 
-def has_others(db: Db, scope: Scope, grants: Sequence[str] = ()) -> bool:
+def has_others(db: Db, scope: FaultScope, grants: Sequence[str] = ()) -> bool:
     """Whether an app has grants beside these, or, where none are given, outside of the scope.
 
     Looks at so many connections of its provider at most: an app that has others among more than 10,000
@@ -232,7 +232,7 @@ def has_others(db: Db, scope: Scope, grants: Sequence[str] = ()) -> bool:
     return one(db, bool, _OTHERS, **_parts(scope), outside=not grants, grants=list(grants))
 
 
-def _parts(scope: Scope) -> dict[str, object]:
+def _parts(scope: FaultScope) -> dict[str, object]:
     return {
         "provider": scope.provider,
         "app_name": scope.app_name,

@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from refresher.rules.connection import Sealed
-from refresher.rules.registering import Before
+from refresher.rules.registering import Existing
 from refresher.store import grant_ends, notices
 from refresher.store.events import AFTERWARDS, STORED
 from refresher.store.session import Db, many, one, run
@@ -176,7 +176,7 @@ def roots_known(db: Db, ids: Sequence[UUID]) -> set[UUID]:
     return set(many(db, UUID, sql, ids=list(ids)))
 
 
-def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Before]:
+def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Existing]:
     """Returns those of these connections that are stored; they stay ours until the transaction ends.
 
     So what is judged is what is changed: a token never meets a host that it was not judged with.
@@ -189,7 +189,7 @@ def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Before]:
         from connection where id = any(cast(:ids as uuid[])) order by id for no key update
         """
     rows = [dict(row) for row in run(db, sql, ids=list(ids)).mappings()]
-    return {row.pop("id"): Before(**row) for row in rows}
+    return {row.pop("id"): Existing(**row) for row in rows}
 
 
 def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
 from refresher.rules.history import FAILURES, FORGETTING, SUCCESSES
-from refresher.rules.serving import Row, Stored
+from refresher.rules.serving import DueRow, Stored
 from refresher.store import binary
 from refresher.store.binary import texts, uuids
 from refresher.store.refusals import as_told
@@ -77,7 +77,7 @@ class Whole:
     """A stored token and its schedule row, read in one snapshot."""
 
     stored: Stored
-    row: Row
+    row: DueRow
 
 
 def stored(db: Db, wanted: Wanted) -> Stored | None:
@@ -102,7 +102,7 @@ def whole(db: Db, wanted: Wanted) -> Whole | None:
     found = db.execute(_WHOLE, values).first()
     if found is None:
         return None
-    return Whole(_stored(found[:_COLUMNS]), Row(*found[_COLUMNS:]))
+    return Whole(_stored(found[:_COLUMNS]), DueRow(*found[_COLUMNS:]))
 
 
 def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:

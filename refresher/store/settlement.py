@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from refresher.rules.connection import value
 from refresher.rules.faults import Fault, Place
-from refresher.rules.notices import State
+from refresher.rules.notices import NewsState
 from refresher.store import answers, binary, endings, grant_ends, notices, quarantine
 from refresher.store.answers import KeptAnswer
 from refresher.store.binary import bigints, byteas, doubles, texts, uuids
@@ -27,7 +27,7 @@ from refresher.store.events import append as append_events
 from refresher.store.reload import Reloaded
 from refresher.store.sealed_life import SealedLife
 
-_DEAD = State.RECONNECT_REQUIRED
+_DEAD = NewsState.RECONNECT_REQUIRED
 
 
 @value

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from refresher.rules.faults import Sort, asked_of
-from refresher.rules.notices import State
+from refresher.rules.notices import NewsState
 from refresher.store import notices
 from refresher.store.events import Event, append
 from refresher.store.notices import Change
@@ -93,7 +93,7 @@ def end(db: Db, seen: Sequence[PauseSeen], *, proven: bool = True, own: bool = F
         over += [name] if row.refusals else []
         if row.scope == "app" and (row.refusals or row.failures):
             key = f"{row.provider}/{row.app_name}"
-            notices.record(db, [Change(("app", key), State.WELL, proven=proven)])
+            notices.record(db, [Change(("app", key), NewsState.WELL, proven=proven)])
         moved = _pull_all(db, name, own=own, silent=row.sort == Sort.SILENT)
         if len(moved) == MOST_AT_ONCE:
             run(db, _REST, **row._asdict(), spread=SPREAD_SECONDS)

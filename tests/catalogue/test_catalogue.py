@@ -8,7 +8,7 @@ import pytest
 from refresher.catalogue import load
 from refresher.errors import UnknownProvider
 from refresher.rules.outcomes import RateLimited, Refreshed, Revoked, Transient
-from refresher.rules.providers import Body, Provider, Strategy
+from refresher.rules.providers import BodyForm, Provider, Strategy
 from tests.catalogue.samples import (
     ACCESS_TOKEN,
     CATALOGUE,
@@ -39,7 +39,7 @@ def test_builds_a_request_over_https(provider: Provider):
     assert request.headers["Accept"] == "application/json"
     grant = ACCESS_TOKEN if provider.strategy is Strategy.LONG_LIVED_EXCHANGE else REFRESH_TOKEN
     assert grant.reveal() in request.parameters.values()
-    assert request.method == "POST" or request.body is Body.QUERY
+    assert request.method == "POST" or request.body is BodyForm.QUERY
 
 
 @every_provider

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import Body
+from refresher.rules.providers import BodyForm
 from tests.catalogue.samples import CATALOGUE, request_for
 
 BASIC = "Basic " + b64encode(b"an-id:app-secret").decode()
@@ -22,7 +22,7 @@ class Golden:
     url: str
     parameters: dict[str, str]
     basic: bool = False
-    body: Body = Body.FORM
+    body: BodyForm = BodyForm.FORM
     method: str = "POST"
     host: str | None = None
 
@@ -32,21 +32,21 @@ GOLDEN = (
         "threads",
         "https://graph.threads.net/refresh_access_token",
         {"grant_type": "th_refresh_token", "access_token": "old-access"},
-        body=Body.QUERY,
+        body=BodyForm.QUERY,
         method="GET",
     ),
     Golden(
         "instagram",
         "https://graph.instagram.com/refresh_access_token",
         {"grant_type": "ig_refresh_token", "access_token": "old-access"},
-        body=Body.QUERY,
+        body=BodyForm.QUERY,
         method="GET",
     ),
     Golden(
         "facebook",
         "https://graph.facebook.com/v22.0/oauth/access_token",
         {"grant_type": "fb_exchange_token", "fb_exchange_token": "old-access", **APP},
-        body=Body.QUERY,
+        body=BodyForm.QUERY,
         method="GET",
     ),
     Golden("linkedin", "https://www.linkedin.com/oauth/v2/accessToken", {**GRANT, **APP}),
@@ -85,8 +85,15 @@ GOLDEN = (
         {**GRANT, **APP},
         host="acme--dev.sandbox.my.salesforce.com",
     ),
-    Golden("notion", "https://api.notion.com/v1/oauth/token", GRANT, basic=True, body=Body.JSON),
-    Golden("atlassian", "https://auth.atlassian.com/oauth/token", {**GRANT, **APP}, body=Body.JSON),
+    Golden(
+        "notion", "https://api.notion.com/v1/oauth/token", GRANT, basic=True, body=BodyForm.JSON
+    ),
+    Golden(
+        "atlassian",
+        "https://auth.atlassian.com/oauth/token",
+        {**GRANT, **APP},
+        body=BodyForm.JSON,
+    ),
     Golden(
         "shopify",
         "https://acme.myshopify.com/admin/oauth/access_token",

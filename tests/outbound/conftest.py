@@ -13,7 +13,7 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SenderName, SendLimits
 from refresher.rules.outcomes import Reply
-from refresher.rules.providers import Body
+from refresher.rules.providers import BodyForm
 from refresher.rules.requests import TokenRequest
 from refresher.runtime import checkpoints
 from tests.outbound.certificates import Certificates, make_certificates
@@ -81,7 +81,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 def a_request(url: str, **changes: object) -> TokenRequest:
     """Returns a refresh in form encoding, with these fields changed."""
-    given = {"method": "POST", "headers": {"Accept": "application/json"}, "body": Body.FORM}
+    given = {"method": "POST", "headers": {"Accept": "application/json"}, "body": BodyForm.FORM}
     return TokenRequest(url=url, **{"parameters": FORM, **given, **changes})  # type: ignore[arg-type]
 
 

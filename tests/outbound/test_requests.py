@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from refresher.rules.providers import Body
+from refresher.rules.providers import BodyForm
 from tests.outbound.conftest import FORM, MakeExchange, Serve, a_request, ask, ask_all
 from tests.outbound.handlers import always, good
 from tests.outbound.servers import TOKENS, Peer, answer
@@ -37,7 +37,7 @@ def test_json_is_posted_when_the_provider_wants_json(exchange: MakeExchange, ser
     """A JSON body says that it is one."""
     server = serve(good)
 
-    ask(exchange(), server.url(), body=Body.JSON)
+    ask(exchange(), server.url(), body=BodyForm.JSON)
 
     (received,) = server.received
     assert received.headers["content-type"] == "application/json"
@@ -48,7 +48,7 @@ def test_parameters_join_what_the_url_has_already(exchange: MakeExchange, serve:
     """A provider that wants a query gets ours behind its own, and no body."""
     server = serve(good)
 
-    ask(exchange(), server.url("/token?api=2"), method="GET", body=Body.QUERY)
+    ask(exchange(), server.url("/token?api=2"), method="GET", body=BodyForm.QUERY)
 
     (received,) = server.received
     assert received.method == "GET"
@@ -56,8 +56,8 @@ def test_parameters_join_what_the_url_has_already(exchange: MakeExchange, serve:
     assert received.body == b""
 
 
-@pytest.mark.parametrize("body", [Body.FORM, Body.JSON])
-def test_headers_of_the_catalogue_entry_win(exchange: MakeExchange, serve: Serve, body: Body):
+@pytest.mark.parametrize("body", [BodyForm.FORM, BodyForm.JSON])
+def test_headers_of_the_catalogue_entry_win(exchange: MakeExchange, serve: Serve, body: BodyForm):
     """An entry's own media type and agent replace ours, and Basic credentials arrive unchanged."""
     server = serve(good)
     basic = "Basic " + b64encode(b"client%3A1:s%C3%A9cret").decode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from refresher.outbound.exchange import Exchange
 from refresher.outbound.sender import SendLimits, form, write
-from refresher.rules.providers import Body
+from refresher.rules.providers import BodyForm
 from tests.outbound.conftest import FORM, a_request, ask_all
 from tests.outbound.test_exchange import Scripted, outgoing
 from tests.waiting import wait_until
@@ -35,22 +35,22 @@ def test_a_form_is_written_as_the_standard_library_does(parameters: dict[str, st
 )
 def test_a_query_goes_behind_what_the_url_has(url: str, before: list[tuple[str, str]]):
     """Nothing of the URL is lost, and there is no body."""
-    wire = write(a_request(url, body=Body.QUERY))
+    wire = write(a_request(url, body=BodyForm.QUERY))
 
     assert parse_qsl(urlsplit(wire.url).query) == [*before, *FORM.items()]
     assert wire.content is None
 
 
-@pytest.mark.parametrize("body", list(Body))
-def test_nothing_of_it_can_be_printed(body: Body):
+@pytest.mark.parametrize("body", list(BodyForm))
+def test_nothing_of_it_can_be_printed(body: BodyForm):
     """Neither the body nor a URL with the token in it."""
     wire = write(a_request("https://a.example/t", body=body))
 
     assert "spent" not in repr(wire)
 
 
-@pytest.mark.parametrize("body", list(Body))
-def test_text_that_cannot_be_written_costs_nobody_else_anything(body: Body):
+@pytest.mark.parametrize("body", list(BodyForm))
+def test_text_that_cannot_be_written_costs_nobody_else_anything(body: BodyForm):
     """Half a surrogate pair has no UTF-8: that request is not sent, the others are."""
     sender = Scripted()
     exchange = Exchange(SendLimits(), sender)

@@ -11,10 +11,10 @@ from refresher.rules.faults import (
     FORGET_SECONDS,
     Evidence,
     Fault,
+    FaultScope,
     Place,
-    Scope,
     Sort,
-    Told,
+    ToldFault,
     Weighed,
     Witness,
     doubts_every_seconds,
@@ -36,13 +36,15 @@ def place(grant: str = "1", organization_id: str = "org", host: str | None = Non
     return Place(grant, organization_id, "acme", "default", host)
 
 
-def told(where: Place, sort: Sort = REFUSED, *, probed: bool = False, seconds: Any = None) -> Told:
+def told(
+    where: Place, sort: Sort = REFUSED, *, probed: bool = False, seconds: Any = None
+) -> ToldFault:
     """Returns a grant's word of a fault."""
     witness = Witness(where.grant, where.organization_id, where.host)
-    return Told(witness, Fault(sort, "said so", seconds), probed)
+    return ToldFault(witness, Fault(sort, "said so", seconds), probed)
 
 
-def judged(scope: Scope, *words: Told, before: Evidence | None = None) -> Weighed:
+def judged(scope: FaultScope, *words: ToldFault, before: Evidence | None = None) -> Weighed:
     """Returns what these words come to, all else being usual."""
     return weigh(scope, before, words, Policy(), BreakerPolicy())
 
@@ -167,7 +169,7 @@ KNOWN = Evidence((Witness("1", "org", None), Witness("2", "org", None)), 2, refu
     ],
 )
 def test_a_pause_is_prolonged_by_a_probe_that_is_not_its_cause(
-    word: Told, seconds: float | None
+    word: ToldFault, seconds: float | None
 ) -> None:
     """M17: the row that caused a pause is never the one that keeps it up."""
     weighed = judged(scopes(ONE, "app")[-1], word, before=KNOWN)

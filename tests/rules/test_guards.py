@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from refresher.rules.connection import ParkReason, Status
-from refresher.rules.guards import Proceed, Skip, Verdict, check
+from refresher.rules.guards import GuardVerdict, Proceed, Skip, check
 from refresher.rules.providers import ClientAuth, Provider, Strategy
 from tests.rules.samples import connection, provider
 
@@ -17,7 +17,7 @@ PUBLIC = provider(client_auth=ClientAuth.NONE)
 
 def verdict(
     of: Provider | None = ACME, *, stop: bool = False, expired: bool = False, **stored: Any
-) -> Verdict:
+) -> GuardVerdict:
     """Returns the verdict on a connection that is healthy, except for `stored`."""
     return check(connection(**stored), of, stop_when_expired=stop, expired=expired)
 

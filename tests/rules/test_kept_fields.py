@@ -63,7 +63,7 @@ def test_what_is_called_like_a_token_is_a_secret(name: str, secret: bool) -> Non
 
 def test_secrets_and_the_rest_part_and_come_together() -> None:
     """What is sealed is what is opened."""
-    fields: kept_fields.Kept = {"id_token": "i", "instance_url": "u", "n": 1}
+    fields: kept_fields.KeptFields = {"id_token": "i", "instance_url": "u", "n": 1}
     plain, secret = kept_fields.plain_text(fields), kept_fields.secret_text(fields)
     assert plain is not None
     assert json.loads(plain) == {"instance_url": "u", "n": 1}

@@ -11,8 +11,8 @@ from refresher.rules.connection import Status
 from refresher.rules.resume_links import (
     PREFIX,
     Link,
+    LinkRefusal,
     Reconnect,
-    Refuse,
     Resume,
     Waiting,
     decide,
@@ -121,7 +121,7 @@ def test_what_a_link_does(waiting, has_tokens, retry, expected):
     """It ends waiting and nothing else; refused tokens are tried again only on request."""
     decision = decide(waiting, has_tokens=has_tokens, retry=retry)
 
-    assert (decision.code if isinstance(decision, Refuse) else decision) == expected
+    assert (decision.code if isinstance(decision, LinkRefusal) else decision) == expected
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_link_that_may_replace_tokens_takes_them(waiting, expected):
     """Whatever the connection waits for, but not while it is switched off or uses another's grant."""
     decision = decide(waiting, has_tokens=True, retry=False, replaces_tokens=True)
 
-    assert (decision.code if isinstance(decision, Refuse) else decision) == expected
+    assert (decision.code if isinstance(decision, LinkRefusal) else decision) == expected
 
 
 @pytest.mark.parametrize(

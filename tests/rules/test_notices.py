@@ -4,51 +4,55 @@ import pytest
 
 from refresher.rules.notices import (
     DAY_SECONDS,
+    ExpiryLook,
     Kind,
-    Look,
+    NewsState,
     Nothing,
-    Scope,
-    Standing,
-    State,
+    Notice,
+    SubjectScope,
     Tell,
-    Verdict,
-    Wait,
+    TellLater,
+    ToldBefore,
     delay_cause,
     end_is_news,
     expiring,
     verdict,
 )
 
-WELL, DEAD, DELAYED = State.WELL, State.RECONNECT_REQUIRED, State.REFRESH_DELAYED
-MISCONFIGURED = State.MISCONFIGURED
+WELL, DEAD, DELAYED = (
+    NewsState.WELL,
+    NewsState.RECONNECT_REQUIRED,
+    NewsState.REFRESH_DELAYED,
+)
+MISCONFIGURED = NewsState.MISCONFIGURED
 HOUR = 3600.0
 
 
 @pytest.mark.parametrize(
     ("scope", "so", "standing", "expected"),
     [
-        ("connection", DEAD, Standing(), Tell(Kind.RECONNECT_REQUIRED)),
-        ("connection", DELAYED, Standing(), Tell(Kind.REFRESH_DELAYED)),
-        ("app", MISCONFIGURED, Standing(), Tell(Kind.APP_MISCONFIGURED)),
+        ("connection", DEAD, ToldBefore(), Tell(Kind.RECONNECT_REQUIRED)),
+        ("connection", DELAYED, ToldBefore(), Tell(Kind.REFRESH_DELAYED)),
+        ("app", MISCONFIGURED, ToldBefore(), Tell(Kind.APP_MISCONFIGURED)),
         # not for each failure
-        ("connection", DEAD, Standing(DEAD, 10.0), Nothing()),
-        ("app", MISCONFIGURED, Standing(MISCONFIGURED, 9_999.0), Nothing()),
+        ("connection", DEAD, ToldBefore(DEAD, 10.0), Nothing()),
+        ("app", MISCONFIGURED, ToldBefore(MISCONFIGURED, 9_999.0), Nothing()),
         # a recovery only of what was told
-        ("connection", WELL, Standing(), Nothing()),
-        ("connection", WELL, Standing(WELL, 100.0, 50.0), Nothing()),
-        ("connection", WELL, Standing(DEAD, 1.0), Tell(Kind.RECOVERED)),
-        ("app", WELL, Standing(MISCONFIGURED, 1.0), Tell(Kind.APP_RECOVERED)),
+        ("connection", WELL, ToldBefore(), Nothing()),
+        ("connection", WELL, ToldBefore(WELL, 100.0, 50.0), Nothing()),
+        ("connection", WELL, ToldBefore(DEAD, 1.0), Tell(Kind.RECOVERED)),
+        ("app", WELL, ToldBefore(MISCONFIGURED, 1.0), Tell(Kind.APP_RECOVERED)),
         # the same kind again only after a while
-        ("connection", DEAD, Standing(WELL, 100.0, 50.0), Wait(200.0)),
-        ("connection", DEAD, Standing(WELL, 300.0, 250.0), Tell(Kind.RECONNECT_REQUIRED)),
-        ("app", WELL, Standing(MISCONFIGURED, 10.0, 60.0), Wait(240.0)),
-        ("app", WELL, Standing(MISCONFIGURED, 10.0, 300.0), Tell(Kind.APP_RECOVERED)),
+        ("connection", DEAD, ToldBefore(WELL, 100.0, 50.0), TellLater(200.0)),
+        ("connection", DEAD, ToldBefore(WELL, 300.0, 250.0), Tell(Kind.RECONNECT_REQUIRED)),
+        ("app", WELL, ToldBefore(MISCONFIGURED, 10.0, 60.0), TellLater(240.0)),
+        ("app", WELL, ToldBefore(MISCONFIGURED, 10.0, 300.0), Tell(Kind.APP_RECOVERED)),
         # worse news are not held back
-        ("connection", DEAD, Standing(DELAYED, 5.0), Tell(Kind.RECONNECT_REQUIRED)),
+        ("connection", DEAD, ToldBefore(DELAYED, 5.0), Tell(Kind.RECONNECT_REQUIRED)),
     ],
 )
 def test_a_change_is_told_once_and_a_flapping_one_later(
-    scope: Scope, so: State, standing: Standing, expected: Verdict
+    scope: SubjectScope, so: NewsState, standing: ToldBefore, expected: Notice
 ) -> None:
     """What is so, against what people believe and when they were told."""
     assert verdict(scope, so, standing) == expected
@@ -56,9 +60,9 @@ def test_a_change_is_told_once_and_a_flapping_one_later(
 
 def test_a_mend_without_proof_must_stand_for_a_while() -> None:
     """A new client secret may be wrong as well: operators hear of it when it has stood a minute."""
-    standing = Standing(MISCONFIGURED, 1_000.0)
-    assert verdict("app", WELL, standing, proven=False) == Wait(60.0)
-    assert verdict("app", WELL, Standing(), proven=False) == Nothing()
+    standing = ToldBefore(MISCONFIGURED, 1_000.0)
+    assert verdict("app", WELL, standing, proven=False) == TellLater(60.0)
+    assert verdict("app", WELL, ToldBefore(), proven=False) == Nothing()
 
 
 def test_twenty_failures_in_ten_minutes_are_a_handful_of_notices() -> None:
@@ -67,7 +71,7 @@ def test_twenty_failures_in_ten_minutes_are_a_handful_of_notices() -> None:
     news: list[tuple[float, Kind]] = []
     for step in range(41):  # 20 failures, 20 recoveries, and then all is well
         at, so = step * 15.0, WELL if step % 2 or step == 40 else MISCONFIGURED
-        standing = Standing(
+        standing = ToldBefore(
             told,
             None if trouble_at is None else at - trouble_at,
             None if recovery_at is None else at - recovery_at,
@@ -119,7 +123,7 @@ def test_an_end_is_told_thirty_seven_and_one_day_ahead(
 ) -> None:
     """Each notice once, and the next look exactly when the next notice is due."""
     again = None if again_in_days is None else again_in_days * DAY_SECONDS
-    assert expiring(days_left * DAY_SECONDS, told_days) == Look(expected_days, again)
+    assert expiring(days_left * DAY_SECONDS, told_days) == ExpiryLook(expected_days, again)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import Body, ClientAuth, Provider, Strategy
+from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 from refresher.rules.requests import ClientCredentials, TokenRequest, build_request, resolve_url
 
 ACME = Provider("acme", "https://acme.example/token")
@@ -116,11 +116,11 @@ def test_method_body_and_headers_are_the_entry_s():
     """The entry's own headers win over ours, and the body kind is handed on."""
     # When
     built = request(
-        replace(ACME, method="GET", body=Body.QUERY, headers={"Accept": "text/plain", "X": "y"})
+        replace(ACME, method="GET", body=BodyForm.QUERY, headers={"Accept": "text/plain", "X": "y"})
     )
 
     # Then
-    assert (built.method, built.body) == ("GET", Body.QUERY)
+    assert (built.method, built.body) == ("GET", BodyForm.QUERY)
     assert dict(built.headers) == {"Accept": "text/plain", "X": "y"}
 
 

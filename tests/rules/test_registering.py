@@ -9,7 +9,7 @@ import pytest
 
 from refresher.errors import InvalidConnection
 from refresher.rules.providers import Strategy
-from refresher.rules.registering import Before, Kind, judge
+from refresher.rules.registering import Arrival, Existing, judge
 from refresher.rules.registration import read
 from tests.rules.samples import NAMED, provider
 
@@ -26,7 +26,7 @@ PLACED = provider(
     headers={"X-Tenant": "{tenant}"},
 )
 PLACE = {"host": "eu.acme.example", "placeholders": {"tenant": "one", "kind": "A"}}
-STORED = Before(has_access_token=True, has_refresh_token=True, app_name="default")
+STORED = Existing(has_access_token=True, has_refresh_token=True, app_name="default")
 BARE = replace(STORED, has_access_token=False, has_refresh_token=False)
 THERE = replace(STORED, host="eu.acme.example", placeholders={"tenant": "one", "kind": "A"})
 PAIR = {"access_token": "a", "refresh_token": "r"}
@@ -38,39 +38,64 @@ SIBLING = read({**NAMED, "root_external_id": "root"})
 @pytest.mark.parametrize(
     ("of", "given", "before", "kind"),
     [
-        (PLAIN, PAIR, None, Kind.NEW),
-        (PLAIN, {"access_token": "a"}, None, Kind.NEW),
-        (PLAIN, {"in_between_steps": True}, None, Kind.NEW),
-        (PLAIN, {"root_external_id": "root"}, None, Kind.NEW),
-        (MINTED, {}, None, Kind.NEW),
-        (PLAIN, PAIR, STORED, Kind.RECONNECT),
-        (PLAIN, {"refresh_token": "r"}, STORED, Kind.RECONNECT),
-        (PLAIN, TOLD, STORED, Kind.UPDATE),
-        (PLAIN, {}, STORED, Kind.UPDATE),
-        (PLAIN, {"app": "default"}, STORED, Kind.UPDATE),
-        (PLAIN, {"in_between_steps": True}, STORED, Kind.UPDATE),
-        (PLAIN, {"in_between_steps": False}, replace(STORED, in_between_steps=True), Kind.UPDATE),
-        (MINTED, {"in_between_steps": False}, replace(BARE, in_between_steps=True), Kind.UPDATE),
-        (PLAIN, {"app": "other"}, replace(BARE, in_between_steps=True), Kind.UPDATE),
-        (PLAIN, {"host": "unused.example"}, STORED, Kind.UPDATE),
-        (MINTED, {"app": "other"}, STORED, Kind.RECONNECT),
-        (PLAIN, {"root_external_id": "root"}, STORED, Kind.RECONNECT),
-        (PLAIN, {"root_external_id": "root"}, replace(BARE, root_id=SIBLING.root_id), Kind.UPDATE),
-        (PLAIN, {}, replace(BARE, root_id=SIBLING.root_id), Kind.UPDATE),
-        (PLAIN, PAIR, replace(STORED, deleted=True), Kind.RECONNECT),
-        (PLAIN, {"root_external_id": "root"}, replace(BARE, deleted=True), Kind.RECONNECT),
-        (PLACED, {**PAIR, **PLACE}, None, Kind.NEW),
-        (PLACED, {}, THERE, Kind.UPDATE),
-        (PLACED, {"host": "eu.acme.example"}, THERE, Kind.UPDATE),
-        (PLACED, {"placeholders": {"tenant": "one"}}, THERE, Kind.UPDATE),
-        (PLACED, {**PAIR, "host": "us.acme.example"}, THERE, Kind.RECONNECT),
-        (PLACED, {**PAIR, "placeholders": {"tenant": "two"}}, THERE, Kind.RECONNECT),
-        (PLACED, {"refresh_token": "r", "host": "us.acme.example"}, THERE, Kind.RECONNECT),
-        (PLACED, {"root_external_id": "root"}, None, Kind.NEW),
+        (PLAIN, PAIR, None, Arrival.NEW),
+        (PLAIN, {"access_token": "a"}, None, Arrival.NEW),
+        (PLAIN, {"in_between_steps": True}, None, Arrival.NEW),
+        (PLAIN, {"root_external_id": "root"}, None, Arrival.NEW),
+        (MINTED, {}, None, Arrival.NEW),
+        (PLAIN, PAIR, STORED, Arrival.RECONNECT),
+        (PLAIN, {"refresh_token": "r"}, STORED, Arrival.RECONNECT),
+        (PLAIN, TOLD, STORED, Arrival.UPDATE),
+        (PLAIN, {}, STORED, Arrival.UPDATE),
+        (PLAIN, {"app": "default"}, STORED, Arrival.UPDATE),
+        (PLAIN, {"in_between_steps": True}, STORED, Arrival.UPDATE),
+        (
+            PLAIN,
+            {"in_between_steps": False},
+            replace(STORED, in_between_steps=True),
+            Arrival.UPDATE,
+        ),
+        (
+            MINTED,
+            {"in_between_steps": False},
+            replace(BARE, in_between_steps=True),
+            Arrival.UPDATE,
+        ),
+        (PLAIN, {"app": "other"}, replace(BARE, in_between_steps=True), Arrival.UPDATE),
+        (PLAIN, {"host": "unused.example"}, STORED, Arrival.UPDATE),
+        (MINTED, {"app": "other"}, STORED, Arrival.RECONNECT),
+        (PLAIN, {"root_external_id": "root"}, STORED, Arrival.RECONNECT),
+        (
+            PLAIN,
+            {"root_external_id": "root"},
+            replace(BARE, root_id=SIBLING.root_id),
+            Arrival.UPDATE,
+        ),
+        (PLAIN, {}, replace(BARE, root_id=SIBLING.root_id), Arrival.UPDATE),
+        (PLAIN, PAIR, replace(STORED, deleted=True), Arrival.RECONNECT),
+        (
+            PLAIN,
+            {"root_external_id": "root"},
+            replace(BARE, deleted=True),
+            Arrival.RECONNECT,
+        ),
+        (PLACED, {**PAIR, **PLACE}, None, Arrival.NEW),
+        (PLACED, {}, THERE, Arrival.UPDATE),
+        (PLACED, {"host": "eu.acme.example"}, THERE, Arrival.UPDATE),
+        (PLACED, {"placeholders": {"tenant": "one"}}, THERE, Arrival.UPDATE),
+        (PLACED, {**PAIR, "host": "us.acme.example"}, THERE, Arrival.RECONNECT),
+        (PLACED, {**PAIR, "placeholders": {"tenant": "two"}}, THERE, Arrival.RECONNECT),
+        (
+            PLACED,
+            {"refresh_token": "r", "host": "us.acme.example"},
+            THERE,
+            Arrival.RECONNECT,
+        ),
+        (PLACED, {"root_external_id": "root"}, None, Arrival.NEW),
     ],
 )
 def test_only_tokens_make_a_reconnect(
-    of: Any, given: dict[str, Any], before: Before | None, kind: Kind
+    of: Any, given: dict[str, Any], before: Existing | None, kind: Arrival
 ) -> None:
     """Without tokens a known connection is updated; a new one needs them, unless it waits for them."""
     assert judge(read({**NAMED, **given}), of, before).kind is kind
@@ -166,7 +191,7 @@ MOVES = (
     ],
 )
 def test_each_refusal_has_its_sentence(
-    of: Any, given: dict[str, Any], before: Before | None, sentence: str
+    of: Any, given: dict[str, Any], before: Existing | None, sentence: str
 ) -> None:
     """It names the member, and what must come along."""
     with pytest.raises(InvalidConnection) as caught:

@@ -6,7 +6,7 @@ import pytest
 
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import Body, ClientAuth, Provider
+from refresher.rules.providers import BodyForm, ClientAuth, Provider
 from refresher.rules.requests import ClientCredentials, build_revocation
 
 ACME = Provider("acme", "https://acme.example/token", revocation_url="https://acme.example/revoke")
@@ -18,7 +18,11 @@ def test_the_token_goes_to_the_revocation_endpoint():
     """A form with the token, and the client proved as at the token endpoint."""
     request = build_revocation(ACME, client=CLIENT, token=TOKEN)
     assert request is not None
-    assert (request.method, request.url, request.body) == ("POST", ACME.revocation_url, Body.FORM)
+    assert (request.method, request.url, request.body) == (
+        "POST",
+        ACME.revocation_url,
+        BodyForm.FORM,
+    )
     assert request.parameters == {"token": "refresh", "client_id": "id", "client_secret": "secret"}
     basic = build_revocation(
         replace(ACME, client_auth=ClientAuth.BASIC), client=CLIENT, token=TOKEN

@@ -10,10 +10,10 @@ from refresher.rules.serving import (
     PASSING,
     SENTENCES,
     Ask,
+    DueRow,
     Need,
     Refresh,
     Refuse,
-    Row,
     Serve,
     Served,
     Stored,
@@ -40,8 +40,8 @@ TOKEN = Stored(
     credential_version=1,
 )
 TOKEN_ENDING = replace(TOKEN, left_seconds=5.0)
-IDLE = Row("idle", 7)
-LEASED = Row("leased", 7)
+IDLE = DueRow("idle", 7)
+LEASED = DueRow("leased", 7)
 FAILED = replace(IDLE, last_event="transient", last_reason="http_500", since_seconds=4.0)
 DONE = replace(IDLE, last_event="refreshed", since_seconds=4.0)
 
@@ -87,12 +87,12 @@ def test_a_token_that_will_do_tells_what_to_know(changed, expected):
         *((need, IDLE, Refresh(7)) for need in Need),
         *((need, LEASED, Wait(7)) for need in Need),
         # Parked: valid tokens are served with the reason, anything else is an error.
-        (Need.ENDING, Row("parked", 7, "paused"), Serve(ParkReason.PAUSED)),
-        (Need.EXPIRED, Row("parked", 7, "paused"), Refuse(ParkReason.PAUSED)),
-        (Need.REJECTED, Row("parked", 7, "paused"), Refuse(ParkReason.PAUSED)),
-        (Need.ABSENT, Row("parked", 7, "mid_oauth"), Refuse(ParkReason.MID_OAUTH)),
-        (Need.EXPIRED, Row("parked", 7, "unheard of"), Refuse(ParkReason.MISSING)),
-        (Need.EXPIRED, Row("none"), Refuse(ParkReason.MISSING)),
+        (Need.ENDING, DueRow("parked", 7, "paused"), Serve(ParkReason.PAUSED)),
+        (Need.EXPIRED, DueRow("parked", 7, "paused"), Refuse(ParkReason.PAUSED)),
+        (Need.REJECTED, DueRow("parked", 7, "paused"), Refuse(ParkReason.PAUSED)),
+        (Need.ABSENT, DueRow("parked", 7, "mid_oauth"), Refuse(ParkReason.MID_OAUTH)),
+        (Need.EXPIRED, DueRow("parked", 7, "unheard of"), Refuse(ParkReason.MISSING)),
+        (Need.EXPIRED, DueRow("none"), Refuse(ParkReason.MISSING)),
         # A failure a moment ago is not repeated by the next caller.
         (Need.ENDING, FAILED, Serve(Why.REFRESH_FAILED, "transient (http_500)")),
         (Need.EXPIRED, FAILED, Refuse(Why.REFRESH_FAILED, "transient (http_500)", 6.0)),

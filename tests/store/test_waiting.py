@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from refresher.rules.faults import Fault, Place, Sort, Told, Witness, scopes, weigh
+from refresher.rules.faults import Fault, Place, Sort, ToldFault, Witness, scopes, weigh
 from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.store import pause_list, pauses, schedule, waiting
@@ -94,7 +94,7 @@ def test_the_end_of_a_pause_reads_those_who_waited(many: World, own: bool) -> No
 def test_evidence_is_read_and_written_by_its_name(many: World) -> None:
     """Of thousands of pauses a fault reads and writes those of its own scopes."""
     wanted = [(scope, Sort.SILENT) for scope in scopes(PLACE, "provider")]
-    told = [Told(Witness(PLACE.grant, "o", "h1"), Fault(Sort.SILENT, "HTTP 503"))]
+    told = [ToldFault(Witness(PLACE.grant, "o", "h1"), Fault(Sort.SILENT, "HTTP 503"))]
     with many.services.database.transaction() as db, nothing_read_whole(db):
         known = pauses.locked(db, wanted)
         weighed = {
