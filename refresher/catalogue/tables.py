@@ -122,7 +122,6 @@ def _model(base: type[_Table], kind: type, *, without: Sequence[str]) -> type[_T
 
 ProviderTable = _model(_Table, Provider, without=["name"])
 SignalTable = _model(_WithSecret, SignalSource, without=["provider", "secret"])
-PROVIDER_FIELDS = tuple(ProviderTable.model_fields)
 APP_FIELDS = tuple(AppTable.model_fields)
 APP_SECRETS, SIGNAL_SECRETS = APP_FIELDS[1:], ("secret", "secret_env", "secret_file")
 

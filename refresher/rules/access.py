@@ -1,4 +1,4 @@
-"""What an API key is, what it may do, and how fast: pure, tested as tables.
+"""What an API key is and what it may do: pure, tested as tables.
 
 A key reads `rfr_<id>_<secret>`. The id is public: it stands in events and logs. The secret is 256 bits
 of the operating system's randomness, so a plain SHA-256 of it is stored: a slow, salted hash protects
@@ -125,26 +125,3 @@ def judge(stored: ApiKey | None, secret: Secret, now: datetime) -> ApiKey | Refu
     if stored.expires_at is not None and stored.expires_at <= now:
         return Refusal.EXPIRED
     return stored
-
-
-@dataclass(slots=True)
-class Allowance:
-    """A token bucket: `rate` requests a second, and a burst of one second's worth."""
-
-    rate: float
-    left: float
-    counted_at: float
-
-    def take(self, now: float) -> float:
-        """Takes one request; returns 0, or the seconds until there is one to take."""
-        full = max(1.0, self.rate)
-        self.left = min(full, self.left + (now - self.counted_at) * self.rate)
-        self.counted_at = now
-        if self.left >= 1.0:
-            self.left -= 1.0
-            return 0.0
-        return (1.0 - self.left) / self.rate
-
-    def give_back(self) -> None:
-        """Gives one back that need not have been taken."""
-        self.left = min(max(1.0, self.rate), self.left + 1.0)

@@ -171,11 +171,6 @@ def _until(at: datetime, since: datetime | None) -> datetime | None:
     return since if since is not None and since <= at else None
 
 
-ATTEMPTS = frozenset(
-    {"refreshed", "adopted", "fenced", "rate_limited", "transient", "unsent", "malformed", "unreadable",
-     "misconfigured", "revoked", "parked", "postponed", "swept", "released"}
-)  # fmt: skip
-"""The kinds with which a lease ends; the others are what people and imports did."""
 WITHOUT_OUTCOME = frozenset({"swept", "released"})
 """A lease ended, and nobody learned how: its row is claimed again."""
 SUCCESSES = frozenset({"refreshed", "adopted"})

@@ -19,22 +19,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """How many requests may go at the instant `at`, in seconds of any steady clock."""
+@dataclass(slots=True)
+class Allowance:
+    """A token bucket: `rate` requests a second, and a burst of one second's worth, one at least.
 
-    tokens: float
-    at: float
-
-
-def take(bucket: Bucket, now: float, rate: float, asked: int) -> tuple[int, Bucket]:
-    """Returns how many of the requests asked for may go now, and the bucket after them.
-
-    At 10 a second, of 25 asked at once 10 go; a tenth of a second later there is room for one more.
+    `left` may go at the instant `counted_at`, in seconds of any steady clock.
     """
-    filled = min(max(1.0, rate), bucket.tokens + (now - bucket.at) * rate)
-    granted = min(asked, int(filled))
-    return granted, Bucket(filled - granted, now)
+
+    rate: float
+    left: float
+    counted_at: float
+
+    def grant(self, now: float, asked: int) -> int:
+        """Takes as many of the requests asked for as may go now, and returns how many.
+
+        At 10 a second, of 25 asked at once 10 go; a tenth of a second later there is room for one more.
+        """
+        full = max(1.0, self.rate)
+        self.left = min(full, self.left + (now - self.counted_at) * self.rate)
+        self.counted_at = now
+        granted = min(asked, int(self.left))
+        self.left -= granted
+        return granted
+
+    def take(self, now: float) -> float:
+        """Takes one request; returns 0, or the seconds until there is one to take."""
+        return 0.0 if self.grant(now, 1) else (1.0 - self.left) / self.rate
+
+    def give_back(self) -> None:
+        """Gives one back that need not have been taken."""
+        self.left = min(max(1.0, self.rate), self.left + 1.0)
 
 
 def delays(rate: float, count: int) -> list[float]:

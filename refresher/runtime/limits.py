@@ -14,7 +14,7 @@ from time import monotonic
 
 from refresher.catalogue import Catalogue
 from refresher.rules.connection import Claim
-from refresher.rules.limits import Bucket, Watermark, after_claim, delays, room, take
+from refresher.rules.limits import Allowance, Watermark, after_claim, delays, room
 
 FULL_SECONDS = 1.0
 """When a row comes again whose provider has all of its share in flight."""
@@ -28,7 +28,7 @@ class Pacer:
     def __init__(self, catalogue: Catalogue, *, capacity: int) -> None:
         self._catalogue = catalogue
         self._capacity = capacity
-        self._buckets: dict[str, Bucket] = {}
+        self._rates: dict[str, Allowance] = {}
         self._alone: str | None = None
         self._alone_until = 0.0
 
@@ -56,8 +56,8 @@ class Pacer:
         rate = entry.max_requests_per_second if entry else None
         if rate is None or not now:
             return now, over
-        bucket = self._buckets.get(provider, Bucket(max(1.0, rate), monotonic()))
-        granted, self._buckets[provider] = take(bucket, monotonic(), rate, len(now))
+        full = Allowance(rate, max(1.0, rate), monotonic())
+        granted = self._rates.setdefault(provider, full).grant(monotonic(), len(now))
         held = now[granted:]
         return now[:granted], over + list(zip(held, delays(rate, len(held)), strict=True))
 

@@ -11,7 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from refresher.connections.api_keys import Keyring, Seen
-from refresher.rules.access import Allowance, ApiKey, Presented, Refusal
+from refresher.rules.access import ApiKey, Presented, Refusal
+from refresher.rules.limits import Allowance
 from refresher.store.session import Database
 from refresher.web.problems import RETRY_SECONDS, Problem
 

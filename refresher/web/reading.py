@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from refresher.errors import did_you_mean
 from refresher.rules.intake_fields import AN_INSTANT
 from refresher.rules.registration import OF_ANSWERS
+from refresher.rules.sentences import said
 from refresher.web.problems import NONE_SUCH, Problem
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,6 +29,10 @@ MOST_FAULTS = 20
 """So many are told one by one: an answer must not be many times as large as what was sent."""
 MOST_PARAMETERS = 100
 MOST_DIGITS = 18
+WORDS = {
+    "missing": "it is missing",
+    "string_type": 'it must be a text in quotes, such as "1042"',
+}
 SINGLE = frozenset(
     {b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key"}
 )
@@ -178,8 +183,7 @@ def faulty(code: str, wrong: Sequence[Any], model: type[BaseModel] | None) -> Pr
     """
     known = tuple(model.model_fields) if model is not None else ()
     errors = [
-        {"field": _field(e["loc"]), "message": _message(e["type"], e["msg"], e["loc"], known)}
-        for e in wrong[:MOST_FAULTS]
+        {"field": _field(e["loc"]), "message": _message(e, known)} for e in wrong[:MOST_FAULTS]
     ]
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     first = f"{errors[0]['field']}: {errors[0]['message']}"
@@ -191,21 +195,13 @@ def _field(location: tuple[int | str, ...]) -> str:
     return "".join(c for c in text if c.isprintable())[:MOST_SHOWN] or "body"
 
 
-def _message(
-    kind: str, message: str, location: tuple[int | str, ...], known: tuple[str, ...]
-) -> str:
-    match kind:
-        case "extra_forbidden":
-            hint = _hint(str(location[-1]), known) if len(location) == 1 else ""
-            return f"there is no such field{hint}"
-        case "missing":
-            return "it is missing"
-        case "string_type":
-            return 'it must be a text in quotes, such as "1042"'
-        case _ if kind.startswith(("datetime_", "timezone_")):
-            return f"it {AN_INSTANT} (no epoch number)"
-    message = message.removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
+def _message(fault: Mapping[str, Any], known: tuple[str, ...]) -> str:
+    if fault["type"] == "extra_forbidden":
+        location = fault["loc"]
+        hint = _hint(str(location[-1]), known) if len(location) == 1 else ""
+        return f"there is no such field{hint}"
+    of_time = fault["type"].startswith(("datetime_", "timezone_"))
+    return f"it {AN_INSTANT} (no epoch number)" if of_time else said(fault, WORDS)
 
 
 def _hint(name: str, known: tuple[str, ...]) -> str:

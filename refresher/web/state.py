@@ -11,7 +11,8 @@ from uuid import UUID
 
 from refresher.outbound.key_sets import KeySets
 from refresher.refresh.on_demand import OnDemand
-from refresher.rules.access import Allowance, ApiKey
+from refresher.rules.access import ApiKey
+from refresher.rules.limits import Allowance
 from refresher.runtime.services import Services, egress_from
 from refresher.web.counted import Counted
 from refresher.web.lookups import Lookups

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from refresher.rules.access import (
-    Allowance,
     ApiKey,
     Refusal,
     Scope,
@@ -15,6 +14,7 @@ from refresher.rules.access import (
     written,
 )
 from refresher.rules.connection import Secret
+from refresher.rules.limits import Allowance
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SECRET = Secret("s" * 43)

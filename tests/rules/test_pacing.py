@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.rules.limits import BreakerPolicy, Bucket, Opened, delays, opens, room, take
+from refresher.rules.limits import Allowance, BreakerPolicy, Opened, delays, opens, room
 
 
 @pytest.mark.parametrize(
@@ -20,24 +20,19 @@ def test_a_bucket_grants_what_it_holds(
     tokens: float, waited_seconds: float, asked: int, granted: int
 ) -> None:
     """Ten a second: a burst of one second's worth, then the rate."""
-    assert take(Bucket(tokens, 100.0), 100.0 + waited_seconds, 10.0, asked)[0] == granted
+    assert Allowance(10.0, tokens, 100.0).grant(100.0 + waited_seconds, asked) == granted
 
 
 def test_a_slow_rate_still_lets_one_go() -> None:
     """One a minute: the bucket holds one whole request, not a sixtieth."""
-    granted, bucket = take(Bucket(1.0, 0.0), 0.0, 1 / 60, 5)
-    assert granted == 1
-    assert take(bucket, 59.0, 1 / 60, 5)[0] == 0
-    assert take(bucket, 60.1, 1 / 60, 5)[0] == 1
+    bucket = Allowance(1 / 60, 1.0, 0.0)
+    assert [bucket.grant(now, 5) for now in (0.0, 59.0, 60.1)] == [1, 0, 1]
 
 
 def test_over_a_minute_the_rate_is_kept() -> None:
     """Asking a hundred times a second gets a minute's worth and the first burst, no more."""
-    bucket, total = Bucket(10.0, 0.0), 0
-    for tick in range(6000):
-        granted, bucket = take(bucket, tick / 100, 10.0, 7)
-        total += granted
-    assert 600 <= total <= 610
+    bucket = Allowance(10.0, 10.0, 0.0)
+    assert 600 <= sum(bucket.grant(tick / 100, 7) for tick in range(6000)) <= 610
 
 
 def test_what_does_not_fit_is_spread_over_the_time_it_takes() -> None:

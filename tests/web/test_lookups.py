@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from refresher.rules.access import Allowance, Scope
+from refresher.rules.access import Scope
+from refresher.rules.limits import Allowance
 from refresher.web import lookups
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
