@@ -18,7 +18,7 @@ import structlog
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.notify import watch
-from refresher.notify.flow import Flow
+from refresher.notify.flow import ChannelFlow
 from refresher.notify.mail_channel import MAIL
 from refresher.notify.webhook_channel import WEBHOOKS
 from refresher.refresh.dispatch import dispatch_due
@@ -186,24 +186,24 @@ class Scheduler:
         watch.tell(self._services)
 
 
-def _mail_flow(services: Services, ticks: Ticks) -> Flow:
+def _mail_flow(services: Services, ticks: Ticks) -> ChannelFlow:
     from refresher.actors import flush_digest, send_notification  # noqa: PLC0415  as above
     from refresher.runtime.broker import Carrier, mail_broker, send_mails  # noqa: PLC0415
 
     actors = {"plain": send_notification, "digest": flush_digest}
     queue = services.settings.notification_email.queue
     carrier = Carrier(mail_broker, queue, threads=MOST_BUSY, marker=MAIL.flow)
-    return Flow(services, MAIL, ticks, lambda batches: send_mails(actors, batches), carrier)
+    return ChannelFlow(services, MAIL, ticks, lambda batches: send_mails(actors, batches), carrier)
 
 
-def _webhook_flow(services: Services, ticks: Ticks) -> Flow:
+def _webhook_flow(services: Services, ticks: Ticks) -> ChannelFlow:
     from refresher.actors import deliver_webhooks  # noqa: PLC0415  as above
     from refresher.runtime.broker import Carrier, send_webhooks, webhook_broker  # noqa: PLC0415
 
     queue = services.settings.webhook_delivery.queue
     carrier = Carrier(webhook_broker, queue, threads=WEBHOOK_THREADS, marker=WEBHOOKS.flow)
     enqueue = partial(send_webhooks, deliver_webhooks)
-    return Flow(services, WEBHOOKS, ticks, enqueue, carrier)
+    return ChannelFlow(services, WEBHOOKS, ticks, enqueue, carrier)
 
 
 def main() -> int:

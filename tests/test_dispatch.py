@@ -7,6 +7,7 @@ import pytest
 
 from refresher.errors import RedisUnavailable
 from refresher.refresh import dispatch, recovery
+from refresher.refresh.single_flight import claim_now
 from refresher.rules.connection import Claim
 from refresher.runtime.liveness import Watch
 from refresher.store import schedule
@@ -138,8 +139,8 @@ def test_a_stopping_process_claims_nothing(world: World) -> None:
 def test_a_row_can_be_claimed_now_by_one_caller_only(world: World) -> None:
     """M15: "refresh now" goes through the claim, and whoever comes second finds it leased."""
     id_ = world.connect()
-    assert dispatch.claim_now(world.services, id_) is not None
-    assert dispatch.claim_now(world.services, id_) is None
+    assert claim_now(world.services, id_) is not None
+    assert claim_now(world.services, id_) is None
 
 
 def test_a_process_is_dead_when_its_lock_stays_away() -> None:

@@ -58,11 +58,11 @@ def test_the_providers_file_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_reading_order_is_short() -> None:
-    """Six files, under about a thousand lines, hold the whole idea."""
+    """Six files, a thousand lines at most, hold the whole idea."""
     section = README.partition("## Reading the code")[2]
     files = re.findall(r"\]\((refresher/[a-z_/]+\.py)\)", section)
     assert len(files) == 6
-    assert sum(len((ROOT / file).read_text().splitlines()) for file in files) < 1_050
+    assert sum(len((ROOT / file).read_text().splitlines()) for file in files) <= 1_000
 
 
 def test_every_file_of_the_architecture_exists() -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from refresher.connections.key_rotation import Rotation, rotate
+from refresher.connections.key_rotation import KeyRotation, rotate
 from refresher.notify import endpoints
 from refresher.notify.endpoints import Wanted
 from refresher.outbound.egress import Egress
@@ -34,7 +34,7 @@ def old_and_new(world: World) -> tuple[Cipher, Cipher, Cipher]:
     return world.services.cipher, Cipher([new, *keys]), Cipher([new])
 
 
-def run(world: World, cipher: Cipher) -> Rotation:
+def run(world: World, cipher: Cipher) -> KeyRotation:
     """Rotates to the end."""
     *_, last = rotate(world.services.database, cipher)
     return last

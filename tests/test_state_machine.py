@@ -24,7 +24,7 @@ from refresher.refresh import dispatch
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.cipher import new_key
-from refresher.store import connections
+from refresher.store import state_changes
 from refresher.store.sweep import release_unbegun, sweep
 from refresher.testing.history import check_history
 from tests.machine.reference import CRASH_LIMIT, Row, StrictProvider
@@ -76,7 +76,7 @@ class Schedules(Simulation):
         """A person sets a connection aside; a refresh in flight ends normally."""
         id_ = self.any_connection(data)
         with self.world.services.database.transaction() as db:
-            connections.stop(db, id_, "paused")
+            state_changes.stop(db, id_, "paused")
         row = self.model[id_]
         row.paused = True
         if row.state != "leased":
@@ -87,7 +87,7 @@ class Schedules(Simulation):
         """A person lets it go on, with whatever token is stored."""
         id_ = self.any_connection(data)
         with self.world.services.database.transaction() as db:
-            connections.resume(db, id_)
+            state_changes.resume(db, id_)
         row = self.model[id_]
         row.paused, row.active = False, True
         self.excused[self.names[id_]] += 1

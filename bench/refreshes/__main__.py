@@ -11,8 +11,7 @@ from bench.refreshes.plan import Plan, SenderName, Transport, check
 from bench.refreshes.report import table
 from bench.refreshes.run import perform
 from refresher.cli.app import RootGroup
-from refresher.cli.output import CONTEXT, Json, emit, examples, note
-from refresher.cli.refusal import WrongUse
+from refresher.cli.output import CONTEXT, Json, WrongUse, emit, examples, note
 
 Connections = Annotated[int, typer.Option(help="How many connections to refresh once.")]
 Latency = Annotated[float, typer.Option(help="Seconds that the provider takes to answer.")]

@@ -6,62 +6,33 @@ Each leads its own group and hangs on a leash, so that nothing outlives the benc
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench.refreshes.plan import BenchFailed, Plan
-from refresher.runtime.children import Leash
+from refresher.runtime.children import Child, Leash
 
 STOP_SECONDS = 45.0
 
 
-class Running:
+class Running(Child):
     """One process; its log goes to a file named after it."""
 
     def __init__(
-        self, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path
+        self,
+        name: str,
+        arguments: list[str],
+        leash: Leash,
+        environment: Mapping[str, str],
+        folder: Path,
     ) -> None:
+        super().__init__(arguments, leash, environment=environment, log=folder / f"{name}.log")
         self.name = name
-        self._log = folder / f"{name}.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C is meant for the benchmark, which ends it in turn
-            )
-
-    @property
-    def pid(self) -> int:
-        """Its process number."""
-        return self._process.pid
 
     def demand(self) -> None:
         """Raises `BenchFailed` when it has ended by itself."""
-        if self._process.poll() is not None:
+        if self.pid is None:
             raise BenchFailed(f"the {self.name} process ended by itself: {self.last_words()}")
-
-    def last_words(self) -> str:
-        """Returns the last line of its log."""
-        lines = self._log.read_text(errors="replace").splitlines()
-        return lines[-1][:600] if lines else "it left no word"
-
-    def first_words(self) -> str:
-        """Returns the first line of its log, empty as long as there is none."""
-        return self._log.read_text(errors="replace").partition("\n")[0]
-
-    def stop(self) -> None:
-        """Asks it to stop and waits; kills it when it takes too long."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 class Crew:
@@ -74,8 +45,8 @@ class Crew:
 
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Running:
         """Starts one process under a name."""
-        started = Running(name, arguments, environment, self._folder)
-        self._leash.hold(started.pid)
+        started = Running(name, arguments, self._leash, environment, self._folder)
+        started.start()
         self.running[name] = started
         return started
 
@@ -91,7 +62,7 @@ class Crew:
     def stop(self) -> None:
         """Stops those that run; the next call finds none."""
         for name in reversed(list(self.running)):
-            self.running.pop(name).stop()
+            self.running.pop(name).stop(STOP_SECONDS)
 
     def close(self) -> None:
         """Stops all, and lets the leash go."""
@@ -112,7 +83,7 @@ def worker_arguments(plan: Plan) -> list[str]:
 
 def announced_url(provider: Running) -> str | None:
     """Returns where the provider listens, None while it does not yet."""
-    line = provider.first_words()
+    line = provider.log_text().partition("\n")[0]
     try:
         return str(json.loads(line)["url"])
     except ValueError:

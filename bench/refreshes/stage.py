@@ -91,7 +91,7 @@ def start_processes(stage: Stage, say: Say) -> dict[str, int]:
     wanted = 1 + (plan.processes if plan.transport == "redis" else 0)
     _until(lambda: len(_registered(stage)) >= wanted, stage.crew, "scheduler and workers")
     say(f"{wanted} processes started in {monotonic() - began:.1f} s")
-    return {kind: process.pid for kind, process in started.items()}
+    return {kind: pid for kind, process in started.items() if (pid := process.pid)}
 
 
 def _registered(stage: Stage) -> set[int]:

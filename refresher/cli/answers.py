@@ -8,9 +8,18 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import opening
-from refresher.cli.output import CONTEXT, Json, distance, emit, examples, facts, note, table
-from refresher.cli.refusal import WrongUse
+from refresher.cli import session
+from refresher.cli.output import (
+    Json,
+    WrongUse,
+    details,
+    distance,
+    done,
+    emit,
+    examples,
+    listing,
+    note,
+)
 from refresher.refresh import rereading
 from refresher.refresh.rereading import How, Reread
 from refresher.store import answers
@@ -20,21 +29,16 @@ Answer = Annotated[UUID, typer.Argument(help="The answer's id, from `refresher a
 COLUMNS = ["id", "connection", "provider", "came", "http", "bytes", "may be a grant", "why"]
 SPARE = ("bytes", "http", "provider")
 """What a narrow terminal can do without, the first first."""
-A_REREAD = "refresher answers reread 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11"
+
+app = typer.Typer()
+group = typer.Typer(help="Answers that we could not read.", no_args_is_help=True)
+app.add_typer(group, name="answers")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `answers` with its commands."""
-    group = typer.Typer(help="Answers that we could not read.", no_args_is_help=True)
-    listing = examples("refresher answers list --provider acme", "refresher answers list --json")
-    group.command("list", epilog=listing)(list_)
-    showing = examples("refresher answers show 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11")
-    group.command("show", epilog=showing)(show)
-    again = examples(A_REREAD, "refresher answers reread --provider acme --json")
-    group.command("reread", epilog=again)(reread)
-    app.add_typer(group, name="answers", context_settings=CONTEXT)
-
-
+@group.command(
+    "list",
+    epilog=examples("refresher answers list --provider acme", "refresher answers list --json"),
+)
 def list_(
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     everything: Annotated[
@@ -47,28 +51,23 @@ def list_(
 
     They are sealed; nothing of what stands in them is shown.
     """
-    with opening.database() as database, database.transaction() as db:
+    with session.database() as database, database.transaction() as db:
         found = answers.page(db, provider=provider, unread_only=not everything, limit=limit)
-    if json:
-        for view in found:
-            emit(view)
-        return
-    if not found:
-        note("Every answer that came could be read.")
-        return
-    table(COLUMNS, [_row(view) for view in found], spare=SPARE)
+    none = "Every answer that came could be read."
+    listing(found, COLUMNS, _row, json=json, spare=SPARE, none=none)
 
 
+@group.command(epilog=examples("refresher answers show 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11"))
 def show(answer: Answer, json: Json = False) -> None:
     """Show one kept answer: whose it is, how it came, and the names of its fields; never a value."""
-    with opening.services() as services:
-        view = rereading.find(services, answer, opening.actor())
+    with session.services() as services:
+        view = rereading.find(services, answer, session.actor())
         outline = rereading.outline(services, view)
     described = {**asdict(view), "outline": outline}
     if json:
         emit(described)
         return
-    facts({name.replace("_", " "): v for name, v in described.items() if v not in (None, [], "")})
+    details(described)
     if view.read_at is None:
         note(
             "Tell the provider's entry where its tokens stand (answer_names, response_path) in "
@@ -76,6 +75,12 @@ def show(answer: Answer, json: Json = False) -> None:
         )
 
 
+@group.command(
+    epilog=examples(
+        "refresher answers reread 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11",
+        "refresher answers reread --provider acme --json",
+    )
+)
 def reread(
     answer: Annotated[UUID | None, typer.Argument(help="The answer's id.")] = None,
     provider: Annotated[str | None, typer.Option(help="All of this provider's instead.")] = None,
@@ -87,31 +92,28 @@ def reread(
     """
     if (answer is None) is (provider is None):
         raise WrongUse("give the id of one answer, or --provider NAME for all of a provider's")
-    with opening.services() as services:
-        by = opening.actor()
+    with session.services() as services:
+        by = session.actor()
         if answer is not None:
-            done = [rereading.reread(services, answer, by)]
+            read = [rereading.reread(services, answer, by)]
         else:
-            done = rereading.reread_provider(services, provider or "", by)
-    for one in done:
+            read = rereading.reread_provider(services, provider or "", by)
+    for one in read:
         _tell(one, json=json)
-    if not done:
+    if not read:
         note(f"No answer of {provider} waits to be read.")
-    if any(one.outcome is How.STILL_UNREAD for one in done):
+    if any(one.outcome is How.STILL_UNREAD for one in read):
         raise typer.Exit(1)
 
 
 def _tell(one: Reread, *, json: bool) -> None:
-    if json:
-        emit(one)
-        return
     words = {
         How.STORED: f"its tokens are stored, and connection {one.connection_id} goes on",
         How.QUARANTINED: "its tokens came too late and are in quarantine: newer ones are stored",
         How.STILL_UNREAD: f"it still cannot be read ({one.reason})",
         How.READ_BEFORE: "it has been read before",
     }
-    typer.echo(f"{one.id}: {words[one.outcome]}.")
+    done(one, f"{one.id}: {words[one.outcome]}.", json=json)
 
 
 def _row(view: AnswerView) -> list[object]:

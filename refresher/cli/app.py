@@ -17,35 +17,37 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from refresher import __version__
-from refresher.cli.output import note
-from refresher.cli.refusal import WrongUse
+from refresher.cli.output import CONTEXT, WrongUse, note
 from refresher.errors import DatabaseUnavailable, RefresherError
 
 COMMANDS = {
     "demo": ("demo", "Watch connections being kept fresh against a strict OAuth server."),
     "up": ("demo", "Run everything in one process: database, scheduler, refreshes, health."),
-    "migrate": ("migrate", "Create the tables, or bring them up to date."),
-    "doctor": ("doctor", "Check everything that must be right, and say how to mend what is not."),
+    "migrate": ("database", "Create the tables, or bring them up to date."),
+    "doctor": (
+        "doctor.command",
+        "Check everything that must be right, and say how to mend what is not.",
+    ),
     "settings": ("settings", "Show every setting as it counts, and where it comes from."),
     "providers": ("providers", "Look at the catalogue of providers, and at what is paused."),
     "apps": ("apps", "Store our OAuth clients at the providers."),
     "encryption": ("encryption", "Make, change and count keys for sealing tokens."),
-    "keys": ("keys", "Make, list and revoke API keys."),
+    "keys": ("api_keys", "Make, list and revoke API keys."),
     "connections": ("connections", "Import, look at and steer connections."),
     "token": ("token", "Print the stored access token of a connection, and nothing else."),
     "events": ("events", "Show the history of one connection, the newest event last."),
-    "inspect": ("inspecting", "Show how a connection stands or stood, and its last attempts."),
-    "explain": ("explaining", "Say why a connection is or is not going to be refreshed."),
-    "replay": ("replaying", "Run a recorded attempt's decisions again through today's rules."),
+    "inspect": ("inspect", "Show how a connection stands or stood, and its last attempts."),
+    "explain": ("explain", "Say why a connection is or is not going to be refreshed."),
+    "replay": ("replay", "Run a recorded attempt's decisions again through today's rules."),
     "top": ("top", "Watch the work: what is due, late, parked and in flight, and by whom."),
     "answers": ("answers", "Look at answers that we could not read, and read them again."),
     "recipients": ("recipients", "Say who is told by mail, and how."),
-    "organizations": ("organizations", "Say what messages need of an organization."),
+    "organizations": ("recipients", "Say what messages need of an organization."),
     "webhooks": ("webhooks", "Tell other systems of events by webhook."),
     "spool": ("spool", "Look at what waits, sealed, since PostgreSQL does not take it."),
-    "restore-check": ("restoring", "Tell whether the database is a restored backup."),
+    "restore-check": ("database", "Tell whether the database is a restored backup."),
 }
-"""Each command with the module that has it, and what `refresher --help` says of it."""
+"""Each command with the module whose `app` has it, and what `refresher --help` says of it."""
 MOVED = {"bench": "it is `python -m bench.refreshes` now, in a checkout of the source"}
 """What was a command once, and where it is."""
 INTERRUPTED = 130
@@ -60,7 +62,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         # A traceback with local variables would show tokens.
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=CONTEXT,
     )
     app.callback()(_root)
     return app
@@ -68,9 +70,8 @@ def build() -> typer.Typer:
 
 def load(name: str) -> Any:
     """Imports a command's module and returns the command, a group with its own."""
-    app = typer.Typer()
-    import_module(f"refresher.cli.{COMMANDS[name][0]}").register(app)
-    return typer.main.get_group(app).commands[name]
+    module = import_module(f"refresher.cli.{COMMANDS[name][0]}")
+    return typer.main.get_group(module.app).commands[name]
 
 
 class RootGroup(TyperGroup):

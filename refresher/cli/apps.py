@@ -14,9 +14,8 @@ from typing import Annotated
 import typer
 
 from refresher.catalogue import AppEntry
-from refresher.cli import opening
-from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
-from refresher.cli.refusal import WrongUse
+from refresher.cli import session
+from refresher.cli.output import Json, WrongUse, distance, done, examples, listing, note
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import CatalogueError, did_you_mean
 from refresher.rules.connection import Secret
@@ -26,24 +25,23 @@ from refresher.store import audit, oauth_apps
 from refresher.store.audit import AuditEntry
 
 MOST_CHARACTERS = 4_096
+COLUMNS = ["app", "client id", "secret", "from", "paused until", "because", "updated"]
 SECRET_WAYS = "--secret-stdin, --secret-env VARIABLE or --no-secret"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `apps` with its commands."""
-    group = typer.Typer(help="Store our OAuth clients at the providers.", no_args_is_help=True)
-    epilog = examples(
+app = typer.Typer()
+group = typer.Typer(help="Store our OAuth clients at the providers.", no_args_is_help=True)
+app.add_typer(group, name="apps")
+
+
+@group.command(
+    "set",
+    epilog=examples(
         "refresher apps set google --client-id 123.apps.googleusercontent.com",
         "refresher apps set acme --client-id abc --secret-env ACME_SECRET",
         "pass show acme | refresher apps set acme --name eu --client-id abc --secret-stdin",
-    )
-    group.command("set", epilog=epilog)(set_)
-    group.command("list", epilog=examples("refresher apps list"))(list_)
-    removal = examples("refresher apps delete acme --name eu", "refresher apps delete acme --yes")
-    group.command("delete", epilog=removal)(delete)
-    app.add_typer(group, name="apps", context_settings=CONTEXT)
-
-
+    ),
+)
 def set_(
     provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
     client_id: Annotated[str, typer.Option(help="The client id that the provider gave.")],
@@ -64,83 +62,84 @@ def set_(
     Asks for the secret, unless an option says where it is. Connections that waited for this app, or
     for its right secret, go on at once.
     """
-    settings = opening.read_settings()
+    settings = session.read_settings()
     catalogue, cipher = catalogue_from(settings), cipher_from(settings)
     catalogue[provider]
     client_id, name = _checked("--client-id", client_id), _checked("--name", name)
     secret = _secret(stdin=secret_stdin, variable=secret_env, none=no_secret)
-    app = AppEntry(provider, client_id, secret, name)
-    with opening.database(settings) as database:
-        changed = store_app(database, cipher, app, opening.actor())
-    if json:
-        emit({"provider": provider, "name": name, "client_id": client_id, "changed": changed})
-    else:
-        how = "is stored" if changed else "was stored like that already"
-        typer.echo(f"{provider}/{name} {how}.")
+    entry = AppEntry(provider, client_id, secret, name)
+    with session.database(settings) as database:
+        changed = store_app(database, cipher, entry, session.actor())
+    how = "is stored" if changed else "was stored like that already"
+    stored = {"provider": provider, "name": name, "client_id": client_id, "changed": changed}
+    done(stored, f"{provider}/{name} {how}.", json=json)
     if (provider, name) in {(entry.provider, entry.name) for entry in catalogue.apps}:
         note("The providers file has this app too, and wins when the scheduler starts.")
 
 
+@group.command("list", epilog=examples("refresher apps list"))
 def list_(json: Json = False) -> None:
     """List the stored apps, never their secrets, and which of them a provider refuses.
 
     An app comes from the providers file, which wins when the scheduler starts, or was stored by hand.
     """
-    settings = opening.read_settings()
-    with opening.database(settings) as database, database.transaction() as db:
+    settings = session.read_settings()
+    with session.database(settings) as database, database.transaction() as db:
         found = oauth_apps.every(db)
     of_file = _of_file(settings)
     origins = {a: "file" if (a.provider, a.name) in of_file else "stored" for a in found}
-    if json:
-        for app in found:
-            emit({**asdict(app), "origin": origins[app]})
-        return
-    columns = ["app", "client id", "secret", "from", "paused until", "because", "updated"]
-    rows = [
-        (f"{a.provider}/{a.name}", a.client_id, "sealed" if a.has_secret else "none",
-         origins[a], a.paused_until, a.pause_reason, distance(a.updated_at))
-        for a in found
-    ]  # fmt: skip
-    table(columns, rows, spare=("updated", "secret"))
-    if not found:
-        note("No app is stored yet: `refresher apps set PROVIDER --client-id YOUR_CLIENT_ID`.")
+    listing(
+        found,
+        COLUMNS,
+        lambda a: [
+            f"{a.provider}/{a.name}",
+            a.client_id,
+            "sealed" if a.has_secret else "none",
+            origins[a],
+            a.paused_until,
+            a.pause_reason,
+            distance(a.updated_at),
+        ],
+        json=json,
+        spare=("updated", "secret"),
+        none="No app is stored yet: `refresher apps set PROVIDER --client-id YOUR_CLIENT_ID`.",
+        described=lambda a: {**asdict(a), "origin": origins[a]},
+    )
 
 
+@group.command(
+    epilog=examples("refresher apps delete acme --name eu", "refresher apps delete acme --yes")
+)
 def delete(
     provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
     name: Annotated[str, typer.Option(help="Which of several apps there.")] = "default",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: session.Yes = False,
     json: Json = False,
 ) -> None:
     """Delete a stored app. Its connections keep their tokens, and wait until it is stored again."""
-    settings = opening.read_settings()
+    settings = session.read_settings()
     key = f"{provider}/{name}"
-    with opening.database(settings) as database:
+    with session.database(settings) as database:
         with database.transaction() as db:
             known = {f"{p}/{n}" for p, n in oauth_apps.names(db)}
             users = oauth_apps.used_by(db, provider, name)
         if key not in known:
             hint = did_you_mean(key, known)
             raise WrongUse(f'no app is called "{key}"{hint}; `refresher apps list` shows all')
-        if not yes:
-            _confirm(key, users)
+        question = f"Delete {key} (connections that use it: {users:,})?"
+        session.confirm(question, to="delete", yes=yes)
         with database.transaction() as db:
             oauth_apps.delete(db, provider, name)
             audit.append(
-                db, [AuditEntry(opening.actor().id, "app_deleted", None, subject=f"app:{key}")]
+                db, [AuditEntry(session.actor().id, "app_deleted", None, subject=f"app:{key}")]
             )
-    if json:
-        emit({"provider": provider, "name": name, "deleted": True, "connections": users})
-    else:
-        typer.echo(f"{key} is deleted; connections that wait for it from now on: {users:,}.")
+    done(
+        {"provider": provider, "name": name, "deleted": True, "connections": users},
+        f"{key} is deleted; connections that wait for it from now on: {users:,}.",
+        json=json,
+    )
     if (provider, name) in _of_file(settings):
         note("The providers file has this app: the scheduler stores it again when it starts.")
-
-
-def _confirm(key: str, users: int) -> None:
-    if not _is_terminal():
-        raise WrongUse("there is no terminal to ask on whether to delete: give --yes")
-    typer.confirm(f"Delete {key} (connections that use it: {users:,})?", abort=True, err=True)
 
 
 def _of_file(settings: Settings) -> set[tuple[str, str]]:
@@ -167,7 +166,7 @@ def _secret_text(*, stdin: bool, variable: str | None) -> str:
         return _checked("the variable that --secret-env names", os.environ.get(variable, ""))
     if stdin:
         return _checked("the secret on stdin", sys.stdin.read(MOST_CHARACTERS + 2).rstrip("\r\n"))
-    if not _is_terminal():
+    if not session.is_terminal():
         raise WrongUse(f"there is no terminal to ask for the client secret on: give {SECRET_WAYS}")
     return _checked("the secret", str(typer.prompt("Client secret", hide_input=True, err=True)))
 
@@ -182,7 +181,3 @@ def _checked(what: str, text: str) -> str:
     if not text.isascii() or not text.isprintable():
         raise WrongUse(f"{what} contains characters that no client id, name or secret may have")
     return text
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty()

@@ -1,6 +1,7 @@
 """`refresher connections`: list them and show one. What changes them is in the modules beside.
 
-`importing.py`: import; `states.py`: pause, resume, disable, delete; `refreshing.py`: refresh now.
+`import_command.py`: import; `lifecycle.py`: pause, resume, disable, delete; `refresh.py`: refresh now;
+`resume_link.py`: URLs that resume one.
 """
 
 from __future__ import annotations
@@ -8,33 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
 
-from refresher.cli import importing, links, opening, reasons, refreshing, states
-from refresher.cli.finding import SHORTEST_PREFIX, Id, check_names, find
+from refresher.cli import import_command, lifecycle, reasons, refresh, resume_link, session
+from refresher.cli.arguments import SHORTEST_PREFIX, Id, check_names, find, view_of
 from refresher.cli.output import (
-    CONTEXT,
-    NAMED,
     SHOWN,
     Json,
+    WrongUse,
+    details,
     distance,
+    done,
     emit,
     examples,
-    facts,
     is_narrow,
     many,
     note,
-    seconds_of,
     table,
 )
-from refresher.cli.refusal import WrongUse
 from refresher.rules.connection import ParkReason
 from refresher.rules.health import HealthFacts, in_words
-from refresher.store import connections
+from refresher.store import connections, lookup
 from refresher.store.connections import ConnectionView, Filter
 from refresher.store.session import Database
 
@@ -46,53 +44,36 @@ SPARE = ("next", "organization", "state", "token ends")
 """What a narrow terminal can do without, the first first."""
 
 
-class State(StrEnum):
-    """The states of a schedule row; idle is what the API calls a scheduled one."""
+State = Literal["scheduled", "leased", "parked", "idle"]
+"""The states of a schedule row; scheduled and idle are one, as people and as the API call it."""
 
-    SCHEDULED = "scheduled"
-    LEASED = "leased"
-    PARKED = "parked"
-    IDLE = "idle"
-
-
-STATES = {
-    State.SCHEDULED: "idle",
-    State.IDLE: "idle",
-    State.LEASED: "leased",
-    State.PARKED: "parked",
-}
-
-Expired = Annotated[
-    bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
-]
-Failing = Annotated[bool, typer.Option("--failing", help="Only those whose last attempts failed.")]
+app = typer.Typer()
+group = typer.Typer(help="Import, look at and steer connections.", no_args_is_help=True)
+app.add_typer(group, name="connections")
+for part in (import_command, refresh, lifecycle, resume_link):
+    group.add_typer(part.app)
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `connections` with its commands."""
-    group = typer.Typer(help="Import, look at and steer connections.", no_args_is_help=True)
-    importing.register(group)
-    listing = examples(
+@group.command(
+    "list",
+    epilog=examples(
         "refresher connections list --provider google --state parked",
         "refresher connections list --failing",
         "refresher connections list --expired --count",
         "refresher connections list --reason reconnect_required --json | jq -r .id",
-    )
-    group.command("list", epilog=listing)(list_)
-    group.command("show", epilog=examples("refresher connections show 7b0d2a4e"))(show)
-    refreshing.register(group)
-    states.register(group)
-    links.register(group)
-    app.add_typer(group, name="connections", context_settings=CONTEXT)
-
-
+    ),
+)
 def list_(
     organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
     reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
-    expired: Expired = False,
-    failing: Failing = False,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
+    ] = False,
+    failing: Annotated[
+        bool, typer.Option("--failing", help="Only those whose last attempts failed.")
+    ] = False,
     count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     after: Annotated[UUID | None, typer.Option(help="Go on behind this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,
@@ -106,12 +87,12 @@ def list_(
     chosen = Filter(
         organization_id=_printable(organization),
         provider=_printable(provider),
-        state=STATES.get(state) if state else None,
+        state="idle" if state == "scheduled" else state,
         parked_reason=reason.value if reason else None,
         expired=expired,
         failing=failing,
     )
-    with opening.database() as database:
+    with session.database() as database:
         if count:
             _count(database, chosen, json=json)
         else:
@@ -128,34 +109,23 @@ def _list(
         note(f"There may be more: --after {last}")
 
 
+@group.command(epilog=examples("refresher connections show 7b0d2a4e"))
 def show(connection: Id, json: Json = False) -> None:
     """Show one connection: its state, what is next, and what keeps it from going on."""
-    with opening.database() as database:
+    with session.database() as database:
         found = find(database, connection)
+        view = view_of(database, found)
         with database.transaction() as db:
-            view = connections.show(db, found)
-            siblings = connections.siblings(db, found)
-    assert view is not None
+            siblings = lookup.siblings(db, found)
     described = {"health": health_of(view), **asdict(view), "siblings": siblings}
     if json:
         emit(described)
         return
-    shown = {NAMED.get(name, name): value for name, value in described.items()}
-    shown["state"] = SHOWN.get(view.state, view.state)
-    facts(
-        {
-            name.replace("_", " "): seconds_of(name, value)
-            for name, value in shown.items()
-            if value not in (None, [], "")
-        }
-    )
+    details({**described, "state": SHOWN.get(view.state, view.state)})
     if view.root_id:
         note(f"It shares the grant of {view.root_id}; state and times are that one's.")
     mend = reasons.mend(
-        view.parked_reason,
-        view.root_id or view.id,
-        provider=view.provider,
-        app_name=view.app_name,
+        view.parked_reason, view.root_id or view.id, provider=view.provider, app_name=view.app_name
     )
     if mend:
         note(f"Parked: {mend}.")
@@ -180,10 +150,7 @@ def _listed(found: Iterator[ConnectionView], *, json: bool) -> tuple[int, UUID |
 def _count(database: Database, chosen: Filter, *, json: bool) -> None:
     with database.transaction() as db:
         found = connections.count(db, chosen)
-    if json:
-        emit({"count": found})
-    else:
-        typer.echo(found)
+    done({"count": found}, str(found), json=json)
 
 
 def _say_none(database: Database, chosen: Filter) -> None:
@@ -200,7 +167,7 @@ def _pages(
     """Yields connections, read a thousand at a time so that a million do not fill the memory."""
     while limit > 0:
         with database.transaction() as db:
-            page = connections.find(db, chosen, after=after, limit=min(limit, PAGE))
+            page = connections.views(db, chosen, after=after, limit=min(limit, PAGE))
         yield from page
         if len(page) < PAGE:
             return
@@ -216,8 +183,8 @@ def _row(view: ConnectionView) -> list[object]:
         view.external_id,
         health_of(view),
         f"parked: {view.parked_reason}" if view.parked_reason else state,
-        view.due_at and distance(view.due_at),
-        view.expires_at and distance(view.expires_at),
+        distance(view.due_at),
+        distance(view.expires_at),
     ]
 
 

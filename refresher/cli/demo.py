@@ -39,19 +39,17 @@ Directory = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `demo` and `up`."""
-    demos = (
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
         "refresher demo",
         "refresher demo --kill",
         "refresher demo --with-notifications",
         "refresher demo --connections 1000 --json",
     )
-    app.command("demo", epilog=examples(*demos))(demo)
-    ups = ("refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
-    app.command("up", epilog=examples(*ups))(up)
-
-
+)
 def demo(
     connections: Connections = 200,
     lifetime: Lifetime = 20.0,
@@ -93,6 +91,9 @@ def _close(console: Console, verdict: DemoVerdict, directory: Path | None) -> No
         )
 
 
+@app.command(
+    epilog=examples("refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
+)
 def up(json: Json = False) -> None:
     """Run everything in one process: database, scheduler, refreshes, health.
 

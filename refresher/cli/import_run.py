@@ -1,4 +1,4 @@
-"""One import: lines in, chunks of connections stored, and a reason for each line that is not.
+"""One import: JSON Lines in, chunks of connections stored, and a reason for each line that is not.
 
 The judging is in `rules/intake.py`, the storing in `intake.py`. Here it is only decided what goes
 together: two thousand to a transaction, no connection twice, roots before those that share their grant.
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import BinaryIO
 from uuid import UUID
 
 import orjson
 
-from refresher.cli.holding import signals_held
-from refresher.cli.import_lines import MAX_LINE_BYTES, Line
+from refresher.cli.output import WrongUse
+from refresher.cli.session import signals_held
 from refresher.connections.registration import Registered, take
 from refresher.errors import DatabaseUnavailable, InvalidConnection
 from refresher.rules.access import Actor
@@ -23,9 +24,22 @@ from refresher.rules.registration import NewConnection, read
 from refresher.runtime.services import Services
 from refresher.store.refusals import refusal
 
+MAX_LINE_BYTES = 1_048_576
+_UTF8_BOM = b"\xef\xbb\xbf"
 CHUNK = 2_000
-Item = tuple[Line, NewConnection]
-Reject = Callable[[Line, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLine:
+    """One line without its end; `cut` tells that it was longer than `MAX_LINE_BYTES`."""
+
+    number: int
+    raw: bytes
+    cut: bool = False
+
+
+Item = tuple[ImportLine, NewConnection]
+Reject = Callable[[ImportLine, str], None]
 
 
 @dataclass(slots=True)
@@ -52,7 +66,7 @@ class ImportRun:
         # Connections whose root may stand further down in the file.
         self._waiting: list[Item] = []
 
-    def run(self, lines: Iterable[Line]) -> Iterator[Counts]:
+    def run(self, lines: Iterable[ImportLine]) -> Iterator[Counts]:
         """Stores all `lines`; yields the counts after each chunk."""
         for line in lines:
             self._add(line)
@@ -73,7 +87,7 @@ class ImportRun:
         for line, _ in self._waiting:
             self._reject(line, "the import stopped before its root was stored")
 
-    def _add(self, line: Line) -> None:
+    def _add(self, line: ImportLine) -> None:
         self.counts.read += 1
         try:
             new = read(_decoded(line))
@@ -127,7 +141,7 @@ class ImportRun:
             rejected,
         )
 
-    def _reject(self, line: Line, reason: str) -> None:
+    def _reject(self, line: ImportLine, reason: str) -> None:
         self.counts.rejected += 1
         self._reject_line(line, reason)
 
@@ -136,7 +150,7 @@ def _signals_wait() -> AbstractContextManager[None]:
     return signals_held("the lines at hand are stored", lambda: None)
 
 
-def _decoded(line: Line) -> object:
+def _decoded(line: ImportLine) -> object:
     """Returns the JSON value of a line; raises `InvalidConnection` without repeating the line."""
     if line.cut:
         raise InvalidConnection(f"the line is longer than {MAX_LINE_BYTES // 1_048_576} MB")
@@ -148,3 +162,37 @@ def _decoded(line: Line) -> object:
         raise InvalidConnection(
             f"the line is not JSON: {error.msg} (column {error.colno})"
         ) from None
+
+
+def lines(stream: BinaryIO) -> Iterator[ImportLine]:
+    """Yields every line that is not blank, numbered from 1. Refuses what is no JSON Lines at all."""
+    number = 0
+    while part := stream.readline(MAX_LINE_BYTES + 2):
+        number += 1
+        if number == 1:
+            part = part.removeprefix(_UTF8_BOM)
+            _refuse_other_forms(part)
+        raw = part.rstrip(b"\r\n")
+        cut = len(raw) > MAX_LINE_BYTES
+        if cut and not part.endswith(b"\n"):
+            _skip_rest(stream)
+        if cut or raw.strip():
+            yield ImportLine(number, raw[:MAX_LINE_BYTES], cut)
+
+
+def _skip_rest(stream: BinaryIO) -> None:
+    """Reads on to the end of a line that is too long."""
+    while (part := stream.readline(MAX_LINE_BYTES)) and not part.endswith(b"\n"):
+        pass
+
+
+def _refuse_other_forms(first: bytes) -> None:
+    if first.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise WrongUse("the input is UTF-16: convert it first, iconv -f UTF-16 -t UTF-8 FILE")
+    if first.startswith(b"\x1f\x8b"):
+        raise WrongUse("the input is compressed: zcat FILE | refresher connections import -")
+    if first.lstrip().startswith(b"["):
+        raise WrongUse(
+            "the input begins like one JSON array, and JSON Lines has an object in each line: "
+            "jq -c '.[]' FILE | refresher connections import -"
+        )

@@ -1,4 +1,4 @@
-"""What commands print: JSON or tables on stdout, everything else on stderr.
+"""What commands print: JSON, tables and what was done on stdout, everything else on stderr.
 
 Values that came from outside (names, a provider's error codes) are shown without control characters
 and never read as markup.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from shutil import get_terminal_size
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import orjson
 import typer
@@ -20,13 +20,9 @@ from rich.console import Console
 from rich.text import Text
 
 from refresher.cli import tables
+from refresher.errors import RefresherError
 from refresher.rules.units import number, span
 
-__all__ = [
-    "CONTEXT", "NAMED", "SHOWN", "Json", "cell", "distance", "emit", "examples", "facts",
-    "instant", "is_narrow", "many", "note", "number", "plain", "seconds_of", "span", "table",
-    "width",
-]  # fmt: skip
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 WIDE = 240
@@ -47,6 +43,18 @@ _STYLES = {
 }  # fmt: skip
 _WORD = re.compile(r"(\w+)(?: \(\d+\)|: \w+)?")
 """A word that may have a colour, with its count or its reason."""
+
+T = TypeVar("T")
+
+
+class CannotDo(RefresherError):
+    """The command cannot do this; nothing was changed. The message is the sentence that is printed."""
+
+
+class WrongUse(RefresherError):
+    """The arguments do not go together, or name something that cannot be read."""
+
+    exit_code = 2
 
 
 def examples(*lines: str) -> str:
@@ -87,9 +95,42 @@ def table(
         _print(tables.record(names, chosen, width()))
 
 
+def listing(
+    found: Sequence[T],
+    columns: Sequence[str],
+    row: Callable[[T], Sequence[object]],
+    *,
+    json: bool,
+    spare: Sequence[str] = (),
+    none: str = "",
+    described: Callable[[T], object] = lambda one: one,
+) -> None:
+    """Prints what was found, as JSON line by line or as a table; of nothing, the sentence `none`."""
+    if json:
+        for one in found:
+            emit(described(one))
+    elif found or not none:
+        table(columns, [row(one) for one in found], spare=spare)
+    else:
+        note(none)
+
+
+def done(value: object, sentence: str, *, json: bool) -> None:
+    """Prints what was done, as JSON or as a sentence."""
+    if json:
+        emit(value)
+    else:
+        typer.echo(sentence)
+
+
 def facts(pairs: Mapping[str, object]) -> None:
     """Prints names and values below each other."""
     _print(tables.record([*pairs], [cell(value) for value in pairs.values()], width()))
+
+
+def details(fields: Mapping[str, object]) -> None:
+    """Prints the fields of something, named and measured as people read them."""
+    facts({NAMED.get(k, k).replace("_", " "): seconds_of(k, v) for k, v in fields.items()})
 
 
 def width() -> int:
@@ -138,8 +179,10 @@ def instant(at: datetime) -> str:
     return f"{day}{at:%H:%M:%S}Z ({distance(at)})"
 
 
-def distance(at: datetime) -> str:
-    """Returns how far off something is: `in 3 min`, `now`, `2 days ago`."""
+def distance(at: datetime | None) -> str:
+    """Returns how far off something is: `in 3 min`, `now`, `2 days ago`; nothing for None."""
+    if at is None:
+        return ""
     left = (at - datetime.now(UTC)).total_seconds()
     if abs(left) < 1:
         return "now"

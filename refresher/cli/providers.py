@@ -1,4 +1,4 @@
-"""`refresher providers`: what the catalogue knows, and what deserves a look in it."""
+"""`refresher providers`: what the catalogue knows, what deserves a look in it, and what is paused."""
 
 from __future__ import annotations
 
@@ -9,55 +9,50 @@ import typer
 
 from refresher import catalogue as entries
 from refresher.catalogue import Catalogue, describe
-from refresher.cli import pausing
-from refresher.cli.opening import read_settings
+from refresher.cli import session
 from refresher.cli.output import (
-    CONTEXT,
     Json,
+    distance,
     emit,
     examples,
     facts,
+    listing,
     many,
     note,
     seconds_of,
-    span,
-    table,
 )
 from refresher.rules.providers import Provider
+from refresher.rules.units import span
 from refresher.runtime.services import catalogue_from
+from refresher.store import audit, pause_list
+from refresher.store.pause_list import Chosen, PauseView
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as google.")]
+COLUMNS = ["provider", "title", "strategy", "rotation", "access token lives", "checked", "from"]
+PAUSE_COLUMNS = ["what", "for", "why", "since", "until", "times", "probes", "told to"]
+
+app = typer.Typer()
+group = typer.Typer(
+    help="Look at the catalogue of providers, and at what is paused.", no_args_is_help=True
+)
+app.add_typer(group, name="providers")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `providers` with its commands."""
-    group = typer.Typer(
-        help="Look at the catalogue of providers, and at what is paused.", no_args_is_help=True
-    )
-    group.command("list", epilog=examples("refresher providers list"))(list_)
-    group.command("show", epilog=examples("refresher providers show google"))(show)
-    epilog = examples(
-        "refresher providers check",
-        "refresher providers check acme google",
-        "refresher providers check --all",
-    )
-    group.command("check", epilog=epilog)(check)
-    pausing.register(group)
-    app.add_typer(group, name="providers", context_settings=CONTEXT)
-
-
+@group.command("list", epilog=examples("refresher providers list"))
 def list_(json: Json = False) -> None:
     """List all providers: the built-in ones and those of REFRESHER_PROVIDERS_FILE."""
     catalogue = _catalogue()
-    if json:
-        for provider in catalogue.providers:
-            emit(_described(catalogue, provider))
-        return
-    columns = ["provider", "title", "strategy", "rotation", "access token lives", "checked", "from"]
-    rows = [_row(catalogue, provider) for provider in catalogue.providers]
-    table(columns, rows, spare=("checked", "title", "rotation"))
+    listing(
+        catalogue.providers,
+        COLUMNS,
+        lambda provider: _row(catalogue, provider),
+        json=json,
+        spare=("checked", "title", "rotation"),
+        described=lambda provider: _described(catalogue, provider),
+    )
 
 
+@group.command(epilog=examples("refresher providers show google"))
 def show(name: Name, json: Json = False) -> None:
     """Show all that is known of one provider, with sources; a * marks what no source confirms."""
     catalogue = _catalogue()
@@ -66,12 +61,22 @@ def show(name: Name, json: Json = False) -> None:
     if json:
         emit(described)
         return
-    known = {k: v for k, v in described.items() if v not in (None, "", [], {}) and k != "unsure"}
+    described.pop("unsure", None)
     facts(
-        {f"{k} *" if k in provider.unsure else k: _text(seconds_of(k, v)) for k, v in known.items()}
+        {
+            f"{name} *" if name in provider.unsure else name: _text(seconds_of(name, value))
+            for name, value in described.items()
+        }
     )
 
 
+@group.command(
+    epilog=examples(
+        "refresher providers check",
+        "refresher providers check acme google",
+        "refresher providers check --all",
+    )
+)
 def check(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)
@@ -103,8 +108,63 @@ def check(
     note(f"{len(chosen)} checked and usable, {many(len(warnings), 'remark')}.")
 
 
+@group.command(epilog=examples("refresher providers pauses"))
+def pauses(json: Json = False) -> None:
+    """List what is left alone for a while: a host, an organization at it, an app, a whole provider."""
+    with session.database() as database, database.transaction() as db:
+        found = pause_list.held(db)
+    listing(found, PAUSE_COLUMNS, _pause_row, json=json, none="Nothing is paused.")
+
+
+@group.command(
+    epilog=examples(
+        "refresher providers unpause google",
+        "refresher providers unpause shopify --host acme.myshopify.com",
+        "refresher providers unpause acme --app eu",
+    )
+)
+def unpause(
+    name: Name,
+    host: Annotated[str | None, typer.Option(help="Only what holds this host.")] = None,
+    app_name: Annotated[
+        str | None, typer.Option("--app", help="Only what holds this app of ours.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """End a provider's pauses now: what waited for them is tried at once, dead tokens first.
+
+    Forgets the refusals that they follow from as well. If the trouble lasts, the same pauses come back.
+    """
+    settings = session.read_settings()
+    catalogue_from(settings)[name]
+    with session.database(settings) as database, database.transaction() as db:
+        ended = pause_list.end(db, Chosen(name, host=host, app_name=app_name))
+        audit.note(db, session.actor(), "unpaused", subject=f"provider:{name}")
+    if json:
+        emit({"ended": [f"{p.scope}:{p.key}" for p in ended]})
+        return
+    for pause in ended:
+        typer.echo(f"{_what(pause)} is not paused any more.")
+    if not ended:
+        note("Nothing of that is paused.")
+
+
+def _pause_row(pause: PauseView) -> list[object]:
+    until = "now: one probes" if pause.probing else f"in {span(pause.left_seconds)}"
+    told = ", ".join(pause.told[-3:]) + (" and others" if len(pause.told) > 3 else "")
+    return [
+        _what(pause), pause.organization_id or "everybody", pause.reason, distance(pause.since), until,
+        pause.refusals, pause.probes, told,
+    ]  # fmt: skip
+
+
+def _what(pause: PauseView) -> str:
+    app = f"app {pause.provider}/{pause.app}" if pause.app else pause.provider
+    return f"{app} at {pause.host}" if pause.host else app
+
+
 def _catalogue() -> Catalogue:
-    return catalogue_from(read_settings())
+    return catalogue_from(session.read_settings())
 
 
 def _described(catalogue: Catalogue, provider: Provider) -> dict[str, object]:

@@ -1,4 +1,7 @@
-"""`refresher recipients`: who is told when a connection breaks, and how: at once, in a digest, not."""
+"""`refresher recipients | organizations`: who is told when a connection breaks, how, and with what.
+
+At once, in a digest or not at all; with the organization's name, and its page to reconnect.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import opening
-from refresher.cli.output import CONTEXT, Json, distance, emit, examples, note, table
-from refresher.cli.refusal import WrongUse
+from refresher.cli import session
+from refresher.cli.output import Json, WrongUse, distance, done, examples, listing
 from refresher.errors import did_you_mean
 from refresher.rules.mail_addresses import address_fault, canonical
 from refresher.rules.notices import Kind
+from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.store import audit, recipients
 from refresher.store.recipients import Recipient
 
@@ -27,26 +30,23 @@ Kinds = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `recipients` with its commands."""
-    group = typer.Typer(help="Say who is told by mail, and how.", no_args_is_help=True)
-    add_epilog = examples(
+app = typer.Typer()
+recipients_group = typer.Typer(help="Say who is told by mail, and how.", no_args_is_help=True)
+organizations_group = typer.Typer(
+    help="Say what messages need of an organization.", no_args_is_help=True
+)
+app.add_typer(recipients_group, name="recipients")
+app.add_typer(organizations_group, name="organizations")
+
+
+@recipients_group.command(
+    epilog=examples(
         "refresher recipients add ann@acme.example --organization org-1",
         "refresher recipients add ops@us.example --operators --digest app.recovered",
         "refresher recipients add bob@acme.example --organization org-1 --none all "
         "--immediate connection.reconnect_required",
     )
-    group.command("add", epilog=add_epilog)(add)
-    group.command("list", epilog=examples("refresher recipients list", "refresher recipients list "
-                                          "--organization org-1 --json"))(list_)  # fmt: skip
-    remove_epilog = examples(
-        "refresher recipients remove ann@acme.example --organization org-1",
-        "refresher recipients remove ops@us.example --operators --json",
-    )
-    group.command("remove", epilog=remove_epilog)(remove)
-    app.add_typer(group, name="recipients", context_settings=CONTEXT)
-
-
+)
 def add(
     address: Annotated[str, typer.Argument(help="The mail address.")],
     organization: Organization = None,
@@ -64,34 +64,39 @@ def add(
     owner = _owner(organization, operators=operators)
     address = _address(address)
     choices = _choices({"none": none or [], "digest": digest or [], "immediate": immediate or []})
-    with opening.database() as database, database.transaction() as db:
+    with session.database() as database, database.transaction() as db:
         recipient, is_new = recipients.add(db, owner, address, choices)
         subject = f"recipient:{recipient.id}"
-        audit.note(db, opening.actor(), "recipient_stored", owner, subject)
-    if json:
-        emit({**_shown(recipient), "new": is_new})
-    else:
-        note(f"{address} is told of {_whose(owner)}" + ("" if is_new else " (changed)"))
+        audit.note(db, session.actor(), "recipient_stored", owner, subject)
+    sentence = f"{address} is told of {_whose(owner)}" + ("" if is_new else " (changed)")
+    done({**asdict(recipient), "new": is_new}, sentence, json=json)
 
 
+@recipients_group.command(
+    "list",
+    epilog=examples(
+        "refresher recipients list", "refresher recipients list --organization org-1 --json"
+    ),
+)
 def list_(
     organization: Organization = None, operators: Operators = False, json: Json = False
 ) -> None:
     """List who is told, and which addresses a mail server refused."""
     if organization is not None and operators:
         raise WrongUse("give --organization or --operators, not both")
-    with opening.database() as database, database.transaction() as db:
-        found = recipients.every(db, organization, operators=operators)
-    if json:
-        for recipient in found:
-            emit(_shown(recipient))
-        return
-    rows = [(r.address, r.organization_id or "operators", _chosen(r), _blocked(r)) for r in found]
-    table(["address", "organization", "chosen", "refused"], rows)
-    if not found:
-        note("nobody is told yet: `refresher recipients add ADDRESS --organization ID`")
+    with session.database() as database, database.transaction() as db:
+        found = recipients.page(db, ["" if operators else organization])
+    columns = ["address", "organization", "chosen", "refused"]
+    none = "nobody is told yet: `refresher recipients add ADDRESS --organization ID`"
+    listing(found, columns, _row, json=json, none=none)
 
 
+@recipients_group.command(
+    epilog=examples(
+        "refresher recipients remove ann@acme.example --organization org-1",
+        "refresher recipients remove ops@us.example --operators --json",
+    )
+)
 def remove(
     address: Annotated[str, typer.Argument(help="The mail address.")],
     organization: Organization = None,
@@ -100,16 +105,66 @@ def remove(
 ) -> None:
     """Have somebody told no more; what was still to be told is dropped."""
     owner = _owner(organization, operators=operators)
-    with opening.database() as database, database.transaction() as db:
-        removed = recipients.remove(db, owner, _address(address))
+    with session.database() as database, database.transaction() as db:
+        removed = recipients.drop(db, owner, address=_address(address))
         if removed:
-            audit.note(db, opening.actor(), "recipient_deleted", owner, f"recipient:{removed}")
+            audit.note(db, session.actor(), "recipient_deleted", owner, f"recipient:{removed.id}")
     if not removed:
         raise WrongUse(f"{address} is not told of {_whose(owner)}; `refresher recipients list`")
-    if json:
-        emit({"address": address, "organization_id": owner, "removed": True})
-    else:
-        note(f"{address} is told no more of {_whose(owner)}")
+    gone = {"address": address, "organization_id": owner, "removed": True}
+    done(gone, f"{address} is told no more of {_whose(owner)}", json=json)
+
+
+@organizations_group.command(
+    "set",
+    epilog=examples(
+        "refresher organizations set org-1 --name Acme",
+        "refresher organizations set org-1 "
+        "--reconnect-url 'https://app.example/connections/{external_id}/reconnect'",
+        "refresher organizations set org-1 --reconnect-url ''",
+    ),
+)
+def set_organization(
+    organization: Annotated[str, typer.Argument(help="The organization's id.")],
+    name: Annotated[str | None, typer.Option(help="As people know it; empty forgets it.")] = None,
+    reconnect_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Your page on which a person connects again, with {external_id}, {connection_id}, "
+            "{provider} or {organization_id} in it; empty forgets it."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Set an organization's name, or the page to which its reconnect links lead.
+
+    Without a page of its own an organization has that of REFRESHER_RECONNECT_URL.
+    """
+    if not organization.strip():
+        raise WrongUse("the organization's id is empty")
+    fault = template_fault(reconnect_url, RECONNECT_WORDS) if reconnect_url else None
+    if fault:
+        raise WrongUse(f"--reconnect-url {fault}")
+    if name is not None and not (name + "x").isprintable():
+        raise WrongUse("--name holds a control character")
+    given = {"name": name, "reconnect_url": reconnect_url}
+    changes = {field: value or None for field, value in given.items() if value is not None}
+    if not changes:
+        raise WrongUse("nothing to set: give --name or --reconnect-url")
+    with session.database() as database, database.transaction() as db:
+        stored = recipients.set_organization(db, organization, changes)
+        audit.note(db, session.actor(), "organization_stored", organization, "organization")
+    name, page = stored.name or "not set", stored.reconnect_url or "not set"
+    done(stored, f"{organization}: name {name}, reconnect page {page}", json=json)
+
+
+@organizations_group.command("list", epilog=examples("refresher organizations list --json"))
+def list_organizations(json: Json = False) -> None:
+    """List the organizations for which something was set."""
+    with session.database() as database, database.transaction() as db:
+        found = recipients.organizations(db)
+    columns = ["id", "name", "reconnect page"]
+    listing(found, columns, lambda one: [one.id, one.name, one.reconnect_url], json=json)
 
 
 def _owner(organization: str | None, *, operators: bool) -> str | None:
@@ -147,18 +202,12 @@ def _choices(given: dict[str, list[str]]) -> dict[str, str]:
     return everything | named
 
 
-def _shown(recipient: Recipient) -> dict[str, object]:
-    return asdict(recipient)
-
-
-def _chosen(recipient: Recipient) -> str:
-    return ", ".join(f"{kind}: {how}" for kind, how in sorted(recipient.choices.items()))
-
-
-def _blocked(recipient: Recipient) -> str:
-    if recipient.blocked_at is None:
-        return ""
-    return f"{distance(recipient.blocked_at)}: {recipient.blocked_reason}"
+def _row(recipient: Recipient) -> list[object]:
+    refused = (
+        recipient.blocked_at and f"{distance(recipient.blocked_at)}: {recipient.blocked_reason}"
+    )
+    chosen = ", ".join(f"{kind}: {how}" for kind, how in sorted(recipient.choices.items()))
+    return [recipient.address, recipient.organization_id or "operators", chosen, refused]
 
 
 def _whose(owner: str | None) -> str:

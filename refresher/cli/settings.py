@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import typer
 from pydantic import BaseModel, SecretStr
 
-from refresher.cli.opening import read_settings
+from refresher.cli import session
 from refresher.cli.output import Json, emit, examples, note, seconds_of, table
 from refresher.errors import SettingsError
 from refresher.runtime.cipher import key_id, parse_key
@@ -22,8 +22,11 @@ MASK = "***"
 _SECRET_QUERY = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 
+app = typer.Typer()
+
+
 @dataclass(frozen=True, slots=True)
-class Line:
+class SettingLine:
     """One setting as it is shown; `origin` is the variable that set it, or "default"."""
 
     variable: str
@@ -31,16 +34,13 @@ class Line:
     origin: str
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `settings`."""
-    epilog = examples(
+@app.command(
+    epilog=examples(
         "refresher settings",
         "refresher settings --changed",
         "refresher settings --json | jq .DATABASE_URL",
     )
-    app.command("settings", epilog=epilog)(settings)
-
-
+)
 def settings(
     changed: Annotated[
         bool, typer.Option("--changed", help="Only what the environment sets.")
@@ -51,7 +51,7 @@ def settings(
 
     Passwords and keys are masked; an encryption key is shown by its id, which reveals nothing of it.
     """
-    every = effective(read_settings())
+    every = effective(session.read_settings())
     lines = [line for line in every if not changed or line.origin != "default"]
     if json:
         emit({line.variable: {"value": line.value, "origin": line.origin} for line in lines})
@@ -62,7 +62,7 @@ def settings(
         note("Nothing is set: every setting has its default.")
 
 
-def effective(settings: Settings) -> Iterator[Line]:
+def effective(settings: Settings) -> Iterator[SettingLine]:
     """Yields all settings in the order of `settings.py`, secrets masked."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
@@ -72,16 +72,16 @@ def effective(settings: Settings) -> Iterator[Line]:
             yield _line(name, value, given=name in settings.model_fields_set)
 
 
-def _flow(flow: str, value: BaseModel, *, given: bool) -> Iterator[Line]:
+def _flow(flow: str, value: BaseModel, *, given: bool) -> Iterator[SettingLine]:
     for key in type(value).model_fields:
         yield _line(
             f"{flow}.{key}", getattr(value, key), given=given and key in value.model_fields_set
         )
 
 
-def _line(field: str, value: object, *, given: bool) -> Line:
+def _line(field: str, value: object, *, given: bool) -> SettingLine:
     origin = _set_by(field) if given else "default"
-    return Line(variable(field), _shown(field, value), origin)
+    return SettingLine(variable(field), _shown(field, value), origin)
 
 
 def _set_by(field: str) -> str:

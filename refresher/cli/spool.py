@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from refresher.cli import opening
-from refresher.cli.output import CONTEXT, Json, emit, examples, note, table
-from refresher.cli.refusal import Refused, WrongUse
+from refresher.cli import session
+from refresher.cli.output import CannotDo, Json, WrongUse, done, examples, listing, note
 from refresher.refresh import spool_entries
 from refresher.refresh.recovery import give_up, store_entry
 from refresher.store import audit
@@ -21,49 +19,36 @@ Ids = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `spool` with its commands."""
-    group = typer.Typer(
-        help="Token pairs and unread answers that wait, sealed: PostgreSQL does not take them.",
-        no_args_is_help=True,
-    )
-    group.command("list", epilog=examples("refresher spool list", "refresher spool list --json"))(
-        list_
-    )
-    group.command(
-        "retry", epilog=examples("refresher spool retry", "refresher spool retry 3f9a0c1b22de")
-    )(retry)
-    group.command(
-        "drop",
-        epilog=examples("refresher spool drop 3f9a0c1b22de", "refresher spool drop --all --yes"),
-    )(drop)
-    app.add_typer(group, name="spool", context_settings=CONTEXT)
+COLUMNS = ["entry", "what", "connection", "since", "where", "why"]
+
+app = typer.Typer()
+group = typer.Typer(
+    help="Token pairs and unread answers that wait, sealed: PostgreSQL does not take them.",
+    no_args_is_help=True,
+)
+app.add_typer(group, name="spool")
 
 
+@group.command("list", epilog=examples("refresher spool list", "refresher spool list --json"))
 def list_(json: Json = False) -> None:
     """List what waits in Redis and in this machine's file, the oldest first, and why.
 
     A worker without Redis has its own file on its own machine: run this there as well. PostgreSQL need
     not answer. No token is shown: all of it is sealed.
     """
-    found = _described(Spool(opening.read_settings()))
-    if json:
-        for entry in found:
-            emit(entry)
-        return
-    columns = ["entry", "what", "connection", "since", "where", "why"]
-    table(columns, [[entry[name] for name in columns] for entry in found])
-    if not found:
-        note("The spool is empty: PostgreSQL has every token pair and every answer.")
+    found = _described(Spool(session.read_settings()))
+    none = "The spool is empty: PostgreSQL has every token pair and every answer."
+    listing(found, COLUMNS, lambda entry: [entry[name] for name in COLUMNS], json=json, none=none)
 
 
+@group.command(epilog=examples("refresher spool retry", "refresher spool retry 3f9a0c1b22de"))
 def retry(entries: Ids = None, json: Json = False) -> None:
     """Store entries now, all of them without an ID. A scheduler does so by itself, again and again.
 
     The exit code is 1 when PostgreSQL still refuses any.
     """
     refused = 0
-    with opening.services() as services:
+    with session.services() as services:
         chosen = _chosen(services.spool, entries)
         for name, text in chosen.items():
             why = store_entry(services, text)
@@ -77,10 +62,13 @@ def retry(entries: Ids = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@group.command(
+    epilog=examples("refresher spool drop 3f9a0c1b22de", "refresher spool drop --all --yes")
+)
 def drop(
     entries: Ids = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that `list` shows.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: session.Yes = False,
     json: Json = False,
 ) -> None:
     """Give entries up for good. Each connection's former refresh token is presented again.
@@ -89,14 +77,14 @@ def drop(
     """
     if bool(entries) == every:
         raise WrongUse("name the entries to drop, or give --all")
-    with opening.services() as services:
+    with session.services() as services:
         chosen = _chosen(services.spool, entries)
-        if chosen and not yes:
-            _confirm(len(chosen))
+        question = f"Give {len(chosen)} entries up for good?"
+        session.confirm(question, to="drop what is spooled", yes=yes or not chosen)
         give_up(services, list(chosen.values()))
         with services.database.transaction() as db:
             for name in chosen:
-                audit.note(db, opening.actor(), "spool_dropped", subject=f"spool:{name}")
+                audit.note(db, session.actor(), "spool_dropped", subject=f"spool:{name}")
     for name in chosen:
         _tell(name, "is dropped", why=None, json=json)
     if not chosen:
@@ -132,18 +120,9 @@ def _chosen(spool: Spool, wanted: list[str] | None) -> dict[str, str]:
     known = {spool_entries.name_of(text): text for text in [*spool.entries(), *spool.aside()]}
     missing = [name for name in wanted or () if name not in known]
     if missing:
-        raise Refused(f"no entry is called {missing[0]}; `refresher spool list` shows all")
+        raise CannotDo(f"no entry is called {missing[0]}; `refresher spool list` shows all")
     return {name: known[name] for name in wanted} if wanted else known
 
 
-def _confirm(number: int) -> None:
-    if not sys.stdin.isatty():
-        raise WrongUse("there is no terminal to ask on whether to drop what is spooled: give --yes")
-    typer.confirm(f"Give {number} entries up for good?", abort=True)
-
-
 def _tell(name: str, what: str, *, why: str | None, json: bool) -> None:
-    if json:
-        emit({"entry": name, "done": why is None, "why": why})
-    else:
-        typer.echo(f"{name} {what}.")
+    done({"entry": name, "done": why is None, "why": why}, f"{name} {what}.", json=json)

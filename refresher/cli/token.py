@@ -10,30 +10,28 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import opening
-from refresher.cli.finding import Id, find
-from refresher.cli.holding import on_demand_held
-from refresher.cli.output import Json, emit, examples, note, span
-from refresher.cli.refusal import Refused, WrongUse
+from refresher.cli import session
+from refresher.cli.arguments import Id, find
+from refresher.cli.output import CannotDo, Json, WrongUse, done, examples, note
 from refresher.errors import TokenUnavailable
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import Stored
+from refresher.rules.units import span
 from refresher.runtime.services import cipher_from
 from refresher.store import audit, serving
 from refresher.store.session import Database
 
+app = typer.Typer()
 
-def register(app: typer.Typer) -> None:
-    """Adds `token`."""
-    epilog = examples(
+
+@app.command(
+    epilog=examples(
         "refresher token 7b0d2a4e",
         "refresher token 7b0d2a4e --min-ttl 300",
         'curl -H "Authorization: Bearer $(refresher token 7b0d2a4e)" https://api.example.com/me',
     )
-    app.command("token", epilog=epilog)(token)
-
-
+)
 def token(
     connection: Id,
     even_expired: Annotated[
@@ -66,13 +64,13 @@ def token(
 
 def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
     """Prints a token with so much life left, refreshed in this process if need be."""
-    with opening.services() as services:
+    with session.services() as services:
         found = find(services.database, connection)
         try:
-            with on_demand_held(services) as on_demand:
+            with session.on_demand_held(services) as on_demand:
                 served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl)
         except TokenUnavailable as error:
-            raise Refused(str(error)) from error
+            raise CannotDo(str(error)) from error
         _note_read(services.database, found)
     if served.stale:
         why = f"{served.reason}, {served.detail}" if served.detail else served.reason
@@ -82,16 +80,16 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
 
 def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     """Prints what is stored."""
-    settings = opening.read_settings()
+    settings = session.read_settings()
     cipher = cipher_from(settings)
-    with opening.database(settings) as database:
+    with session.database(settings) as database:
         found = find(database, connection)
         with database.transaction() as db:
             stored = serving.stored(db, (found, None))
         if stored is None or stored.deleted:
-            raise Refused(f"{found} is deleted: importing it again brings it back")
+            raise CannotDo(f"{found} is deleted: importing it again brings it back")
         if stored.access_token is None:
-            raise Refused(
+            raise CannotDo(
                 f"{found} has no access token yet; `refresher connections show {found}` says why"
             )
         if not even_expired:
@@ -107,7 +105,7 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
 def _note_read(database: Database, connection_id: UUID) -> None:
     """Writes down who is about to read the token: before it is printed, or it is not."""
     with database.transaction() as db:
-        audit.about(db, opening.actor(), "token_read", connection_id)
+        audit.about(db, session.actor(), "token_read", connection_id)
 
 
 def _refuse_expired(stored: Stored) -> None:
@@ -116,20 +114,14 @@ def _refuse_expired(stored: Stored) -> None:
     mend = f"`refresher connections refresh {stored.root_id}` fetches a fresh one"
     if stored.status == "reconnect_required":
         mend = "the provider ended the grant, so the account must be connected again"
-    raise Refused(f"the access token expired {span(-stored.left_seconds)} ago: {mend}")
+    raise CannotDo(f"the access token expired {span(-stored.left_seconds)} ago: {mend}")
 
 
 def _print(
     opened: Secret, expires_at: datetime | None, fields: Mapping[str, object], *, json: bool
 ) -> None:
-    if _is_terminal():
+    if session.is_terminal(sys.stdout):
         note("This is a secret: whoever has it can act for the account until it expires.")
-    if json:
-        shown = {"access_token": opened.reveal(), "expires_at": expires_at}
-        emit({**shown, "kept_fields": fields} if fields else shown)
-    else:
-        typer.echo(opened.reveal())
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty()
+    shown = {"access_token": opened.reveal(), "expires_at": expires_at}
+    kept = {"kept_fields": fields} if fields else {}
+    done({**shown, **kept}, opened.reveal(), json=json)

@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from refresher.cli import opening
+from refresher.cli import session
 from refresher.cli.output import Json, emit, examples
-from refresher.cli.top_queue import queue_now
-from refresher.cli.top_screen import Picture, View, picture
-from refresher.errors import DatabaseUnavailable
+from refresher.cli.top_screen import Picture, QueueNow, TopView, picture
+from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.settings import Settings
 from refresher.store import activity, installation
 from refresher.store.session import Database
@@ -30,22 +30,22 @@ Interval = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `top`."""
-    epilog = examples(
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
         "refresher top", "refresher top --once", "refresher top --json --interval 5 | jq .overdue"
     )
-    app.command("top", epilog=epilog)(top)
-
-
+)
 def top(once: Once = False, interval: Interval = 1.0, json: Json = False) -> None:
     """Watch the work: what is due, late, parked and in flight, at which rate, and by whom.
 
     Ends with Ctrl-C, or after one look with --once (also where stdout is no terminal, unless --json
     asks for one document a look).
     """
-    settings = opening.read_settings()
-    with opening.database(settings) as database:
+    settings = session.read_settings()
+    with session.database(settings) as database:
         look = _looker(settings, database)
         if json:
             _emit_all(look, once=once, interval=interval)
@@ -53,19 +53,43 @@ def top(once: Once = False, interval: Interval = 1.0, json: Json = False) -> Non
             _show(look, once=once, interval=interval)
 
 
-def _looker(settings: Settings, database: Database) -> Callable[[], View]:
+def _looker(settings: Settings, database: Database) -> Callable[[], TopView]:
     """Returns what takes a look at everything."""
 
-    def look() -> View:
+    def look() -> TopView:
         with database.transaction() as db:
             now = activity.look(db, has_lock=settings.liveness_lock)
             name = installation.name(db)
-        return View(now, queue_now(settings, name))
+        return TopView(now, queue_now(settings, name))
 
     return look
 
 
-def _emit_all(look: Callable[[], View], *, once: bool, interval: float) -> None:
+def queue_now(settings: Settings, installation: UUID) -> QueueNow:
+    """Returns depth and age of the queue; a Redis that is away is told, not raised."""
+    flow = settings.integration_refresh
+    if flow.transport == "in_process":
+        return QueueNow(flow.transport, flow.queue, None)
+    from refresher.runtime.broker import (  # noqa: PLC0415  it reads the environment
+        make_broker,
+        name_queues,
+        queue_age_seconds,
+        queue_depth,
+    )
+
+    try:
+        broker = make_broker(settings)
+        name_queues(installation, broker)
+        try:
+            depth, age = queue_depth(broker, flow.queue), queue_age_seconds(broker, flow.queue)
+        finally:
+            broker.close()
+    except RefresherError as error:
+        return QueueNow(flow.transport, flow.queue, None, trouble=str(error))
+    return QueueNow(flow.transport, flow.queue, depth, age)
+
+
+def _emit_all(look: Callable[[], TopView], *, once: bool, interval: float) -> None:
     while True:
         emit(as_json(look()))
         if once:
@@ -73,7 +97,7 @@ def _emit_all(look: Callable[[], View], *, once: bool, interval: float) -> None:
         time.sleep(interval)
 
 
-def _show(look: Callable[[], View], *, once: bool, interval: float) -> None:
+def _show(look: Callable[[], TopView], *, once: bool, interval: float) -> None:
     console = Console(highlight=False)
     first = look()
     if once or not console.is_terminal:
@@ -85,7 +109,7 @@ def _show(look: Callable[[], View], *, once: bool, interval: float) -> None:
             live.update(picture(_outlasting(look, live.renderable)), refresh=True)
 
 
-def _outlasting(look: Callable[[], View], shown: object) -> View:
+def _outlasting(look: Callable[[], TopView], shown: object) -> TopView:
     """Returns a look; while Postgres is away, the last one with a word about it."""
     try:
         return look()
@@ -94,7 +118,7 @@ def _outlasting(look: Callable[[], View], shown: object) -> View:
         return shown.view.stale(str(error))
 
 
-def as_json(view: View) -> dict[str, object]:
+def as_json(view: TopView) -> dict[str, object]:
     """Returns the view as plain values."""
     now, queue = view.activity.gauges, view.queue
     recent = view.activity.recent

@@ -1,6 +1,6 @@
 """How `refresher top` looks: one picture, fit for 80 columns.
 
-Pure: a `View` in, something Rich can print out.
+Pure: a `TopView` in, something Rich can print out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from refresher.cli.output import many, plain, span
-from refresher.cli.top_queue import QueueNow
+from refresher.cli.output import many, plain
+from refresher.rules.units import span
 from refresher.store.activity import Activity, ProviderNow, Recent
 from refresher.store.gauges import MOST_COUNTED, Gauges
 from refresher.store.workers import ProcessSeen
@@ -28,7 +28,18 @@ BREAKER_STYLES = {"closed": "green", "waiting": "yellow", "probing": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class QueueNow:
+    """The queue at a glance; `depth` is None where it is in a scheduler's memory, or not to be had."""
+
+    transport: str
+    name: str
+    depth: int | None
+    oldest_seconds: float | None = None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopView:
     """What is shown; `trouble` tells why the picture is an older one."""
 
     activity: Activity
@@ -36,7 +47,7 @@ class View:
     taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     trouble: str | None = None
 
-    def stale(self, why: str) -> View:
+    def stale(self, why: str) -> TopView:
         """Returns the same view, with the reason that there is no newer one."""
         return replace(self, trouble=why)
 
@@ -45,19 +56,19 @@ class View:
 class Picture:
     """A view as Rich prints it."""
 
-    view: View
+    view: TopView
 
     def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
         """Yields the frame."""
         yield _frame(self.view)
 
 
-def picture(view: View) -> Picture:
+def picture(view: TopView) -> Picture:
     """Returns one picture."""
     return Picture(view)
 
 
-def _frame(view: View) -> RenderableType:
+def _frame(view: TopView) -> RenderableType:
     now = view.activity
     parts: list[RenderableType] = [_figures(now.gauges, now.recent, view.queue)]
     parts += [Text(), _providers(now.providers), Text(), _processes(now.processes)]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
 
-from refresher.cli import opening
-from refresher.cli.finding_webhooks import Organization, WebhookId, find
-from refresher.cli.output import Json, distance, emit, examples, note, table
-from refresher.cli.refusal import Refused, WrongUse
+from refresher.cli import session
+from refresher.cli.arguments import WebhookId, find_endpoint, read_time
+from refresher.cli.output import CannotDo, Json, WrongUse, distance, done, examples, listing, note
 from refresher.notify import endpoints
 from refresher.store import replays
 from refresher.store.replays import DeliveryView, Replay
@@ -21,56 +18,43 @@ from refresher.store.session import Database
 from refresher.store.webhooks import EndpointView
 
 COLUMNS = ["id", "event", "kind", "state", "attempts", "status", "what happened", "when"]
+MessageState = Literal["waiting", "sending", "held", "delivered", "failed"]
+Organization = Annotated[str | None, typer.Option(help="Only this organization's endpoints.")]
+
+app = typer.Typer()
 
 
-class State(StrEnum):
-    """The states of a message."""
-
-    WAITING = "waiting"
-    SENDING = "sending"
-    HELD = "held"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-
-
-def register(group: typer.Typer) -> None:
-    """Adds both commands."""
-    listing = examples(
+@app.command(
+    epilog=examples(
         "refresher webhooks deliveries 0199a2b4",
         "refresher webhooks deliveries 0199a2b4 --state failed --json",
     )
-    group.command("deliveries", epilog=listing)(deliveries)
-    replaying = examples(
-        "refresher webhooks replay 0199a2b4 --failed",
-        "refresher webhooks replay 0199a2b4 --event 0199a2b4-0000-7000-8000-000000000000",
-        "refresher webhooks replay 0199a2b4 --since 2026-11-24T00:00Z --until 2026-11-25T00:00Z",
-    )
-    group.command("replay", epilog=replaying)(replay)
-
-
+)
 def deliveries(
     webhook: WebhookId,
     organization: Organization = None,
-    state: Annotated[State | None, typer.Option(help="Only messages in this state.")] = None,
+    state: Annotated[MessageState | None, typer.Option(help="Only messages in this state.")] = None,
     before: Annotated[int | None, typer.Option(help="Go on behind this message.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
     json: Json = False,
 ) -> None:
     """List an endpoint's messages, the newest first, with what came of each."""
-    with opening.database() as database:
-        view = find(database, webhook, organization)
+    with session.database() as database:
+        view = find_endpoint(database, webhook, organization)
         with database.transaction() as db:
-            chosen = state.value if state else None
-            found = replays.deliveries(db, view.id, state=chosen, before=before, limit=limit)
-    if json:
-        for delivery in found:
-            emit(asdict(delivery))
-    else:
-        table(COLUMNS, [_row(delivery) for delivery in found])
+            found = replays.deliveries(db, view.id, state=state, before=before, limit=limit)
+    listing(found, COLUMNS, _row, json=json)
     if len(found) == limit:
         note(f"There may be more: --before {found[-1].id}")
 
 
+@app.command(
+    epilog=examples(
+        "refresher webhooks replay 0199a2b4 --failed",
+        "refresher webhooks replay 0199a2b4 --event 0199a2b4-0000-7000-8000-000000000000",
+        "refresher webhooks replay 0199a2b4 --since 2026-11-24T00:00Z --until 2026-11-25T00:00Z",
+    )
+)
 def replay(
     webhook: WebhookId,
     organization: Organization = None,
@@ -88,43 +72,34 @@ def replay(
     """
     if event is None and since is None and until is None and not failed:
         raise WrongUse("say what to send again: --event ID, --since INSTANT, --until or --failed")
-    span = _instant("--since", since), _instant("--until", until)
-    with opening.database() as database:
-        view = find(database, webhook, organization)
+    first, end = _instant("--since", since), _instant("--until", until)
+    with session.database() as database:
+        view = find_endpoint(database, webhook, organization)
         if view.disabled_at:
-            raise Refused(
+            raise CannotDo(
                 f"{view.id} is disabled ({view.disabled_reason}): `refresher webhooks enable "
                 f"{view.id}` sends what was held for it"
             )
         if event is not None:
             _refuse_foreign(database, view, event)
-        wanted = Replay(view.id, event, *span, only_failed=failed)
-        sent = endpoints.replay(database, wanted, opening.actor())
-    if json:
-        emit({"id": view.id, "replayed": sent})
-    else:
-        typer.echo(f"messages that are due again: {sent}")
+        wanted = Replay(view.id, event, first, end, only_failed=failed)
+        sent = endpoints.replay(database, wanted, session.actor())
+    done({"id": view.id, "replayed": sent}, f"messages that are due again: {sent}", json=json)
+
+
+def _instant(option: str, given: str | None) -> datetime | None:
+    return None if given is None else read_time(option, given, datetime.now(UTC), is_utc=True)
 
 
 def _refuse_foreign(database: Database, view: EndpointView, event: UUID) -> None:
     with database.transaction() as db:
         is_known, organization = replays.event_organization(db, event)
     if not is_known:
-        raise Refused(f"no event has the id {event}, or it is older than what is kept")
+        raise CannotDo(f"no event has the id {event}, or it is older than what is kept")
     if view.organization_id is not None and view.organization_id != organization:
-        raise Refused(
+        raise CannotDo(
             f"event {event} is not of organization {view.organization_id}, whose endpoint this is"
         )
-
-
-def _instant(option: str, given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        at = datetime.fromisoformat(given.strip())
-    except ValueError:
-        raise WrongUse(f"{option} is no instant: write it as 2026-11-24T18:00:00Z") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _row(d: DeliveryView) -> list[object]:

@@ -5,28 +5,29 @@ A signing secret is printed when it is made, once; nothing shows it again.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from refresher.cli import opening, webhook_messages
-from refresher.cli.finding_webhooks import Organization, WebhookId, find
+from refresher.cli import session, webhook_messages
+from refresher.cli.arguments import WebhookId, find_endpoint
 from refresher.cli.output import (
-    CONTEXT,
     Json,
+    WrongUse,
+    details,
     distance,
+    done,
     emit,
     examples,
     facts,
+    listing,
     many,
     note,
-    span,
-    table,
 )
-from refresher.cli.refusal import WrongUse
+from refresher.cli.webhook_messages import Organization
 from refresher.notify import endpoints
+from refresher.rules.units import span
 from refresher.runtime.services import cipher_from, egress_from
 from refresher.store import webhooks
 from refresher.store.webhooks import EndpointView
@@ -35,34 +36,19 @@ COLUMNS = ["id", "organization", "url", "events", "state", "waiting", "held", "f
 KEEP_IT = "This secret verifies what we send. It is not shown again: give it to the receiver now."
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `webhooks` with its commands."""
-    group = typer.Typer(help="Tell other systems of events by webhook.", no_args_is_help=True)
-    id_ = "0199a2b4"
-    adding = examples(
+app = typer.Typer()
+group = typer.Typer(help="Tell other systems of events by webhook.", no_args_is_help=True)
+app.add_typer(group, name="webhooks")
+group.add_typer(webhook_messages.app)
+
+
+@group.command(
+    epilog=examples(
         "refresher webhooks add https://app.example/hooks --organization org-1 "
         "--event 'connection.*'",
         "refresher webhooks add https://ops.example/hooks --operator --event '*'",
     )
-    group.command("add", epilog=adding)(add)
-    listing = examples("refresher webhooks list --organization org-1")
-    group.command("list", epilog=listing)(list_)
-    for name, command in (
-        ("show", show),
-        ("remove", remove),
-        ("enable", enable),
-        ("test", send_test),
-    ):
-        group.command(name, epilog=examples(f"refresher webhooks {name} {id_}"))(command)
-    rotating = examples(
-        f"refresher webhooks rotate-secret {id_}",
-        f"refresher webhooks rotate-secret {id_} --overlap-seconds 3600",
-    )
-    group.command("rotate-secret", epilog=rotating)(rotate_secret)
-    webhook_messages.register(group)
-    app.add_typer(group, name="webhooks", context_settings=CONTEXT)
-
-
+)
 def add(
     url: Annotated[str, typer.Argument(help="Where to POST: https, and no private address.")],
     event: Annotated[
@@ -83,12 +69,12 @@ def add(
     """
     if operator == (organization is not None):
         raise WrongUse("say whose endpoint this is: give --organization ID, or --operator for ours")
-    settings = opening.read_settings()
+    settings = session.read_settings()
     cipher, egress = cipher_from(settings), egress_from(settings)
     wanted = endpoints.Wanted(url, event, organization, description)
     try:
-        with opening.database(settings) as database:
-            made, secret = endpoints.add(database, cipher, egress, wanted, opening.actor())
+        with session.database(settings) as database:
+            made, secret = endpoints.add(database, cipher, egress, wanted, session.actor())
     finally:
         egress.close()
     if json:
@@ -99,62 +85,65 @@ def add(
     note(f"`refresher webhooks test {made}` tries it.")
 
 
+@group.command("list", epilog=examples("refresher webhooks list --organization org-1"))
 def list_(organization: Organization = None, json: Json = False) -> None:
     """List endpoints, how they do, and what waits for them; never their secrets."""
-    with opening.database() as database, database.transaction() as db:
+    with session.database() as database, database.transaction() as db:
         found = webhooks.every(db, organization_id=organization)
-    if json:
-        for view in found:
-            emit(asdict(view))
-        return
-    table(COLUMNS, [_row(view) for view in found])
-    if not found:
-        note("There is none: `refresher webhooks add URL --event 'connection.*'` adds one.")
+    none = "There is none: `refresher webhooks add URL --event 'connection.*'` adds one."
+    listing(found, COLUMNS, _row, json=json, none=none)
 
 
+@group.command(epilog=examples("refresher webhooks show 0199a2b4"))
 def show(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Show one endpoint: what it is told, how it does, and why not if it does not."""
-    with opening.database() as database:
-        view = find(database, webhook, organization)
+    with session.database() as database:
+        view = find_endpoint(database, webhook, organization)
     if json:
-        emit(asdict(view))
+        emit(view)
         return
-    facts({k.replace("_", " "): v for k, v in asdict(view).items() if v is not None})
+    details(asdict(view))
     if view.disabled_at:
         note(f"It is sent nothing: mend it, then `refresher webhooks enable {view.id}`.")
     if view.failed:
         note(f"`refresher webhooks replay {view.id} --failed` sends again what was given up.")
 
 
+@group.command(epilog=examples("refresher webhooks remove 0199a2b4"))
 def remove(
     webhook: WebhookId,
     organization: Organization = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: session.Yes = False,
     json: Json = False,
 ) -> None:
     """Remove an endpoint, with its messages: those that wait for it are never sent."""
-    with opening.database() as database:
-        view = find(database, webhook, organization)
-        if not yes:
-            _confirm(view)
-        removed = endpoints.remove(database, view.id, opening.actor())
-    if json:
-        emit({"id": view.id, "removed": removed})
-    else:
-        typer.echo(f"{view.id} ({view.url}) is removed.")
+    with session.database() as database:
+        view = find_endpoint(database, webhook, organization)
+        waiting = many(view.waiting + view.held, "message")
+        session.confirm(f"Remove {view.url}, and {waiting} for it?", to="remove it", yes=yes)
+        removed = endpoints.remove(database, view.id, session.actor())
+    done({"id": view.id, "removed": removed}, f"{view.id} ({view.url}) is removed.", json=json)
 
 
+@group.command(epilog=examples("refresher webhooks enable 0199a2b4"))
 def enable(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Enable an endpoint again; what was held for it meanwhile goes out, in its order."""
-    with opening.database() as database:
-        view = find(database, webhook, organization)
-        released = endpoints.enable(database, view.id, opening.actor())
-    if json:
-        emit({"id": view.id, "enabled": True, "released": released})
-    else:
-        typer.echo(f"{view.id} is enabled; messages that were held and are due now: {released}.")
+    with session.database() as database:
+        view = find_endpoint(database, webhook, organization)
+        released = endpoints.enable(database, view.id, session.actor())
+    done(
+        {"id": view.id, "enabled": True, "released": released},
+        f"{view.id} is enabled; messages that were held and are due now: {released}.",
+        json=json,
+    )
 
 
+@group.command(
+    epilog=examples(
+        "refresher webhooks rotate-secret 0199a2b4",
+        "refresher webhooks rotate-secret 0199a2b4 --overlap-seconds 3600",
+    )
+)
 def rotate_secret(
     webhook: WebhookId,
     organization: Organization = None,
@@ -169,15 +158,15 @@ def rotate_secret(
     Give the new one to the receiver within that time: by default a day
     (REFRESHER_WEBHOOK_SECRET_OVERLAP_SECONDS). With 0 the old one ends now.
     """
-    settings = opening.read_settings()
+    settings = session.read_settings()
     cipher = cipher_from(settings)
     given = overlap_seconds is not None
     seconds = overlap_seconds if given else settings.webhook_secret_overlap_seconds
     assert seconds is not None
-    with opening.database(settings) as database:
-        view = find(database, webhook, organization)
+    with session.database(settings) as database:
+        view = find_endpoint(database, webhook, organization)
         secret, until = endpoints.rotate_secret(
-            database, cipher, view.id, opening.actor(), overlap_seconds=seconds
+            database, cipher, view.id, session.actor(), overlap_seconds=seconds
         )
     if json:
         emit({"id": view.id, "secret": secret.reveal(), "previous_secret_until": until})
@@ -186,10 +175,11 @@ def rotate_secret(
     note(KEEP_IT)
 
 
+@group.command("test", epilog=examples("refresher webhooks test 0199a2b4"))
 def send_test(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Send a signed `webhook.test` now and show the answer; nothing is stored or counted."""
-    with opening.services() as services:
-        view = find(services.database, webhook, organization)
+    with session.services() as services:
+        view = find_endpoint(services.database, webhook, organization)
         tested = endpoints.send_test(
             services.database, services.cipher, services.webhook_sender, view.id
         )
@@ -232,12 +222,3 @@ def _state(view: EndpointView) -> str:
     if view.failing_since:
         return f"failing since {distance(view.failing_since)}"
     return "ok" if view.delivered_at else "new"
-
-
-def _confirm(view: EndpointView) -> None:
-    if not sys.stdin.isatty():
-        raise WrongUse("there is no terminal to ask on whether to remove it: give --yes")
-    waiting = view.waiting + view.held
-    typer.confirm(
-        f"Remove {view.url}, and {many(waiting, 'message')} for it?", abort=True, err=True
-    )

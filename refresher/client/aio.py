@@ -12,14 +12,14 @@ import httpx
 from refresher.client import operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
 from refresher.client.operations import PAGE, Fields, Id, Operation, as_given
-from refresher.client.transport import Opened
+from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.rules.serving import RefreshResult, Served
 
 T = TypeVar("T")
 
 
-class AsyncRefresher(Opened[httpx.AsyncClient]):
+class AsyncRefresher(Connected[httpx.AsyncClient]):
     """Like `Refresher`, for asyncio: the same arguments, the same methods, awaited.
 
     A thousand tasks that wait for one refresh hold neither threads nor database connections.

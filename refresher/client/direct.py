@@ -18,7 +18,7 @@ from refresher.rules.registration import read
 from refresher.runtime.services import build
 from refresher.settings import load
 from refresher.store import events
-from refresher.store.scoped import Versioned
+from refresher.store.connections import Versioned
 
 
 class Direct:

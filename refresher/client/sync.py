@@ -12,14 +12,14 @@ import httpx
 from refresher.client import operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
 from refresher.client.operations import PAGE, Fields, Id, Operation, as_given
-from refresher.client.transport import Opened
+from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.rules.serving import RefreshResult, Served
 
 T = TypeVar("T")
 
 
-class Refresher(Opened[httpx.Client]):
+class Refresher(Connected[httpx.Client]):
     """Hands out access tokens that are fresh, over HTTP or straight from the database.
 
     Give `api_url` and `api_key`, or `database_url` and `encryption_keys` (and any other setting of

@@ -1,4 +1,4 @@
-"""How operations are carried out: over the HTTP API or on a database; `Opened` chooses.
+"""How operations are carried out: over the HTTP API or on a database; `Connected` chooses.
 
 A problem document (RFC 9457) of the API is turned into one of our errors.
 """
@@ -42,7 +42,7 @@ ABOUT_TOKENS = {*(why.value for why in Why), *(reason.value for reason in ParkRe
 ABOUT_FIELDS = {"invalid_connection", "invalid_body"}
 
 
-class Opened(Generic[Client]):
+class Connected(Generic[Client]):
     """What was asked for, an API or a database; raises `SettingsError` for none, or for both.
 
     Where neither is given, the environment may name an API; an argument always counts more.

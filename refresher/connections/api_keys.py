@@ -93,7 +93,7 @@ def _note(db: Db, by: Actor, action: str, key: ApiKey) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class KnownKey:
     """What Postgres knew of a key's id, and when; no key where there is none."""
 
     key: ApiKey | None
@@ -109,8 +109,8 @@ class Keyring:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._keys: OrderedDict[str, Seen] = OrderedDict()
-        self._none: OrderedDict[str, Seen] = OrderedDict()
+        self._keys: OrderedDict[str, KnownKey] = OrderedDict()
+        self._none: OrderedDict[str, KnownKey] = OrderedDict()
 
     def knows(self, key_id: str) -> bool:
         """Whether this was the id of a key when it was last looked up here."""
@@ -129,17 +129,17 @@ class Keyring:
         return seen is None or time.monotonic() - seen.seen_at > AGEING_SECONDS
 
     @staticmethod
-    def judged(seen: Seen, shown: Presented) -> ApiKey | Refusal:
+    def judged(seen: KnownKey, shown: Presented) -> ApiKey | Refusal:
         """Returns the key when what is shown is it, else why not."""
         age = time.monotonic() - seen.seen_at
         return judge(seen.key, shown.secret, seen.database_now + timedelta(seconds=age))
 
-    def look_up(self, shown: Presented) -> Seen:
+    def look_up(self, shown: Presented) -> KnownKey:
         """Asks Postgres, and remembers; raises `DatabaseUnavailable`."""
         before = time.monotonic()
         with self._database.reading() as db:
             stored, now = api_keys.find(db, shown.id)
-        seen = Seen(stored, now, before)
+        seen = KnownKey(stored, now, before)
         verdict = self.judged(seen, shown)
         if isinstance(verdict, ApiKey) and _is_news(verdict.last_used_at, now):
             with self._database.transaction() as db:
@@ -147,7 +147,7 @@ class Keyring:
         self._remember(shown.id, seen)
         return seen
 
-    def _remember(self, key_id: str, seen: Seen) -> None:
+    def _remember(self, key_id: str, seen: KnownKey) -> None:
         for kept, is_here in ((self._keys, seen.key is not None), (self._none, seen.key is None)):
             kept.pop(key_id, None)
             if is_here:
@@ -155,7 +155,7 @@ class Keyring:
             while len(kept) > MOST_REMEMBERED:
                 kept.popitem(last=False)
 
-    def _seen(self, key_id: str) -> Seen | None:
+    def _seen(self, key_id: str) -> KnownKey | None:
         return self._keys.get(key_id) or self._none.get(key_id)
 
 

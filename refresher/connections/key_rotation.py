@@ -28,7 +28,7 @@ _FIRST = UUID(int=0)
 
 
 @dataclass(slots=True)
-class Rotation:
+class KeyRotation:
     """What one run did so far; `rows` counts looks at rows of the present pass.
 
     `resealed` rows got new seals of `values` secrets.
@@ -48,13 +48,13 @@ class Rotation:
         return self.changed_meanwhile == 0
 
 
-def rotate(database: Database, cipher: Cipher) -> Iterator[Rotation]:
+def rotate(database: Database, cipher: Cipher) -> Iterator[KeyRotation]:
     """Seals everything with the first key; yields after each page, the same object each time.
 
     Ends when a whole pass has met nothing that changed under its hands. Not after ten passes: then
-    somebody goes on sealing with an old key, and `Rotation.complete` is false.
+    somebody goes on sealing with an old key, and `KeyRotation.complete` is false.
     """
-    done = Rotation()
+    done = KeyRotation()
     while done.passes < PASSES:
         done.passes, done.rows, done.changed_meanwhile = done.passes + 1, 0, 0
         for table in SEALED:
@@ -65,7 +65,7 @@ def rotate(database: Database, cipher: Cipher) -> Iterator[Rotation]:
     _note(database, cipher, done)
 
 
-def _note(database: Database, cipher: Cipher, done: Rotation) -> None:
+def _note(database: Database, cipher: Cipher, done: KeyRotation) -> None:
     moved = f"{done.values:,} values sealed anew with key {cipher.key_ids[0]}"
     left = "" if done.complete else f"; {done.changed_meanwhile:,} rows are left"
 
@@ -77,8 +77,8 @@ def _note(database: Database, cipher: Cipher, done: Rotation) -> None:
 
 
 def _pass(
-    database: Database, cipher: Cipher, table: SealedTable, done: Rotation
-) -> Iterator[Rotation]:
+    database: Database, cipher: Cipher, table: SealedTable, done: KeyRotation
+) -> Iterator[KeyRotation]:
     after = _FIRST
     while True:
         with database.transaction() as db:
@@ -98,7 +98,7 @@ def _reseal(
     cipher: Cipher,
     table: SealedTable,
     rows: list[SealedRow],
-    done: Rotation,
+    done: KeyRotation,
 ) -> None:
     """Opens and seals outside any transaction, then replaces what is still the same."""
     made = [(row, _sealed_anew(cipher, table, row, done)) for row in rows]
@@ -117,7 +117,7 @@ def _reseal(
 
 
 def _sealed_anew(
-    cipher: Cipher, table: SealedTable, row: SealedRow, done: Rotation
+    cipher: Cipher, table: SealedTable, row: SealedRow, done: KeyRotation
 ) -> Mapping[str, Sealed]:
     new: dict[str, Sealed] = {}
     for column, value in row.values.items():

@@ -16,10 +16,10 @@ from uuid import UUID
 from refresher.errors import Conflict, NoSuchConnection, RefresherError
 from refresher.rules.access import Actor, somebody
 from refresher.rules.registration import read
-from refresher.store import audit, connections, scoped
+from refresher.store import audit, connections, lookup, state_changes
 from refresher.store.audit import AuditEntry
+from refresher.store.connections import ConnectionSeen, Versioned
 from refresher.store.events import Event, append
-from refresher.store.scoped import ConnectionSeen, Versioned
 from refresher.store.session import Database, Db, retrying
 
 MOST_NAMED = 5
@@ -48,7 +48,7 @@ def whoever(program: str) -> Actor:
 def find(database: Database, by: Actor, connection_id: UUID) -> Versioned:
     """Returns a connection that this actor may know; raises `NoSuchConnection`."""
     with database.transaction() as db:
-        return _found(scoped.find(db, connection_id, by.organization_id), connection_id)
+        return _found(connections.find(db, connection_id, by.organization_id), connection_id)
 
 
 def pause(database: Database, by: Actor, connection_id: UUID, if_match: Tags = None) -> Versioned:
@@ -69,19 +69,19 @@ def resume(database: Database, by: Actor, connection_id: UUID, if_match: Tags = 
     done: list[bool] = []
 
     def apply(db: Db, seen: ConnectionSeen) -> None:
-        done.append(connections.resume(db, seen.id, reason=by.told))
+        done.append(state_changes.resume(db, seen.id, reason=by.told))
 
     after = _do(database, by, connection_id, if_match, "resumed", apply)
     if done[-1]:
         return after
-    return replace(after, seen=replace(after.seen, note=connections.NOTHING_TO_RESUME))
+    return replace(after, seen=replace(after.seen, note=state_changes.NOTHING_TO_RESUME))
 
 
 def enable(database: Database, by: Actor, connection_id: UUID, if_match: Tags = None) -> Versioned:
     """Ends disabling, and nothing else: what is paused as well stays so."""
 
     def apply(db: Db, seen: ConnectionSeen) -> None:
-        scoped.enable(db, seen.id, by.organization_id)
+        state_changes.enable(db, seen.id, by.organization_id)
         append(db, [Event(seen.id, "enabled", reason=by.told)])
 
     return _do(database, by, connection_id, if_match, "enabled", apply)
@@ -102,7 +102,7 @@ def change(
     def apply(db: Db, seen: ConnectionSeen) -> None:
         names = {n: getattr(seen, n) for n in ("organization_id", "provider", "external_id")}
         new = read({**names, **given})
-        scoped.rewrite(
+        state_changes.rewrite(
             db,
             seen.id,
             by.organization_id,
@@ -159,20 +159,20 @@ def _do(
             before = _locked(db, by, connection_id, if_match).seen
             apply(db, before)
             _note(db, by, action, before)
-            return _found(scoped.find(db, connection_id, by.organization_id), connection_id)
+            return _found(connections.find(db, connection_id, by.organization_id), connection_id)
 
     return retrying(work)
 
 
 def _locked(db: Db, by: Actor, connection_id: UUID, if_match: Tags) -> Versioned:
-    found = _found(scoped.locked(db, connection_id, by.organization_id), connection_id)
+    found = _found(connections.locked(db, connection_id, by.organization_id), connection_id)
     if if_match is not None and found.etag not in if_match:
         raise Changed("the connection has changed since it was read: read it again")
     return found
 
 
 def _check_root(db: Db, seen: ConnectionSeen) -> None:
-    siblings = connections.siblings(db, seen.id)
+    siblings = lookup.siblings(db, seen.id)
     if siblings:
         named = ", ".join(str(sibling) for sibling in siblings[:MOST_NAMED])
         rest = len(siblings) - MOST_NAMED
@@ -183,7 +183,7 @@ def _check_root(db: Db, seen: ConnectionSeen) -> None:
 
 
 def _stopping(how: str, by: Actor) -> Callable[[Db, ConnectionSeen], None]:
-    return lambda db, seen: connections.stop(db, seen.id, how, reason=by.told)
+    return lambda db, seen: state_changes.stop(db, seen.id, how, reason=by.told)
 
 
 def _note(db: Db, by: Actor, action: str, seen: ConnectionSeen) -> None:

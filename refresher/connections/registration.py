@@ -15,13 +15,13 @@ from uuid import UUID
 from refresher.errors import InvalidConnection, UnknownProvider
 from refresher.rules import guards, kept_fields, lives, policy
 from refresher.rules.access import Actor
-from refresher.rules.connection import App, Connection, Sealed, Secret, Status
+from refresher.rules.connection import Sealed, Secret
 from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider
 from refresher.rules.registering import Arrival, Existing, Ruling, judge
 from refresher.rules.registration import NewConnection, answered
 from refresher.runtime.services import Services
-from refresher.store import audit, registration, updates
+from refresher.store import audit, registration
 from refresher.store import oauth_apps as apps
 from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
@@ -115,7 +115,7 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     if rows:
         taken.created, taken.reconnected = registration.upsert(db, list(rows.values()))
     if told:
-        taken.updated = updates.update(db, told)
+        taken.updated = registration.update(db, told)
     return taken
 
 
@@ -227,30 +227,17 @@ def _schedule(
     return policy.due_in(services.policy, provider, life or 0.0, left, spread, end), None
 
 
-def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> Connection:
+def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> guards.Outline:
     """Returns what the guard will see: which tokens there are matters, not what they say."""
-    there = Sealed(b"")
     before = known.before.get(new.id) or Existing(
         has_access_token=False, has_refresh_token=False, app_name="default"
     )
-    app_name = new.app or before.app_name
-    app = App(UUID(int=0), "", None) if (new.provider, app_name) in known.apps else None
-    return Connection(
-        id=new.id,
-        organization_id=new.organization_id,
-        provider=new.provider,
-        external_id=new.external_id,
-        credential_version=1,
-        grant_number=1,
-        status=Status.ACTIVE,
-        access_token=there if new.access_token or before.has_access_token else None,
-        refresh_token=there if new.refresh_token or before.has_refresh_token else None,
-        expires_at=known.now if has_expiry else None,
-        issued_at=None,
-        lifetime_seconds=None,
-        refresh_token_expires_at=None,
+    return guards.Outline(
+        access_token=new.access_token or before.has_access_token or None,
+        refresh_token=new.refresh_token or before.has_refresh_token or None,
+        expires_at=has_expiry or None,
+        app=(new.provider, new.app or before.app_name) in known.apps or None,
         in_between_steps=bool(new.in_between_steps),
-        app=app,
     )
 
 

@@ -25,12 +25,12 @@ from refresher.rules.registration import read
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
 from refresher.rules.units import span
 from refresher.runtime.services import Services
-from refresher.store import audit, connections, inbound, scoped
+from refresher.store import audit, connections, inbound, state_changes
 from refresher.store.audit import AuditEntry
+from refresher.store.connections import ConnectionSeen
 from refresher.store.events import Event, append
 from refresher.store.inbound import LinkView, NewLink, StoredLink
 from refresher.store.quotas import Limited, Quota
-from refresher.store.scoped import ConnectionSeen
 from refresher.store.session import Database, Db, retrying
 
 MOST_IN_EVENT = 500
@@ -117,7 +117,7 @@ def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Ac
 
 
 def _seen(db: Db, connection_id: UUID, by: Actor) -> ConnectionSeen:
-    found = scoped.find(db, connection_id, by.organization_id)
+    found = connections.find(db, connection_id, by.organization_id)
     if found is None:
         raise NoSuchConnection(f"no connection has the id {connection_id}")
     return found.seen
@@ -151,7 +151,7 @@ def _use(
 ) -> UUID:
     with services.database.transaction() as db:
         stored = _checked(inbound.locked_link(db, link.id), link)
-        held = scoped.locked(db, link.connection_id, None)
+        held = connections.locked(db, link.connection_id, None)
         if held is None:
             raise LinkRefused("not_waiting", "the connection is deleted")
         decision = rules.decide(
@@ -164,11 +164,11 @@ def _use(
             case rules.LinkRefusal(code, sentence):
                 raise LinkRefused(code, sentence)
             case rules.Resume():
-                connections.resume(db, link.connection_id, reason=_reason(link, payload))
+                state_changes.resume(db, link.connection_id, reason=_reason(link, payload))
             case rules.Reconnect():
                 _reconnect(services, db, held.seen, tokens)
                 reason = _reason(link, payload)
-                if not connections.resume(db, link.connection_id, reason=reason):
+                if not state_changes.resume(db, link.connection_id, reason=reason):
                     append(db, [Event(link.connection_id, "resumed", reason=reason)])
             case _:
                 assert_never(decision)

@@ -17,8 +17,8 @@ from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
 from refresher.rules.requests import ClientCredentials, TokenRequest, build_revocation
 from refresher.runtime.services import Services
-from refresher.store import events, revocation
-from refresher.store.revocation import GrantSeen
+from refresher.store import events, standing
+from refresher.store.standing import GrantSeen
 
 
 class Revoked(StrEnum):
@@ -43,7 +43,7 @@ class Revocation:
 def revoke(services: Services, connection_id: UUID, organization_id: str | None) -> Revocation:
     """Asks the provider to end the connection's grant, and writes down what it said."""
     with services.database.transaction() as db:
-        grant = revocation.grant(db, connection_id, organization_id)
+        grant = standing.grant(db, connection_id, organization_id)
     result = _ask(services, grant) if grant else Revocation(Revoked.NOTHING_TO_REVOKE)
     with services.database.transaction() as db:
         reason = result.reason or result.outcome.value

@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,7 +24,7 @@ from refresher.connections.oauth_apps import Stamp, stamp
 from refresher.devkit.foundation import Foundation, hand_out, prepare
 from refresher.devkit.postgres.binaries import OPENED
 from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
-from refresher.runtime.children import Leash
+from refresher.runtime.children import Child, Leash
 from refresher.runtime.log import configure
 from refresher.runtime.process import DATABASE_PATIENCE_SECONDS
 from refresher.runtime.services import catalogue_from
@@ -37,56 +35,7 @@ from refresher.store import migrate
 
 log = structlog.get_logger()
 LOOK_SECONDS = 0.5
-AGAIN_SECONDS = 2.0
 WORKER_GRACE_SECONDS = 10.0
-
-
-class WorkerChild:
-    """One `dramatiq` command, started again when it ends by itself."""
-
-    def __init__(self, threads: int, stop_seconds: float) -> None:
-        self._threads = threads
-        self._stop_seconds = stop_seconds + WORKER_GRACE_SECONDS
-        self._leash = Leash()
-        self._started_at = 0.0
-        self._process = self._start()
-
-    @property
-    def pid(self) -> int:
-        """The number of the process that runs now."""
-        return self._process.pid
-
-    def look_after(self) -> None:
-        """Starts it again when it has ended, at most every two seconds."""
-        code = self._process.poll()
-        if code is None or monotonic() - self._started_at < AGAIN_SECONDS:
-            return
-        log.warning("the worker process ended; starting it again", exit_code=code)
-        self._leash.release(self._process.pid)
-        self._process = self._start()
-
-    def stop(self) -> None:
-        """Asks it to stop and waits; what it has in hand is finished first."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(self._stop_seconds)
-            except subprocess.TimeoutExpired:
-                log.warning("the worker process does not stop; ending it")
-        self._leash.close()
-        self._process.wait()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "refresher.worker", "--processes", "1"]
-        process = subprocess.Popen(  # noqa: S603  this Python, words of ours
-            [*command, "--threads", str(self._threads)],
-            env=os.environ | {"PORT": "0"},
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is meant for us, who end it in its turn
-        )
-        self._leash.hold(process.pid)
-        self._started_at = monotonic()
-        return process
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +101,7 @@ class _Stop:
 @contextmanager
 def _scheduler_and_worker(
     settings: Settings, foundation: Foundation, sockets: Sequence[socket.socket]
-) -> Iterator[WorkerChild | None]:
+) -> Iterator[Child | None]:
     """Runs the scheduler on this process's threads, and a worker process where Redis carries."""
     # Imported here: the broker is made from the environment when it is imported.
     from refresher.runtime.broker import broker  # noqa: PLC0415
@@ -164,26 +113,34 @@ def _scheduler_and_worker(
         services(), broker, api=lambda probe: Api(services(), probe), listening=sockets
     )
     scheduler.start()
-    worker: WorkerChild | None = None
+    leash = Leash()
+    worker = _worker(settings, leash) if foundation.transport == "redis" else None
     try:
-        if foundation.transport == "redis":
-            worker = WorkerChild(settings.worker_threads, settings.shutdown_seconds)
+        if worker is not None:
+            worker.start()
         yield worker
     finally:
         scheduler.stop()
-        if worker is not None:
-            worker.stop()
+        if worker and not worker.stop(settings.shutdown_seconds + WORKER_GRACE_SECONDS):
+            log.warning("the worker process did not stop; killed it")
+        leash.close()
         services().close()
 
 
+def _worker(settings: Settings, leash: Leash) -> Child:
+    """Returns one `dramatiq` command, which has not started yet."""
+    sizes = ["--processes", "1", "--threads", str(settings.worker_threads)]
+    return Child(["refresher.worker", *sizes], leash, environment=os.environ | {"PORT": "0"})
+
+
 def _look_after(
-    stop: _Stop, foundation: Foundation, worker: WorkerChild | None, seen: Stamp | None
+    stop: _Stop, foundation: Foundation, worker: Child | None, seen: Stamp | None
 ) -> bool:
     """Keeps database and worker running, and notices a providers file that is not as `seen`."""
     while not stop.wait(LOOK_SECONDS):
         try:
-            if worker is not None:
-                worker.look_after()
+            if worker and (code := worker.start_again()) is not None:
+                log.warning("the worker process ended; starting it again", exit_code=code)
             if not _database_stays(foundation):
                 return True
             now = stamp(foundation.providers_file)

@@ -20,8 +20,8 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.webhooks import Message, WebhookSender
 from refresher.rules import webhooks as rules
 from refresher.rules.access import Actor
-from refresher.rules.connection import Secret
-from refresher.rules.delivery import Answer, Delivered, Failed, Gone, Outcome, understand
+from refresher.rules.connection import Reply, Secret
+from refresher.rules.delivery import Delivered, Failed, Gone, Outcome, understand
 from refresher.rules.notices import Kind
 from refresher.runtime.cipher import Cipher
 from refresher.store import audit, delivery_results, replays, webhooks
@@ -51,7 +51,7 @@ class Tested:
     """What a test came to; `sent` is the message as it left, without its signature."""
 
     outcome: Outcome
-    answer: Answer
+    answer: Reply
     message_id: str
     sent: bytes
 

@@ -16,7 +16,7 @@ from refresher.runtime.services import Services
 log = structlog.get_logger()
 
 
-class Flow:
+class ChannelFlow:
     """Plans, claims, hands over and sweeps; its worker is where the scheduler sends by itself."""
 
     def __init__(

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from uuid import UUID
 
 import structlog
 from uuid_utils.compat import uuid7
@@ -29,14 +30,14 @@ from refresher.rules import notices as still
 from refresher.rules import url_template
 from refresher.rules.mail_addresses import sender_address
 from refresher.rules.mails import Choice, Deferred, MailDecision, Outcome
-from refresher.rules.notices import Fate
+from refresher.rules.notices import Fate, Kind
 from refresher.rules.policy import stable_spread
 from refresher.runtime.services import Services
 from refresher.store import leases, mail_entries, mails, outbox, recipients
 from refresher.store.leases import Claimed, Lease
 from refresher.store.mail_entries import Planned
-from refresher.store.mails import LeasedMail
-from refresher.store.outbox import Entry
+from refresher.store.mails import Form, LeasedMail
+from refresher.store.outbox import OutboxEntry
 from refresher.store.recipients import Recipient
 from refresher.store.session import Db
 
@@ -53,7 +54,7 @@ def _plan(services: Services, db: Db) -> int:
     known = recipients.of(db, {e.organization_id for e in entries})
     within = services.settings.digest_interval_seconds
     recent = mail_entries.recent(db, [r.id for r in known], within_seconds=within)
-    news: dict[str | None, list[Entry]] = {}
+    news: dict[str | None, list[OutboxEntry]] = {}
     for entry in entries:
         news.setdefault(entry.organization_id, []).append(entry)
     burst = services.settings.mail_burst
@@ -65,7 +66,7 @@ def _plan(services: Services, db: Db) -> int:
     return len(entries)
 
 
-def _planned(who: Recipient, news: list[Entry], recent: int, burst: int) -> list[Planned]:
+def _planned(who: Recipient, news: list[OutboxEntry], recent: int, burst: int) -> list[Planned]:
     """Returns what this recipient is to be told: the first few at once, the others together."""
     wanted = [(entry, rules.choice(who.choices, entry.kind)) for entry in news]
     immediate = [entry.id for entry, how in wanted if how is Choice.IMMEDIATE]
@@ -191,6 +192,37 @@ def _tell(mail: LeasedMail, outcome: Outcome, decision: MailDecision) -> None:
         reason=decision.reason,
         attempt=decision.attempt,
     )
+
+
+def samples() -> dict[str, dict[str, object]]:
+    """Returns values of each form, with which the user's templates can be tried before a mail is."""
+    at = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+    facts = {
+        "provider": "google",
+        "external_id": "1042",
+        "name": "Ann's calendar",
+        "app": "google/default",
+        "cause": "invalid_grant",
+        "answer_id": str(UUID(int=5)),
+        "refresh_token_expires_at": at.isoformat(),
+    }
+    told = tuple(
+        OutboxEntry(UUID(int=n), "org-1", UUID(int=1), None, n, kind, {**facts}, at)
+        for n, kind in enumerate(Kind, start=1)
+    )
+
+    def letter(form: Form, entries: tuple[OutboxEntry, ...]) -> LeasedMail:
+        return LeasedMail(
+            UUID(int=9), 1, form, 0, 0.0, 0, UUID(int=8), "ann@example.com", "org-1", "Acme", None,
+            entries,
+        )  # fmt: skip
+
+    def made(form: Form, entries: tuple[OutboxEntry, ...]) -> dict[str, object]:
+        link = "https://app.example/connections/{external_id}/reconnect"
+        words = mail_text.values(letter(form, entries), default_reconnect_url=link)
+        return {**words, "unsubscribe_url": "https://app.example/unsubscribe"}
+
+    return {"plain": made("plain", told[:1]), "digest": made("digest", told)}
 
 
 MAIL = Channel(

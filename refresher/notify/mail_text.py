@@ -14,7 +14,7 @@ from refresher.rules import url_template
 from refresher.rules.mails import named
 from refresher.rules.notices import Kind
 from refresher.store.mails import LeasedMail
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
 
 MOST_LISTED = 50
 """How many notices of a kind a digest lists; the rest is counted."""
@@ -176,7 +176,7 @@ def values(
 
 
 def notice(
-    entry: Entry, reconnect_template: str | None, titles: Mapping[str, str] = _NO_TITLES
+    entry: OutboxEntry, reconnect_template: str | None, titles: Mapping[str, str] = _NO_TITLES
 ) -> dict[str, object]:
     """Returns one entry in words."""
     kind = Kind(entry.kind)
@@ -198,7 +198,7 @@ def notice(
     }
 
 
-def _facts(entry: Entry, titles: Mapping[str, str]) -> dict[str, str]:
+def _facts(entry: OutboxEntry, titles: Mapping[str, str]) -> dict[str, str]:
     payload = entry.payload
     provider_id = str(payload.get("provider", ""))
     provider = provider_name(provider_id, titles)
@@ -220,7 +220,7 @@ def _facts(entry: Entry, titles: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _listed(entry: Entry, facts: Mapping[str, str]) -> list[tuple[str, str]]:
+def _listed(entry: OutboxEntry, facts: Mapping[str, str]) -> list[tuple[str, str]]:
     payload = entry.payload
     rows = [
         ("Provider", facts["provider"]),

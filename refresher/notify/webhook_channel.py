@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import assert_never
 from uuid import UUID
 
@@ -23,15 +22,14 @@ from refresher.errors import CannotDecrypt
 from refresher.notify.delivery import BATCH, Channel
 from refresher.outbound.webhooks import Message
 from refresher.rules import webhooks
+from refresher.rules.connection import Reply
 from refresher.rules.delivery import (
     GONE_REASON,
-    Answer,
     Delivered,
     DeliveryPolicy,
+    EndpointHealth,
     Failed,
     Gone,
-    Health,
-    Outcome,
     Result,
     observe,
     retry_in,
@@ -43,7 +41,7 @@ from refresher.runtime.services import Services
 from refresher.store import deliveries, delivery_results, leases, outbox
 from refresher.store import webhooks as endpoints
 from refresher.store.deliveries import Begun, Bounds
-from refresher.store.delivery_results import IDLE, Settled
+from refresher.store.delivery_results import IDLE, MessageResult
 from refresher.store.leases import Claimed, Lease
 from refresher.store.session import Db
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
@@ -54,10 +52,11 @@ _WORDS = {IDLE: "again", HELD: "held", DELIVERED: "delivered", FAILED: "given_up
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of one message, before it is written."""
+    """What came of one message, before it is written; one that goes no more is not due again."""
 
     message: Begun
-    outcome: Outcome
+    result: Result
+    again_in_seconds: float | None
     elapsed_seconds: float
 
 
@@ -90,15 +89,15 @@ def _begin(services: Services, db: Db, held: Sequence[Lease]) -> tuple[list[Begu
     return begun, Counter(stale=len(held) - len(begun))
 
 
-def _send(services: Services, begun: Sequence[Begun]) -> Iterator[list[tuple[Begun, Answer]]]:
+def _send(services: Services, begun: Sequence[Begun]) -> Iterator[list[tuple[Begun, Reply]]]:
     """Opens the secrets, signs and sends; a message whose secret no key opens fails by itself."""
     messages: list[Message[Begun]] = []
-    unopened: list[tuple[Begun, Answer]] = []
+    unopened: list[tuple[Begun, Reply]] = []
     for each in begun:
         try:
             messages.append(_message(services, each))
         except CannotDecrypt as error:
-            unopened.append((each, Answer(failure=f"not sent: {error}")))
+            unopened.append((each, Reply(failure=f"not sent: {error}")))
     if unopened:
         yield unopened
     yield from services.webhook_sender.stream(messages)
@@ -117,74 +116,66 @@ def _message(services: Services, begun: Begun) -> Message[Begun]:
     return Message(begun, begun.url, headers, body)
 
 
-def _settle(services: Services, db: Db, answers: Sequence[tuple[Begun, Answer]]) -> Counter[str]:
+def _settle(services: Services, db: Db, answers: Sequence[tuple[Begun, Reply]]) -> Counter[str]:
     """The endpoints are locked first. Whose lease is another's by now changes nothing."""
     by_endpoint: dict[UUID, list[_Outcome]] = {}
     before = delivery_results.lock_endpoints(db, [m.endpoint_id for m, _ in answers])
-    ours = delivery_results.still_ours(db, [Lease(m.id, m.lease_token) for m, _ in answers])
-    for message, answer in answers:
+    ours = delivery_results.still_ours(db, [m.lease for m, _ in answers])
+    for message, reply in answers:
         if message.id in ours and message.endpoint_id in before:
-            outcome = understand(answer, message.begun_at.timestamp())
-            one = _Outcome(message, outcome, answer.elapsed_seconds)
+            one = _understood(services.delivery_policy, message, reply, ours[message.id])
             by_endpoint.setdefault(message.endpoint_id, []).append(one)
-    settled: list[Settled] = []
+    settled: list[MessageResult] = []
     for endpoint_id, group in sorted(by_endpoint.items()):
-        settled += _settle_endpoint(services, db, endpoint_id, before[endpoint_id], group, ours)
+        settled += _settle_endpoint(services, db, endpoint_id, before[endpoint_id], group)
     delivery_results.write(db, settled)
     tally = Counter(_WORDS[each.state] for each in settled)
     return tally + Counter(stale=len(answers) - len(settled))
 
 
+def _understood(
+    policy: DeliveryPolicy, message: Begun, reply: Reply, age_seconds: float
+) -> _Outcome:
+    outcome = understand(reply, message.begun_at.timestamp())
+    again_in = gave_up_after = None
+    if isinstance(outcome, Failed):
+        attempt, since = message.attempt + 1, message.since_first_seconds
+        spread = stable_spread(message.event_id, attempt)
+        again_in = retry_in(policy, attempt, since, spread, outcome.wait_seconds)
+        gave_up_after = since if again_in is None else None
+    result = Result(outcome, age_seconds, gave_up_after)
+    return _Outcome(message, result, again_in, reply.elapsed_seconds)
+
+
 def _settle_endpoint(
-    services: Services,
-    db: Db,
-    endpoint_id: UUID,
-    before: Health,
-    group: Sequence[_Outcome],
-    ages: dict[int, float],
-) -> list[Settled]:
-    policy = services.delivery_policy
-    results = [_result(policy, o, ages[o.message.id]) for o in group]
-    after = reduce(lambda health, result: observe(policy, health, result), results, before)
-    took = [o.elapsed_seconds for o in group if isinstance(o.outcome, Delivered)]
-    delivery_results.note_health(
-        db, endpoint_id, after, delivered_in_seconds=max(took) if took else None
-    )
+    services: Services, db: Db, endpoint_id: UUID, before: EndpointHealth, group: Sequence[_Outcome]
+) -> list[MessageResult]:
+    after = before
+    for one in group:
+        after = observe(services.delivery_policy, after, one.result)
+    took = [one.elapsed_seconds for one in group if isinstance(one.result.outcome, Delivered)]
+    delivery_results.note_health(db, endpoint_id, after, max(took, default=None))
     if after.disabled and not before.disabled:
         _tell_disabled(db, endpoint_id, after.disabled)
         delivery_results.hold(db, endpoint_id)
     elif before.is_held_up and not after.is_held_up:
         delivery_results.wake(db, endpoint_id)
-    return [_settled(policy, o, disabled=after.disabled is not None) for o in group]
+    return [_settled(one, disabled=after.disabled is not None) for one in group]
 
 
-def _result(policy: DeliveryPolicy, o: _Outcome, age_seconds: float) -> Result:
-    gave_up = isinstance(o.outcome, Failed) and _again_in(policy, o) is None
-    return Result(o.outcome, age_seconds, o.message.since_first_seconds if gave_up else None)
-
-
-def _again_in(policy: DeliveryPolicy, o: _Outcome) -> float | None:
-    """Returns when a failed message goes again; None where its day is over."""
-    assert isinstance(o.outcome, Failed)
-    attempt = o.message.attempt + 1
-    spread = stable_spread(o.message.event_id, attempt)
-    asked = o.outcome.wait_seconds
-    return retry_in(policy, attempt, o.message.since_first_seconds, spread, asked)
-
-
-def _settled(policy: DeliveryPolicy, o: _Outcome, *, disabled: bool) -> Settled:
-    lease, took = Lease(o.message.id, o.message.lease_token), o.elapsed_seconds
-    match o.outcome:
+def _settled(one: _Outcome, *, disabled: bool) -> MessageResult:
+    lease, took = one.message.lease, one.elapsed_seconds
+    match one.result.outcome:
         case Delivered(status, note):
-            return Settled(lease, DELIVERED, None, status, note, took)
+            return MessageResult(lease, DELIVERED, None, status, note, took)
         case Gone():
-            return Settled(lease, HELD, None, 410, GONE_REASON, took)
+            return MessageResult(lease, HELD, None, 410, GONE_REASON, took)
         case Failed(reason, status):
-            again_in = _again_in(policy, o)
+            again_in = one.again_in_seconds
             state = HELD if disabled else FAILED if again_in is None else IDLE
-            return Settled(lease, state, again_in, status, reason, took)
-        case _:
-            assert_never(o.outcome)
+            return MessageResult(lease, state, again_in, status, reason, took)
+        case never:
+            assert_never(never)
 
 
 def _tell_disabled(db: Db, endpoint_id: UUID, reason: str) -> None:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from refresher.outbound.mail import Message, as_email, one_line
 from refresher.rules.bodies import unpack
-from refresher.rules.mails import Outcome, Refused, Unreachable, classify_http, clean
+from refresher.rules.mails import Outcome, Rejected, Unreachable, classify_http, clean
 
 MOST_BYTES = 65_536
 
@@ -45,7 +45,7 @@ class HttpSender:
         try:
             mail = as_email(message)
         except ValueError as error:
-            return Refused(f"cannot be written: {clean(str(error))}", address=True)
+            return Rejected(f"cannot be written: {clean(str(error))}", address=True)
         headers = {name: str(mail[name]) for name, _ in message.headers}
         body: dict[str, object] = {
             "from": str(message.sender),

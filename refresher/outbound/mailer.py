@@ -11,7 +11,7 @@ import threading
 from typing import Protocol, assert_never
 
 from refresher.outbound.mail import Message, one_line
-from refresher.rules.mails import Outcome, Sent
+from refresher.rules.mails import Accepted, Outcome
 from refresher.settings import Settings
 
 
@@ -72,7 +72,7 @@ class ConsoleSender:
         with self._lock:
             sys.stderr.write("\n".join(f"mail │ {line}".rstrip() for line in lines) + "\n")
             sys.stderr.flush()
-        return Sent()
+        return Accepted()
 
     def close(self) -> None:
         """Has nothing to close."""

@@ -16,8 +16,7 @@ from urllib.parse import quote_plus, urlsplit, urlunsplit
 
 import orjson
 
-from refresher.rules.connection import value
-from refresher.rules.outcomes import Reply
+from refresher.rules.connection import TOO_LARGE, Reply, value
 from refresher.rules.providers import BodyForm
 from refresher.rules.requests import TokenRequest
 
@@ -34,7 +33,6 @@ CONNECT = "connect"
 """No connection: name, route, proxy, TLS. Nothing has left."""
 CONNECT_TIMEOUT = "connect_timeout"
 TIMEOUT = "timeout"
-TOO_LARGE = "too_large"
 PROTOCOL = "protocol"
 """The connection broke, or what came over it is no whole HTTP answer. The request may have arrived."""
 UNSENDABLE = "unsendable"

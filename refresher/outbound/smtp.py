@@ -20,10 +20,10 @@ from refresher.outbound.mail import Message, as_email
 from refresher.rules.connection import Secret
 from refresher.rules.mails import (
     NO_STARTTLS,
+    Accepted,
     Deferred,
     Outcome,
-    Refused,
-    Sent,
+    Rejected,
     Stage,
     Unreachable,
     classify_smtp,
@@ -84,7 +84,7 @@ class SmtpSender:
         try:
             mail = as_email(message)
         except ValueError as error:
-            return Refused(f"cannot be written: {clean(str(error))}", address=True)
+            return Rejected(f"cannot be written: {clean(str(error))}", address=True)
         connection: smtplib.SMTP | None = None
         try:
             connection = self._rested() or self._connect()
@@ -168,14 +168,14 @@ def _transmit(connection: smtplib.SMTP, mail: EmailMessage, message: Message) ->
         return _went_on(connection, outcome)
     except smtplib.SMTPNotSupportedError as error:
         # The address has letters that this server cannot carry (RFC 6531).
-        return Refused(clean(str(error)), address=True)
-    return Sent()
+        return Rejected(clean(str(error)), address=True)
+    return Accepted()
 
 
 def _went_on(connection: smtplib.SMTP, outcome: Outcome) -> Outcome:
     if isinstance(outcome, Unreachable):
         raise _Failed(outcome)
-    assert isinstance(outcome, Deferred | Refused)
+    assert isinstance(outcome, Deferred | Rejected)
     connection.rset()
     return outcome
 

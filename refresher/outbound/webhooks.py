@@ -1,4 +1,4 @@
-"""Sends webhooks through `exchange.py`: a signed message in, an `Answer` out; a time-out is one too.
+"""Sends webhooks through `exchange.py`: a signed message in, a `Reply` out; a time-out is one too.
 
 Of an answer's body only a little is read and thrown away, so that the connection can be used again.
 """
@@ -15,8 +15,7 @@ from refresher.outbound import sender as seam
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SenderName, SendLimits, Wire
-from refresher.rules.delivery import Answer
-from refresher.rules.outcomes import UNSENT, Reply
+from refresher.rules.connection import TOO_LARGE, UNSENT, Reply
 
 K = TypeVar("K")
 MOST_READ_BYTES = 16_384
@@ -67,7 +66,7 @@ class WebhookSender:
         self.exchange = Exchange(limits, name=name, egress=egress)
         self.close = self.exchange.close
 
-    def stream(self, messages: Sequence[Message[K]]) -> Iterator[list[tuple[K, Answer]]]:
+    def stream(self, messages: Sequence[Message[K]]) -> Iterator[list[tuple[K, Reply]]]:
         """Sends all and yields their answers in groups, as they arrive: exactly one for each."""
         outgoing = [
             Outgoing(
@@ -81,12 +80,11 @@ class WebhookSender:
         for group in self.exchange.stream(outgoing):
             yield [(key, self._answer(url, reply)) for (key, url), reply in group]
 
-    def _answer(self, url: str, reply: Reply) -> Answer:
-        took = reply.elapsed_seconds
-        if reply.failure is None or reply.failure == seam.TOO_LARGE:
-            is_cut = reply.failure is not None
-            return Answer(reply.status, reply.headers, cut_off=is_cut, elapsed_seconds=took)
-        return Answer(failure=self._words(url, reply.failure), elapsed_seconds=took)
+    def _answer(self, url: str, reply: Reply) -> Reply:
+        """Returns a whole answer, or one that was cut off, as it is; of all else, why in words."""
+        if reply.failure is None or reply.failure == TOO_LARGE:
+            return reply
+        return Reply(failure=self._words(url, reply.failure), elapsed_seconds=reply.elapsed_seconds)
 
     def _words(self, url: str, failure: str) -> str:
         if failure == seam.TIMEOUT:

@@ -9,11 +9,10 @@ from typing import assert_never
 from weakref import WeakKeyDictionary, WeakSet
 
 from refresher.refresh.token_flow import ReadOutcome, Reads, ReadToken, ReadWhole
-from refresher.rules.history import WITHOUT_OUTCOME
+from refresher.rules.history import WITHOUT_OUTCOME, PastEvent
 from refresher.rules.serving import RefreshResult, Stored
 from refresher.runtime.services import Services
-from refresher.store import lookup, serving
-from refresher.store.events import PastEvent
+from refresher.store import events, serving
 from refresher.store.serving import Lane, Wanted
 
 LANES = 2
@@ -56,7 +55,7 @@ class Reading:
                 case ReadToken(wanted=wanted):
                     return serving.stored(db, wanted)
                 case ReadOutcome(root_id, lease_token):
-                    return ended(lookup.outcome(db, root_id, lease_token), by_us=False)
+                    return ended(events.outcome(db, root_id, lease_token), by_us=False)
                 case _:
                     assert_never(step)
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from time import monotonic
-from uuid import UUID
 
 from refresher.errors import RedisUnavailable
 from refresher.rules.connection import Claim
 from refresher.runtime import checkpoints
 from refresher.runtime.services import Services
-from refresher.store import in_flight, schedule
+from refresher.store import schedule
 from refresher.store.session import Db
 
 Enqueue = Callable[[Sequence[Sequence[Claim]]], None]
@@ -48,7 +47,7 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
     settings, total = services.settings, 0
     with services.database.reading() as db:
         # Once a tick: what workers finish meanwhile would be claimed again a handful at a time.
-        leased = in_flight.leased_count(db, at_most=settings.max_leased)
+        leased = schedule.leased_count(db, at_most=settings.max_leased)
     while not services.stopping.is_set():
         limit = min(settings.claim_limit, settings.max_leased - leased)
         if limit <= 0:
@@ -98,23 +97,6 @@ def hand_over(services: Services, by_provider: Sequence[Sequence[Claim]], enqueu
         raise
 
 
-def claim_now(services: Services, connection_id: UUID, *, seen: int | None = None) -> Claim | None:
-    """Claims one connection's row, due or not; None when it is leased or parked.
-
-    With `seen`, also None when its lease token is another one by now. Raises `DatabaseOlder`.
-    """
-    services.restored.check()
-    with services.database.transaction() as db:
-        claims = schedule.claim_these(
-            db,
-            [connection_id],
-            lease_seconds=services.settings.lease_seconds,
-            holder_id=services.holder_id,
-            seen=seen,
-        )
-    return claims[0] if claims else None
-
-
 def _paced(
     services: Services, db: Db, claims: Sequence[Claim], leased_before: int
 ) -> tuple[list[list[Claim]], list[tuple[Claim, float]]]:
@@ -136,7 +118,7 @@ def _in_flight(services: Services, db: Db, providers: set[str]) -> dict[str, int
     """Returns what each provider has in flight; nothing while one has nobody to share with."""
     if services.pacer.is_alone(providers):
         return {}
-    leased = in_flight.leased_by_provider(db)
+    leased = schedule.leased_by_provider(db)
     services.pacer.saw(leased)
     return leased if len(leased) > 1 else {}
 

@@ -28,9 +28,9 @@ from refresher.rules.faults import (
 from refresher.rules.notices import NewsState
 from refresher.runtime.services import Services, breaker_policy_from
 from refresher.store import notices, pauses, waiting
-from refresher.store.apart import apart
 from refresher.store.notices import Change
 from refresher.store.pauses import PauseSeen, Written
+from refresher.store.refusals import apart
 from refresher.store.reload import Reloaded
 from refresher.store.session import Db
 from refresher.store.settlement import Settlement

@@ -24,7 +24,7 @@ from refresher.refresh import spool_entries
 from refresher.runtime import checkpoints
 from refresher.runtime.liveness import Watch
 from refresher.runtime.services import Services
-from refresher.store import registration, unstored, workers
+from refresher.store import quarantine, registration, workers
 from refresher.store.answers import AnswersNotKept
 from refresher.store.refusals import sentence
 from refresher.store.session import DatabaseError
@@ -116,7 +116,7 @@ def store_entry(services: Services, entry: str) -> str | None:
 def _store(services: Services, entry: str, *, details: bool = True) -> None:
     with services.database.transaction() as db:
         made = spool_entries.settlement(entry, registration.database_now(db))
-        if not unstored.is_known(db, made.id):
+        if not quarantine.is_known(db, made.id):
             raise spool_entries.Foreign(f"connection {made.id} is not of this installation")
         told = made if details else spool_entries.without_details(made)
         settled = settle(db, [told], lead_share=services.policy.lead_share)
@@ -146,7 +146,7 @@ def _refused(services: Services, entry: str, why: str) -> str:
 def give_up(services: Services, entries: Sequence[str]) -> None:
     """Forgets entries for good; the rows that were parked for them are due again."""
     with services.database.transaction() as db:
-        unstored.give_up(db, sorted(whose(entries)))
+        quarantine.give_up_unstored(db, sorted(whose(entries)))
     services.spool.remove(entries)
     log.warning("spooled replies were dropped", replies=len(entries))
 
@@ -155,7 +155,7 @@ def park(services: Services, connection_id: UUID, lease_token: int, why: str) ->
     """Takes the row out of the schedule until its reply is stored, and tells why, where that works."""
     try:
         with services.database.transaction() as db:
-            unstored.park(db, connection_id, lease_token, why)
+            quarantine.park_unstored(db, connection_id, lease_token, why)
     except Exception as error:  # noqa: BLE001  its entry keeps it from being presented, too
         services.seldom.error("cannot note that a reply is not stored", why=sentence(error))
 

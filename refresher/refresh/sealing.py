@@ -10,14 +10,13 @@ from uuid_utils.compat import uuid7
 from refresher.errors import CannotDecrypt
 from refresher.rules import kept_fields
 from refresher.rules.bodies import header
-from refresher.rules.connection import Grant, Secret
+from refresher.rules.connection import Grant, SealedLife, Secret
 from refresher.rules.decision import Decision
 from refresher.rules.outcomes import Malformed, Outcome, Reply, Unreadable
 from refresher.runtime.cipher import Cipher
 from refresher.store import answers
 from refresher.store.answers import KeptAnswer
 from refresher.store.reload import Reloaded
-from refresher.store.sealed_life import SealedLife
 
 HTTP_REDIRECT = 300
 MOST_OF_A_HEADER = 200

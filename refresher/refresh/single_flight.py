@@ -16,17 +16,33 @@ from uuid import UUID
 from refresher.errors import DatabaseUnavailable
 from refresher.outbound.turns import FairQueue, Parties
 from refresher.refresh.batched_reads import ended
-from refresher.refresh.dispatch import claim_now
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.serving import RefreshResult
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
-from refresher.store import lookup, schedule, serving
+from refresher.store import events, schedule, serving
 from refresher.store.session import DatabaseError
 
 LOOK_AGAIN_SECONDS = 0.05
 Lease = tuple[UUID, int]
+
+
+def claim_now(services: Services, connection_id: UUID, *, seen: int | None = None) -> Claim | None:
+    """Claims one connection's row, due or not; None when it is leased or parked.
+
+    With `seen`, also None when its lease token is another one by now. Raises `DatabaseOlder`.
+    """
+    services.restored.check()
+    with services.database.transaction() as db:
+        claims = schedule.claim_these(
+            db,
+            [connection_id],
+            lease_seconds=services.settings.lease_seconds,
+            holder_id=services.holder_id,
+            seen=seen,
+        )
+    return claims[0] if claims else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +142,7 @@ class Flights:
                 "stored as soon as PostgreSQL takes it"
             )
         with self._services.database.reading() as db:
-            event = lookup.outcome(db, claim.connection_id, claim.lease_token)
+            event = events.outcome(db, claim.connection_id, claim.lease_token)
         kind = next((kind for kind, count in tally.items() if count), "stale")
         return ended(event, by_us=True) or RefreshResult(kind, by_us=True)
 

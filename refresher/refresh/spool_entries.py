@@ -17,10 +17,9 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from refresher.rules.connection import Claim, Sealed
+from refresher.rules.connection import Claim, Sealed, SealedLife
 from refresher.store.answers import KeptAnswer
 from refresher.store.reload import Reloaded, remembered
-from refresher.store.sealed_life import SealedLife
 from refresher.store.settlement import Settlement
 
 Entry = dict[str, Any]

@@ -12,6 +12,7 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from refresher.rules.answers import retry_after_seconds
+from refresher.rules.connection import TOO_LARGE, Reply
 from refresher.rules.limits import BreakerPolicy, opens
 
 JITTER_SHARE = 0.1
@@ -28,20 +29,6 @@ class DeliveryPolicy:
     retry_max_seconds: float = 14_400.0
     give_up_after_seconds: float = 86_400.0
     breaker: BreakerPolicy = field(default_factory=lambda: BreakerPolicy(failures=5))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one attempt came to. `failure` is a reason in words, where there was no whole answer.
-
-    `cut_off` tells that the body was longer than what is read of it; nobody needs it.
-    """
-
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    failure: str | None = None
-    cut_off: bool = False
-    elapsed_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +56,8 @@ class Gone:
 Outcome = Delivered | Failed | Gone
 
 
-def understand(answer: Answer, now_epoch_seconds: float) -> Outcome:
-    """Returns what an answer means.
+def understand(answer: Reply, now_epoch_seconds: float) -> Outcome:
+    """Returns what an answer means; without a status, `failure` is the reason in words.
 
     2xx is success whatever the body; 410 ends the endpoint; a redirect is never followed, for who
     answers one could send our messages into our own network. All else is tried again.
@@ -79,9 +66,8 @@ def understand(answer: Answer, now_epoch_seconds: float) -> Outcome:
     if status is None:
         return Failed(answer.failure or "no answer")
     if 200 <= status < 300:
-        return Delivered(
-            status, "its answer was long, and not read to the end" if answer.cut_off else None
-        )
+        is_cut = answer.failure == TOO_LARGE
+        return Delivered(status, "its answer was long, and not read to the end" if is_cut else None)
     if status == 410:
         return Gone()
     if 300 <= status < 400:
@@ -124,7 +110,7 @@ def retry_in(
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class EndpointHealth:
     """How an endpoint does: failures in a row and since when, and the pause that followed.
 
     `refusals` counts the pauses in a row; `disabled` is why it gets nothing more, until somebody
@@ -152,7 +138,7 @@ class Result:
     gave_up_after_seconds: float | None = None
 
 
-def observe(policy: DeliveryPolicy, health: Health, result: Result) -> Health:
+def observe(policy: DeliveryPolicy, health: EndpointHealth, result: Result) -> EndpointHealth:
     """Returns how an endpoint does after one more result.
 
     After five failures in a row it is left alone for 30 s, then one message probes; for 1, 2, 4, 8, 10
@@ -161,7 +147,7 @@ def observe(policy: DeliveryPolicy, health: Health, result: Result) -> Health:
     """
     match result.outcome:
         case Delivered():
-            return Health(disabled=health.disabled)
+            return EndpointHealth(disabled=health.disabled)
         case Gone():
             return replace(health, disabled=health.disabled or GONE_REASON)
         case Failed(reason, _, asked):
@@ -175,7 +161,7 @@ def observe(policy: DeliveryPolicy, health: Health, result: Result) -> Health:
             assert_never(result.outcome)
 
 
-def _is_dead(health: Health, result: Result) -> bool:
+def _is_dead(health: EndpointHealth, result: Result) -> bool:
     if result.gave_up_after_seconds is None or health.failing_seconds is None:
         return False
     # A second of grace: what was begun a moment before the first failure counts as well.
@@ -183,8 +169,8 @@ def _is_dead(health: Health, result: Result) -> bool:
 
 
 def _failed(
-    policy: DeliveryPolicy, health: Health, age_seconds: float, asked_seconds: float | None
-) -> Health:
+    policy: DeliveryPolicy, health: EndpointHealth, age_seconds: float, asked_seconds: float | None
+) -> EndpointHealth:
     since = age_seconds if health.failing_seconds is None else health.failing_seconds
     failed = replace(health, failures=health.failures + 1, failing_seconds=max(since, age_seconds))
     if asked_seconds is not None:

@@ -27,8 +27,26 @@ class Skip:
 GuardVerdict = Proceed | Skip
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """As much of a connection as is judged here, for one that is not stored as it is judged.
+
+    Of its tokens, its app and its token's end counts whether they are there: None, or anything else.
+    """
+
+    status: Status = Status.ACTIVE
+    access_token: object = None
+    refresh_token: object = None
+    expires_at: object = None
+    app: object = None
+    deleted: bool = False
+    disabled: bool = False
+    paused: bool = False
+    in_between_steps: bool = False
+
+
 def check(
-    connection: Connection | None,
+    connection: Connection | Outline | None,
     provider: Provider | None,
     *,
     stop_when_expired: bool,
@@ -49,7 +67,7 @@ def check(
     return Skip(reason) if reason else Proceed()
 
 
-def _state(connection: Connection) -> ParkReason | None:
+def _state(connection: Connection | Outline) -> ParkReason | None:
     """Returns why the connection's own state forbids a refresh; the gravest reason first."""
     if connection.deleted:
         return ParkReason.DELETED
@@ -64,7 +82,7 @@ def _state(connection: Connection) -> ParkReason | None:
     return None
 
 
-def _means(connection: Connection, provider: Provider | None) -> ParkReason | None:
+def _means(connection: Connection | Outline, provider: Provider | None) -> ParkReason | None:
     """Returns what is lacking for a request."""
     if provider is None:
         return ParkReason.UNKNOWN_PROVIDER

@@ -1,8 +1,8 @@
 """Decides about mails: who hears of what and how, what a mail server's answer means, when to try again.
 
-Pure. What a server says is an outcome: `Sent`, `Deferred` (this mail, later), `Refused` (this mail,
-never) or `Unreachable` (no mail goes out at present, which is no fault of any). `decide` joins it with
-what was known into what is written.
+Pure. What a server says is an outcome: `Accepted`, `Deferred` (this mail, later), `Rejected` (this
+mail, never) or `Unreachable` (no mail goes out at present, which is no fault of any). `decide` joins it
+with what was known into what is written.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def at_once(wanted: int, recent: int, burst: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Accepted:
     """The server has taken the mail."""
 
 
@@ -72,7 +72,7 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """The server never takes this mail; `address` tells that it is the recipient's address."""
 
     reason: str
@@ -87,7 +87,7 @@ class Unreachable:
     retry_after_seconds: float | None = None
 
 
-Outcome = Sent | Deferred | Refused | Unreachable
+Outcome = Accepted | Deferred | Rejected | Unreachable
 Stage = Literal["connect", "auth", "sender", "recipient", "data"]
 _ENHANCED = re.compile(r"^\s*[245]\.(\d{1,3})\.\d{1,3}\b")
 
@@ -108,9 +108,9 @@ def classify_smtp(stage: Stage, code: int, text: str) -> Outcome:
     found = _ENHANCED.match(text)
     subject = found[1] if found else ""
     if stage == "data":
-        return Deferred(reason) if subject in {"3", "7"} else Refused(reason, address=False)
+        return Deferred(reason) if subject in {"3", "7"} else Rejected(reason, address=False)
     if subject in {"", "1", "2"}:
-        return Refused(reason, address=True)
+        return Rejected(reason, address=True)
     return Deferred(reason)
 
 
@@ -121,9 +121,9 @@ def classify_http(status: int, text: str, retry_after_seconds: float | None = No
     """
     reason = f"HTTP {status} {clean(text)}".strip()
     if 200 <= status < 300:
-        return Sent()
+        return Accepted()
     if status in {400, 413, 422}:
-        return Refused(reason, address=False)
+        return Rejected(reason, address=False)
     return Unreachable(reason, retry_after_seconds)
 
 
@@ -172,9 +172,9 @@ def decide(
     nothing is counted against the mail; all wait 5, 10, 20 … s, at most five minutes, and one tries.
     """
     match outcome:
-        case Sent():
+        case Accepted():
             return MailDecision("sent", attempt=attempt + 1)
-        case Refused(reason, address):
+        case Rejected(reason, address):
             return MailDecision("failed", 0.0, attempt + 1, reason, blocks_address=address)
         case Deferred(reason):
             wait = min(FIRST_RETRY_SECONDS * 2.0 ** min(attempt, 20), LONGEST_RETRY_SECONDS)

@@ -2,7 +2,7 @@
 
 Pure. What is recorded is a handful of numbers and words, never a token: whether tokens came, how
 long they were said to live, the provider's error code in a safe alphabet. `as_reply` makes a reply
-of it that today's rules read like the one that came; `rules/replaying.py` has them decide.
+of it that today's rules read like the one that came; `rules/replay.py` has them decide.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from uuid import UUID
 
 from refresher.rules import policy as when
 from refresher.rules.answers import as_token, error_code, read_answer, retry_after_seconds
-from refresher.rules.connection import App, Connection, Grant, Sealed, Status
+from refresher.rules.connection import Connection, Grant, Status
 from refresher.rules.decision import Before
+from refresher.rules.guards import Outline
 from refresher.rules.history import PastEvent
 from refresher.rules.outcomes import Outcome, Refreshed, Reply, Unreadable
 from refresher.rules.providers import Path, Provider
@@ -108,31 +108,16 @@ def as_before(event: PastEvent, facts: Facts) -> Before:
     )
 
 
-def as_connection(event: PastEvent, provider_name: str, facts: Facts) -> tuple[Connection, bool]:
-    """Returns the connection as far as the guard looked at it, and whether its token had expired."""
-    there = Sealed(b"")
-    app = App(UUID(int=0), "", None) if facts.get("app") else None
-    made = Connection(
-        id=event.connection_id,
-        organization_id="",
-        provider=provider_name,
-        external_id="",
-        credential_version=event.credential_version or 0,
-        grant_number=event.grant_number or 1,
+def as_outline(facts: Facts) -> Outline:
+    """Returns the connection as far as the guard looked at it."""
+    return Outline(
         status=Status(str(facts.get("status", Status.ACTIVE))),
-        access_token=there if facts.get("access_token") else None,
-        refresh_token=there if facts.get("refresh_token") else None,
-        expires_at=event.occurred_at if facts.get("expiry") else None,
-        issued_at=None,
-        lifetime_seconds=None,
-        refresh_token_expires_at=None,
-        app=app,
-        deleted="deleted" in facts,
-        disabled="disabled" in facts,
-        paused="paused" in facts,
-        in_between_steps="in_between_steps" in facts,
+        access_token=facts.get("access_token") or None,
+        refresh_token=facts.get("refresh_token") or None,
+        expires_at=facts.get("expiry") or None,
+        app=facts.get("app") or None,
+        **{stop: stop in facts for stop in _STOPS},
     )
-    return made, bool(facts.get("expired"))
 
 
 def _answer(provider: Provider, reply: Reply, now_epoch_seconds: float) -> dict[str, object]:

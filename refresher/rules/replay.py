@@ -17,7 +17,7 @@ from refresher.rules.history import WITHOUT_OUTCOME, PastEvent
 from refresher.rules.outcomes import classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
-from refresher.rules.recording import Facts, as_before, as_connection, as_reply
+from refresher.rules.recording import Facts, as_before, as_outline, as_reply
 
 SAME_SECONDS = 0.5
 """Two due times this close are one: the clock of the commit is not that of the reply."""
@@ -59,7 +59,7 @@ def replay(event: PastEvent, provider: Provider | None, name: str, policy: Polic
     facts = event.recorded or {}
     guard = facts.get("guard")
     if isinstance(guard, dict):
-        return _guarded(event, provider, name, policy, guard)
+        return _guarded(event, provider, policy, guard)
     if provider is None:
         reason = ParkReason.UNKNOWN_PROVIDER
         verdict = Compared("outcome", event.kind, f"parked ({reason})")
@@ -73,12 +73,12 @@ def replay(event: PastEvent, provider: Provider | None, name: str, policy: Polic
     return Replayed(note=_nothing(event))
 
 
-def _guarded(
-    event: PastEvent, provider: Provider | None, name: str, policy: Policy, facts: Facts
-) -> Replayed:
-    connection, expired = as_connection(event, name, facts)
+def _guarded(event: PastEvent, provider: Provider | None, policy: Policy, facts: Facts) -> Replayed:
     verdict = guards.check(
-        connection, provider, stop_when_expired=policy.expired_tokens == "stop", expired=expired
+        as_outline(facts),
+        provider,
+        stop_when_expired=policy.expired_tokens == "stop",
+        expired=bool(facts.get("expired")),
     )
     today = str(verdict.reason) if isinstance(verdict, guards.Skip) else "proceed"
     return Replayed((Compared("guard", event.parked_reason, today),))

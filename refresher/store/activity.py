@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from refresher.rules.faults import Sort
 from refresher.store import gauges, workers
 from refresher.store.gauges import MOST_COUNTED, Gauges, Paused
-from refresher.store.in_flight import PROVIDER
 from refresher.store.session import Db, run
+from refresher.store.tables.base import PROVIDER
 from refresher.store.workers import ProcessSeen
 
 MOST_EVENTS = 20_000

@@ -1,22 +1,24 @@
-"""The table `connection`: look up, list, and the changes of state that people ask for.
+"""The table `connection`, read: one, a page, how many in which state.
 
-What a refresh writes is in `settlement.py`; new and returning connections are in `imports.py`. A
-change of state never touches a refresh in flight: `schedule.begin` and the fences see to that.
+Operators see deleted ones too. The holder of an API key sees its organization's living ones:
+somebody else's connection and a deleted one are both none at all; `organization_id` None is a key for
+all of them. Found by what people type: `lookup.py`; changed by them: `state_changes.py`. What a refresh
+writes is in `settlement.py`, new and returning connections are in `registration.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 
 from refresher.rules.connection import ParkReason, Status
-from refresher.store.events import Event, append
+from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, first, many, one, run
+from refresher.store.tables.base import STATE, STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +68,23 @@ class ConnectionView(WithoutTokens):
     deleted_at: datetime | None
 
 
-STATES = {"idle": 0, "leased": 1, "parked": 2}
-"""What a schedule row's state is called."""
-NOTHING_TO_RESUME = "nothing to resume: it is active"
-WITHOUT_TOKENS = """
-    c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id, r.status, r.status_cause,
-    case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end as state,
-    case when s.state <> 2 then s.due_at end as due_at,
-    case when s.state = 2 then s.parked_reason end as parked_reason,
-    coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds, r.refresh_token_expires_at,
-    r.credential_version,
-    case when c.scopes = '{}' then coalesce(r.granted_scopes, '{}') else c.scopes end as scopes,
-    r.granted_scopes, array(
-        select s from unnest(r.scopes) s where s <> all(r.granted_scopes) and s <> 'offline_access'
-    ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
-    c.updated_at
-"""
-"""The columns of `WithoutTokens`. `offline_access` is never missing: no token has it."""
-WITH_ROOT = """
-    connection c
-    join connection r on r.id = coalesce(c.root_id, c.id)
-    left join refresh_schedule s on s.connection_id = r.id
-"""
-"""Where they come from: the connection, the one whose grant it uses, and the schedule row."""
-_VIEW = (
-    f"select {WITHOUT_TOKENS}, r.app_name, "  # noqa: S608  our own names
-    f"case when s.state = 0 then s.postponed_by end as postponed_by, c.deleted_at from {WITH_ROOT}"
-)
+@dataclass(frozen=True, slots=True)
+class ConnectionSeen(WithoutTokens):
+    """A living connection as its organization sees it."""
+
+    app: str
+    host: str | None
+    placeholders: dict[str, str] | None
+    metadata: dict[str, object]
+    note: str | None = None
 
 
-def show(db: Db, connection_id: UUID) -> ConnectionView | None:
-    """Returns one connection, deleted ones too, or None."""
-    row = run(db, _VIEW + " where c.id = :id", id=connection_id).mappings().first()
-    return _view(row) if row else None
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A connection, and the entity tag of its row: it changes with every write to it."""
+
+    seen: ConnectionSeen
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,116 +95,175 @@ class Filter:
     provider: str | None = None
     state: str | None = None
     parked_reason: str | None = None
+    external_id: str | None = None
     deleted: bool = False
     expired: bool = False
     failing: bool = False
 
 
-def find(
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How many connections there are in which state. 10,001 means "more than 10,000"."""
+
+    connections: int
+    states: dict[str, int]
+    parked: dict[str, int]
+    overdue: int
+    expired: int
+    reconnect_required: int
+
+
+_WITHOUT_TOKENS = f"""
+    c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id, r.status, r.status_cause,
+    {STATE} as state,
+    case when s.state <> 2 then s.due_at end as due_at,
+    case when s.state = 2 then s.parked_reason end as parked_reason,
+    coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds, r.refresh_token_expires_at,
+    r.credential_version,
+    case when c.scopes = '{{}}' then coalesce(r.granted_scopes, '{{}}') else c.scopes end as scopes,
+    r.granted_scopes, array(
+        select s from unnest(r.scopes) s where s <> all(r.granted_scopes) and s <> 'offline_access'
+    ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
+    c.updated_at
+"""  # noqa: S608  our own names
+"""The columns of `WithoutTokens`. `offline_access` is never missing: no token has it."""
+_WITH_ROOT = """
+    connection c
+    join connection r on r.id = coalesce(c.root_id, c.id)
+    left join refresh_schedule s on s.connection_id = r.id
+"""
+"""Where they come from: the connection, the one whose grant it uses, and the schedule row."""
+_VIEW = (
+    f"select {_WITHOUT_TOKENS}, r.app_name, "  # noqa: S608  our own names
+    f"case when s.state = 0 then s.postponed_by end as postponed_by, c.deleted_at from {_WITH_ROOT}"
+)
+# xmin names the transaction that wrote the row last, so it tells two writes within one instant apart.
+_SEEN = f"""
+    select {_WITHOUT_TOKENS}, c.app_name as app, c.host, c.placeholders, c.metadata,
+        c.credential_version || '-' || c.xmin::text as etag
+    from {_WITH_ROOT}
+    where c.deleted_at is null
+      and (cast(:organization as text) is null or c.organization_id = :organization)
+"""  # noqa: S608  our own names
+_ONE = _SEEN + " and c.id = :id"
+_LOCKED = _SEEN + " and c.id = :id for update of c"
+
+
+def show(db: Db, connection_id: UUID) -> ConnectionView | None:
+    """Returns one connection, deleted ones too, or None."""
+    return first(db, ConnectionView, _VIEW + " where c.id = :id", id=connection_id)
+
+
+def views(
     db: Db, chosen: Filter, *, after: UUID | None = None, limit: int = 50
 ) -> list[ConnectionView]:
     """Returns connections in the order of their ids, those behind `after` only."""
-    where, values = _where(chosen, after)
-    sql = _VIEW + f" where {where} order by c.id limit :limit"
-    return [_view(row) for row in run(db, sql, **values, limit=limit).mappings()]
+    where, values = _where(chosen)
+    sql = _VIEW + (
+        f" where {where} and (cast(:after as uuid) is null or c.id > :after) "
+        "order by c.id limit :limit"
+    )
+    return many(db, ConnectionView, sql, **values, after=after, limit=limit)
 
 
 def count(db: Db, chosen: Filter) -> int:
     """Returns how many connections there are of this kind."""
-    where, values = _where(chosen, None)
-    sql = f"select count(*) from {WITH_ROOT} where {where}"  # noqa: S608  our own names
+    where, values = _where(chosen)
+    sql = f"select count(*) from {_WITH_ROOT} where {where}"  # noqa: S608  our own names
     return one(db, int, sql, **values)
 
 
-def _where(chosen: Filter, after: UUID | None) -> tuple[str, dict[str, object]]:
+def find(db: Db, connection_id: UUID, organization_id: str | None) -> Versioned | None:
+    """Returns one connection, or None where this organization has no living one of that id."""
+    return _one(db, _SEEN + " and c.id = :id", connection_id, organization_id)
+
+
+def locked(db: Db, connection_id: UUID, organization_id: str | None) -> Versioned | None:
+    """Returns the same, and keeps every other writer off the row until the transaction ends."""
+    return _one(db, _SEEN + " and c.id = :id for update of c", connection_id, organization_id)
+
+
+def page(
+    db: Db,
+    chosen: Filter,
+    organization_id: str | None,
+    *,
+    after: tuple[str, str, str] | None,
+    limit: int,
+) -> list[ConnectionSeen]:
+    """Returns connections ordered by organization, provider and external id, those behind `after`.
+
+    That is the order of an index, and the one that the filters narrow from the left.
+    """
+    where, values = _where(chosen)
+    place = "c.organization_id, c.provider, c.external_id"
+    if after is not None:
+        where += f" and ({place}) > (:after_0, :after_1, :after_2)"
+        values |= {f"after_{n}": part for n, part in enumerate(after)}
+    sql = f"{_SEEN} and {where} order by {place} limit :limit"
+    rows = run(db, sql, **values, organization=organization_id, limit=limit).mappings()
+    return [_versioned(row).seen for row in rows]
+
+
+def numbers(db: Db, organization_id: str | None) -> Numbers:
+    """Returns the counts of one organization, or of all; never reads more than 10,001 connections.
+
+    Expired are, dead tokens that are to be refreshed: none of what is parked.
+    """
+    sql = """
+        select c.status, coalesce(s.state, -1) as state,
+            case when s.state = 2 then s.parked_reason end as parked_reason,
+            count(*) as n,
+            count(*) filter (where s.state = 0 and s.due_at <= refresher_now()) as overdue,
+            count(*) filter (where c.expires_at <= refresher_now() and s.state <> 2) as expired
+        from (
+            select id, status, expires_at from connection
+            where deleted_at is null
+              and (cast(:organization as text) is null or organization_id = :organization)
+            limit :most
+        ) c left join refresh_schedule s on s.connection_id = c.id
+        group by 1, 2, 3
+        """
+    rows = run(db, sql, organization=organization_id, most=MOST_COUNTED).all()
+    states, parked = dict.fromkeys((*STATES, "none"), 0), dict[str, int]()
+    words = {number: word for word, number in STATES.items()} | {-1: "none"}
+    for row in rows:
+        states[words[row.state]] += row.n
+        if row.parked_reason is not None:
+            parked[row.parked_reason] = parked.get(row.parked_reason, 0) + row.n
+    return Numbers(
+        connections=sum(row.n for row in rows),
+        states=states,
+        parked=parked,
+        overdue=sum(row.overdue for row in rows),
+        expired=sum(row.expired for row in rows),
+        reconnect_required=sum(row.n for row in rows if row.status == "reconnect_required"),
+    )
+
+
+def _where(chosen: Filter) -> tuple[str, dict[str, object]]:
     state = STATES.get(chosen.state or "")
     conditions = {
         "c.organization_id = :organization_id": chosen.organization_id,
         "c.provider = :provider": chosen.provider,
+        "c.external_id = :external_id": chosen.external_id,
         "s.state = :state": state,
-        "s.parked_reason = :parked_reason": chosen.parked_reason,
-        "c.id > :after": after,
+        "s.state = 2 and s.parked_reason = :parked_reason": chosen.parked_reason,
         "c.deleted_at is null": None if chosen.deleted else True,
         "r.expires_at <= refresher_now() and s.state <> 2": chosen.expired or None,
         "s.state <> 2 and s.attempt > 0": chosen.failing or None,
     }
     where = " and ".join(["true", *(sql for sql, value in conditions.items() if value is not None)])
-    values = {**asdict(chosen), "state": state, "after": after}
+    values = {**asdict(chosen), "state": state}
     return where, {name: value for name, value in values.items() if f":{name}" in where}
 
 
-def root_of(db: Db, connection_id: UUID) -> UUID | None:
-    """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
-    sql = "select coalesce(root_id, id) from connection where id = :id"
-    return first(db, UUID, sql, id=connection_id)
+def _one(db: Db, sql: str, connection_id: UUID, organization_id: str | None) -> Versioned | None:
+    row = run(db, sql, id=connection_id, organization=organization_id).mappings().first()
+    return _versioned(row) if row else None
 
 
-def siblings(db: Db, root_id: UUID) -> list[UUID]:
-    """Returns the living connections that use this one's grant."""
-    sql = "select id from connection where root_id = :id and deleted_at is null order by id"
-    return many(db, UUID, sql, id=root_id)
-
-
-def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) -> None:
-    """Pauses, disables or deletes (softly) a connection, and parks its idle row.
-
-    A refresh in flight ends normally, and its tokens are stored; the next one is not begun.
-    """
-    column = {"paused": "paused_at", "disabled": "disabled_at", "deleted": "deleted_at"}[how]
-    run(
-        db,
-        f"update connection set {column} = coalesce({column}, refresher_now()), "  # noqa: S608
-        "updated_at = refresher_now() where id = :id",
-        id=connection_id,
-    )
-    run(
-        db,
-        "update refresh_schedule set state = 2, parked_reason = :how "
-        "where connection_id = :id and state <> 1",
-        id=connection_id,
-        how=how,
-    )
-    append(db, [Event(connection_id, how, reason=reason)])
-
-
-def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
-    """Lifts pause, disabling and reconnect-required, and makes a parked row due now.
-
-    With the stored tokens: a grant that is really dead will be parked again by the next refresh. Not
-    one whose new pair waits to be stored: its stored refresh token is spent. Returns False, and writes
-    nothing, where it waits for none of these.
-    """
-    lifted = run(
-        db,
-        "update connection set paused_at = null, disabled_at = null, status = 'active', "
-        "status_cause = null, updated_at = refresher_now() "
-        "where id = :id and deleted_at is null "
-        "and (paused_at is not null or disabled_at is not null or status <> 'active')",
-        id=connection_id,
-    )
-    unparked = run(
-        db,
-        "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
-        "attempt = 0, starts = 0, lease_token = lease_token + 1 "
-        "where connection_id = :id and state = 2 and parked_reason is distinct from :unstored",
-        id=connection_id,
-        unstored=ParkReason.UNSTORED.value,
-    )
-    if not lifted.rowcount and not unparked.rowcount:
-        return False
-    append(db, [Event(connection_id, "resumed", reason=reason)])
-    return True
-
-
-def like(db: Db, text_given: str, *, limit: int = 3) -> Sequence[str]:
-    """Returns ids or external ids that begin like `text_given`, for "did you mean"."""
-    sql = (
-        "select id::text from connection where (id::text like :p or external_id = :exact "
-        "or name = :exact) and deleted_at is null limit :limit"
-    )
-    pattern = text_given[:8].replace("%", "").replace("_", "") + "%"
-    return many(db, str, sql, p=pattern, exact=text_given, limit=limit)
-
-
-def _view(row: RowMapping) -> ConnectionView:
-    return ConnectionView(**row)
+def _versioned(row: RowMapping) -> Versioned:
+    values: dict[str, Any] = {**row}
+    etag = str(values.pop("etag"))
+    return Versioned(ConnectionSeen(**values), etag)

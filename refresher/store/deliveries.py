@@ -17,17 +17,15 @@ written in `delivery_results.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.connection import Sealed
 from refresher.store.leases import Claimed, Lease, arrays
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
+from refresher.store.session import Db, first, one, run
 
 WAITS_SECONDS = 1.0
 """How soon a message looks again whose predecessor is under way: normally that one wakes it."""
@@ -43,8 +41,7 @@ BATCH = 50
 
 # One planner at a time: a later event of a connection must not be seen before the earlier one.
 _PLANNERS_LOCK = 0x686F6F6B  # "hook" in ASCII
-_PLAN = text(
-    """
+_PLAN = """
     insert into webhook_delivery (endpoint_id, event_id, subject, sequence)
     select e.id, u.id, u.subject, u.sequence
     from unnest(cast(:ids as uuid[]), cast(:organizations as text[]), cast(:kinds as text[]),
@@ -55,29 +52,28 @@ _PLAN = text(
     order by u.id
     on conflict (endpoint_id, event_id) do nothing
     """
-)
 
 
 def planning(db: Db) -> bool:
     """Takes the right to plan until this transaction ends; False while another has it."""
-    statement = text("select pg_try_advisory_xact_lock(:lock)")
-    return bool(db.execute(statement, {"lock": _PLANNERS_LOCK}).scalar_one())
+    sql = "select pg_try_advisory_xact_lock(:lock)"
+    return one(db, bool, sql, lock=_PLANNERS_LOCK)
 
 
-def plan(db: Db, entries: Sequence[Entry]) -> None:
+def plan(db: Db, entries: Sequence[OutboxEntry]) -> None:
     """Makes a message of each entry for each endpoint that wants it and may know of it."""
     if not entries:
         return
-    values = {
-        "ids": [e.id for e in entries],
-        "organizations": [e.organization_id for e in entries],
-        "kinds": [e.kind for e in entries],
-        "subjects": [
-            str(e.connection_id or e.app_key or e.payload.get("webhook_id")) for e in entries
-        ],
-        "sequences": [e.sequence for e in entries],
-    }
-    db.execute(_PLAN, values)
+    subjects = [str(e.connection_id or e.app_key or e.payload.get("webhook_id")) for e in entries]
+    run(
+        db,
+        _PLAN,
+        ids=[e.id for e in entries],
+        organizations=[e.organization_id for e in entries],
+        kinds=[e.kind for e in entries],
+        subjects=subjects,
+        sequences=[e.sequence for e in entries],
+    )
 
 
 # What is due is judged row by row: its endpoint may be disabled (hold it) or paused (to the pause's
@@ -86,12 +82,11 @@ def plan(db: Db, entries: Sequence[Entry]) -> None:
 # touched once a pause, and the window of rows that are looked at never stays with one organization. Of
 # those that may go, each organization's first goes before anybody's second, counted from what it has
 # under way. An operator's endpoint is an organization of its own here.
-CLAIM = text(
-    """
+CLAIM = """
     with due as materialized (
         select id, endpoint_id, subject, sequence, due_at from webhook_delivery
         where state = 0 and due_at <= refresher_now()
-        order by due_at limit :limit
+        order by due_at limit :window
         for update skip locked
     ), leased as (
         select l.endpoint_id, coalesce(e.organization_id, e.id::text) as owner
@@ -151,7 +146,6 @@ CLAIM = text(
     from taken t where d.id = t.id
     returning d.id, d.lease_token, d.state, t.turn, case when t.troubled then t.owner end as lane
     """
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +166,21 @@ def claim(db: Db, bounds: Bounds, *, lease_seconds: float, holder_id: UUID) -> C
     organization no more than `organization_concurrency`: who is slow or down holds nobody else up.
     Endpoints in trouble are handed over apart, by organization, all others together.
     """
-    leased = text("select count(*) from webhook_delivery where state = 1")
-    room = bounds.in_flight - int(db.execute(leased).scalar_one())
+    leased = one(db, int, "select count(*) from webhook_delivery where state = 1")
+    room = bounds.in_flight - leased
     if room <= 0:
         return Claimed((), SOONEST_SECONDS)
-    values = {
-        "limit": bounds.window,
-        "most": min(room, bounds.window),
-        "lease_seconds": lease_seconds,
-        "holder_id": holder_id,
-        "concurrency": bounds.concurrency,
-        "organization_concurrency": bounds.organization_concurrency,
-        "breaker_failures": bounds.breaker_failures,
-        "waits": WAITS_SECONDS,
-        "probe_waits": PROBE_WAITS_SECONDS,
-        "slow_seconds": SLOW_SECONDS,
-    }
-    rows = db.execute(CLAIM, values).all()
+    rows = run(
+        db,
+        CLAIM,
+        **asdict(bounds),
+        most=min(room, bounds.window),
+        lease_seconds=lease_seconds,
+        holder_id=holder_id,
+        waits=WAITS_SECONDS,
+        probe_waits=PROBE_WAITS_SECONDS,
+        slow_seconds=SLOW_SECONDS,
+    ).all()
     lanes: dict[str | None, list[Lease]] = {}
     for row in sorted((r for r in rows if r.state == 1), key=lambda r: (r.turn, r.id)):
         lanes.setdefault(row.lane, []).append(Lease(row.id, row.lease_token))
@@ -197,12 +189,11 @@ def claim(db: Db, bounds: Bounds, *, lease_seconds: float, holder_id: UUID) -> C
 
 
 def _next_due_in_seconds(db: Db) -> float | None:
-    statement = text(
+    sql = (
         "select cast(extract(epoch from min(due_at) - refresher_now()) as float8) "
         "from webhook_delivery where state = 0"
     )
-    seconds: float | None = db.execute(statement).scalar_one()
-    return seconds
+    return first(db, float, sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +214,11 @@ class Begun:
     since_first_seconds: float
     begun_at: datetime
 
+    @property
+    def lease(self) -> Lease:
+        """The lease under which it goes."""
+        return Lease(self.id, self.lease_token)
+
 
 def begin(db: Db, leases: Sequence[Lease], *, holder_id: UUID) -> list[Begun]:
     """Marks these messages as begun and returns, of those that may be sent, all it takes to do so.
@@ -230,8 +226,7 @@ def begin(db: Db, leases: Sequence[Lease], *, holder_id: UUID) -> list[Begun]:
     Two deliveries of one hint cannot both pass, nor can a message whose endpoint was disabled since
     the claim. From here on, "begun and no outcome" means that it may have arrived.
     """
-    statement = text(
-        """
+    sql = """
         update webhook_delivery d
         set begun_token = d.lease_token, begun_at = refresher_now(), holder_id = :holder_id,
             starts = least(d.starts + 1, 32000),
@@ -249,8 +244,7 @@ def begin(db: Db, leases: Sequence[Lease], *, holder_id: UUID) -> list[Begun]:
                 as since_first_seconds,
             d.begun_at
         """
-    )
-    rows = db.execute(statement, {**arrays(leases), "holder_id": holder_id}).mappings()
+    rows = run(db, sql, **arrays(leases), holder_id=holder_id).mappings()
     return [_begun({**row}) for row in rows]
 
 

@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
-from refresher.rules.delivery import Health
+from refresher.rules.delivery import EndpointHealth
 from refresher.store.leases import Lease, arrays
+from refresher.store.session import Db, many, run
 from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
 
 IDLE = 0
@@ -23,7 +21,7 @@ MOST_WOKEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class MessageResult:
     """What is written of one message; `state` is IDLE (again in `again_in_seconds`) or an end."""
 
     lease: Lease
@@ -34,10 +32,9 @@ class Settled:
     elapsed_seconds: float
 
 
-def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, Health]:
+def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, EndpointHealth]:
     """Locks endpoints until the transaction ends, and returns how each does; removed ones are left."""
-    statement = text(
-        """
+    sql = """
         select id, failures, refusals,
             cast(extract(epoch from refresher_now() - failing_since) as float8),
             cast(greatest(0, coalesce(extract(epoch from paused_until - refresher_now()), 0))
@@ -45,9 +42,8 @@ def lock_endpoints(db: Db, ids: Sequence[UUID]) -> dict[UUID, Health]:
             disabled_reason
         from webhook_endpoint where id = any(cast(:ids as uuid[])) order by id for update
         """
-    )
-    rows = db.execute(statement, {"ids": sorted(set(ids))})
-    return {row.id: Health(*row[1:]) for row in rows}
+    rows = run(db, sql, ids=sorted(set(ids)))
+    return {row.id: EndpointHealth(*row[1:]) for row in rows}
 
 
 def still_ours(db: Db, leases: Sequence[Lease]) -> dict[int, float]:
@@ -55,20 +51,17 @@ def still_ours(db: Db, leases: Sequence[Lease]) -> dict[int, float]:
 
     Locks them.
     """
-    statement = text(
-        """
+    sql = """
         select d.id, cast(extract(epoch from refresher_now() - d.begun_at) as float8) as age_seconds
         from webhook_delivery d
         join unnest(cast(:ids as bigint[]), cast(:tokens as bigint[])) u(id, token)
             on d.id = u.id and d.lease_token = u.token
         where d.state + 0 = 1 order by d.id for update of d
         """
-    )
-    return {row.id: row.age_seconds for row in db.execute(statement, arrays(leases))}
+    return {row.id: row.age_seconds for row in run(db, sql, **arrays(leases))}
 
 
-_WRITE = text(
-    """
+_WRITE = """
     update webhook_delivery d set
         state = u.state, lease_until = null, holder_id = null, starts = 0,
         attempt = d.attempt + 1,
@@ -82,9 +75,7 @@ _WRITE = text(
              u(id, token, state, again_in, http_status, reason, elapsed)
     where d.id = u.id and d.lease_token = u.token and d.state + 0 = 1
     """
-)
-_WAKE_NEXT = text(
-    """
+_WAKE_NEXT = """
     update webhook_delivery n set due_at = least(n.due_at, refresher_now())
     from webhook_delivery d
     cross join lateral (
@@ -95,31 +86,30 @@ _WAKE_NEXT = text(
     ) following
     where d.id = any(cast(:ids as bigint[])) and n.id = following.id and n.state + 0 = 0
     """
-)
 
 
-def write(db: Db, outcomes: Sequence[Settled]) -> None:
+def write(db: Db, outcomes: Sequence[MessageResult]) -> None:
     """Writes outcomes, and makes due what waited for a message that is done with."""
-    values = {
+    run(
+        db,
+        _WRITE,
         **arrays([w.lease for w in outcomes]),
-        "states": [w.state for w in outcomes],
-        "again_ins": [w.again_in_seconds for w in outcomes],
-        "statuses": [w.http_status for w in outcomes],
-        "reasons": [w.reason for w in outcomes],
-        "elapsed": [w.elapsed_seconds for w in outcomes],
-    }
-    db.execute(_WRITE, values)
+        states=[w.state for w in outcomes],
+        again_ins=[w.again_in_seconds for w in outcomes],
+        statuses=[w.http_status for w in outcomes],
+        reasons=[w.reason for w in outcomes],
+        elapsed=[w.elapsed_seconds for w in outcomes],
+    )
     done = [w.lease.id for w in outcomes if w.state in {DELIVERED, FAILED}]
     if done:
-        db.execute(_WAKE_NEXT, {"ids": done})
+        run(db, _WAKE_NEXT, ids=done)
 
 
 def note_health(
-    db: Db, endpoint_id: UUID, health: Health, *, delivered_in_seconds: float | None
+    db: Db, endpoint_id: UUID, health: EndpointHealth, delivered_in_seconds: float | None
 ) -> None:
     """Writes how an endpoint does now, and how long it took where something was delivered."""
-    statement = text(
-        """
+    sql = """
         update webhook_endpoint set failures = :failures, refusals = :refusals,
             failing_since = refresher_now() - cast(:failing as float8) * interval '1 second',
             paused_until = refresher_now() + nullif(cast(:pause as float8), 0) * interval '1 second',
@@ -132,48 +122,40 @@ def note_health(
                 + 0.2 * coalesce(cast(:took as float8), usual_seconds)
         where id = :id
         """
+    run(
+        db,
+        sql,
+        id=endpoint_id,
+        failures=health.failures,
+        refusals=health.refusals,
+        failing=health.failing_seconds,
+        pause=health.pause_left_seconds,
+        disabled=health.disabled,
+        took=delivered_in_seconds,
     )
-    values = {
-        "id": endpoint_id,
-        "failures": health.failures,
-        "refusals": health.refusals,
-        "failing": health.failing_seconds,
-        "pause": health.pause_left_seconds,
-        "disabled": health.disabled,
-        "took": delivered_in_seconds,
-    }
-    db.execute(statement, values)
 
 
 def wake(db: Db, endpoint_id: UUID) -> None:
     """Makes due what was put off while an endpoint did not answer: it is well again."""
-    statement = text(
-        """
-        update webhook_delivery d set due_at = refresher_now()
-        from (select id from webhook_delivery
-              where endpoint_id = :id and state = 0 and due_at > refresher_now()
-              order by id limit :limit for update skip locked) waiting
-        where d.id = waiting.id
-        """
-    )
-    db.execute(statement, {"id": endpoint_id, "limit": MOST_WOKEN})
+    _change_waiting(db, endpoint_id, "due_at = refresher_now()", "due_at > refresher_now()")
 
 
 def hold(db: Db, endpoint_id: UUID) -> None:
     """Keeps the messages of an endpoint that was disabled. Those beyond 10,000 the claim holds."""
-    statement = text(
-        f"""
-        update webhook_delivery d set state = {HELD}
-        from (select id from webhook_delivery where endpoint_id = :id and state = 0
+    _change_waiting(db, endpoint_id, f"state = {HELD}", "true")
+
+
+def _change_waiting(db: Db, endpoint_id: UUID, change: str, which: str) -> None:
+    sql = f"""
+        update webhook_delivery d set {change}
+        from (select id from webhook_delivery where endpoint_id = :id and state = 0 and {which}
               order by id limit :limit for update skip locked) waiting
         where d.id = waiting.id
-        """  # noqa: S608  our own number
-    )
-    db.execute(statement, {"id": endpoint_id, "limit": MOST_WOKEN})
+        """  # noqa: S608  our own words
+    run(db, sql, id=endpoint_id, limit=MOST_WOKEN)
 
 
-_SWEEP = text(
-    """
+_SWEEP = """
     with stalled as (
         select d.id, d.begun_token = d.lease_token as begun, d.starts from webhook_delivery d
         where d.state = 1 and (d.lease_until < refresher_now()
@@ -190,7 +172,6 @@ _SWEEP = text(
     from stalled s where d.id = s.id
     returning s.begun
     """
-)
 
 
 def sweep(
@@ -202,17 +183,16 @@ def sweep(
     Returns of each whether it had begun: then it may have arrived, and goes once more with the same
     id. One that ends process after process goes ever later, from the fifth on.
     """
-    values = {"first_seconds": first_seconds, "lease_seconds": lease_seconds, "limit": limit}
-    return db.execute(_SWEEP, values).scalars().all()
+    return many(
+        db, bool, _SWEEP, first_seconds=first_seconds, lease_seconds=lease_seconds, limit=limit
+    )
 
 
 def forget_delivered(db: Db, *, days: float, limit: int = 5_000) -> int:
     """Deletes messages that arrived, or were given up, more than `days` ago; returns how many."""
-    statement = text(
-        """
+    sql = """
         delete from webhook_delivery where id in (
             select id from webhook_delivery
             where state > 2 and ended_at < refresher_now() - :days * interval '1 day' limit :limit)
         """
-    )
-    return db.execute(statement, {"days": days, "limit": limit}).rowcount
+    return run(db, sql, days=days, limit=limit).rowcount

@@ -8,7 +8,7 @@ so any moment can be looked at later (`rules/time_travel.py`). No secret ever st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -20,12 +20,14 @@ from refresher.rules.connection import value
 from refresher.rules.history import PastEvent
 from refresher.store import binary
 from refresher.store.binary import Array, bigints, doubles, instants, texts, uuids
-from refresher.store.in_flight import BEGUN
-from refresher.store.session import Db, many, run
-
-__all__ = ["Event", "PastEvent", "append", "as_json", "note", "recent"]
+from refresher.store.session import Db, first, many, one, run
+from refresher.store.tables.base import BEGUN
 
 NEWEST = 2**63 - 1
+COLUMNS = ", ".join(f.name for f in fields(PastEvent))
+NEAR = 50
+"""So many events before a moment tell for certain which leases had ended."""
+_EVENT = f"select {COLUMNS} from refresh_event "  # noqa: S608  our own column names
 
 
 @value
@@ -50,6 +52,25 @@ class Event:
     lease_until: datetime | None = None
     exchange_seconds: float | None = None
     recorded: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The events around an instant, the oldest first; `oldest_at` is that of the oldest kept one."""
+
+    past: list[PastEvent]
+    later: list[PastEvent]
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Which attempts of a connection are kept: the oldest, the newest, and those beside a number."""
+
+    first: int
+    last: int
+    below: int | None
+    above: int | None
 
 
 _PACKERS: dict[object, Callable[[Iterable[Any]], Array]] = {
@@ -115,14 +136,101 @@ def recent(
     db: Db, connection_id: UUID, *, limit: int = 50, before: int | None = None
 ) -> list[PastEvent]:
     """Returns the newest events of one connection (older than event `before`), the newest first."""
-    sql = (
-        f"select {COLUMNS} from refresh_event "  # noqa: S608  our own column names
-        "where connection_id = :id and id < :before order by id desc limit :limit"
-    )
+    sql = _EVENT + "where connection_id = :id and id < :before order by id desc limit :limit"
     return many(db, PastEvent, sql, id=connection_id, limit=limit, before=before or NEWEST)
 
 
-COLUMNS = ", ".join(f.name for f in fields(PastEvent))
+def page(
+    db: Db, connection_id: UUID, organization_id: str | None, *, before: int | None, limit: int
+) -> list[PastEvent]:
+    """Returns the events of a connection (its root's, for a sibling), the newest first."""
+    columns = ", ".join(f"e.{f.name}" for f in fields(PastEvent))
+    sql = f"""
+        select {columns} from connection c
+        join refresh_event e on e.connection_id = coalesce(c.root_id, c.id)
+        where c.id = :id and c.deleted_at is null
+          and (cast(:organization as text) is null or c.organization_id = :organization)
+          and (cast(:before as bigint) is null or e.id < :before)
+        order by e.id desc limit :limit
+        """  # noqa: S608  our own column names
+    return many(
+        db,
+        PastEvent,
+        sql,
+        id=connection_id,
+        organization=organization_id,
+        before=before,
+        limit=limit,
+    )
+
+
+def outcome(db: Db, connection_id: UUID, lease_token: int) -> PastEvent | None:
+    """Returns the event with which a lease ended, None while it has not."""
+    sql = (
+        _EVENT + "where connection_id = :id and lease_token = :lease_token order by id desc limit 1"
+    )
+    return first(db, PastEvent, sql, id=connection_id, lease_token=lease_token)
+
+
+def events_after(db: Db, connection_id: UUID, event_id: int) -> list[PastEvent]:
+    """Returns the events of one connection that are newer than `event_id`, the oldest first."""
+    sql = _EVENT + "where connection_id = :id and id > :event_id order by id limit 1000"
+    return many(db, PastEvent, sql, id=connection_id, event_id=event_id)
+
+
+def around(db: Db, connection_id: UUID, at: datetime) -> Around:
+    """Returns the events near an instant: those until then, and what later ones tell about it."""
+    values = {"id": connection_id, "at": at, "near": NEAR}
+    select = _EVENT + "where connection_id = :id "
+    before = select + "and occurred_at <= :at order by id desc limit :near"
+    after = (
+        select + "and occurred_at > :at and claimed_at <= :at "
+        "union all (" + select + "and occurred_at > :at order by id limit 1) order by id"
+    )
+    oldest = "select min(occurred_at) from refresh_event where connection_id = :id"
+    found = first(db, datetime, oldest, **values)
+    return Around(
+        past=many(db, PastEvent, before, **values)[::-1],
+        later=many(db, PastEvent, after, **values),
+        oldest_at=found,
+    )
+
+
+def attempt(db: Db, connection_id: UUID, number: int | None) -> PastEvent | None:
+    """Returns the attempt under this lease token, the newest recorded one where there is no number.
+
+    Of two events under one lease (a sweep, and the reply that came after all) the one with a record.
+    """
+    sql = (
+        _EVENT + "where connection_id = :id "
+        "and lease_token is not null and (cast(:number as bigint) is null and recorded is not null "
+        "or lease_token = :number) order by recorded is null, id desc limit 1"
+    )
+    return first(db, PastEvent, sql, id=connection_id, number=number)
+
+
+def attempts_around(db: Db, connection_id: UUID, number: int) -> Attempts | None:
+    """Returns which attempts there are, None without any. Numbers may have gaps."""
+    sql = """
+        select min(lease_token) as first, max(lease_token) as last,
+            max(lease_token) filter (where lease_token < :number) as below,
+            min(lease_token) filter (where lease_token > :number) as above
+        from refresh_event where connection_id = :id and lease_token is not null
+        """
+    row = run(db, sql, id=connection_id, number=number).mappings().one()
+    return None if row["first"] is None else Attempts(**row)
+
+
+def newest_event_id(db: Db) -> int:
+    """Returns the id of the newest event there is, 0 without one."""
+    return one(db, int, "select coalesce(max(id), 0) from refresh_event")
+
+
+def everyones_after(db: Db, event_id: int) -> list[tuple[UUID, PastEvent]]:
+    """Returns every connection's events that are newer than `event_id`, the oldest first."""
+    sql = f"select connection_id, {COLUMNS} from refresh_event where id > :event_id order by id"  # noqa: S608
+    rows = [dict(row) for row in run(db, sql, event_id=event_id).mappings()]
+    return [(row.pop("connection_id"), PastEvent(**row)) for row in rows]
 
 
 def as_json(event: PastEvent) -> dict[str, object]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
+from refresher.store.session import Db, run
 
 Table = Literal["mail", "webhook_delivery"]
 _ID_TYPES = {"mail": "uuid", "webhook_delivery": "bigint"}
@@ -45,25 +44,23 @@ class Claimed:
 
 def release(db: Db, table: Table, leases: Sequence[Lease], *, due_in_seconds: float = 0.0) -> int:
     """Gives leases back that will not be begun: due so soon, nothing counted."""
-    statement = text(
-        f"""
+    sql = f"""
         update {table} d set state = 0, lease_until = null,
             due_at = refresher_now() + :seconds * interval '1 second'
         from unnest(cast(:ids as {_ID_TYPES[table]}[]), cast(:tokens as bigint[])) u(id, token)
         where d.id = u.id and d.lease_token = u.token and d.state + 0 = 1
           and d.begun_token <> d.lease_token
         """  # noqa: S608  our own names
-    )
-    return db.execute(statement, {**arrays(leases), "seconds": due_in_seconds}).rowcount
+    return run(db, sql, **arrays(leases), seconds=due_in_seconds).rowcount
 
 
 def release_unbegun(db: Db, table: Table) -> int:
     """Makes every message due that was handed over and not begun: the hints are gone."""
-    statement = text(
+    sql = (
         f"update {table} set state = 0, lease_until = null "  # noqa: S608  our own names
         "where state = 1 and begun_token <> lease_token"
     )
-    return db.execute(statement).rowcount
+    return run(db, sql).rowcount
 
 
 def arrays(leases: Sequence[Lease]) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Finds connections by what people type, and what became of one lease.
+"""Finds connections by what people type, and by each other.
 
-Reads only; the commands that change something are in `connections.py`. Everything goes through an
-index but the external id alone, which is looked up by people and not by the service.
+Everything goes through an index but the external id alone, which is looked up by people and not by the
+service.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from refresher.store.events import COLUMNS, PastEvent
 from refresher.store.session import Db, first, many
 
 
@@ -26,7 +25,6 @@ class Match:
 
 
 _MATCH = "select id, organization_id, provider, external_id, deleted_at is not null as deleted "
-_EVENT = f"select {COLUMNS} from refresh_event "  # noqa: S608
 
 
 def with_external_id(db: Db, external_id: str, *, limit: int) -> list[Match]:
@@ -69,15 +67,13 @@ def names(db: Db, column: str, *, limit: int = 200) -> list[str]:
     return many(db, str, sql, limit=limit)
 
 
-def outcome(db: Db, connection_id: UUID, lease_token: int) -> PastEvent | None:
-    """Returns the event with which a lease ended, None while it has not."""
-    sql = (
-        _EVENT + "where connection_id = :id and lease_token = :lease_token order by id desc limit 1"
-    )
-    return first(db, PastEvent, sql, id=connection_id, lease_token=lease_token)
+def root_of(db: Db, connection_id: UUID) -> UUID | None:
+    """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
+    sql = "select coalesce(root_id, id) from connection where id = :id"
+    return first(db, UUID, sql, id=connection_id)
 
 
-def events_after(db: Db, connection_id: UUID, event_id: int) -> list[PastEvent]:
-    """Returns the events of one connection that are newer than `event_id`, the oldest first."""
-    sql = _EVENT + "where connection_id = :id and id > :event_id order by id limit 1000"
-    return many(db, PastEvent, sql, id=connection_id, event_id=event_id)
+def siblings(db: Db, root_id: UUID) -> list[UUID]:
+    """Returns the living connections that use this one's grant."""
+    sql = "select id from connection where root_id = :id and deleted_at is null order by id"
+    return many(db, UUID, sql, id=root_id)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping
 from uuid_utils.compat import uuid7
 
 from refresher.rules.notices import ConnectionNow, NewsNow
 from refresher.store.mails import Form
+from refresher.store.session import Db, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,13 @@ class Planned:
 
 def recent(db: Db, recipients: Sequence[UUID], *, within_seconds: float) -> dict[UUID, int]:
     """Returns how many plain mails were made for each of these lately."""
-    statement = text(
-        """
+    sql = """
         select recipient_id, count(*) from mail
         where recipient_id = any(cast(:ids as uuid[])) and form = 'plain'
           and created_at > refresher_now() - :within * interval '1 second'
         group by recipient_id
         """
-    )
-    rows = db.execute(statement, {"ids": list(recipients), "within": within_seconds})
+    rows = run(db, sql, ids=list(recipients), within=within_seconds)
     return {row[0]: row[1] for row in rows}
 
 
@@ -47,35 +45,31 @@ def plan(db: Db, planned: Sequence[Planned]) -> None:
     if not planned:
         return
     _make(db, "plain", [(p.mail_id, p.recipient_id) for p in planned if p.mail_id is not None])
-    values = {
-        "recipients": [p.recipient_id for p in planned],
-        "outbox_ids": [p.outbox_id for p in planned],
-        "mails": [p.mail_id for p in planned],
-    }
-    db.execute(_ENTRIES, values)
+    run(
+        db,
+        _ENTRIES,
+        recipients=[p.recipient_id for p in planned],
+        outbox_ids=[p.outbox_id for p in planned],
+        mails=[p.mail_id for p in planned],
+    )
 
 
 def _make(db: Db, form: Form, mails: Sequence[tuple[UUID, UUID]]) -> None:
-    values = {"ids": [m for m, _ in mails], "recipients": [r for _, r in mails], "form": form}
-    db.execute(_MAKE, values)
+    run(db, _MAKE, ids=[m for m, _ in mails], recipients=[r for _, r in mails], form=form)
 
 
-_MAKE = text(
-    """
+_MAKE = """
     insert into mail (id, recipient_id, form, due_at)
     select id, recipient_id, :form, refresher_now()
     from unnest(cast(:ids as uuid[]), cast(:recipients as uuid[])) u(id, recipient_id)
     """
-)
-_ENTRIES = text(
-    """
+_ENTRIES = """
     insert into mail_entry (recipient_id, outbox_id, mail_id)
     select recipient_id, outbox_id, mail_id from unnest(
         cast(:recipients as uuid[]), cast(:outbox_ids as uuid[]), cast(:mails as uuid[]))
         u(recipient_id, outbox_id, mail_id)
     on conflict do nothing
     """
-)
 
 
 def make_digests(db: Db) -> int:
@@ -83,16 +77,15 @@ def make_digests(db: Db) -> int:
 
     Who has a digest under way gets none; recipients are locked until the commit.
     """
-    waiting = list(db.execute(_WAITING).scalars())
+    waiting = many(db, UUID, _WAITING)
     if waiting:
         mails = [(uuid7(), recipient_id) for recipient_id in waiting]
         _make(db, "digest", mails)
-        db.execute(_FILL, {"ids": [m for m, _ in mails], "recipients": waiting})
+        run(db, _FILL, ids=[m for m, _ in mails], recipients=waiting)
     return len(waiting)
 
 
-_WAITING = text(
-    """
+_WAITING = """
     select r.id from recipient r
     where r.blocked_at is null
       and r.id in (select recipient_id from mail_entry where mail_id is null)
@@ -100,14 +93,11 @@ _WAITING = text(
                       and m.state in (0, 1))
     order by r.id for update of r skip locked
     """
-)
-_FILL = text(
-    """
+_FILL = """
     update mail_entry e set mail_id = u.id
     from unnest(cast(:ids as uuid[]), cast(:recipients as uuid[])) u(id, recipient_id)
     where e.recipient_id = u.recipient_id and e.mail_id is null
     """
-)
 
 
 _OF_ONE = tuple(field.name for field in fields(ConnectionNow))
@@ -118,19 +108,18 @@ _OF_NEWS = (
 
 def news_now(db: Db, mail_id: UUID) -> list[NewsNow]:
     """Returns what a mail would tell, each beside how its subject stands."""
-    return [_news(row) for row in db.execute(_NOW, {"id": mail_id}).mappings()]
+    return [_news(row) for row in run(db, _NOW, id=mail_id).mappings()]
 
 
 def take_out(db: Db, mail_id: UUID, *, hold: Sequence[UUID], drop: Sequence[UUID]) -> None:
     """Takes these entries out of a loaded mail: into the next digest, or for good."""
     if hold:
-        db.execute(_HOLD, {"id": mail_id, "hold": list(hold)})
+        run(db, _HOLD, id=mail_id, hold=list(hold))
     if drop:
-        db.execute(_DROP, {"id": mail_id, "drop": list(drop)})
+        run(db, _DROP, id=mail_id, drop=list(drop))
 
 
-_NOW = text(
-    """
+_NOW = """
     select o.id, o.kind, o.sequence, refresher_now() as now,
         o.scope, o.key, coalesce(n.state, 'well') as state, coalesce(n.told, 'well') as told,
         n.look_at is not null as undecided,
@@ -154,14 +143,11 @@ _NOW = text(
     left join webhook_endpoint w
         on w.id = cast(case when o.scope = 'webhook' then o.key end as uuid)
     """
-)
-_HOLD = text(
+_HOLD = (
     "update mail_entry set mail_id = null "
     "where mail_id = :id and outbox_id = any(cast(:hold as uuid[]))"
 )
-_DROP = text(
-    "delete from mail_entry where mail_id = :id and outbox_id = any(cast(:drop as uuid[]))"
-)
+_DROP = "delete from mail_entry where mail_id = :id and outbox_id = any(cast(:drop as uuid[]))"
 
 
 def _news(row: RowMapping) -> NewsNow:

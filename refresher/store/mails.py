@@ -17,13 +17,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
-
 from refresher.rules.mails import MailDecision
 from refresher.store import outbox
 from refresher.store.leases import Claimed, Lease
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
+from refresher.store.session import Db, many, one, run
 
 MOST_BUSY = 4
 """How many mails may be under way at once: a mail server that hangs holds no more threads."""
@@ -47,7 +45,7 @@ class LeasedMail:
     organization_id: str | None
     organization_name: str | None
     reconnect_url: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[OutboxEntry, ...]
 
 
 def claim(db: Db, *, lease_seconds: float, spacing_seconds: float) -> Claimed:
@@ -57,29 +55,26 @@ def claim(db: Db, *, lease_seconds: float, spacing_seconds: float) -> Claimed:
     due longest. Who has many mails to send holds up its own. At most one is on its way to a worker at
     any time, so that they do not bunch before the slot.
     """
-    slot = db.execute(_SLOT).one()
+    slot = run(db, _SLOT).one()
     if slot.due is None:
         return Claimed((), None)
     if (wait := max(slot.wait, slot.due)) > 0:
         return Claimed((), wait)
     if slot.on_its_way or slot.busy >= MOST_BUSY:
         return Claimed((), SOON_SECONDS)
-    row = db.execute(_CLAIM, {"lease_seconds": lease_seconds}).first()
+    row = run(db, _CLAIM, lease_seconds=lease_seconds).first()
     return Claimed([[Lease(*row)]], spacing_seconds) if row else Claimed((), SOON_SECONDS)
 
 
 _WAIT = "cast(extract(epoch from greatest(next_at, refresher_now()) - refresher_now()) as float8)"
-_SLOT = text(
-    f"""
+_SLOT = f"""
     select {_WAIT} as wait, (select count(*) from mail where state = 1) as busy,
         exists (select 1 from mail where state = 1 and begun_token <> lease_token) as on_its_way,
         (select cast(extract(epoch from min(due_at) - refresher_now()) as float8) from mail
          where state = 0) as due
     from mail_slot where name = 'mail'
     """  # noqa: S608  our own words
-)
-_CLAIM = text(
-    """
+_CLAIM = """
     with due as materialized (
         select m.id, r.organization_id from mail m join recipient r on r.id = m.recipient_id
         left join mail_turn t on t.organization_id = r.organization_id
@@ -94,16 +89,15 @@ _CLAIM = text(
         lease_until = refresher_now() + :lease_seconds * interval '1 second'
     from due where m.id = due.id returning m.id, m.lease_token, m.form
     """
-)
 
 
 def sweep(db: Db) -> Sequence[bool]:
     """Makes mails due whose lease ended without an outcome; returns of each whether it had begun."""
-    statement = text(
+    sql = (
         "update mail set state = 0, lease_until = null, due_at = refresher_now() "
         "where state = 1 and lease_until < refresher_now() returning begun_token = lease_token"
     )
-    return db.execute(statement).scalars().all()
+    return many(db, bool, sql)
 
 
 def load(db: Db, lease: Lease) -> tuple[LeasedMail, datetime] | None:
@@ -111,19 +105,16 @@ def load(db: Db, lease: Lease) -> tuple[LeasedMail, datetime] | None:
 
     None when the lease is not held, or was begun.
     """
-    values = {"id": lease.id, "token": lease.lease_token}
-    row = db.execute(_LOAD, values).mappings().first()
+    row = run(db, _LOAD, id=lease.id, token=lease.lease_token).mappings().first()
     if row is None:
         return None
     facts: dict[str, Any] = {**row}
-    told = text("select outbox_id from mail_entry where mail_id = :id")
-    entries = outbox.find(db, list(db.execute(told, {"id": lease.id}).scalars()))
+    told = many(db, UUID, "select outbox_id from mail_entry where mail_id = :id", id=lease.id)
     now: datetime = facts.pop("now")
-    return LeasedMail(**facts, entries=tuple(entries)), now
+    return LeasedMail(**facts, entries=tuple(outbox.find(db, told))), now
 
 
-_LOAD = text(
-    """
+_LOAD = """
     select m.id, m.lease_token, m.form, m.attempt, s.pauses, refresher_now() as now,
         extract(epoch from refresher_now() - m.created_at)::float8 as age_seconds,
         r.id as recipient_id, r.address, nullif(r.organization_id, '') as organization_id,
@@ -134,7 +125,6 @@ _LOAD = text(
     where m.id = :id and m.lease_token = :token and m.state = 1 and m.begun_token <> m.lease_token
     for update of m
     """
-)
 
 
 def begin(db: Db, mail: LeasedMail, *, spacing_seconds: float) -> float:
@@ -142,47 +132,43 @@ def begin(db: Db, mail: LeasedMail, *, spacing_seconds: float) -> float:
 
     From the commit on, "begun and no outcome" means that it may have been sent.
     """
-    slot = text(
-        """
+    slot = """
         update mail_slot set next_at = refresher_now() + :spacing * interval '1 second'
         where name = 'mail' and next_at <= refresher_now()
         """
-    )
-    if db.execute(slot, {"spacing": spacing_seconds}).rowcount == 0:
-        wait = text(f"select {_WAIT} from mail_slot where name = 'mail'")  # noqa: S608  our own words
-        return float(db.execute(wait).scalar_one())
-    mark = text("update mail set begun_token = lease_token where id = :id")
-    db.execute(mark, {"id": mail.id})
+    if run(db, slot, spacing=spacing_seconds).rowcount == 0:
+        return one(db, float, f"select {_WAIT} from mail_slot where name = 'mail'")  # noqa: S608  our own words
+    run(db, "update mail set begun_token = lease_token where id = :id", id=mail.id)
     return 0.0
 
 
 def delete(db: Db, mail: LeasedMail) -> None:
     """Deletes a loaded mail that has nothing left to tell."""
-    db.execute(text("delete from mail where id = :id"), {"id": mail.id})
+    run(db, "delete from mail where id = :id", id=mail.id)
 
 
 def settle(db: Db, mail: LeasedMail, decision: MailDecision) -> bool:
     """Writes what came of a mail, and marks exactly what it told; False when it is another's by now."""
-    statement = text(
-        """
+    sql = """
         update mail set state = :state, attempt = :attempt, reason = :reason, lease_until = null,
             begun_token = 0, due_at = refresher_now() + :due_in * interval '1 second',
             ended_at = case when :state = 0 then null else refresher_now() end
         where id = :id and lease_token = :token and state = 1
         """
+    written = run(
+        db,
+        sql,
+        id=mail.id,
+        token=mail.lease_token,
+        state={"due": 0, "sent": 2, "failed": 3}[decision.state],
+        attempt=decision.attempt,
+        reason=decision.reason,
+        due_in=decision.due_in_seconds,
     )
-    values = {
-        "id": mail.id,
-        "token": mail.lease_token,
-        "state": {"due": 0, "sent": 2, "failed": 3}[decision.state],
-        "attempt": decision.attempt,
-        "reason": decision.reason,
-        "due_in": decision.due_in_seconds,
-    }
-    held = db.execute(statement, values).rowcount == 1
+    held = written.rowcount == 1
     if held and decision.state == "sent":
         mark = "update mail_entry set delivered_at = refresher_now() where mail_id = :id"
-        db.execute(text(mark), {"id": mail.id})
+        run(db, mark, id=mail.id)
     if held and decision.blocks_address:
         _block(db, mail.recipient_id, decision.reason)
     _note_passage(db, decision)
@@ -190,30 +176,28 @@ def settle(db: Db, mail: LeasedMail, decision: MailDecision) -> bool:
 
 
 def _block(db: Db, recipient_id: UUID, reason: str | None) -> None:
-    statement = text(
+    sql = (
         "update recipient set blocked_at = refresher_now(), blocked_reason = :reason where id = :id"
     )
-    db.execute(statement, {"id": recipient_id, "reason": reason})
-    rest = text(
+    run(db, sql, id=recipient_id, reason=reason)
+    rest = (
         "update mail set state = 3, reason = :reason, ended_at = refresher_now() "
         "where recipient_id = :id and state = 0"
     )
-    db.execute(rest, {"id": recipient_id, "reason": reason})
+    run(db, rest, id=recipient_id, reason=reason)
 
 
 def _note_passage(db: Db, decision: MailDecision) -> None:
     """Has all mails wait when none goes out, and forgets that when one did."""
     if decision.pause_seconds is not None:
-        statement = text(
-            """
+        sql = """
             update mail_slot set pauses = pauses + 1, reason = :reason,
                 next_at = greatest(next_at, refresher_now() + :seconds * interval '1 second')
             where name = 'mail'
             """
-        )
-        db.execute(statement, {"reason": decision.reason, "seconds": decision.pause_seconds})
+        run(db, sql, reason=decision.reason, seconds=decision.pause_seconds)
     else:
-        db.execute(text("update mail_slot set pauses = 0, reason = null where pauses > 0"))
+        run(db, "update mail_slot set pauses = 0, reason = null where pauses > 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +216,7 @@ class MailStanding:
 
 def standing(db: Db) -> MailStanding:
     """Returns counts, and why no mail goes out where none does."""
-    statement = text(
-        """
+    sql = """
         select (select count(*) from mail where state = 0) as due,
             (select count(*) from mail where state = 1) as under_way,
             (select count(*) from mail where state = 3) as failed,
@@ -244,14 +227,13 @@ def standing(db: Db) -> MailStanding:
             (select reason from mail where state = 3 order by ended_at desc limit 1) as last_failure
         from mail_slot s where s.name = 'mail'
         """
-    )
-    return MailStanding(**db.execute(statement).mappings().one())
+    return one(db, MailStanding, sql)
 
 
 def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:
     """Deletes mails that were sent more than `days` ago; what failed is kept for people."""
-    statement = text(
+    sql = (
         "delete from mail where id in (select id from mail where state = 2 "
         "and created_at < refresher_now() - :days * interval '1 day' limit :limit)"
     )
-    return db.execute(statement, {"days": days, "limit": limit}).rowcount
+    return run(db, sql, days=days, limit=limit).rowcount

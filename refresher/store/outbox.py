@@ -28,11 +28,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from refresher.rules.notices import Kind, SubjectScope
+from refresher.store.session import Db, many, run
 
 CONSUMERS = ("mail", "webhook")
 """Who reads the outbox, each at its own pace."""
@@ -51,7 +50,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """One entry as it is read back. `payload` is what `docs/notifications.md` documents."""
 
     id: UUID
@@ -64,16 +63,13 @@ class Entry:
     occurred_at: datetime
 
 
-_NUMBER = text(
-    """
+_NUMBER = """
     insert into notice as n (scope, key, sequence)
     select scope, key, 1 from unnest(cast(:scopes as text[]), cast(:keys as text[])) u(scope, key)
     order by scope, key
     on conflict (scope, key) do update set sequence = n.sequence + 1
     """
-)
-_APPEND = text(
-    """
+_APPEND = """
     with news as (
         select u.id, u.scope, u.key, u.kind, u.facts, n.sequence
         from unnest(cast(:ids as uuid[]), cast(:scopes as text[]), cast(:keys as text[]),
@@ -101,36 +97,38 @@ _APPEND = text(
     insert into outbox_pending (consumer, outbox_id)
     select consumer, id from written cross join unnest(cast(:consumers as text[])) consumer
     """
-)
 
 
-def append(db: Db, news: Sequence[News]) -> None:
+def append(db: Db, news: Sequence[News]) -> list[UUID]:
     """Writes entries, at most one for each subject, stamped with the transaction's time.
 
-    Commits or rolls back with the caller's transaction, so nothing is told that did not happen.
+    Commits or rolls back with the caller's transaction, so nothing is told that did not happen. Returns
+    their ids.
     """
+    ids = [uuid7() for _ in news]
     if not news:
-        return
+        return ids
     assert len({n.subject for n in news}) == len(news), "one notice about a subject at a time"
     subjects = {"scopes": [n.subject[0] for n in news], "keys": [n.subject[1] for n in news]}
-    db.execute(_NUMBER, subjects)
-    values = {
+    run(db, _NUMBER, **subjects)
+    run(
+        db,
+        _APPEND,
         **subjects,
-        "ids": [uuid7() for _ in news],
-        "kinds": [n.kind.value for n in news],
-        "facts": [json.dumps(dict(n.facts)) for n in news],
-        "consumers": list(CONSUMERS),
-    }
-    db.execute(_APPEND, values)
+        ids=ids,
+        kinds=[n.kind.value for n in news],
+        facts=[json.dumps(dict(n.facts)) for n in news],
+        consumers=list(CONSUMERS),
+    )
+    return ids
 
 
-def take(db: Db, consumer: str, *, limit: int) -> list[Entry]:
+def take(db: Db, consumer: str, *, limit: int) -> list[OutboxEntry]:
     """Returns entries that `consumer` has not read yet, oldest first, and marks them as read.
 
     Read they are only if the caller's transaction commits; another that reads meanwhile gets others.
     """
-    statement = text(
-        f"""
+    sql = f"""
         with mine as materialized (
             select outbox_id from outbox_pending where consumer = :consumer
             order by outbox_id limit :limit for update skip locked
@@ -140,34 +138,21 @@ def take(db: Db, consumer: str, *, limit: int) -> list[Entry]:
         )
         select {_COLUMNS} from outbox o join mine on mine.outbox_id = o.id order by o.id
         """  # noqa: S608  our own column names
-    )
-    rows = db.execute(statement, {"consumer": consumer, "limit": limit}).mappings()
-    return [Entry(**row) for row in rows]
+    return many(db, OutboxEntry, sql, consumer=consumer, limit=limit)
 
 
-def find(db: Db, ids: Sequence[UUID]) -> list[Entry]:
+def find(db: Db, ids: Sequence[UUID]) -> list[OutboxEntry]:
     """Returns these entries, oldest first."""
-    statement = text(
+    sql = (
         f"select {_COLUMNS} from outbox o "  # noqa: S608  our own column names
         "where o.id = any(cast(:ids as uuid[])) order by o.id"
     )
-    return [Entry(**row) for row in db.execute(statement, {"ids": list(ids)}).mappings()]
-
-
-def about(db: Db, connection_id: UUID, *, limit: int = 50) -> list[Entry]:
-    """Returns the newest entries about one connection, the newest first."""
-    statement = text(
-        f"select {_COLUMNS} from outbox o where o.connection_id = :id "  # noqa: S608  our own names
-        "order by o.sequence desc limit :limit"
-    )
-    rows = db.execute(statement, {"id": connection_id, "limit": limit}).mappings()
-    return [Entry(**row) for row in rows]
+    return many(db, OutboxEntry, sql, ids=list(ids))
 
 
 def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:
     """Deletes entries older than `days` that nobody has still to be told of; returns how many."""
-    statement = text(
-        """
+    sql = """
         delete from outbox where id in (
             select o.id from outbox o
             where o.occurred_at < refresher_now() - :days * interval '1 day'
@@ -176,8 +161,7 @@ def forget_old(db: Db, *, days: float, limit: int = 5_000) -> int:
                               where d.event_id = o.id and d.state < 3)
             limit :limit)
         """
-    )
-    return db.execute(statement, {"days": days, "limit": limit}).rowcount
+    return run(db, sql, days=days, limit=limit).rowcount
 
 
-_COLUMNS = ", ".join(f"o.{f.name}" for f in fields(Entry))
+_COLUMNS = ", ".join(f"o.{f.name}" for f in fields(OutboxEntry))

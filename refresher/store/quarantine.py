@@ -1,7 +1,12 @@
-"""The table `quarantine`: sealed pairs that came too late to be stored, and may be the only live ones.
+"""Token pairs that cannot be stored where they belong.
 
-A pair gets here when the version had moved on; it is adopted when the stored pair proves dead. Both
-happen inside `settlement.settle`.
+The table `quarantine` holds sealed pairs that came too late, and may be the only live ones: a pair gets
+here when the version had moved on, and is adopted when the stored pair proves dead. Both happen inside
+`settlement.settle`.
+
+A row whose new pair Postgres refuses is parked as `unstored` while the pair lies in the spool:
+presenting the stored refresh token again would spend a token twice. It goes on when the pair is stored
+(`settlement.py`), or when a person has given it up.
 """
 
 from __future__ import annotations
@@ -13,8 +18,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher.rules.connection import Sealed
-from refresher.store.session import Db, many, run
+from refresher.rules.connection import ParkReason, Sealed
+from refresher.store.events import Event, append
+from refresher.store.session import Db, many, one, run
 
 if TYPE_CHECKING:
     from refresher.store.settlement import Settlement
@@ -97,3 +103,41 @@ def adopt(db: Db, ids: Sequence[UUID], versions: Sequence[int]) -> set[UUID]:
         from newest n where c.id = n.connection_id returning c.id
         """
     return set(many(db, UUID, sql, ids=list(ids), versions=list(versions)))
+
+
+UNSTORED = ParkReason.UNSTORED
+
+
+def park_unstored(db: Db, connection_id: UUID, lease_token: int, why: str) -> None:
+    """Parks the row of this lease, with an event that tells `why`; one that moved on is left alone."""
+    sql = """
+        update refresh_schedule set state = 2, parked_reason = :reason, lease_until = null,
+            holder_id = null, begun_token = 0, begun_at = null
+        where connection_id = :id and lease_token = :lease_token and state + 0 = 1
+        returning connection_id
+        """
+    if (
+        run(db, sql, id=connection_id, lease_token=lease_token, reason=UNSTORED.value).first()
+        is not None
+    ):
+        told = why.encode("ascii", "replace").decode()
+        append(db, [Event(connection_id, "parked", lease_token, reason=f"{UNSTORED}: {told}")])
+
+
+def give_up_unstored(db: Db, connection_ids: Sequence[UUID]) -> int:
+    """Makes rows due again whose pairs a person has dropped; returns how many were parked for them."""
+    sql = """
+        update refresh_schedule set state = 0, parked_reason = null, due_at = refresher_now()
+        where connection_id = any(:ids) and state + 0 = 2 and parked_reason = :reason
+        returning connection_id
+        """
+    freed = run(db, sql, ids=list(connection_ids), reason=UNSTORED.value).scalars()
+    done = list(freed)
+    append(db, [Event(id_, "resumed", reason="its spooled pair was dropped") for id_ in done])
+    return len(done)
+
+
+def is_known(db: Db, connection_id: UUID) -> bool:
+    """Whether this is a connection of this database, deleted ones included."""
+    sql = "select exists (select from connection where id = :id)"
+    return one(db, bool, sql, id=connection_id)

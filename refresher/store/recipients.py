@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -85,28 +85,6 @@ def add(
     return Recipient(**row), is_new
 
 
-def remove(db: Db, organization_id: str | None, address: str) -> UUID | None:
-    """Deletes a recipient and what was still to be told; returns its id, None when there is none."""
-    sql = (
-        "delete from recipient "
-        "where organization_id = coalesce(:organization_id, '') and address = :address returning id"
-    )
-    return first(db, UUID, sql, organization_id=organization_id, address=address)
-
-
-def every(
-    db: Db, organization_id: str | None = None, *, operators: bool = False
-) -> Sequence[Recipient]:
-    """Returns recipients: all, an organization's, or the operators."""
-    wanted = "" if operators else organization_id
-    sql = (
-        f"select {_COLUMNS} from recipient r "  # noqa: S608  our own column names
-        "where cast(:wanted as text) is null or r.organization_id = :wanted "
-        "order by r.organization_id, r.address"
-    )
-    return many(db, Recipient, sql, wanted=wanted)
-
-
 def of(db: Db, organizations: Collection[str | None]) -> Sequence[Recipient]:
     """Returns who hears of these organizations' news (None: operators), without the blocked ones."""
     sql = (
@@ -142,10 +120,10 @@ def set_organization(
 
 def page(
     db: Db,
-    only: Sequence[str | None],
+    only: Sequence[str | None] = (),
     *,
-    after: tuple[str, str] | None = None,
-    limit: int,
+    after: tuple[str, str] = ("", ""),
+    limit: int | None = None,
 ) -> Sequence[Recipient]:
     """Returns recipients by organization and address, those behind `after`.
 
@@ -154,18 +132,17 @@ def page(
     sql = f"""
         select {_COLUMNS} from recipient r
         where r.organization_id = all(array_remove(cast(:only as text[]), null))
-          and (cast(:after_organization as text) is null
-               or (r.organization_id, r.address) > (:after_organization, :after_address))
+          and (r.organization_id, r.address) > (:organization, :address)
         order by r.organization_id, r.address limit :limit
         """  # noqa: S608  our own column names
-    organization, address = after or (None, None)
+    organization, address = after
     return many(
         db,
         Recipient,
         sql,
         only=list(only),
-        after_organization=organization,
-        after_address=address,
+        organization=organization,
+        address=address,
         limit=limit,
     )
 
@@ -194,10 +171,24 @@ def choose(
     )
 
 
-def drop(db: Db, recipient_id: UUID, organization_id: str | None) -> Recipient | None:
-    """Deletes a recipient and what was still to be told, and returns it; None when there is none."""
-    sql = f"delete from recipient r where {_ONE} returning {_COLUMNS}"  # noqa: S608
-    return first(db, Recipient, sql, id=recipient_id, organization_id=organization_id)
+def drop(
+    db: Db,
+    organization_id: str | None,
+    *,
+    recipient_id: UUID | None = None,
+    address: str | None = None,
+) -> Recipient | None:
+    """Deletes a recipient and what was still to be told, and returns it; None when there is none.
+
+    By its id, in any organization where none is given, or by its address in this one.
+    """
+    sql = f"""
+        delete from recipient r
+        where {_ONE} or r.address = :address and r.organization_id = coalesce(:organization_id, '')
+        returning {_COLUMNS}
+        """  # noqa: S608  our own column names
+    values = {"id": recipient_id, "organization_id": organization_id, "address": address}
+    return first(db, Recipient, sql, **values)
 
 
 def organization(db: Db, organization_id: str, only: str | None) -> Organization | None:
@@ -209,21 +200,13 @@ def organization(db: Db, organization_id: str, only: str | None) -> Organization
     return first(db, Organization, sql, id=organization_id, only=only)
 
 
-def organization_page(
-    db: Db, only: str | None, *, after: str | None, limit: int
+def organizations(
+    db: Db, only: str | None = None, *, after: str = "", limit: int | None = None
 ) -> Sequence[Organization]:
     """Returns the organizations that something was set for, in the order of their ids."""
     sql = """
         select id, name, reconnect_url from organization
-        where (cast(:only as text) is null or id = :only)
-          and (cast(:after as text) is null or id > :after)
+        where (cast(:only as text) is null or id = :only) and id > :after
         order by id limit :limit
         """
     return many(db, Organization, sql, only=only, after=after, limit=limit)
-
-
-def organizations(db: Db) -> Sequence[Organization]:
-    """Returns all organizations that something was set for."""
-    names = ", ".join(f.name for f in fields(Organization))
-    sql = f"select {names} from organization order by id"  # noqa: S608  our own names
-    return many(db, Organization, sql)

@@ -8,10 +8,14 @@ then, and spools what is refused (`commit.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from refresher.errors import (
@@ -154,6 +158,30 @@ def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseN
             return DatabaseNotMigrated(f"{place} has older tables: run `refresher migrate`")
         case Nature.VALUES:
             return None
+
+
+@contextmanager
+def apart(db: Connection, failed: Callable[[Exception], None]) -> Iterator[None]:
+    """Has what the block does undone on an error, of which `failed` is told; the transaction goes on.
+
+    Raises what ends the whole of it (the server is away, the session is of no use), and a deadlock,
+    after which all is tried again.
+    """
+    try:
+        with db.begin_nested():
+            yield
+    except Exception as error:
+        again = isinstance(error, DBAPIError) and is_passing(error)
+        if again or is_stale(error) or not _goes_on(db):
+            raise
+        failed(error)
+
+
+def _goes_on(db: Connection) -> bool:
+    if db.closed or db.invalidated:
+        return False
+    driver: Any = db.connection.driver_connection
+    return bool(driver.info.transaction_status == TransactionStatus.INTRANS)
 
 
 def _source_function(cause: BaseException | None) -> str | None:

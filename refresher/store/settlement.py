@@ -16,16 +16,15 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.connection import value
+from refresher.rules.connection import SealedLife, value
 from refresher.rules.faults import Fault, Place
 from refresher.rules.notices import NewsState
-from refresher.store import answers, binary, endings, grant_ends, notices, quarantine
+from refresher.store import answers, binary, grant_ends, notices, quarantine
 from refresher.store.answers import KeptAnswer
 from refresher.store.binary import bigints, byteas, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.reload import Reloaded
-from refresher.store.sealed_life import SealedLife
 
 _DEAD = NewsState.RECONNECT_REQUIRED
 
@@ -90,12 +89,12 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     stored, healed = _store_tokens(db, [s for s in given if s.new])
     unsure = [s for s in given if s.id not in stored and s.is_irreplaceable]
     done = _stored_already(db, unsure)
-    todo = endings.naming_answers(db, [s for s in given if s.id not in done] if done else given)
+    todo = grant_ends.naming_answers(db, [s for s in given if s.id not in done] if done else given)
     with_tokens = [s for s in todo if s.new]
     dead = [s for s in todo if s.dead]
     versions = [s.row.connection.credential_version for s in dead]
     adopted = quarantine.adopt(db, [s.id for s in dead], versions)
-    ended = endings.end_grants(db, [s for s in dead if s.id not in adopted])
+    ended = grant_ends.end_grants(db, [s for s in dead if s.id not in adopted])
     fenced = {s.id for s in with_tokens} - stored | ({s.id for s in dead} - ended - adopted)
     amiss = fenced | adopted
     meant = [s for s in todo if s.id not in amiss] if amiss else todo
@@ -106,10 +105,10 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
         orphans = [o for s in with_tokens if s.id in fenced and (o := quarantine.orphan(s))]
         quarantine.put(db, orphans)
     notices.mark_well(db, healed)
-    notices.record(db, [endings.notice(s) for s in dead if s.id in ended])
+    notices.record(db, [grant_ends.ended(s) for s in dead if s.id in ended])
     answers.put(db, [s.kept for s in given if s.kept])
     notices.find_unread(
-        db, {s.id: s.kept.id for s in meant if s.kept and endings.is_held(s, written)}
+        db, {s.id: s.kept.id for s in meant if s.kept and grant_ends.is_held(s, written)}
     )
     grant_ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
     append_events(db, [_event(s, fenced, adopted) for s in todo])

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from refresher.store import history, snapshots
-from refresher.store.events import PastEvent
+from refresher.rules.history import PastEvent
+from refresher.store import events, history
 from refresher.store.history import Oddity
 from refresher.store.session import Database
 
@@ -49,12 +49,12 @@ class EventRecorder:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.transaction() as db:
-            self._after = snapshots.newest_event_id(db)
+            self._after = events.newest_event_id(db)
 
     def __iter__(self) -> Iterator[RecordedEvent]:
         """Yields all of them, the oldest first."""
         with self._database.transaction() as db:
-            found = snapshots.events_after(db, self._after)
+            found = events.everyones_after(db, self._after)
         return iter([RecordedEvent(connection_id, event) for connection_id, event in found])
 
     def kinds(self, **wanted: object) -> list[str]:
@@ -92,7 +92,7 @@ class EventRecorder:
     def forget(self) -> None:
         """Begins anew: what happened until now is no longer seen."""
         with self._database.transaction() as db:
-            self._after = snapshots.newest_event_id(db)
+            self._after = events.newest_event_id(db)
 
     def _story(self) -> str:
         return _chain(list(self))

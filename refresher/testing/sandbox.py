@@ -23,9 +23,9 @@ from refresher.runtime.cipher import new_key
 from refresher.runtime.liveness import Watch
 from refresher.runtime.services import Services
 from refresher.settings import load
-from refresher.store import sealed, snapshots
+from refresher.store import sealed, standing
 from refresher.store.session import Database
-from refresher.store.snapshots import Snapshot
+from refresher.store.standing import Snapshot
 from refresher.store.sweep import Swept
 from refresher.testing.history import EventRecorder
 from refresher.testing.stepper import Stepper
@@ -168,7 +168,7 @@ class Sandbox:
     def state(self, connection: UUID) -> Snapshot:
         """Returns what is stored of a connection and its schedule row, without its tokens."""
         with self.services.database.transaction() as db:
-            found = snapshots.snapshot(db, connection)
+            found = standing.snapshot(db, connection)
         if found is None:
             raise LookupError(f"no connection {connection} has a schedule row of its own")
         return found

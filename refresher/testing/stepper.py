@@ -20,7 +20,7 @@ from typing import Self, cast
 from uuid import UUID
 
 from refresher.refresh.attempt import Attempt
-from refresher.refresh.dispatch import claim_now
+from refresher.refresh.single_flight import claim_now
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
 from refresher.rules.decision import Decision
@@ -28,10 +28,10 @@ from refresher.rules.outcomes import Outcome, Reply
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.services import Services
-from refresher.store import snapshots
+from refresher.store import standing
 from refresher.store.reload import Reloaded
 from refresher.store.settlement import Settled, Settlement
-from refresher.store.snapshots import Snapshot
+from refresher.store.standing import Snapshot
 
 PATIENCE_SECONDS = 60.0
 
@@ -153,7 +153,7 @@ class Stepper:
     def state(self) -> Snapshot:
         """What is stored at this moment, as every other process sees it."""
         with self._services.database.transaction() as db:
-            found = snapshots.snapshot(db, self.connection_id)
+            found = standing.snapshot(db, self.connection_id)
         assert found is not None, "there is no such connection, or it resolves to another one"
         return found
 

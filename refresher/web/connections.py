@@ -11,10 +11,11 @@ from fastapi import APIRouter, Query
 from refresher.connections import lifecycle, registration
 from refresher.connections.revocation import Revocation, revoke
 from refresher.errors import InvalidConnection
+from refresher.rules.history import PastEvent
 from refresher.rules.registration import read
-from refresher.store import scoped
-from refresher.store.events import PastEvent
-from refresher.store.scoped import Chosen, ConnectionSeen, Versioned
+from refresher.store import connections
+from refresher.store.connections import ConnectionSeen, Filter, Versioned
+from refresher.store.events import page as past_events
 from refresher.web.dependencies import (
     NOT_ITS_OWN,
     ONCE,
@@ -82,11 +83,14 @@ def list_connections(
     caller: Reader, query: Annotated[ConnectionQuery, Query()]
 ) -> Page[ConnectionSeen]:
     """List connections."""
-    chosen = Chosen(**query.model_dump(exclude={"cursor", "limit"}))
+    asked = query.model_dump(exclude={"cursor", "limit", "reason"})
+    chosen = Filter(**asked, parked_reason=query.reason)
     place = read_texts(chosen, query.cursor, 3)
     after = (place[0], place[1], place[2]) if place else None
     with caller.database.transaction() as db:
-        found = scoped.page(db, chosen, caller.organization_id, after=after, limit=query.limit + 1)
+        found = connections.page(
+            db, chosen, caller.organization_id, after=after, limit=query.limit + 1
+        )
     return page(
         chosen, found, query.limit, lambda one: [one.organization_id, one.provider, one.external_id]
     )
@@ -188,7 +192,7 @@ def list_connection_events(
     database, own = caller.database, caller.organization_id
     lifecycle.find(database, caller.actor, connection_id)
     with database.transaction() as db:
-        found = scoped.events(db, connection_id, own, before=before, limit=query.limit + 1)
+        found = past_events(db, connection_id, own, before=before, limit=query.limit + 1)
     return page(connection_id, found, query.limit, lambda event: [event.id])
 
 

@@ -10,7 +10,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from refresher.connections.api_keys import Keyring, Seen
+from refresher.connections.api_keys import Keyring, KnownKey
 from refresher.rules.access import ApiKey, Presented, Refusal
 from refresher.rules.limits import Allowance
 from refresher.store.session import Database
@@ -31,7 +31,7 @@ class Lookups:
         self._strangers = ThreadPoolExecutor(1, thread_name_prefix="strangers")
         rate = STRANGERS_PER_SECOND
         self._allowance = Allowance(rate, rate, time.monotonic())
-        self._under_way: dict[str, asyncio.Task[Seen]] = {}
+        self._under_way: dict[str, asyncio.Task[KnownKey]] = {}
 
     async def verdict(self, shown: Presented) -> ApiKey | Refusal:
         """Returns the key, or why it is none; raises 429 where too many strangers try.
@@ -55,7 +55,7 @@ class Lookups:
         self._known.shutdown()
         self._strangers.shutdown()
 
-    def _look_up(self, shown: Presented) -> asyncio.Task[Seen]:
+    def _look_up(self, shown: Presented) -> asyncio.Task[KnownKey]:
         """Returns the look-up of this id that is under way, or begins one."""
         task = self._under_way.get(shown.id)
         if task is None:
@@ -64,16 +64,16 @@ class Lookups:
             task.add_done_callback(lambda ended: self._end(shown.id, ended))
         return task
 
-    def _end(self, key_id: str, task: asyncio.Task[Seen]) -> None:
+    def _end(self, key_id: str, task: asyncio.Task[KnownKey]) -> None:
         del self._under_way[key_id]
         if not task.cancelled():
             task.exception()  # who waits for it is told; nobody has to
 
-    async def _again(self, shown: Presented) -> Seen:
+    async def _again(self, shown: Presented) -> KnownKey:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._known, self.keyring.look_up, shown)
 
-    async def _try(self, shown: Presented) -> Seen:
+    async def _try(self, shown: Presented) -> KnownKey:
         wait = self._allowance.take(time.monotonic())
         if wait > 0:
             raise Problem(

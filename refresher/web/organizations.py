@@ -29,9 +29,9 @@ ONE = "/{organization_id:path}"  # an organization's id is the caller's, and may
 def list_organizations(caller: Reader, query: Annotated[PageQuery, Query()]) -> Page[Organization]:
     """List the organizations that something was set for."""
     place = read_texts("organizations", query.cursor, 1)
-    after, own = place[0] if place else None, caller.organization_id
+    after, own = place[0] if place else "", caller.organization_id
     with caller.database.transaction() as db:
-        found = recipients.organization_page(db, own, after=after, limit=query.limit + 1)
+        found = recipients.organizations(db, own, after=after, limit=query.limit + 1)
     return page("organizations", found, query.limit, lambda one: [one.id])
 
 

@@ -8,15 +8,14 @@ did three quarters of the work. Elsewhere they share one.
 
 from __future__ import annotations
 
+import signal
 import socket
-import subprocess
 import sys
 import threading
-from time import monotonic
 
 import structlog
 
-from refresher.runtime.children import Leash
+from refresher.runtime.children import Child, Leash
 from refresher.runtime.log import configure
 from refresher.runtime.serving.sockets import listen
 from refresher.settings import Settings
@@ -24,7 +23,6 @@ from refresher.settings import Settings
 log = structlog.get_logger()
 SOCKET_OPTION = "--socket"
 LOOK_SECONDS = 0.2
-AGAIN_SECONDS = 2.0
 GRACE_SECONDS = 10.0
 HOPELESS = {2, 3, 4}
 """Exit codes that another start does not change: wrong settings, no database, not migrated."""
@@ -35,19 +33,28 @@ def look_after(settings: Settings, stop: threading.Event) -> int:
     configure(settings)
     sockets = _sockets(settings)
     leash = Leash()
-    children = [Child([one.fileno() for one in its], leash) for its in sockets]
+    children = [_child([one.fileno() for one in its], leash) for its in sockets]
+    for child in children:
+        child.start()
     log.info("web processes started", processes=len(children), port=settings.port)
     code = 0
     while not stop.wait(LOOK_SECONDS) and code == 0:
-        code = next((c for child in children if (c := child.hopeless()) is not None), 0)
+        code = next((c.exit_code for c in children if c.exit_code in HOPELESS), 0) or 0
         for child in children:
-            child.look_after()
+            if (ended_with := child.start_again()) is not None:
+                log.warning("a web process ended; starting it again", exit_code=ended_with)
     for child in children:
-        child.terminate()
+        child.signal(signal.SIGTERM)
     for child in children:
-        child.wait(settings.shutdown_seconds + GRACE_SECONDS)
+        if not child.wait(settings.shutdown_seconds + GRACE_SECONDS):
+            log.warning("a web process did not stop; killed it")
     leash.close()
     return code
+
+
+def _child(sockets: list[int], leash: Leash) -> Child:
+    arguments = ["refresher.web", SOCKET_OPTION, ",".join(map(str, sockets))]
+    return Child(arguments, leash, sockets=sockets)
 
 
 def _sockets(settings: Settings) -> list[list[socket.socket]]:
@@ -65,56 +72,3 @@ def _open(settings: Settings, *, shared: bool = False) -> list[socket.socket]:
     for one in made:
         one.set_inheritable(True)
     return made
-
-
-class Child:
-    """One web process."""
-
-    def __init__(self, sockets: list[int], leash: Leash) -> None:
-        self._sockets = sockets
-        self._leash = leash
-        self._started_at = 0.0
-        self._process = self._start()
-
-    def hopeless(self) -> int | None:
-        """Returns the exit code with which it ended where starting it again would not help."""
-        code = self._process.poll()
-        return code if code in HOPELESS else None
-
-    def look_after(self) -> None:
-        """Starts it again when it has ended, at most every two seconds."""
-        code = self._process.poll()
-        if code is None or monotonic() - self._started_at < AGAIN_SECONDS:
-            return
-        log.warning("a web process ended; starting it again", exit_code=code)
-        self._leash.release(self._process.pid)
-        self._process = self._start()
-
-    def terminate(self) -> None:
-        """Asks it to stop."""
-        if self._process.poll() is None:
-            self._process.terminate()
-
-    def wait(self, limit_seconds: float) -> None:
-        """Waits for its end; what does not stop in time is ended with us, by the leash."""
-        try:
-            self._process.wait(limit_seconds)
-        except subprocess.TimeoutExpired:
-            log.warning("a web process does not stop; ending it", process_id=self._process.pid)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603  this Python, words of ours
-            [
-                sys.executable,
-                "-m",
-                "refresher.web",
-                SOCKET_OPTION,
-                ",".join(map(str, self._sockets)),
-            ],
-            pass_fds=self._sockets,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is meant for us, who end it in its turn
-        )
-        self._leash.hold(process.pid)
-        self._started_at = monotonic()
-        return process

@@ -36,7 +36,7 @@ def list_recipients(caller: Reader, query: Annotated[RecipientQuery, Query()]) -
     """List who is told by mail."""
     listing = ("recipients", query.organization_id, query.operators)
     place = read_texts(listing, query.cursor, 2)
-    after = (place[0], place[1]) if place else None
+    after = (place[0], place[1]) if place else ("", "")
     only = [caller.organization_id, query.organization_id, "" if query.operators else None]
     with caller.database.transaction() as db:
         found = recipients.page(db, only, after=after, limit=query.limit + 1)
@@ -92,7 +92,7 @@ def delete_recipient(caller: Writer, recipient_id: RecipientId) -> Removed:
     What was still to be told is dropped.
     """
     with caller.database.transaction() as db:
-        gone = _found(recipients.drop(db, recipient_id, caller.organization_id))
+        gone = _found(recipients.drop(db, caller.organization_id, recipient_id=recipient_id))
         _note(db, caller, "recipient_deleted", gone)
     return Removed(gone.id)
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from refresher.rules.access import Scope
-from refresher.store import scoped
-from refresher.store.scoped import Numbers
+from refresher.store import connections
+from refresher.store.connections import Numbers
 from refresher.web.dependencies import AnyKey, Reader
 from refresher.web.operation import Operation
 
@@ -31,7 +31,7 @@ class WhoAmI:
 def show_stats(caller: Reader) -> Numbers:
     """Count connections by state."""
     with caller.database.transaction() as db:
-        return scoped.numbers(db, caller.organization_id)
+        return connections.numbers(db, caller.organization_id)
 
 
 @router.get("/whoami")

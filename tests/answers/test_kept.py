@@ -12,7 +12,7 @@ from refresher.refresh import attempt, rereading, retention
 from refresher.refresh.rereading import How, NoSuchAnswer
 from refresher.rules.access import Actor
 from refresher.rules.outcomes import Outcome, classify
-from refresher.store import answers, connections
+from refresher.store import answers, state_changes
 from tests.answers.conftest import Stage
 from tests.answers.test_wire import CAMEL, NAMES, PAIR, head, says
 from tests.outbound.servers import answer
@@ -140,7 +140,7 @@ def test_a_person_may_say_to_try_the_old_token_again(one: Stage) -> None:
     world, view = one.world, kept(one)
     one.said["odd"] = says({"error": "invalid_grant"}, "400 Bad")
     with world.services.database.transaction() as db:
-        connections.resume(db, view.connection_id)
+        state_changes.resume(db, view.connection_id)
 
     world.tick()
 

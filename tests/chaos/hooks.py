@@ -101,9 +101,8 @@ def _in_order(came: list[str], happened: list[str]) -> list[str]:
 def _happen(deployment: Deployment, connection_id: UUID) -> str:
     with deployment.services.database.transaction() as db:
         news = outbox.News(("connection", str(connection_id)), Kind.RECOVERED, {})
-        outbox.append(db, [news])
-        (entry,) = outbox.about(db, connection_id, limit=1)
-    return str(entry.id)
+        (id_,) = outbox.append(db, [news])
+    return str(id_)
 
 
 def _add(deployment: Deployment, url: str) -> None:

@@ -120,7 +120,7 @@ def test_a_deleted_connection_is_refused_and_comes_back(cli: Cli):
 def test_deleting_asks_on_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     """On a terminal, delete goes on after a yes and stops after anything else."""
     cli.connect("c1")
-    monkeypatch.setattr("refresher.cli.states._is_terminal", lambda: True)
+    monkeypatch.setattr("refresher.cli.session.is_terminal", lambda: True)
     refused = cli("connections", "delete", "c1", stdin="n\n")
     assert (refused.code, "nothing was changed" in refused.stderr) == (1, True)
     assert cli.show("c1")["deleted_at"] is None
@@ -155,7 +155,7 @@ def test_the_token_is_alone_on_stdout(cli: Cli):
 def test_a_terminal_is_warned_of_the_token(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     """When stdout is a terminal, stderr says that this is a secret."""
     cli.connect("c1")
-    monkeypatch.setattr("refresher.cli.token._is_terminal", lambda: True)
+    monkeypatch.setattr("refresher.cli.session.is_terminal", lambda _: True)
     ran = cli("token", "c1")
     assert (ran.stdout, "This is a secret" in ran.stderr) == ("access-of-c1\n", True)
 

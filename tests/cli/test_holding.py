@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from refresher.cli.holding import signals_held
+from refresher.cli.session import signals_held
 
 
 def test_a_signal_waits_for_the_end_of_the_block(capsys: pytest.CaptureFixture[str]):

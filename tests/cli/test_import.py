@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from refresher.cli.import_lines import MAX_LINE_BYTES
+from refresher.cli.import_run import MAX_LINE_BYTES
 from tests.cli.kit import Cli, row
 from tests.waiting import wait_until
 

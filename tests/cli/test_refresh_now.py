@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from refresher.devkit.oauth_server import FakeProvider
-from refresher.refresh.dispatch import claim_now
 from refresher.refresh.recovery import release_own
+from refresher.refresh.single_flight import claim_now
 from refresher.refresh.steps import refresh
 from refresher.runtime.services import Services, build
 from refresher.settings import load

@@ -173,7 +173,7 @@ def test_a_client_secret_is_never_an_argument(cli: Cli):
 
 def test_a_terminal_is_asked_for_the_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     """Without an option, a terminal is asked, on stderr and without an echo."""
-    monkeypatch.setattr("refresher.cli.apps._is_terminal", lambda: True)
+    monkeypatch.setattr("refresher.cli.session.is_terminal", lambda: True)
     ran = cli("apps", "set", "google", "--client-id", "id-1", "--json", stdin="hunter2\n")
     assert ran.json["changed"]
     assert "Client secret" in ran.stderr

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from refresher.cli.output import cell, distance, many, number, seconds_of, span
+from refresher.cli.output import cell, distance, many, seconds_of
 from refresher.cli.tables import layout
+from refresher.rules.units import number, span
 from tests.cli.kit import Cli
 from tests.observing.test_inspect import run_sql
 

@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from refresher.cli.top import as_json
-from refresher.cli.top_queue import QueueNow
-from refresher.cli.top_screen import View, picture
+from refresher.cli.top_screen import QueueNow, TopView, picture
 from refresher.rules.outcomes import Reply
 from refresher.store import activity, workers
 from tests.cli.kit import Cli
@@ -20,13 +19,13 @@ from tests.world import World
 QUEUE = QueueNow("redis", "integration_refresh", 4, 2.0)
 
 
-def look(world: World) -> View:
+def look(world: World) -> TopView:
     """Takes a look as the command does."""
     with world.services.database.transaction() as db:
-        return View(activity.look(db, has_lock=True), QUEUE)
+        return TopView(activity.look(db, has_lock=True), QUEUE)
 
 
-def drawn(view: View) -> list[str]:
+def drawn(view: TopView) -> list[str]:
     """Returns the picture's lines as an 80-column terminal shows them."""
     console = Console(width=80, color_system=None)
     with console.capture() as captured:

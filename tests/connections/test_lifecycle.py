@@ -11,7 +11,7 @@ from refresher.connections import lifecycle, registration
 from refresher.connections.lifecycle import HoldsGrant, whoever
 from refresher.errors import NoSuchConnection, RefresherError
 from refresher.rules.registration import NewConnection, read
-from refresher.store import connections, scoped
+from refresher.store import connections, state_changes
 from tests.waiting import wait_until
 from tests.world import World
 
@@ -77,8 +77,8 @@ def test_a_sibling_waits_for_the_delete_of_its_root(world: World) -> None:
     root, database = world.connect("root"), world.services.database
     with ThreadPoolExecutor(1) as threads:
         with database.transaction() as db:
-            scoped.locked(db, root, None)
-            connections.stop(db, root, "deleted")
+            connections.locked(db, root, None)
+            state_changes.stop(db, root, "deleted")
             coming = threads.submit(registration.take, world.services, [sibling("root")])
             wait_until(lambda: waits_for_a_lock(world))
         taken = coming.result(60)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from refresher.cli.doctor import redis_trial
+from refresher.cli.doctor import redis as redis_check
 from refresher.runtime.cipher import new_key
 from tests.guard import Guard
 from tests.processes import Spawner
@@ -93,13 +93,13 @@ def test_the_documented_rule_lets_messages_through(
 def test_what_is_not_permitted_is_named(limited: Any, rule: str, lacks: list[str]) -> None:
     """Each command that the user lacks, and keys that are not his."""
     with redis.Redis.from_url(limited(rule)) as client:
-        assert set(lacks) <= set(redis_trial.lacking(client))
+        assert set(lacks) <= set(redis_check.lacking(client))
 
 
 def test_a_trial_leaves_nothing(redis_url: str) -> None:
     """Where all is permitted it says nothing, and every key of it is gone."""
     with redis.Redis.from_url(redis_url) as client:
-        assert redis_trial.lacking(client) == []
+        assert redis_check.lacking(client) == []
         assert client.dbsize() == 0
 
 

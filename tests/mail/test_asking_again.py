@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from refresher.notify import watch
-from refresher.store import connections
+from refresher.store import state_changes
 from tests.mail.kit import (
     Inbox,
     add,
@@ -89,7 +89,7 @@ def test_a_digest_loses_only_what_is_over(mailing_world: World, inbox: Inbox) ->
     digest(mailing_world)
     gone = mailing_world.one("select id from connection where external_id = 'gone'").id
     with mailing_world.services.database.transaction() as db:
-        connections.stop(db, gone, "deleted")
+        state_changes.stop(db, gone, "deleted")
     assert post(mailing_world) == ["sent"]
     assert inbox.subjects == ["1 connection must be reconnected"]
     assert "left" in text_of(inbox)

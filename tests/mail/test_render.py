@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refresher.notify.mail_samples import samples
+from refresher.notify.mail_channel import samples
 from refresher.notify.mail_text import provider_name
 from refresher.outbound.mail_templates import Renderer
 

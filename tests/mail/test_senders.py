@@ -18,7 +18,7 @@ from refresher.outbound.mail import Message, as_email, one_line
 from refresher.outbound.mail_api import HttpSender
 from refresher.outbound.mailer import ConsoleSender
 from refresher.outbound.smtp import SmtpSender, server_from
-from refresher.rules.mails import Outcome, Refused, Sent, Unreachable
+from refresher.rules.mails import Accepted, Outcome, Rejected, Unreachable
 from tests.mail.kit import Inbox, authenticator, smtp_server
 from tests.outbound.certificates import Certificates, make_certificates
 from tests.ports import LOOPBACK, free_port
@@ -76,7 +76,7 @@ def test_a_mail_has_text_and_html_and_its_headers() -> None:
 def test_no_value_can_add_a_header(inbox: Inbox, changes: dict[str, object]) -> None:
     """An address or header that holds another is refused before anything is sent."""
     outcome = send(f"smtp://{LOOPBACK}:{inbox.port}?starttls=never", mail=message(**changes))
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Rejected)
     assert inbox.mails == []
 
 
@@ -84,7 +84,7 @@ def test_a_subject_is_one_line(inbox: Inbox) -> None:
     """A name with a line break in it stays in the subject."""
     assert one_line("a\r\nBcc: x@y.example\x00") == "a Bcc: x@y.example"
     mail = message(subject="a\r\nBcc: x@y.example")
-    assert send(f"smtp://{LOOPBACK}:{inbox.port}?starttls=never", mail=mail) == Sent()
+    assert send(f"smtp://{LOOPBACK}:{inbox.port}?starttls=never", mail=mail) == Accepted()
     assert (inbox.subjects, inbox.mails[0]["Bcc"]) == (["a Bcc: x@y.example"], None)
 
 
@@ -93,12 +93,12 @@ def test_a_connection_is_kept_for_the_next_mail(inbox: Inbox) -> None:
     sender = SmtpSender(
         server_from(f"smtp://{LOOPBACK}:{inbox.port}?starttls=never"), timeout_seconds=5
     )
-    assert [sender.send(message()) for _ in range(2)] == [Sent(), Sent()]
+    assert [sender.send(message()) for _ in range(2)] == [Accepted(), Accepted()]
     assert inbox.peers[0] == inbox.peers[1]
     resting = sender._resting[0][0].sock
     assert resting is not None
     resting.shutdown(socket.SHUT_RDWR)
-    assert sender.send(message()) == Sent()
+    assert sender.send(message()) == Accepted()
     assert inbox.peers[2] != inbox.peers[1]
     sender.close()
 
@@ -113,7 +113,7 @@ def test_a_password_travels_by_starttls(certificates: Certificates) -> None:
     }
     with smtp_server(Inbox(), require_starttls=True, **options) as inbox:
         url = f"smtp://us:p%2Fw@localhost:{inbox.port}"
-        assert send(url, trust=certificates.authority) == Sent()
+        assert send(url, trust=certificates.authority) == Accepted()
         assert inbox.secured == [True]
         wrong = send(f"smtp://us:wrong@localhost:{inbox.port}", trust=certificates.authority)
         assert isinstance(wrong, Unreachable)
@@ -125,14 +125,14 @@ def test_tls_from_the_start(certificates: Certificates) -> None:
     """`smtps://` speaks TLS at once."""
     with smtp_server(Inbox(), ssl_context=certificates.server) as inbox:
         url = f"smtps://localhost:{inbox.port}"
-        assert send(url, trust=certificates.authority) == Sent()
+        assert send(url, trust=certificates.authority) == Accepted()
 
 
 def test_a_server_without_starttls_gets_nothing(inbox: Inbox) -> None:
     """TLS is required unless the URL says otherwise; `auto` takes it where it is offered."""
     refused = send(f"smtp://{LOOPBACK}:{inbox.port}")
     assert refused == Unreachable("the server offers no STARTTLS, which is required")
-    assert send(f"smtp://{LOOPBACK}:{inbox.port}?starttls=auto") == Sent()
+    assert send(f"smtp://{LOOPBACK}:{inbox.port}?starttls=auto") == Accepted()
 
 
 def test_a_server_that_is_away_is_told_by_name() -> None:
@@ -158,7 +158,7 @@ def test_a_mail_api_gets_one_json_post() -> None:
         asked.append(request)
         return httpx.Response(200, json={"id": "1"})
 
-    assert api(answer).send(message()) == Sent()
+    assert api(answer).send(message()) == Accepted()
     (request,) = asked
     assert request.headers["Authorization"] == "Bearer k3y"
     assert request.headers["Idempotency-Key"] == f"{UUID(int=7)}@acme.example"
@@ -188,7 +188,7 @@ def test_a_mail_api_that_refuses_is_understood() -> None:
     echo = api(lambda _r: httpx.Response(401, text="bad key k3y")).send(message())
     assert echo == Unreachable("HTTP 401 bad key ***")
     huge = api(lambda _r: httpx.Response(422, text="x" * 10_000_000)).send(message())
-    assert isinstance(huge, Refused)
+    assert isinstance(huge, Rejected)
     moved = api(lambda _r: httpx.Response(302, headers={"Location": "http://evil.example"}))
     assert isinstance(moved.send(message()), Unreachable)
 
@@ -196,13 +196,13 @@ def test_a_mail_api_that_refuses_is_understood() -> None:
         raise httpx.ConnectTimeout("no")
 
     assert api(fail).send(message()) == Unreachable("the mail API does not answer: ConnectTimeout")
-    assert isinstance(api(fail).send(message(to="no address")), Refused)
+    assert isinstance(api(fail).send(message(to="no address")), Rejected)
 
 
 def test_the_console_shows_the_mail_and_obeys_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Every line is marked as a mail's, and a terminal's orders are shown as such."""
     sender = ConsoleSender()
-    assert sender.send(message(text="see\x1b[2J\n\nlink")) == Sent()
+    assert sender.send(message(text="see\x1b[2J\n\nlink")) == Accepted()
     sender.close()
     printed = capsys.readouterr().err
     assert all(line.startswith("mail │") for line in printed.splitlines())

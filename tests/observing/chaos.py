@@ -24,7 +24,8 @@ from refresher.rules.requests import TokenRequest
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
 from refresher.runtime.services import Services
-from refresher.store import connections, oauth_apps, standings
+from refresher.store import oauth_apps, state_changes
+from refresher.store.standing import standing_of
 from refresher.store.sweep import release_unbegun, sweep
 from tests.machine.simulation import Died, die_here
 from tests.world import World, granted, refused
@@ -74,7 +75,7 @@ class Chaos:
     def stand(self) -> dict[UUID, Moment]:
         """Returns how every connection stands: the copy that is compared with later."""
         with self.world.services.database.transaction() as db:
-            found = {id_: standings.standing(db, id_) for id_ in self.ids.values()}
+            found = {id_: standing_of(db, id_) for id_ in self.ids.values()}
         return {id_: standing.moment for id_, standing in found.items() if standing}
 
     def answer(self, _request: TokenRequest) -> Reply:
@@ -163,12 +164,12 @@ class Chaos:
         """A person sets a connection aside."""
         how = self.dice.choice(("paused", "disabled", "deleted"))
         with self.world.services.database.transaction() as db:
-            connections.stop(db, self.ids[self.dice.choice(NAMES)], how)
+            state_changes.stop(db, self.ids[self.dice.choice(NAMES)], how)
 
     def resume(self) -> None:
         """A person lets a connection go on."""
         with self.world.services.database.transaction() as db:
-            connections.resume(db, self.ids[self.dice.choice(NAMES)])
+            state_changes.resume(db, self.ids[self.dice.choice(NAMES)])
 
     def new_secret(self) -> None:
         """An operator puts the app's secret right, which lifts its pause."""

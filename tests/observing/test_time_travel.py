@@ -9,19 +9,19 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.history import Moment, Untold, state_at
-from refresher.store import connections, schedule, standings
+from refresher.store import events, schedule, state_changes
 from refresher.store.reload import reload
-from refresher.store.standings import Standing
+from refresher.store.standing import ConnectionStanding, standing_of
 from tests.observing.chaos import Chaos
 from tests.world import World, refused
 
 SEED, STEPS, MOMENTS = 7, 960, 1_000
 
 
-def standing_now(world: World, id_: UUID) -> Standing:
+def standing_now(world: World, id_: UUID) -> ConnectionStanding:
     """Returns how a connection stands at the end."""
     with world.services.database.transaction() as db:
-        standing = standings.standing(db, id_)
+        standing = standing_of(db, id_)
     assert standing is not None
     return standing
 
@@ -34,10 +34,12 @@ def differences(copy: Moment, told: Moment | Untold) -> object:
     return {n: (was[n], told_as[n]) for n in was if was[n] != told_as[n]}
 
 
-def look_back(world: World, id_: UUID, at: datetime, standing: Standing) -> Moment | Untold:
+def look_back(
+    world: World, id_: UUID, at: datetime, standing: ConnectionStanding
+) -> Moment | Untold:
     """Returns what the events and today's rows tell of a moment."""
     with world.services.database.transaction() as db:
-        around = standings.around(db, id_, at)
+        around = events.around(db, id_, at)
     return state_at(
         at,
         past=around.past,
@@ -83,7 +85,7 @@ def test_a_connection_that_is_paused_while_its_refresh_runs_has_started_it_once(
         assert schedule.begin(db, rows, holder_id=world.services.holder_id) == {id_}
     world.pass_time(1.0)
     with world.services.database.transaction() as db:
-        connections.stop(db, id_, "paused")
+        state_changes.stop(db, id_, "paused")
     now = world.services.database.simulated_now
     assert now is not None
     standing = standing_now(world, id_)

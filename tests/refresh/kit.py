@@ -10,7 +10,7 @@ from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
 from refresher.rules.requests import TokenRequest
 from refresher.rules.serving import Served
-from refresher.store import connections
+from refresher.store import state_changes
 from tests.world import World
 
 
@@ -44,4 +44,4 @@ def text(served: Served) -> str:
 def stop(world: World, connection: UUID, how: str) -> None:
     """Pauses, disables or deletes a connection."""
     with world.services.database.transaction() as db:
-        connections.stop(db, connection, how)
+        state_changes.stop(db, connection, how)

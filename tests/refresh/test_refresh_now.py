@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from refresher.errors import DatabaseUnavailable, TokenUnavailable
-from refresher.refresh.dispatch import claim_now
 from refresher.refresh.on_demand import OnDemand
 from refresher.refresh.recovery import release_own
+from refresher.refresh.single_flight import claim_now
 from refresher.refresh.token_flow import Await, Try
 from tests.refresh.kit import Gate, stop
 from tests.waiting import wait_until

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from refresher.errors import TokenUnavailable
-from refresher.refresh.dispatch import claim_now
 from refresher.refresh.on_demand import OnDemand
 from refresher.refresh.recovery import release_own
+from refresher.refresh.single_flight import claim_now
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Secret
 from refresher.rules.serving import Served, Stored, fingerprint

@@ -4,14 +4,14 @@ from functools import reduce
 
 import pytest
 
+from refresher.rules.connection import TOO_LARGE, Reply
 from refresher.rules.delivery import (
     GONE_REASON,
-    Answer,
     Delivered,
     DeliveryPolicy,
+    EndpointHealth,
     Failed,
     Gone,
-    Health,
     Outcome,
     Result,
     observe,
@@ -28,34 +28,34 @@ NOW = 1_893_499_200.0  # 2030-01-01 12:00 UTC
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (Answer(200), Delivered(200)),
-        (Answer(204), Delivered(204)),
-        (Answer(200, cut_off=True), Delivered(200, "its answer was long, and not read to the end")),
-        (Answer(410), Gone()),
-        (Answer(None, failure="no answer within 15 s"), Failed("no answer within 15 s")),
-        (Answer(None), Failed("no answer")),
-        (Answer(400), Failed("status 400", 400)),
-        (Answer(500), Failed("status 500", 500)),
-        (Answer(101), Failed("status 101", 101)),
-        (Answer(429, {"Retry-After": "120"}), Failed("status 429", 429, 120.0)),
-        (Answer(503, {"retry-after": LATER}), Failed("status 503", 503, 60.0)),
-        (Answer(503, {"retry-after": "soon"}), Failed("status 503", 503)),
-        (Answer(500, {"retry-after": "120"}), Failed("status 500", 500)),
+        (Reply(200), Delivered(200)),
+        (Reply(204), Delivered(204)),
+        (Reply(200, failure=TOO_LARGE), Delivered(200, "its answer was long, and not read to the end")),
+        (Reply(410), Gone()),
+        (Reply(None, failure="no answer within 15 s"), Failed("no answer within 15 s")),
+        (Reply(None), Failed("no answer")),
+        (Reply(400), Failed("status 400", 400)),
+        (Reply(500), Failed("status 500", 500)),
+        (Reply(101), Failed("status 101", 101)),
+        (Reply(429, {"Retry-After": "120"}), Failed("status 429", 429, 120.0)),
+        (Reply(503, {"retry-after": LATER}), Failed("status 503", 503, 60.0)),
+        (Reply(503, {"retry-after": "soon"}), Failed("status 503", 503)),
+        (Reply(500, {"retry-after": "120"}), Failed("status 500", 500)),
         (
-            Answer(302, {"Location": "http://10.0.0.7/internal?token=x"}),
+            Reply(302, {"Location": "http://10.0.0.7/internal?token=x"}),
             Failed("it redirects to 10.0.0.7 with status 302; redirects are never followed", 302),
         ),
         (
-            Answer(308, {"location": "/there"}),
+            Reply(308, {"location": "/there"}),
             Failed("it redirects with status 308; redirects are never followed", 308),
         ),
         (
-            Answer(307, {"location": "http://[::1"}),
+            Reply(307, {"location": "http://[::1"}),
             Failed("it redirects with status 307; redirects are never followed", 307),
         ),
     ],
 )  # fmt: skip
-def test_an_answer_means_one_thing(answer: Answer, outcome: Outcome) -> None:
+def test_an_answer_means_one_thing(answer: Reply, outcome: Outcome) -> None:
     """2xx arrived, 410 ends the endpoint, a redirect goes nowhere, all else is tried again."""
     assert understand(answer, NOW) == outcome
 
@@ -86,9 +86,9 @@ def test_the_waits_grow_until_a_day_is_over(
     assert retry_in(POLICY, attempt, since_first, spread, asked) == wait
 
 
-def after(*results: Result, health: Health | None = None) -> Health:
+def after(*results: Result, health: EndpointHealth | None = None) -> EndpointHealth:
     """Returns the health that these results lead to."""
-    start = health or Health()
+    start = health or EndpointHealth()
     return reduce(lambda known, result: observe(POLICY, known, result), results, start)
 
 
@@ -97,30 +97,32 @@ FAILED = Result(Failed("status 500", 500), age_seconds=2.0)
 
 def test_failures_in_a_row_lead_to_pauses_that_grow() -> None:
     """Four are counted, the fifth pauses it; a probe's failure doubles that, up to ten minutes."""
-    assert after(FAILED) == Health(1, failing_seconds=2.0)
+    assert after(FAILED) == EndpointHealth(1, failing_seconds=2.0)
     paused = after(*[FAILED] * 5)
-    assert paused == Health(5, 1, 2.0, 30.0)
+    assert paused == EndpointHealth(5, 1, 2.0, 30.0)
     # What left before the pause began changes nothing
-    assert after(FAILED, health=paused) == Health(6, 1, 2.0, 30.0)
+    assert after(FAILED, health=paused) == EndpointHealth(6, 1, 2.0, 30.0)
     # The probe behind the pause does
-    assert after(FAILED, health=Health(6, 1, 60.0)) == Health(7, 2, 60.0, 60.0)
-    assert after(FAILED, health=Health(20, 9, 9_000.0)) == Health(21, 10, 9_000.0, 600.0)
+    assert after(FAILED, health=EndpointHealth(6, 1, 60.0)) == EndpointHealth(7, 2, 60.0, 60.0)
+    assert after(FAILED, health=EndpointHealth(20, 9, 9_000.0)) == EndpointHealth(
+        21, 10, 9_000.0, 600.0
+    )
 
 
 def test_one_success_ends_all_that() -> None:
     """Whoever answers is well, and was held up before."""
     sick = after(*[FAILED] * 5)
     assert (sick.is_held_up, after(FAILED).is_held_up) == (True, False)
-    assert after(Result(Delivered(200)), health=sick) == Health()
+    assert after(Result(Delivered(200)), health=sick) == EndpointHealth()
 
 
 def test_what_it_asks_for_pauses_it_as_a_whole() -> None:
     """Retry-After holds all its messages, the longest one wins, and no breaker counts on top."""
     asked = Result(Failed("status 429", 429, 90.0))
-    assert after(asked) == Health(1, 0, 0.0, 90.0)
+    assert after(asked) == EndpointHealth(1, 0, 0.0, 90.0)
     assert after(asked).is_held_up
-    longer = Health(9, 3, 50.0, 400.0)
-    assert after(asked, health=longer) == Health(10, 3, 50.0, 400.0)
+    longer = EndpointHealth(9, 3, 50.0, 400.0)
+    assert after(asked, health=longer) == EndpointHealth(10, 3, 50.0, 400.0)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_it_is_disabled_when_nothing_came_through_for_a_day(
 ) -> None:
     """One message it cannot stomach is given up alone; a day without any success disables it."""
     last = Result(Failed("status 500", 500), 0.0, gave_up_after)
-    health = after(last, health=Health(9, 4, failing_seconds))
+    health = after(last, health=EndpointHealth(9, 4, failing_seconds))
     why = "nothing came through for 24 hours; the last time: status 500"
     assert health.disabled == (why if disabled else None)
 
@@ -148,11 +150,13 @@ def test_gone_is_gone() -> None:
     """410 disables at once; the first reason stays, whatever comes in late."""
     gone = after(Result(Gone()))
     assert gone.disabled == GONE_REASON
-    late = after(FAILED, Result(Delivered(200)), Result(Gone()), health=Health(disabled="by hand"))
+    late = after(
+        FAILED, Result(Delivered(200)), Result(Gone()), health=EndpointHealth(disabled="by hand")
+    )
     assert late.disabled == "by hand"
 
 
 def test_failures_of_a_disabled_endpoint_keep_its_reason() -> None:
     """A message that is given up afterwards does not rewrite why it was disabled."""
     last = Result(Failed("status 500", 500), 0.0, DAY)
-    assert after(last, health=Health(9, 4, DAY, 0.0, "by hand")).disabled == "by hand"
+    assert after(last, health=EndpointHealth(9, 4, DAY, 0.0, "by hand")).disabled == "by hand"

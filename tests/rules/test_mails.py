@@ -3,12 +3,12 @@
 import pytest
 
 from refresher.rules.mails import (
+    Accepted,
     Choice,
     Deferred,
     MailDecision,
     Outcome,
-    Refused,
-    Sent,
+    Rejected,
     Stage,
     Unreachable,
     at_once,
@@ -57,14 +57,14 @@ def test_a_storm_becomes_a_digest(wanted: int, recent: int, expected: int) -> No
         ("recipient", 421, "closing", Unreachable("421 closing")),
         ("recipient", 530, "5.7.0 log in first", Unreachable("530 5.7.0 log in first")),
         ("recipient", 450, "greylisted", Deferred("450 greylisted")),
-        ("recipient", 550, "no such user", Refused("550 no such user", address=True)),
-        ("recipient", 550, "5.1.1 none", Refused("550 5.1.1 none", address=True)),
-        ("recipient", 550, "5.2.1 disabled", Refused("550 5.2.1 disabled", address=True)),
+        ("recipient", 550, "no such user", Rejected("550 no such user", address=True)),
+        ("recipient", 550, "5.1.1 none", Rejected("550 5.1.1 none", address=True)),
+        ("recipient", 550, "5.2.1 disabled", Rejected("550 5.2.1 disabled", address=True)),
         ("recipient", 554, "5.7.1 relaying", Deferred("554 5.7.1 relaying")),
         ("data", 451, "later", Deferred("451 later")),
         ("data", 552, "5.3.4 too big", Deferred("552 5.3.4 too big")),
-        ("data", 554, "5.6.0 bad content", Refused("554 5.6.0 bad content", address=False)),
-        ("data", 554, "no", Refused("554 no", address=False)),
+        ("data", 554, "5.6.0 bad content", Rejected("554 5.6.0 bad content", address=False)),
+        ("data", 554, "no", Rejected("554 no", address=False)),
     ],
 )
 def test_an_smtp_reply_has_one_meaning(
@@ -77,10 +77,10 @@ def test_an_smtp_reply_has_one_meaning(
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (200, Sent()),
-        (202, Sent()),
-        (400, Refused("HTTP 400 why", address=False)),
-        (422, Refused("HTTP 422 why", address=False)),
+        (200, Accepted()),
+        (202, Accepted()),
+        (400, Rejected("HTTP 400 why", address=False)),
+        (422, Rejected("HTTP 422 why", address=False)),
         (401, Unreachable("HTTP 401 why", 7.0)),
         (404, Unreachable("HTTP 404 why", 7.0)),
         (429, Unreachable("HTTP 429 why", 7.0)),
@@ -102,9 +102,9 @@ def test_a_server_s_words_are_one_clean_line() -> None:
 @pytest.mark.parametrize(
     ("outcome", "attempt", "age", "pauses", "expected"),
     [
-        (Sent(), 2, 9.0, 0, MailDecision("sent", attempt=3)),
-        (Refused("r", address=True), 0, 9.0, 0, MailDecision("failed", 0, 1, "r", True)),
-        (Refused("r", address=False), 0, 9.0, 0, MailDecision("failed", 0, 1, "r")),
+        (Accepted(), 2, 9.0, 0, MailDecision("sent", attempt=3)),
+        (Rejected("r", address=True), 0, 9.0, 0, MailDecision("failed", 0, 1, "r", True)),
+        (Rejected("r", address=False), 0, 9.0, 0, MailDecision("failed", 0, 1, "r")),
         (Deferred("d"), 0, 9.0, 0, MailDecision("due", 30.0, 1, "d")),
         (Deferred("d"), 3, 9.0, 0, MailDecision("due", 240.0, 4, "d")),
         (Deferred("d"), 99, 9.0, 0, MailDecision("due", 3_600.0, 100, "d")),

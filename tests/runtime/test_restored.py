@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from refresher.errors import DatabaseOlder
-from refresher.refresh.dispatch import claim_now
+from refresher.refresh.single_flight import claim_now
 from refresher.runtime.restored import LOOK_SECONDS
 from tests.world import World
 

@@ -5,11 +5,11 @@ from uuid import UUID
 from refresher.notify import watch
 from refresher.rules.outcomes import Reply
 from refresher.store import outbox
-from refresher.store.outbox import Entry
+from refresher.store.outbox import OutboxEntry
 from tests.world import World
 
 
-def told(world: World, consumer: str = "webhook") -> list[Entry]:
+def told(world: World, consumer: str = "webhook") -> list[OutboxEntry]:
     """Everything that this consumer has not read yet."""
     with world.services.database.transaction() as db:
         return outbox.take(db, consumer, limit=1_000)

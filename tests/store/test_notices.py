@@ -4,7 +4,7 @@ from refresher.notify import watch
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
 from refresher.runtime import checkpoints
-from refresher.store import connections, oauth_apps
+from refresher.store import oauth_apps, state_changes
 from tests.store.news import answer, fail_after_expiry, kinds, told
 from tests.world import World, refused
 
@@ -35,7 +35,7 @@ def test_a_resumed_connection_that_is_still_dead_is_not_told_again(world: World)
     world.tick()
     for _ in range(3):
         with world.services.database.transaction() as db:
-            connections.resume(db, id_)
+            state_changes.resume(db, id_)
         world.pass_time(1_000)
         world.tick()
     assert kinds(world) == ["connection.reconnect_required"]
@@ -62,7 +62,7 @@ def test_a_connection_that_resumes_and_refreshes_is_told_as_recovered(world: Wor
     answer(world, refused("invalid_grant"))
     world.tick()
     with world.services.database.transaction() as db:
-        connections.resume(db, id_)
+        state_changes.resume(db, id_)
     assert kinds(world) == ["connection.reconnect_required"]
     world.script.answer = world.script.rotate
     world.tick()
@@ -206,7 +206,7 @@ def test_a_deleted_connection_is_told_of_no_more(world: World) -> None:
     world.run("update refresh_schedule set due_at = refresher_now()")
     world.tick()
     with world.services.database.transaction() as db:
-        connections.stop(db, id_, "deleted")
+        state_changes.stop(db, id_, "deleted")
     world.pass_time(400)
     watch.tell(world.services)
     assert len(kinds(world)) == 2

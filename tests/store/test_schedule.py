@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
-from refresher.store import connections, in_flight, schedule
+from refresher.store import schedule, state_changes
 from refresher.store.reload import reload
 from tests.world import START, World
 
@@ -80,9 +80,9 @@ def test_two_deliveries_of_one_message_cannot_both_begin(world: World) -> None:
 def test_a_connection_that_changed_since_the_reload_is_not_begun(world: World) -> None:
     """The guard holds up to the request: paused, deleted, reconnected in between means no."""
     changes = {
-        "paused": lambda db, id_: connections.stop(db, id_, "paused"),
-        "disabled": lambda db, id_: connections.stop(db, id_, "disabled"),
-        "deleted": lambda db, id_: connections.stop(db, id_, "deleted"),
+        "paused": lambda db, id_: state_changes.stop(db, id_, "paused"),
+        "disabled": lambda db, id_: state_changes.stop(db, id_, "disabled"),
+        "deleted": lambda db, id_: state_changes.stop(db, id_, "deleted"),
         "version": lambda db, id_: db.execute(
             text("update connection set credential_version = 99 where id = :id"), {"id": id_}
         ),
@@ -126,7 +126,7 @@ def test_rows_in_flight_are_counted_by_provider(world: World) -> None:
     world.run("update refresh_schedule set provider = null where connection_id = "
               "(select connection_id from refresh_schedule limit 1)")  # fmt: skip
     with world.services.database.transaction() as db:
-        assert in_flight.leased_by_provider(db) == {"acme": 2}
+        assert schedule.leased_by_provider(db) == {"acme": 2}
 
 
 def providers(world: World) -> dict[UUID, str | None]:

@@ -5,7 +5,7 @@ import pytest
 from refresher.refresh.attempt import Attempt
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Refreshed, Transient
-from refresher.store import connections
+from refresher.store import state_changes
 from refresher.store.settlement import Settlement
 from refresher.testing import Sandbox, Stepper
 from refresher.testing.stepper import StoryEnded
@@ -57,7 +57,7 @@ def test_a_row_that_the_guard_sets_aside_has_no_request(refresher_sandbox: Sandb
     with refresher_sandbox.step(id_) as step:
         step.claim()
         with refresher_sandbox.services.database.transaction() as db:
-            connections.stop(db, id_, "paused")
+            state_changes.stop(db, id_, "paused")
         aside = step.guard()
         assert isinstance(aside, Settlement)
         assert aside.park_reason == "paused"

@@ -9,7 +9,7 @@ import pytest
 
 from refresher.connections import api_keys
 from refresher.rules.access import Scope
-from refresher.store import connections
+from refresher.store import state_changes
 from tests.web.kit import Site, refused
 from tests.web.test_resume import NEW, dead, link, paused, use
 from tests.world import World
@@ -65,7 +65,7 @@ def test_a_working_connection_keeps_its_account(site: Site) -> None:
 
     assert use(site, path, json={"tokens": NEW}) == (409, "not_waiting")
     with site.world.services.database.transaction() as db:
-        connections.stop(db, one, "paused")
+        state_changes.stop(db, one, "paused")
     assert use(site, path, json={"tokens": NEW}) == (409, "not_waiting")
 
     assert site.world.token(one) == "access-of-c1"

@@ -170,12 +170,12 @@ def test_an_app_of_an_unknown_provider_is_told(shared: Site) -> None:
 def test_a_database_that_is_away_is_503(shared: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller is told to come again, and not where the database is."""
     from refresher.errors import DatabaseUnavailable  # noqa: PLC0415
-    from refresher.store import scoped  # noqa: PLC0415
+    from refresher.store import connections  # noqa: PLC0415
 
     def away(*_: object) -> None:
         raise DatabaseUnavailable("postgresql://me@secret-host/ cannot be used")
 
-    monkeypatch.setattr(scoped, "numbers", away)
+    monkeypatch.setattr(connections, "numbers", away)
     answer = shared("GET", "/v1/stats")
     refused(answer, 503, "database_unavailable")
     assert answer.headers["retry-after"] == "1"
@@ -186,12 +186,12 @@ def test_a_bug_is_500_without_a_word_of_it(
     shared: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither the answer nor the log holds what the error said, or what was sent."""
-    from refresher.store import scoped  # noqa: PLC0415
+    from refresher.store import connections  # noqa: PLC0415
 
     def broken(*_: object) -> None:
         raise ValueError("canary-in-an-error")
 
-    monkeypatch.setattr(scoped, "numbers", broken)
+    monkeypatch.setattr(connections, "numbers", broken)
     refused(shared("GET", "/v1/stats"), 500, "internal")
     logged = "".join(capsys.readouterr())
     assert "ValueError" in logged

@@ -11,7 +11,7 @@ import pytest
 from refresher.rules.access import Scope
 from refresher.rules.resume_links import PURPOSE, Link, sign
 from refresher.runtime.cipher import Cipher, new_key, parse_key
-from refresher.store import connections
+from refresher.store import state_changes
 from tests.web.kit import Site
 from tests.world import refused
 
@@ -36,7 +36,7 @@ def paused(site: Site) -> UUID:
     """A paused connection."""
     one = site.world.connect()
     with site.world.services.database.transaction() as db:
-        connections.stop(db, one, "paused")
+        state_changes.stop(db, one, "paused")
     return one
 
 
@@ -174,8 +174,8 @@ def test_what_somebody_switched_off_stays_off(site: Site):
     awake, off, gone = (site.world.connect(name) for name in ("awake", "off", "gone"))
     paths = [link(site, one) for one in (awake, off, gone)]
     with site.world.services.database.transaction() as db:
-        connections.stop(db, off, "disabled")
-        connections.stop(db, gone, "deleted")
+        state_changes.stop(db, off, "disabled")
+        state_changes.stop(db, gone, "deleted")
 
     assert {use(site, path, json={}) for path in paths} == {(409, "not_waiting")}
 

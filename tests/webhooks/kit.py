@@ -35,9 +35,8 @@ def add(
 def happen(world: World, connection_id: UUID, kind: Kind = Kind.RECOVERED, **facts: object) -> UUID:
     """Has something happen to a connection; returns the event's id."""
     with world.services.database.transaction() as db:
-        outbox.append(db, [outbox.News(("connection", str(connection_id)), kind, facts)])
-    sql = "select id from outbox where connection_id = :id order by sequence desc limit 1"
-    event_id: UUID = world.one(sql, id=connection_id).id
+        news = outbox.News(("connection", str(connection_id)), kind, facts)
+        (event_id,) = outbox.append(db, [news])
     return event_id
 
 

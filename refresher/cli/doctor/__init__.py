@@ -1,96 +1,37 @@
-"""`refresher doctor`: looks at everything that must be right, and says how to mend what is not.
+"""`refresher doctor` looks at everything that must be right, and says how to mend what is not.
 
-`setup.py`: settings, keys, providers; `agreement.py`: has what runs the same; `postgres.py` and
-`redis.py`: the two servers; `spool.py`: what waits for Postgres; `work.py`: what the tables tell about
-the work itself. Every check yields `Finding`s; what it finds it never raises.
+`setup.py`: settings, keys, providers, and whether what runs has the same; `postgres.py` and `redis.py`:
+the two servers; `installation.py`: what waits for Postgres, neighbours, a restored backup; `work.py`:
+what the tables tell about the work itself; `notify.py`: mail and webhooks; `command.py`: their order.
+Every check yields `Finding`s; what it finds it never raises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
-
-import typer
-
-from refresher.cli.doctor import (
-    agreement,
-    backup,
-    installation,
-    mail,
-    postgres,
-    redis,
-    setup,
-    spool,
-    webhooks,
-    work,
-)
-from refresher.cli.doctor.finding import Finding, fail
-from refresher.cli.opening import database, read_settings
-from refresher.cli.output import Json, emit, examples, table
-from refresher.errors import SettingsError
-from refresher.settings import Settings, flows_on
-from refresher.store.session import Database
+from dataclasses import dataclass
+from typing import Literal
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `doctor`."""
-    epilog = examples("refresher doctor", "refresher doctor --json | jq '.findings[] | .mend'")
-    app.command("doctor", epilog=epilog)(doctor)
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was checked, how it is, and how to mend it where it is not well."""
+
+    check: str
+    level: Literal["ok", "warn", "fail"]
+    message: str
+    mend: str | None = None
 
 
-def doctor(json: Json = False) -> None:
-    """Check settings, database, Redis and the work itself, and say how to mend what is wrong.
-
-    The exit code is 1 when something is wrong. A warning is worth reading and changes no exit code.
-    """
-    findings = list(findings_now())
-    failed = sum(finding.level == "fail" for finding in findings)
-    if json:
-        emit({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
-    else:
-        table(["level", "check", "found"], [row for finding in findings for row in _rows(finding)])
-        warned = sum(finding.level == "warn" for finding in findings)
-        typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(findings)} checked.")
-    if failed:
-        raise typer.Exit(1)
+def ok(check: str, message: str) -> Finding:
+    """Returns a finding that needs nothing."""
+    return Finding(check, "ok", message)
 
 
-def findings_now() -> Iterator[Finding]:
-    """Yields everything there is to say, as far as the checks can get."""
-    try:
-        settings = read_settings()
-    except SettingsError as error:
-        yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
-        return
-    yield from setup.check(settings)
-    if flows_on("redis", settings):
-        yield from redis.check(settings)
-    if settings.database_url is None:
-        yield from spool.check(settings, None)
-        yield postgres.no_url()
-        return
-    with database(settings) as opened:
-        findings = list(postgres.check(settings, opened))
-        yield from findings
-        if any(finding.level == "fail" and finding.check == "database" for finding in findings):
-            yield from spool.check(settings, None)
-        else:
-            yield from _of_tables(settings, opened)
+def warn(check: str, message: str, mend: str) -> Finding:
+    """Returns a finding that is worth a look."""
+    return Finding(check, "warn", message, mend)
 
 
-def _of_tables(settings: Settings, database: Database) -> Iterator[Finding]:
-    """Yields what the tables of a database that is well tell about the work."""
-    yield from installation.check(settings, database)
-    yield from backup.check(settings, database)
-    processes = agreement.running(database)
-    foreign = agreement.foreign_settings(settings, processes)
-    yield from agreement.check(settings, processes)
-    yield from work.check(settings, database)
-    yield from mail.check(settings, database, foreign)
-    yield from webhooks.check(settings, database)
-
-
-def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
-    yield finding.level, finding.check, finding.message
-    if finding.mend:
-        yield "", "", f"→ {finding.mend}"
+def fail(check: str, message: str, mend: str) -> Finding:
+    """Returns a finding that keeps tokens from being refreshed, or soon will."""
+    return Finding(check, "fail", message, mend)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from refresher.cli.doctor.finding import Finding, fail, ok, warn
-from refresher.cli.output import span
+from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
+from refresher.rules.units import span
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, migrate
 from refresher.store.inspection import DatabaseServer

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
-from refresher.cli.doctor.finding import Finding, fail, ok, warn
-from refresher.cli.output import span
+from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.cli.reasons import ON_PURPOSE, apps_set, mend
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import in_words
+from refresher.rules.units import span
 from refresher.runtime.services import cipher_from
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, pause_list, sealed, workers

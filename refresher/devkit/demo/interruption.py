@@ -7,6 +7,7 @@ under way have unknown outcomes, and the new process presents the same refresh t
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -73,14 +74,14 @@ class Interruption:
     def _interrupt(self, now_seconds: float) -> None:
         self._since, self.phase = now_seconds, Phase.STOPPING
         if self._plan.kill:
-            self._scheduler.kill()
+            self._scheduler.signal(signal.SIGKILL)
             self._note(now_seconds, "scheduler killed with kill -9, whatever it was doing")
         else:
-            self._scheduler.ask_to_stop()
+            self._scheduler.signal(signal.SIGTERM)
             self._note(now_seconds, "scheduler stopped with SIGTERM, as a deploy does")
 
     def _start_again(self, now_seconds: float) -> None:
-        if self._scheduler.has_ended():
+        if self._scheduler.pid is None:
             self.phase = Phase.STARTING
             self._scheduler.start()
         elif now_seconds - self._since > STOP_SECONDS:

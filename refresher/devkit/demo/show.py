@@ -18,7 +18,7 @@ from refresher.devkit.demo import notifications
 from refresher.devkit.demo.interruption import Interruption, Phase
 from refresher.devkit.demo.plan import Plan
 from refresher.devkit.demo.screen import DemoView, Viewer, frame, progress_line
-from refresher.devkit.demo.stage import Stage, is_registered, set_up
+from refresher.devkit.demo.stage import STOP_SECONDS, Stage, is_registered, set_up
 from refresher.devkit.demo.verdict import DemoVerdict, judge
 
 STEP_SECONDS = 0.05
@@ -40,7 +40,7 @@ def perform(plan: Plan, console: Console) -> DemoVerdict:
     with set_up(plan, say) as stage, notifications.prepared(stage) as told:
         with suppress(KeyboardInterrupt):
             _watch(stage, console)
-        stage.scheduler.stop()
+        stage.scheduler.stop(STOP_SECONDS)
         _show_told(told(), console)
         verdict = judge(stage)
         complaint = None if verdict.is_good else stage.scheduler.last_complaint()

@@ -16,6 +16,17 @@ metadata = MetaData(
 
 IDLE, LEASED, PARKED = 0, 1, 2
 """The states of a schedule row: see the diagram in the README."""
+STATES = {"idle": IDLE, "leased": LEASED, "parked": PARKED}
+"""What a schedule row's state is called."""
+STATE = "case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end"
+"""The state of the schedule row `s` in a word; "none" where there is no row."""
+BEGUN = "s.state = 1 and s.begun_token = s.lease_token"
+"""Whether the schedule row `s` is leased and its refresh has begun."""
+# A row that is older than this column learns its provider when it is claimed.
+PROVIDER = (
+    "coalesce(s.provider, (select c.provider from connection c where c.id = s.connection_id))"
+)
+"""The provider of the schedule row `s`."""
 
 
 def instant(name: str, *, required: bool = False, default_now: bool = False) -> Column[object]:

@@ -229,7 +229,7 @@ def test_a_bad_verdict_comes_with_the_last_complaint(tmp_path, lines, complaint)
 class FakeScheduler:
     """Records what is done to it; ends and starts at once."""
 
-    pid = 1
+    pid = None
 
     def __init__(self):
         self.did: list[str] = []
@@ -238,23 +238,15 @@ class FakeScheduler:
         """As the real one."""
         self.did.append("start")
 
-    def ask_to_stop(self):
+    def signal(self, number):
         """As the real one."""
-        self.did.append("ask_to_stop")
-
-    def kill(self):
-        """As the real one."""
-        self.did.append("kill")
-
-    def has_ended(self):
-        """It ends at once."""
-        return True
+        self.did.append(number.name)
 
     def demand(self):
         """It never ends by itself."""
 
 
-@pytest.mark.parametrize(("kill", "how"), [(False, "ask_to_stop"), (True, "kill")])
+@pytest.mark.parametrize(("kill", "how"), [(False, "SIGTERM"), (True, "SIGKILL")])
 def test_the_interruption_comes_once_and_half_way(kill, how):
     """The scheduler is stopped or killed once, at half time, and started again at once."""
     # Given

@@ -1,0 +1,203 @@
+"""What arguments mean: connections and webhook endpoints by their ids, instants, spans of time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from refresher.cli.output import WrongUse, note
+from refresher.cli.session import read_settings
+from refresher.errors import (
+    CatalogueError,
+    NoSuchConnection,
+    NoSuchWebhook,
+    UnknownProvider,
+    did_you_mean,
+)
+from refresher.notify import endpoints
+from refresher.runtime.services import catalogue_from
+from refresher.store import connections, lookup, webhooks
+from refresher.store.connections import ConnectionView
+from refresher.store.lookup import Match
+from refresher.store.session import Database
+from refresher.store.webhooks import EndpointView
+
+SHORTEST_PREFIX = 8
+WHOLE_ID = 32
+MOST_SHOWN = 5
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A connection: its id, the first 8 or more characters of it, or its external id.",
+    ),
+]
+WebhookId = Annotated[
+    str, typer.Argument(help="The endpoint's id, or its beginning (8 characters or more).")
+]
+
+_SIZES = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIT = re.compile(
+    r"s(?:ecs?|econds?)?|m(?:ins?|inutes?)?|h(?:rs?|ours?)?|d(?:ays?)?|w(?:eeks?)?", re.IGNORECASE
+)
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?|an?)\s*([a-z]{1,7})", re.IGNORECASE)
+_AGO = re.compile(r"-\s*(.+?)(?:\s+ago)?|(.+?)\s*ago", re.IGNORECASE)
+
+
+def find(database: Database, given: str) -> UUID:
+    """Returns the id of the one connection that `given` means; raises `NoSuchConnection`.
+
+    A living connection is preferred to a deleted one, an external id to the beginning of an id.
+    """
+    given = given.strip()
+    # Postgres takes no NUL in a text, and no id has a control character.
+    if not given.isprintable() or not given:
+        raise NoSuchConnection("no connection has an empty id, or one with control characters")
+    found = _matches(database, given)
+    living = [match for match in found if not match.deleted]
+    if len(living or found) > 1:
+        raise WrongUse(_ambiguous(given, living or found))
+    if not found:
+        raise NoSuchConnection(f'no connection is called "{given}"{_hint(database, given)}')
+    return (living or found)[0].id
+
+
+def find_root(database: Database, given: str, told: str = "this is how that one stands") -> UUID:
+    """Returns whose grant the connection that is meant uses; another's than its own is told."""
+    found = find(database, given)
+    with database.transaction() as db:
+        root = lookup.root_of(db, found) or found
+    if root != found:
+        note(f"It shares the grant of {root}; {told}.")
+    return root
+
+
+def view_of(database: Database, connection_id: UUID) -> ConnectionView:
+    """Returns a connection that is there: `find` has found it."""
+    with database.transaction() as db:
+        view = connections.show(db, connection_id)
+    assert view is not None
+    return view
+
+
+def _matches(database: Database, given: str) -> list[Match]:
+    ends = _ends(given)
+    with database.transaction() as db:
+        found = lookup.with_external_id(db, given, limit=MOST_SHOWN + 1)
+        if ends and (ends[0] == ends[1] or not found):
+            found = lookup.between(db, *ends, limit=MOST_SHOWN + 1) or found
+    return found
+
+
+def _ends(given: str) -> tuple[UUID, UUID] | None:
+    """Returns the first and the last id that begin like this, None where it is no beginning of one."""
+    digits = given.strip().replace("-", "").lower()
+    if re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},{WHOLE_ID}}}", digits) is None:
+        return None
+    return UUID(digits.ljust(WHOLE_ID, "0")), UUID(digits.ljust(WHOLE_ID, "f"))
+
+
+def _ambiguous(given: str, matches: Sequence[Match]) -> str:
+    shown = ", ".join(
+        f"{m.id} ({m.provider}, organization {m.organization_id})" for m in matches[:MOST_SHOWN]
+    )
+    more = " and more" if len(matches) > MOST_SHOWN else ""
+    return f'"{given}" may mean {shown}{more}: give a whole id'
+
+
+def _hint(database: Database, given: str) -> str:
+    with database.transaction() as db:
+        similar = lookup.external_ids_beginning(db, given[:2])
+    nearest = get_close_matches(given, similar, n=1, cutoff=0.6)
+    if nearest:
+        return f' (did you mean "{nearest[0]}"?)'
+    if re.fullmatch(rf"[0-9a-f-]{{1,{SHORTEST_PREFIX - 1}}}", given.lower()):
+        return f": the beginning of an id needs {SHORTEST_PREFIX} characters or more"
+    return "; `refresher connections list` shows all"
+
+
+def check_names(
+    database: Database, *, organization: str | None = None, provider: str | None = None
+) -> str | None:
+    """Returns a hint at an organization that was meant; raises `UnknownProvider` for a mistyped one.
+
+    Asked only where nothing was found: a provider that connections or the catalogue name is none.
+    """
+    with database.transaction() as db:
+        providers = lookup.names(db, "provider") if provider else []
+        organizations = lookup.names(db, "organization_id") if organization else []
+    if provider and provider not in providers:
+        try:
+            known = {*catalogue_from(read_settings()).names, *providers}
+        except CatalogueError:
+            known = {provider}
+        if provider not in known:
+            raise UnknownProvider(provider, known)
+    if organization is None or organization in organizations:
+        return None
+    return did_you_mean(organization, organizations) or None
+
+
+def find_endpoint(database: Database, given: str, organization: str | None) -> EndpointView:
+    """Returns the endpoint that `given` means; raises `NoSuchWebhook` for another organization's."""
+    shown = f'"{given[:80]}"' if given.isprintable() else "this"
+    if _ends(given) is None:
+        raise WrongUse(
+            f"{shown} is no webhook endpoint's id, nor the beginning of one (8 characters or "
+            "more); `refresher webhooks list` shows all"
+        )
+    with database.transaction() as db:
+        ids = webhooks.beginning(db, given.strip().replace("-", "").lower())
+    if len(ids) > 1:
+        raise WrongUse(f"{shown} is the beginning of several ids: give a whole one")
+    if not ids:
+        raise NoSuchWebhook(given.strip(), organization)
+    return endpoints.find(database, ids[0], organization)
+
+
+def read_time(option: str, given: str, now: datetime, *, is_utc: bool = False) -> datetime:
+    """Returns the instant that an option means: ISO 8601, or a distance such as `10m ago`.
+
+    An instant without an offset is refused, unless `is_utc` says how it is meant.
+    """
+    text = given.strip()
+    ago = _AGO.fullmatch(text)
+    seconds = _seconds(ago[1] or ago[2]) if ago else None
+    if seconds is not None:
+        try:
+            return now - timedelta(seconds=seconds)
+        except OverflowError:
+            raise WrongUse(f'{option} "{given}" is longer ago than there are dates') from None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUse(
+            f'{option} "{given}" is no time: give ISO 8601 with an offset, such as '
+            '2026-03-01T12:00:00Z, or a distance, such as "10m ago" or "1 day ago"'
+        ) from None
+    if at.tzinfo is None and not is_utc:
+        raise WrongUse(f'{option} "{given}" has no offset: add Z for UTC, or one such as +01:00')
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def read_span(option: str, given: str) -> float:
+    """Returns the seconds of a span such as `2h`."""
+    seconds = _seconds(given.strip())
+    if seconds is None:
+        raise WrongUse(f"{option} must be a number with its unit: 90s, 30min, 2h or 7d")
+    return seconds
+
+
+def _seconds(text: str) -> float | None:
+    """Returns a span in seconds; None for what is none."""
+    found = _SPAN.fullmatch(text)
+    if found is None or _UNIT.fullmatch(found[2]) is None:
+        return None
+    count = 1.0 if found[1].lower() in {"a", "an"} else float(found[1])
+    return count * _SIZES[found[2][0].lower()]

@@ -1,0 +1,77 @@
+"""`refresher migrate | restore-check`: the database's tables, and whether it is a restored backup."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from refresher.cli import session
+from refresher.cli.output import Json, done, emit, examples, note
+from refresher.runtime.restored import RestoreGuard
+from refresher.store.migrate import upgrade
+from refresher.store.spool import Spool
+
+QUESTION = (
+    "Every stored refresh token that was rotated since the backup will be presented again. "
+    "Have you followed docs/backup.md, and refresh from this database now?"
+)
+
+app = typer.Typer()
+
+
+@app.command(epilog=examples("refresher migrate"))
+def migrate(json: Json = False) -> None:
+    """Create the tables, or bring them up to date.
+
+    Safe to run at every deploy and from several places at once: they take turns, and who finds
+    nothing to do does nothing.
+    """
+    settings = session.read_settings()
+    before, after = upgrade(settings.database, settings.database_schema)
+    if before == after:
+        sentence = f"The database is at migration {after} already; there was nothing to do."
+    else:
+        sentence = f"The database was {_was(before)}, and is at migration {after} now."
+    done({"before": before, "after": after, "changed": before != after}, sentence, json=json)
+
+
+def _was(before: str | None) -> str:
+    return f"at migration {before}" if before else "without tables"
+
+
+@app.command(
+    "restore-check",
+    epilog=examples(
+        "refresher restore-check",
+        "refresher restore-check --json",
+        "refresher restore-check --confirm --yes",
+    ),
+)
+def restore_check(
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Take it for the true one: refresh from it again.")
+    ] = False,
+    yes: session.Yes = False,
+    json: Json = False,
+) -> None:
+    """Tell whether the database is older than what schedulers saw of it: a restored backup.
+
+    On an older one nothing is refreshed: its refresh tokens may be spent, and presenting one again ends
+    a grant that rotates. docs/backup.md says what to do first. The exit code is 1 while that is so.
+    """
+    settings = session.read_settings()
+    with session.database(settings) as database:
+        guard = RestoreGuard(database, Spool(settings))
+        seen = guard.look()
+        if seen.is_older and confirm:
+            session.confirm(QUESTION, to="go on from a backup", yes=yes)
+            seen = guard.confirm()
+    if json:
+        emit({"older": seen.is_older, "newest_event": seen.now, "newest_event_seen": seen.noted})
+    elif seen.is_older:
+        note(f"refresher: {seen.sentence}")
+    else:
+        typer.echo("The database is as new as what was seen of it: it may work.")
+    if seen.is_older:
+        raise typer.Exit(1)

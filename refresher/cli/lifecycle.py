@@ -1,0 +1,151 @@
+"""`refresher connections pause | resume | disable | delete`: what people decide about a connection.
+
+A refresh in flight always ends normally, and its tokens are stored; these decide about the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from refresher.cli import reasons, session
+from refresher.cli.arguments import Id, find, view_of
+from refresher.cli.output import CannotDo, Json, done, emit, examples, note
+from refresher.connections import lifecycle
+from refresher.connections.revocation import revoke
+from refresher.runtime.services import Services
+from refresher.store.connections import ConnectionView
+from refresher.store.session import Database
+from refresher.store.state_changes import NOTHING_TO_RESUME
+
+DONE = {
+    "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",
+    "disabled": "is disabled: it keeps its tokens, and is not refreshed until it is resumed",
+    "deleted": "is deleted: it is not refreshed, and `refresher token` refuses it",
+}
+
+TOLD_OF_REVOCATION = {
+    "revoked": "The provider has ended the grant",
+    "refused": "The provider refuses to end the grant: end it there",
+    "unreachable": "The provider did not answer, so the grant may live on there",
+    "unsupported": "The provider has no way to end a grant: it ends in the account's settings",
+    "nothing_to_revoke": "It has no grant of its own to give back",
+}
+
+
+app = typer.Typer()
+
+
+@app.command(epilog=examples("refresher connections pause 7b0d2a4e"))
+def pause(connection: Id, json: Json = False) -> None:
+    """Leave a connection alone for a while; `resume` ends it."""
+    _stop(connection, "paused", json=json)
+
+
+@app.command(epilog=examples("refresher connections disable 7b0d2a4e"))
+def disable(connection: Id, json: Json = False) -> None:
+    """Switch a connection off, such as when its owner has not paid; `resume` ends it."""
+    _stop(connection, "disabled", json=json)
+
+
+@app.command(epilog=examples("refresher connections resume 7b0d2a4e"))
+def resume(connection: Id, json: Json = False) -> None:
+    """Make a paused, disabled or parked connection due at once, with the tokens it has.
+
+    Ends "reconnect required" as well: a grant that is really dead is parked again by the refresh.
+    """
+    with session.database() as database:
+        before = _living(database, find(database, connection))
+        noted = lifecycle.resume(database, session.actor(), before.id).seen.note
+        after = view_of(database, before.id)
+    if noted:
+        _tell(after, f"has {NOTHING_TO_RESUME}", json=json, note=NOTHING_TO_RESUME)
+    else:
+        _tell(after, "is resumed", json=json)
+    reason = before.parked_reason
+    if before.root_id:
+        note(f"It shares the grant of {before.root_id}, which this did not change.")
+    elif reason and reason not in reasons.RESUME_ALONE_HELPS:
+        note(f"It was parked, and may be again: {reasons.mend_of(reason, before)}.")
+
+
+@app.command(
+    epilog=examples(
+        "refresher connections delete 7b0d2a4e",
+        "refresher connections delete 7b0d2a4e --revoke --yes",
+    )
+)
+def delete(
+    connection: Id,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Give the grant back at the provider (RFC 7009), too.")
+    ] = False,
+    yes: session.Yes = False,
+    json: Json = False,
+) -> None:
+    """Delete a connection (softly: importing it again brings it back).
+
+    A connection whose grant others share cannot be deleted before them. With --revoke its provider is
+    asked to end the grant; the connection is deleted whatever comes of it.
+    """
+    if revoke:
+        with session.services() as services:
+            view = _delete(services.database, connection, yes=yes, json=json, tell=not json)
+            _revoke(services, view, json=json)
+    else:
+        with session.database() as database:
+            _delete(database, connection, yes=yes, json=json)
+
+
+def _delete(
+    database: Database, given: str, *, yes: bool, json: bool, tell: bool = True
+) -> ConnectionView:
+    view = _living(database, find(database, given))
+    lifecycle.check_delete(database, session.actor(), view.id)
+    whose = f"{view.provider} {view.external_id} of organization {view.organization_id}"
+    session.confirm(f"Delete {whose}?", to="delete", yes=yes)
+    _apply(database, view, "deleted", json=json, tell=tell)
+    return view
+
+
+def _revoke(services: Services, view: ConnectionView, *, json: bool) -> None:
+    result = revoke(services, view.id, None)
+    if json:
+        emit({**asdict(view_of(services.database, view.id)), "revocation": asdict(result)})
+    else:
+        because = f" ({result.reason})" if result.reason else ""
+        typer.echo(f"{TOLD_OF_REVOCATION[result.outcome.value]}{because}.")
+
+
+def _stop(given: str, how: str, *, json: bool) -> None:
+    with session.database() as database:
+        _apply(database, _living(database, find(database, given)), how, json=json)
+
+
+def _apply(
+    database: Database, view: ConnectionView, how: str, *, json: bool, tell: bool = True
+) -> None:
+    doing = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
+    doing[how](database, session.actor(), view.id)
+    after = view_of(database, view.id)
+    if tell:
+        _tell(after, DONE[how], json=json)
+    if after.root_id:
+        note(f"Its grant is that of {after.root_id}, which goes on being refreshed.")
+    elif after.state == "leased":
+        note("A refresh is under way: it ends normally, and is the last one.")
+
+
+def _tell(view: ConnectionView, sentence: str, *, json: bool, **more: object) -> None:
+    told = f"{view.id} ({view.provider}, {view.external_id}) {sentence}."
+    done({**asdict(view), **more}, told, json=json)
+
+
+def _living(database: Database, connection_id: UUID) -> ConnectionView:
+    view = view_of(database, connection_id)
+    if view.deleted_at is not None:
+        raise CannotDo(f"{view.id} is deleted: importing it again brings it back")
+    return view

@@ -1,0 +1,115 @@
+"""`refresher connections refresh`: one refresh now, by the same door as every other: the claim.
+
+The way is that of `refresh/on_demand`, which the HTTP API and the SDK take as well; here is what a
+person is told about it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from refresher.cli import reasons, session
+from refresher.cli.arguments import Id, find, view_of
+from refresher.cli.output import CannotDo, Json, done, examples, instant, note
+from refresher.errors import TokenUnavailable
+from refresher.rules.connection import ParkReason
+from refresher.rules.history import SUCCESSES
+from refresher.rules.serving import RefreshResult, Why
+from refresher.runtime.services import Services
+from refresher.store import audit, lookup
+from refresher.store.connections import ConnectionView
+
+PATIENCE_SECONDS = 5.0
+
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
+        "refresher connections refresh 7b0d2a4e", "refresher connections refresh 7b0d2a4e --json"
+    )
+)
+def refresh(
+    connection: Id,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for another's.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """Refresh one connection now, ahead of everything that waits, and tell how it ended.
+
+    Where another process is refreshing it at this moment, waits for that one's outcome instead. The
+    exit code is 0 when a fresh token is stored.
+    """
+    with session.services() as services:
+        given = find(services.database, connection)
+        with services.database.transaction() as db:
+            root = lookup.root_of(db, given) or given
+            audit.about(db, session.actor(), "refresh_asked", given)
+        if root != given:
+            note(f"It shares the grant of {root}; that is what is refreshed.")
+        ending = _refresh(services, root, timeout)
+        _tell(services, root, ending, json=json)
+    if ending.outcome not in SUCCESSES:
+        raise typer.Exit(1)
+
+
+def _refresh(services: Services, root: UUID, timeout: float) -> RefreshResult:
+    """Refreshes in this process, or waits for who is at it."""
+    with session.on_demand_held(services) as on_demand:
+        while True:
+            try:
+                return on_demand.refresh_now(root, wait_seconds=timeout)
+            except TokenUnavailable as error:
+                if error.code != Why.STILL_REFRESHING or not on_demand.busy:
+                    raise CannotDo(_why_not(services, root, error.code)) from error
+                timeout = PATIENCE_SECONDS  # with our own refresh, which has limits of its own
+
+
+def _why_not(services: Services, root: UUID, code: str) -> str:
+    if code == Why.STILL_REFRESHING:
+        return (
+            f"{root} is still being refreshed by another process; `refresher events {root}` "
+            "shows when it has ended"
+        )
+    if code == ParkReason.MISSING:
+        return f"{root} has no schedule row: import it again"
+    advice = reasons.mend_of(code, view_of(services.database, root))
+    return f"{root} is parked ({code}): {advice or 'resume it first'}"
+
+
+def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) -> None:
+    view = view_of(services.database, root)
+    told = {
+        "id": root,
+        "outcome": ending.outcome,
+        "by_us": ending.by_us,
+        "reason": ending.reason,
+        "http_status": ending.http_status,
+        "elapsed_seconds": ending.elapsed_seconds,
+        "expires_at": view.expires_at,
+        "next_due_at": view.due_at,
+        "parked_reason": view.parked_reason,
+    }
+    who = "" if ending.by_us else " by another process"
+    sentence = f"{root}: {ending.outcome}{who}{_because(ending, view)}"
+    done(told, f"{sentence}; {_next(view)}.", json=json)
+
+
+def _because(ending: RefreshResult, view: ConnectionView) -> str:
+    if ending.outcome in SUCCESSES:
+        return ""
+    paused = view.postponed_by
+    why = ending.reason or (f"{paused} is paused" if paused else None)
+    return f" ({why})" if why else ""
+
+
+def _next(view: ConnectionView) -> str:
+    if view.parked_reason:
+        return f"parked: {reasons.mend_of(view.parked_reason, view)}"
+    ends = f"the token ends at {instant(view.expires_at)}, " if view.expires_at else ""
+    return (
+        f"{ends}next refresh at {instant(view.due_at)}" if view.due_at else f"{ends}nothing is due"
+    )

@@ -1,0 +1,151 @@
+"""One connection whole: for `inspect` and `explain`, step by step for tests, and to revoke its grant.
+
+Reads only. `Moment` and what follows from events are `rules/history.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from refresher.rules.connection import App, Connection, Sealed
+from refresher.rules.history import Moment
+from refresher.store import answers
+from refresher.store.answers import AnswerView
+from refresher.store.reload import connection_from
+from refresher.store.session import Db, first, run
+from refresher.store.tables.base import BEGUN, STATE
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStanding:
+    """How a connection with a grant of its own stands at this instant of the database's clock.
+
+    `unread` is the answer to its present pair that is kept because we could not read it, if any.
+    """
+
+    now: datetime
+    created_at: datetime
+    moment: Moment
+    connection: Connection
+    granted_scopes: tuple[str, ...] | None = None
+    kept_fields: Mapping[str, str | int | float | bool] | None = None
+    unread: AnswerView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A connection and its schedule row, without its tokens.
+
+    `state` is idle, leased or parked; `begun` tells that a request may be under way; instants are aware
+    UTC in the database's clock.
+    """
+
+    state: str
+    due_at: datetime | None
+    lease_token: int
+    begun: bool
+    attempt: int
+    parked_reason: str | None
+    status: str
+    status_cause: str | None
+    credential_version: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSeen:
+    """A connection's grant as stored. A sibling has none of its own."""
+
+    connection_id: UUID
+    provider: str
+    host: str | None
+    access_token: Sealed | None
+    refresh_token: Sealed | None
+    app: App | None
+    placeholders: Mapping[str, str] | None = None
+
+
+_MOMENT = f"""
+    {STATE} as state,
+    case when s.state <> 2 then s.due_at end as due_at, s.parked_reason, s.postponed_by,
+    coalesce(s.attempt, 0) as attempt, coalesce(s.unknown_outcomes, 0) as unknown_outcomes,
+    coalesce(s.starts, 0) as starts,
+    case when s.state = 1 then s.lease_token end as lease_token,
+    case when s.state = 1 then s.claimed_at end as claimed_at,
+    case when s.state = 1 then s.lease_until end as lease_until,
+    case when {BEGUN} then s.begun_at end as begun_at,
+    c.credential_version, c.grant_number, c.status, c.status_cause, c.expires_at,
+    c.lifetime_seconds, c.refresh_token_expires_at, c.paused_at, c.disabled_at, c.deleted_at,
+    c.in_between_steps
+"""
+_STANDING = f"""
+    select {_MOMENT}, refresher_now() as now, c.created_at,
+        c.id as connection_id, c.organization_id, c.provider, c.external_id, c.access_token,
+        c.refresh_token, c.issued_at, c.host, c.placeholders, c.app_name, c.scopes,
+        c.granted_scopes, c.kept_fields,
+        c.disabled_at is not null as disabled, c.paused_at is not null as paused,
+        c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret
+    from connection c
+    left join refresh_schedule s on s.connection_id = c.id
+    left join app a on a.provider = c.provider and a.name = c.app_name
+    where c.id = :id
+    """  # noqa: S608  our own column names
+_MOMENT_NAMES = Moment.__dataclass_fields__
+
+
+def standing_of(db: Db, connection_id: UUID) -> ConnectionStanding | None:
+    """Returns how a root connection stands, or None when it is unknown."""
+    row = run(db, _STANDING, id=connection_id).mappings().first()
+    if row is None:
+        return None
+    connection = connection_from(dict(row))
+    kept = answers.unread(db, [connection_id]).get(connection_id)
+    return ConnectionStanding(
+        now=row["now"],
+        created_at=row["created_at"],
+        moment=Moment(**{name: row[name] for name in _MOMENT_NAMES}),
+        connection=connection,
+        granted_scopes=None if row["granted_scopes"] is None else tuple(row["granted_scopes"]),
+        kept_fields=row["kept_fields"],
+        unread=answers.show(db, kept) if kept else None,
+    )
+
+
+def snapshot(db: Db, connection_id: UUID) -> Snapshot | None:
+    """Returns a connection as it is stored now; None when there is none, or it is a sibling."""
+    sql = f"""
+        select {STATE} as state,
+            s.due_at, s.lease_token, {BEGUN} as begun, s.attempt,
+            s.parked_reason, c.status, c.status_cause, c.credential_version, c.expires_at
+        from refresh_schedule s join connection c on c.id = s.connection_id
+        where s.connection_id = :id
+        """  # noqa: S608  our own column names
+    return first(db, Snapshot, sql, id=connection_id)
+
+
+def grant(db: Db, connection_id: UUID, organization_id: str | None) -> GrantSeen | None:
+    """Returns the grant of a connection, a deleted one too."""
+    sql = """
+        select c.provider, c.host, c.placeholders, c.access_token, c.refresh_token,
+            a.id as app_id, a.client_id, a.client_secret
+        from connection c
+        left join app a on a.provider = c.provider and a.name = c.app_name
+        where c.id = :id
+          and (cast(:organization as text) is null or c.organization_id = :organization)
+        """
+    row = run(db, sql, id=connection_id, organization=organization_id).first()
+    if row is None:
+        return None
+    app = None if row.app_id is None else App(row.app_id, row.client_id, row.client_secret)
+    return GrantSeen(
+        connection_id,
+        row.provider,
+        row.host,
+        row.access_token,
+        row.refresh_token,
+        app,
+        row.placeholders,
+    )

@@ -1,0 +1,217 @@
+"""Each example does what its first line says: with fresh tokens, and where no token is to be had."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import orjson
+import pytest
+from celery import Celery
+
+from tests.examples.conftest import House
+from tests.ports import LOOPBACK, free_port
+from tests.processes import Process
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+LINE_LIMIT = 60
+
+
+def page(process: Process, url: str, **asked: object) -> httpx.Response:
+    """Returns what a page answers, as soon as its server listens."""
+    found: list[httpx.Response] = []
+
+    def answers() -> bool:
+        assert process.is_running(), process.output
+        try:
+            found.append(httpx.get(url, timeout=60, **asked))  # type: ignore[arg-type]
+        except httpx.ConnectError:
+            return False
+        return True
+
+    wait_until(answers, 60, lambda: process.output)
+    return found[0]
+
+
+def reject(house: House, token: str) -> None:
+    """Has the provider's API take this access token no longer, whatever its life."""
+    form = {"token": token, "client_id": "fake-client", "client_secret": "fake-secret"}
+    httpx.post(f"{house.provider.url}/revoke", data=form).raise_for_status()
+
+
+@pytest.mark.parametrize("app", ["starlette_app", "fastapi_app"])
+def test_a_web_application_has_fresh_tokens(house: House, app: str) -> None:
+    """A profile is fetched with a living token, a dead grant is told, an unknown account as well."""
+    # Given an account whose token ends, and one that withdraws its consent beside that
+    ended, grant = house.connect(expires_spread_seconds=[0.5, 0.5])
+    gone, withdrawn = house.connect(expires_spread_seconds=[0.5, 0.5])
+    house.provider.admin.revoke(withdrawn.external_id)
+    base = f"http://{LOOPBACK}:{(port := free_port())}/profiles"
+    running = house.run("-m", "uvicorn", "--app-dir", "examples", "--port", str(port), f"{app}:app")
+    # When
+    answer = page(running, f"{base}/{ended.id}")
+    # Then
+    assert answer.status_code == 200, running.output
+    told = answer.json()
+    assert told.get("profile", told) == {"sub": grant.external_id}
+    refused = page(running, f"{base}/{gone.id}")
+    assert (refused.status_code, "reconnect_required" in refused.text) == (409, True)
+
+
+def test_a_rejected_token_is_replaced_by_itself(house: House) -> None:
+    """Starlette: a token that the provider rejects before its end is refreshed; nobody sees a 401."""
+    # Given
+    made, grant = house.connect()
+    reject(house, grant.access_token)
+    port = free_port()
+    words = ("--app-dir", "examples", "--port", str(port), "starlette_app:app")
+    # When
+    answer = page(
+        house.run("-m", "uvicorn", *words), f"http://{LOOPBACK}:{port}/profiles/{made.id}"
+    )
+    # Then
+    assert (answer.status_code, answer.json()) == (200, {"sub": grant.external_id})
+
+
+@contextmanager
+def authorization_server(house: House) -> Iterator[str]:
+    """Stands before the provider for the dance: sends back with a code, gives one grant for it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            query = parse_qs(urlsplit(self.path).query)
+            self.send_response(302)
+            self.send_header(
+                "Location", f"{query['redirect_uri'][0]}?code=once&state={query['state'][0]}"
+            )
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            said: dict[str, object] = {"error": "invalid_grant"}
+            if form["code"] == ["once"] and codes.pop():
+                grant = house.grant()
+                said = {"token_type": "Bearer", "access_token": grant.access_token}
+                said |= {"refresh_token": grant.refresh_token, "expires_in": 3600}
+            body = orjson.dumps(said)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    codes = [False, True]
+    server = HTTPServer((LOOPBACK, 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://{LOOPBACK}:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_flask_hands_over_the_end_of_the_dance(house: House) -> None:
+    """What the token endpoint answered is registered; a forged state and a spent code are refused."""
+    base = f"http://{LOOPBACK}:{(port := free_port())}"
+    with authorization_server(house) as server:
+        running = house.run(
+            *("-m", "flask", "--app", "examples/flask_app.py", "run", "--port", str(port)),
+            AUTHORIZE_URL=f"{server}/authorize",
+            TOKEN_URL=f"{server}/token",
+            CLIENT_ID="fake-client",
+            CLIENT_SECRET="fake-secret",
+        )
+        assert page(running, f"{base}/callback?code=once&state=forged").status_code == 400
+        with httpx.Client(follow_redirects=True, timeout=60) as browser:
+            # When
+            answer = browser.get(f"{base}/connect")
+            # Then
+            assert answer.status_code == 200, running.output
+            assert answer.json()["status"] == "active"
+            again = browser.get(f"{base}/connect")
+            assert (again.status_code, "invalid_grant" in again.text) == (400, True)
+
+
+def test_django_shows_who_must_connect_again(house: House) -> None:
+    """A banner comes with the webhook of a dead grant; a message with a wrong signature is refused."""
+    # Given
+    base = f"http://{LOOPBACK}:{(port := free_port())}"
+    event = ("--organization", "org-1", "--event", "connection.*")
+    made = house.command("webhooks", "add", f"{base}/hooks", *event)
+    words = ("examples/django_app.py", "runserver", "--noreload", str(port))
+    running = house.run(*words, WEBHOOK_SECRET=made["secret"])
+    gone, grant = house.connect()
+    assert page(running, f"{base}/banner/{grant.external_id}").text == ""
+    assert httpx.post(f"{base}/hooks", json={"type": "connection.recovered"}).status_code == 401
+    # When
+    house.provider.admin.revoke(grant.external_id)
+    house.spawn("-m", "refresher", "connections", "refresh", str(gone.id), env=house.beside)
+    # Then
+    wait_until(
+        lambda: "connect again" in page(running, f"{base}/banner/{grant.external_id}").text,
+        60,
+        lambda: running.output,
+    )
+
+
+def test_cron_goes_through_all_accounts(house: House) -> None:
+    """The script fetches each account, tells whose trouble needs a person, and exits with 1 then."""
+    # Given
+    (good, one), (gone, two) = house.connect(), house.connect()
+    house.provider.admin.revoke(two.external_id)
+    # When
+    ran = subprocess.run(
+        [sys.executable, FOLDER / "cron_sync.py"],
+        input=f"{gone.id}\n{good.id}\n",
+        env=house.beside | {"PROFILE_URL": house.environment["PROFILE_URL"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    # Then
+    assert ran.returncode == 1, ran.stderr
+    assert f"{good.id}: {{'sub': '{one.external_id}'}}" in ran.stdout.splitlines()
+    assert f"{gone.id}: " in ran.stderr
+
+
+def test_celery_fetches_in_a_task(house: House, redis_url: str) -> None:
+    """A task returns the profile; one for a dead grant ends with the reason and is not tried again."""
+    # Given
+    (good, one), (gone, two) = house.connect(), house.connect()
+    house.provider.admin.revoke(two.external_id)
+    worker = house.run(
+        *("-m", "celery", "--workdir", "examples", "--app", "celery_tasks", "worker"),
+        *("--concurrency", "1", "--loglevel", "info"),
+        CELERY_REDIS_URL=redis_url,
+    )
+    with Celery("examples", broker=redis_url, backend=redis_url) as app:
+        # When
+        asked = [
+            app.send_task("celery_tasks.fetch_profile", [str(each.id)]) for each in (good, gone)
+        ]
+        # Then
+        wait_until(lambda: all(each.ready() for each in asked), 90, lambda: worker.output)
+        assert asked[0].get() == {"sub": one.external_id}
+        assert asked[1].get() == {"must_reconnect": "reconnect_required"}
+
+
+def test_the_examples_are_small_and_all_in_the_readme() -> None:
+    """Each is read in a minute, begins with what it shows, and has its row in the table."""
+    readme = (FOLDER / "README.md").read_text()
+    files = sorted(FOLDER.glob("*.py"))
+    assert len(files) >= 6
+    assert [file.name for file in files if f"]({file.name})" not in readme] == []
+    sizes = {file.name: len(file.read_text().splitlines()) for file in files}
+    assert {name: size for name, size in sizes.items() if size > LINE_LIMIT} == {}
