@@ -18,8 +18,7 @@ from rich.table import Table
 
 from refresher.cli.output import Json, emit, examples
 from refresher.devkit.demo.plan import Plan, check
-from refresher.devkit.demo.show import perform
-from refresher.devkit.demo.verdict import DemoVerdict, table
+from refresher.devkit.demo.show import DemoVerdict, perform, table
 from refresher.devkit.up import Running, run
 
 Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]

@@ -18,8 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from refresher.connections.registration import take
 from refresher.devkit.demo.plan import DemoFailed
-from refresher.devkit.demo.provider import NAME
-from refresher.devkit.demo.stage import Stage
+from refresher.devkit.demo.stage import NAME, Stage
 from refresher.notify import endpoints
 from refresher.notify.endpoints import Wanted
 from refresher.rules import webhooks as rules

@@ -77,7 +77,7 @@ class Viewer:
         if self._sums is None or now_seconds - self._summed_at >= SUMS_EVERY_SECONDS:
             with self._stage.services.database.transaction() as db:
                 refreshes = statistics.refreshes_since(db, self._stage.started_at)
-            self._sums, self._summed_at = (refreshes, self._stage.provider.served()), now_seconds
+            self._sums, self._summed_at = (refreshes, self._stage.provider.summary()), now_seconds
         return self._sums
 
 

@@ -1,17 +1,20 @@
 """Sets the demo up and takes it down: a database, a provider, a scheduler, connections.
 
 Each part is a process of its own, and nothing of the user's environment reaches them: a demo shows
-the defaults. Only the database's place and the key are given.
+the defaults. Only the database's place and the key are given. The OAuth server rotates, keeps a ledger
+and is the referee; how strict it is: `Plan.grace_seconds`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,19 +22,28 @@ from time import monotonic, sleep
 from refresher.connections.oauth_apps import sync_apps
 from refresher.connections.registration import take
 from refresher.devkit.demo.plan import DemoFailed, Plan
-from refresher.devkit.demo.provider import DemoProvider, providers_toml
 from refresher.devkit.foundation import development_key
+from refresher.devkit.oauth_server import FakeProviderClient
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import SettingsError
+from refresher.rules.registration import NewConnection, read
 from refresher.runtime.children import Child, Leash
 from refresher.runtime.services import Services, build
 from refresher.settings import PREFIX, Settings, load
 from refresher.store import migrate, statistics
 from refresher.store.registration import database_now
 
+NAME = "demo"
+CLIENT_ID = "demo-client"
+CLIENT_SECRET = "demo-secret"
+CONSENTS_AT_ONCE = 1_000
+LEAST_LEFT_SHARE = 0.3
 STOP_SECONDS = 45.0
 LONGEST_COMPLAINT = 600
 UNINTERESTING = {"level", "timestamp"}
+Say = Callable[[str], None]
+HOSTS_GIVE = ("DATABASE_URL", "REDIS_URL", "PORT")
+START_SECONDS = 60.0
 
 
 class SchedulerProcess(Child):
@@ -60,18 +72,13 @@ class SchedulerProcess(Child):
         return None
 
 
-Say = Callable[[str], None]
-HOSTS_GIVE = ("DATABASE_URL", "REDIS_URL", "PORT")
-START_SECONDS = 60.0
-
-
 @dataclass(frozen=True)
 class Stage:
     """Everything that runs; `started_at` is the database's time before the first import."""
 
     plan: Plan
     services: Services
-    provider: DemoProvider
+    provider: FakeProviderClient
     scheduler: SchedulerProcess
     started_at: datetime
 
@@ -87,8 +94,7 @@ def set_up(plan: Plan, say: Say) -> Iterator[Stage]:
         postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
         migrate.upgrade(postgres.url)
         say(f"PostgreSQL started and migrated in {monotonic() - began:.1f} s")
-        provider = DemoProvider(plan, directory / "provider.log")
-        stack.callback(provider.stop)
+        provider = stack.enter_context(_provider(plan, directory / "provider.log"))
         say(f"{_strictness(plan)} OAuth server runs at {provider.url}")
         environment = _environment(directory, postgres.plain_url, key, plan, provider.url)
         services = build(_settings(environment))
@@ -120,11 +126,76 @@ def is_registered(stage: Stage) -> bool:
 
 def _import(stage: Stage, say: Say) -> None:
     sync_apps(stage.services)
-    for chunk in stage.provider.consents():
+    for chunk in _consents(stage.plan, stage.provider):
         taken = take(stage.services, chunk)
         if taken.rejected:
             raise DemoFailed(f"a connection was refused: {next(iter(taken.rejected.values()))}")
     say(f"{stage.plan.connections:,} connections imported")
+
+
+@contextmanager
+def _provider(plan: Plan, log: Path) -> Iterator[FakeProviderClient]:
+    """Runs the OAuth server, and ends it."""
+    options = {
+        "client-id": CLIENT_ID,
+        "client-secret": CLIENT_SECRET,
+        "rotation": "always",
+        "reuse": "revoke_family",
+        "grace-seconds": f"{plan.grace_seconds:g}",
+        "lifetime-seconds": f"{plan.lifetime_seconds:g}",
+        "seed": str(plan.seed),
+    }
+    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
+    command = [sys.executable, "-m", "refresher.devkit.oauth_server", "--exit-with-parent"]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(  # noqa: S603  this Python, options of ours
+            [*command, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,  # a Ctrl-C is meant for the demo, which ends it in its turn
+        )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise DemoFailed(f"the demo's OAuth server did not start (its log: {log})")
+        with FakeProviderClient(json.loads(line)["url"]) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _consents(plan: Plan, provider: FakeProviderClient) -> Iterator[list[NewConnection]]:
+    """Yields the accounts of the plan as an application would hand them over, in chunks.
+
+    They connected at different times: 30 to 100 % of each access token's life is left.
+    """
+    life = plan.lifetime_seconds
+    for first in range(0, plan.connections, CONSENTS_AT_ONCE):
+        issued = provider.create_grants(
+            min(CONSENTS_AT_ONCE, plan.connections - first),
+            expires_spread_seconds=[life * LEAST_LEFT_SHARE, life],
+        )
+        given = [asdict(grant) | {"organization_id": "demo", "provider": NAME} for grant in issued]
+        yield [read(line) for line in given]
+
+
+def providers_toml(url: str, plan: Plan) -> str:
+    """Returns the providers file that teaches refresher this server: all that a new one takes."""
+    return f"""\
+[providers.{NAME}]
+title = "The demo's OAuth server"
+token_url = "{url}/token"
+rotation = "always"
+reuse_grace_seconds = {plan.grace_seconds:g}
+access_token_lifetime_seconds = {plan.lifetime_seconds:g}
+
+[apps.{NAME}]
+client_id = "{CLIENT_ID}"
+client_secret = "{CLIENT_SECRET}"
+"""
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 Run it as a process (`python -m refresher.devkit.oauth_server --port 0`) or inside a test
 (`with FakeProvider(Options(rotation="always")) as provider: ...`). Reading order: `grants.py`
-(which token is good), `faults.py`, `ledger.py`, `token_endpoint.py` (one request, start to end).
+(which token is good), `options.py` (how it behaves, its faults), `ledger.py`, `token_endpoint.py`
+(one request, start to end).
 """
 
 from refresher.devkit.oauth_server.client import FakeProviderClient, FakeProviderRefused
-from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.ledger import (
     Check,
     EventRecord,
@@ -15,7 +15,7 @@ from refresher.devkit.oauth_server.ledger import (
     IssuedGrant,
     Summary,
 )
-from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.options import FaultRule, Options
 from refresher.devkit.oauth_server.server import FakeProvider
 
 __all__ = [

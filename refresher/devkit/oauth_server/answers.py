@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from refresher.devkit.oauth_server.faults import FaultRule
-from refresher.devkit.oauth_server.options import ExpiresInStyle, Options
+from refresher.devkit.oauth_server.options import ExpiresInStyle, FaultRule, Options
 from refresher.devkit.oauth_server.tokens import Denied, Issued
 
 _BYTES_PER_MEGABYTE = 1024 * 1024

@@ -13,7 +13,6 @@ from typing import Any, Self, TypeVar
 import httpx
 import orjson
 
-from refresher.devkit.oauth_server.faults import FaultKind, FaultRule
 from refresher.devkit.oauth_server.ledger import (
     Check,
     GrantRecord,
@@ -21,7 +20,7 @@ from refresher.devkit.oauth_server.ledger import (
     IssuedGrant,
     Summary,
 )
-from refresher.devkit.oauth_server.options import read_as
+from refresher.devkit.oauth_server.options import FaultKind, FaultRule, read_as
 
 T = TypeVar("T")
 

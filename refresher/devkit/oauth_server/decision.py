@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, unquote_plus
 import orjson
 
 from refresher.devkit.oauth_server.grants import GrantBook
-from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.tokens import Denied, Dice, Reply
+from refresher.devkit.oauth_server.options import Dice, Options
+from refresher.devkit.oauth_server.tokens import Denied, Reply
 
 Parameters = dict[str, str]
 

@@ -6,12 +6,11 @@ The values and the picture of a family's life are in `family.py`.
 
 from collections.abc import Iterator
 
-from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.options import Dice, Options
 from refresher.devkit.oauth_server.tokens import (
     AccessClaim,
     Claim,
     Denied,
-    Dice,
     Family,
     Issued,
     IssueKind,

@@ -14,10 +14,9 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from refresher.devkit.oauth_server.faults import FaultBoard
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.ledger import Ledger
-from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.options import FaultBoard, Options
 from refresher.devkit.oauth_server.tokens import Mint
 
 Scope = MutableMapping[str, Any]

@@ -29,8 +29,8 @@ from refresher.devkit.oauth_server.decision import (
     parameters,
     presented_token,
 )
-from refresher.devkit.oauth_server.faults import ANSWERED_KINDS, SILENT_KINDS, FaultRule
 from refresher.devkit.oauth_server.ledger import Delivery, TokenCall
+from refresher.devkit.oauth_server.options import ANSWERED_KINDS, SILENT_KINDS, FaultRule
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import AccessClaim, Issued, Reply, fingerprint
 

@@ -16,15 +16,13 @@ import hashlib
 import hmac
 import math
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import orjson
 
-from refresher.devkit.oauth_server.options import Options
+from refresher.devkit.oauth_server.options import Dice, Options
 
-Dice = Callable[[], float]
 Standing = Literal["newest", "in_grace", "spent", "ended", "dead"]
 IssueKind = Literal["issued", "replayed", "reissued", "reuse_ignored"]
 

@@ -17,8 +17,8 @@ import pytest
 from refresher.devkit.demo.interruption import Interruption, Phase
 from refresher.devkit.demo.notifications import Receiver
 from refresher.devkit.demo.plan import Plan, check
+from refresher.devkit.demo.show import DemoVerdict
 from refresher.devkit.demo.stage import SchedulerProcess
-from refresher.devkit.demo.verdict import DemoVerdict
 from refresher.errors import SettingsError
 from refresher.rules.webhooks import body as make_body
 from refresher.rules.webhooks import headers as make_headers

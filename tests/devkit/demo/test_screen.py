@@ -8,10 +8,10 @@ from rich.console import Console
 from refresher.devkit.demo.interruption import Note, Phase
 from refresher.devkit.demo.plan import Plan
 from refresher.devkit.demo.screen import CHART_COLUMNS, DemoView, frame, progress_line
-from refresher.devkit.demo.verdict import table
+from refresher.devkit.demo.show import table
+from refresher.devkit.oauth_server.admin import summary
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.ledger import Ledger
-from refresher.devkit.oauth_server.referee import summary
 from refresher.devkit.oauth_server.tokens import Mint
 from refresher.store.gauges import ScheduleHealth
 from refresher.store.statistics import Happening, Lives, Refreshes

@@ -2,10 +2,10 @@
 
 import pytest
 
+from refresher.devkit.oauth_server.admin import summary
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.ledger import Delivery, Ledger, Rate, TokenCall
 from refresher.devkit.oauth_server.options import Options
-from refresher.devkit.oauth_server.referee import summary
 from refresher.devkit.oauth_server.tokens import Denied, Issued, Mint, Reply
 
 NOW = 1_700_000_000.0
