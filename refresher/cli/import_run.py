@@ -1,8 +1,8 @@
 """One import: JSON Lines in, chunks of connections stored, and a reason for each line that is not.
 
-The judging is in `rules/intake.py`, the storing in `intake.py`. Here it is only decided what goes
-together: two thousand to a transaction, no connection twice, roots before those that share their grant.
-A signal waits for the transaction under way, so that what is told to be stored is stored.
+The judging is in `rules/registering.py`, the storing in `connections/registration.py`. Here it is only
+decided what goes together: two thousand to a transaction, no connection twice, roots before those that
+share their grant. A signal waits for the transaction under way, so that what is told to be stored is stored.
 """
 
 from __future__ import annotations
