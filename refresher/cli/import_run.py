@@ -2,7 +2,8 @@
 
 The judging is in `rules/registering.py`, the storing in `connections/registration.py`. Here it is only
 decided what goes together: two thousand to a transaction, no connection twice, roots before those that
-share their grant. A signal waits for the transaction under way, so that what is told to be stored is stored.
+share their grant. A signal waits for the transaction under way, so that what is told to be stored is
+stored.
 """
 
 from __future__ import annotations

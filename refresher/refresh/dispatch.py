@@ -17,7 +17,7 @@ from refresher.errors import RedisUnavailable
 from refresher.rules.connection import Claim
 from refresher.runtime import checkpoints
 from refresher.runtime.services import Services
-from refresher.store import schedule
+from refresher.store import leases, schedule
 from refresher.store.session import Db
 
 Enqueue = Callable[[Sequence[Sequence[Claim]]], None]
@@ -47,7 +47,7 @@ def dispatch_due(services: Services, enqueue: Enqueue) -> Dispatched:
     settings, total = services.settings, 0
     with services.database.reading() as db:
         # Once a tick: what workers finish meanwhile would be claimed again a handful at a time.
-        leased = schedule.leased_count(db, at_most=settings.max_leased)
+        leased = leases.leased_count(db, at_most=settings.max_leased)
     while not services.stopping.is_set():
         limit = min(settings.claim_limit, settings.max_leased - leased)
         if limit <= 0:
@@ -118,7 +118,7 @@ def _in_flight(services: Services, db: Db, providers: set[str]) -> dict[str, int
     """Returns what each provider has in flight; nothing while one has nobody to share with."""
     if services.pacer.is_alone(providers):
         return {}
-    leased = schedule.leased_by_provider(db)
+    leased = leases.leased_by_provider(db)
     services.pacer.saw(leased)
     return leased if len(leased) > 1 else {}
 

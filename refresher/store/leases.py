@@ -1,6 +1,7 @@
 """What the tables of messages, `mail` and `webhook_delivery`, have in common: the right to send one.
 
 In both a row is leased in state 1, begun while `begun_token` is its `lease_token`, and due in state 0.
+So it is in the schedule, whose leased rows are counted here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from refresher.store.session import Db, run
+from refresher.store.session import Db, one, run
+from refresher.store.tables.base import PROVIDER
 
 Table = Literal["mail", "webhook_delivery"]
 _ID_TYPES = {"mail": "uuid", "webhook_delivery": "bigint"}
@@ -66,3 +68,18 @@ def release_unbegun(db: Db, table: Table) -> int:
 def arrays(leases: Sequence[Lease]) -> dict[str, object]:
     """Returns the parameters `ids` and `tokens` of a statement on many leases."""
     return {"ids": [each.id for each in leases], "tokens": [each.lease_token for each in leases]}
+
+
+def leased_by_provider(db: Db) -> dict[str, int]:
+    """Returns how many rows each provider has in flight."""
+    sql = (
+        f"select {PROVIDER}, count(*) from refresh_schedule s "  # noqa: S608  our own column names
+        "where s.state = 1 group by 1"
+    )
+    return {row[0]: row[1] for row in run(db, sql)}
+
+
+def leased_count(db: Db, *, at_most: int) -> int:
+    """Returns how many rows are leased, counted no further than `at_most`."""
+    sql = "select count(*) from (select 1 from refresh_schedule where state = 1 limit :n) leased"
+    return one(db, int, sql, n=at_most)

@@ -26,7 +26,6 @@ from refresher.store import binary
 from refresher.store.binary import bigints, instants, uuids
 from refresher.store.events import Event, append
 from refresher.store.reload import Reloaded
-from refresher.store.session import one, run
 from refresher.store.tables.base import PROVIDER
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
@@ -200,21 +199,6 @@ def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = Fa
         "again": again,
     }
     return {row[0] for row in binary.rows(db, _BEGIN, values)}
-
-
-def leased_by_provider(db: Db) -> dict[str, int]:
-    """Returns how many rows each provider has in flight."""
-    sql = (
-        f"select {PROVIDER}, count(*) from refresh_schedule s "  # noqa: S608  our own column names
-        "where s.state = 1 group by 1"
-    )
-    return {row[0]: row[1] for row in run(db, sql)}
-
-
-def leased_count(db: Db, *, at_most: int) -> int:
-    """Returns how many rows are leased, counted no further than `at_most`."""
-    sql = "select count(*) from (select 1 from refresh_schedule where state = 1 limit :n) leased"
-    return one(db, int, sql, n=at_most)
 
 
 def _arrays(claims: Sequence[Claim]) -> dict[str, object]:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
-from refresher.store import schedule, state_changes
+from refresher.store import leases, schedule, state_changes
 from refresher.store.reload import reload
 from tests.world import START, World
 
@@ -126,7 +126,7 @@ def test_rows_in_flight_are_counted_by_provider(world: World) -> None:
     world.run("update refresh_schedule set provider = null where connection_id = "
               "(select connection_id from refresh_schedule limit 1)")  # fmt: skip
     with world.services.database.transaction() as db:
-        assert schedule.leased_by_provider(db) == {"acme": 2}
+        assert leases.leased_by_provider(db) == {"acme": 2}
 
 
 def providers(world: World) -> dict[UUID, str | None]:
