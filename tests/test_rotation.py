@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from refresher.connections.key_rotation import KeyRotation, rotate
 from refresher.notify import endpoints
-from refresher.notify.endpoints import Wanted
+from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Secret
@@ -94,7 +94,7 @@ def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
     """Both secrets of an endpoint get the first key, and sign as before with the new key alone."""
     _, both, alone = old_and_new(world)
     database, cipher = world.services.database, world.services.cipher
-    wanted = Wanted("http://127.0.0.1:9/hook", ["*"])
+    wanted = WantedEndpoint("http://127.0.0.1:9/hook", ["*"])
     endpoint, first = endpoints.add(database, cipher, Egress(loopback=True), wanted, ANN)
     second, _ = endpoints.rotate_secret(database, cipher, endpoint, ANN, overlap_seconds=60)
 

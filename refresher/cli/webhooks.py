@@ -71,7 +71,7 @@ def add(
         raise WrongUse("say whose endpoint this is: give --organization ID, or --operator for ours")
     settings = session.read_settings()
     cipher, egress = cipher_from(settings), egress_from(settings)
-    wanted = endpoints.Wanted(url, event, organization, description)
+    wanted = endpoints.WantedEndpoint(url, event, organization, description)
     try:
         with session.database(settings) as database:
             made, secret = endpoints.add(database, cipher, egress, wanted, session.actor())

@@ -38,7 +38,7 @@ BATCH = 500
 """How many entries of the outbox are planned in one transaction."""
 MOST_BATCHES = 20
 """How many batches are planned before messages that are due have their turn."""
-Enqueue = Callable[[Sequence[Sequence[Lease]]], None]
+HandOver = Callable[[Sequence[Sequence[Lease]]], None]
 """Sends one hint for each batch of leases; raises `RedisUnavailable` when it cannot."""
 
 
@@ -53,7 +53,7 @@ class Channel(Generic[M, A]):
     name: str
     flow: str
     """The name of its settings."""
-    table: leases.Table
+    table: leases.MessageTable
     points: tuple[Point, Point, Point]
     """Where a test may stop it: claimed, begun, answered."""
     plan: Callable[[Services, Db], int]
@@ -87,7 +87,7 @@ def gather(services: Services, channel: AnyChannel) -> int:
     return 0 if made is None else _committed(services, made)
 
 
-def dispatch(services: Services, channel: AnyChannel, enqueue: Enqueue) -> float:
+def dispatch(services: Services, channel: AnyChannel, enqueue: HandOver) -> float:
     """Claims what may go and hands it over; returns how soon to look again.
 
     Nothing sleeps until then: whoever calls this comes again.

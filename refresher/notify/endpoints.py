@@ -21,7 +21,7 @@ from refresher.outbound.webhooks import Message, WebhookSender
 from refresher.rules import webhooks as rules
 from refresher.rules.access import Actor
 from refresher.rules.connection import Reply, Secret
-from refresher.rules.delivery import Delivered, Failed, Gone, Outcome, understand
+from refresher.rules.delivery import Delivered, DeliveryOutcome, Failed, Gone, understand
 from refresher.rules.notices import Kind
 from refresher.runtime.cipher import Cipher
 from refresher.store import audit, delivery_results, replays, webhooks
@@ -37,7 +37,7 @@ KINDS = tuple(kind.value for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedEndpoint:
     """What an endpoint is to be. `organization_id` is None for an operator's: it hears of all."""
 
     url: str
@@ -50,7 +50,7 @@ class Wanted:
 class Tested:
     """What a test came to; `sent` is the message as it left, without its signature."""
 
-    outcome: Outcome
+    outcome: DeliveryOutcome
     answer: Reply
     message_id: str
     sent: bytes
@@ -73,7 +73,13 @@ class Tested:
 
 
 def add(
-    database: Database, cipher: Cipher, egress: Egress, wanted: Wanted, by: Actor, *, most: int = 0
+    database: Database,
+    cipher: Cipher,
+    egress: Egress,
+    wanted: WantedEndpoint,
+    by: Actor,
+    *,
+    most: int = 0,
 ) -> tuple[UUID, Secret]:
     """Stores an endpoint and returns its id and its signing secret, to be shown this once.
 
@@ -106,7 +112,7 @@ def _note(
     audit.append(db, [AuditEntry(by.id, action, organization_id, subject=subject)])
 
 
-def _check(egress: Egress | None, wanted: Wanted) -> None:
+def _check(egress: Egress | None, wanted: WantedEndpoint) -> None:
     if len(wanted.url) > MOST_CHARACTERS:
         raise InvalidWebhook(f"url is longer than {MOST_CHARACTERS:,} characters")
     given = {"organization": wanted.organization_id, "description": wanted.description}
@@ -179,7 +185,7 @@ def change(
     """
     before = find(database, endpoint_id, by.organization_id)
     known = {name: getattr(before, name) for name in ("url", "events", "description")}
-    wanted = Wanted(**{**known, **given})
+    wanted = WantedEndpoint(**{**known, **given})
     # What stays was judged when it came: a name that no longer resolves must not be in the way.
     _check(egress if "url" in given else None, wanted)
     changes = {**given, "events": list(dict.fromkeys(wanted.events))}

@@ -9,7 +9,7 @@ import structlog
 
 from refresher.errors import DatabaseUnavailable
 from refresher.notify import delivery
-from refresher.notify.delivery import AnyChannel, Enqueue
+from refresher.notify.delivery import AnyChannel, HandOver
 from refresher.runtime.jobs import Carrier, Ticks
 from refresher.runtime.services import Services
 
@@ -24,7 +24,7 @@ class ChannelFlow:
         services: Services,
         channel: AnyChannel,
         ticks: Ticks,
-        enqueue: Enqueue,
+        enqueue: HandOver,
         carrier: Carrier,
     ) -> None:
         self._services, self._channel, self._ticks = services, channel, ticks

@@ -29,7 +29,7 @@ from refresher.rules import mails as rules
 from refresher.rules import notices as still
 from refresher.rules import url_template
 from refresher.rules.mail_addresses import sender_address
-from refresher.rules.mails import Choice, Deferred, MailDecision, Outcome
+from refresher.rules.mails import Choice, Deferred, MailDecision, MailOutcome
 from refresher.rules.notices import Fate, Kind
 from refresher.rules.policy import stable_spread
 from refresher.runtime.services import Services
@@ -44,7 +44,7 @@ from refresher.store.session import Db
 log = structlog.get_logger()
 KEEP_DAYS = 30.0
 """How long mails are kept that were sent."""
-Begun = tuple[LeasedMail, Message]
+Leaving = tuple[LeasedMail, Message]
 
 
 def _plan(services: Services, db: Db) -> int:
@@ -87,8 +87,8 @@ def _claim(services: Services, db: Db) -> Claimed:
     )
 
 
-def _begin(services: Services, db: Db, held: Sequence[Lease]) -> tuple[list[Begun], Counter[str]]:
-    begun: list[Begun] = []
+def _begin(services: Services, db: Db, held: Sequence[Lease]) -> tuple[list[Leaving], Counter[str]]:
+    begun: list[Leaving] = []
     tally: Counter[str] = Counter()
     for lease in held:
         told = _begun(services, db, lease)
@@ -99,7 +99,7 @@ def _begin(services: Services, db: Db, held: Sequence[Lease]) -> tuple[list[Begu
     return begun, tally
 
 
-def _begun(services: Services, db: Db, lease: Lease) -> Begun | str:
+def _begun(services: Services, db: Db, lease: Lease) -> Leaving | str:
     """Returns a mail that may leave now, or why not; one with nothing left to tell is deleted."""
     loaded = mails.load(db, lease)
     if loaded is None:
@@ -160,12 +160,16 @@ def _unsubscribe_url(services: Services, mail: LeasedMail) -> str:
     return f"mailto:{address}?subject=unsubscribe%20{mail.recipient_id}"
 
 
-def _send(services: Services, begun: Sequence[Begun]) -> Iterator[list[tuple[Begun, Outcome]]]:
+def _send(
+    services: Services, begun: Sequence[Leaving]
+) -> Iterator[list[tuple[Leaving, MailOutcome]]]:
     for each in begun:
         yield [(each, services.mailer.send(each[1]))]
 
 
-def _settle(_services: Services, db: Db, answers: Sequence[tuple[Begun, Outcome]]) -> Counter[str]:
+def _settle(
+    _services: Services, db: Db, answers: Sequence[tuple[Leaving, MailOutcome]]
+) -> Counter[str]:
     tally: Counter[str] = Counter()
     for (mail, _), outcome in answers:
         decision = rules.decide(
@@ -181,7 +185,7 @@ def _settle(_services: Services, db: Db, answers: Sequence[tuple[Begun, Outcome]
     return tally
 
 
-def _tell(mail: LeasedMail, outcome: Outcome, decision: MailDecision) -> None:
+def _tell(mail: LeasedMail, outcome: MailOutcome, decision: MailDecision) -> None:
     told = Counter(entry.kind for entry in mail.entries)
     if decision.state == "sent":
         log.info("mail sent", mail=str(mail.id), form=mail.form, notices=told.total())

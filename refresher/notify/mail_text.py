@@ -31,22 +31,25 @@ _DELAYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """How notices of one kind are told. `remark` is what tells one from another in a digest."""
+class NoticeWords:
+    """How notices of one kind are told. `remark` is what tells one from another in a digest.
+
+    `action` is what its link says that leads to where a person connects again.
+    """
 
     label: str
     tone: str
     title: str
     sentence: str
-    advice: str
-    action: str
     group: str
     group_sentence: str
-    remark: str
+    advice: str = ""
+    action: str = ""
+    remark: str = ""
 
 
-_WORDS: Mapping[Kind, Words] = {
-    Kind.RECONNECT_REQUIRED: Words(
+_WORDS: Mapping[Kind, NoticeWords] = {
+    Kind.RECONNECT_REQUIRED: NoticeWords(
         label="Action needed",
         tone="bad",
         title="Reconnect {provider}: {account}",
@@ -56,20 +59,16 @@ _WORDS: Mapping[Kind, Words] = {
         action="Reconnect",
         group="To be reconnected",
         group_sentence="What depends on these connections stands still until somebody does.",
-        remark="",
     ),
-    Kind.RECOVERED: Words(
+    Kind.RECOVERED: NoticeWords(
         label="All is well",
         tone="good",
         title="{provider} works again: {account}",
         sentence="The connection has a fresh access token. Nothing is left to do.",
-        advice="",
-        action="",
         group="Working again",
         group_sentence="Nothing is left to do.",
-        remark="",
     ),
-    Kind.EXPIRING: Words(
+    Kind.EXPIRING: NoticeWords(
         label="Soon",
         tone="warn",
         title="Reconnect {provider} by {ends}: {account}",
@@ -80,18 +79,17 @@ _WORDS: Mapping[Kind, Words] = {
         group_sentence="Reconnect them before that day, and nothing stops.",
         remark="ends {ends}",
     ),
-    Kind.REFRESH_DELAYED: Words(
+    Kind.REFRESH_DELAYED: NoticeWords(
         label="For your information",
         tone="warn",
         title="{provider} is late: {account}",
         sentence="The access token has expired, and there is no fresh one yet: {delay}.",
         advice="We keep trying, and tell you when it works again. There is nothing for you to do.",
-        action="",
         group="Waiting for the provider",
         group_sentence="We keep trying. There is nothing for you to do.",
         remark="{delay}",
     ),
-    Kind.ANSWER_UNREAD: Words(
+    Kind.ANSWER_UNREAD: NoticeWords(
         label="Action needed",
         tone="bad",
         title="{provider} answered, and we could not read it: {account}",
@@ -99,12 +97,11 @@ _WORDS: Mapping[Kind, Words] = {
         "that was sent may be spent, so it is not sent again.",
         advice="Whoever runs refresher can read it: `refresher answers show {answer}` tells why it was "
         "not, `refresher answers reread {answer}` reads it again once the provider's entry is right.",
-        action="",
         group="Answers that could not be read",
         group_sentence="They are kept, sealed: `refresher answers list` shows them.",
         remark="answer {answer}",
     ),
-    Kind.APP_MISCONFIGURED: Words(
+    Kind.APP_MISCONFIGURED: NoticeWords(
         label="Action needed",
         tone="bad",
         title="{provider} refuses our client (app “{app}”)",
@@ -112,47 +109,37 @@ _WORDS: Mapping[Kind, Words] = {
         "app waits, and none is lost.",
         advice="Put the secret right with `refresher apps set {provider_id}{app_option} --client-id "
         "YOUR_CLIENT_ID`; the connections go on by themselves.",
-        action="",
         group="Refused apps",
         group_sentence="Every connection of these apps waits.",
         remark="{cause}",
     ),
-    Kind.APP_RECOVERED: Words(
+    Kind.APP_RECOVERED: NoticeWords(
         label="All is well",
         tone="good",
         title="{provider} accepts our client again (app “{app}”)",
         sentence="Its connections are being refreshed.",
-        advice="",
-        action="",
         group="Accepted again",
         group_sentence="Their connections are being refreshed.",
-        remark="",
     ),
-    Kind.WEBHOOK_DISABLED: Words(
+    Kind.WEBHOOK_DISABLED: NoticeWords(
         label="Action needed",
         tone="bad",
         title="A webhook endpoint is disabled: {account}",
         sentence="It is sent nothing any more: {cause}. Its messages are kept, and none is lost.",
         advice="See to it, then `refresher webhooks enable {webhook}`; they go out in their order.",
-        action="",
         group="Disabled webhook endpoints",
         group_sentence="Their messages are kept until somebody enables them.",
         remark="{cause}",
     ),
 }
+_FILLED = ("title", "sentence", "advice", "remark")
 _TONES = ("bad", "warn", "good")
-_LINKED = frozenset({Kind.RECONNECT_REQUIRED, Kind.EXPIRING})
 
 
 def provider_name(provider: str, titles: Mapping[str, str] = _NO_TITLES) -> str:
     """Returns a provider's name as people write it: its title in the catalogue, if it has one."""
     known = titles.get(provider) or _PROPER.get(provider)
     return known or provider.replace("-", " ").replace("_", " ").title()
-
-
-def reconnect_link(template: str | None, payload: Mapping[str, object]) -> str | None:
-    """Returns where a person connects this connection again; None without a template."""
-    return url_template.fill(template, payload) if template else None
 
 
 def values(
@@ -181,18 +168,15 @@ def notice(
     """Returns one entry in words."""
     kind = Kind(entry.kind)
     words, facts = _WORDS[kind], _facts(entry, titles)
-    link = reconnect_link(reconnect_template, entry.payload) if kind in _LINKED else None
+    template = reconnect_template if words.action else None
     return {
         "kind": kind.value,
         "label": words.label,
         "tone": words.tone,
-        "title": _filled(words.title, facts),
-        "sentence": _filled(words.sentence, facts),
-        "advice": _filled(words.advice, facts),
+        **{name: getattr(words, name).format_map(facts) for name in _FILLED},
         "action": words.action,
         "subject": facts["subject"],
-        "remark": _filled(words.remark, facts),
-        "link": link,
+        "link": url_template.fill(template, entry.payload) if template else None,
         "facts": _listed(entry, facts),
         "payload": entry.payload,
     }
@@ -277,7 +261,3 @@ def _why(mail: LeasedMail) -> str:
 
 def _day(value: object) -> str:
     return f"{datetime.fromisoformat(str(value)):%d %B %Y}".lstrip("0") if value else ""
-
-
-def _filled(text: str, facts: Mapping[str, str]) -> str:
-    return text.format_map(facts)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from refresher.outbound.mail import Message, as_email, one_line
 from refresher.rules.bodies import unpack
-from refresher.rules.mails import Outcome, Rejected, Unreachable, classify_http, clean
+from refresher.rules.mails import MailOutcome, Rejected, Unreachable, classify_http, clean
 
 MOST_BYTES = 65_536
 
@@ -40,7 +40,7 @@ class HttpSender:
             headers={"Accept-Encoding": "identity"},
         )
 
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: Message) -> MailOutcome:
         """Returns what the API answered."""
         try:
             mail = as_email(message)
@@ -64,7 +64,7 @@ class HttpSender:
         """Closes the client's connections."""
         self._client.close()
 
-    def _post(self, body: dict[str, object], message_id: str) -> Outcome:
+    def _post(self, body: dict[str, object], message_id: str) -> MailOutcome:
         headers = {
             "Authorization": f"Bearer {self._key.get_secret_value()}",
             "Idempotency-Key": message_id.strip("<>"),

@@ -11,14 +11,14 @@ import threading
 from typing import Protocol, assert_never
 
 from refresher.outbound.mail import Message, one_line
-from refresher.rules.mails import Accepted, Outcome
+from refresher.rules.mails import Accepted, MailOutcome
 from refresher.settings import Settings
 
 
 class MailSender(Protocol):
     """Sends one mail at a time from each of several threads."""
 
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: Message) -> MailOutcome:
         """Returns what the server answered; never raises for what a server or a network does."""
         ...
 
@@ -58,7 +58,7 @@ class ConsoleSender:
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: Message) -> MailOutcome:
         """Prints the mail in one piece, and always succeeds."""
         lines = [
             f"From: {message.sender}",

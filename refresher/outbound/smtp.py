@@ -22,9 +22,9 @@ from refresher.rules.mails import (
     NO_STARTTLS,
     Accepted,
     Deferred,
-    Outcome,
+    MailOutcome,
     Rejected,
-    Stage,
+    SmtpStage,
     Unreachable,
     classify_smtp,
     clean,
@@ -63,7 +63,7 @@ def server_from(url: str) -> Server:
 
 
 class _Failed(Exception):
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: MailOutcome) -> None:
         self.outcome = outcome
 
 
@@ -79,7 +79,7 @@ class SmtpSender:
         self._lock = threading.Lock()
         self._resting: deque[tuple[smtplib.SMTP, float]] = deque()
 
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: Message) -> MailOutcome:
         """Returns what the server answered to each step, as far as it came."""
         try:
             mail = as_email(message)
@@ -134,7 +134,7 @@ class SmtpSender:
         except smtplib.SMTPResponseException as error:
             _hang_up(made)
             refused = isinstance(error, smtplib.SMTPAuthenticationError)
-            stage: Stage = "auth" if refused else "connect"
+            stage: SmtpStage = "auth" if refused else "connect"
             raise _Failed(classify_smtp(stage, error.smtp_code, _text(error.smtp_error))) from None
         except BaseException:
             _hang_up(made)
@@ -154,7 +154,7 @@ class SmtpSender:
             connection.login(server.user, server.password.reveal() if server.password else "")
 
 
-def _transmit(connection: smtplib.SMTP, mail: EmailMessage, message: Message) -> Outcome:
+def _transmit(connection: smtplib.SMTP, mail: EmailMessage, message: Message) -> MailOutcome:
     """Returns the outcome when the connection can go on; raises `_Failed` when it cannot."""
     try:
         connection.send_message(mail, str(message.sender.addr_spec), [message.to])
@@ -172,7 +172,7 @@ def _transmit(connection: smtplib.SMTP, mail: EmailMessage, message: Message) ->
     return Accepted()
 
 
-def _went_on(connection: smtplib.SMTP, outcome: Outcome) -> Outcome:
+def _went_on(connection: smtplib.SMTP, outcome: MailOutcome) -> MailOutcome:
     if isinstance(outcome, Unreachable):
         raise _Failed(outcome)
     assert isinstance(outcome, Deferred | Rejected)

@@ -53,10 +53,10 @@ class Gone:
     """The endpoint wants no message any more."""
 
 
-Outcome = Delivered | Failed | Gone
+DeliveryOutcome = Delivered | Failed | Gone
 
 
-def understand(answer: Reply, now_epoch_seconds: float) -> Outcome:
+def understand(answer: Reply, now_epoch_seconds: float) -> DeliveryOutcome:
     """Returns what an answer means; without a status, `failure` is the reason in words.
 
     2xx is success whatever the body; 410 ends the endpoint; a redirect is never followed, for who
@@ -133,7 +133,7 @@ class EndpointHealth:
 class Result:
     """What came of one message, and how long ago it left; where it was given up, after how long."""
 
-    outcome: Outcome
+    outcome: DeliveryOutcome
     age_seconds: float = 0.0
     gave_up_after_seconds: float | None = None
 

@@ -87,12 +87,12 @@ class Unreachable:
     retry_after_seconds: float | None = None
 
 
-Outcome = Accepted | Deferred | Rejected | Unreachable
-Stage = Literal["connect", "auth", "sender", "recipient", "data"]
+MailOutcome = Accepted | Deferred | Rejected | Unreachable
+SmtpStage = Literal["connect", "auth", "sender", "recipient", "data"]
 _ENHANCED = re.compile(r"^\s*[245]\.(\d{1,3})\.\d{1,3}\b")
 
 
-def classify_smtp(stage: Stage, code: int, text: str) -> Outcome:
+def classify_smtp(stage: SmtpStage, code: int, text: str) -> MailOutcome:
     """Returns what an SMTP reply means (RFC 5321 section 4.2, enhanced codes of RFC 3463).
 
     A 5xx for the recipient is a bad address only if its enhanced code says so (5.1 addressing, 5.2
@@ -114,7 +114,7 @@ def classify_smtp(stage: Stage, code: int, text: str) -> Outcome:
     return Deferred(reason)
 
 
-def classify_http(status: int, text: str, retry_after_seconds: float | None = None) -> Outcome:
+def classify_http(status: int, text: str, retry_after_seconds: float | None = None) -> MailOutcome:
     """Returns what the answer of a mail API means.
 
     400, 413 and 422 are about the mail; a key that is refused, a limit or a 5xx is about all of them.
@@ -164,7 +164,7 @@ class MailDecision:
 
 
 def decide(
-    outcome: Outcome, *, attempt: int, age_seconds: float, pauses: int, dice: float
+    outcome: MailOutcome, *, attempt: int, age_seconds: float, pauses: int, dice: float
 ) -> MailDecision:
     """Returns what follows. `pauses` counts how often in a row no mail went out at all.
 

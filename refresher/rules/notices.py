@@ -163,8 +163,8 @@ def end_is_news(
     return left_before_seconds - left_after_seconds > MOVED_SECONDS
 
 
-NoticeSubject = tuple[str, str]
-"""A scope and a key, as in the table `notice`."""
+NoticeSubject = tuple[SubjectScope, str]
+"""A connection or a webhook endpoint (its id as text), or an app (`google/default`)."""
 
 
 @dataclass(frozen=True, slots=True)

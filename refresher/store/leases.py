@@ -14,7 +14,7 @@ from uuid import UUID
 from refresher.store.session import Db, one, run
 from refresher.store.tables.base import PROVIDER
 
-Table = Literal["mail", "webhook_delivery"]
+MessageTable = Literal["mail", "webhook_delivery"]
 _ID_TYPES = {"mail": "uuid", "webhook_delivery": "bigint"}
 
 
@@ -44,7 +44,9 @@ class Claimed:
         return [lease for batch in self.batches for lease in batch]
 
 
-def release(db: Db, table: Table, leases: Sequence[Lease], *, due_in_seconds: float = 0.0) -> int:
+def release(
+    db: Db, table: MessageTable, leases: Sequence[Lease], *, due_in_seconds: float = 0.0
+) -> int:
     """Gives leases back that will not be begun: due so soon, nothing counted."""
     sql = f"""
         update {table} d set state = 0, lease_until = null,
@@ -56,7 +58,7 @@ def release(db: Db, table: Table, leases: Sequence[Lease], *, due_in_seconds: fl
     return run(db, sql, **arrays(leases), seconds=due_in_seconds).rowcount
 
 
-def release_unbegun(db: Db, table: Table) -> int:
+def release_unbegun(db: Db, table: MessageTable) -> int:
     """Makes every message due that was handed over and not begun: the hints are gone."""
     sql = (
         f"update {table} set state = 0, lease_until = null "  # noqa: S608  our own names

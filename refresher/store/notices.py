@@ -16,6 +16,7 @@ from uuid import UUID
 from refresher.rules.notices import (
     NewsState,
     Notice,
+    NoticeSubject,
     SubjectScope,
     Tell,
     TellLater,
@@ -24,7 +25,7 @@ from refresher.rules.notices import (
     verdict,
 )
 from refresher.store import outbox
-from refresher.store.outbox import News, Subject
+from refresher.store.outbox import News
 from refresher.store.session import Db, run
 
 
@@ -32,7 +33,7 @@ from refresher.store.session import Db, run
 class Change:
     """A connection or an app is in `state` from now on; `facts` go into the notice."""
 
-    subject: Subject
+    subject: NoticeSubject
     state: NewsState
     facts: Mapping[str, object] = field(default_factory=dict)
     proven: bool = True
@@ -129,7 +130,7 @@ def look_again(db: Db, *, limit: int = 1_000) -> int:
     return len(rows)
 
 
-def _standings(db: Db, changes: Sequence[Change]) -> dict[Subject, ToldBefore]:
+def _standings(db: Db, changes: Sequence[Change]) -> dict[NoticeSubject, ToldBefore]:
     values = {
         "scopes": [c.subject[0] for c in changes],
         "keys": [c.subject[1] for c in changes],

@@ -30,21 +30,18 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher.rules.notices import Kind, SubjectScope
+from refresher.rules.notices import Kind, NoticeSubject
 from refresher.store.session import Db, many, run
 
 CONSUMERS = ("mail", "webhook")
 """Who reads the outbox, each at its own pace."""
-
-Subject = tuple[SubjectScope, str]
-"""A connection or a webhook endpoint (its id as text), or an app (`google/default`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """One thing to tell. `facts` are added to what every notice of its scope says; no secret ever."""
 
-    subject: Subject
+    subject: NoticeSubject
     kind: Kind
     facts: Mapping[str, object]
 

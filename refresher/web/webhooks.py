@@ -119,7 +119,7 @@ async def create_webhook(caller: Writer, body: WebhookBody) -> NewWebhook:
 
 def _create(caller: Caller, body: WebhookBody) -> NewWebhook:
     services = caller.services
-    wanted = endpoints.Wanted(body.url, body.events, caller.owner(body), body.description)
+    wanted = endpoints.WantedEndpoint(body.url, body.events, caller.owner(body), body.description)
     made, secret = endpoints.add(
         services.database,
         services.cipher,

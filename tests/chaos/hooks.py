@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from refresher.notify import endpoints
-from refresher.notify.endpoints import Wanted
+from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.rules.access import Actor
 from refresher.rules.notices import Kind
@@ -107,7 +107,7 @@ def _happen(deployment: Deployment, connection_id: UUID) -> str:
 
 def _add(deployment: Deployment, url: str) -> None:
     services, egress = deployment.services, Egress(loopback=True)
-    wanted, by = Wanted(url, ["*"]), Actor("cli:chaos")
+    wanted, by = WantedEndpoint(url, ["*"]), Actor("cli:chaos")
     endpoints.add(services.database, services.cipher, egress, wanted, by)
     egress.close()
 

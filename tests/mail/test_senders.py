@@ -18,7 +18,7 @@ from refresher.outbound.mail import Message, as_email, one_line
 from refresher.outbound.mail_api import HttpSender
 from refresher.outbound.mailer import ConsoleSender
 from refresher.outbound.smtp import SmtpSender, server_from
-from refresher.rules.mails import Accepted, Outcome, Rejected, Unreachable
+from refresher.rules.mails import Accepted, MailOutcome, Rejected, Unreachable
 from tests.mail.kit import Inbox, authenticator, smtp_server
 from tests.outbound.certificates import Certificates, make_certificates
 from tests.ports import LOOPBACK, free_port
@@ -45,7 +45,7 @@ def message(**changes: object) -> Message:
     return Message(**(given | changes))  # type: ignore[arg-type]
 
 
-def send(url: str, *, trust: Path | None = None, mail: Message | None = None) -> Outcome:
+def send(url: str, *, trust: Path | None = None, mail: Message | None = None) -> MailOutcome:
     """Sends one mail to the server of a URL."""
     context = ssl.create_default_context(cafile=str(trust)) if trust else None
     sender = SmtpSender(server_from(url), timeout_seconds=5, context=context)

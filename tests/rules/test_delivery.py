@@ -8,11 +8,11 @@ from refresher.rules.connection import TOO_LARGE, Reply
 from refresher.rules.delivery import (
     GONE_REASON,
     Delivered,
+    DeliveryOutcome,
     DeliveryPolicy,
     EndpointHealth,
     Failed,
     Gone,
-    Outcome,
     Result,
     observe,
     retry_in,
@@ -55,7 +55,7 @@ NOW = 1_893_499_200.0  # 2030-01-01 12:00 UTC
         ),
     ],
 )  # fmt: skip
-def test_an_answer_means_one_thing(answer: Reply, outcome: Outcome) -> None:
+def test_an_answer_means_one_thing(answer: Reply, outcome: DeliveryOutcome) -> None:
     """2xx arrived, 410 ends the endpoint, a redirect goes nowhere, all else is tried again."""
     assert understand(answer, NOW) == outcome
 

@@ -6,7 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from refresher.rules.notices import ConnectionNow, Fate, Kind, NewsNow, fates, still_so
+from refresher.rules.notices import (
+    ConnectionNow,
+    Fate,
+    Kind,
+    NewsNow,
+    NoticeSubject,
+    fates,
+    still_so,
+)
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 WELL = ConnectionNow()
@@ -17,8 +25,10 @@ ENDS = ConnectionNow(refresh_token_expires_at=NOW + timedelta(days=7))
 
 def about(kind: str, connection: ConnectionNow | None = None, **fields: object) -> NewsNow:
     """Returns one piece of news about the connection c1 or the app acme/default."""
-    scope, key = ("app", "acme/default") if kind.startswith("app.") else ("connection", "c1")
-    known = NewsNow(UUID(int=1), kind, (scope, key), 1, NOW, connection=connection)
+    subject: NoticeSubject = ("connection", "c1")
+    if kind.startswith("app."):
+        subject = ("app", "acme/default")
+    known = NewsNow(UUID(int=1), kind, subject, 1, NOW, connection=connection)
     return replace(known, **fields)  # type: ignore[arg-type]
 
 

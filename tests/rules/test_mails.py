@@ -7,9 +7,9 @@ from refresher.rules.mails import (
     Choice,
     Deferred,
     MailDecision,
-    Outcome,
+    MailOutcome,
     Rejected,
-    Stage,
+    SmtpStage,
     Unreachable,
     at_once,
     choice,
@@ -68,7 +68,7 @@ def test_a_storm_becomes_a_digest(wanted: int, recent: int, expected: int) -> No
     ],
 )
 def test_an_smtp_reply_has_one_meaning(
-    stage: Stage, code: int, text: str, expected: Outcome
+    stage: SmtpStage, code: int, text: str, expected: MailOutcome
 ) -> None:
     """Only a bad address blocks an address; what concerns all mails is no fault of one."""
     assert classify_smtp(stage, code, text) == expected
@@ -88,7 +88,7 @@ def test_an_smtp_reply_has_one_meaning(
         (301, Unreachable("HTTP 301 why", 7.0)),
     ],
 )
-def test_an_http_status_has_one_meaning(status: int, expected: Outcome) -> None:
+def test_an_http_status_has_one_meaning(status: int, expected: MailOutcome) -> None:
     """A mail that the API finds wrong is not sent again; all else is about every mail."""
     assert classify_http(status, "why", 7.0) == expected
 
@@ -117,7 +117,7 @@ def test_a_server_s_words_are_one_clean_line() -> None:
     ],
 )
 def test_what_follows_from_an_outcome(
-    outcome: Outcome, attempt: int, age: float, pauses: int, expected: MailDecision
+    outcome: MailOutcome, attempt: int, age: float, pauses: int, expected: MailDecision
 ) -> None:
     """A mail is tried for four days, a server is waited for without end."""
     made = decide(outcome, attempt=attempt, age_seconds=age, pauses=pauses, dice=0.0)

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from refresher.connections import api_keys
 from refresher.connections.resume_links import make_link
 from refresher.notify import endpoints
-from refresher.notify.endpoints import Wanted
+from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.rules.access import Actor, Scope
 from refresher.rules.connection import Sealed
@@ -90,7 +90,7 @@ class Site:
             link = make_link(services, UUID(made["id"]), seconds=3_600, by=self.actor)
             made["link_id"] = str(link.id)
         if "{webhook_id}" in path:
-            wanted = Wanted(HOOK, ["*"], organization_id, "private words")
+            wanted = WantedEndpoint(HOOK, ["*"], organization_id, "private words")
             egress = self.api.state.egress
             added = endpoints.add(services.database, services.cipher, egress, wanted, self.actor)
             made["webhook_id"] = str(added[0])

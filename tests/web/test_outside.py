@@ -13,7 +13,7 @@ import pytest
 
 from refresher.catalogue import Catalogue
 from refresher.notify import endpoints
-from refresher.notify.endpoints import Wanted
+from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.outbound.key_sets import KeysUnavailable
 from refresher.rules.outcomes import Reply
@@ -65,7 +65,7 @@ def webhook_tests(site: Site, hang: Hang) -> Callable[[str, str], Future[httpx.R
     services.webhook_sender.exchange.egress = LOOPBACK
 
     def ask(tenant: str, key: str) -> Future[httpx.Response]:
-        wanted = Wanted(receiver.url, ["*"], tenant)
+        wanted = WantedEndpoint(receiver.url, ["*"], tenant)
         id_, _ = endpoints.add(services.database, services.cipher, LOOPBACK, wanted, site.actor)
         return begin(site, "POST", f"/v1/webhooks/{id_}/test", key)
 

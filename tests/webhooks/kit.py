@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from refresher.notify import delivery, endpoints
-from refresher.notify.endpoints import Wanted
+from refresher.notify.endpoints import WantedEndpoint
 from refresher.notify.webhook_channel import WEBHOOKS
 from refresher.outbound.egress import Egress
 from refresher.rules.access import Actor
@@ -28,7 +28,7 @@ def add(
     world: World, url: str, *events: str, organization: str | None = "org"
 ) -> tuple[UUID, Secret]:
     """Adds an endpoint, by default for everything of "org"; returns its id and secret."""
-    wanted = Wanted(url, events or ("*",), organization)
+    wanted = WantedEndpoint(url, events or ("*",), organization)
     return endpoints.add(world.services.database, world.services.cipher, LOOPBACK, wanted, ANN)
 
 

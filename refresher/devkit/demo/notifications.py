@@ -20,7 +20,7 @@ from refresher.connections.registration import take
 from refresher.devkit.demo.plan import DemoFailed
 from refresher.devkit.demo.stage import NAME, Stage
 from refresher.notify import endpoints
-from refresher.notify.endpoints import Wanted
+from refresher.notify.endpoints import WantedEndpoint
 from refresher.rules import webhooks as rules
 from refresher.rules.access import Actor
 from refresher.rules.connection import Secret
@@ -151,7 +151,7 @@ def prepared(stage: Stage) -> Iterator[Callable[[], Shown]]:
 def _listen(stage: Stage, receiver: Receiver) -> None:
     """Stores the receiver as an endpoint; the secret is shown this once, and it keeps that."""
     services = stage.services
-    wanted = Wanted(receiver.url, ["connection.*"], ORGANIZATION, "the demo itself")
+    wanted = WantedEndpoint(receiver.url, ["connection.*"], ORGANIZATION, "the demo itself")
     egress = egress_from(services.settings)
     try:
         made = endpoints.add(services.database, services.cipher, egress, wanted, Actor("cli:demo"))
