@@ -31,7 +31,7 @@ from refresher.runtime.log import Seldom, adopt_all
 from refresher.runtime.neighbours import LOOK_SECONDS
 from refresher.runtime.process import Process, spare_collections, starting
 from refresher.runtime.services import Services, services
-from refresher.runtime.serving.ports import Api
+from refresher.runtime.serving.ports import Application
 from refresher.runtime.shutdown import GRACE_SECONDS, Stop, end_within
 from refresher.store import pauses, workers
 from refresher.store.mails import MOST_BUSY
@@ -53,7 +53,7 @@ class Scheduler:
         self,
         services: Services,
         broker: dramatiq.Broker,
-        api: Callable[[Probe], Api] | None = None,
+        api: Callable[[Probe], Application] | None = None,
         listening: Sequence[socket.socket] = (),
     ) -> None:
         # Imported here: the actors take their broker from the environment when they are imported.

@@ -29,7 +29,7 @@ from refresher.runtime.log import configure
 from refresher.runtime.metrics import OfProcess, Sources, sources_from
 from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.services import Services
-from refresher.runtime.serving.ports import Api, Ports
+from refresher.runtime.serving.ports import Application, Ports
 from refresher.store import installation, migrate
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Process:
         services: Services,
         broker: dramatiq.Broker | None,
         *,
-        api: Callable[[Probe], Api] | None = None,
+        api: Callable[[Probe], Application] | None = None,
         listening: Sequence[socket.socket] = (),
     ) -> None:
         self._services = services

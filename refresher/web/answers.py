@@ -13,11 +13,11 @@ from refresher.store import answers
 from refresher.store.answers import AnswerView
 from refresher.web.catalogue import no_such_provider
 from refresher.web.dependencies import ONCE, Id, Reader, Writer, with_problems
-from refresher.web.operation import Operation
 from refresher.web.paging import Items, Page, page, read_id
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import AnswerQuery, RereadBody
 
-router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Operation)
+router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=ApiRoute)
 AnswerId = Annotated[Id, Path(alias="answer_id")]
 
 

@@ -1,6 +1,6 @@
 """Puts the ASGI application together: the token route, the pages, health, and FastAPI behind them.
 
-More operations: write a module with a router of `Operation`s, and add it here.
+More operations: write a module with a router of `ApiRoute`s, and add it here.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from refresher.web import (
     webhooks,
 )
 from refresher.web.docs import pages
-from refresher.web.operation import Operation
 from refresher.web.problems import Problem
-from refresher.web.state import State
-from refresher.web.token_endpoint import TokenEndpoint
+from refresher.web.routes import ApiRoute
+from refresher.web.state import Shared
+from refresher.web.token_endpoint import TokenApp
 
 ROUTERS = (
     *(tokens.router, connections.router, resume.router, webhooks.router, recipients.router),
     *(organizations.router, catalogue.router, answers.router, status.router),
     *(resume.visits, signals.router),
 )
-OPERATIONS = [route for one in ROUTERS for route in one.routes if isinstance(route, Operation)]
+OPERATIONS = [route for one in ROUTERS for route in one.routes if isinstance(route, ApiRoute)]
 SILENT: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans"), False)
 """FastAPI's own telemetry would tell what requests hold; what we tell is in `runtime/`."""
 
@@ -57,12 +57,12 @@ class Api:
     """The application of one process. `close` when the server has stopped."""
 
     def __init__(self, services: Services, probe: Probe | None = None) -> None:
-        self.state = State(services)
+        self.state = Shared(services)
         behind = FastAPI(openapi_url=None, telemetry=SILENT, exception_handlers={404: _not_found})
         behind.state.shared = self.state
         behind.router.routes[:] = OPERATIONS
         behind.router.redirect_slashes = False
-        first = Route(tokens.PATH, TokenEndpoint(self.state))
+        first = Route(tokens.PATH, TokenApp(self.state))
         health = process_pages(probe, services.settings, at_port=True) if probe is not None else []
         own = [first, *_documents(services.settings.public_url), *health]
         self._headers = _headers(services.settings)

@@ -21,12 +21,12 @@ from refresher.store.audit import AuditEntry
 from refresher.store.oauth_apps import AppView
 from refresher.store.pause_list import Chosen, PauseView
 from refresher.web.dependencies import ONCE, Admin, Caller, Reader, with_problems
-from refresher.web.operation import Operation
 from refresher.web.paging import Items
 from refresher.web.problems import Problem
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import AppBody, PauseQuery
 
-router = APIRouter(prefix="/v1", route_class=Operation)
+router = APIRouter(prefix="/v1", route_class=ApiRoute)
 ProviderName = Annotated[
     str,
     Path(

@@ -19,18 +19,18 @@ from refresher.store.events import page as past_events
 from refresher.web.dependencies import (
     NOT_ITS_OWN,
     ONCE,
+    Answered,
     Caller,
     ConnectionId,
     IfMatch,
     Plain,
     Reader,
-    Reply,
     Writer,
     with_problems,
 )
-from refresher.web.operation import Operation
 from refresher.web.paging import Page, page, read_number, read_texts
 from refresher.web.problems import Problem
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import (
     ConnectionChange,
     ConnectionQuery,
@@ -39,8 +39,8 @@ from refresher.web.shapes import (
     Registration,
 )
 
-router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=Operation)
-Shown = Reply[ConnectionSeen]
+router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=ApiRoute)
+Shown = Answered[ConnectionSeen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +207,4 @@ def _completed(line: dict[str, object], own: str | None) -> dict[str, object]:
 
 
 def _shown(versioned: Versioned, status: int = 200) -> Shown:
-    return Reply(versioned.seen, status, versioned.etag)
+    return Answered(versioned.seen, status, versioned.etag)

@@ -1,7 +1,7 @@
 """What handlers ask for in their signatures: who calls, ids, entity tags; and what they answer.
 
 A handler is a plain function of these, of a `query` and of a `body` (`shapes.py`). It returns a value
-of the store, or a `Reply` with a status or an entity tag of its own.
+of the store, or a `Answered` with a status or an entity tag of its own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from refresher.rules.access import Actor, ApiKey, Scope
 from refresher.runtime.services import Services
 from refresher.store.session import Database
 from refresher.web import reading
-from refresher.web.outside import tenant_of
 from refresher.web.problems import Problem
 from refresher.web.shapes import Owned
-from refresher.web.state import State
+from refresher.web.state import Shared, tenant_of
 
 T = TypeVar("T")
 NOT_ITS_OWN = "organization_id is not the one that the API key belongs to"
@@ -32,7 +31,7 @@ NOT_ITS_OWN = "organization_id is not the one that the API key belongs to"
 class Caller:
     """Whose key a request showed, and what this process serves with."""
 
-    state: State
+    state: Shared
     key: ApiKey
 
     @property
@@ -91,7 +90,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
+class Answered(Generic[T]):
     """A value with another status than the usual one, or with an entity tag."""
 
     value: T
@@ -152,7 +151,7 @@ async def idempotency_key(
         ),
     ] = None,
 ) -> None:
-    """Tells that an operation takes one; `Operation` keeps to it, before and after the handler."""
+    """Tells that an operation takes one; `ApiRoute` keeps to it, before and after the handler."""
 
 
 AnyKey = Annotated[Caller, Security(caller_of)]

@@ -22,9 +22,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from refresher import __version__
-from refresher.web.operation import Operation
 from refresher.web.problems import CODES
 from refresher.web.resume import ResumeBody
+from refresher.web.routes import ApiRoute
 
 Document = dict[str, Any]
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -66,7 +66,7 @@ class ProblemDetails(BaseModel):
     errors: list[FieldError] | None = None
 
 
-def pages(operations: Sequence[Operation], public_url: str | None) -> list[Route]:
+def pages(operations: Sequence[ApiRoute], public_url: str | None) -> list[Route]:
     """Returns the routes; the answers are made once."""
     made = document(operations, public_url)
     as_json, as_html = orjson.dumps(made), _page(made, operations)
@@ -85,7 +85,7 @@ def pages(operations: Sequence[Operation], public_url: str | None) -> list[Route
     return [Route("/openapi.json", openapi), Route("/docs", docs), Route("/", root)]
 
 
-def _page(made: Document, operations: Sequence[Operation]) -> str:
+def _page(made: Document, operations: Sequence[ApiRoute]) -> str:
     text = files(__package__).joinpath("docs.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     shown = [_shown(made, one) for one in operations if one.include_in_schema]
@@ -93,7 +93,7 @@ def _page(made: Document, operations: Sequence[Operation]) -> str:
     return template.render(info=made["info"], operations=shown, codes=CODES)
 
 
-def document(operations: Sequence[Operation], public_url: str | None = None) -> Document:
+def document(operations: Sequence[ApiRoute], public_url: str | None = None) -> Document:
     """Returns the whole document."""
     words = tomllib.loads(files(__package__).joinpath("openapi.toml").read_text("utf-8"))
     made = get_openapi(
@@ -233,7 +233,7 @@ def _example(schemas: Document, schema: Document) -> Any:
     return schema.get("const", schema.get("enum", [None])[0])
 
 
-def _shown(made: Document, route: Operation) -> Document:
+def _shown(made: Document, route: ApiRoute) -> Document:
     """Returns what the page tells of one operation."""
     method = next(iter(route.methods or ()))
     operation = made["paths"][route.path_format][method.lower()]

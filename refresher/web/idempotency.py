@@ -19,7 +19,7 @@ from refresher.rules.access import ApiKey
 from refresher.store import idempotency
 from refresher.store.session import Database
 from refresher.web.problems import Problem
-from refresher.web.state import State
+from refresher.web.state import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def identify(
 
 
 async def once(
-    state: State, request: Repeatable, work: Callable[[], Awaitable[Response]]
+    state: Shared, request: Repeatable, work: Callable[[], Awaitable[Response]]
 ) -> Response:
     """Returns what was answered before, or has it answered now and keeps that."""
     database = state.services.database

@@ -13,12 +13,12 @@ from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.recipients import Organization
 from refresher.web.dependencies import ONCE, Caller, Reader, Writer, with_problems
-from refresher.web.operation import Operation
 from refresher.web.paging import Page, page, read_texts
 from refresher.web.problems import Problem
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import CLEAN, OrganizationBody, PageQuery
 
-router = APIRouter(prefix="/v1/organizations", tags=["organizations"], route_class=Operation)
+router = APIRouter(prefix="/v1/organizations", tags=["organizations"], route_class=ApiRoute)
 OrganizationId = Annotated[
     str, Path(json_schema_extra={"minLength": 1, "maxLength": MAX_TEXT_LENGTH})
 ]

@@ -14,20 +14,20 @@ from refresher.store.recipients import Recipient
 from refresher.store.session import Db
 from refresher.web.dependencies import (
     ONCE,
+    Answered,
     Caller,
     Id,
     Reader,
     Removed,
-    Reply,
     Writer,
     with_problems,
 )
-from refresher.web.operation import Operation
 from refresher.web.paging import Page, page, read_texts
 from refresher.web.problems import Problem
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import Choices, RecipientBody, RecipientQuery
 
-router = APIRouter(prefix="/v1/recipients", tags=["recipients"], route_class=Operation)
+router = APIRouter(prefix="/v1/recipients", tags=["recipients"], route_class=ApiRoute)
 RecipientId = Annotated[Id, Path(alias="recipient_id")]
 
 
@@ -49,7 +49,7 @@ def list_recipients(caller: Reader, query: Annotated[RecipientQuery, Query()]) -
     dependencies=[ONCE],
     openapi_extra=with_problems("invalid_recipient", "organization_mismatch", "quota_reached"),
 )
-def put_recipient(caller: Writer, body: RecipientBody) -> Reply[Recipient]:
+def put_recipient(caller: Writer, body: RecipientBody) -> Answered[Recipient]:
     """Have somebody told by mail.
 
     Unless chosen otherwise, what needs a person comes at once, the rest in a digest. An address that a
@@ -65,7 +65,7 @@ def put_recipient(caller: Writer, body: RecipientBody) -> Reply[Recipient]:
         stored, is_new = recipients.add(db, whose, canonical(body.address), _chosen(body))
         quota.keep(room, int(is_new))
         _note(db, caller, "recipient_stored", stored)
-    return Reply(stored, 201 if is_new else 200)
+    return Answered(stored, 201 if is_new else 200)
 
 
 @router.get("/{recipient_id}")

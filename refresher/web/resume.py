@@ -21,15 +21,13 @@ from refresher.connections.resume_links import (
 )
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS
 from refresher.store.inbound import LinkView
-from refresher.web import link_page
 from refresher.web.dependencies import ONCE, ConnectionId, Id, Reader, Writer, with_problems
-from refresher.web.link_page import LinkPage
-from refresher.web.operation import Operation
 from refresher.web.paging import Items
 from refresher.web.problems import Problem
 from refresher.web.reading import json_in
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import Given, Yes
-from refresher.web.visits import OpenOperation, Visit, Visited
+from refresher.web.visits import HEADERS, LinkPage, OpenRoute, Visit, Visited
 
 DAY = 86_400.0
 LinkId = Annotated[Id, Path(alias="link_id")]
@@ -80,7 +78,7 @@ class Resumed:
     resumed: Literal[True]
 
 
-class ResumeOperation(OpenOperation):
+class ResumeRoute(OpenRoute):
     """Takes the visits of whoever has a link; a browser is shown a page."""
 
     most_bytes = 262_144
@@ -93,8 +91,8 @@ class ResumeOperation(OpenOperation):
     )
 
 
-router = APIRouter(prefix="/v1/connections/{id}", tags=["connections"], route_class=Operation)
-visits = APIRouter(prefix="/v1/resume", tags=["outside"], route_class=ResumeOperation)
+router = APIRouter(prefix="/v1/connections/{id}", tags=["connections"], route_class=ApiRoute)
+visits = APIRouter(prefix="/v1/resume", tags=["outside"], route_class=ResumeRoute)
 EXTRA: dict[str, Any] = {
     "requestBody": {
         "required": False,
@@ -158,7 +156,7 @@ def withdraw_resume_link(caller: Writer, connection_id: ConnectionId, link_id: L
 async def ask_to_resume(visit: Visited, token: str) -> Response:
     """Show the page with the button, the same for every link."""
     del visit, token
-    return Response(ResumeOperation.page.asking(), headers=link_page.HEADERS)
+    return Response(ResumeRoute.page.asking(), headers=HEADERS)
 
 
 @visits.post("/{token}", openapi_extra=EXTRA)

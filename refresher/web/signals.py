@@ -11,18 +11,18 @@ from refresher.connections.provider_signals import receive
 from refresher.outbound.key_sets import KeysUnavailable, KeysWanted
 from refresher.rules.signals import BadSignal, SignalSource
 from refresher.web.dependencies import with_problems
-from refresher.web.operation import NO_STORE
 from refresher.web.problems import Problem
-from refresher.web.visits import OpenOperation, Visit, Visited
+from refresher.web.routes import NO_STORE
+from refresher.web.visits import OpenRoute, Visit, Visited
 
 
-class SignalOperation(OpenOperation):
+class SignalRoute(OpenRoute):
     """Takes notices of 64 KiB."""
 
     most_bytes = 65_536
 
 
-router = APIRouter(prefix="/v1/signals", tags=["outside"], route_class=SignalOperation)
+router = APIRouter(prefix="/v1/signals", tags=["outside"], route_class=SignalRoute)
 EXTRA: dict[str, Any] = {
     "requestBody": {
         "required": False,

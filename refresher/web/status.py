@@ -11,9 +11,9 @@ from refresher.rules.access import Scope
 from refresher.store import connections
 from refresher.store.connections import Numbers
 from refresher.web.dependencies import AnyKey, Reader
-from refresher.web.operation import Operation
+from refresher.web.routes import ApiRoute
 
-router = APIRouter(prefix="/v1", tags=["status"], route_class=Operation)
+router = APIRouter(prefix="/v1", tags=["status"], route_class=ApiRoute)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from starlette.types import Scope as Asgi
 
 from refresher.rules.access import Scope
 from refresher.web import problems, reading
-from refresher.web.access import authorize
+from refresher.web.auth import authorize
 from refresher.web.dependencies import Caller
 from refresher.web.problems import Problem
 from refresher.web.shapes import TokenQuery, TokenWish
-from refresher.web.state import State
+from refresher.web.state import Shared
 from refresher.web.tokens import PATH, USUAL_TOKEN, AccessToken, get_token, request_token
 
 M = TypeVar("M", bound=BaseModel)
@@ -27,10 +27,10 @@ ALLOWED = "GET, HEAD, POST"
 HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
 
-class TokenEndpoint:
+class TokenApp:
     """Serves `GET` and `POST /v1/connections/{id}/token`."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: Shared) -> None:
         self._state = state
 
     async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:

@@ -23,15 +23,15 @@ from refresher.web.dependencies import (
     Writer,
     with_problems,
 )
-from refresher.web.operation import Operation
 from refresher.web.problems import Problem, of
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import RefreshWish, TokenQuery, TokenWish
 
 WAIT_SECONDS = 20.0
 PATH = "/v1/connections/{id}/token"
 USUAL_TOKEN, USUAL_REFRESH = TokenWish(), RefreshWish()
 UNAVAILABLE = with_problems("token_unavailable", "token_unavailable_now")
-router = APIRouter(tags=["tokens"], route_class=Operation)
+router = APIRouter(tags=["tokens"], route_class=ApiRoute)
 
 
 @dataclass(frozen=True, slots=True)

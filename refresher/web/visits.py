@@ -9,24 +9,75 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import Depends
+from jinja2 import Environment, StrictUndefined, Template
 from starlette.requests import Request
 from starlette.responses import Response
 
 from refresher.web import problems, reading
 from refresher.web.dependencies import Admitted
-from refresher.web.link_page import HEADERS, NOT_FOLLOWED, LinkPage
-from refresher.web.operation import Handle, Operation
-from refresher.web.state import State
+from refresher.web.routes import ApiRoute, Handle
+from refresher.web.state import Shared
+
+NOT_FOLLOWED = {"referrer-policy": "no-referrer"}
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "x-robots-tag": "noindex, nofollow",
+    "content-security-policy": _POLICY,
+    **NOT_FOLLOWED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """What a person reads before and after, and the button's word.
+
+    It is the same for every link, good or not: whoever looks learns nothing.
+    """
+
+    title: str
+    sentence: str
+    button: str
+    done_title: str
+    done_sentence: str
+
+    def asking(self) -> bytes:
+        """Returns the page with the button, which POSTs to the address at which it is."""
+        return _page(self.title, self.sentence, self.button)
+
+    def done(self) -> bytes:
+        """Returns the page that says that it is done."""
+        return _page(self.done_title, self.done_sentence)
+
+    def refused(self, title: str, sentence: str) -> bytes:
+        """Returns the page that says why it is not."""
+        return _page(title, f"{sentence[:1].upper()}{sentence[1:]}.")
+
+
+def _page(title: str, sentence: str, button: str = "") -> bytes:
+    return _template().render(title=title, sentence=sentence, button=button).encode()
+
+
+@cache
+def _template() -> Template:
+    text = files(__package__).joinpath("link_page.html").read_text("utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request: headers in lower case, the body as it came, and what this process serves with."""
 
-    state: State
+    state: Shared
     headers: Mapping[str, str]
     body: bytes
 
@@ -39,7 +90,7 @@ async def visit_of(request: Admitted) -> Visit:
 Visited = Annotated[Visit, Depends(visit_of)]
 
 
-class OpenOperation(Operation):
+class OpenRoute(ApiRoute):
     """An operation that takes no key. `page` is what a browser shows, None for what programs call."""
 
     most_bytes: int

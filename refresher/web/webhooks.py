@@ -27,9 +27,9 @@ from refresher.web.dependencies import (
     Writer,
     with_problems,
 )
-from refresher.web.operation import Operation
 from refresher.web.paging import Page, page, read_id, read_number
 from refresher.web.problems import Problem
+from refresher.web.routes import ApiRoute
 from refresher.web.shapes import (
     DeliveryQuery,
     ReplayWish,
@@ -39,7 +39,7 @@ from refresher.web.shapes import (
     WebhookQuery,
 )
 
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Operation)
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=ApiRoute)
 WebhookId = Annotated[Id, Path(alias="webhook_id")]
 USUAL_ROTATION = RotationWish()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from refresher.rules.access import Scope
 from refresher.web.app import OPERATIONS
-from refresher.web.operation import Operation
-from refresher.web.visits import OpenOperation
+from refresher.web.routes import ApiRoute
+from refresher.web.visits import OpenRoute
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Route:
     is_open: bool
 
 
-def _row(operation: Operation) -> Route:
+def _row(operation: ApiRoute) -> Route:
     extra = operation.openapi_extra or {}
     return Route(
         method=next(iter(operation.methods or ())),
@@ -34,7 +34,7 @@ def _row(operation: Operation) -> Route:
         for_all_organizations=operation.needed is Scope.ADMIN,
         body=operation.takes.get("body"),
         bodies=extra.get("requestBody", {}).get("content", {}),
-        is_open=isinstance(operation, OpenOperation),
+        is_open=isinstance(operation, OpenRoute),
     )
 
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from refresher.web.link_page import LinkPage
+from refresher.web.visits import LinkPage
 from tests.web.kit import Site
 from tests.web.test_resume import link, paused
 

@@ -12,7 +12,7 @@ import pytest
 
 from refresher.rules.access import Scope
 from refresher.rules.limits import Allowance
-from refresher.web import lookups
+from refresher.web import auth
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
 
@@ -27,7 +27,7 @@ def made_up(number: int) -> str:
 @pytest.fixture
 def ten_strangers(site: Site, monkeypatch: pytest.MonkeyPatch) -> Allowance:
     """Ten keys that were never shown may be tried, and no more: no time passes for them."""
-    monkeypatch.setattr(lookups, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(auth, "time", SimpleNamespace(monotonic=lambda: 0.0))
     allowance = site.api.state.lookups._allowance
     allowance.rate, allowance.left, allowance.counted_at = 10.0, 10.0, 0.0
     return allowance

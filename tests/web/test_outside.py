@@ -18,7 +18,7 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.key_sets import KeysUnavailable
 from refresher.rules.outcomes import Reply
 from refresher.rules.signals import SignalSource, SourceKind
-from refresher.web.outside import MOST_EACH
+from refresher.web.state import MOST_EACH
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
 from tests.webhooks.receiver import Receiver

@@ -8,7 +8,7 @@ from hashlib import sha256
 import httpx
 import pytest
 
-from refresher.web import counted
+from refresher.web import state
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
 from tests.world import refused as refusal
@@ -45,7 +45,7 @@ def test_a_fresh_token_is_answered_at_once(site: Site) -> None:
 
 def test_reads_are_written_in_small_groups(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy process writes them as they come, so that no large write ever keeps callers waiting."""
-    monkeypatch.setattr(counted, "MOST_ALIKE", 3)
+    monkeypatch.setattr(state, "MOST_ALIKE", 3)
     ids = [site.world.connect(f"c{number}") for number in range(7)]
     for id_ in ids:
         assert token(site, id_).status_code == 200

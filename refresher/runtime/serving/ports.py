@@ -24,7 +24,7 @@ RESERVED_FILES = 48
 """Descriptors kept for what is not counted by a setting: logs, Redis, the event loops."""
 
 
-class Api(Protocol):
+class Application(Protocol):
     """An application that is served in place of the health pages alone, and has them, too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +45,7 @@ class Ports:
         self,
         probe: Probe,
         settings: Settings,
-        api: Api | None = None,
+        api: Application | None = None,
         listening: Sequence[socket.socket] = (),
     ) -> None:
         self._probe = probe

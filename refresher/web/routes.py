@@ -23,16 +23,16 @@ from starlette.types import Scope as Asgi
 
 from refresher.rules.access import Scope
 from refresher.web import idempotency, problems, reading
-from refresher.web.access import authorize, note_forbidden
-from refresher.web.dependencies import ONCE, Admitted, Caller, Reply
+from refresher.web.auth import authorize, note_forbidden
+from refresher.web.dependencies import ONCE, Admitted, Answered, Caller
 from refresher.web.problems import CODES, NONE_SUCH, Problem
-from refresher.web.state import State
+from refresher.web.state import Shared
 
 NO_STORE = {"cache-control": "no-store"}
 Handle = Callable[[Request], Awaitable[Response]]
 
 
-class Operation(APIRoute):
+class ApiRoute(APIRoute):
     """An operation that needs an API key: of the scope that its `caller` names."""
 
     needed: Scope | None = None
@@ -50,7 +50,9 @@ class Operation(APIRoute):
         options["description"] = f"{' '.join(rest.split())} {self.what_it_needs()}".strip()
         options["operation_id"] = _camel_case(endpoint.__name__)
         answer = hints["return"]
-        options["response_model"] = get_args(answer)[0] if get_origin(answer) is Reply else answer
+        options["response_model"] = (
+            get_args(answer)[0] if get_origin(answer) is Answered else answer
+        )
         if options["response_model"] in {Response, type(None)}:
             options["response_model"] = None
         super().__init__(path, _running(endpoint, options.get("status_code") or 200), **options)
@@ -110,7 +112,7 @@ class Operation(APIRoute):
 
     async def serve(self, handle: Handle, request: Request) -> Response:
         """Judges the key, reads the parts, and has FastAPI do the rest, once where a key says so."""
-        state: State = request.app.state.shared
+        state: Shared = request.app.state.shared
         scope, headers = request.scope, reading.headers(request.scope["headers"])
         key = await authorize(state, self.needed, headers)
         given = reading.parameters(scope["query_string"])
@@ -172,11 +174,11 @@ def _running(endpoint: Callable[..., Any], status: int) -> Callable[..., Awaitab
         if inspect.iscoroutinefunction(endpoint):
             made = await endpoint(**given)
         else:
-            state: State = given["caller" if "caller" in given else "visit"].state
+            state: Shared = given["caller" if "caller" in given else "visit"].state
             made = await state.in_thread(partial(endpoint, **given))
         if isinstance(made, Response):
             return made
-        reply = made if isinstance(made, Reply) else Reply(made)
+        reply = made if isinstance(made, Answered) else Answered(made)
         body = orjson.dumps(reply.value, option=orjson.OPT_UTC_Z)
         tagged = {"etag": f'"{reply.etag}"'} if reply.etag is not None else {}
         return Response(body, reply.status or status, NO_STORE | tagged, "application/json")
