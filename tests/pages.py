@@ -21,7 +21,7 @@ from refresher import catalogue
 from refresher.catalogue.tables import AppTable, ProviderTable, SignalTable
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource
-from refresher.rules.units import number, span
+from refresher.rules.words import number, span
 from refresher.settings import Flow, Settings, variable
 from refresher.settings.names import flows
 

@@ -14,9 +14,9 @@ from dataclasses import fields
 from urllib.parse import urlsplit
 
 from refresher.errors import did_you_mean
+from refresher.rules.addresses import LOOPBACK
 from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST, named_in
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
-from refresher.rules.url_template import LOOPBACK
 
 DANGEROUS_HOSTS = (
     *("", " ", "/", "a b", "a\n", "a\nb", "a\\b", "%2f", "a%2fb", "a:b", "a:b:80"),

@@ -24,8 +24,8 @@ from refresher.rules import field_types
 from refresher.rules.connection import Secret
 from refresher.rules.field_types import SomeText
 from refresher.rules.providers import Provider
-from refresher.rules.sentences import no_field, place, said
 from refresher.rules.signals import SignalSource, SourceKind
+from refresher.rules.words import no_field, place, said
 
 TomlTable = Mapping[str, object]
 PlainSecret = Annotated[SecretStr, Field(min_length=1)]

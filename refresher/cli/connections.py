@@ -31,7 +31,7 @@ from refresher.cli.output import (
     table,
 )
 from refresher.rules.connection import ParkReason
-from refresher.rules.health import HealthFacts, in_words
+from refresher.rules.explanation import HealthFacts, in_words
 from refresher.store import connections, lookup
 from refresher.store.connections import ConnectionView, Filter
 from refresher.store.session import Database

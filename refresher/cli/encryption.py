@@ -13,7 +13,7 @@ from refresher.cli.output import CannotDo, Json, done, emit, examples, many, not
 from refresher.connections.key_rotation import KeyRotation
 from refresher.connections.key_rotation import rotate as run
 from refresher.rules.installation import Agreement, compare
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime import cipher as ciphers
 from refresher.runtime.cipher import Cipher
 from refresher.runtime.services import cipher_from

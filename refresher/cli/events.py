@@ -13,7 +13,7 @@ from refresher.cli import session
 from refresher.cli.arguments import Id, find_root
 from refresher.cli.output import Json, emit, examples, listing, plain, table
 from refresher.rules.history import PastEvent, steps
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.store.events import events_after, recent
 
 LOOK_AGAIN_SECONDS = 0.5

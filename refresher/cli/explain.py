@@ -12,10 +12,10 @@ from refresher.cli.inspect import now_of, why_of
 from refresher.cli.output import Json, done, examples, instant, plain
 from refresher.rules import guards
 from refresher.rules.connection import ParkReason, Status
-from refresher.rules.explanation import in_words
+from refresher.rules.explanation import held_in_words
 from refresher.rules.faults import FaultScope, place_of, scopes
 from refresher.rules.history import Moment, PastEvent
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings
 from refresher.store import pause_list, workers
@@ -147,7 +147,7 @@ def _pauses(paused: list[PauseView]) -> Iterator[str]:
     for pause in paused:
         what = "Its app" if pause.scope == "app" else "Its provider"
         again = "until one row has tried" if pause.probing else f"until {instant(pause.until)}"
-        yield f"{what} {in_words(pause.key)} is left alone {again}: {pause.reason}."
+        yield f"{what} {held_in_words(pause.key)} is left alone {again}: {pause.reason}."
         if pause.scope == "app":
             command = reasons.apps_set(pause.provider, pause.app or "default")
             yield f"Put its id and secret right: {command}."

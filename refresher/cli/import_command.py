@@ -24,7 +24,7 @@ from refresher.cli.output import Json, WrongUse, done, examples, note
 from refresher.cli.reasons import apps_set, mend
 from refresher.connections.oauth_apps import sync_apps
 from refresher.rules.connection import ParkReason
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime.services import Services
 from refresher.store import gauges, inspection
 

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from refresher.cli import tables
 from refresher.errors import RefresherError
-from refresher.rules.units import number, span
+from refresher.rules.words import number, span
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]

@@ -22,7 +22,7 @@ from refresher.cli.output import (
     seconds_of,
 )
 from refresher.rules.providers import Provider
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from
 from refresher.store import audit, pause_list
 from refresher.store.pause_list import Chosen, PauseView

@@ -13,9 +13,8 @@ import typer
 from refresher.cli import session
 from refresher.cli.output import Json, WrongUse, distance, done, examples, listing
 from refresher.errors import did_you_mean
-from refresher.rules.mail_addresses import address_fault, canonical
+from refresher.rules.addresses import RECONNECT_WORDS, address_fault, canonical, template_fault
 from refresher.rules.notices import Kind
-from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.store import audit, recipients
 from refresher.store.recipients import Recipient
 

@@ -17,7 +17,7 @@ from refresher.errors import TokenUnavailable
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import Stored
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime.services import cipher_from
 from refresher.store import audit, serving
 from refresher.store.session import Database

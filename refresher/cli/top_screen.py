@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from refresher.cli.output import many, plain
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.store.activity import Activity, ProviderNow, Recent
 from refresher.store.gauges import MOST_COUNTED, Gauges
 from refresher.store.workers import ProcessSeen

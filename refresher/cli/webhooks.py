@@ -27,7 +27,7 @@ from refresher.cli.output import (
 )
 from refresher.cli.webhook_messages import Organization
 from refresher.notify import endpoints
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime.services import cipher_from, egress_from
 from refresher.store import webhooks
 from refresher.store.webhooks import EndpointView

@@ -23,7 +23,7 @@ from refresher.rules.connection import Status, is_no_token
 from refresher.rules.handed_error import refuse_error
 from refresher.rules.registration import read
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS, Link, LinkFault, Waiting
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.runtime.services import Services
 from refresher.store import audit, connections, inbound, state_changes
 from refresher.store.audit import AuditEntry

@@ -25,10 +25,10 @@ from refresher.notify import mail_text
 from refresher.notify.delivery import BATCH, Channel
 from refresher.outbound.mail import Message
 from refresher.outbound.mail_templates import Rendered
+from refresher.rules import addresses
 from refresher.rules import mails as rules
 from refresher.rules import notices as still
-from refresher.rules import url_template
-from refresher.rules.mail_addresses import sender_address
+from refresher.rules.addresses import sender_address
 from refresher.rules.mails import Choice, Deferred, MailDecision, MailOutcome
 from refresher.rules.notices import Fate, Kind
 from refresher.rules.policy import stable_spread
@@ -155,7 +155,7 @@ def _unsubscribe_url(services: Services, mail: LeasedMail) -> str:
     template = services.settings.mail_unsubscribe_url
     known = {"recipient_id": mail.recipient_id, "organization_id": mail.organization_id}
     if template:
-        return url_template.fill(template, known)
+        return addresses.fill(template, known)
     address = sender_address(services.settings.mail_from).addr_spec
     return f"mailto:{address}?subject=unsubscribe%20{mail.recipient_id}"
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from refresher.rules import url_template
+from refresher.rules import addresses
 from refresher.rules.mails import named
 from refresher.rules.notices import Kind
 from refresher.store.mails import LeasedMail
@@ -150,7 +150,7 @@ def values(
 ) -> dict[str, object]:
     """Returns what a mail's templates are given; `titles` are what the providers are called."""
     template = mail.reconnect_url or default_reconnect_url
-    if template and url_template.template_fault(template, url_template.RECONNECT_WORDS):
+    if template and addresses.template_fault(template, addresses.RECONNECT_WORDS):
         template = default_reconnect_url  # stored before today's rules
     known = [entry for entry in mail.entries if entry.kind in set(Kind)]
     told = [(Kind(entry.kind), notice(entry, template, titles)) for entry in known]
@@ -176,7 +176,7 @@ def notice(
         **{name: getattr(words, name).format_map(facts) for name in _FILLED},
         "action": words.action,
         "subject": facts["subject"],
-        "link": url_template.fill(template, entry.payload) if template else None,
+        "link": addresses.fill(template, entry.payload) if template else None,
         "facts": _listed(entry, facts),
         "payload": entry.payload,
     }

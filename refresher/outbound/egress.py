@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 
 from refresher.catalogue.checks import url_faults
 from refresher.errors import EgressRefused
+from refresher.rules.addresses import LOOPBACK as LOOPBACK_NAMES
 from refresher.rules.egress import LOOPBACK, Address, Network, interleaved, kind_of_refusal
-from refresher.rules.url_template import LOOPBACK as LOOPBACK_NAMES
 
 KNOWN_SECONDS = 30.0
 """How long what a name said is believed. A connection that stands is not looked up again."""

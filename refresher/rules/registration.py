@@ -18,7 +18,7 @@ from refresher.rules.answers import as_token, error_code, read_grant, read_parse
 from refresher.rules.connection import Secret
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
-from refresher.rules.sentences import no_field
+from refresher.rules.words import no_field
 
 MAX_SHOWN_LENGTH = 64
 _NAMESPACE = UUID("7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11")

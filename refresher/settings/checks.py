@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from refresher.rules.mail_addresses import address_fault, sender_address
-from refresher.rules.url_template import (
+from refresher.rules.addresses import (
     LOOPBACK,
     RECONNECT_WORDS,
     UNSUBSCRIBE_WORDS,
+    address_fault,
+    sender_address,
     template_fault,
 )
 from refresher.settings.database_url import ENCODE, UnreadableURL, canonical

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from refresher.errors import did_you_mean
-from refresher.rules.sentences import place, said
+from refresher.rules.words import place, said
 
 PREFIX = "REFRESHER_"
 Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from refresher.rules.addresses import RECONNECT_WORDS, template_fault
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
-from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.recipients import Organization

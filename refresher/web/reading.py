@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from refresher.errors import did_you_mean
 from refresher.rules.intake_fields import AN_INSTANT
 from refresher.rules.registration import OF_ANSWERS
-from refresher.rules.sentences import said
+from refresher.rules.words import said
 from refresher.web.problems import NONE_SUCH, Problem
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

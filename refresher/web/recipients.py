@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from refresher.rules.mail_addresses import address_fault, canonical, domain_fault
+from refresher.rules.addresses import address_fault, canonical, domain_fault
 from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.quotas import Limited, Quota

@@ -7,7 +7,7 @@ import pytest
 
 from refresher.cli.output import cell, distance, many, seconds_of
 from refresher.cli.tables import layout
-from refresher.rules.units import number, span
+from refresher.rules.words import number, span
 from tests.cli.kit import Cli
 from tests.observing.test_inspect import run_sql
 

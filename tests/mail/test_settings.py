@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from refresher.errors import SettingsError
-from refresher.rules.mail_addresses import address_fault, sender_address
+from refresher.rules.addresses import address_fault, sender_address
 from refresher.settings import flows_on, load
 from tests.processes import OURS
 

@@ -8,7 +8,7 @@ import pytest
 
 from refresher.notify import delivery
 from refresher.notify.mail_channel import MAIL
-from refresher.rules.mail_addresses import domain_fault
+from refresher.rules.addresses import domain_fault
 from tests.mail.kit import Inbox, add, break_connections, claim, plan, post
 from tests.web.kit import Site, refused
 from tests.world import World

@@ -3,7 +3,7 @@
 import pytest
 
 from refresher.rules.connection import ParkReason
-from refresher.rules.health import Health, HealthFacts, health, in_words
+from refresher.rules.explanation import Health, HealthFacts, health, in_words
 
 
 @pytest.mark.parametrize(

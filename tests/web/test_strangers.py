@@ -11,9 +11,8 @@ import pytest
 
 from refresher.rules import resume_links
 from refresher.rules.access import presented
-from refresher.rules.mail_addresses import address_fault
+from refresher.rules.addresses import RECONNECT_WORDS, address_fault, template_fault
 from refresher.rules.masking import is_secret_name, mask
-from refresher.rules.url_template import RECONNECT_WORDS, template_fault
 from refresher.rules.webhooks import filter_faults
 from refresher.web import paging, reading
 from refresher.web.problems import Problem

@@ -9,7 +9,7 @@ from refresher.cli.output import distance, many
 from refresher.notify import mail_channel
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients, webhooks
 from refresher.store.mails import MailStanding

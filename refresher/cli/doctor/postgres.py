@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
-from refresher.rules.units import span
+from refresher.rules.words import span
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, migrate
 from refresher.store.inspection import DatabaseServer

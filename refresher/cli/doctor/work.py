@@ -10,8 +10,8 @@ from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.cli.reasons import ON_PURPOSE, apps_set, mend
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import ParkReason
-from refresher.rules.explanation import in_words
-from refresher.rules.units import span
+from refresher.rules.explanation import held_in_words
+from refresher.rules.words import span
 from refresher.runtime.services import cipher_from
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, pause_list, sealed, workers
@@ -180,7 +180,7 @@ def _unread(parked: Sequence[tuple[str, str, int]]) -> Iterator[Finding]:
 def _paused(paused: Sequence[PauseView]) -> Iterator[Finding]:
     for pause in paused:
         left = "now" if pause.probing else f"in {span(pause.left_seconds)}"
-        who = f"{in_words(pause.key)} ({pause.reason}); next try {left}"
+        who = f"{held_in_words(pause.key)} ({pause.reason}); next try {left}"
         if pause.scope == "app":
             message = f"the provider refuses the app {who}"
             yield fail("apps", message, f"put its id and secret right: {_set_app(pause)}")

@@ -1,8 +1,8 @@
-"""What pydantic finds wrong, as words for people: one translator for settings, files and requests.
+"""Words for people: lengths of time, numbers, and what pydantic finds wrong. Pure, imports no pydantic.
 
-A fault is one of `ValidationError.errors()`. Who has words of its own for a kind of fault brings them
-in a table; otherwise pydantic's own are taken, which never repeat what was given. Pure, and imports
-no pydantic.
+One translator for settings, files and requests: a fault is one of `ValidationError.errors()`. Who has
+words of its own for a kind of fault brings them in a table; otherwise pydantic's own are taken, which
+never repeat what was given.
 """
 
 from __future__ import annotations
@@ -10,6 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from refresher.errors import did_you_mean
+
+
+def span(seconds: float) -> str:
+    """Returns a length of time as people say it: 5 ms, 45 s, 12 min, 3.5 h, 60 days."""
+    if seconds < 0.9995:
+        return f"{seconds * 1_000:.0f} ms" if seconds >= 0.0005 else "<1 ms"
+    for size, unit in ((86_400 * 2, "days"), (7_200, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{_rounded(seconds / (size / 2))} {unit}"
+    return f"{_rounded(seconds)} s"
+
+
+def number(value: float) -> str:
+    """Returns a number as people write it: 15552000, 0.2, never 15552000.0 or 1.5552e+07."""
+    text = f"{value:.15g}"
+    return f"{value:.0f}" if "e+" in text else text
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.2g}" if value < 9.95 else f"{value:.0f}"
+
 
 FaultWords = Mapping[str, str]
 """By kind of fault, what follows the field's name; braces stand for what pydantic knows besides."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.rules.url_template import RECONNECT_WORDS, fill, template_fault
+from refresher.rules.addresses import RECONNECT_WORDS, fill, template_fault
 
 
 @pytest.mark.parametrize(
