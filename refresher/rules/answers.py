@@ -18,6 +18,7 @@ import orjson
 from refresher.rules import bodies, lives
 from refresher.rules.connection import Grant, Secret, is_no_token
 from refresher.rules.kept_fields import kept
+from refresher.rules.masking import hide_tokens
 from refresher.rules.providers import Path, Provider
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
@@ -27,7 +28,6 @@ MAX_CODE_LENGTH = 64
 MAX_DETAIL_LENGTH = 200
 _MOST_CHARACTERS = 1_024
 """Of what is shown, so much is looked at: the look costs more than a straight line."""
-_LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 _DEAD = re.compile(r"invalid_grant(?=[\s:,;.(-]|$)", re.IGNORECASE)
 _DEAD_AT_THE_END = re.compile(r"\S+\s.*:\s*invalid_grant\.?", re.IGNORECASE | re.DOTALL)
 _MOST_OBJECTS = 200
@@ -270,7 +270,7 @@ def _printable(code: str) -> str | None:
 
 def _masked(text: str) -> str:
     shown = "".join(c for c in text[:_MOST_CHARACTERS] if c.isprintable()).strip()
-    return _LIKE_A_TOKEN.sub("***", shown)
+    return hide_tokens(shown)
 
 
 def _says_failure(answer: Mapping[str, object]) -> bool:

@@ -6,18 +6,16 @@ repeat the token that was sent. Pure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from refresher.errors import InvalidConnection
 from refresher.rules.connection import is_no_token
-from refresher.rules.masking import mask
+from refresher.rules.masking import hide_tokens, mask
 
 MAX_LEVELS = 6
 MAX_SAID_LENGTH = 200
 _TOKEN_NAMES = frozenset({"accesstoken", "token", "oauthtoken"})
 _DETAILS = ("error_description", "message", "error_message", "msg", "detail")
-_RANDOM = re.compile(r"[\w.~+/=-]{20,200}")
 
 
 def refuse_error(answer: Mapping[str, object]) -> None:
@@ -69,12 +67,7 @@ def detail_of(answer: Mapping[str, object], error: object) -> str:
 def said(value: object) -> str:
     """Returns a provider's words on one line, short, with all masked that looks like a secret."""
     text = "".join(c if c.isprintable() else " " for c in str(value)[:1_000])
-    masked = _RANDOM.sub(_hidden, mask(text))
-    return " ".join(masked.split())[:MAX_SAID_LENGTH]
-
-
-def _hidden(found: re.Match[str]) -> str:
-    return "***" if sum(c.isdigit() for c in found[0]) > 1 else found[0]
+    return " ".join(hide_tokens(mask(text)).split())[:MAX_SAID_LENGTH]
 
 
 def _bare(name: object) -> str:

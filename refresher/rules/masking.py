@@ -48,6 +48,7 @@ _KNOWN = re.compile(
     r"whsec_|glpat-|rfr_)[A-Za-z0-9._/-]{6,}"
 )
 _RANDOM = re.compile(r"(?<![A-Za-z0-9_+/-])[A-Za-z0-9_+/-]{32,}={0,2}")
+_LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 _HEX_ID = re.compile(r"^[0-9a-f-]{32,36}$")
 _WORD = re.compile(r"^(?:[A-Z]?[a-z]*\d{0,4}|[A-Z]+\d{0,4}|\d+)$")
 _LEAST_RANDOM = 16
@@ -63,6 +64,14 @@ def mask(text: str) -> str:
     text = _DOTTED.sub(_jwt, text)
     text = _KNOWN.sub(MASK, text)
     return _RANDOM.sub(_random, text)
+
+
+def hide_tokens(text: str) -> str:
+    """Returns a provider's words without what may be a token: twenty characters, two digits among them.
+
+    Sterner than `mask`, for an error may repeat what was sent; give it a thousand characters at most.
+    """
+    return _LIKE_A_TOKEN.sub(MASK, text)
 
 
 def masked(value: Any, depth: int = 0) -> Any:
