@@ -255,3 +255,24 @@ def test_a_name_that_others_use_is_answered_in_its_own_words(fault: Fault, field
     assert f'there is no field "{field}": ' in said
     assert says in said
     assert "did you mean" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "paths"),
+    [
+        ('answer_names = { access_token = "accessToken" }', {"access_token": ("accessToken",)}),
+        ('answer_names = { scope = ["of", 0] }', {"scope": ("of", 0)}),
+    ],
+)
+def test_a_name_of_an_answer_is_one_name_or_a_way(
+    load_text: Load, line: str, paths: dict[str, tuple[str | int, ...]]
+):
+    """A plain name is a way of one step."""
+    assert load_text(ACME + line)["acme"].answer_names == paths
+
+
+@pytest.mark.parametrize("given", ['"data"', '["data", true]', '["data", ""]', "[1.5]"])
+def test_a_way_has_names_and_numbers_only(load_text: Load, given: str):
+    """Anything else is refused with an example."""
+    with pytest.raises(CatalogueError, match="response_path must be a list of names, and numbers"):
+        load_text(ACME + f"response_path = {given}")
