@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.rules.addresses import RECONNECT_WORDS, fill, template_fault
+from refresher.rules.addresses import RECONNECT_WORDS, address_fault, fill, template_fault
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,9 @@ def test_no_value_leaves_its_place() -> None:
     """Slashes, queries, dots and line breaks of a stored value are encoded; what lacks is empty."""
     filled = fill("https://a.example/{external_id}/{provider}", {"external_id": "../a?b#c\r\nd é"})
     assert filled == "https://a.example/..%2Fa%3Fb%23c%0D%0Ad%20%C3%A9/"
+
+
+@pytest.mark.parametrize("given", ["a\n@b.example", "a\x7f@b.example"])
+def test_an_address_has_no_control_character(given: str) -> None:
+    """A line break in a recipient's address would be a header of the mail."""
+    assert address_fault(given) == "holds a control character"
