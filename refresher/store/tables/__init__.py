@@ -4,20 +4,7 @@ Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two ar
 transaction. Why each index exists stands beside it.
 """
 
-from refresher.store.tables import access, answers, core, events, mail, outbox, signals, webhooks
-from refresher.store.tables.base import IDLE, LEASED, PARKED, metadata
+from refresher.store.tables import access, core, mail, outbox, webhooks
+from refresher.store.tables.base import metadata
 
-__all__ = [
-    "IDLE",
-    "LEASED",
-    "PARKED",
-    "access",
-    "answers",
-    "core",
-    "events",
-    "mail",
-    "metadata",
-    "outbox",
-    "signals",
-    "webhooks",
-]
+__all__ = ["access", "core", "mail", "metadata", "outbox", "webhooks"]

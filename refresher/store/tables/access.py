@@ -1,9 +1,13 @@
-"""The tables of the HTTP API: keys, answers kept for repeated requests, and who did what."""
+"""The tables of who and what comes from outside: API keys, repeated requests, links, signals, answers.
+
+An answer of a provider that could not be read is kept, sealed, until somebody can read it.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -17,7 +21,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from refresher.store.tables.base import instant, metadata
 
@@ -77,4 +81,64 @@ audit = Table(
         postgresql_where=text("connection_id is not null"),
     ),
     Index("audit_key_id_id_idx", "key_id", "id"),
+)
+
+
+resume_link = Table(
+    # One row a link: without it a link is none, and `used_at` is set once.
+    "resume_link",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("connection_id", Uuid, ForeignKey("connection.id"), nullable=False, index=True),
+    # "by API key …" or "by cli:ann": never a secret.
+    Column("made_by", Text, nullable=False),
+    instant("made_at", default_now=True),
+    instant("expires_at", required=True),
+    instant("used_at"),
+    # What came with the call, without tokens.
+    Column("payload", JSONB),
+    # Revoking this key ends the link as well; null: made by somebody on the command line.
+    Column("key_id", Text),
+    instant("withdrawn_at"),
+    # Whether it takes tokens also while the connection works.
+    Column("replaces_tokens", Boolean, nullable=False, server_default="false"),
+)
+
+signal = Table(
+    # One row a notice, so that one that is sent again does nothing.
+    "signal",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    instant("received_at", default_now=True),
+    Column("kind", Text, nullable=False),
+    Column("connections", Integer, nullable=False, server_default="0"),
+    # Old notices are forgotten: their senders may not send them again by then.
+    Index("signal_received_at_idx", "received_at"),
+)
+
+
+kept_answer = Table(
+    # Looked for by connection, by id, and by age when it is pruned.
+    "kept_answer",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("connection_id", Uuid, ForeignKey("connection.id"), nullable=False, index=True),
+    # The attempt, and the pair and the grant that it was made with.
+    Column("lease_token", BigInteger, nullable=False),
+    Column("credential_version", BigInteger, nullable=False),
+    Column("grant_number", Integer, nullable=False),
+    instant("received_at", required=True),
+    Column("http_status", Integer, nullable=False),
+    # What broke the transfer off, null when it ended well.
+    Column("failure", Text),
+    Column("content_type", Text, nullable=False),
+    Column("content_encoding", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("looks_like_grant", Boolean, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    # Null once it is read: what was in it is stored where it belongs.
+    Column("body", LargeBinary),
+    instant("read_at"),
+    Index("kept_answer_received_at_idx", "received_at"),
 )
