@@ -32,7 +32,7 @@ from refresher.errors import RedisUnavailable, SettingsError
 from refresher.runtime.cipher import new_key
 from refresher.runtime.services import Services, build
 from refresher.settings import load, sqlalchemy_url
-from refresher.store import migrate, statistics
+from refresher.store import migrate, workers
 from refresher.store.session import Database
 
 Say = Callable[[str], None]
@@ -96,7 +96,7 @@ def start_processes(stage: Stage, say: Say) -> dict[str, int]:
 
 def _registered(stage: Stage) -> set[int]:
     with stage.services.database.transaction() as db:
-        return statistics.registered_process_ids(db)
+        return {process.process_id for process in workers.processes(db)}
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from refresher.cli.output import Json, emit, examples
 from refresher.cli.top_screen import Picture, QueueNow, TopView, picture
 from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.settings import Settings
-from refresher.store import activity, installation
+from refresher.store import inspection, installation
 from refresher.store.session import Database
 
 Once = Annotated[bool, typer.Option("--once", help="Show one picture and end.")]
@@ -58,7 +58,7 @@ def _looker(settings: Settings, database: Database) -> Callable[[], TopView]:
 
     def look() -> TopView:
         with database.transaction() as db:
-            now = activity.look(db, has_lock=settings.liveness_lock)
+            now = inspection.activity(db, has_lock=settings.liveness_lock)
             name = installation.name(db)
         return TopView(now, queue_now(settings, name))
 

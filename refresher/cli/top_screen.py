@@ -16,8 +16,8 @@ from rich.text import Text
 
 from refresher.cli.output import many, plain
 from refresher.rules.words import span
-from refresher.store.activity import Activity, ProviderNow, Recent
 from refresher.store.gauges import MOST_COUNTED, Gauges
+from refresher.store.inspection import Activity, ProviderNow, Recent
 from refresher.store.workers import ProcessSeen
 
 WIDTH = 80

@@ -1,4 +1,4 @@
-"""Looks at the server and at the tables for `refresher doctor`; and says what a refusal means.
+"""What `refresher doctor` and `refresher top` look at: the server, the work, the newest events.
 
 Reads only, each look bounded: a sick database must still answer. The counts that health pages show
 are in `gauges.py`.
@@ -12,10 +12,14 @@ from datetime import datetime
 
 import psycopg
 
+from refresher.rules.faults import Sort
+from refresher.store import gauges, workers
 from refresher.store.connecting import shares_sessions
-from refresher.store.gauges import MOST_COUNTED
+from refresher.store.gauges import MOST_COUNTED, Gauges, Paused
 from refresher.store.refusals import as_told
 from refresher.store.session import Database, Db, one, run
+from refresher.store.tables.base import PROVIDER
+from refresher.store.workers import ProcessSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,130 @@ def parked_for(db: Db, reason: str) -> Sequence[tuple[str, str, int]]:
         join connection c on c.id = p.connection_id group by 1, 2 order by 1, 2
         """
     return [(row[0], row[1], row[2]) for row in run(db, sql, reason=reason, most=MOST_COUNTED)]
+
+
+MOST_EVENTS = 20_000
+MINUTE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the newest events of the last minute come to.
+
+    `over_seconds` is the time that they span: less than a minute when more than 20,000 came in it.
+    The percentiles are None when nothing was refreshed.
+    """
+
+    over_seconds: float
+    refreshed: int
+    failed: int
+    lateness_p50_seconds: float | None
+    lateness_p99_seconds: float | None
+
+    @property
+    def per_second(self) -> float:
+        """Refreshes a second."""
+        return self.refreshed / max(self.over_seconds, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderNow:
+    """A provider with something in flight or a pause; `left_seconds` of the pause may be over."""
+
+    provider: str
+    in_flight: int
+    breaker: str
+    reason: str | None
+    left_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Everything at one moment."""
+
+    gauges: Gauges
+    recent: Recent
+    providers: tuple[ProviderNow, ...]
+    processes: tuple[ProcessSeen, ...]
+
+
+_RECENT = """
+    with newest as materialized (
+        select kind, occurred_at, lateness_seconds
+        from (select * from refresh_event order by id desc limit :most) e
+        where occurred_at > refresher_now() - :minute * interval '1 second'
+    )
+    select count(*) filter (where kind = 'refreshed') as refreshed,
+        count(*) filter (where kind in
+            ('transient', 'malformed', 'unreadable', 'rate_limited', 'misconfigured',
+             'revoked')) as failed,
+        (percentile_cont(0.5) within group (order by lateness_seconds)
+            filter (where kind = 'refreshed'))::float8 as p50,
+        (percentile_cont(0.99) within group (order by lateness_seconds)
+            filter (where kind = 'refreshed'))::float8 as p99,
+        count(*) as events,
+        extract(epoch from refresher_now() - min(occurred_at))::float8 as span
+    from newest
+    """
+_PROVIDERS = f"""
+    with flying as (
+        select {PROVIDER} as provider, count(*) as in_flight
+        from (select connection_id, provider from refresh_schedule where state = 1 limit :most) s
+        group by 1
+    ), held as (
+        select distinct on (provider) provider, scope, sort, reason, extract(epoch from until -
+        refresher_now())::float8 as left_seconds from pause where refusals > 0 order by provider, scope
+        desc, until desc
+    )
+    select coalesce(f.provider, h.provider) as provider, coalesce(f.in_flight, 0) as in_flight,
+        h.scope, h.sort, h.reason, h.left_seconds
+    from flying f full join held h on h.provider = f.provider order by 2 desc, 1
+    """  # noqa: S608  our own column names
+
+
+def activity(db: Db, *, has_lock: bool) -> Activity:
+    """Returns what is going on."""
+    return Activity(
+        gauges=gauges.read(db, has_lock=has_lock),
+        recent=recent(db),
+        providers=tuple(_providers(db)),
+        processes=tuple(workers.processes(db)),
+    )
+
+
+def recent(db: Db) -> Recent:
+    """Returns what the last minute's events tell, or the newest 20,000 of them."""
+    row = run(db, _RECENT, most=MOST_EVENTS, minute=MINUTE_SECONDS).one()
+    whole = row.events < MOST_EVENTS
+    return Recent(
+        over_seconds=MINUTE_SECONDS if whole else row.span,
+        refreshed=row.refreshed,
+        failed=row.failed,
+        lateness_p50_seconds=row.p50,
+        lateness_p99_seconds=row.p99,
+    )
+
+
+def breaker_state(pause: Paused) -> str:
+    """Returns a pause in one word: open, probing, waiting (rate limit) or refused (the app)."""
+    if pause.sort == Sort.REFUSED:
+        return "refused"
+    if pause.sort == Sort.LIMITED:
+        return "waiting"
+    return "open" if pause.left_seconds > 0 else "probing"
+
+
+def _providers(db: Db) -> list[ProviderNow]:
+    found = run(db, _PROVIDERS, most=MOST_COUNTED).all()
+    return [
+        ProviderNow(
+            provider=row.provider,
+            in_flight=row.in_flight,
+            breaker="closed"
+            if row.scope is None
+            else breaker_state(Paused(row.scope, row.provider, row.sort, row.left_seconds)),
+            reason=row.reason,
+            left_seconds=row.left_seconds,
+        )
+        for row in found
+    ]

@@ -1,13 +1,15 @@
-"""Adds up what happened: refreshes, lateness, seconds spent expired, and the life tokens have left.
+"""For reports and tests: what happened, what lives are left, and what must never stand in the tables.
 
-For reports and for eyes: `refreshes_since` reads every event since an instant, so it costs as much as
-happened since. A probe uses `gauges.py`, whose cost is bounded.
+Reads every event since an instant, or all of them, so it costs as much as happened: for eyes, and for
+an operator with a doubt. A probe uses `gauges.py`, whose cost is bounded. The sentences of an oddity
+are made in `refresher/testing/history.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from refresher.store.session import Db, many, run
 
@@ -117,7 +119,64 @@ def newest_events(db: Db, *, limit: int) -> list[Happening]:
     return many(db, Happening, sql, limit=limit)
 
 
-def registered_process_ids(db: Db) -> set[int]:
-    """Returns the numbers of the processes that registered themselves and did not stop since."""
-    sql = "select process_id from worker where stopped_at is null"
-    return set(many(db, int, sql))
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """One connection for which a promise does not hold, and the values that show it."""
+
+    connection_id: UUID
+    seen: str
+
+
+_ODDITIES = {
+    "connections without a schedule row": """
+        select c.id as connection_id, 'status ' || c.status as seen from connection c
+        left join refresh_schedule s on s.connection_id = c.id
+        where c.root_id is null and s.connection_id is null
+    """,
+    "rows without what their state needs": """
+        select connection_id, 'state ' || state as seen from refresh_schedule
+        where (state = 0 and due_at is null) or (state = 1 and lease_until is null)
+           or (state = 2 and parked_reason is null) or state not in (0, 1, 2)
+    """,
+    "living grants that wait for a reconnect": """
+        select c.id as connection_id, 'status ' || c.status || ', parked as ' || s.parked_reason as seen
+        from connection c join refresh_schedule s on s.connection_id = c.id
+        where c.status = 'active' and s.state = 2 and s.parked_reason = 'reconnect_required'
+    """,
+    "pairs that replaced a newer one": """
+        select connection_id, 'version ' || was || ', then ' || credential_version as seen from (
+            select connection_id, credential_version, lag(credential_version) over w as was
+            from refresh_event where kind = 'refreshed'
+            window w as (partition by connection_id order by id)
+        ) e where credential_version <= was
+        union all
+        select c.id, 'version ' || max(e.credential_version) || ', stored ' || c.credential_version
+        from connection c join refresh_event e on e.connection_id = c.id and e.kind = 'refreshed'
+        group by c.id having max(e.credential_version) >= c.credential_version
+    """,
+    "refreshes under a lease that had ended in another": """
+        select connection_id, 'lease ' || was || ', then ' || lease_token as seen from (
+            select connection_id, lease_token, lag(lease_token) over w as was
+            from refresh_event where kind = 'refreshed'
+            window w as (partition by connection_id order by id)
+        ) e where lease_token <= was
+        union all
+        select s.connection_id, 'lease ' || max(e.lease_token) || ', stored ' || s.lease_token
+        from refresh_schedule s join refresh_event e on e.connection_id = s.connection_id
+        group by s.connection_id, s.lease_token having max(e.lease_token) > s.lease_token
+    """,
+    "rows begun too often without an outcome": """
+        select connection_id, count(*) || ' starts without an outcome' as seen from (
+            select connection_id, kind, reason,
+                count(*) filter (where kind <> 'swept') over (partition by connection_id order by id)
+                    as outcomes
+            from refresh_event
+        ) e where kind = 'swept' and reason = 'outcome unknown'
+        group by connection_id, outcomes having count(*) >= :crash_limit
+    """,
+}
+
+
+def oddities(db: Db, crash_limit: int) -> dict[str, list[Oddity]]:
+    """Returns what must never be and is: connections by the sentence that tells what is wrong."""
+    return {told: many(db, Oddity, sql, crash_limit=crash_limit) for told, sql in _ODDITIES.items()}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from refresher.rules.history import PastEvent
-from refresher.store import events, history
-from refresher.store.history import Oddity
+from refresher.store import events, statistics
 from refresher.store.session import Database
+from refresher.store.statistics import Oddity
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,7 @@ def check_history(database: Database, *, crash_limit: int = 3) -> list[str]:
     not parked.
     """
     with database.transaction() as db:
-        found = {
-            "connections without a schedule row": history.unscheduled(db),
-            "rows without what their state needs": history.incomplete(db),
-            "living grants that wait for a reconnect": history.parked_without_need(db),
-            "pairs that replaced a newer one": history.versions_backwards(db),
-            "refreshes under a lease that had ended in another": history.leases_backwards(db),
-            "rows begun too often without an outcome": history.endless_starts(db, crash_limit),
-        }
+        found = statistics.oddities(db, crash_limit)
     return [_sentence(what, odd) for what, odd in found.items() if odd]
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from refresher.cli.top import as_json
 from refresher.cli.top_screen import QueueNow, TopView, picture
 from refresher.rules.outcomes import Reply
-from refresher.store import activity, workers
+from refresher.store import inspection, workers
 from tests.cli.kit import Cli
 from tests.world import World
 
@@ -22,7 +22,7 @@ QUEUE = QueueNow("redis", "integration_refresh", 4, 2.0)
 def look(world: World) -> TopView:
     """Takes a look as the command does."""
     with world.services.database.transaction() as db:
-        return TopView(activity.look(db, has_lock=True), QUEUE)
+        return TopView(inspection.activity(db, has_lock=True), QUEUE)
 
 
 def drawn(view: TopView) -> list[str]:
@@ -94,13 +94,13 @@ def test_the_last_minute_counts_and_no_more(world: World) -> None:
     world.pass_time(10)
     world.tick()
     with world.services.database.transaction() as db:
-        recent = activity.recent(db)
+        recent = inspection.recent(db)
     assert (recent.refreshed, recent.failed) == (1, 0)
     assert recent.per_second == pytest.approx(1 / 60)
     assert recent.lateness_p50_seconds == recent.lateness_p99_seconds == pytest.approx(10)
     world.pass_time(61)
     with world.services.database.transaction() as db:
-        recent = activity.recent(db)
+        recent = inspection.recent(db)
     assert (recent.refreshed, recent.lateness_p50_seconds) == (0, None)
 
 
@@ -108,13 +108,13 @@ def test_a_flood_of_events_is_looked_at_in_part(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more events than are read, the newest count, over the time that they span."""
-    monkeypatch.setattr(activity, "MOST_EVENTS", 3)
+    monkeypatch.setattr(inspection, "MOST_EVENTS", 3)
     for n in range(5):
         world.connect(f"c{n}", expires_in=0)
         world.tick()
         world.pass_time(1)
     with world.services.database.transaction() as db:
-        recent = activity.recent(db)
+        recent = inspection.recent(db)
     assert recent.over_seconds < 5
     assert recent.refreshed < 5
 

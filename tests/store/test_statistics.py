@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.store import sealed, statistics
+from refresher.store import sealed, statistics, workers
 from tests.world import START, refused
 
 
@@ -107,7 +107,7 @@ def test_registered_processes_are_those_that_did_not_stop(world):
         "(gen_random_uuid(), 2, 'scheduler', 'h', 12, refresher_now())"
     )
     with world.services.database.transaction() as db:
-        assert statistics.registered_process_ids(db) == {11}
+        assert {process.process_id for process in workers.processes(db)} == {11}
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 100])

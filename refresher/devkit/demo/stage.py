@@ -30,7 +30,7 @@ from refresher.rules.registration import NewConnection, read
 from refresher.runtime.children import Child, Leash
 from refresher.runtime.services import Services, build
 from refresher.settings import PREFIX, Settings, load
-from refresher.store import migrate, statistics
+from refresher.store import migrate, workers
 from refresher.store.registration import database_now
 
 NAME = "demo"
@@ -121,7 +121,7 @@ def _start(stage: Stage, say: Say) -> None:
 def is_registered(stage: Stage) -> bool:
     """Whether the scheduler that runs now has registered itself, so that it works."""
     with stage.services.database.transaction() as db:
-        return stage.scheduler.pid in statistics.registered_process_ids(db)
+        return stage.scheduler.pid in {process.process_id for process in workers.processes(db)}
 
 
 def _import(stage: Stage, say: Say) -> None:
