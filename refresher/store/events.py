@@ -226,11 +226,9 @@ def newest_event_id(db: Db) -> int:
     return one(db, int, "select coalesce(max(id), 0) from refresh_event")
 
 
-def everyones_after(db: Db, event_id: int) -> list[tuple[UUID, PastEvent]]:
+def everyones_after(db: Db, event_id: int) -> list[PastEvent]:
     """Returns every connection's events that are newer than `event_id`, the oldest first."""
-    sql = f"select connection_id, {COLUMNS} from refresh_event where id > :event_id order by id"  # noqa: S608
-    rows = [dict(row) for row in run(db, sql, event_id=event_id).mappings()]
-    return [(row.pop("connection_id"), PastEvent(**row)) for row in rows]
+    return many(db, PastEvent, _EVENT + "where id > :event_id order by id", event_id=event_id)
 
 
 def as_json(event: PastEvent) -> dict[str, object]:

@@ -55,7 +55,7 @@ class EventRecorder:
         """Yields all of them, the oldest first."""
         with self._database.transaction() as db:
             found = events.everyones_after(db, self._after)
-        return iter([RecordedEvent(connection_id, event) for connection_id, event in found])
+        return iter([RecordedEvent(event.connection_id, event) for event in found])
 
     def kinds(self, **wanted: object) -> list[str]:
         """Returns the kinds of the events that match, the oldest first."""
