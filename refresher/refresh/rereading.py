@@ -23,7 +23,7 @@ from refresher.rules.outcomes import Reply
 from refresher.rules.unread import outlined
 from refresher.runtime.services import Services
 from refresher.store import answers, audit, registration
-from refresher.store.answers import AnswerView, KeptAnswer, Taken
+from refresher.store.answers import AnswerView, AnswerWithBody, KeptAnswer
 from refresher.store.audit import AuditEntry
 from refresher.store.reload import Reloaded, remembered
 from refresher.store.session import Db, retrying
@@ -120,7 +120,7 @@ def _reread(services: Services, view: AnswerView, by: Actor) -> Reread:
         return Reread(view.id, view.connection_id, how)
 
 
-def _settlement(services: Services, db: Db, taken: Taken) -> Settlement:
+def _settlement(services: Services, db: Db, taken: AnswerWithBody) -> Settlement:
     """Returns what is to be written, as it would have been when the answer came, and aged since."""
     kept, now = taken.answer, registration.database_now(db)
     attempt = Attempt(_row(taken), services.catalogue[taken.provider], time.monotonic())
@@ -137,7 +137,7 @@ def _reply(services: Services, kept: KeptAnswer) -> Reply:
     return Reply(kept.http_status, headers, body.encode("latin-1"), kept.failure)
 
 
-def _row(taken: Taken) -> Reloaded:
+def _row(taken: AnswerWithBody) -> Reloaded:
     """Returns as much of the row as reading and the fences need, as of when the answer came."""
     kept = taken.answer
     return remembered(

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from refresher.errors import RefresherError
 from refresher.rules.connection import Sealed
 from refresher.store.refusals import Nature, is_passing, nature_of, sentence
-from refresher.store.session import Db, many, run
+from refresher.store.session import Db, conditions, first, many, run
 
 PLACE = "answer"
 """What a sealed body is bound to, beside its connection."""
@@ -72,7 +72,7 @@ class AnswerView:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AnswerWithBody:
     """A kept answer with its body, its provider, and the connection's last known life of a token."""
 
     answer: KeptAnswer
@@ -82,9 +82,10 @@ class Taken:
 
 _COLUMNS = tuple(f.name for f in fields(KeptAnswer))
 _VIEW = (
-    "k.id, k.connection_id, c.organization_id, c.provider, c.external_id, k.received_at, "
+    "select k.id, k.connection_id, c.organization_id, c.provider, c.external_id, k.received_at, "
     "k.lease_token as attempt, k.credential_version, k.http_status, k.failure, k.content_type, "
-    "k.content_encoding, k.bytes, k.looks_like_grant, k.reason, k.read_at"
+    "k.content_encoding, k.bytes, k.looks_like_grant, k.reason, k.read_at "
+    "from kept_answer k join connection c on c.id = k.connection_id"
 )
 _PUT = (
     f"insert into kept_answer ({', '.join(_COLUMNS)}) "  # noqa: S608  our own names
@@ -152,37 +153,27 @@ def page(
         "k.id < :after": after,
         "k.body is not null": unread_only or None,
     }
-    where = " and ".join(
-        ["true", *(clause for clause, value in given.items() if value is not None)]
+    sql = f"{_VIEW} where {conditions(given)} order by k.id desc limit :limit"
+    return many(
+        db,
+        AnswerView,
+        sql,
+        organization_id=organization_id,
+        provider=provider,
+        connection_id=connection_id,
+        after=after,
+        limit=limit,
     )
-    sql = (
-        f"select {_VIEW} from kept_answer k join connection c on c.id = k.connection_id "  # noqa: S608
-        f"where {where} order by k.id desc limit :limit"
-    )
-    values = {
-        "organization_id": organization_id,
-        "provider": provider,
-        "connection_id": connection_id,
-        "after": after,
-        "limit": limit,
-    }
-    used = {name: value for name, value in values.items() if value is not None}
-    return many(db, AnswerView, sql, **used)
 
 
 def show(db: Db, answer_id: UUID, organization_id: str | None = None) -> AnswerView | None:
     """Returns one kept answer, or None where there is none of this organization."""
-    sql = (
-        f"select {_VIEW} from kept_answer k join connection c on c.id = k.connection_id "  # noqa: S608
-        "where k.id = :id and (cast(:organization as text) is null "
-        "or c.organization_id = :organization)"
-    )
-    found = run(db, sql, id=answer_id, organization=organization_id)
-    row = found.mappings().first()
-    return AnswerView(**row) if row else None
+    given = {"k.id = :id": answer_id, "c.organization_id = :organization_id": organization_id}
+    sql = f"{_VIEW} where {conditions(given)}"
+    return first(db, AnswerView, sql, id=answer_id, organization_id=organization_id)
 
 
-def take(db: Db, answer_id: UUID) -> Taken | None:
+def take(db: Db, answer_id: UUID) -> AnswerWithBody | None:
     """Returns one answer with its body, and locks it; None where there is none, or it is read."""
     columns = ", ".join(f"k.{name}" for name in _COLUMNS)
     sql = (
@@ -194,11 +185,7 @@ def take(db: Db, answer_id: UUID) -> Taken | None:
     if row is None:
         return None
     kept = {name: row[name] for name in _COLUMNS}
-    return Taken(
-        KeptAnswer(**{**kept, "body": Sealed(bytes(row["body"]))}),
-        row["provider"],
-        row["lifetime_seconds"],
-    )
+    return AnswerWithBody(KeptAnswer(**kept), row["provider"], row["lifetime_seconds"])
 
 
 def mark_read(db: Db, answer_id: UUID) -> None:

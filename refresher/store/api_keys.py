@@ -35,20 +35,11 @@ def add(
                 refresher_now() + cast(:expires_in as float8) * interval '1 second')
         returning {_COLUMNS}
         """  # noqa: S608  our own column names
-    return _key(
-        run(
-            db,
-            sql,
-            id=key_id,
-            name=name,
-            organization_id=organization_id,
-            scopes=sorted(scopes),
-            secret_hash=secret_hash,
-            expires_in=expires_in_seconds,
-        )
-        .mappings()
-        .one()
-    )
+    values = {
+        "id": key_id, "name": name, "organization_id": organization_id, "scopes": sorted(scopes),
+        "secret_hash": secret_hash, "expires_in": expires_in_seconds,
+    }  # fmt: skip
+    return _key(run(db, sql, **values).mappings().one())
 
 
 def find(db: Db, key_id: str) -> tuple[ApiKey | None, datetime]:
@@ -93,4 +84,4 @@ def used(db: Db, key_id: str) -> None:
 
 def _key(row: RowMapping | dict[str, Any]) -> ApiKey:
     scopes = frozenset(Scope(scope) for scope in row["scopes"])
-    return ApiKey(**{**row, "scopes": scopes, "secret_hash": bytes(row["secret_hash"])})
+    return ApiKey(**{**row, "scopes": scopes})

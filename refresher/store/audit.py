@@ -9,7 +9,7 @@ from uuid import UUID
 
 from refresher.rules.access import Actor
 from refresher.store.binary import bigints, texts, uuids
-from refresher.store.session import Db, many, run
+from refresher.store.session import Db, conditions, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,7 @@ def recent(
 ) -> list[PastAuditEntry]:
     """Returns the newest entries, of one key or about one connection if given, the newest first."""
     given = {"key_id": key_id, "connection_id": connection_id}
-    where = " and ".join(["true", *(f"{n} = :{n}" for n, v in given.items() if v is not None)])
+    where = conditions({f"{name} = :{name}": value for name, value in given.items()})
     columns = ", ".join(f.name for f in fields(PastAuditEntry))
     sql = f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
-    values = {name: value for name, value in given.items() if value is not None}
-    return many(db, PastAuditEntry, sql, **values, limit=limit)
+    return many(db, PastAuditEntry, sql, **given, limit=limit)

@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping
 
 from refresher.rules.connection import ParkReason, Status
 from refresher.store.gauges import MOST_COUNTED
-from refresher.store.session import Db, first, many, one, run
+from refresher.store.session import Db, conditions, first, many, one, run
 from refresher.store.tables.base import STATE, STATES
 
 
@@ -243,7 +243,7 @@ def numbers(db: Db, organization_id: str | None) -> Numbers:
 
 def _where(chosen: Filter) -> tuple[str, dict[str, object]]:
     state = STATES.get(chosen.state or "")
-    conditions = {
+    given = {
         "c.organization_id = :organization_id": chosen.organization_id,
         "c.provider = :provider": chosen.provider,
         "c.external_id = :external_id": chosen.external_id,
@@ -253,9 +253,7 @@ def _where(chosen: Filter) -> tuple[str, dict[str, object]]:
         "r.expires_at <= refresher_now() and s.state <> 2": chosen.expired or None,
         "s.state <> 2 and s.attempt > 0": chosen.failing or None,
     }
-    where = " and ".join(["true", *(sql for sql, value in conditions.items() if value is not None)])
-    values = {**asdict(chosen), "state": state}
-    return where, {name: value for name, value in values.items() if f":{name}" in where}
+    return conditions(given), {**asdict(chosen), "state": state}
 
 
 def _one(db: Db, sql: str, connection_id: UUID, organization_id: str | None) -> Versioned | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from refresher.store.session import Db, run
+from refresher.store.session import Db, one, run
 
 KEPT_SECONDS = 86_400.0
 UNDER_WAY_SECONDS = 60.0
@@ -25,72 +25,49 @@ class Kept:
     etag: str | None
 
 
+_THIS = "key_id = :key_id and idempotency_key = :idempotency_key"
+_SWEEP = """
+    delete from idempotency where (key_id, idempotency_key) in (
+        select key_id, idempotency_key from idempotency
+        where expires_at <= refresher_now() order by expires_at limit :limit
+        for update skip locked)
+    """
+_TAKE = """
+    insert into idempotency as i (key_id, idempotency_key, fingerprint, expires_at)
+    values (:key_id, :idempotency_key, :fingerprint,
+            refresher_now() + :seconds * interval '1 second')
+    on conflict (key_id, idempotency_key) do update
+    set fingerprint = excluded.fingerprint, expires_at = excluded.expires_at,
+        status = null, body = null, etag = null
+    where i.expires_at <= refresher_now()
+    returning 1
+    """
+
+
 def take(db: Db, key_id: str, idempotency_key: str, fingerprint: bytes) -> Kept | None:
     """Takes the key for the request that is about to be carried out; returns who has it otherwise."""
     names = {"key_id": key_id, "idempotency_key": idempotency_key}
-    run(
-        db,
-        """
-            delete from idempotency where (key_id, idempotency_key) in (
-                select key_id, idempotency_key from idempotency
-                where expires_at <= refresher_now() order by expires_at limit :limit
-                for update skip locked)
-            """,
-        limit=SWEPT_AT_ONCE,
-    )
-    taken = run(
-        db,
-        """
-            insert into idempotency as i (key_id, idempotency_key, fingerprint, expires_at)
-            values (:key_id, :idempotency_key, :fingerprint,
-                    refresher_now() + :seconds * interval '1 second')
-            on conflict (key_id, idempotency_key) do update
-            set fingerprint = excluded.fingerprint, expires_at = excluded.expires_at,
-                status = null, body = null, etag = null
-            where i.expires_at <= refresher_now()
-            returning 1
-            """,
-        **names,
-        fingerprint=fingerprint,
-        seconds=UNDER_WAY_SECONDS,
-    ).first()
-    if taken is not None:
+    run(db, _SWEEP, limit=SWEPT_AT_ONCE)
+    values = {**names, "fingerprint": fingerprint, "seconds": UNDER_WAY_SECONDS}
+    if run(db, _TAKE, **values).first() is not None:
         return None
-    row = run(
-        db,
-        "select fingerprint, status, body, etag from idempotency "
-        "where key_id = :key_id and idempotency_key = :idempotency_key",
-        **names,
-    ).one()
-    body = None if row.body is None else bytes(row.body)
-    return Kept(bytes(row.fingerprint), row.status, body, row.etag)
+    sql = f"select fingerprint, status, body, etag from idempotency where {_THIS}"  # noqa: S608
+    return one(db, Kept, sql, **names)
 
 
 def keep(
     db: Db, key_id: str, idempotency_key: str, *, status: int, body: bytes, etag: str | None
 ) -> None:
     """Keeps the answer for a day."""
-    sql = """
+    sql = f"""
         update idempotency set status = :status, body = :body, etag = :etag,
-            expires_at = refresher_now() + :seconds * interval '1 second'
-        where key_id = :key_id and idempotency_key = :idempotency_key
-        """
-    run(
-        db,
-        sql,
-        key_id=key_id,
-        idempotency_key=idempotency_key,
-        status=status,
-        body=body,
-        etag=etag,
-        seconds=KEPT_SECONDS,
-    )
+            expires_at = refresher_now() + :seconds * interval '1 second' where {_THIS}
+        """  # noqa: S608  our own names
+    names = {"key_id": key_id, "idempotency_key": idempotency_key}
+    run(db, sql, **names, status=status, body=body, etag=etag, seconds=KEPT_SECONDS)
 
 
 def give_up(db: Db, key_id: str, idempotency_key: str) -> None:
     """Forgets a request that failed, so that it may be tried again."""
-    sql = (
-        "delete from idempotency where key_id = :key_id and idempotency_key = :idempotency_key "
-        "and status is null"
-    )
+    sql = f"delete from idempotency where {_THIS} and status is null"  # noqa: S608  our own names
     run(db, sql, key_id=key_id, idempotency_key=idempotency_key)

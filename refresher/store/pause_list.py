@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -78,7 +78,7 @@ _AMONG = (
 
 def held(db: Db, chosen: Chosen | None = None) -> list[PauseView]:
     """Returns the pauses that stand, none that is mere evidence."""
-    return many(db, PauseView, _HELD, **_values(chosen or Chosen()), most=MOST_LISTED)
+    return many(db, PauseView, _HELD, **asdict(chosen or Chosen()), most=MOST_LISTED)
 
 
 def refused_alone(db: Db) -> list[PauseView]:
@@ -95,19 +95,10 @@ def against(db: Db, scopes: Sequence[FaultScope]) -> list[PauseView]:
 
 def end(db: Db, chosen: Chosen) -> list[PauseView]:
     """Ends pauses by hand, forgets the evidence, has all that waited tried; returns the pauses."""
-    found = many(db, PauseView, _ANY, **_values(chosen))
+    found = many(db, PauseView, _ANY, **asdict(chosen))
     seen = [
         PauseSeen(p.scope, p.key, p.left_seconds, p.refusals, Sort(p.sort), frozenset(p.told))
         for p in found
     ]
     waiting.end(db, seen, proven=False, own=True)
     return [p for p in found if p.refusals]
-
-
-def _values(chosen: Chosen) -> dict[str, object]:
-    return {
-        "provider": chosen.provider,
-        "host": chosen.host,
-        "app_name": chosen.app_name,
-        "scope": chosen.scope,
-    }

@@ -8,7 +8,7 @@ serialization failure is tried again by `retrying`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import datetime
@@ -237,7 +237,7 @@ def _exhausted() -> DatabaseUnavailable:
 
 
 def run(db: Db, sql: str, /, **values: object) -> CursorResult[*tuple[Any, ...]]:
-    """Executes a statement, `:name` in it standing for the value of that name."""
+    """Executes a statement, `:name` in it standing for the value of that name; others are ignored."""
     return db.execute(_statement(sql), values)
 
 
@@ -264,6 +264,11 @@ def one(db: Db, kind: type[T], sql: str, /, **values: object) -> T:
     """Returns the only row as a value of `kind`."""
     (found,) = many(db, kind, sql, **values)
     return found
+
+
+def conditions(given: Mapping[str, object]) -> str:
+    """Returns the conditions, in SQL, whose values are given: those that are not None."""
+    return " and ".join(["true", *(sql for sql, value in given.items() if value is not None)])
 
 
 @lru_cache(maxsize=1_000)
