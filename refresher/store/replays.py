@@ -9,7 +9,7 @@ from uuid import UUID
 
 from refresher.store.session import Db, run
 from refresher.store.tables.base import IDLE, LEASED
-from refresher.store.tables.webhooks import DELIVERED, FAILED, HELD
+from refresher.store.tables.delivery import DELIVERED, FAILED, HELD
 
 DeliveryState = Literal["waiting", "sending", "held", "delivered", "failed"]
 STATES: dict[int, DeliveryState] = {
