@@ -1,4 +1,4 @@
-"""The tables of notifications: what is to be told, who is told, and the mails and webhooks that tell it."""
+"""The tables of notifications: what is to be told, to whom, and the mails and webhooks that tell it."""
 
 from __future__ import annotations
 
