@@ -27,6 +27,7 @@ from refresher.store import binary
 from refresher.store.binary import texts, uuids
 from refresher.store.refusals import as_told
 from refresher.store.session import Database
+from refresher.store.tables.base import STATE
 
 Wanted = tuple[UUID, str | None]
 """A connection's id, and the organization that it is looked for in; None looks in all."""
@@ -37,8 +38,8 @@ _TOKEN = """
         r.lifetime_seconds, r.status, coalesce(r.granted_scopes, r.scopes), r.credential_version,
         r.kept_fields, r.kept_secrets
 """
-_WITH_ROW = """,
-        case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end,
+_WITH_ROW = f""",
+        {STATE},
         coalesce(s.lease_token, 0), s.parked_reason, s.postponed_by,
         extract(epoch from s.due_at - refresher_now())::float8, e.kind, e.reason,
         coalesce(extract(epoch from refresher_now() - e.occurred_at), 0)::float8,
