@@ -12,13 +12,13 @@ from uuid import UUID
 
 from refresher.errors import CannotDecrypt
 from refresher.outbound.exchange import Outgoing
-from refresher.rules.connection import Sealed, Secret
+from refresher.rules.connection import Connection, Sealed, Secret
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
 from refresher.rules.requests import ClientCredentials, TokenRequest, build_revocation
 from refresher.runtime.services import Services
-from refresher.store import events, standing
-from refresher.store.standing import GrantSeen
+from refresher.store import events
+from refresher.store.standing import standing_of
 
 
 class Revoked(StrEnum):
@@ -43,8 +43,10 @@ class Revocation:
 def revoke(services: Services, connection_id: UUID, organization_id: str | None) -> Revocation:
     """Asks the provider to end the connection's grant, and writes down what it said."""
     with services.database.transaction() as db:
-        grant = standing.grant(db, connection_id, organization_id)
-    result = _ask(services, grant) if grant else Revocation(Revoked.NOTHING_TO_REVOKE)
+        found = standing_of(db, connection_id)
+    result = Revocation(Revoked.NOTHING_TO_REVOKE)
+    if found and organization_id in {None, found.connection.organization_id}:
+        result = _ask(services, found.connection)
     with services.database.transaction() as db:
         reason = result.reason or result.outcome.value
         event = events.Event(
@@ -54,7 +56,7 @@ def revoke(services: Services, connection_id: UUID, organization_id: str | None)
     return result
 
 
-def _ask(services: Services, grant: GrantSeen) -> Revocation:
+def _ask(services: Services, grant: Connection) -> Revocation:
     provider = services.catalogue.get(grant.provider)
     if provider is None or provider.revocation_url is None:
         return Revocation(Revoked.UNSUPPORTED, reason="the catalogue has no revocation_url")
@@ -67,7 +69,7 @@ def _ask(services: Services, grant: GrantSeen) -> Revocation:
     if request is None:
         return Revocation(Revoked.UNSUPPORTED)
     within = services.settings.http_total_seconds
-    outgoing = [Outgoing(grant.connection_id, request, within)]
+    outgoing = [Outgoing(grant.id, request, within)]
     reply = next(reply for group in services.exchange.stream(outgoing) for _, reply in group)
     if reply.status is None:
         return Revocation(Revoked.UNREACHABLE, reason=reply.failure)
@@ -75,7 +77,7 @@ def _ask(services: Services, grant: GrantSeen) -> Revocation:
     return Revocation(Revoked.REVOKED if good else Revoked.REFUSED, reply.status)
 
 
-def _request(services: Services, provider: Provider, grant: GrantSeen) -> TokenRequest | None:
+def _request(services: Services, provider: Provider, grant: Connection) -> TokenRequest | None:
     def opened(sealed: Sealed, owner: UUID, column: str) -> Secret:
         return services.cipher.open(sealed, owner, column)
 
@@ -85,10 +87,10 @@ def _request(services: Services, provider: Provider, grant: GrantSeen) -> TokenR
         secret = opened(sealed, grant.app.id, "client_secret") if sealed else None
         client = ClientCredentials(grant.app.client_id, secret)
     if grant.refresh_token is not None:
-        token = opened(grant.refresh_token, grant.connection_id, "refresh_token")
+        token = opened(grant.refresh_token, grant.id, "refresh_token")
     else:
         assert grant.access_token is not None
-        token = opened(grant.access_token, grant.connection_id, "access_token")
+        token = opened(grant.access_token, grant.id, "access_token")
     return build_revocation(
         provider, client=client, token=token, host=grant.host, placeholders=grant.placeholders
     )

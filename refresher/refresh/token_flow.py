@@ -31,7 +31,7 @@ from refresher.rules.serving import (
     fingerprint,
 )
 from refresher.runtime.services import Services
-from refresher.store.serving import Wanted, Whole
+from refresher.store.serving import TokenAndRow, Wanted
 
 CLAIM_LOST_SECONDS = 0.01
 
@@ -50,7 +50,7 @@ class ReadToken:
 
 
 class ReadWhole(ReadToken):
-    """Read token and schedule row in one snapshot: a `Whole`, or None."""
+    """Read token and schedule row in one snapshot: a `TokenAndRow`, or None."""
 
     __slots__ = ()
 
@@ -106,7 +106,7 @@ def token(
     until = time.monotonic() + wait_seconds
     late, tried = False, None
     while True:
-        whole: Whole | None = yield ReadWhole(connection_id, ask.organization_id)
+        whole: TokenAndRow | None = yield ReadWhole(connection_id, ask.organization_id)
         judged = _judged(services, connection_id, whole.stored if whole else None, ask)
         if isinstance(judged, Served):
             return judged
@@ -137,7 +137,7 @@ def refresh(
     """Returns how a refresh of ours ended, or the one that was under way."""
     until = time.monotonic() + wait_seconds
     while True:
-        whole: Whole | None = yield ReadWhole(connection_id, organization_id)
+        whole: TokenAndRow | None = yield ReadWhole(connection_id, organization_id)
         _living(connection_id, whole.stored if whole else None, organization_id)
         assert whole is not None
         root, row = whole.stored.root_id, whole.row
@@ -159,7 +159,7 @@ def refresh(
             raise unavailable(connection_id, Why.STILL_REFRESHING, None, serving.SOON_SECONDS)
 
 
-def _parties(whole: Whole) -> Parties:
+def _parties(whole: TokenAndRow) -> Parties:
     return whole.stored.organization_id, whole.row.provider
 
 

@@ -74,7 +74,7 @@ _COLUMNS = 13
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class TokenAndRow:
     """A stored token and its schedule row, read in one snapshot."""
 
     stored: Stored
@@ -97,13 +97,13 @@ def found_many(rows: Iterable[Any]) -> dict[Wanted, Stored]:
     return {(row[0], row[_COLUMNS]): _stored(row[:_COLUMNS]) for row in rows}
 
 
-def whole(db: Db, wanted: Wanted) -> Whole | None:
+def whole(db: Db, wanted: Wanted) -> TokenAndRow | None:
     """Returns the sealed token together with the schedule row, None for an id that is unknown there."""
     values = {"id": wanted[0], "of": wanted[1], "kinds": _KINDS}
     found = db.execute(_WHOLE, values).first()
     if found is None:
         return None
-    return Whole(_stored(found[:_COLUMNS]), DueRow(*found[_COLUMNS:]))
+    return TokenAndRow(_stored(found[:_COLUMNS]), DueRow(*found[_COLUMNS:]))
 
 
 def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:

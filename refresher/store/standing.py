@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from refresher.rules.connection import App, Connection, Sealed
+from refresher.rules.connection import Connection
 from refresher.rules.history import Moment
 from refresher.store import answers
 from refresher.store.answers import AnswerView
@@ -53,19 +53,6 @@ class Snapshot:
     status_cause: str | None
     credential_version: int
     expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class GrantSeen:
-    """A connection's grant as stored. A sibling has none of its own."""
-
-    connection_id: UUID
-    provider: str
-    host: str | None
-    access_token: Sealed | None
-    refresh_token: Sealed | None
-    app: App | None
-    placeholders: Mapping[str, str] | None = None
 
 
 _MOMENT = f"""
@@ -124,28 +111,3 @@ def snapshot(db: Db, connection_id: UUID) -> Snapshot | None:
         where s.connection_id = :id
         """  # noqa: S608  our own column names
     return first(db, Snapshot, sql, id=connection_id)
-
-
-def grant(db: Db, connection_id: UUID, organization_id: str | None) -> GrantSeen | None:
-    """Returns the grant of a connection, a deleted one too."""
-    sql = """
-        select c.provider, c.host, c.placeholders, c.access_token, c.refresh_token,
-            a.id as app_id, a.client_id, a.client_secret
-        from connection c
-        left join app a on a.provider = c.provider and a.name = c.app_name
-        where c.id = :id
-          and (cast(:organization as text) is null or c.organization_id = :organization)
-        """
-    row = run(db, sql, id=connection_id, organization=organization_id).first()
-    if row is None:
-        return None
-    app = None if row.app_id is None else App(row.app_id, row.client_id, row.client_secret)
-    return GrantSeen(
-        connection_id,
-        row.provider,
-        row.host,
-        row.access_token,
-        row.refresh_token,
-        app,
-        row.placeholders,
-    )
