@@ -23,7 +23,7 @@ from refresher.errors import (
 from refresher.notify import endpoints
 from refresher.runtime.services import catalogue_from
 from refresher.store import connections, lookup, webhooks
-from refresher.store.connections import ConnectionView
+from refresher.store.connections import OperatorView
 from refresher.store.lookup import Match
 from refresher.store.session import Database
 from refresher.store.webhooks import EndpointView
@@ -78,7 +78,7 @@ def find_root(database: Database, given: str, told: str = "this is how that one 
     return root
 
 
-def view_of(database: Database, connection_id: UUID) -> ConnectionView:
+def view_of(database: Database, connection_id: UUID) -> OperatorView:
     """Returns a connection that is there: `find` has found it."""
     with database.transaction() as db:
         view = connections.show(db, connection_id)

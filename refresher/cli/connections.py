@@ -33,7 +33,7 @@ from refresher.cli.output import (
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import HealthFacts, in_words
 from refresher.store import connections, lookup
-from refresher.store.connections import ConnectionView, Filter
+from refresher.store.connections import Filter, OperatorView
 from refresher.store.session import Database
 
 PAGE = 1_000
@@ -131,7 +131,7 @@ def show(connection: Id, json: Json = False) -> None:
         note(f"Parked: {mend}.")
 
 
-def _listed(found: Iterator[ConnectionView], *, json: bool) -> tuple[int, UUID | None]:
+def _listed(found: Iterator[OperatorView], *, json: bool) -> tuple[int, UUID | None]:
     """Prints connections; returns how many there were, and the last one's id."""
     count, last = 0, None
     rows: list[list[object]] = []
@@ -163,7 +163,7 @@ def _say_none(database: Database, chosen: Filter) -> None:
 
 def _pages(
     database: Database, chosen: Filter, *, limit: int, after: UUID | None
-) -> Iterator[ConnectionView]:
+) -> Iterator[OperatorView]:
     """Yields connections, read a thousand at a time so that a million do not fill the memory."""
     while limit > 0:
         with database.transaction() as db:
@@ -174,7 +174,7 @@ def _pages(
         limit, after = limit - len(page), page[-1].id
 
 
-def _row(view: ConnectionView) -> list[object]:
+def _row(view: OperatorView) -> list[object]:
     state = SHOWN.get(view.state, view.state)
     return [
         str(view.id)[:SHORTEST_PREFIX] if is_narrow() else view.id,
@@ -188,7 +188,7 @@ def _row(view: ConnectionView) -> list[object]:
     ]
 
 
-def health_of(view: ConnectionView) -> str:
+def health_of(view: OperatorView) -> str:
     """Returns in one word how a connection does, `retrying` with its failures."""
     return in_words(
         HealthFacts(

@@ -17,7 +17,7 @@ from refresher.cli.output import CannotDo, Json, done, emit, examples, note
 from refresher.connections import lifecycle
 from refresher.connections.revocation import revoke
 from refresher.runtime.services import Services
-from refresher.store.connections import ConnectionView
+from refresher.store.connections import OperatorView
 from refresher.store.session import Database
 from refresher.store.state_changes import NOTHING_TO_RESUME
 
@@ -102,7 +102,7 @@ def delete(
 
 def _delete(
     database: Database, given: str, *, yes: bool, json: bool, tell: bool = True
-) -> ConnectionView:
+) -> OperatorView:
     view = _living(database, find(database, given))
     lifecycle.check_delete(database, session.actor(), view.id)
     whose = f"{view.provider} {view.external_id} of organization {view.organization_id}"
@@ -111,7 +111,7 @@ def _delete(
     return view
 
 
-def _revoke(services: Services, view: ConnectionView, *, json: bool) -> None:
+def _revoke(services: Services, view: OperatorView, *, json: bool) -> None:
     result = revoke(services, view.id, None)
     if json:
         emit({**asdict(view_of(services.database, view.id)), "revocation": asdict(result)})
@@ -126,7 +126,7 @@ def _stop(given: str, how: str, *, json: bool) -> None:
 
 
 def _apply(
-    database: Database, view: ConnectionView, how: str, *, json: bool, tell: bool = True
+    database: Database, view: OperatorView, how: str, *, json: bool, tell: bool = True
 ) -> None:
     doing = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
     doing[how](database, session.actor(), view.id)
@@ -139,12 +139,12 @@ def _apply(
         note("A refresh is under way: it ends normally, and is the last one.")
 
 
-def _tell(view: ConnectionView, sentence: str, *, json: bool, **more: object) -> None:
+def _tell(view: OperatorView, sentence: str, *, json: bool, **more: object) -> None:
     told = f"{view.id} ({view.provider}, {view.external_id}) {sentence}."
     done({**asdict(view), **more}, told, json=json)
 
 
-def _living(database: Database, connection_id: UUID) -> ConnectionView:
+def _living(database: Database, connection_id: UUID) -> OperatorView:
     view = view_of(database, connection_id)
     if view.deleted_at is not None:
         raise CannotDo(f"{view.id} is deleted: importing it again brings it back")

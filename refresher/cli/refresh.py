@@ -20,7 +20,7 @@ from refresher.rules.history import SUCCESSES
 from refresher.rules.serving import RefreshResult, Why
 from refresher.runtime.services import Services
 from refresher.store import audit, lookup
-from refresher.store.connections import ConnectionView
+from refresher.store.connections import OperatorView
 
 PATIENCE_SECONDS = 5.0
 
@@ -98,7 +98,7 @@ def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) 
     done(told, f"{sentence}; {_next(view)}.", json=json)
 
 
-def _because(ending: RefreshResult, view: ConnectionView) -> str:
+def _because(ending: RefreshResult, view: OperatorView) -> str:
     if ending.outcome in SUCCESSES:
         return ""
     paused = view.postponed_by
@@ -106,7 +106,7 @@ def _because(ending: RefreshResult, view: ConnectionView) -> str:
     return f" ({why})" if why else ""
 
 
-def _next(view: ConnectionView) -> str:
+def _next(view: OperatorView) -> str:
     if view.parked_reason:
         return f"parked: {reasons.mend_of(view.parked_reason, view)}"
     ends = f"the token ends at {instant(view.expires_at)}, " if view.expires_at else ""

@@ -18,7 +18,7 @@ from refresher.rules.access import Actor, somebody
 from refresher.rules.registration import read
 from refresher.store import audit, connections, lookup, state_changes
 from refresher.store.audit import AuditEntry
-from refresher.store.connections import ConnectionSeen, Versioned
+from refresher.store.connections import ConnectionView, Versioned
 from refresher.store.events import Event, append
 from refresher.store.session import Database, Db, retrying
 
@@ -68,7 +68,7 @@ def resume(database: Database, by: Actor, connection_id: UUID, if_match: Tags = 
     """
     done: list[bool] = []
 
-    def apply(db: Db, seen: ConnectionSeen) -> None:
+    def apply(db: Db, seen: ConnectionView) -> None:
         done.append(state_changes.resume(db, seen.id, reason=by.told))
 
     after = _do(database, by, connection_id, if_match, "resumed", apply)
@@ -80,7 +80,7 @@ def resume(database: Database, by: Actor, connection_id: UUID, if_match: Tags = 
 def enable(database: Database, by: Actor, connection_id: UUID, if_match: Tags = None) -> Versioned:
     """Ends disabling, and nothing else: what is paused as well stays so."""
 
-    def apply(db: Db, seen: ConnectionSeen) -> None:
+    def apply(db: Db, seen: ConnectionView) -> None:
         state_changes.enable(db, seen.id, by.organization_id)
         append(db, [Event(seen.id, "enabled", reason=by.told)])
 
@@ -99,7 +99,7 @@ def change(
     They are judged by the rules of `rules/registration.py`, like any import's.
     """
 
-    def apply(db: Db, seen: ConnectionSeen) -> None:
+    def apply(db: Db, seen: ConnectionView) -> None:
         names = {n: getattr(seen, n) for n in ("organization_id", "provider", "external_id")}
         new = read({**names, **given})
         state_changes.rewrite(
@@ -117,13 +117,13 @@ def change(
 
 def delete(
     database: Database, by: Actor, connection_id: UUID, if_match: Tags = None
-) -> ConnectionSeen:
+) -> ConnectionView:
     """Deletes a connection softly: registering it again brings it back. Returns it as it was.
 
     Raises `HoldsGrant` while others use its grant.
     """
 
-    def work() -> ConnectionSeen:
+    def work() -> ConnectionView:
         with database.transaction() as db:
             before = _locked(db, by, connection_id, if_match).seen
             _check_root(db, before)
@@ -140,7 +140,7 @@ def check_delete(database: Database, by: Actor, connection_id: UUID) -> None:
         _check_root(db, _locked(db, by, connection_id, None).seen)
 
 
-def note(database: Database, by: Actor, action: str, seen: ConnectionSeen) -> None:
+def note(database: Database, by: Actor, action: str, seen: ConnectionView) -> None:
     """Writes down what was done elsewhere, such as a refresh."""
     with database.transaction() as db:
         _note(db, by, action, seen)
@@ -152,7 +152,7 @@ def _do(
     connection_id: UUID,
     if_match: Tags,
     action: str,
-    apply: Callable[[Db, ConnectionSeen], None],
+    apply: Callable[[Db, ConnectionView], None],
 ) -> Versioned:
     def work() -> Versioned:
         with database.transaction() as db:
@@ -171,7 +171,7 @@ def _locked(db: Db, by: Actor, connection_id: UUID, if_match: Tags) -> Versioned
     return found
 
 
-def _check_root(db: Db, seen: ConnectionSeen) -> None:
+def _check_root(db: Db, seen: ConnectionView) -> None:
     siblings = lookup.siblings(db, seen.id)
     if siblings:
         named = ", ".join(str(sibling) for sibling in siblings[:MOST_NAMED])
@@ -182,11 +182,11 @@ def _check_root(db: Db, seen: ConnectionSeen) -> None:
         )
 
 
-def _stopping(how: str, by: Actor) -> Callable[[Db, ConnectionSeen], None]:
+def _stopping(how: str, by: Actor) -> Callable[[Db, ConnectionView], None]:
     return lambda db, seen: state_changes.stop(db, seen.id, how, reason=by.told)
 
 
-def _note(db: Db, by: Actor, action: str, seen: ConnectionSeen) -> None:
+def _note(db: Db, by: Actor, action: str, seen: ConnectionView) -> None:
     audit.append(db, [AuditEntry(by.id, action, seen.organization_id, seen.id)])
 
 

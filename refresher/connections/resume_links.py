@@ -27,7 +27,7 @@ from refresher.rules.words import span
 from refresher.runtime.services import Services
 from refresher.store import audit, connections, inbound, state_changes
 from refresher.store.audit import AuditEntry
-from refresher.store.connections import ConnectionSeen
+from refresher.store.connections import ConnectionView
 from refresher.store.events import Event, append
 from refresher.store.inbound import LinkView, NewLink, StoredLink
 from refresher.store.quotas import Limited, Quota
@@ -116,14 +116,14 @@ def withdraw_link(database: Database, connection_id: UUID, link_id: UUID, by: Ac
     return link
 
 
-def _seen(db: Db, connection_id: UUID, by: Actor) -> ConnectionSeen:
+def _seen(db: Db, connection_id: UUID, by: Actor) -> ConnectionView:
     found = connections.find(db, connection_id, by.organization_id)
     if found is None:
         raise NoSuchConnection(f"no connection has the id {connection_id}")
     return found.seen
 
 
-def _note(db: Db, actor_id: str, action: str, seen: ConnectionSeen, link_id: UUID) -> None:
+def _note(db: Db, actor_id: str, action: str, seen: ConnectionView, link_id: UUID) -> None:
     entry = AuditEntry(actor_id, action, seen.organization_id, seen.id, subject=f"link:{link_id}")
     audit.append(db, [entry])
 
@@ -222,7 +222,7 @@ def _read(body: object) -> tuple[dict[str, object], bool, dict[str, object]]:
 
 
 def _reconnect(
-    services: Services, db: Db, seen: ConnectionSeen, tokens: Mapping[str, object]
+    services: Services, db: Db, seen: ConnectionView, tokens: Mapping[str, object]
 ) -> None:
     """Stores tokens as a reconnect of the same connection; all else stays as it is."""
     line = {
@@ -250,7 +250,7 @@ def _is_token(value: object) -> bool:
     return value is not None and not (isinstance(value, str) and is_no_token(value))
 
 
-def _waiting(seen: ConnectionSeen) -> Waiting:
+def _waiting(seen: ConnectionView) -> Waiting:
     return Waiting(
         status=Status(seen.status),
         state=seen.state,

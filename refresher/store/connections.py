@@ -22,11 +22,12 @@ from refresher.store.tables.base import STATE, STATES
 
 
 @dataclass(frozen=True, slots=True)
-class WithoutTokens:
-    """What everybody may see of a connection. For a sibling, state and lives are those of its root.
+class ConnectionView:
+    """A connection and its schedule, without tokens, as its organization sees it.
 
-    `scopes` were asked for, or granted where nobody told; `granted_scopes` is None until an answer has
-    told. `kept_fields` are those that are no secrets.
+    For a sibling, state and lives are those of its root. `scopes` were asked for, or granted where
+    nobody told; `granted_scopes` is None until an answer has told. `kept_fields` are those that are no
+    secrets. `note` tells what a call did not do.
     """
 
     id: UUID
@@ -54,13 +55,19 @@ class WithoutTokens:
     disabled_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    app: str
+    host: str | None
+    placeholders: dict[str, str] | None
+    metadata: dict[str, object]
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionView(WithoutTokens):
-    """A connection and its schedule as operators see them: deleted ones, too.
+class OperatorView(ConnectionView):
+    """The same as operators see it: deleted ones, too.
 
-    `postponed_by` is what an idle row waits for the end of, such as `app:google/default`.
+    `postponed_by` is what an idle row waits for the end of, such as `app:google/default`; `app_name` is
+    the app that its grant is refreshed with.
     """
 
     app_name: str
@@ -69,21 +76,10 @@ class ConnectionView(WithoutTokens):
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionSeen(WithoutTokens):
-    """A living connection as its organization sees it."""
-
-    app: str
-    host: str | None
-    placeholders: dict[str, str] | None
-    metadata: dict[str, object]
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Versioned:
     """A connection, and the entity tag of its row: it changes with every write to it."""
 
-    seen: ConnectionSeen
+    seen: ConnectionView
     etag: str
 
 
@@ -113,7 +109,7 @@ class Numbers:
     reconnect_required: int
 
 
-_WITHOUT_TOKENS = f"""
+_COLUMNS = f"""
     c.id, c.organization_id, c.provider, c.external_id, c.name, c.root_id, r.status, r.status_cause,
     {STATE} as state,
     case when s.state <> 2 then s.due_at end as due_at,
@@ -124,9 +120,9 @@ _WITHOUT_TOKENS = f"""
     r.granted_scopes, array(
         select s from unnest(r.scopes) s where s <> all(r.granted_scopes) and s <> 'offline_access'
     ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
-    c.updated_at
+    c.updated_at, c.app_name as app, c.host, c.placeholders, c.metadata, null::text as note
 """  # noqa: S608  our own names
-"""The columns of `WithoutTokens`. `offline_access` is never missing: no token has it."""
+"""The columns of `ConnectionView`. `offline_access` is never missing: no token has it."""
 _WITH_ROOT = """
     connection c
     join connection r on r.id = coalesce(c.root_id, c.id)
@@ -134,36 +130,33 @@ _WITH_ROOT = """
 """
 """Where they come from: the connection, the one whose grant it uses, and the schedule row."""
 _VIEW = (
-    f"select {_WITHOUT_TOKENS}, r.app_name, "  # noqa: S608  our own names
+    f"select {_COLUMNS}, r.app_name, "  # noqa: S608  our own names
     f"case when s.state = 0 then s.postponed_by end as postponed_by, c.deleted_at from {_WITH_ROOT}"
 )
 # xmin names the transaction that wrote the row last, so it tells two writes within one instant apart.
 _SEEN = f"""
-    select {_WITHOUT_TOKENS}, c.app_name as app, c.host, c.placeholders, c.metadata,
-        c.credential_version || '-' || c.xmin::text as etag
+    select {_COLUMNS}, c.credential_version || '-' || c.xmin::text as etag
     from {_WITH_ROOT}
     where c.deleted_at is null
       and (cast(:organization as text) is null or c.organization_id = :organization)
 """  # noqa: S608  our own names
-_ONE = _SEEN + " and c.id = :id"
-_LOCKED = _SEEN + " and c.id = :id for update of c"
 
 
-def show(db: Db, connection_id: UUID) -> ConnectionView | None:
+def show(db: Db, connection_id: UUID) -> OperatorView | None:
     """Returns one connection, deleted ones too, or None."""
-    return first(db, ConnectionView, _VIEW + " where c.id = :id", id=connection_id)
+    return first(db, OperatorView, _VIEW + " where c.id = :id", id=connection_id)
 
 
 def views(
     db: Db, chosen: Filter, *, after: UUID | None = None, limit: int = 50
-) -> list[ConnectionView]:
+) -> list[OperatorView]:
     """Returns connections in the order of their ids, those behind `after` only."""
     where, values = _where(chosen)
     sql = _VIEW + (
         f" where {where} and (cast(:after as uuid) is null or c.id > :after) "
         "order by c.id limit :limit"
     )
-    return many(db, ConnectionView, sql, **values, after=after, limit=limit)
+    return many(db, OperatorView, sql, **values, after=after, limit=limit)
 
 
 def count(db: Db, chosen: Filter) -> int:
@@ -190,7 +183,7 @@ def page(
     *,
     after: tuple[str, str, str] | None,
     limit: int,
-) -> list[ConnectionSeen]:
+) -> list[ConnectionView]:
     """Returns connections ordered by organization, provider and external id, those behind `after`.
 
     That is the order of an index, and the one that the filters narrow from the left.
@@ -264,4 +257,4 @@ def _one(db: Db, sql: str, connection_id: UUID, organization_id: str | None) -> 
 def _versioned(row: RowMapping) -> Versioned:
     values: dict[str, Any] = {**row}
     etag = str(values.pop("etag"))
-    return Versioned(ConnectionSeen(**values), etag)
+    return Versioned(ConnectionView(**values), etag)

@@ -14,7 +14,7 @@ from refresher.errors import InvalidConnection
 from refresher.rules.history import PastEvent
 from refresher.rules.registration import read
 from refresher.store import connections
-from refresher.store.connections import ConnectionSeen, Filter, Versioned
+from refresher.store.connections import ConnectionView, Filter, Versioned
 from refresher.store.events import page as past_events
 from refresher.web.dependencies import (
     NOT_ITS_OWN,
@@ -40,7 +40,7 @@ from refresher.web.shapes import (
 )
 
 router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=ApiRoute)
-Shown = Answered[ConnectionSeen]
+Shown = Answered[ConnectionView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Deleted:
 
 @router.put(
     "",
-    responses={201: {"model": ConnectionSeen}},
+    responses={201: {"model": ConnectionView}},
     dependencies=[ONCE],
     openapi_extra=with_problems("invalid_connection", "organization_mismatch", "quota_reached"),
 )
@@ -81,7 +81,7 @@ def register_connection(caller: Writer, body: Registration, plain: Plain) -> Sho
 @router.get("", openapi_extra=with_problems("invalid_cursor"))
 def list_connections(
     caller: Reader, query: Annotated[ConnectionQuery, Query()]
-) -> Page[ConnectionSeen]:
+) -> Page[ConnectionView]:
     """List connections."""
     asked = query.model_dump(exclude={"cursor", "limit", "reason"})
     chosen = Filter(**asked, parked_reason=query.reason)
