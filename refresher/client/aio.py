@@ -35,12 +35,7 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
     ) -> Served:
         """Returns an access token that lives `min_ttl_seconds` more: see `Refresher.token`."""
         return await self._run(
-            operations.token(
-                connection_id,
-                min_ttl_seconds=min_ttl_seconds,
-                wait_seconds=wait_seconds,
-                rejected=rejected,
-            )
+            operations.token(connection_id, min_ttl_seconds, wait_seconds, rejected)
         )
 
     def auth(

@@ -67,7 +67,7 @@ class Operation(Generic[T]):
 
 
 def token(
-    given: Id, *, min_ttl_seconds: float, wait_seconds: float, rejected: str | None
+    given: Id, min_ttl_seconds: float, wait_seconds: float, rejected: str | None
 ) -> Operation[Served]:
     """A token with life enough, which is not the rejected one."""
     id_ = as_id(given)

@@ -44,14 +44,7 @@ class Refresher(Connected[httpx.Client]):
 
         Raises `TokenUnavailable`, whose `code` and `retry_after_seconds` tell what to do.
         """
-        return self._run(
-            operations.token(
-                connection_id,
-                min_ttl_seconds=min_ttl_seconds,
-                wait_seconds=wait_seconds,
-                rejected=rejected,
-            )
-        )
+        return self._run(operations.token(connection_id, min_ttl_seconds, wait_seconds, rejected))
 
     def auth(
         self,
