@@ -11,7 +11,7 @@ import httpx
 
 from refresher.client import operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
-from refresher.client.operations import PAGE, Fields, Id, Operation, as_given
+from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.rules.serving import RefreshResult, Served
@@ -110,7 +110,7 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
     ) -> None:
         await self.aclose()
 
-    async def _run(self, operation: Operation[T]) -> T:
+    async def _run(self, operation: Call[T]) -> T:
         if self._http is not None:
             return await self._http.run_async(operation)
         direct: Any = self._direct

@@ -48,7 +48,7 @@ OF_AN_ANSWER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
+class Call(Generic[T]):
     """A request, how its answer is read, and the same without a server.
 
     `wait_seconds` is how long the server may take on purpose; `here_async` is for what need not hold a
@@ -68,7 +68,7 @@ class Operation(Generic[T]):
 
 def token(
     given: Id, min_ttl_seconds: float, wait_seconds: float, rejected: str | None
-) -> Operation[Served]:
+) -> Call[Served]:
     """A token with life enough, which is not the rejected one."""
     id_ = as_id(given)
     ask: dict[str, Any] = {
@@ -76,7 +76,7 @@ def token(
         "wait_seconds": wait_seconds,
         "rejected": rejected,
     }
-    return Operation(
+    return Call(
         "POST",
         f"/v1/connections/{id_}/token",
         read=lambda document: values.served(id_, document),
@@ -88,10 +88,10 @@ def token(
     )
 
 
-def refresh(given: Id, *, wait_seconds: float) -> Operation[RefreshResult]:
+def refresh(given: Id, *, wait_seconds: float) -> Call[RefreshResult]:
     """A refresh now."""
     id_ = as_id(given)
-    return Operation(
+    return Call(
         "POST",
         f"/v1/connections/{id_}/refresh",
         read=values.ending,
@@ -103,9 +103,9 @@ def refresh(given: Id, *, wait_seconds: float) -> Operation[RefreshResult]:
     )
 
 
-def register(given: Mapping[str, object]) -> Operation[Connection]:
+def register(given: Mapping[str, object]) -> Call[Connection]:
     """A new connection, or a known one that comes back with new tokens."""
-    return Operation(
+    return Call(
         "PUT",
         "/v1/connections",
         read=_connection,
@@ -115,31 +115,31 @@ def register(given: Mapping[str, object]) -> Operation[Connection]:
     )
 
 
-def get(given: Id) -> Operation[Connection]:
+def get(given: Id) -> Call[Connection]:
     """A connection as it is."""
     id_ = as_id(given)
     path = f"/v1/connections/{id_}"
-    return Operation("GET", path, read=_connection, here=lambda direct: direct.get(id_))
+    return Call("GET", path, read=_connection, here=lambda direct: direct.get(id_))
 
 
-def pause(given: Id) -> Operation[Connection]:
+def pause(given: Id) -> Call[Connection]:
     """No refresh until it is resumed."""
     id_ = as_id(given)
     path = f"/v1/connections/{id_}/pause"
-    return Operation("POST", path, read=_connection, here=lambda direct: direct.pause(id_))
+    return Call("POST", path, read=_connection, here=lambda direct: direct.pause(id_))
 
 
-def resume(given: Id) -> Operation[Connection]:
+def resume(given: Id) -> Call[Connection]:
     """An end to a pause, to disabling, to "reconnect required"."""
     id_ = as_id(given)
     path = f"/v1/connections/{id_}/resume"
-    return Operation("POST", path, read=_connection, here=lambda direct: direct.resume(id_))
+    return Call("POST", path, read=_connection, here=lambda direct: direct.resume(id_))
 
 
-def delete(given: Id, *, revoke: bool) -> Operation[None]:
+def delete(given: Id, *, revoke: bool) -> Call[None]:
     """A connection that is gone, its grant given back to the provider if wanted."""
     id_ = as_id(given)
-    return Operation(
+    return Call(
         "DELETE",
         f"/v1/connections/{id_}",
         read=lambda _: None,
@@ -148,11 +148,11 @@ def delete(given: Id, *, revoke: bool) -> Operation[None]:
     )
 
 
-def events(given: Id, *, cursor: str | None, limit: int) -> Operation[EventPage]:
+def events(given: Id, *, cursor: str | None, limit: int) -> Call[EventPage]:
     """A page of a connection's history."""
     id_ = as_id(given)
     params = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
-    return Operation(
+    return Call(
         "GET",
         f"/v1/connections/{id_}/events",
         read=values.page,

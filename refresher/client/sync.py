@@ -11,7 +11,7 @@ import httpx
 
 from refresher.client import operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
-from refresher.client.operations import PAGE, Fields, Id, Operation, as_given
+from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.rules.serving import RefreshResult, Served
@@ -125,7 +125,7 @@ class Refresher(Connected[httpx.Client]):
     ) -> None:
         self.close()
 
-    def _run(self, operation: Operation[T]) -> T:
+    def _run(self, operation: Call[T]) -> T:
         if self._http is not None:
             return self._http.run(operation)
         direct: Any = self._direct

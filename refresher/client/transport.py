@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from refresher import __version__
-from refresher.client.operations import Operation
+from refresher.client.operations import Call
 from refresher.errors import (
     ApiError,
     ApiUnavailable,
@@ -120,7 +120,7 @@ class OverHttp:
         self._sync: httpx.Client | None = None
         self._async: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
 
-    def run(self, operation: Operation[T]) -> T:
+    def run(self, operation: Call[T]) -> T:
         """Returns what the API answers; raises what it refuses."""
         if self._sync is None:
             own = self._given if isinstance(self._given, httpx.Client) else None
@@ -131,7 +131,7 @@ class OverHttp:
             raise self._unreachable(error) from error
         return answer(operation, response)
 
-    async def run_async(self, operation: Operation[T]) -> T:
+    async def run_async(self, operation: Call[T]) -> T:
         """Does the same with asyncio."""
         try:
             response = await self._client_of_this_loop().request(**self._request(operation))
@@ -158,7 +158,7 @@ class OverHttp:
             self._async = (loop, httpx.AsyncClient(transport=transport))
         return self._async[1]
 
-    def _request(self, operation: Operation[Any]) -> dict[str, Any]:
+    def _request(self, operation: Call[Any]) -> dict[str, Any]:
         return {
             "method": operation.method,
             "url": self._base + operation.path,
@@ -197,7 +197,7 @@ def _is_this_machine(host: str) -> bool:
         return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
 
 
-def answer(operation: Operation[T], response: httpx.Response) -> T:
+def answer(operation: Call[T], response: httpx.Response) -> T:
     """Returns the value in an answer, or raises the error that it tells of."""
     if not response.is_success:
         raise error_in(response, operation.about)
