@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,12 +14,9 @@ from pydantic import BaseModel, SecretStr
 from refresher.cli import session
 from refresher.cli.output import Json, emit, examples, note, seconds_of, table
 from refresher.errors import SettingsError
+from refresher.rules.masking import MASK, mask
 from refresher.runtime.cipher import key_id, parse_key
 from refresher.settings import PREFIX, Settings, variable
-
-MASK = "***"
-_SECRET_QUERY = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
-
 
 app = typer.Typer()
 
@@ -115,8 +111,4 @@ def masked_url(url: str) -> str:
         return MASK
     if not parts.scheme or (not parts.netloc and not parts.path):
         return MASK
-    user, at, host = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    netloc = f"{name}:{MASK}@{host}" if colon else f"{user}{at}{host}"
-    query = f"?{parts.query}" if parts.query else ""
-    return _SECRET_QUERY.sub(rf"\g<1>{MASK}", f"{parts.scheme}://{netloc}{parts.path}{query}")
+    return mask(url)

@@ -20,6 +20,7 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.webhooks import Message, WebhookSender
 from refresher.rules import webhooks as rules
 from refresher.rules.access import Actor
+from refresher.rules.addresses import is_here
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.delivery import Delivered, DeliveryOutcome, Failed, Gone, understand
 from refresher.rules.notices import Kind
@@ -32,7 +33,6 @@ from refresher.store.session import Database, Db
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET, EndpointView
 
 MOST_CHARACTERS = 2_048
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 KINDS = tuple(kind.value for kind in Kind)
 
 
@@ -126,8 +126,7 @@ def _check(egress: Egress | None, wanted: WantedEndpoint) -> None:
         raise InvalidWebhook("; ".join(faults))
     if egress is None:
         return
-    parts = wanted.url.partition("://")
-    if parts[0] == "http" and not parts[2].startswith(LOOPBACK):
+    if wanted.url.startswith("http://") and not is_here(wanted.url):
         raise InvalidWebhook("url must begin with https://: ids and names of accounts travel there")
     egress.check(wanted.url)
 

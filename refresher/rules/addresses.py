@@ -21,6 +21,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """How URLs name this very machine, to which plain http may go."""
 
 
+def is_here(url: str) -> bool:
+    """Whether a URL names this very machine."""
+    try:
+        return urlsplit(url).hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
 def template_fault(template: str, words: Collection[str]) -> str | None:
     """Returns what is wrong with a template, as the end of a sentence; None when it is good.
 

@@ -41,6 +41,9 @@ _STORE = re.compile(
     r"([^\s\"'<>]{1,500})(?=@)"
 )
 """URLs that have a password as a rule: nothing before the last @ is trusted to be a port."""
+_QUERY = re.compile(
+    r"(?i)([?&][^=&\s]{0,40}(?:password|secret|token|key)[^=&\s]{0,40}=)[^&\s\"'<>]*"
+)
 _DOTTED = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{9,}+(?:\.[A-Za-z0-9_-]*+){1,4}")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6}")
 _KNOWN = re.compile(
@@ -52,6 +55,7 @@ _LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 _HEX_ID = re.compile(r"^[0-9a-f-]{32,36}$")
 _WORD = re.compile(r"^(?:[A-Z]?[a-z]*\d{0,4}|[A-Z]+\d{0,4}|\d+)$")
 _LEAST_RANDOM = 16
+_LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 
 
 def mask(text: str) -> str:
@@ -61,6 +65,7 @@ def mask(text: str) -> str:
     text = _ASSIGNED.sub(_assigned, text)
     text = _STORE.sub(_user, text)
     text = _USER_INFO.sub(rf"\1:{MASK}", text)
+    text = _QUERY.sub(rf"\1{MASK}", text)
     text = _DOTTED.sub(_jwt, text)
     text = _KNOWN.sub(MASK, text)
     return _RANDOM.sub(_random, text)

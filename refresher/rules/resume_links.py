@@ -18,6 +18,7 @@ from struct import Struct
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason, Status
+from refresher.rules.masking import MASK
 
 PURPOSE = b"refresher resume link 1"
 """What a signing key is derived for: it signs nothing else."""
@@ -179,7 +180,6 @@ TOKEN_FIELDS = frozenset(
 _SECRET_NAMES = re.compile(
     r"token|secret|passw|authorization|api_?key|cookie|^code$|auth\w{0,40}code", re.IGNORECASE
 )
-HIDDEN = "***"
 MAX_LEVELS = 20
 
 
@@ -201,7 +201,7 @@ def _cleaned(value: object, secrets: frozenset[str], levels: int) -> object:
     match value:
         case dict():
             return {
-                _masked(str(name), secrets): HIDDEN
+                _masked(str(name), secrets): MASK
                 if _SECRET_NAMES.search(str(name))
                 else _cleaned(inner, secrets, levels - 1)
                 for name, inner in value.items()
@@ -216,5 +216,5 @@ def _cleaned(value: object, secrets: frozenset[str], levels: int) -> object:
 
 def _masked(text: str, secrets: frozenset[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, HIDDEN)
+        text = text.replace(secret, MASK)
     return text.replace("\x00", "")

@@ -193,6 +193,7 @@ def deliveries(cli: Cli, endpoint: str, *options: str) -> list[dict[str, object]
         ("", "url must begin with https://"),
         ("ftp://hooks.example", "url must begin with https://"),
         ("http://hooks.example/x", "url must begin with https://"),
+        ("http://localhost.evil.example/x", "ids and names of accounts travel there"),
         ("https://user:pw@hooks.example/x", "url must not hold a user or a password"),
         ("https://hooks.example/#x", "url must not hold a fragment"),
         ("https://hooks.example/a b", "url holds a character"),

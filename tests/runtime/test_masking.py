@@ -162,3 +162,12 @@ def test_a_user_that_may_be_part_of_a_password_is_masked_too() -> None:
     assert "Secret" not in out
     assert "us@er" not in out
     assert "db.example" in out
+
+
+@pytest.mark.parametrize(
+    "name", ["sslpassword", "x-amz-security-token", "clientSecretValue", "sig_key2"]
+)
+def test_a_parameter_of_a_url_that_is_called_like_a_secret_is_masked(name: str) -> None:
+    """Whatever stands around the word in the parameter's name; its neighbours stay readable."""
+    out = mask(f"GET https://api.example/x?page=2&{name}=hunter2&sort=name failed")
+    assert out == f"GET https://api.example/x?page=2&{name}=***&sort=name failed"
