@@ -12,11 +12,11 @@ from refresher.cli import session
 from refresher.cli.output import (
     Json,
     WrongUse,
+    command,
     details,
     distance,
     done,
     emit,
-    examples,
     listing,
     note,
 )
@@ -35,9 +35,8 @@ group = typer.Typer(help="Answers that we could not read.", no_args_is_help=True
 app.add_typer(group, name="answers")
 
 
-@group.command(
-    "list",
-    epilog=examples("refresher answers list --provider acme", "refresher answers list --json"),
+@command(
+    group, "refresher answers list --provider acme", "refresher answers list --json", name="list"
 )
 def list_(
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
@@ -57,7 +56,7 @@ def list_(
     listing(found, COLUMNS, _row, json=json, spare=SPARE, none=none)
 
 
-@group.command(epilog=examples("refresher answers show 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11"))
+@command(group, "refresher answers show 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11")
 def show(answer: Answer, json: Json = False) -> None:
     """Show one kept answer: whose it is, how it came, and the names of its fields; never a value."""
     with session.services() as services:
@@ -75,11 +74,10 @@ def show(answer: Answer, json: Json = False) -> None:
         )
 
 
-@group.command(
-    epilog=examples(
-        "refresher answers reread 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11",
-        "refresher answers reread --provider acme --json",
-    )
+@command(
+    group,
+    "refresher answers reread 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11",
+    "refresher answers reread --provider acme --json",
 )
 def reread(
     answer: Annotated[UUID | None, typer.Argument(help="The answer's id.")] = None,

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from refresher.cli import session
-from refresher.cli.output import Json, WrongUse, distance, done, examples, listing, note
+from refresher.cli.output import Json, WrongUse, command, distance, done, listing, note
 from refresher.connections import api_keys
 from refresher.rules.access import ApiKey, Scope
 from refresher.store import api_keys as stored
@@ -25,12 +25,11 @@ group = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True
 app.add_typer(group, name="keys")
 
 
-@group.command(
-    epilog=examples(
-        "refresher keys create --name mailer --scope token --organization org-1",
-        "refresher keys create --name backend --scope read --scope token --scope write",
-        "refresher keys create --name ci --scope read --expires-in-days 30",
-    )
+@command(
+    group,
+    "refresher keys create --name mailer --scope token --organization org-1",
+    "refresher keys create --name backend --scope read --scope token --scope write",
+    "refresher keys create --name ci --scope read --expires-in-days 30",
 )
 def create(
     name: Annotated[str, typer.Option(help="For people: who uses it.")],
@@ -62,7 +61,7 @@ def create(
     note("This is the only time that the key is shown; whoever has it can use it.")
 
 
-@group.command("list", epilog=examples("refresher keys list"))
+@command(group, "refresher keys list", name="list")
 def list_(
     organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
     json: Json = False,
@@ -75,7 +74,7 @@ def list_(
     listing(found, COLUMNS, _row, json=json, none=none, described=_described)
 
 
-@group.command(epilog=examples("refresher keys revoke abcdefghijkl"))
+@command(group, "refresher keys revoke abcdefghijkl")
 def revoke(
     key: Annotated[str, typer.Argument(metavar="ID", help="The id, the part behind rfr_.")],
     json: Json = False,
@@ -86,7 +85,7 @@ def revoke(
     done(_described(revoked), f"{revoked.id} ({revoked.name}) is revoked.", json=json)
 
 
-@group.command(epilog=examples("refresher keys audit --key abcdefghijkl"))
+@command(group, "refresher keys audit --key abcdefghijkl")
 def audit(
     key: Annotated[
         str | None, typer.Option(help="Only what this key did, or this person, such as cli:ann.")

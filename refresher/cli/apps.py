@@ -15,7 +15,7 @@ import typer
 
 from refresher.catalogue import AppEntry
 from refresher.cli import session
-from refresher.cli.output import Json, WrongUse, distance, done, examples, listing, note
+from refresher.cli.output import Json, WrongUse, command, distance, done, listing, note
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import CatalogueError, did_you_mean
 from refresher.rules.connection import Secret
@@ -34,13 +34,12 @@ group = typer.Typer(help="Store our OAuth clients at the providers.", no_args_is
 app.add_typer(group, name="apps")
 
 
-@group.command(
-    "set",
-    epilog=examples(
-        "refresher apps set google --client-id 123.apps.googleusercontent.com",
-        "refresher apps set acme --client-id abc --secret-env ACME_SECRET",
-        "pass show acme | refresher apps set acme --name eu --client-id abc --secret-stdin",
-    ),
+@command(
+    group,
+    "refresher apps set google --client-id 123.apps.googleusercontent.com",
+    "refresher apps set acme --client-id abc --secret-env ACME_SECRET",
+    "pass show acme | refresher apps set acme --name eu --client-id abc --secret-stdin",
+    name="set",
 )
 def set_(
     provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
@@ -77,7 +76,7 @@ def set_(
         note("The providers file has this app too, and wins when the scheduler starts.")
 
 
-@group.command("list", epilog=examples("refresher apps list"))
+@command(group, "refresher apps list", name="list")
 def list_(json: Json = False) -> None:
     """List the stored apps, never their secrets, and which of them a provider refuses.
 
@@ -107,9 +106,7 @@ def list_(json: Json = False) -> None:
     )
 
 
-@group.command(
-    epilog=examples("refresher apps delete acme --name eu", "refresher apps delete acme --yes")
-)
+@command(group, "refresher apps delete acme --name eu", "refresher apps delete acme --yes")
 def delete(
     provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
     name: Annotated[str, typer.Option(help="Which of several apps there.")] = "default",

@@ -20,11 +20,11 @@ from refresher.cli.output import (
     SHOWN,
     Json,
     WrongUse,
+    command,
     details,
     distance,
     done,
     emit,
-    examples,
     is_narrow,
     many,
     note,
@@ -54,14 +54,13 @@ for part in (import_command, refresh, lifecycle, resume_link):
     group.add_typer(part.app)
 
 
-@group.command(
-    "list",
-    epilog=examples(
-        "refresher connections list --provider google --state parked",
-        "refresher connections list --failing",
-        "refresher connections list --expired --count",
-        "refresher connections list --reason reconnect_required --json | jq -r .id",
-    ),
+@command(
+    group,
+    "refresher connections list --provider google --state parked",
+    "refresher connections list --failing",
+    "refresher connections list --expired --count",
+    "refresher connections list --reason reconnect_required --json | jq -r .id",
+    name="list",
 )
 def list_(
     organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
@@ -109,7 +108,7 @@ def _list(
         note(f"There may be more: --after {last}")
 
 
-@group.command(epilog=examples("refresher connections show 7b0d2a4e"))
+@command(group, "refresher connections show 7b0d2a4e")
 def show(connection: Id, json: Json = False) -> None:
     """Show one connection: its state, what is next, and what keeps it from going on."""
     with session.database() as database:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from refresher.cli import session
-from refresher.cli.output import Json, done, emit, examples, note
+from refresher.cli.output import Json, command, done, emit, note
 from refresher.runtime.restored import RestoreGuard
 from refresher.store.migrate import upgrade
 from refresher.store.spool import Spool
@@ -20,7 +20,7 @@ QUESTION = (
 app = typer.Typer()
 
 
-@app.command(epilog=examples("refresher migrate"))
+@command(app, "refresher migrate")
 def migrate(json: Json = False) -> None:
     """Create the tables, or bring them up to date.
 
@@ -40,13 +40,12 @@ def _was(before: str | None) -> str:
     return f"at migration {before}" if before else "without tables"
 
 
-@app.command(
-    "restore-check",
-    epilog=examples(
-        "refresher restore-check",
-        "refresher restore-check --json",
-        "refresher restore-check --confirm --yes",
-    ),
+@command(
+    app,
+    "refresher restore-check",
+    "refresher restore-check --json",
+    "refresher restore-check --confirm --yes",
+    name="restore-check",
 )
 def restore_check(
     confirm: Annotated[

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from refresher.cli.output import Json, emit, examples
+from refresher.cli.output import Json, command, emit
 from refresher.devkit.demo.plan import Plan, check
 from refresher.devkit.demo.show import DemoVerdict, perform, table
 from refresher.devkit.up import Running, run
@@ -41,13 +41,12 @@ Directory = Annotated[
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher demo",
-        "refresher demo --kill",
-        "refresher demo --with-notifications",
-        "refresher demo --connections 1000 --json",
-    )
+@command(
+    app,
+    "refresher demo",
+    "refresher demo --kill",
+    "refresher demo --with-notifications",
+    "refresher demo --connections 1000 --json",
 )
 def demo(
     connections: Connections = 200,
@@ -90,9 +89,7 @@ def _close(console: Console, verdict: DemoVerdict, directory: Path | None) -> No
         )
 
 
-@app.command(
-    epilog=examples("refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
-)
+@command(app, "refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
 def up(json: Json = False) -> None:
     """Run everything in one process: database, scheduler, refreshes, health.
 

@@ -9,7 +9,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.doctor.setup import running
-from refresher.cli.output import CannotDo, Json, done, emit, examples, many, note, table
+from refresher.cli.output import CannotDo, Json, command, done, emit, many, note, table
 from refresher.connections.key_rotation import KeyRotation
 from refresher.connections.key_rotation import rotate as run
 from refresher.rules.installation import Agreement, compare
@@ -29,11 +29,10 @@ group = typer.Typer(help="Make, change and count keys for sealing tokens.", no_a
 app.add_typer(group, name="encryption")
 
 
-@group.command(
-    epilog=examples(
-        "refresher encryption new-key",
-        "export REFRESHER_ENCRYPTION_KEYS=$(refresher encryption new-key)",
-    )
+@command(
+    group,
+    "refresher encryption new-key",
+    "export REFRESHER_ENCRYPTION_KEYS=$(refresher encryption new-key)",
 )
 def new_key(json: Json = False) -> None:
     """Print a new random key (32 bytes, base64) on stdout, and nothing else there."""
@@ -46,10 +45,8 @@ def new_key(json: Json = False) -> None:
     )
 
 
-@group.command(
-    epilog=examples(
-        "refresher encryption rotate", "refresher encryption rotate --json | jq .unopenable"
-    )
+@command(
+    group, "refresher encryption rotate", "refresher encryption rotate --json | jq .unopenable"
 )
 def rotate(
     force: Annotated[
@@ -102,11 +99,7 @@ def _refuse_other_keys(opened: Database, cipher: Cipher) -> None:
         )
 
 
-@group.command(
-    epilog=examples(
-        "refresher encryption status", "refresher encryption status --json | jq .unneeded"
-    )
-)
+@command(group, "refresher encryption status", "refresher encryption status --json | jq .unneeded")
 def status(json: Json = False) -> None:
     """Show how many stored secrets each key has sealed, and whether we hold it.
 

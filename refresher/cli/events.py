@@ -11,7 +11,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.arguments import Id, find_root
-from refresher.cli.output import Json, emit, examples, listing, plain, table
+from refresher.cli.output import Json, command, emit, listing, plain, table
 from refresher.rules.history import PastEvent, steps
 from refresher.rules.words import span
 from refresher.store.events import events_after, recent
@@ -25,9 +25,7 @@ TIMELINE = ["attempt", "when", "what", "steps", "http", "reason", "next"]
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples("refresher events 7b0d2a4e --limit 10", "refresher events 7b0d2a4e --follow")
-)
+@command(app, "refresher events 7b0d2a4e --limit 10", "refresher events 7b0d2a4e --follow")
 def events(
     connection: Id,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest ones.")] = 50,

@@ -9,7 +9,7 @@ import typer
 from refresher.cli import reasons, session
 from refresher.cli.arguments import Id, find_root
 from refresher.cli.inspect import now_of, why_of
-from refresher.cli.output import Json, done, examples, instant, plain
+from refresher.cli.output import Json, command, done, instant, plain
 from refresher.rules import guards
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.explanation import held_in_words
@@ -39,7 +39,7 @@ BY_TRYING = frozenset(
 app = typer.Typer()
 
 
-@app.command(epilog=examples("refresher explain 7b0d2a4e", "refresher explain 7b0d2a4e --json"))
+@command(app, "refresher explain 7b0d2a4e", "refresher explain 7b0d2a4e --json")
 def explain(connection: Id, json: Json = False) -> None:
     """Say why a connection is or is not going to be refreshed, and what to do about it."""
     settings = session.read_settings()

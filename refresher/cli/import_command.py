@@ -20,7 +20,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.import_run import Counts, ImportLine, ImportRun, lines
-from refresher.cli.output import Json, WrongUse, done, examples, note
+from refresher.cli.output import Json, WrongUse, command, done, note
 from refresher.cli.reasons import apps_set, mend
 from refresher.connections.oauth_apps import sync_apps
 from refresher.rules.connection import ParkReason
@@ -37,14 +37,15 @@ FROM_STDIN = "stdin"
 app = typer.Typer()
 
 
-@app.command(
-    "import",
-    epilog=examples(
-        "refresher connections import connections.jsonl",
-        "psql -AtXc 'select row_to_json(c) from …' | refresher connections import - --json",
+@command(
+    app,
+    "refresher connections import connections.jsonl",
+    "psql -AtXc 'select row_to_json(c) from …' | refresher connections import - --json",
+    (
         '{"organization_id": "org1", "provider": "google", "external_id": "1", '
-        '"access_token": "…", "refresh_token": "…", "expires_in": 3599}',
+        '"access_token": "…", "refresh_token": "…", "expires_in": 3599}'
     ),
+    name="import",
 )
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON Lines, or - for stdin.")],

@@ -21,9 +21,9 @@ from refresher.cli.output import (
     CannotDo,
     Json,
     WrongUse,
+    command,
     details,
     emit,
-    examples,
     instant,
 )
 from refresher.rules.connection import ParkReason
@@ -42,13 +42,12 @@ ATTEMPTS_SHOWN = 20
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher inspect 7b0d2a4e",
-        'refresher inspect 7b0d2a4e --at "10m ago"',
-        "refresher inspect 7b0d2a4e --at 2026-03-01T12:00:00Z --json",
-        "refresher inspect 7b0d2a4e --follow",
-    )
+@command(
+    app,
+    "refresher inspect 7b0d2a4e",
+    'refresher inspect 7b0d2a4e --at "10m ago"',
+    "refresher inspect 7b0d2a4e --at 2026-03-01T12:00:00Z --json",
+    "refresher inspect 7b0d2a4e --follow",
 )
 def inspect(
     connection: Id,

@@ -13,7 +13,7 @@ import typer
 
 from refresher.cli import reasons, session
 from refresher.cli.arguments import Id, find, view_of
-from refresher.cli.output import CannotDo, Json, done, emit, examples, note
+from refresher.cli.output import CannotDo, Json, command, done, emit, note
 from refresher.connections import lifecycle
 from refresher.connections.revocation import revoke
 from refresher.runtime.services import Services
@@ -39,19 +39,19 @@ TOLD_OF_REVOCATION = {
 app = typer.Typer()
 
 
-@app.command(epilog=examples("refresher connections pause 7b0d2a4e"))
+@command(app, "refresher connections pause 7b0d2a4e")
 def pause(connection: Id, json: Json = False) -> None:
     """Leave a connection alone for a while; `resume` ends it."""
     _stop(connection, "paused", json=json)
 
 
-@app.command(epilog=examples("refresher connections disable 7b0d2a4e"))
+@command(app, "refresher connections disable 7b0d2a4e")
 def disable(connection: Id, json: Json = False) -> None:
     """Switch a connection off, such as when its owner has not paid; `resume` ends it."""
     _stop(connection, "disabled", json=json)
 
 
-@app.command(epilog=examples("refresher connections resume 7b0d2a4e"))
+@command(app, "refresher connections resume 7b0d2a4e")
 def resume(connection: Id, json: Json = False) -> None:
     """Make a paused, disabled or parked connection due at once, with the tokens it has.
 
@@ -72,11 +72,10 @@ def resume(connection: Id, json: Json = False) -> None:
         note(f"It was parked, and may be again: {reasons.mend_of(reason, before)}.")
 
 
-@app.command(
-    epilog=examples(
-        "refresher connections delete 7b0d2a4e",
-        "refresher connections delete 7b0d2a4e --revoke --yes",
-    )
+@command(
+    app,
+    "refresher connections delete 7b0d2a4e",
+    "refresher connections delete 7b0d2a4e --revoke --yes",
 )
 def delete(
     connection: Id,

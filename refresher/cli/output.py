@@ -57,6 +57,13 @@ class WrongUse(RefresherError):
     exit_code = 2
 
 
+def command(
+    group: typer.Typer, *lines: str, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds a command to a group, under its function's name or another; `lines` are its examples."""
+    return group.command(name, epilog=examples(*lines))
+
+
 def examples(*lines: str) -> str:
     """Returns the closing part of a command's help: commands to copy."""
     return "Examples:\n\n" + "\n\n".join(f"`{line}`" for line in lines)

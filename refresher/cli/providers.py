@@ -12,9 +12,9 @@ from refresher.catalogue import Catalogue, describe
 from refresher.cli import session
 from refresher.cli.output import (
     Json,
+    command,
     distance,
     emit,
-    examples,
     facts,
     listing,
     many,
@@ -38,7 +38,7 @@ group = typer.Typer(
 app.add_typer(group, name="providers")
 
 
-@group.command("list", epilog=examples("refresher providers list"))
+@command(group, "refresher providers list", name="list")
 def list_(json: Json = False) -> None:
     """List all providers: the built-in ones and those of REFRESHER_PROVIDERS_FILE."""
     catalogue = _catalogue()
@@ -52,7 +52,7 @@ def list_(json: Json = False) -> None:
     )
 
 
-@group.command(epilog=examples("refresher providers show google"))
+@command(group, "refresher providers show google")
 def show(name: Name, json: Json = False) -> None:
     """Show all that is known of one provider, with sources; a * marks what no source confirms."""
     catalogue = _catalogue()
@@ -70,12 +70,11 @@ def show(name: Name, json: Json = False) -> None:
     )
 
 
-@group.command(
-    epilog=examples(
-        "refresher providers check",
-        "refresher providers check acme google",
-        "refresher providers check --all",
-    )
+@command(
+    group,
+    "refresher providers check",
+    "refresher providers check acme google",
+    "refresher providers check --all",
 )
 def check(
     names: Annotated[
@@ -108,7 +107,7 @@ def check(
     note(f"{len(chosen)} checked and usable, {many(len(warnings), 'remark')}.")
 
 
-@group.command(epilog=examples("refresher providers pauses"))
+@command(group, "refresher providers pauses")
 def pauses(json: Json = False) -> None:
     """List what is left alone for a while: a host, an organization at it, an app, a whole provider."""
     with session.database() as database, database.transaction() as db:
@@ -116,12 +115,11 @@ def pauses(json: Json = False) -> None:
     listing(found, PAUSE_COLUMNS, _pause_row, json=json, none="Nothing is paused.")
 
 
-@group.command(
-    epilog=examples(
-        "refresher providers unpause google",
-        "refresher providers unpause shopify --host acme.myshopify.com",
-        "refresher providers unpause acme --app eu",
-    )
+@command(
+    group,
+    "refresher providers unpause google",
+    "refresher providers unpause shopify --host acme.myshopify.com",
+    "refresher providers unpause acme --app eu",
 )
 def unpause(
     name: Name,

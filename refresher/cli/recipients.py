@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from refresher.cli import session
-from refresher.cli.output import Json, WrongUse, distance, done, examples, listing
+from refresher.cli.output import Json, WrongUse, command, distance, done, listing
 from refresher.errors import did_you_mean
 from refresher.rules.addresses import RECONNECT_WORDS, address_fault, canonical, template_fault
 from refresher.rules.notices import Kind
@@ -38,13 +38,14 @@ app.add_typer(recipients_group, name="recipients")
 app.add_typer(organizations_group, name="organizations")
 
 
-@recipients_group.command(
-    epilog=examples(
-        "refresher recipients add ann@acme.example --organization org-1",
-        "refresher recipients add ops@us.example --operators --digest app.recovered",
+@command(
+    recipients_group,
+    "refresher recipients add ann@acme.example --organization org-1",
+    "refresher recipients add ops@us.example --operators --digest app.recovered",
+    (
         "refresher recipients add bob@acme.example --organization org-1 --none all "
-        "--immediate connection.reconnect_required",
-    )
+        "--immediate connection.reconnect_required"
+    ),
 )
 def add(
     address: Annotated[str, typer.Argument(help="The mail address.")],
@@ -71,11 +72,11 @@ def add(
     done({**asdict(recipient), "new": is_new}, sentence, json=json)
 
 
-@recipients_group.command(
-    "list",
-    epilog=examples(
-        "refresher recipients list", "refresher recipients list --organization org-1 --json"
-    ),
+@command(
+    recipients_group,
+    "refresher recipients list",
+    "refresher recipients list --organization org-1 --json",
+    name="list",
 )
 def list_(
     organization: Organization = None, operators: Operators = False, json: Json = False
@@ -90,11 +91,10 @@ def list_(
     listing(found, columns, _row, json=json, none=none)
 
 
-@recipients_group.command(
-    epilog=examples(
-        "refresher recipients remove ann@acme.example --organization org-1",
-        "refresher recipients remove ops@us.example --operators --json",
-    )
+@command(
+    recipients_group,
+    "refresher recipients remove ann@acme.example --organization org-1",
+    "refresher recipients remove ops@us.example --operators --json",
 )
 def remove(
     address: Annotated[str, typer.Argument(help="The mail address.")],
@@ -114,14 +114,15 @@ def remove(
     done(gone, f"{address} is told no more of {_whose(owner)}", json=json)
 
 
-@organizations_group.command(
-    "set",
-    epilog=examples(
-        "refresher organizations set org-1 --name Acme",
+@command(
+    organizations_group,
+    "refresher organizations set org-1 --name Acme",
+    (
         "refresher organizations set org-1 "
-        "--reconnect-url 'https://app.example/connections/{external_id}/reconnect'",
-        "refresher organizations set org-1 --reconnect-url ''",
+        "--reconnect-url 'https://app.example/connections/{external_id}/reconnect'"
     ),
+    "refresher organizations set org-1 --reconnect-url ''",
+    name="set",
 )
 def set_organization(
     organization: Annotated[str, typer.Argument(help="The organization's id.")],
@@ -157,7 +158,7 @@ def set_organization(
     done(stored, f"{organization}: name {name}, reconnect page {page}", json=json)
 
 
-@organizations_group.command("list", epilog=examples("refresher organizations list --json"))
+@command(organizations_group, "refresher organizations list --json", name="list")
 def list_organizations(json: Json = False) -> None:
     """List the organizations for which something was set."""
     with session.database() as database, database.transaction() as db:

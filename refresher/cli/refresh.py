@@ -13,7 +13,7 @@ import typer
 
 from refresher.cli import reasons, session
 from refresher.cli.arguments import Id, find, view_of
-from refresher.cli.output import CannotDo, Json, done, examples, instant, note
+from refresher.cli.output import CannotDo, Json, command, done, instant, note
 from refresher.errors import TokenUnavailable
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
@@ -28,10 +28,8 @@ PATIENCE_SECONDS = 5.0
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher connections refresh 7b0d2a4e", "refresher connections refresh 7b0d2a4e --json"
-    )
+@command(
+    app, "refresher connections refresh 7b0d2a4e", "refresher connections refresh 7b0d2a4e --json"
 )
 def refresh(
     connection: Id,

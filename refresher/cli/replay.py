@@ -9,7 +9,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.arguments import Id, find_root, view_of
-from refresher.cli.output import CannotDo, Json, emit, examples, note, table
+from refresher.cli.output import CannotDo, Json, command, emit, note, table
 from refresher.rules.history import PastEvent
 from refresher.rules.replay import Replayed
 from refresher.rules.replay import replay as replayed
@@ -22,9 +22,7 @@ COLUMNS = ["", "recorded", "today", ""]
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples("refresher replay 7b0d2a4e", "refresher replay 7b0d2a4e --attempt 42 --json")
-)
+@command(app, "refresher replay 7b0d2a4e", "refresher replay 7b0d2a4e --attempt 42 --json")
 def replay(
     connection: Id,
     attempt: Annotated[

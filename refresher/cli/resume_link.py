@@ -10,7 +10,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.arguments import Id, find, read_span
-from refresher.cli.output import Json, done, examples, instant, listing, note
+from refresher.cli.output import Json, command, done, instant, listing, note
 from refresher.connections import resume_links as resuming
 from refresher.connections.resume_links import make_link
 from refresher.store.inbound import LinkView
@@ -27,12 +27,11 @@ COLUMNS = ["id", "state", "made", "by", "ends", "takes new tokens"]
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher connections resume-link 7b0d2a4e",
-        "refresher connections resume-link 7b0d2a4e --expires-in 2h --json | jq -r .url",
-        "curl -X POST $(refresher connections resume-link 7b0d2a4e)",
-    )
+@command(
+    app,
+    "refresher connections resume-link 7b0d2a4e",
+    "refresher connections resume-link 7b0d2a4e --expires-in 2h --json | jq -r .url",
+    "curl -X POST $(refresher connections resume-link 7b0d2a4e)",
 )
 def resume_link(
     connection: Id,
@@ -63,7 +62,7 @@ def resume_link(
     note(f"{HOW_IT_WORKS}, and ends at {instant(made.expires_at)}.")
 
 
-@app.command(epilog=examples("refresher connections resume-links 7b0d2a4e"))
+@command(app, "refresher connections resume-links 7b0d2a4e")
 def resume_links(connection: Id, json: Json = False) -> None:
     """List a connection's links: those that may still be used, and those of the last weeks."""
     with session.database() as database:
@@ -72,11 +71,7 @@ def resume_links(connection: Id, json: Json = False) -> None:
     listing(found, COLUMNS, _row, json=json, none=none)
 
 
-@app.command(
-    epilog=examples(
-        "refresher connections withdraw-link 7b0d2a4e 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11"
-    )
-)
+@command(app, "refresher connections withdraw-link 7b0d2a4e 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11")
 def withdraw_link(
     connection: Id,
     link: Annotated[UUID, typer.Argument(help="The link's id, as `resume-links` shows it.")],

@@ -12,7 +12,7 @@ import typer
 from pydantic import BaseModel, SecretStr
 
 from refresher.cli import session
-from refresher.cli.output import Json, emit, examples, note, seconds_of, table
+from refresher.cli.output import Json, command, emit, note, seconds_of, table
 from refresher.errors import SettingsError
 from refresher.rules.masking import MASK, mask
 from refresher.runtime.cipher import key_id, parse_key
@@ -30,12 +30,11 @@ class SettingLine:
     origin: str
 
 
-@app.command(
-    epilog=examples(
-        "refresher settings",
-        "refresher settings --changed",
-        "refresher settings --json | jq .DATABASE_URL",
-    )
+@command(
+    app,
+    "refresher settings",
+    "refresher settings --changed",
+    "refresher settings --json | jq .DATABASE_URL",
 )
 def settings(
     changed: Annotated[
@@ -109,6 +108,4 @@ def masked_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return MASK
-    if not parts.scheme or (not parts.netloc and not parts.path):
-        return MASK
-    return mask(url)
+    return mask(url) if parts.scheme and (parts.netloc or parts.path) else MASK

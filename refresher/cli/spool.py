@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from refresher.cli import session
-from refresher.cli.output import CannotDo, Json, WrongUse, done, examples, listing, note
+from refresher.cli.output import CannotDo, Json, WrongUse, command, done, listing, note
 from refresher.refresh import spool_entries
 from refresher.refresh.recovery import give_up, store_entry
 from refresher.store import audit
@@ -29,7 +29,7 @@ group = typer.Typer(
 app.add_typer(group, name="spool")
 
 
-@group.command("list", epilog=examples("refresher spool list", "refresher spool list --json"))
+@command(group, "refresher spool list", "refresher spool list --json", name="list")
 def list_(json: Json = False) -> None:
     """List what waits in Redis and in this machine's file, the oldest first, and why.
 
@@ -41,7 +41,7 @@ def list_(json: Json = False) -> None:
     listing(found, COLUMNS, lambda entry: [entry[name] for name in COLUMNS], json=json, none=none)
 
 
-@group.command(epilog=examples("refresher spool retry", "refresher spool retry 3f9a0c1b22de"))
+@command(group, "refresher spool retry", "refresher spool retry 3f9a0c1b22de")
 def retry(entries: Ids = None, json: Json = False) -> None:
     """Store entries now, all of them without an ID. A scheduler does so by itself, again and again.
 
@@ -62,9 +62,7 @@ def retry(entries: Ids = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@group.command(
-    epilog=examples("refresher spool drop 3f9a0c1b22de", "refresher spool drop --all --yes")
-)
+@command(group, "refresher spool drop 3f9a0c1b22de", "refresher spool drop --all --yes")
 def drop(
     entries: Ids = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that `list` shows.")] = False,

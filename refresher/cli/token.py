@@ -12,7 +12,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.arguments import Id, find
-from refresher.cli.output import CannotDo, Json, WrongUse, done, examples, note
+from refresher.cli.output import CannotDo, Json, WrongUse, command, done, note
 from refresher.errors import TokenUnavailable
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import from_secret_text
@@ -25,12 +25,11 @@ from refresher.store.session import Database
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher token 7b0d2a4e",
-        "refresher token 7b0d2a4e --min-ttl 300",
-        'curl -H "Authorization: Bearer $(refresher token 7b0d2a4e)" https://api.example.com/me',
-    )
+@command(
+    app,
+    "refresher token 7b0d2a4e",
+    "refresher token 7b0d2a4e --min-ttl 300",
+    'curl -H "Authorization: Bearer $(refresher token 7b0d2a4e)" https://api.example.com/me',
 )
 def token(
     connection: Id,

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 
 from refresher.cli import session
-from refresher.cli.output import Json, emit, examples
+from refresher.cli.output import Json, command, emit
 from refresher.cli.top_screen import Picture, QueueNow, TopView, picture
 from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.settings import Settings
@@ -33,10 +33,8 @@ Interval = Annotated[
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher top", "refresher top --once", "refresher top --json --interval 5 | jq .overdue"
-    )
+@command(
+    app, "refresher top", "refresher top --once", "refresher top --json --interval 5 | jq .overdue"
 )
 def top(once: Once = False, interval: Interval = 1.0, json: Json = False) -> None:
     """Watch the work: what is due, late, parked and in flight, at which rate, and by whom.

@@ -10,7 +10,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.arguments import WebhookId, find_endpoint, read_time
-from refresher.cli.output import CannotDo, Json, WrongUse, distance, done, examples, listing, note
+from refresher.cli.output import CannotDo, Json, WrongUse, command, distance, done, listing, note
 from refresher.notify import endpoints
 from refresher.store import replays
 from refresher.store.replays import DeliveryView, Replay
@@ -24,11 +24,10 @@ Organization = Annotated[str | None, typer.Option(help="Only this organization's
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples(
-        "refresher webhooks deliveries 0199a2b4",
-        "refresher webhooks deliveries 0199a2b4 --state failed --json",
-    )
+@command(
+    app,
+    "refresher webhooks deliveries 0199a2b4",
+    "refresher webhooks deliveries 0199a2b4 --state failed --json",
 )
 def deliveries(
     webhook: WebhookId,
@@ -48,12 +47,11 @@ def deliveries(
         note(f"There may be more: --before {found[-1].id}")
 
 
-@app.command(
-    epilog=examples(
-        "refresher webhooks replay 0199a2b4 --failed",
-        "refresher webhooks replay 0199a2b4 --event 0199a2b4-0000-7000-8000-000000000000",
-        "refresher webhooks replay 0199a2b4 --since 2026-11-24T00:00Z --until 2026-11-25T00:00Z",
-    )
+@command(
+    app,
+    "refresher webhooks replay 0199a2b4 --failed",
+    "refresher webhooks replay 0199a2b4 --event 0199a2b4-0000-7000-8000-000000000000",
+    "refresher webhooks replay 0199a2b4 --since 2026-11-24T00:00Z --until 2026-11-25T00:00Z",
 )
 def replay(
     webhook: WebhookId,

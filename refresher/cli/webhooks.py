@@ -15,11 +15,11 @@ from refresher.cli.arguments import WebhookId, find_endpoint
 from refresher.cli.output import (
     Json,
     WrongUse,
+    command,
     details,
     distance,
     done,
     emit,
-    examples,
     facts,
     listing,
     many,
@@ -42,12 +42,13 @@ app.add_typer(group, name="webhooks")
 group.add_typer(webhook_messages.app)
 
 
-@group.command(
-    epilog=examples(
+@command(
+    group,
+    (
         "refresher webhooks add https://app.example/hooks --organization org-1 "
-        "--event 'connection.*'",
-        "refresher webhooks add https://ops.example/hooks --operator --event '*'",
-    )
+        "--event 'connection.*'"
+    ),
+    "refresher webhooks add https://ops.example/hooks --operator --event '*'",
 )
 def add(
     url: Annotated[str, typer.Argument(help="Where to POST: https, and no private address.")],
@@ -85,7 +86,7 @@ def add(
     note(f"`refresher webhooks test {made}` tries it.")
 
 
-@group.command("list", epilog=examples("refresher webhooks list --organization org-1"))
+@command(group, "refresher webhooks list --organization org-1", name="list")
 def list_(organization: Organization = None, json: Json = False) -> None:
     """List endpoints, how they do, and what waits for them; never their secrets."""
     with session.database() as database, database.transaction() as db:
@@ -94,7 +95,7 @@ def list_(organization: Organization = None, json: Json = False) -> None:
     listing(found, COLUMNS, _row, json=json, none=none)
 
 
-@group.command(epilog=examples("refresher webhooks show 0199a2b4"))
+@command(group, "refresher webhooks show 0199a2b4")
 def show(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Show one endpoint: what it is told, how it does, and why not if it does not."""
     with session.database() as database:
@@ -109,7 +110,7 @@ def show(webhook: WebhookId, organization: Organization = None, json: Json = Fal
         note(f"`refresher webhooks replay {view.id} --failed` sends again what was given up.")
 
 
-@group.command(epilog=examples("refresher webhooks remove 0199a2b4"))
+@command(group, "refresher webhooks remove 0199a2b4")
 def remove(
     webhook: WebhookId,
     organization: Organization = None,
@@ -125,7 +126,7 @@ def remove(
     done({"id": view.id, "removed": removed}, f"{view.id} ({view.url}) is removed.", json=json)
 
 
-@group.command(epilog=examples("refresher webhooks enable 0199a2b4"))
+@command(group, "refresher webhooks enable 0199a2b4")
 def enable(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Enable an endpoint again; what was held for it meanwhile goes out, in its order."""
     with session.database() as database:
@@ -138,11 +139,10 @@ def enable(webhook: WebhookId, organization: Organization = None, json: Json = F
     )
 
 
-@group.command(
-    epilog=examples(
-        "refresher webhooks rotate-secret 0199a2b4",
-        "refresher webhooks rotate-secret 0199a2b4 --overlap-seconds 3600",
-    )
+@command(
+    group,
+    "refresher webhooks rotate-secret 0199a2b4",
+    "refresher webhooks rotate-secret 0199a2b4 --overlap-seconds 3600",
 )
 def rotate_secret(
     webhook: WebhookId,
@@ -175,7 +175,7 @@ def rotate_secret(
     note(KEEP_IT)
 
 
-@group.command("test", epilog=examples("refresher webhooks test 0199a2b4"))
+@command(group, "refresher webhooks test 0199a2b4", name="test")
 def send_test(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Send a signed `webhook.test` now and show the answer; nothing is stored or counted."""
     with session.services() as services:

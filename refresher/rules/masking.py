@@ -55,7 +55,6 @@ _LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 _HEX_ID = re.compile(r"^[0-9a-f-]{32,36}$")
 _WORD = re.compile(r"^(?:[A-Z]?[a-z]*\d{0,4}|[A-Z]+\d{0,4}|\d+)$")
 _LEAST_RANDOM = 16
-_LIKE_A_TOKEN = re.compile(r"(?=(?:[\w.~+/=-]*?\d){2})[\w.~+/=-]{20,}")
 
 
 def mask(text: str) -> str:

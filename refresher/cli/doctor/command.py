@@ -9,7 +9,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.doctor import Finding, fail, installation, notify, postgres, redis, setup, work
-from refresher.cli.output import Json, emit, examples, table
+from refresher.cli.output import Json, command, emit, table
 from refresher.errors import SettingsError
 from refresher.settings import Settings, flows_on
 from refresher.store.session import Database
@@ -17,9 +17,7 @@ from refresher.store.session import Database
 app = typer.Typer()
 
 
-@app.command(
-    epilog=examples("refresher doctor", "refresher doctor --json | jq '.findings[] | .mend'")
-)
+@command(app, "refresher doctor", "refresher doctor --json | jq '.findings[] | .mend'")
 def doctor(json: Json = False) -> None:
     """Check settings, database, Redis and the work itself, and say how to mend what is wrong.
 
