@@ -15,7 +15,7 @@ MASK = "***"
 DEEPEST = 8
 """Values nested deeper are not shown at all."""
 _NAME = (
-    r"(?:access|refresh|id|client|session|api|fb_exchange|bearer|csrf|secret|auth)?[_-]?"
+    r"(?:access|refresh|id|client|session|api|fb_exchange|bearer|csrf|secret|auth|ssl)?[_-]?"
     r"(?:tokens?|secret|password|passwd|pwd|assertion|apikey|api[_-]key|credentials?)"
 )
 _SECRET_KEY = re.compile(

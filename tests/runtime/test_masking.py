@@ -14,7 +14,7 @@ B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 TOKENS = st.text(B64 + "-_.~", min_size=8, max_size=80).filter(lambda t: t.strip("-_.~") == t)
 NAMES = st.sampled_from(
     ["access_token", "refresh_token", "id_token", "client_secret", "password", "api_key",
-     "fb_exchange_token", "token", "client_assertion", "Refresh_Token"]
+     "fb_exchange_token", "token", "client_assertion", "Refresh_Token", "sslpassword"]
 )  # fmt: skip
 SHAPES = st.sampled_from(
     [
