@@ -20,7 +20,7 @@ from refresher.connections.oauth_apps import store_app
 from refresher.errors import CatalogueError, did_you_mean
 from refresher.rules.connection import Secret
 from refresher.runtime.services import catalogue_from, cipher_from
-from refresher.settings import Settings
+from refresher.settings import Settings, load
 from refresher.store import audit, oauth_apps
 from refresher.store.audit import AuditEntry
 
@@ -61,7 +61,7 @@ def set_(
     Asks for the secret, unless an option says where it is. Connections that waited for this app, or
     for its right secret, go on at once.
     """
-    settings = session.read_settings()
+    settings = load()
     catalogue, cipher = catalogue_from(settings), cipher_from(settings)
     catalogue[provider]
     client_id, name = _checked("--client-id", client_id), _checked("--name", name)
@@ -82,7 +82,7 @@ def list_(json: Json = False) -> None:
 
     An app comes from the providers file, which wins when the scheduler starts, or was stored by hand.
     """
-    settings = session.read_settings()
+    settings = load()
     with session.database(settings) as database, database.transaction() as db:
         found = oauth_apps.every(db)
     of_file = _of_file(settings)
@@ -114,7 +114,7 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete a stored app. Its connections keep their tokens, and wait until it is stored again."""
-    settings = session.read_settings()
+    settings = load()
     key = f"{provider}/{name}"
     with session.database(settings) as database:
         with database.transaction() as db:

@@ -12,7 +12,6 @@ from uuid import UUID
 import typer
 
 from refresher.cli.output import WrongUse, note
-from refresher.cli.session import read_settings
 from refresher.errors import (
     CatalogueError,
     NoSuchConnection,
@@ -22,6 +21,7 @@ from refresher.errors import (
 )
 from refresher.notify import endpoints
 from refresher.runtime.services import catalogue_from
+from refresher.settings import load
 from refresher.store import connections, lookup, webhooks
 from refresher.store.connections import OperatorView
 from refresher.store.lookup import Match
@@ -134,7 +134,7 @@ def check_names(
         organizations = lookup.names(db, "organization_id") if organization else []
     if provider and provider not in providers:
         try:
-            known = {*catalogue_from(read_settings()).names, *providers}
+            known = {*catalogue_from(load()).names, *providers}
         except CatalogueError:
             known = {provider}
         if provider not in known:

@@ -9,6 +9,7 @@ import typer
 from refresher.cli import session
 from refresher.cli.output import Json, command, done, emit, note
 from refresher.runtime.restored import RestoreGuard
+from refresher.settings import load
 from refresher.store.migrate import upgrade
 from refresher.store.spool import Spool
 
@@ -27,7 +28,7 @@ def migrate(json: Json = False) -> None:
     Safe to run at every deploy and from several places at once: they take turns, and who finds
     nothing to do does nothing.
     """
-    settings = session.read_settings()
+    settings = load()
     before, after = upgrade(settings.database, settings.database_schema)
     if before == after:
         sentence = f"The database is at migration {after} already; there was nothing to do."
@@ -59,7 +60,7 @@ def restore_check(
     On an older one nothing is refreshed: its refresh tokens may be spent, and presenting one again ends
     a grant that rotates. docs/backup.md says what to do first. The exit code is 1 while that is so.
     """
-    settings = session.read_settings()
+    settings = load()
     with session.database(settings) as database:
         guard = RestoreGuard(database, Spool(settings))
         seen = guard.look()

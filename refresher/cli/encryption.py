@@ -17,6 +17,7 @@ from refresher.rules.words import span
 from refresher.runtime import cipher as ciphers
 from refresher.runtime.cipher import Cipher
 from refresher.runtime.services import cipher_from
+from refresher.settings import load
 from refresher.store import audit
 from refresher.store.sealed import SEALED, KeyUse, count_rows, key_uses
 from refresher.store.session import Database
@@ -60,7 +61,7 @@ def rotate(
     take the old key away. Stop it at any time and run it again. What no key opens is left as it is,
     counted, and told on stderr. Refused while a process that runs seals with another key.
     """
-    settings = session.read_settings()
+    settings = load()
     cipher = cipher_from(settings)
     started = time.monotonic()
     with session.database(settings) as opened:
@@ -105,7 +106,7 @@ def status(json: Json = False) -> None:
 
     A key that no line names is needed by nothing stored, and can be taken away.
     """
-    settings = session.read_settings()
+    settings = load()
     cipher = cipher_from(settings)
     with session.database(settings) as opened, opened.transaction() as db:
         uses = key_uses(db)

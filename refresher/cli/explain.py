@@ -17,7 +17,7 @@ from refresher.rules.faults import FaultScope, place_of, scopes
 from refresher.rules.history import Moment, PastEvent
 from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from, policy_from
-from refresher.settings import Settings
+from refresher.settings import Settings, load
 from refresher.store import pause_list, workers
 from refresher.store.pause_list import PauseView
 from refresher.store.standing import ConnectionStanding
@@ -42,7 +42,7 @@ app = typer.Typer()
 @command(app, "refresher explain 7b0d2a4e", "refresher explain 7b0d2a4e --json")
 def explain(connection: Id, json: Json = False) -> None:
     """Say why a connection is or is not going to be refreshed, and what to do about it."""
-    settings = session.read_settings()
+    settings = load()
     with session.database(settings) as database:
         root = find_root(database, connection)
         standing, events = now_of(database, root)

@@ -30,7 +30,7 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import DueReason, why_due
 from refresher.rules.history import Moment, PastEvent, Untold, state_at
 from refresher.runtime.services import catalogue_from, policy_from
-from refresher.settings import Settings
+from refresher.settings import Settings, load
 from refresher.store import events
 from refresher.store.events import Around, recent
 from refresher.store.session import Database
@@ -62,7 +62,7 @@ def inspect(
 
     No token is read. A connection that shares another's grant shows that one.
     """
-    settings = session.read_settings()
+    settings = load()
     with session.database(settings) as database:
         root = find_root(database, connection)
         if at is not None:

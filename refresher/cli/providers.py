@@ -24,6 +24,7 @@ from refresher.cli.output import (
 from refresher.rules.providers import Provider
 from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from
+from refresher.settings import load
 from refresher.store import audit, pause_list
 from refresher.store.pause_list import Chosen, PauseView
 
@@ -133,7 +134,7 @@ def unpause(
 
     Forgets the refusals that they follow from as well. If the trouble lasts, the same pauses come back.
     """
-    settings = session.read_settings()
+    settings = load()
     catalogue_from(settings)[name]
     with session.database(settings) as database, database.transaction() as db:
         ended = pause_list.end(db, Chosen(name, host=host, app_name=app_name))
@@ -162,7 +163,7 @@ def _what(pause: PauseView) -> str:
 
 
 def _catalogue() -> Catalogue:
-    return catalogue_from(session.read_settings())
+    return catalogue_from(load())
 
 
 def _described(catalogue: Catalogue, provider: Provider) -> dict[str, object]:

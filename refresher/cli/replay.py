@@ -14,6 +14,7 @@ from refresher.rules.history import PastEvent
 from refresher.rules.replay import Replayed
 from refresher.rules.replay import replay as replayed
 from refresher.runtime.services import catalogue_from, policy_from
+from refresher.settings import load
 from refresher.store import events
 from refresher.store.session import Database
 
@@ -36,7 +37,7 @@ def replay(
     Nothing is sent and nothing is written. Rules, settings and the catalogue are those of now; what was
     known and what came back are those that were recorded.
     """
-    settings = session.read_settings()
+    settings = load()
     catalogue, policy = catalogue_from(settings), policy_from(settings)
     with session.database(settings) as database:
         root = find_root(database, connection, "its attempts are those")

@@ -40,18 +40,13 @@ def actor() -> Actor:
     return whoever("cli")
 
 
-def read_settings() -> Settings:
-    """Returns the settings of the environment."""
-    return load()
-
-
 @contextmanager
 def database(settings: Settings | None = None) -> Iterator[Database]:
     """Opens the configured database. Tables that are missing are told by the first statement.
 
     A command keeps no session, so that it works, and leaves nothing behind, whatever pooler is there.
     """
-    opened = database_from(settings or read_settings(), sessions_are_ours=False)
+    opened = database_from(settings or load(), sessions_are_ours=False)
     try:
         yield opened
     finally:
@@ -64,7 +59,7 @@ def services() -> Iterator[Services]:
 
     Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
     """
-    settings = read_settings()
+    settings = load()
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}
     log.configure(settings.model_copy(update=quiet))
     opened = build(settings)

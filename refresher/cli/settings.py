@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 import typer
 from pydantic import BaseModel, SecretStr
 
-from refresher.cli import session
 from refresher.cli.output import Json, command, emit, note, seconds_of, table
 from refresher.errors import SettingsError
 from refresher.rules.masking import MASK, mask
 from refresher.runtime.cipher import key_id, parse_key
-from refresher.settings import PREFIX, Settings, variable
+from refresher.settings import PREFIX, Settings, load, variable
 
 app = typer.Typer()
 
@@ -46,7 +45,7 @@ def settings(
 
     Passwords and keys are masked; an encryption key is shown by its id, which reveals nothing of it.
     """
-    every = effective(session.read_settings())
+    every = effective(load())
     lines = [line for line in every if not changed or line.origin != "default"]
     if json:
         emit({line.variable: {"value": line.value, "origin": line.origin} for line in lines})

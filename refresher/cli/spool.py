@@ -11,6 +11,7 @@ from refresher.cli import session
 from refresher.cli.output import CannotDo, Json, WrongUse, command, done, listing, note
 from refresher.refresh import spool_entries
 from refresher.refresh.recovery import give_up, store_entry
+from refresher.settings import load
 from refresher.store import audit
 from refresher.store.spool import Spool
 
@@ -36,7 +37,7 @@ def list_(json: Json = False) -> None:
     A worker without Redis has its own file on its own machine: run this there as well. PostgreSQL need
     not answer. No token is shown: all of it is sealed.
     """
-    found = _described(Spool(session.read_settings()))
+    found = _described(Spool(load()))
     none = "The spool is empty: PostgreSQL has every token pair and every answer."
     listing(found, COLUMNS, lambda entry: [entry[name] for name in COLUMNS], json=json, none=none)
 

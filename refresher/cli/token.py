@@ -19,6 +19,7 @@ from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import Stored
 from refresher.rules.words import span
 from refresher.runtime.services import cipher_from
+from refresher.settings import load
 from refresher.store import audit, serving
 from refresher.store.session import Database
 
@@ -79,7 +80,7 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
 
 def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     """Prints what is stored."""
-    settings = session.read_settings()
+    settings = load()
     cipher = cipher_from(settings)
     with session.database(settings) as database:
         found = find(database, connection)

@@ -20,7 +20,7 @@ from refresher.cli import session
 from refresher.cli.output import Json, command, emit
 from refresher.cli.top_screen import Picture, QueueNow, TopView, picture
 from refresher.errors import DatabaseUnavailable, RefresherError
-from refresher.settings import Settings
+from refresher.settings import Settings, load
 from refresher.store import inspection, installation
 from refresher.store.session import Database
 
@@ -42,7 +42,7 @@ def top(once: Once = False, interval: Interval = 1.0, json: Json = False) -> Non
     Ends with Ctrl-C, or after one look with --once (also where stdout is no terminal, unless --json
     asks for one document a look).
     """
-    settings = session.read_settings()
+    settings = load()
     with session.database(settings) as database:
         look = _looker(settings, database)
         if json:

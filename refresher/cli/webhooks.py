@@ -29,6 +29,7 @@ from refresher.cli.webhook_messages import Organization
 from refresher.notify import endpoints
 from refresher.rules.words import span
 from refresher.runtime.services import cipher_from, egress_from
+from refresher.settings import load
 from refresher.store import webhooks
 from refresher.store.webhooks import EndpointView
 
@@ -70,7 +71,7 @@ def add(
     """
     if operator == (organization is not None):
         raise WrongUse("say whose endpoint this is: give --organization ID, or --operator for ours")
-    settings = session.read_settings()
+    settings = load()
     cipher, egress = cipher_from(settings), egress_from(settings)
     wanted = endpoints.WantedEndpoint(url, event, organization, description)
     try:
@@ -158,7 +159,7 @@ def rotate_secret(
     Give the new one to the receiver within that time: by default a day
     (REFRESHER_WEBHOOK_SECRET_OVERLAP_SECONDS). With 0 the old one ends now.
     """
-    settings = session.read_settings()
+    settings = load()
     cipher = cipher_from(settings)
     given = overlap_seconds is not None
     seconds = overlap_seconds if given else settings.webhook_secret_overlap_seconds

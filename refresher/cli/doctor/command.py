@@ -11,7 +11,7 @@ from refresher.cli import session
 from refresher.cli.doctor import Finding, fail, installation, notify, postgres, redis, setup, work
 from refresher.cli.output import Json, command, emit, table
 from refresher.errors import SettingsError
-from refresher.settings import Settings, flows_on
+from refresher.settings import Settings, flows_on, load
 from refresher.store.session import Database
 
 app = typer.Typer()
@@ -38,7 +38,7 @@ def doctor(json: Json = False) -> None:
 def findings_now() -> Iterator[Finding]:
     """Yields everything there is to say, as far as the checks can get."""
     try:
-        settings = session.read_settings()
+        settings = load()
     except SettingsError as error:
         yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
         return
