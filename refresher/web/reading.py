@@ -16,6 +16,7 @@ from refresher.rules.intake_fields import AN_INSTANT
 from refresher.rules.registration import OF_ANSWERS
 from refresher.rules.words import said
 from refresher.web.problems import NONE_SUCH, Problem
+from refresher.web.shapes import PageQuery
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
@@ -179,9 +180,10 @@ def refusal(wrong: Sequence[Any], models: Mapping[str, type[BaseModel] | None]) 
 def faulty(code: str, wrong: Sequence[Any], model: type[BaseModel] | None) -> Problem:
     """Returns the problem that tells what is wrong, field by field; never what was given.
 
-    `model` has the fields there are.
+    `model` has the fields there are; its own are told before those of every page.
     """
-    known = tuple(model.model_fields) if model is not None else ()
+    fields = model.model_fields if model is not None else ()
+    known = tuple(sorted(fields, key=lambda name: name in PageQuery.model_fields))
     errors = [
         {"field": _field(e["loc"]), "message": _message(e, known)} for e in wrong[:MOST_FAULTS]
     ]
