@@ -67,8 +67,8 @@ def test_a_restored_dump_spends_no_token_until_somebody_confirms(
     stop(scheduler)
     scheduler = spawn(*SCHEDULER, env=cli.env)  # it notes how far the history goes by now
     scheduler.wait_for("scheduler started")
-    wait_until(lambda: not cli("restore-check").code)
-    assert note_is_up_to_date(cli)
+    wait_until(lambda: note_is_up_to_date(cli))
+    assert cli("restore-check").code == 0
     stop(scheduler)
     # When it is restored, and a scheduler starts on it with rows that are due
     restore(cli, postgres, dump)

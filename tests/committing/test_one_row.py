@@ -143,7 +143,7 @@ def test_what_cannot_be_counted_or_told_is_stored_all_the_same(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(world.services.meter, "replied", stumble)
-    monkeypatch.setattr(commit, "tell", stumble)
+    monkeypatch.setattr(commit, "report", stumble)
     with in_hand(world, lambda: None) as ids:
         pass
     assert_all_stored(world, ids)
