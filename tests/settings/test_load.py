@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,7 @@ from pydantic import ValidationError
 from refresher.errors import SettingsError
 from refresher.rules.policy import Policy
 from refresher.settings import load, sqlalchemy_url, variable
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clears what the machine has set."""
-    for name in list(os.environ):
-        if name.upper().startswith("REFRESHER_") or name in {"DATABASE_URL", "REDIS_URL", "PORT"}:
-            monkeypatch.delenv(name)
-
-
-def environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
-    """Sets these variables for the one test."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+from tests.settings.conftest import environment
 
 
 def test_everything_has_a_default() -> None:

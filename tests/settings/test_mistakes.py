@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
 from refresher.errors import SettingsError
 from refresher.settings import Settings, load
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clears what the machine has set."""
-    for name in list(os.environ):
-        if name.upper().startswith("REFRESHER_") or name in {"DATABASE_URL", "REDIS_URL", "PORT"}:
-            monkeypatch.delenv(name)
-
-
-def environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
-    """Sets these variables for the one test."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+from tests.settings.conftest import environment
 
 
 @pytest.mark.parametrize(

@@ -20,30 +20,9 @@ from refresher.devkit.oauth_server import (
     IssuedGrant,
 )
 from tests import loopback
+from tests.devkit.oauth_server.conftest import CLIENT
 from tests.ports import LOOPBACK
 from tests.waiting import wait_until
-
-CLIENT = ("fake-client", "fake-secret")
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    """A provider of this test's own, on a free port."""
-    with FakeProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def http(provider: FakeProvider) -> Iterator[httpx.Client]:
-    """A client that sends the right credentials."""
-    with loopback.client(base_url=provider.url, auth=CLIENT) as client:
-        yield client
-
-
-@pytest.fixture
-def grant(provider: FakeProvider) -> IssuedGrant:
-    """One account with a refresh token."""
-    return provider.admin.create_grants(1)[0]
 
 
 def refresh(http: httpx.Client, grant: IssuedGrant) -> httpx.Response:
