@@ -27,13 +27,12 @@ client_secret = "fake-secret"
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clears the machine's settings, and leaves this process's logging as it is."""
+    """Clears the machine's settings."""
     for name in list(os.environ):
         if name.startswith(OURS):
             monkeypatch.delenv(name)
     for name, value in AT_HOME.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("refresher.runtime.log.configure", lambda settings: None)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from refresher.cli.app import build
@@ -59,11 +60,14 @@ class Cli:
     env: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: object, stdin: str | None = None) -> Ran:
-        """Runs a command in this process."""
+        """Runs a command in this process, and leaves this process's logging as it is."""
         texts = [str(argument) for argument in arguments]
-        result = CliRunner().invoke(
-            build(), texts, input=stdin, env=self.env, prog_name="refresher"
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            # Else all that is logged from here on would go to the runner's stream, which is closed.
+            patch.setattr("refresher.runtime.log.configure", lambda settings: None)
+            result = CliRunner().invoke(
+                build(), texts, input=stdin, env=self.env, prog_name="refresher"
+            )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ran(result.exit_code, result.stdout, result.stderr)

@@ -23,7 +23,6 @@ FRESH = {**NAMES, "scopes": ["mail", "files"], "answer": {**PAIR, **FIELDS, "sco
 @pytest.fixture
 def cli_of(tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> Callable[[Place], Cli]:
     """Returns a command line on the database and the providers file of a place."""
-    monkeypatch.setattr("refresher.runtime.log.configure", lambda settings: None)
     for name in ("DATABASE_URL", "REFRESHER_API_URL", "REFRESHER_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     return lambda place: Cli(tmp_path, guard.warm, dict(place.env))
