@@ -9,12 +9,15 @@ several times a second.
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import threading
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from types import TracebackType
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -52,10 +55,32 @@ def configure(settings: Settings) -> None:
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # A line and its end in one piece: other threads and processes write there, too.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging([*shared, structlog.stdlib.add_logger_name], last, level)
+
+
+class Lossy(io.TextIOBase):
+    """Where log lines go; one that is not taken there (a full disk, a closed pipe) is lost.
+
+    No work may be: what logs may have the only copy of a token in its hands. `logging` itself does the
+    same for the libraries' lines.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes, or does not."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hands over what was written."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def adopt_all() -> None:

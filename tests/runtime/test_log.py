@@ -1,5 +1,6 @@
 """The log: one line an outcome, one format for all libraries, levels, and no secret."""
 
+import io
 import json
 import logging
 import sys
@@ -170,3 +171,21 @@ def test_the_level_counts_for_everybody(written: Log, level: str, seen: int) -> 
     for name in ("debug", "info", "warning", "error"):
         getattr(ours, name)("y")
     assert len(written.lines) == seen
+
+
+@pytest.mark.parametrize("is_closed", [False, True], ids=["full", "closed"])
+def test_a_line_that_cannot_be_written_costs_no_reply(
+    world: World, written: Log, monkeypatch: pytest.MonkeyPatch, is_closed: bool
+) -> None:
+    """A full disk behind standard error, or its closed end, stands between no reply and its commit."""
+    stream = io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True)
+    if is_closed:
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure(load(log_format="json"))
+    monkeypatch.setattr(commit, "log", structlog.get_logger())
+    world.script.answer = lambda _request: Reply(503)
+    id_ = world.connect(expires_in=0)
+    world.tick()
+    assert (world.row(id_).state, world.row(id_).attempt) == (0, 1)
+    assert written.text == ""
