@@ -55,9 +55,13 @@ class House:
         """Has a new account consent."""
         return self.provider.admin.create_grants(1, **order)[0]
 
-    def connect(self, **order: Any) -> tuple[Connection, IssuedGrant]:
-        """Registers a new account's connection."""
+    def connect(
+        self, *, is_withdrawn: bool = False, **order: Any
+    ) -> tuple[Connection, IssuedGrant]:
+        """Registers a new account's connection; `is_withdrawn`: its consent has ended before that."""
         grant = self.grant(**order)
+        if is_withdrawn:
+            self.provider.admin.revoke(grant.external_id)
         with Refresher(
             api_url=self.environment["REFRESHER_API_URL"],
             api_key=self.environment["REFRESHER_API_KEY"],
