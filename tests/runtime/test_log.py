@@ -189,3 +189,4 @@ def test_a_line_that_cannot_be_written_costs_no_reply(
     world.tick()
     assert (world.row(id_).state, world.row(id_).attempt) == (0, 1)
     assert written.text == ""
+    stream.close()
