@@ -6,9 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
+from refresher.errors import DatabaseUnavailable
 from refresher.refresh.recovery import sweep_stalled
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
@@ -63,10 +64,11 @@ def all_spooled(world: World) -> bool:
 
 
 def sweep_until_stored(world: World) -> None:
-    """Sweeps as the scheduler does, until nothing is left in the spool."""
+    """Sweeps as the scheduler does, again where Postgres refuses, until the spool is empty."""
 
     def done() -> bool:
-        sweep_stalled(world.services, Watch())
+        with suppress(DatabaseUnavailable):  # a session that began before the fault ended
+            sweep_stalled(world.services, Watch())
         return not world.services.spool.entries()
 
     wait_until(done, 30, lambda: f"{len(world.services.spool.entries())} are not stored")

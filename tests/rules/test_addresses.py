@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.rules.addresses import RECONNECT_WORDS, address_fault, fill, template_fault
+from refresher.rules.addresses import RECONNECT_WORDS, address_fault, fill, is_here, template_fault
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,20 @@ def test_no_value_leaves_its_place() -> None:
 def test_an_address_has_no_control_character(given: str) -> None:
     """A line break in a recipient's address would be a header of the mail."""
     assert address_fault(given) == "holds a control character"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost:9/x", True),
+        ("http://127.0.0.1/", True),
+        ("http://[::1]:9/", True),
+        ("http://localhost.evil.example/", False),
+        ("http://localhost@evil.example/", False),
+        ("http://[::1/x", False),
+        ("/x", False),
+    ],
+)
+def test_only_whole_names_are_this_machine(url: str, expected: bool) -> None:
+    """A host that begins like localhost is a stranger's, and what is no URL is nobody's."""
+    assert is_here(url) is expected
