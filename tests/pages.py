@@ -33,10 +33,12 @@ Schema = Mapping[str, Any]
 
 
 def meanings(declared: type) -> dict[str, str]:
-    """Returns the line below each field of a class, where there is one."""
+    """Returns the line below each field of a class and of those it extends, where there is one."""
+    extended = [base for base in declared.__bases__ if base.__module__.startswith("refresher.")]
+    told = {name: line for base in extended for name, line in meanings(base).items()}
     body = ast.parse(textwrap.dedent(inspect.getsource(declared))).body[0]
     assert isinstance(body, ast.ClassDef)
-    return {
+    return told | {
         field.target.id: below.value.value
         for field, below in zip(body.body, body.body[1:], strict=False)
         if isinstance(field, ast.AnnAssign)

@@ -9,12 +9,10 @@ with `Provider`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import fields
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
-from refresher.errors import did_you_mean
-from refresher.rules.addresses import LOOPBACK
+from refresher.catalogue.fact_checks import fact_faults
+from refresher.catalogue.urls import undeclared, url_faults
 from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST, named_in
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 
@@ -28,7 +26,6 @@ FOREIGN_HOSTS = ("attacker.example", "localhost", "127.0.0.1", "169.254.169.254"
 SECRET_PARAMETERS = ("client_secret", "refresh_token", "access_token", "client_assertion")
 MAX_FIELD_NAME = 120
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
-_FACTS = tuple(field.name for field in fields(Provider))
 
 
 def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
@@ -44,7 +41,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from _request_faults(provider)
     yield from _error_faults(provider)
     yield from _duration_faults(provider)
-    yield from _fact_faults(provider)
+    yield from fact_faults(provider, allow_loopback=allow_loopback)
 
 
 def _strategy_faults(provider: Provider) -> Iterator[str]:
@@ -113,66 +110,6 @@ def _duration_faults(provider: Provider) -> Iterator[str]:
         seconds = getattr(provider, field)
         if seconds is not None and seconds >= life:
             yield f"{field} is {seconds:g}, not less than access_token_lifetime_seconds ({life:g})"
-
-
-def _fact_faults(provider: Provider) -> Iterator[str]:
-    for name in provider.unsure:
-        if name not in _FACTS:
-            yield f'unsure names "{name}", which is no field{did_you_mean(name, _FACTS)}'
-    for source in provider.sources:
-        if urlsplit(source).scheme not in {"https", "http"}:
-            yield f'sources has "{source}", which is no link'
-
-
-def url_faults(
-    field: str, url: str, *, allow_loopback: bool, placeholders: Collection[str] = ()
-) -> Iterator[str]:
-    """Yields what is wrong with a URL that tokens are sent to; `placeholders` are those declared."""
-    known = {HOST, *placeholders}
-    bare = PLACEHOLDER.sub(lambda found: "" if found[1] in known else found[0], url)
-    foreign = re.search(r"\{[^}]*\}?|\}", bare)
-    if foreign:
-        yield f"{field} has {foreign[0]}, {_undeclared(foreign[0])}"
-        return
-    if not url.isascii() or re.search(r"[\s\x00-\x1f\x7f\\\"<>^`|]", url):
-        yield f"{field} holds a character that no URL may hold"
-        return
-    try:
-        parts = urlsplit(PLACEHOLDER.sub(_stand_in, url))
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        yield f"{field} is not a URL"
-        return
-    if parts.scheme not in {"https", "http"} or not host:
-        yield f"{field} must begin with https:// and name a server"
-        return
-    if parts.scheme == "http":
-        yield from _plain_http_faults(field, host, allow_loopback=allow_loopback)
-    if parts.username is not None or parts.password is not None:
-        yield f"{field} must not hold a user or a password"
-    if "#" in url:
-        yield f'{field} must not hold a fragment ("#…")'
-
-
-def _undeclared(found: str) -> str:
-    """Returns the end of a sentence about a placeholder that the entry does not declare."""
-    name = found.strip("{}")
-    if not NAME.fullmatch(name):
-        return (
-            "which is no placeholder: use {host}, or a name of a-z, 0-9 and _ of [….placeholders]"
-        )
-    return f'which is not declared: add placeholders = {{ {name} = "PATTERN" }}'
-
-
-def _stand_in(found: re.Match[str]) -> str:
-    return "host.example" if found[1] == HOST else "a"
-
-
-def _plain_http_faults(field: str, host: str, *, allow_loopback: bool) -> Iterator[str]:
-    if host not in LOOPBACK:
-        yield f"{field} must begin with https://, for tokens travel there"
-    elif not allow_loopback:
-        yield f"{field} uses http:// to {host}, which REFRESHER_ALLOW_INSECURE_HOSTS forbids"
 
 
 def _host_faults(provider: Provider) -> Iterator[str]:
@@ -266,7 +203,7 @@ def _foreign(provider: Provider) -> Iterator[str]:
                 if name == HOST and HOST not in known:
                     yield f"{field}.{key} has {{host}}, but host_pattern is missing"
                 elif name not in known:
-                    yield f"{field}.{key} has {{{name}}}, {_undeclared(name)}"
+                    yield f"{field}.{key} has {{{name}}}, {undeclared(name)}"
 
 
 def _not_compiling(name: str, pattern: str) -> Iterator[str]:

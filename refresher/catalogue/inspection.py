@@ -7,12 +7,13 @@ stops nothing. What must not load at all is in `checks.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date
 from enum import Enum
 
 from refresher.catalogue.checks import trusts_any_server
 from refresher.catalogue.entries import AppEntry, Catalogue
+from refresher.rules.facts import Change
 from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
 from refresher.rules.providers import ClientAuth, Provider
 
@@ -28,7 +29,8 @@ AMBIGUOUS_CODES = frozenset(
 
 def describe(provider: Provider) -> dict[str, object]:
     """Returns every field of `provider` as a value that JSON knows."""
-    return {field.name: _plain(getattr(provider, field.name)) for field in fields(provider)}
+    declared = sorted(fields(provider), key=lambda field: field.kw_only is True)
+    return {field.name: _plain(getattr(provider, field.name)) for field in declared}
 
 
 def check(
@@ -107,8 +109,8 @@ def _plain(value: object) -> object:
         case frozenset():
             return sorted(value)
         case tuple():
-            return list(value)
+            return [_plain(asdict(item) if isinstance(item, Change) else item) for item in value]
         case Mapping():
-            return dict(value)
+            return {name: _plain(item) for name, item in value.items()}
         case _:
             return value

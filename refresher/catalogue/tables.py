@@ -17,8 +17,9 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
 
-from refresher.catalogue.checks import faults, url_faults
+from refresher.catalogue.checks import faults
 from refresher.catalogue.entries import DEFAULT_APP, AppEntry
+from refresher.catalogue.urls import url_faults
 from refresher.errors import did_you_mean
 from refresher.rules import field_types
 from refresher.rules.connection import Secret
@@ -35,12 +36,13 @@ NEEDED = {
     SourceKind.SECURITY_EVENT_TOKEN: ("issuer", "audience", "jwks_url"),
     SourceKind.HMAC: ("signature_header", "subject_path", "revoked_events"),
 }
-_NOBODY_IS_SENT = "refresher sends nobody there; leave it away (your application does that step)"
 ELSEWHERE = {
     **dict.fromkeys(
-        ("authorization_url", "authorization_endpoint", "authorize_url", "auth_url"),
-        _NOBODY_IS_SENT,
+        ("authorization_url", "authorization_endpoint", "auth_url"),
+        "it is called authorize_url here",
     ),
+    "introspection_endpoint": "it is called introspection_url here",
+    "userinfo_endpoint": "it is called identity_url here",
     "issuer": "metadata is not looked up; give token_url, which the issuer's metadata names",
     "token_endpoint": "it is called token_url here",
     "revocation_endpoint": "it is called revocation_url here",

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from refresher.catalogue.checks import url_faults
+from refresher.catalogue.urls import url_faults
 from refresher.errors import EgressRefused
 from refresher.rules.addresses import LOOPBACK as LOOPBACK_NAMES
 from refresher.rules.egress import LOOPBACK, Address, Network, interleaved, kind_of_refusal

@@ -10,9 +10,11 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
+from refresher.rules.facts import Change
 from refresher.rules.kept_fields import MAX_FIELDS
 from refresher.rules.providers import Path
 
@@ -58,6 +60,7 @@ ReplayWait = Annotated[float, Field(strict=True, ge=0, le=3_600)]
 RequestRate = Annotated[float, Field(gt=0, le=100_000)]
 Steps = Annotated[Path, BeforeValidator(_path)]
 PathToSome = Annotated[Path, BeforeValidator(_path), Field(min_length=1)]
+NameOrPath = Annotated[Path, BeforeValidator(_name)]
 if TYPE_CHECKING:  # who builds an entry in Python writes any text
     AnswerField = str
 else:
@@ -68,3 +71,18 @@ AnswerNames = Annotated[
     Mapping[AnswerField, Annotated[Path, BeforeValidator(_name), Field(min_length=1)]],
     AfterValidator(_frozen),
 ]
+
+
+class ChangeTable(TypedDict):
+    """A table of `changes`."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    on: Day
+    what: SomeText
+    url: SomeText
+
+
+if TYPE_CHECKING:
+    Changes = tuple[Change, ...]
+else:
+    Changes = tuple[Annotated[ChangeTable, AfterValidator(lambda given: Change(**given))], ...]

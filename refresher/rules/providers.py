@@ -13,11 +13,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from refresher.rules.facts import Facts
+
 if TYPE_CHECKING:  # only who checks a table pays for pydantic
     from refresher.rules.field_types import (
         AnswerNames,
         Codes,
-        Day,
         KeptNames,
         LifeSeconds,
         Names,
@@ -96,7 +97,7 @@ REFRESH_TOKEN_LIVES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Facts):
     """A catalogue entry. Lifetimes are defaults in seconds: an answer's own figures always win.
 
     An entry of a list of error codes is a code (`bad_refresh_token`), or a code and how its description
@@ -183,14 +184,6 @@ class Provider:
     """a token is refreshed no sooner than so long before its end"""
     min_token_age_seconds: WaitSeconds = 0.0
     """a token is refreshed no sooner than it is so old"""
-    checked_on: Day | None = None
-    """when these facts were held against the provider's documentation"""
-    sources: tuple[SomeText, ...] = ()
-    """links to that documentation"""
-    unsure: tuple[SomeText, ...] = ()
-    """the fields that it does not confirm"""
-    notes: str = ""
-    """what else people should know"""
 
     @property
     def needs_app(self) -> bool:

@@ -242,8 +242,9 @@ def test_an_empty_file_changes_nothing(load_text: Load):
 @pytest.mark.parametrize(
     ("field", "says"),
     [
-        ("authorization_url", "refresher sends nobody there"),
-        ("authorization_endpoint", "refresher sends nobody there"),
+        ("authorization_url", "it is called authorize_url here"),
+        ("authorization_endpoint", "it is called authorize_url here"),
+        ("userinfo_endpoint", "it is called identity_url here"),
         ("token_endpoint", "it is called token_url here"),
         ("token_endpoint_auth_method", "it is called client_auth here"),
         ("issuer", "give token_url"),
