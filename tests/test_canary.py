@@ -19,11 +19,11 @@ from refresher.rules.connection import Sealed
 from refresher.runtime.cipher import Cipher, new_key, parse_key
 from tests import loopback
 from tests.cli.kit import Cli
+from tests.notify.webhooks.conftest import receiver
+from tests.notify.webhooks.receiver import Receiver
 from tests.ports import free_port
 from tests.processes import Spawner
 from tests.waiting import wait_until
-from tests.webhooks.conftest import receiver
-from tests.webhooks.receiver import Receiver
 
 __all__ = ["receiver"]
 

@@ -27,7 +27,7 @@ from refresher.runtime.metrics import Meter
 from refresher.settings import load
 from refresher.store import oauth_apps
 from refresher.testing.sandbox import START, Sandbox
-from tests.pausing import hold
+from tests.refresh.pausing import hold
 
 __all__ = ["START", "World", "granted", "refused"]
 PROVIDERS = (

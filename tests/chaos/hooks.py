@@ -17,8 +17,8 @@ from refresher.store import outbox
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.kills import kill
 from tests.chaos.row import Bench, Row
+from tests.notify.webhooks.receiver import Receiver
 from tests.waiting import wait_until
-from tests.webhooks.receiver import Receiver
 
 PLAN = Plan(connections=20, settings={"sender": "httpx", "webhook_delivery__transport": "redis"})
 POINT: Point = "webhook_answered"

@@ -1,7 +1,7 @@
 """Our OAuth clients at the command line: where each comes from, and how one is forgotten."""
 
 from tests.cli.kit import Cli
-from tests.observing.test_inspect import run_sql
+from tests.cli.observing.test_inspect import run_sql
 
 
 def test_apps_tell_where_they_come_from_and_are_deleted(cli: Cli):

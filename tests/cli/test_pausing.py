@@ -4,7 +4,7 @@ import json
 
 from refresher.runtime.services import Services
 from tests.cli.kit import Cli
-from tests.pausing import hold
+from tests.refresh.pausing import hold
 
 
 def finding(cli: Cli, check: str, level: str) -> dict[str, str]:

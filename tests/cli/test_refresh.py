@@ -16,8 +16,8 @@ from refresher.runtime.services import Services, build
 from refresher.settings import load
 from refresher.store import serving
 from tests.cli.kit import Cli
-from tests.observing.test_inspect import run_sql
-from tests.pausing import hold
+from tests.cli.observing.test_inspect import run_sql
+from tests.refresh.pausing import hold
 from tests.waiting import wait_until
 
 

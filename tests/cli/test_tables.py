@@ -9,7 +9,7 @@ from refresher.cli.output import cell, distance, many, seconds_of
 from refresher.cli.tables import layout
 from refresher.rules.words import number, span
 from tests.cli.kit import Cli
-from tests.observing.test_inspect import run_sql
+from tests.cli.observing.test_inspect import run_sql
 
 COLUMNS = ["id", "state", "reason"]
 ROWS = [["c4f1", "parked: app_not_configured", "the provider refuses the client id or its secret"]]

@@ -15,8 +15,8 @@ from refresher.runtime.services import Services, build
 from refresher.settings import load
 from refresher.store import outbox
 from tests.cli.kit import Cli, Ran
-from tests.webhooks import kit
-from tests.webhooks.receiver import Receiver, Reply
+from tests.notify.webhooks import kit
+from tests.notify.webhooks.receiver import Receiver, Reply
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from refresher.outbound.egress import Egress
 from refresher.outbound.key_sets import _fetch
 from refresher.outbound.mail_api import HttpSender
-from tests.mail.test_senders import message
+from tests.notify.mail.test_senders import message
 from tests.outbound.conftest import MakeExchange, Serve, ask
 from tests.outbound.handlers import always
 from tests.outbound.servers import answer

@@ -16,7 +16,7 @@ from refresher.store import pause_list, pauses, schedule, waiting
 from refresher.store.pauses import PauseSeen, Written
 from refresher.store.reload import reload
 from refresher.store.session import Db
-from tests.pausing import hold
+from tests.refresh.pausing import hold
 from tests.world import World
 
 CONNECTIONS, PAUSES, WAITING = 10_000, 3_000, 300

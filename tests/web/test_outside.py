@@ -19,10 +19,10 @@ from refresher.outbound.key_sets import KeysUnavailable
 from refresher.rules.outcomes import Reply
 from refresher.rules.signals import SignalSource, SourceKind
 from refresher.web.state import MOST_EACH
+from tests.notify.webhooks.receiver import Receiver
+from tests.notify.webhooks.receiver import Reply as Taken
 from tests.waiting import wait_until
 from tests.web.kit import Site, refused
-from tests.webhooks.receiver import Receiver
-from tests.webhooks.receiver import Reply as Taken
 
 TENANTS = ("a", "b", "c", "d")
 LOOPBACK = Egress(loopback=True)

@@ -9,8 +9,8 @@ import pytest
 
 from refresher.outbound.egress import Egress
 from refresher.store import recipients
+from tests.notify.webhooks import kit
 from tests.web.kit import Site, refused
-from tests.webhooks import kit
 
 HOOK = {"url": "https://app.example/hooks", "events": ["*"], "organization_id": "org"}
 
