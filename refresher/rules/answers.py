@@ -129,7 +129,7 @@ def error_code(provider: Provider, answer: Mapping[str, object]) -> str | None:
     spelling is returned: Exact Online's `unauthorized_client` is a dead grant when it goes on with
     "Old refresh token used", and a refused app when it does not.
     """
-    value = _at(answer, provider.error_path)
+    value = bodies.at(answer, provider.error_path)
     if isinstance(value, dict):  # Meta: {"error": {"type": "OAuthException", "code": 190}}
         value = value.get("code") or value.get("type") or value.get("status")
     if value is None or value == "" or isinstance(value, bool | list | dict):
@@ -144,8 +144,8 @@ def error_code(provider: Provider, answer: Mapping[str, object]) -> str | None:
 
 def error_detail(provider: Provider, answer: Mapping[str, object]) -> str | None:
     """Returns the provider's own words about an error, one line, masked; None when it gave none."""
-    said = _at(answer, provider.error_detail_path)
-    error = _at(answer, provider.error_path)
+    said = bodies.at(answer, provider.error_detail_path)
+    error = bodies.at(answer, provider.error_path)
     code = error_code(provider, answer) or ""
     told = [said, answer.get("error_subtype")]
     if isinstance(error, dict):
@@ -186,13 +186,13 @@ def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) ->
 
 
 def _with_inner(answer: Mapping[str, object], path: Path) -> Mapping[str, object]:
-    inner = bodies.as_object(_at(answer, path)) if path else None
+    inner = bodies.as_object(bodies.at(answer, path)) if path else None
     return {**answer, **inner} if inner else answer
 
 
 def _named(provider: Provider, answer: Mapping[str, object]) -> Mapping[str, object]:
     """Returns the answer with the provider's own names for token fields made the standard ones."""
-    found = {name: _at(answer, path) for name, path in provider.answer_names.items()}
+    found = {name: bodies.at(answer, path) for name, path in provider.answer_names.items()}
     return {**answer, **{name: value for name, value in found.items() if value is not None}}
 
 
@@ -219,23 +219,6 @@ def _objects(answer: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
             layer.append(inner)
 
 
-def _at(value: object, path: Path) -> object:
-    """Returns what stands at the end of `path`; a number steps into a list."""
-    for key in path:
-        if isinstance(value, list):
-            value = _item(value, key)
-        else:
-            value = value.get(str(key)) if isinstance(value, Mapping) else None
-    return value
-
-
-def _item(values: list[object], key: int | str) -> object:
-    try:
-        return values[int(key)]
-    except (ValueError, IndexError):
-        return None
-
-
 def _dead_grant(provider: Provider, code: str) -> str | None:
     """Returns the standard code of a dead grant that is told with words before or after it.
 
@@ -253,7 +236,7 @@ def _listed(provider: Provider) -> frozenset[str]:
 
 
 def _listed_spelling(provider: Provider, answer: Mapping[str, object], code: str) -> str | None:
-    detail = _at(answer, provider.error_detail_path)
+    detail = bodies.at(answer, provider.error_detail_path)
     said = [code.strip(), *([f"{code}: {detail}"] if isinstance(detail, str) else [])]
     if len(said) > 1 and _dead_grant(provider, code):
         said.append(f"invalid_grant: {detail}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from types import MappingProxyType
@@ -254,3 +254,20 @@ def _until_the_fault(body: bytes, kind: int, most: int) -> bytes:
             # Never 0, which means "without a limit".
             made += reader.decompress(body[start : start + step], max(1, most - len(made)))
     return bytes(made)
+
+
+def at(value: object, path: Sequence[str | int]) -> object:
+    """Returns what stands at the end of `path`; a number steps into a list."""
+    for key in path:
+        if isinstance(value, list):
+            value = _item(value, key)
+        else:
+            value = value.get(str(key)) if isinstance(value, Mapping) else None
+    return value
+
+
+def _item(values: list[object], key: int | str) -> object:
+    try:
+        return values[int(key)]
+    except (ValueError, IndexError):
+        return None
