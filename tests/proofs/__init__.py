@@ -1,0 +1,1 @@
+"""How an app proves itself: keys, assertions, client certificates, grants without a person."""
