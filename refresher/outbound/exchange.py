@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from refresher.errors import SettingsError
+from refresher.outbound.certified import CertifiedSenders
 from refresher.outbound.egress import NAME_LOOKUPS, Egress
 from refresher.outbound.loop import MOST_REPLIES, Arrivals, LoopThread, Stream
 from refresher.outbound.sender import (
@@ -35,7 +37,7 @@ from refresher.outbound.sender import (
 from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
-from refresher.rules.requests import TokenRequest
+from refresher.rules.requests import ClientCertificate, TokenRequest
 
 K = TypeVar("K")
 
@@ -83,6 +85,9 @@ class Exchange:
         self.egress = egress or Egress()
         self._fast = sender is None and is_fast(name)
         self._sender = sender
+        self._certified = CertifiedSenders(
+            partial(choose_sender, limits, self.egress, name, watcher)
+        )
         self._loop = LoopThread("exchange", self._prepare, self._farewell)
         self._waiting: FairQueue[_Waiting] = FairQueue(limits.max_in_flight)
         self._places: set[asyncio.Task[None] | None] = set()
@@ -170,7 +175,12 @@ class Exchange:
         if wire is None:
             return Reply(failure=UNSENDABLE, sent=False)
         try:
-            reply = await self._sender.send(wire)
+            certificate = wire.certificate
+            reply = (
+                await self._sender.send(wire)
+                if certificate is None
+                else await self._certified.send(certificate, wire)
+            )
         except Exception as error:  # noqa: BLE001  the caller counts on a reply for each request
             return Reply(failure=f"bug in the sender: {type(error).__name__}")
         return _with_elapsed(reply, time.monotonic() - started)
@@ -181,6 +191,7 @@ class Exchange:
             arrivals.add((item.key, Reply(failure=UNSENT, sent=False)))
         if self._sender is not None:
             await self._sender.close()
+        await self._certified.close()
 
 
 def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
@@ -235,23 +246,28 @@ def is_fast(name: SenderName) -> bool:
 
 
 def choose_sender(
-    limits: SendLimits, egress: Egress, name: SenderName = "auto", watcher: Watcher | None = None
+    limits: SendLimits,
+    egress: Egress,
+    name: SenderName = "auto",
+    watcher: Watcher | None = None,
+    certificate: ClientCertificate | None = None,
 ) -> Sender:
     """Returns the sender for this process: pyreqwest where it is installed, otherwise httpx.
 
-    Imported here and not above, after any fork: a Rust runtime does not survive one. Raises
-    `SettingsError` when the environment's proxies or certificates cannot be used.
+    It shows `certificate` to servers that ask for one. Imported here and not above, after any fork: a
+    Rust runtime does not survive one. Raises `SettingsError` when the environment's proxies or
+    certificates cannot be used, and `ValueError` when `certificate` cannot.
     """
     from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  a slow import
 
     if not is_fast(name):
-        return HttpxSender(limits, egress, watcher)
+        return HttpxSender(limits, egress, watcher, certificate)
     from refresher.outbound.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
 
     try:
-        return PyreqwestSender(limits, egress)
+        return PyreqwestSender(limits, egress, certificate)
     except SenderUnusable as error:
         if name == "pyreqwest":
             raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
         log.warning("sending with httpx, which is slower", why=str(error))
-        return HttpxSender(limits, egress, watcher)
+        return HttpxSender(limits, egress, watcher, certificate)

@@ -16,10 +16,12 @@ import httpx
 
 from refresher.errors import SettingsError
 from refresher.outbound import sender as seam
+from refresher.outbound.certified import as_file
 from refresher.outbound.egress import Egress
 from refresher.outbound.sender import SendLimits, Watcher, Wire
 from refresher.outbound.transport import Transport, refusal_in
 from refresher.rules.outcomes import Reply
+from refresher.rules.requests import ClientCertificate
 
 PER_CLIENT = 5
 IDLE_PER_CLIENT = 10
@@ -38,11 +40,17 @@ class HttpxSender:
     carries some 10 requests a second and forty carry 700.
     """
 
-    def __init__(self, limits: SendLimits, egress: Egress, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self,
+        limits: SendLimits,
+        egress: Egress,
+        watcher: Watcher | None = None,
+        certificate: ClientCertificate | None = None,
+    ) -> None:
         self._limits = limits
         self._watcher = watcher
         count = -(-limits.max_in_flight // PER_CLIENT)
-        self._clients = _clients(limits, egress, count)
+        self._clients = _clients(limits, egress, _trusted(certificate), count)
         self._busy = [0] * count
 
     async def send(self, wire: Wire) -> Reply:
@@ -133,19 +141,30 @@ def _prepare(client: httpx.AsyncClient, wire: Wire) -> httpx.Request:
     return client.build_request(wire.method, wire.url, headers=headers, content=wire.content)
 
 
-def _clients(limits: SendLimits, egress: Egress, count: int) -> list[httpx.AsyncClient]:
-    """Returns clients that share one TLS context; raises `SettingsError` for the environment."""
+def _trusted(certificate: ClientCertificate | None) -> ssl.SSLContext:
+    """Returns whom we trust, and what we show; raises `SettingsError`, or `SSLError` for the latter."""
     try:
         trusted = httpx.create_ssl_context()
+    except OSError as error:
+        raise SettingsError(
+            f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error.strerror or 'no certificate'}"
+        ) from None
+    if certificate is not None:
+        with as_file(certificate) as path:
+            trusted.load_cert_chain(path)
+    return trusted
+
+
+def _clients(
+    limits: SendLimits, egress: Egress, trusted: ssl.SSLContext, count: int
+) -> list[httpx.AsyncClient]:
+    """Returns clients that share one TLS context; raises `SettingsError` for the environment."""
+    try:
         return [_client(limits, egress, trusted) for _ in range(count)]
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         raise SettingsError(
             f"httpx cannot use the proxies of the environment ({type(error).__name__}): correct "
             "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
-        ) from None
-    except OSError as error:
-        raise SettingsError(
-            f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error.strerror or 'no certificate'}"
         ) from None
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, PyreqwestError
@@ -33,6 +33,7 @@ from refresher.outbound.pinned_clients import Pin, Pins
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.outbound.transport import environment_proxies, proxy_for
 from refresher.rules.outcomes import Reply
+from refresher.rules.requests import ClientCertificate
 
 MOST_TARGETS = 10_000
 _NEVER_CONNECTED = "client error (Connect)"
@@ -56,13 +57,16 @@ class _Target:
 class PyreqwestSender:
     """Clients with pools of kept-alive connections: one for addresses, one for proxies, and pins."""
 
-    def __init__(self, limits: SendLimits, egress: Egress) -> None:
+    def __init__(
+        self, limits: SendLimits, egress: Egress, certificate: ClientCertificate | None = None
+    ) -> None:
         self._limits = limits
         self._egress = egress
-        self._straight = _build(_plain(limits).no_proxy())
+        plain = partial(_plain, limits, certificate)
+        self._straight = _build(plain().no_proxy())
         proxies = environment_proxies()
-        self._proxied = _build(_with_proxies(_plain(limits), proxies)) if proxies else None
-        self._pins = Pins(egress, lambda pins: _build(_pinned(limits, pins)))
+        self._proxied = _build(_with_proxies(plain(), proxies)) if proxies else None
+        self._pins = Pins(egress, lambda pins: _build(_pinned(plain(), pins)))
         self._target = lru_cache(MOST_TARGETS)(lambda url: _target(url, proxies))
 
     async def send(self, wire: Wire) -> Reply:
@@ -167,9 +171,10 @@ def _prepare(client: Client, wire: Wire, left_seconds: float | None) -> StreamRe
     return builder.streamed_read_buffer_limit(0).build_streamed()
 
 
-def _plain(limits: SendLimits) -> ClientBuilder:
+def _plain(limits: SendLimits, certificate: ClientCertificate | None) -> ClientBuilder:
+    own = ClientBuilder()
     return (
-        ClientBuilder()
+        (own if certificate is None else own.identity_pem(certificate.pem()))
         .timeout(timedelta(seconds=limits.total_seconds))
         .connect_timeout(timedelta(seconds=limits.connect_seconds))
         .pool_idle_timeout(timedelta(seconds=seam.IDLE_SECONDS))
@@ -186,8 +191,8 @@ def _plain(limits: SendLimits) -> ClientBuilder:
     )
 
 
-def _pinned(limits: SendLimits, pins: Mapping[str, str]) -> ClientBuilder:
-    builder = _plain(limits).no_proxy()
+def _pinned(plain: ClientBuilder, pins: Mapping[str, str]) -> ClientBuilder:
+    builder = plain.no_proxy()
     for name, address in pins.items():
         builder = builder.resolve(name, address, 0)  # 0: the URL's own port
     return builder

@@ -18,7 +18,7 @@ import orjson
 
 from refresher.rules.connection import TOO_LARGE, Reply, value
 from refresher.rules.providers import BodyForm
-from refresher.rules.requests import TokenRequest
+from refresher.rules.requests import ClientCertificate, TokenRequest
 
 SenderName = Literal["auto", "httpx", "pyreqwest"]
 IDLE_SECONDS = 30.0
@@ -115,6 +115,11 @@ class Wire:
     def place(self) -> str:
         """The URL without parameters: so much of it may be remembered."""
         return self.url if self.request is None else self.request.url
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        """What is shown to the server in the TLS handshake."""
+        return None if self.request is None else self.request.certificate
 
 
 def write(request: TokenRequest) -> Wire:

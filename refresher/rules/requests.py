@@ -27,6 +27,18 @@ class ClientCredentials:
 
 
 @value
+class ClientCertificate:
+    """What an app shows in the TLS handshake (RFC 8705): its certificate, as PEM, and the key to it."""
+
+    chain: str
+    key: Secret
+
+    def pem(self) -> bytes:
+        """Returns both, in the clear."""
+        return f"{self.chain.strip()}\n{self.key.reveal()}".encode()
+
+
+@value
 class TokenRequest:
     """One request to a token endpoint, ready to send. Its `repr` shows no parameter."""
 
@@ -35,6 +47,7 @@ class TokenRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: BodyForm
     parameters: Mapping[str, str] = field(repr=False)
+    certificate: ClientCertificate | None = field(default=None, repr=False)
 
 
 def build_request(
