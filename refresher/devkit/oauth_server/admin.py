@@ -31,7 +31,7 @@ from refresher.devkit.oauth_server.ledger import (
 )
 from refresher.devkit.oauth_server.options import ArmedRule, FaultRule, Mistake, Options, read_as
 from refresher.devkit.oauth_server.state import ProviderState, seeded
-from refresher.devkit.oauth_server.token_endpoint import json_response
+from refresher.devkit.oauth_server.token_routes import json_response
 from refresher.devkit.oauth_server.tokens import AccessClaim, Family, RefreshClaim, fingerprint
 
 COUNTED = (

@@ -91,6 +91,17 @@ class GrantRequest:
     client_id: str
     client_secret: str
 
+    @property
+    def token(self) -> str | None:
+        """The token that it wants refreshed."""
+        return presented_token(self.params)
+
+    @property
+    def for_client(self) -> str | None:
+        """The client that wants a token for itself."""
+        is_own = self.params.get("grant_type") == "client_credentials"
+        return self.client_id if is_own else None
+
 
 def decide(
     request: GrantRequest,

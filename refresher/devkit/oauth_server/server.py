@@ -14,25 +14,35 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from refresher.devkit.oauth_server.admin import AdminRoutes
 from refresher.devkit.oauth_server.client import FakeProviderClient
 from refresher.devkit.oauth_server.decision import GRANTS_SERVED
+from refresher.devkit.oauth_server.entry.decision import options_of
+from refresher.devkit.oauth_server.entry.manner import EntryRoutes, Manner, local
 from refresher.devkit.oauth_server.options import Mistake, Options
+from refresher.devkit.oauth_server.speech import PlainSpeech
 from refresher.devkit.oauth_server.state import ProviderState, tracking_protocol
-from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint, TokenRoutes, json_response
+from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint
+from refresher.devkit.oauth_server.token_routes import TokenRoutes, json_response
+from refresher.rules.providers import Provider
 
 
-def build_app(state: ProviderState) -> Starlette:
-    """Returns the application; token endpoints come first because they carry the traffic."""
-    return Starlette(
+def build_app(state: ProviderState, manner: Manner | None = None) -> ASGIApp:
+    """Returns the application; token endpoints come first because they carry the traffic.
+
+    With a `manner`, the entry's own places stand before ours.
+    """
+    app = Starlette(
         routes=[*_token_routes(state), *_admin_routes(state)],
         exception_handlers={Mistake: _mistake},
     )
+    return app if manner is None else EntryRoutes(manner, state, app)
 
 
 def _token_routes(state: ProviderState) -> list[Route]:
-    endpoint, others = TokenEndpoint(state), TokenRoutes(state)
+    endpoint, others = TokenEndpoint(state, PlainSpeech(state)), TokenRoutes(state)
     methods = {"/token": ["POST"], "/refresh_access_token": ["GET"]}
     return [
         *(
@@ -87,8 +97,8 @@ class _Config(uvicorn.Config):
 class _Server(uvicorn.Server):
     """Tells when it listens, and stops when told instead of looking ten times a second."""
 
-    def __init__(self, state: ProviderState) -> None:
-        super().__init__(_config(state))
+    def __init__(self, state: ProviderState, app: ASGIApp) -> None:
+        super().__init__(_config(state, app))
         self._state = state
         self.listening = threading.Event()
         self.stopping = asyncio.Event()
@@ -118,19 +128,36 @@ class FakeProvider:
     """A fake authorization server, running between `start` and `stop` or inside a `with` block."""
 
     def __init__(
-        self, options: Options | None = None, *, host: str = "127.0.0.1", port: int = 0
+        self,
+        options: Options | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        entry: Provider | None = None,
     ) -> None:
         """Binds the port at once (0 takes any free one), so that `url` is known before the start.
 
-        Raises OSError where the port is taken.
+        With an `entry`, it behaves as that says: `entry` then has its places here. Raises OSError
+        where the port is taken.
         """
         self.state = ProviderState(options or Options())
+        self.manner = None if entry is None else Manner(entry, self.state)
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
+        self.entry = None if entry is None else local(entry, self.url)
         self.admin = FakeProviderClient(self.url)
-        self._server = _Server(self.state)
+        self._server = _Server(self.state, build_app(self.state, self.manner))
         self._thread = threading.Thread(target=self._run, name="fake-provider", daemon=True)
+
+    @classmethod
+    def of(cls, entry: Provider, **options: object) -> Self:
+        """Returns the provider that an entry of the catalogue describes.
+
+        `options` are those of `Options`, where they are to be others than the entry says. Its own
+        `entry` is the given one with its URLs at this server.
+        """
+        return cls(Options().changed(options_of(entry) | options), entry=entry)
 
     def start(self) -> None:
         """Serves from a background thread; returns when the socket is listened to."""
@@ -179,9 +206,9 @@ def _bound(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _config(state: ProviderState) -> uvicorn.Config:
+def _config(state: ProviderState, app: ASGIApp) -> uvicorn.Config:
     return _Config(
-        build_app(state),
+        app,
         http=tracking_protocol(state.connections),
         loop="asyncio",
         ws="none",

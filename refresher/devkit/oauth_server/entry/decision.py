@@ -1,0 +1,110 @@
+"""Decides a request that was read as an entry says: the client, the pace, the age, then the token."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+
+from refresher.devkit.oauth_server.decision import is_known_client
+from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN
+from refresher.devkit.oauth_server.state import ProviderState
+from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, RefreshClaim, Reply
+from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
+
+ROTATIONS = {Rotation.ALWAYS: "always", Rotation.SOMETIMES: "sometimes", Rotation.NEVER: "none"}
+TOO_MANY = "too_many_requests"
+"""The code of a refusal whose reason is how many seconds to wait."""
+Values = Mapping[str, str]
+
+
+def options_of(entry: Provider) -> dict[str, object]:
+    """Returns what an entry says of its tokens, as the server's options."""
+    options: dict[str, object] = {
+        "rotation": ROTATIONS[entry.rotation],
+        "rotation_every_nth": 2 if entry.rotation is Rotation.SOMETIMES else None,
+        "omit_refresh_token": entry.rotation is Rotation.NEVER,
+        "grace_seconds": entry.reuse_grace_seconds,
+        "refresh_token_lifetime_seconds": entry.refresh_token_lifetime_seconds,
+        "refresh_token_end": entry.refresh_token_clock,
+    }
+    if entry.access_token_lifetime_seconds is not None:
+        options["lifetime_seconds"] = entry.access_token_lifetime_seconds
+    return options
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many requests a host takes: whole requests in whole seconds that make the entry's rate."""
+
+    per_second: float
+    _seen: dict[str, deque[float]] = field(default_factory=dict)
+
+    @property
+    def spacing_seconds(self) -> float:
+        """How far requests must be from each other so that none is too many."""
+        return 1 / self.per_second
+
+    def wait(self, host: str, now: float) -> float:
+        """Notes a request; returns how long it should have waited, 0 where it may come."""
+        most = ceil(self.per_second)
+        seen = self._seen.setdefault(host, deque(maxlen=most))
+        free_at = seen[0] + most / self.per_second if len(seen) == most else now
+        if now >= free_at:
+            seen.append(now)
+        return max(0.0, free_at - now)
+
+
+def decide(entry: Provider, values: Values, state: ProviderState, now: float) -> Reply:
+    """Answers a request for a fresh token and moves the grant."""
+    refusal = check_client(entry, values, state.clients) or _misfit(values, state)
+    if refusal is not None:
+        return refusal
+    options = state.options
+    match entry.strategy:
+        case Strategy.REFRESH_TOKEN:
+            token = values["refresh_token"]
+            refusal = _too_early(entry, token, state, now)
+            return refusal or state.book.refresh(token, now, options, state.rotation_dice)
+        case Strategy.LONG_LIVED_EXCHANGE:
+            token = values["access_token"]
+            refusal = _too_early(entry, token, state, now)
+            return refusal or state.book.exchange_access_token(token, now, options)
+        case Strategy.CLIENT_CREDENTIALS:
+            return state.book.client_credentials(values.get("client_id", ""), now, options)
+
+
+def check_client(entry: Provider, values: Values, clients: Mapping[str, str]) -> Denied | None:
+    """Returns the refusal of a client that is not known, or whose secret is wrong."""
+    client_id, secret = values.get("client_id"), values.get("client_secret")
+    if client_id is not None and client_id not in clients:
+        return Denied("invalid_client", "unknown_client")
+    if secret is None and entry.client_auth is ClientAuth.NONE:
+        return None
+    owners = [client_id] if client_id is not None else list(clients)
+    if any(is_known_client(owner, secret or "", clients) for owner in owners):
+        return None
+    return Denied("invalid_client", "wrong_client_secret")
+
+
+def _misfit(values: Values, state: ProviderState) -> Denied | None:
+    """Returns the refusal of two tokens that are not of one account."""
+    told = [values[name] for name in ("refresh_token", "access_token") if name in values]
+    owners = {id(state.book.owner(token)) for token in told}
+    return Denied(NOT_AS_WRITTEN, "the tokens are of two accounts") if len(owners) > 1 else None
+
+
+def _too_early(entry: Provider, token: str, state: ProviderState, now: float) -> Denied | None:
+    claim, family = state.book.claim(token), state.book.owner(token)
+    if family is None:
+        return None
+    match claim:
+        case RefreshClaim(generation=number):
+            newest = number == family.generation
+        case _:
+            newest = isinstance(claim, AccessClaim) and claim.serial == family.serial
+    young = now < family.access_issued_at + entry.min_token_age_seconds
+    window = entry.not_before_expiry_seconds
+    early = window is not None and now < family.access_expires_at - window
+    if newest and (young or early):
+        return Denied("too_early", "the access token is too young to be refreshed")
+    return None

@@ -1,0 +1,54 @@
+"""Which fields of an entry this server plays, and which are facts that need no playing.
+
+What an entry says in a field that is neither is a promise that nobody has tried: `unplayable` names it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+
+from refresher.rules.providers import Provider
+
+PLAYED = frozenset(
+    {
+        *("token_url", "refresh_url", "revocation_url", "host_pattern", "placeholders"),
+        *("max_requests_per_second", "client_auth", "body", "method", "grant_type", "strategy"),
+        *("token_parameter", "parameter_names", "parameters", "headers", "send_scope"),
+        *("response_path", "answer_names", "access_token_lifetime_fields"),
+        *("refresh_token_lifetime_fields", "keep_fields", "error_path", "error_detail_path"),
+        *("dead_grant_errors", "dead_grant_errors_at_any_status", "misconfigured_errors"),
+        *("retry_errors", "success_without_error_codes", "rotation", "reuse_grace_seconds"),
+        *("access_token_lifetime_seconds", "refresh_token_lifetime_seconds"),
+        *("refresh_token_clock", "not_before_expiry_seconds", "min_token_age_seconds"),
+    }
+)
+
+_FOR_PEOPLE = "a fact for people: no request and no answer depends on it"
+_OURS = "says what refresher does, not what the provider does; the contract test asks for it"
+FACTS: Mapping[str, str] = {
+    "name": _FOR_PEOPLE,
+    "title": _FOR_PEOPLE,
+    "checked_on": _FOR_PEOPLE,
+    "sources": _FOR_PEOPLE,
+    "unsure": _FOR_PEOPLE,
+    "notes": _FOR_PEOPLE,
+    "default_host": "a value for {host}, which is played",
+    "host_example": "a value for {host}, which is played",
+    "replay_after_seconds": _OURS,
+}
+
+
+def unplayable(entry: Provider) -> list[str]:
+    """Returns a sentence for each field that the entry uses and this server does not know."""
+    return [
+        f"{entry.name}: the OAuth server does not play {field.name}, which the entry sets: teach it "
+        "(refresher/devkit/oauth_server/entry), or say in fields.py why nothing is to be played"
+        for field in fields(entry)
+        if field.name not in PLAYED and field.name not in FACTS and _is_set(entry, field.name)
+    ]
+
+
+def _is_set(entry: Provider, name: str) -> bool:
+    declared = next(field for field in fields(entry) if field.name == name)
+    if declared.default_factory is not MISSING:
+        return bool(getattr(entry, name) != declared.default_factory())
+    return bool(getattr(entry, name) != declared.default)

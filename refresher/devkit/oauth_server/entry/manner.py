@@ -1,0 +1,176 @@
+"""How an entry's provider listens and speaks, over one server's state: `Manner`.
+
+It is the entry's `Speech` at the token endpoint, and the revocation endpoint beside it. All of the
+entry's hosts are played at once: over a socket, a host is the first step of the path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from refresher.devkit.oauth_server.answers import (
+    ODD_FIELDS,
+    Answer,
+    fault_answer,
+    retry_after,
+)
+from refresher.devkit.oauth_server.entry import answer, decision
+from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN, LifeFields, Words
+from refresher.devkit.oauth_server.entry.places import NotAsWritten, at_place
+from refresher.devkit.oauth_server.entry.request import Arrived, read_refresh, read_revocation
+from refresher.devkit.oauth_server.options import FaultRule
+from refresher.devkit.oauth_server.state import ProviderState
+from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint
+from refresher.devkit.oauth_server.tokens import Denied, Issued, Reply
+from refresher.rules.providers import Provider, Strategy
+
+_BYTES_PER_MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRequest:
+    """A request as the entry has it, or what is wrong with it."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token: str | None = field(default=None, repr=False)
+    for_client: str | None = None
+    wrong: str | None = None
+
+
+class Manner:
+    """Reads, decides and says as `entry` does; `lives` chooses where the lives are told."""
+
+    def __init__(self, entry: Provider, state: ProviderState) -> None:
+        """Decides with the given state."""
+        self.entry = entry
+        self.lives = LifeFields()
+        self._state = state
+        rate = entry.max_requests_per_second
+        self.pace = None if rate is None else decision.Pace(rate)
+
+    async def read(self, request: Request) -> EntryRequest:
+        """Returns what a request for a fresh token says."""
+        try:
+            values = read_refresh(self.entry, await arrived(request))
+        except NotAsWritten as error:
+            return EntryRequest(wrong=str(error))
+        except ValueError:
+            return EntryRequest(wrong="the body is not in the entry's form")
+        own = self.entry.strategy is Strategy.LONG_LIVED_EXCHANGE
+        token = values.get("access_token" if own else "refresh_token")
+        if self.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+            return EntryRequest(values, for_client=values.get("client_id", ""))
+        return EntryRequest(values, token)
+
+    def decide(self, asked: EntryRequest) -> Reply:
+        """Answers it and moves the grant."""
+        if asked.wrong is not None:
+            return Denied(NOT_AS_WRITTEN, asked.wrong)
+        now = self._state.clock.now()
+        wait = self.pace.wait(asked.values.get("host", ""), now) if self.pace else 0.0
+        if wait > 0:
+            return Denied(decision.TOO_MANY, f"{wait:.3f}")
+        return decision.decide(self.entry, asked.values, self._state, now)
+
+    def issued(self, issued: Issued, fault: FaultRule | None) -> Answer:
+        """Says a good answer, odd where a fault makes it so."""
+        state = self._state
+        body = answer.issued_body(self.entry, issued, state.options, self.lives, state.clock.now())
+        match fault.kind if fault is not None else None:
+            case "other_names":
+                body = {f"odd_{name}": value for name, value in body.items()}
+            case "extra_fields":
+                body = {**ODD_FIELDS, **body}
+            case "huge":
+                assert fault is not None
+                body["padding"] = "x" * int(fault.megabytes * _BYTES_PER_MEGABYTE)
+        return answer.encoded(200, body)
+
+    def refused(self, _: EntryRequest, denied: Denied, /) -> Answer:
+        """Says a refusal in the entry's words."""
+        return answer.refused(self.entry, denied, self._state.options)
+
+    def faulty(self, fault: FaultRule) -> Answer:
+        """Says what a fault says in place of an answer."""
+        now = self._state.clock.now()
+        if fault.kind == "error":
+            words = Words(fault.error, fault.error_description)
+            return answer.encoded(fault.status, answer.error_body(self.entry, words))
+        if fault.kind == "status_429":
+            body = answer.error_body(self.entry, Words("too_many_requests"))
+            return answer.encoded(429, body, retry_after(fault, now))
+        return fault_answer(fault, self._state.options, now)
+
+    async def revoke(self, request: Request) -> Response:
+        """Takes a token back: a refresh token takes its family with it."""
+        try:
+            values = read_revocation(self.entry, await arrived(request))
+        except ValueError as error:
+            return self._said(Denied(NOT_AS_WRITTEN, str(error)))
+        refusal = decision.check_client(self.entry, values, self._state.clients)
+        if refusal is not None:
+            return self._said(refusal)
+        if self._state.book.revoke_token(values["token"]):
+            self._state.ledger.count("tokens_revoked")
+        return Response(status_code=200)
+
+    def _said(self, denied: Denied) -> Response:
+        said = answer.refused(self.entry, denied, self._state.options)
+        return Response(said.body, said.status, said.headers, said.media_type)
+
+
+class EntryRoutes:
+    """The application: the places that the entry names, before all others."""
+
+    def __init__(self, manner: Manner, state: ProviderState, others: ASGIApp) -> None:
+        """Sends whatever the entry does not name to `others`."""
+        self._manner = manner
+        self._tokens = TokenEndpoint(state, manner)
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        entry, here = self._manner.entry, places(scope)
+        if at_place(entry, entry.refresh_url or entry.token_url, here) is not None:
+            await self._tokens(scope, receive, send)
+        elif entry.revocation_url and at_place(entry, entry.revocation_url, here) is not None:
+            response = await self._manner.revoke(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+
+def places(scope: Scope) -> tuple[str, str]:
+    """Returns the host and path that a request may mean: by its Host header, or all in its path."""
+    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+    host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
+    return host + path, path.removeprefix("/")
+
+
+async def arrived(request: Request) -> Arrived:
+    """Returns a request with all of its body."""
+    scope = request.scope
+    return Arrived(
+        scope["method"],
+        places(scope),
+        scope["query_string"].decode("latin-1"),
+        {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]},
+        await request.body(),
+    )
+
+
+def local(entry: Provider, url: str) -> Provider:
+    """Returns the entry with its places at the server behind `url`, each host a step of the path."""
+
+    def here(place: str) -> str:
+        return f"{url}/{place.partition('://')[2]}"
+
+    return replace(
+        entry,
+        token_url=here(entry.token_url),
+        refresh_url=entry.refresh_url and here(entry.refresh_url),
+        revocation_url=entry.revocation_url and here(entry.revocation_url),
+    )

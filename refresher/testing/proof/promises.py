@@ -1,0 +1,184 @@
+"""What every entry promises: each a function that yields a sentence for what turned out otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from refresher.devkit.oauth_server.entry.answer import SCOPES, LifeFields, kept_value
+from refresher.rules.outcomes import (
+    Refreshed,
+    Revoked,
+)
+from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
+from refresher.rules.providers import (
+    ACCESS_TOKEN_LIVES,
+    REFRESH_TOKEN_LIVES,
+    Rotation,
+    Strategy,
+)
+from refresher.testing.proof.stand import Stand, wrong_tokens
+from refresher.testing.proof.troubles import (
+    dead,
+    ends_dead_grants,
+    knows_a_wrong_secret,
+    lives_with_lost_answers,
+    slows_down,
+    survives_unreadable_answers,
+)
+
+Promise = Callable[[Stand], Iterator[str]]
+
+
+def refreshes(stand: Stand) -> Iterator[str]:
+    """A request is understood when our schedule makes it, its answer read, and so the next one."""
+    for number in ("first", "second", "third"):
+        stand.wait_until_due()
+        asked = stand.ask()
+        if not isinstance(asked.outcome, Refreshed):
+            yield f"the {number} refresh was not understood: {asked}"
+            return
+        yield from wrong_tokens(stand, asked)
+        if asked.outcome.grant.scopes != SCOPES:
+            yield f"the scopes were read as {asked.outcome.grant.scopes}"
+
+
+def tells_lives(stand: Stand) -> Iterator[str]:
+    """A life is read in each field that the entry names; where none is told, the documented counts."""
+    entry, documented = stand.entry, stand.entry.access_token_lifetime_seconds
+    life = _other_life(stand.state.options.lifetime_seconds)
+    stand.change(lifetime_seconds=life)
+    for name in _own(entry.access_token_lifetime_fields, ACCESS_TOKEN_LIVES):
+        stand.manner.lives = LifeFields(access_token=name)
+        stand.wait_until_due()
+        asked = stand.ask()
+        read = asked.outcome.grant.expires_in_seconds if isinstance(asked.outcome, Refreshed) else 0
+        if read is None or abs(read - life) > 1:
+            yield f"a life of {life:g} s in {name} was read as {read}: {asked}"
+    stand.change(lifetime_seconds=documented or life, expires_in_style="missing")
+    stand.wait_until_due()
+    asked = stand.ask()
+    new = asked.decision.new_life
+    if new is None or new.lifetime_seconds != (documented or FALLBACK_LIFETIME_SECONDS):
+        yield f"without a told life, {new and new.lifetime_seconds} counts: {asked}"
+
+
+def tells_refresh_token_lives(stand: Stand) -> Iterator[str]:
+    """The refresh token's end is read where it is told, and never taken for later than it is."""
+    entry, documented = stand.entry, stand.entry.refresh_token_lifetime_seconds
+    if documented is None or entry.strategy is not Strategy.REFRESH_TOKEN:
+        return
+    for name in _own(entry.refresh_token_lifetime_fields, REFRESH_TOKEN_LIVES):
+        stand.manner.lives = LifeFields(refresh_token=name)
+        yield from _end_of_refresh_token(stand, name)
+    stand.change(expires_in_style="missing")
+    yield from _end_of_refresh_token(stand, None)
+
+
+def _end_of_refresh_token(stand: Stand, name: str | None) -> Iterator[str]:
+    stand.wait_until_due()
+    asked = stand.ask()
+    if not isinstance(asked.outcome, Refreshed):
+        yield f"no token was read: {asked}"
+        return
+    end = stand.family.refresh_expires_at
+    assert end is not None
+    real, told = end - stand.now, asked.outcome.grant.refresh_token_expires_in_seconds
+    if name and asked.outcome.grant.refresh_token and (told is None or abs(told - real) > 1):
+        yield f"an end in {real:g} s in {name} was read as {told}: {asked}"
+    taken = stand.held.refresh_token_left_seconds
+    if taken is not None and taken > real + 1:
+        yield f"the refresh token is taken to live {taken:g} s, and it lives {real:g}: {asked}"
+
+
+def rotates(stand: Stand) -> Iterator[str]:
+    """A refresh token is replaced, kept and forgiven as the entry says."""
+    entry, before = stand.entry, stand.held
+    if entry.strategy is not Strategy.REFRESH_TOKEN:
+        return
+    generations = [stand.family.generation]
+    for _ in range(2):
+        stand.wait_until_due()
+        asked = stand.ask()
+        yield from wrong_tokens(stand, asked)
+        generations.append(stand.family.generation)
+    replaced = stand.held.refresh_token != before.refresh_token
+    expected = {
+        Rotation.ALWAYS: [0, 1, 2],
+        Rotation.SOMETIMES: [0, 0, 1],
+        Rotation.NEVER: [0, 0, 0],
+    }
+    if generations != expected[entry.rotation] or replaced is (entry.rotation is Rotation.NEVER):
+        yield f"rotation is {entry.rotation}, and the server went through {generations}"
+
+
+def forgives_for_a_while(stand: Stand) -> Iterator[str]:
+    """A spent refresh token is taken once more while the grace lasts, and not afterwards."""
+    entry, before = stand.entry, stand.held
+    if entry.strategy is not Strategy.REFRESH_TOKEN or entry.rotation is Rotation.NEVER:
+        return
+    stand.change(rotation="always")
+    stand.wait_until_due()
+    stand.ask()
+    if entry.reuse_grace_seconds:
+        stand.pass_time(entry.reuse_grace_seconds / 2)
+        asked = stand.ask(before)
+        if not isinstance(asked.outcome, Refreshed):
+            yield f"half of the grace is over, and the spent token is refused: {asked}"
+        stand.pass_time(entry.reuse_grace_seconds / 2 + 1)
+    asked = stand.ask(before)
+    if not isinstance(asked.outcome, Revoked):
+        yield f"a spent token is taken after the grace: {asked}"
+
+
+def keeps_fields(stand: Stand) -> Iterator[str]:
+    """The fields that callers need are read with each answer."""
+    stand.wait_until_due()
+    asked = stand.ask()
+    kept = asked.outcome.grant.kept if isinstance(asked.outcome, Refreshed) else None
+    wanted = {name: kept_value(name, stand.family) for name in stand.entry.keep_fields}
+    if (kept or {}) != wanted:
+        yield f"kept is {dict(kept or {})}, not {wanted}: {asked}"
+
+
+def gives_back(stand: Stand) -> Iterator[str]:
+    """A request that gives the token back is understood, and the grant is dead."""
+    stand.wait_until_due()
+    if stand.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+        stand.ask()
+    reply = stand.give_back()
+    if reply is None:
+        return
+    if reply.status not in range(200, 300):
+        yield f"the revocation was not understood: {reply.status} {reply.body[:300]!r}"
+    elif stand.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+        if stand.state.book.is_access_active(stand.held.access_token, stand.now):
+            yield "the token is as good as before it was given back"
+    else:
+        yield from dead(stand, "after the token was given back")
+
+
+def _own(names: tuple[str, ...], usual: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the fields to try: those that the entry names itself, else the first of the usual."""
+    return names[:1] if names == usual else names
+
+
+def _other_life(seconds: float) -> float:
+    """Returns a life that nobody takes for the documented one, in whole minutes where it can be."""
+    shorter = seconds * 0.75
+    return shorter // 60 * 60 if shorter >= 60 else shorter
+
+
+PROMISES: Mapping[str, Promise] = {
+    "refresh": refreshes,
+    "lifetime": tells_lives,
+    "refresh token's end": tells_refresh_token_lives,
+    "dead grant": ends_dead_grants,
+    "wrong secret": knows_a_wrong_secret,
+    "rate limit": slows_down,
+    "unreadable answer": survives_unreadable_answers,
+    "rotation": rotates,
+    "grace": forgives_for_a_while,
+    "lost answer": lives_with_lost_answers,
+    "kept fields": keeps_fields,
+    "revocation": gives_back,
+}

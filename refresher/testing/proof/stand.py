@@ -1,0 +1,232 @@
+"""Where an entry is tried: the OAuth server that plays it, an account's tokens, and a clock.
+
+What goes out is what a sender would send (`outbound/sender.write`), what comes back is what it would
+hand over; between them stand no socket, no thread and no event loop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from refresher.devkit.oauth_server import FaultRule, Options
+from refresher.devkit.oauth_server.entry import Manner
+from refresher.devkit.oauth_server.entry.decision import options_of
+from refresher.devkit.oauth_server.entry.manner import EntryRoutes
+from refresher.devkit.oauth_server.options import FaultKind
+from refresher.devkit.oauth_server.state import ProviderState
+from refresher.devkit.oauth_server.tokens import Family, Issued
+from refresher.outbound.sender import write
+from refresher.rules import policy
+from refresher.rules.connection import Reply, Secret
+from refresher.rules.decision import Before, Decision, decide, new_life
+from refresher.rules.outcomes import Outcome, Refreshed, classify
+from refresher.rules.placeholders import SAMPLES, UnbuildableRequest
+from refresher.rules.policy import Policy
+from refresher.rules.providers import Provider, Strategy
+from refresher.rules.requests import ClientCredentials, build_request, build_revocation
+from refresher.testing.proof.line import send
+
+# With what form-encoding changes: who encodes too little, too much or not at all is found out.
+CLIENT_ID, SECRET = "app one+1", "s3cret+/=%&é ~"
+CLIENT = ClientCredentials(CLIENT_ID, Secret(SECRET))
+STRANGER = ClientCredentials("somebody else", Secret("a wrong secret"))
+
+
+class Unprovable(ValueError):
+    """An entry cannot be tried as it is; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is stored of one account."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    lifetime_seconds: float
+    left_seconds: float
+    refresh_token_left_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One exchange: what came back, what it means, and what follows."""
+
+    reply: Reply
+    outcome: Outcome
+    decision: Decision
+
+    def __str__(self) -> str:
+        """Returns it for a sentence; the tokens in it are this server's own."""
+        body = self.reply.body[:300].decode(errors="replace")
+        return f"{type(self.outcome).__name__} ({self.reply.status} {body!r})"
+
+
+class Stand:
+    """One provider with one account, `held`."""
+
+    def __init__(
+        self, entry: Provider, host: str | None, placeholders: Mapping[str, str] | None
+    ) -> None:
+        self.entry = entry
+        self.host = host or entry.default_host or entry.host_example
+        self.placeholders = {
+            name: (placeholders or {}).get(name) or _sample(name, pattern)
+            for name, pattern in entry.placeholders.items()
+        }
+        options = Options(client_id=CLIENT_ID, client_secret=SECRET).changed(options_of(entry))
+        self.state = ProviderState(options)
+        self.manner = Manner(entry, self.state)
+        self._app: ASGIApp = EntryRoutes(
+            self.manner, self.state, Response("there is nothing here", 404)
+        )
+        self.held = self.connect("ann")
+
+    @property
+    def now(self) -> float:
+        """The time in seconds since 1970."""
+        return self.state.clock.now()
+
+    @property
+    def pace_key(self) -> str:
+        """For which host requests are counted."""
+        return self.host or ""
+
+    def pass_time(self, seconds: float) -> None:
+        """Moves the clock."""
+        self.state.clock.shift_seconds += seconds
+
+    def change(self, **options: object) -> None:
+        """Changes the server's options."""
+        self.state.change_options(options)
+
+    def connect(self, name: str) -> Held:
+        """Consents on behalf of an account."""
+        with_refresh_token = self.entry.strategy is Strategy.REFRESH_TOKEN
+        issued = self.state.book.grant(
+            name, self.now, self.state.options, has_refresh_token=with_refresh_token
+        )
+        return _held(issued)
+
+    @property
+    def family(self) -> Family:
+        """What the server knows of the account."""
+        if self.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+            return self.state.book.accounts[f"client:{CLIENT_ID}"]
+        return self.state.book.accounts["ann"]
+
+    def newest(self) -> tuple[str, str | None]:
+        """Returns the pair that is the newest at the server."""
+        return self.state.book.current_tokens(self.family, self.state.options)
+
+    def wait_until_due(self, held: Held | None = None) -> None:
+        """Moves the clock to when our schedule refreshes these tokens."""
+        held = held or self.held
+        self.pass_time(
+            policy.due_in(
+                Policy(),
+                self.entry,
+                held.lifetime_seconds,
+                held.left_seconds,
+                0.5,
+                held.refresh_token_left_seconds,
+            )
+        )
+
+    def arm(self, kind: FaultKind, **rule: Any) -> None:
+        """Has the next request meet a fault."""
+        self.state.board.clear()
+        self.state.board.add(FaultRule(kind, count=1, **rule))
+
+    def ask(
+        self,
+        held: Held | None = None,
+        client: ClientCredentials = CLIENT,
+        *,
+        unknown_outcomes: int = 0,
+        doubted: bool = False,
+    ) -> Asked:
+        """Asks for a fresh token, and stores what comes in `held` where it is the account's own."""
+        held, is_own = held or self.held, held is None
+        if self.manner.pace is not None:
+            self.pass_time(self.manner.pace.spacing_seconds)
+        try:
+            request = build_request(
+                self.entry,
+                client=client,
+                access_token=Secret(held.access_token),
+                refresh_token=(held.refresh_token and Secret(held.refresh_token)) or None,
+                scopes=("read", "write"),
+                host=self.host,
+                placeholders=self.placeholders,
+            )
+        except UnbuildableRequest as why:
+            raise Unprovable(f"no request can be built: {why}") from None
+        reply = send(self._app, self.state.connections, write(request))
+        outcome = classify(self.entry, reply, self.now)
+        before = Before(0, unknown_outcomes, 60.0, None, self.now, 0.5, 0.5, doubted)
+        decision = decide(outcome, reply, before, self.entry, Policy())
+        if is_own and isinstance(outcome, Refreshed):
+            self.held = self._stored(outcome, held)
+        return Asked(reply, outcome, decision)
+
+    def give_back(self) -> Reply | None:
+        """Gives the account's token back, None where the entry says of nowhere."""
+        token = self.held.refresh_token or self.held.access_token
+        request = build_revocation(
+            self.entry,
+            client=CLIENT,
+            token=Secret(token),
+            host=self.host,
+            placeholders=self.placeholders,
+        )
+        return None if request is None else send(self._app, self.state.connections, write(request))
+
+    def _stored(self, outcome: Refreshed, held: Held) -> Held:
+        grant = outcome.grant
+        before = Before(0, 0, 60.0, held.lifetime_seconds, self.now, 0.5, 0.5)
+        life = new_life(grant, 0.0, before, self.entry)
+        refresh_token = grant.refresh_token.reveal() if grant.refresh_token else None
+        return Held(
+            grant.access_token.reveal(),
+            refresh_token or held.refresh_token,
+            life.lifetime_seconds,
+            life.left_seconds,
+            life.refresh_token_left_seconds,
+        )
+
+
+def wrong_tokens(stand: Stand, asked: Asked) -> Iterator[str]:
+    """Yields what differs between what we have stored and what the server has given."""
+    if not isinstance(asked.outcome, Refreshed):
+        yield f"no token was read: {asked}"
+        return
+    access_token, refresh_token = stand.newest()
+    if asked.outcome.grant.access_token.reveal() != access_token:
+        yield f"another access token was read than the newest: {asked}"
+    if stand.held.refresh_token != refresh_token and stand.entry.strategy is Strategy.REFRESH_TOKEN:
+        yield f"another refresh token is stored than the newest: {asked}"
+
+
+def _held(issued: Issued) -> Held:
+    return Held(
+        issued.access_token,
+        issued.refresh_token,
+        issued.expires_in_seconds,
+        issued.expires_in_seconds,
+        issued.refresh_token_expires_in_seconds,
+    )
+
+
+def _sample(name: str, pattern: str) -> str:
+    """Returns a value that a placeholder's pattern takes: a sample, or one of its own choices."""
+    choices = [re.sub(r"\\(.)", r"\1", choice) for choice in pattern.strip("()").split("|")]
+    for value in (*SAMPLES, *choices):
+        if re.fullmatch(pattern, value):
+            return value
+    raise Unprovable(f"give a value for {{{name}}}, whose pattern is {pattern}")

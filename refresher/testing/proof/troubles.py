@@ -1,0 +1,146 @@
+"""What every entry promises when something goes wrong: what a refusal means, what is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import ceil
+
+from refresher.devkit.oauth_server.entry.answer import Words
+from refresher.devkit.oauth_server.options import FaultKind
+from refresher.rules.decision import may_be_spent
+from refresher.rules.outcomes import (
+    Malformed,
+    Misconfigured,
+    RateLimited,
+    Refreshed,
+    Revoked,
+    Transient,
+    Unreadable,
+)
+from refresher.rules.providers import ClientAuth, Rotation, Strategy
+from refresher.testing.proof.stand import STRANGER, Asked, Stand, wrong_tokens
+
+_STATUSES, _STATUSES_OF_TROUBLE = (400, 401, 200), (500, 429)
+_UNREAD: tuple[FaultKind, ...] = ("truncated", "other_names")
+
+
+def ends_dead_grants(stand: Stand) -> Iterator[str]:
+    """A dead grant ends, in each spelling that the entry lists, and never a moment before."""
+    entry = stand.entry
+    stand.wait_until_due()
+    anywhere = entry.dead_grant_errors_at_any_status
+    for spelling in sorted({"invalid_grant"} | entry.dead_grant_errors | anywhere):
+        more = _STATUSES_OF_TROUBLE if spelling in anywhere else ()
+        yield from _says(stand, spelling, (*_STATUSES, *more), Revoked)
+    for spelling in sorted(entry.retry_errors):
+        yield from _says(stand, spelling, _STATUSES, Transient)
+    if entry.strategy is not Strategy.CLIENT_CREDENTIALS:
+        stand.family.end("consent_withdrawn")
+        yield from dead(stand, "after consent was withdrawn")
+
+
+def dead(stand: Stand, when: str) -> Iterator[str]:
+    """Yields a sentence unless the grant is taken for dead, where need be at the second word."""
+    first = stand.ask()
+    asked = stand.ask(doubted=True) if first.decision.doubted else first
+    if not isinstance(asked.outcome, Revoked) or asked.decision.event != "revoked":
+        yield f"{when}, the grant is not taken for dead: {asked}"
+
+
+def _says(
+    stand: Stand, spelling: str, statuses: Iterable[int], meaning: type[object]
+) -> Iterator[str]:
+    words = Words.of(spelling)
+    for status in statuses:
+        stand.arm(
+            "error", error=words.code, error_description=f"{words.description}…", status=status
+        )
+        asked = stand.ask()
+        if not isinstance(asked.outcome, meaning):
+            yield f'"{spelling}" with status {status} does not mean {meaning.__name__}: {asked}'
+
+
+def knows_a_wrong_secret(stand: Stand) -> Iterator[str]:
+    """What refuses the app pauses the app, in each spelling, and no grant ends."""
+    stand.wait_until_due()
+    for spelling in sorted(stand.entry.misconfigured_errors):
+        yield from _says(stand, spelling, _STATUSES, Misconfigured)
+    if stand.entry.client_auth is ClientAuth.NONE and stand.entry.strategy is (
+        Strategy.LONG_LIVED_EXCHANGE
+    ):
+        return  # nothing of the app is sent
+    asked = stand.ask(client=STRANGER)
+    if not isinstance(asked.outcome, Misconfigured):
+        yield f"a wrong client is not told from other trouble: {asked}"
+    if not isinstance((asked := stand.ask()).outcome, Refreshed):
+        yield f"after a wrong client, the right one is not served: {asked}"
+
+
+def slows_down(stand: Stand) -> Iterator[str]:
+    """A rate limit is understood with its wait, and so is the one that the entry documents."""
+    stand.wait_until_due()
+    for style in ("seconds", "http_date"):
+        stand.arm("status_429", retry_after_seconds=7, retry_after_style=style)
+        asked = stand.ask()
+        wait = asked.outcome.retry_after_seconds if isinstance(asked.outcome, RateLimited) else None
+        if wait is None or abs(wait - 7) > 2:
+            yield f"a wait of 7 s as {style} was read as {wait}: {asked}"
+    pace = stand.manner.pace
+    if pace is not None:
+        for _ in range(ceil(pace.per_second) + 1):
+            pace.wait(stand.pace_key, stand.now + pace.spacing_seconds)
+        asked = stand.ask()
+        if not isinstance(asked.outcome, RateLimited) or not asked.outcome.retry_after_seconds:
+            yield f"one request too many is not understood as that: {asked}"
+    if not isinstance((asked := stand.ask()).outcome, Refreshed):
+        yield f"after a rate limit, the next request fails: {asked}"
+
+
+def survives_unreadable_answers(stand: Stand) -> Iterator[str]:
+    """An answer that nobody can read ends no grant, and no spent token is presented again."""
+    stand.wait_until_due()
+    stand.arm("garbage")
+    asked = stand.ask()
+    if not isinstance(asked.outcome, Malformed | Transient):
+        yield f"a page in place of an answer is not taken for one: {asked}"
+    for kind in _UNREAD:
+        stand.arm(kind)
+        yield from _unread(stand, kind, stand.ask())
+        stand.held = stand.connect("ann")
+        stand.wait_until_due()
+    if not isinstance((asked := stand.ask()).outcome, Refreshed):
+        yield f"after an unreadable answer, the next request fails: {asked}"
+
+
+def _unread(stand: Stand, kind: str, asked: Asked) -> Iterator[str]:
+    if isinstance(asked.outcome, Refreshed):
+        yield from wrong_tokens(stand, asked)  # all that counts had come
+        return
+    if not isinstance(asked.outcome, Unreadable | Malformed | Transient):
+        yield f"an answer that is {kind} is not taken for one: {asked}"
+    rescued = asked.decision.rescued_refresh_token
+    spent = stand.family.generation > 0 and rescued is None
+    if spent and may_be_spent(stand.entry) and asked.decision.next_due_in_seconds is not None:
+        yield f"after an answer that is {kind}, a spent token is presented again: {asked}"
+
+
+def lives_with_lost_answers(stand: Stand) -> Iterator[str]:
+    """After an answer that never came, the token is presented again, in time for the grace."""
+    entry = stand.entry
+    stand.change(rotation="none" if entry.rotation is Rotation.NEVER else "always")
+    stand.wait_until_due()
+    stand.arm("drop_after_commit")
+    lost = stand.ask()
+    wait = lost.decision.next_due_in_seconds
+    if not isinstance(lost.outcome, Transient) or wait is None:
+        yield f"a lost answer is not tried again: {lost}"
+        return
+    if wait < entry.replay_after_seconds:
+        yield f"a lost answer is tried again after {wait:g} s, sooner than replay_after_seconds"
+    stand.pass_time(wait)
+    unknown = lost.decision.unknown_outcomes
+    asked = stand.ask(unknown_outcomes=unknown)
+    if not may_be_spent(entry) or entry.reuse_grace_seconds > 0:
+        yield from wrong_tokens(stand, asked)
+    elif not isinstance(asked.outcome, Revoked) or asked.decision.cause == "invalid_grant":
+        yield f"a token whose answer was lost is not told as interrupted: {asked}"
