@@ -7,7 +7,7 @@ and its tables may be asked in SQL.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from refresher.catalogue import Catalogue
 from refresher.outbound.exchange import Exchange
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.connection import Secret
+from refresher.rules.facts import Change
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import ClientAuth, Provider, Strategy
 from refresher.rules.requests import TokenRequest
@@ -31,7 +32,12 @@ from tests.refresh.pausing import hold
 
 __all__ = ["START", "World", "granted", "refused"]
 PROVIDERS = (
-    Provider("acme", "https://acme.example/token", client_auth=ClientAuth.BASIC),
+    Provider(
+        "acme",
+        "https://acme.example/token",
+        client_auth=ClientAuth.BASIC,
+        changes=(Change(date(2030, 2, 1), "its v1 ends", "https://acme.example/news"),),
+    ),
     Provider(
         "paced",
         "https://paced.example/token",

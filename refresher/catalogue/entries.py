@@ -5,7 +5,7 @@ Values only. `loader.py` makes them; `rules/providers.py` says what a `Provider`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -87,6 +87,10 @@ class Catalogue:
     def providers(self) -> tuple[Provider, ...]:
         """All providers, in the order of their names."""
         return tuple(self._providers.values())
+
+    def those(self, names: Iterable[str]) -> list[Provider]:
+        """Returns the providers of these names, without those that there are not."""
+        return [self[name] for name in names if name in self]
 
     def origin(self, name: str) -> Origin:
         """Returns whether the entry is ours, or the user's file wrote or changed it."""

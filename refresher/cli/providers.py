@@ -21,6 +21,7 @@ from refresher.cli.output import (
     note,
     seconds_of,
 )
+from refresher.rules.changes import announced
 from refresher.rules.providers import Provider
 from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from
@@ -55,12 +56,16 @@ def list_(json: Json = False) -> None:
 
 @command(group, "refresher providers show google")
 def show(name: Name, json: Json = False) -> None:
-    """Show all that is known of one provider, with sources; a * marks what no source confirms."""
+    """Show all that is known of one provider, with sources; a * marks what no source confirms.
+
+    A change that it has announced is told from ninety days ahead.
+    """
     catalogue = _catalogue()
     provider = catalogue[name]
     described = _described(catalogue, provider)
+    near = [one.sentence for one in announced([provider], datetime.now(UTC).date())]
     if json:
-        emit(described)
+        emit({**described, "warnings": near})
         return
     described.pop("unsure", None)
     facts(
@@ -69,6 +74,8 @@ def show(name: Name, json: Json = False) -> None:
             for name, value in described.items()
         }
     )
+    for sentence in near:
+        note(sentence)
 
 
 @command(

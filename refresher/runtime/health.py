@@ -20,14 +20,15 @@ from refresher.errors import (
     DatabaseUnavailable,
     RefresherError,
 )
+from refresher.rules.changes import announced
 from refresher.runtime.deadlines import Look
 from refresher.runtime.jobs import Trouble
 from refresher.runtime.metrics import QueueSeen
 from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.services import Services
 from refresher.settings import Flow
-from refresher.store import gauges
-from refresher.store.session import DatabaseError
+from refresher.store import gauges, inspection
+from refresher.store.session import DatabaseError, Db
 
 ANSWERED_WITHIN_SECONDS = 10.0
 """Postgres answers, as far as a restart goes, when it took a note of our heartbeat so lately."""
@@ -119,6 +120,7 @@ class Probe:
             "spool": depths.get("spool", {}),
             "queue": self._flow("integration_refresh", depths),
             "redis": {"others": others, "copies": copies},
+            "changes": database.get("changes", {}),
             "notifications": {
                 name: {
                     "enabled": getattr(self._services.settings, name).enabled,
@@ -150,12 +152,22 @@ class Probe:
                     "database": {"ok": True, **asdict(gauges.schedule(db))},
                     "notification_email": asdict(gauges.mail_flow(db)),
                     "webhook_delivery": asdict(gauges.webhook_flow(db)),
+                    "changes": self._changes(db),
                     "writes": self._writes(),
                 }
         except DatabaseNotMigrated:
             return {"database": {"ok": False, "error": NOT_MIGRATED}}
         except (DatabaseUnavailable, DatabaseError):
             return {"database": {"ok": False, "error": AWAY}}
+
+    def _changes(self, db: Db) -> Told:
+        """Returns what providers in use have announced, by provider, when it is near."""
+        used = inspection.in_use(db)
+        known = self._services.catalogue.those(used.providers)
+        told: dict[str, list[str]] = {}
+        for one in announced(known, used.today):
+            told.setdefault(one.provider, []).append(one.sentence)
+        return {**told}
 
     def _writes(self) -> Told:
         """Returns whether Postgres takes what a refresh writes."""

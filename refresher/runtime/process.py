@@ -108,7 +108,7 @@ class Process:
             services.settings,
             database=services.database,
             spool=services.spool,
-            providers=services.catalogue.names,
+            catalogue=services.catalogue,
             process=OfProcess(
                 tick_age_seconds=lambda: self.probe.tick_age_seconds,
                 # Whoever has the jobs sets it later.

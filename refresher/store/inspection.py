@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 import psycopg
 
@@ -17,7 +17,7 @@ from refresher.store import gauges, workers
 from refresher.store.connecting import shares_sessions
 from refresher.store.gauges import MOST_COUNTED, Gauges, Paused
 from refresher.store.refusals import as_told
-from refresher.store.session import Database, Db, one, run
+from refresher.store.session import Database, Db, many, one, run
 from refresher.store.tables.base import PROVIDER
 from refresher.store.workers import ProcessSeen
 
@@ -68,6 +68,45 @@ def parked_for(db: Db, reason: str) -> Sequence[tuple[str, str, int]]:
         join connection c on c.id = p.connection_id group by 1, 2 order by 1, 2
         """
     return [(row[0], row[1], row[2]) for row in run(db, sql, reason=reason, most=MOST_COUNTED)]
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """The providers of living connections, and which day the database's clock has (UTC)."""
+
+    providers: tuple[str, ...]
+    today: date
+
+
+# From one name to the next, each by the index: it costs as many steps as there are names. Where its
+# first 10,001 connections are all deleted, a name counts as out of use.
+_IN_USE = """
+    with recursive named as (
+        (select min(provider) as provider from connection {of_all})
+        union all
+        select (select min(c.provider) from connection c
+                where c.provider > n.provider {of_each})
+        from named n where n.provider is not null
+    )
+    select n.provider from named n where exists (
+        select 1 from (select c.deleted_at from connection c
+                       where c.provider = n.provider {of_each} limit :most) first
+        where first.deleted_at is null)
+    """
+_OF_ALL = _IN_USE.format(of_all="", of_each="")
+_OF_ONE = _IN_USE.format(
+    of_all="where organization_id = :organization_id",
+    of_each="and c.organization_id = :organization_id",
+)
+
+
+def in_use(db: Db, organization_id: str | None = None) -> InUse:
+    """Returns the providers with a connection that is not deleted, of one organization or of all."""
+    sql, of = (_OF_ALL, {}) if organization_id is None else (
+        _OF_ONE, {"organization_id": organization_id}
+    )  # fmt: skip
+    today = one(db, datetime, "select refresher_now()").astimezone(UTC).date()
+    return InUse(tuple(many(db, str, sql, most=MOST_COUNTED, **of)), today)
 
 
 MOST_EVENTS = 20_000

@@ -5,6 +5,7 @@ A client secret only goes in. Apps and pauses are everybody's: for keys of all o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
@@ -14,9 +15,11 @@ from fastapi import APIRouter, Path, Query
 from refresher.catalogue import AppEntry
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import UnknownProvider
+from refresher.rules.changes import announced
 from refresher.rules.connection import Secret
+from refresher.rules.facts import Change
 from refresher.rules.providers import Provider, Rotation, Strategy
-from refresher.store import audit, oauth_apps, pause_list
+from refresher.store import audit, inspection, oauth_apps, pause_list
 from refresher.store.audit import AuditEntry
 from refresher.store.oauth_apps import AppView
 from refresher.store.pause_list import Chosen, PauseView
@@ -37,8 +40,17 @@ ProviderName = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderChange:
+    """Something that a provider has announced, from which day on it holds, and where it says so."""
+
+    on: date
+    what: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderView:
-    """What is known of a provider."""
+    """What is known of a provider. `warnings`: its changes that are near, while connections use it."""
 
     name: str
     title: str
@@ -54,6 +66,8 @@ class ProviderView:
     refresh_token_lifetime_seconds: float | None
     checked_on: date | None
     sources: list[str]
+    changes: list[ProviderChange]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class PausesEnded:
 @router.get("/providers", tags=["catalogue"])
 def list_providers(caller: Reader) -> Items[ProviderView]:
     """List the providers."""
-    return Items([_shown(caller, one) for one in caller.services.catalogue.providers])
+    return Items(_shown(caller, caller.services.catalogue.providers))
 
 
 @router.get(
@@ -74,7 +88,7 @@ def list_providers(caller: Reader) -> Items[ProviderView]:
 )
 def show_provider(caller: Reader, name: ProviderName) -> ProviderView:
     """Show a provider."""
-    return _shown(caller, known_provider(caller, name))
+    return _shown(caller, [known_provider(caller, name)])[0]
 
 
 @router.get("/apps", tags=["apps"])
@@ -152,7 +166,18 @@ def no_such_provider() -> Problem:
     return Problem("no_such_provider", "no provider has this name: GET /v1/providers lists all")
 
 
-def _shown(caller: Caller, provider: Provider) -> ProviderView:
+def _shown(caller: Caller, providers: Sequence[Provider]) -> list[ProviderView]:
+    """Returns these providers, with warnings for those in use by the organization that asks."""
+    with caller.database.transaction() as db:
+        used = inspection.in_use(db, caller.organization_id)
+    near = announced([one for one in providers if one.name in used.providers], used.today)
+    return [
+        _view(caller, one, [told.sentence for told in near if told.provider == one.name])
+        for one in providers
+    ]
+
+
+def _view(caller: Caller, provider: Provider, warnings: list[str]) -> ProviderView:
     return ProviderView(
         name=provider.name,
         title=provider.title,
@@ -168,4 +193,10 @@ def _shown(caller: Caller, provider: Provider) -> ProviderView:
         refresh_token_lifetime_seconds=provider.refresh_token_lifetime_seconds,
         checked_on=provider.checked_on,
         sources=list(provider.sources),
+        changes=[_change(one) for one in provider.changes],
+        warnings=warnings,
     )
+
+
+def _change(change: Change) -> ProviderChange:
+    return ProviderChange(change.on, change.what, change.url)

@@ -8,14 +8,16 @@ from uuid import UUID, uuid4
 
 from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.cli.reasons import ON_PURPOSE, apps_set, mend
-from refresher.errors import CannotDecrypt, SettingsError
+from refresher.errors import CannotDecrypt, CatalogueError, SettingsError
+from refresher.rules.changes import announced
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import held_in_words
 from refresher.rules.words import span
-from refresher.runtime.services import cipher_from
+from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, pause_list, sealed, workers
 from refresher.store.gauges import Gauges, ScheduleHealth
+from refresher.store.inspection import InUse
 from refresher.store.pause_list import PauseView
 from refresher.store.sealed import SealedValue
 from refresher.store.session import Database
@@ -52,6 +54,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     with database.transaction() as db:
         now = gauges.read(db, has_lock=settings.liveness_lock)
         dead = gauges.expired(db, limit=MOST_NAMED)
+        used = inspection.in_use(db)
     yield from _processes(settings, running, schedule)
     yield from _failing(settings, running)
     yield _overdue(settings, schedule)
@@ -67,6 +70,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from _paused(paused)
     yield from _refused(refused)
     yield from _sealed(settings, values)
+    yield from _changes(settings, used)
 
 
 def _processes(
@@ -202,6 +206,16 @@ def _refused(refused: Sequence[PauseView]) -> Iterator[Finding]:
 
 def _set_app(pause: PauseView) -> str:
     return apps_set(pause.provider, pause.app or "default")
+
+
+def _changes(settings: Settings, used: InUse) -> Iterator[Finding]:
+    """Yields what providers in use have announced, when it is near."""
+    try:
+        known = catalogue_from(settings)
+    except CatalogueError:
+        return  # told already, by the check of the providers
+    for one in announced(known.those(used.providers), used.today):
+        yield warn("providers", one.sentence, f"read {one.change.url}, and see what it asks of you")
 
 
 def _sealed(settings: Settings, sealed: Sequence[SealedValue]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from refresher.catalogue import Catalogue
 from refresher.rules.faults import Sort
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Provider
@@ -60,7 +61,7 @@ class Sources:
 
     database: Database
     spool: Spool
-    providers: tuple[str, ...]
+    catalogue: Catalogue
     liveness_lock: bool
     cache_seconds: float
     gauges: bool
@@ -78,14 +79,14 @@ def sources_from(
     *,
     database: Database,
     spool: Spool,
-    providers: tuple[str, ...],
+    catalogue: Catalogue,
     process: OfProcess,
 ) -> Sources:
     """Returns what a process of this role asks at a scrape, by its settings."""
     return Sources(
         database=database,
         spool=spool,
-        providers=providers,
+        catalogue=catalogue,
         liveness_lock=settings.liveness_lock,
         cache_seconds=settings.metrics_cache_seconds,
         gauges=tells_gauges(role, settings.metrics_gauges),

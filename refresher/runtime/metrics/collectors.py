@@ -28,10 +28,11 @@ from prometheus_client.registry import Collector
 
 from refresher import __version__
 from refresher.errors import RefresherError
+from refresher.rules.changes import Announced, announced
 from refresher.rules.faults import Sort
 from refresher.runtime.deadlines import Look
 from refresher.runtime.metrics import Sources
-from refresher.store import gauges
+from refresher.store import gauges, inspection
 from refresher.store.gauges import Gauges
 
 log = structlog.get_logger()
@@ -138,14 +139,17 @@ class DeploymentCollector(Collector):
         try:
             with self._sources.database.transaction() as db:
                 now = gauges.read(db, has_lock=self._sources.liveness_lock)
+                used = inspection.in_use(db)
         except RefresherError as error:
             log.warning("gauges cannot be read", why=str(error))
             yield from _AWAY
             return
         yield gauge("database_up", "Whether Postgres answered this scrape.", 1)
         yield from _schedule(now)
-        yield from _trouble(now, self._sources.providers)
+        known = self._sources.catalogue
+        yield from _trouble(now, known.names)
         yield from _around(now)
+        yield _changes(announced(known.those(used.providers), used.today))
 
     def _queue(self) -> Iterator[Metric]:
         try:
@@ -211,4 +215,16 @@ def _around(now: Gauges) -> Iterator[Metric]:
         "outbox_oldest_seconds",
         "How long the oldest mail or webhook has waited to be sent.",
         now.outbox_seconds,
+    )
+
+
+def _changes(found: Iterable[Announced]) -> Metric:
+    soonest: dict[tuple[str, ...], float] = {}
+    for one in found:
+        soonest.setdefault((one.provider,), one.left_days)
+    return labelled(
+        "provider_change_days",
+        "Until the next announced change of a provider in use; negative: since then.",
+        ("provider",),
+        soonest.items(),
     )

@@ -52,7 +52,7 @@ def open_meter(world: World, role: str = "scheduler", cache_seconds: float = 1e-
         settings,
         database=services.database,
         spool=services.spool,
-        providers=services.catalogue.names,
+        catalogue=services.catalogue,
         process=OfProcess(lambda: 0.5, lambda: {"mail": 4}, lambda: QueueSeen(3, 1.5)),
     )
     services.meter.open(role, sources)

@@ -27,7 +27,7 @@ TABLE = re.findall(
 )
 ANCHORS = {
     "overdue", "breaker-open", "parked-rising", "tokens-expired", "outbox-ageing",
-    "no-live-worker", "tick-age", "job-failing", "pairs-spooled",
+    "no-live-worker", "tick-age", "job-failing", "pairs-spooled", "provider-change",
 }  # fmt: skip
 NOT_HERE = {"refresher_redis_spooled_pairs"}
 """Exported only where there is a Redis, which this world has not: see test_processes.py."""
