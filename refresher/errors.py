@@ -4,6 +4,7 @@
     ├── SettingsError            a setting is missing, malformed, or contradicts another
     ├── CatalogueError           a providers file or catalogue entry is wrong
     ├── UnknownProvider          a row or a command names a provider the catalogue lacks
+    │   └── BrokenProvider       … it has it, and the entry is wrong
     ├── CannotDecrypt            no configured key opens this ciphertext
     ├── DatabaseUnavailable      Postgres cannot be reached, or refuses us
     │   ├── DatabaseRefusesWrites  it answers, and takes no writes: read-only, full, no permission
@@ -62,6 +63,17 @@ class UnknownProvider(RefresherError):
         super().__init__(
             f'no provider is called "{name}"{did_you_mean(name, known)}; '
             "`refresher providers list` shows all, REFRESHER_PROVIDERS_FILE adds your own"
+        )
+
+
+class BrokenProvider(UnknownProvider):
+    """The entry of a provider is wrong, so nothing is known of it until somebody mends that."""
+
+    def __init__(self, name: str) -> None:
+        RefresherError.__init__(
+            self,
+            f'the entry of provider "{name}" is wrong, so it cannot be used for now; '
+            "`refresher providers check` says why",
         )
 
 

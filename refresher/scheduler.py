@@ -16,6 +16,7 @@ import dramatiq
 import structlog
 
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
+from refresher.connections.provider_entries import ProviderEntries
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
 from refresher.notify import watch
 from refresher.notify.flow import ChannelFlow
@@ -72,6 +73,7 @@ class Scheduler:
         )
         self._ticks = Ticks(services)
         self.process.probe.job_failures = self._ticks.failures
+        self._entries = ProviderEntries(services)
         self._met = Seldom(MET_AGAIN_SECONDS)
         self.process.probe.troubles = self._ticks.troubles
         self.process.probe.tick_ended_at = lambda: self._ticks.ended_at("tick")
@@ -82,6 +84,7 @@ class Scheduler:
         """Starts everything; returns at once."""
         self.process.start()
         self._sync_apps()
+        self._entries.resume()
         flow = self._services.settings.integration_refresh
         if flow.enabled:
             self._carrier.start()
@@ -153,6 +156,7 @@ class Scheduler:
         watch.forget_old(self._services)
         self._mail.tidy()
         self._webhooks.tidy()
+        self._entries.resume()
 
     def _sync_apps(self) -> None:
         known, file = self._services.catalogue, self._services.settings.providers_file
@@ -163,7 +167,8 @@ class Scheduler:
             log.warning("part of the providers file is not used", table=one.table, why=one.why)
 
     def look_at_secret_files(self) -> None:
-        """Stores the client secrets whose files changed."""
+        """Stores the client secrets whose files changed; looks for entries that were wrong."""
+        self._entries.look()
         try:
             changed = self._secret_files.look()
         except CatalogueError as error:

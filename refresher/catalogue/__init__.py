@@ -1,15 +1,17 @@
 """Provider facts as dated data: one TOML file each in `providers/`, and the user's file over them.
 
 `load()` is the way in. What a `Provider` is: `rules/providers.py`. How a file is read and refused:
-`loader.py`, then `tables.py` and `checks.py`. A new provider needs no code, only a file.
+`user_file.py` and `loader.py`, then `tables.py` and `checks.py`. A new provider needs no code, but a
+file.
 """
 
-from refresher.catalogue.entries import AppEntry, Catalogue, Origin, Unusable
+from refresher.catalogue.entries import AppEntry, Broken, Catalogue, Origin, Unusable
 from refresher.catalogue.inspection import check, check_secrets, describe
 from refresher.catalogue.loader import load
 
 __all__ = [
     "AppEntry",
+    "Broken",
     "Catalogue",
     "Origin",
     "Unusable",

@@ -1,20 +1,24 @@
 """What a loaded catalogue is: providers by name, where each came from, the apps of the user's file.
 
-Values only. `loader.py` makes them; `rules/providers.py` says what a `Provider` is.
+`loader.py` makes one; `rules/providers.py` says what a `Provider` is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Protocol
 
-from refresher.errors import UnknownProvider
+import structlog
+
+from refresher.errors import BrokenProvider, CatalogueError, UnknownProvider
 from refresher.rules.connection import Secret
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource
 
+log = structlog.get_logger()
 Origin = Literal["built-in", "file"]
 DEFAULT_APP = "default"
 
@@ -49,50 +53,134 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Providers by name, in the order of their names."""
+class Broken:
+    """A table that is wrong: nothing of it counts, and the others go on without it."""
 
-    _providers: Mapping[str, Provider]
-    _origins: Mapping[str, Origin]
-    apps: tuple[AppEntry, ...] = ()
-    signals: Mapping[str, SignalSource] = field(default_factory=dict)
-    unusable: tuple[Unusable, ...] = ()
+    table: str
+    why: str
+    """A line for each fault, which names the file, the table and the field."""
+    provider: str | None = None
+    """The provider that is not there because of it; None for an app, a source of signals, a section."""
+
+
+class Shelf(Protocol):
+    """Where entries stand that are read when they are asked for."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Their names."""
+
+    def provider(self, name: str) -> Provider:
+        """Returns one, checked; raises `CatalogueError`."""
+
+
+_NO_SIGNALS: Mapping[str, SignalSource] = MappingProxyType({})
+
+
+class Catalogue:
+    """Providers by name, in the order of their names; those of the shelf are read when asked for.
+
+    An entry that is wrong is as good as none, and stands in `broken`. `look_again` tells what the
+    user's file has by now: asked of it is whoever wants a provider that is not there.
+    """
+
+    def __init__(  # noqa: PLR0913  it is made of what a file may have
+        self,
+        providers: Mapping[str, Provider],
+        origins: Mapping[str, Origin],
+        apps: tuple[AppEntry, ...] = (),
+        signals: Mapping[str, SignalSource] = _NO_SIGNALS,
+        unusable: tuple[Unusable, ...] = (),
+        *,
+        broken: Sequence[Broken] = (),
+        shelf: Shelf | None = None,
+        again: Callable[[], Catalogue | None] = lambda: None,
+    ) -> None:
+        self._providers = dict(providers)
+        self._origins = dict(origins)
+        self.apps, self.signals, self.unusable = apps, signals, unusable
+        self._broken = tuple(broken)
+        self._broken_on_shelf: dict[str, Broken] = {}
+        self._shelf = shelf
+        self._again = again
 
     def get(self, name: str) -> Provider | None:
         """Returns the provider of this name, or None."""
-        return self._providers.get(name)
+        return self._providers.get(name) or self._sought(name)
 
     def __getitem__(self, name: str) -> Provider:
         """Returns the provider of this name; raises `UnknownProvider` with a suggestion."""
-        try:
-            return self._providers[name]
-        except KeyError:
-            raise UnknownProvider(name, self.names) from None
+        found = self.get(name)
+        if found is not None:
+            return found
+        if name in self._missing:
+            raise BrokenProvider(name)
+        raise UnknownProvider(name, self.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._providers
+        return name in self._providers or name in self._on_shelf - self._missing
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._providers)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._providers)
+        return len(self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
-        return tuple(self._providers)
+        return tuple(sorted({*self._providers, *self._on_shelf} - self._missing))
 
     @property
     def providers(self) -> tuple[Provider, ...]:
-        """All providers, in the order of their names."""
-        return tuple(self._providers.values())
+        """All providers, in the order of their names: reads each that nobody asked for yet."""
+        return tuple(self.those(self.names))
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """What is known to be wrong; of the built-in entries those that somebody asked for."""
+        return (*self._broken, *self._broken_on_shelf.values())
 
     def those(self, names: Iterable[str]) -> list[Provider]:
         """Returns the providers of these names, without those that there are not."""
-        return [self[name] for name in names if name in self]
+        found = (self.get(name) for name in names)
+        return [provider for provider in found if provider is not None]
 
     def origin(self, name: str) -> Origin:
         """Returns whether the entry is ours, or the user's file wrote or changed it."""
         self[name]
-        return self._origins[name]
+        return self._origins.get(name, "built-in")
+
+    def look_again(self) -> None:
+        """Takes in what the user's file has by now and lacked, or garbled; the rest stays as it is."""
+        fresh = self._again()
+        if fresh is None:
+            return
+        added = {n: p for n, p in fresh._providers.items() if n not in self._providers}  # noqa: SLF001
+        self._origins.update(dict.fromkeys(added, "file"))
+        self._providers.update(added)
+        self._broken = fresh.broken
+        self.apps, self.unusable = fresh.apps, fresh.unusable
+        self.signals = {**fresh.signals, **self.signals}
+
+    @property
+    def _on_shelf(self) -> frozenset[str]:
+        return self._shelf.names if self._shelf else frozenset()
+
+    @property
+    def _missing(self) -> set[str | None]:
+        return {one.provider for one in self.broken}
+
+    def _sought(self, name: str) -> Provider | None:
+        """Returns a provider that nobody asked for yet, or that was not there."""
+        if name not in self:
+            self.look_again()
+        if self._shelf is None or name in self._providers or name not in self:
+            return self._providers.get(name)
+        try:
+            found = self._providers[name] = self._shelf.provider(name)
+        except CatalogueError as error:
+            self._broken_on_shelf[name] = Broken(f"built-in {name}", str(error), name)
+            log.error("an entry of the catalogue is wrong; others go on", why=str(error))  # noqa: TRY400
+            return None
+        return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -31,26 +31,27 @@ from refresher.rules.words import no_field, place, said
 TomlTable = Mapping[str, object]
 PlainSecret = Annotated[SecretStr, Field(min_length=1)]
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
-STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 NEEDED = {
     SourceKind.SECURITY_EVENT_TOKEN: ("issuer", "audience", "jwks_url"),
     SourceKind.HMAC: ("signature_header", "subject_path", "revoked_events"),
 }
 ELSEWHERE = {
-    **dict.fromkeys(
-        ("authorization_url", "authorization_endpoint", "auth_url"),
-        "it is called authorize_url here",
-    ),
-    "introspection_endpoint": "it is called introspection_url here",
-    "userinfo_endpoint": "it is called identity_url here",
+    **dict.fromkeys(("authorization_url", "auth_url"), "it is called authorize_url here"),
     "issuer": "metadata is not looked up; give token_url, which the issuer's metadata names",
-    "token_endpoint": "it is called token_url here",
-    "revocation_endpoint": "it is called revocation_url here",
-    "token_endpoint_auth_method": "it is called client_auth here",
     "scopes": "they belong to each connection",
     "scope": "they belong to each connection",
 }
 """Names that other tools and RFC 8414 use, and what to do about each."""
+ALSO_CALLED = {
+    "token_endpoint": "token_url",
+    "revocation_endpoint": "revocation_url",
+    "authorization_endpoint": "authorize_url",
+    "introspection_endpoint": "introspection_url",
+    "userinfo_endpoint": "identity_url",
+    "token_endpoint_auth_method": "client_auth",
+}
+"""Names of RFC 8414 section 2 and RFC 7591 section 2 that are understood, and our own."""
 WORDS = {
     "missing": "is missing",
     "string_type": "must be a text in quotes",
@@ -128,6 +129,17 @@ APP_FIELDS = tuple(AppTable.model_fields)
 APP_SECRETS, SIGNAL_SECRETS = APP_FIELDS[1:], ("secret", "secret_env", "secret_file")
 
 
+def with_own_names(table: TomlTable) -> TomlTable:
+    """Returns a provider's table with our names where it has the RFCs'; raises `Wrong` for both."""
+    known = {
+        theirs: own for theirs, own in ALSO_CALLED.items() if own in ProviderTable.model_fields
+    }
+    for theirs, own in known.items():
+        if theirs in table and own in table:
+            raise Wrong(f"{own} and {theirs} are two names of one field: give one of them")
+    return {known.get(field, field): value for field, value in table.items()}
+
+
 def read_provider(name: str, table: TomlTable, *, allow_loopback: bool) -> Provider:
     """Returns the provider, with its defaults where the table is silent; raises `Wrong`."""
     given = _given(ProviderTable, table, more_fields=["extends"])
@@ -136,9 +148,7 @@ def read_provider(name: str, table: TomlTable, *, allow_loopback: bool) -> Provi
     return provider
 
 
-def read_app(
-    key: str, table: TomlTable, providers: Mapping[str, Provider], folder: Path
-) -> AppEntry:
+def read_app(key: str, table: TomlTable, providers: Collection[str], folder: Path) -> AppEntry:
     """Returns the app; raises `Wrong`, or `SecretMissing`.
 
     A relative `client_secret_file` counts from `folder`, where the providers file is.
@@ -162,7 +172,7 @@ def read_app(
 def read_source(
     key: str,
     table: TomlTable,
-    providers: Mapping[str, Provider],
+    providers: Collection[str],
     folder: Path,
     *,
     allow_loopback: bool,
@@ -195,7 +205,7 @@ def _given(
     }
 
 
-def _check_provider(name: str, providers: Mapping[str, Provider]) -> None:
+def _check_provider(name: str, providers: Collection[str]) -> None:
     if name not in providers:
         raise Wrong(f'no provider is called "{name}"{did_you_mean(name, providers)}')
 

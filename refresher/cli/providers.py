@@ -21,6 +21,7 @@ from refresher.cli.output import (
     note,
     seconds_of,
 )
+from refresher.errors import CatalogueError
 from refresher.rules.changes import announced
 from refresher.rules.providers import Provider
 from refresher.rules.words import span
@@ -44,14 +45,19 @@ app.add_typer(group, name="providers")
 def list_(json: Json = False) -> None:
     """List all providers: the built-in ones and those of REFRESHER_PROVIDERS_FILE."""
     catalogue = _catalogue()
+    found = catalogue.providers
     listing(
-        catalogue.providers,
+        found,
         COLUMNS,
         lambda provider: _row(catalogue, provider),
         json=json,
         spare=("checked", "title", "rotation"),
         described=lambda provider: _described(catalogue, provider),
     )
+    if catalogue.broken:
+        note(
+            f"{many(len(catalogue.broken), 'entry', 'entries')} wrong: `refresher providers check`."
+        )
 
 
 @command(group, "refresher providers show google")
@@ -98,6 +104,9 @@ def check(
     Looks at the providers named, or at those that your file defines or has an app for.
     """
     catalogue = _catalogue()
+    catalogue.providers  # noqa: B018  reads each
+    if wrong := [one.why for one in catalogue.broken if not names or one.provider in names]:
+        raise CatalogueError("\n".join(wrong))
     own = [name for name in catalogue.names if catalogue.origin(name) == "file"]
     chosen = names or (list(catalogue.names) if every else own)
     for name in chosen:

@@ -45,7 +45,8 @@ MENDS: dict[ParkReason, str] = {
     ),
     ParkReason.NOTHING_TO_REFRESH_WITH: "no token to refresh with is stored: import it with one",
     ParkReason.UNKNOWN_PROVIDER: (
-        f"the catalogue lacks its provider: add it to REFRESHER_PROVIDERS_FILE, then {RESUME}"
+        "the catalogue lacks its provider, or its entry is wrong (`refresher providers check`): add "
+        "or mend it in REFRESHER_PROVIDERS_FILE, and it goes on by itself"
     ),
     ParkReason.APP_NOT_CONFIGURED: (
         "no app is stored for its provider: {apps_set}, and it resumes by itself"

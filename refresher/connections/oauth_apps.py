@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from refresher.catalogue import AppEntry, Catalogue
+from refresher.catalogue.watching import Stamp, stamp
 from refresher.errors import CannotDecrypt
 from refresher.rules.access import Actor
 from refresher.rules.connection import App, Secret
@@ -17,8 +18,6 @@ from refresher.runtime.services import Services, catalogue_from
 from refresher.store import audit, oauth_apps
 from refresher.store.session import Database
 
-Stamp = tuple[int, ...]
-"""Where a file is, when it changed, and how long it is."""
 PROVIDERS_FILE = Actor("file:providers")
 """Who stores an app, in the audit, where nobody does but the file that names it."""
 
@@ -56,18 +55,6 @@ def secret_files(catalogue: Catalogue) -> dict[Path, Stamp | None]:
     named = [app.secret_file for app in catalogue.apps]
     named += [one.secret_file for one in catalogue.unusable]
     return {path: stamp(path) for path in named if path is not None}
-
-
-def stamp(path: Path) -> Stamp | None:
-    """Returns what changes with a file's content, None while it is away.
-
-    Also where a link leads to another file (as mounted secrets are exchanged), or one takes its place.
-    """
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class SecretFiles:

@@ -20,10 +20,15 @@ from time import monotonic, sleep
 
 import structlog
 
-from refresher.connections.oauth_apps import Stamp, stamp
+from refresher.catalogue.watching import Stamp, stamp
 from refresher.devkit.foundation import Foundation, hand_out, prepare
 from refresher.devkit.postgres.binaries import OPENED
-from refresher.errors import DatabaseUnavailable, EmbeddedPostgresError, RefresherError
+from refresher.errors import (
+    CatalogueError,
+    DatabaseUnavailable,
+    EmbeddedPostgresError,
+    RefresherError,
+)
 from refresher.runtime.children import Child, Leash
 from refresher.runtime.log import configure
 from refresher.runtime.process import DATABASE_PATIENCE_SECONDS
@@ -168,7 +173,9 @@ def _database_stays(foundation: Foundation) -> bool:
 
 def _providers_are_good() -> bool:
     try:
-        catalogue_from(load())
+        wrong = catalogue_from(load()).broken
+        if wrong:
+            raise CatalogueError("\n".join(one.why for one in wrong))
     except RefresherError as error:
         log.error("the providers file is wrong: going on with the old one", why=str(error))  # noqa: TRY400
         return False

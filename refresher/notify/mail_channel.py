@@ -126,6 +126,12 @@ def _asked_again(db: Db, mail: LeasedMail) -> LeasedMail:
     return replace(mail, entries=left)
 
 
+def _titles(services: Services, mail: LeasedMail) -> dict[str, str]:
+    """Returns what the providers of a mail are called."""
+    named = {str(entry.payload.get("provider")) for entry in mail.entries}
+    return {one.name: one.title for one in services.catalogue.those(named)}
+
+
 def compose(services: Services, mail: LeasedMail, now: datetime) -> Message:
     """Returns the mail in its words; the user's templates cannot keep it from being one."""
     sender = sender_address(services.settings.mail_from)
@@ -133,7 +139,7 @@ def compose(services: Services, mail: LeasedMail, now: datetime) -> Message:
     values = mail_text.values(
         mail,
         default_reconnect_url=services.settings.reconnect_url,
-        titles={p.name: p.title for p in services.catalogue.providers},
+        titles=_titles(services, mail),
     )
     rendered: Rendered = services.renderer.render(
         mail.form, {**values, "unsubscribe_url": unsubscribe}

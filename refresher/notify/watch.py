@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from refresher.runtime.services import Services
-from refresher.store import grant_ends, notices, outbox
+from refresher.store import grant_ends, lookup, notices, outbox
 from refresher.store.session import Db, retrying
 
 log = structlog.get_logger()
@@ -24,7 +24,10 @@ BATCH = 1_000
 
 def tell(services: Services) -> None:
     """Writes the notices that are due: delayed refreshes, ends that come near, what was held back."""
-    fixed = [n for n in services.catalogue if services.catalogue[n].refresh_token_clock == "fixed"]
+    with services.database.transaction() as db:
+        used = lookup.names(db, "provider", limit=10_000)
+    known = services.catalogue.those(used)
+    fixed = [one.name for one in known if one.refresh_token_clock == "fixed"]
     delayed = _all_of(services, lambda db: notices.find_delayed(db, limit=BATCH))
     _all_of(services, lambda db: grant_ends.look(db, fixed=fixed, limit=BATCH))
     _all_of(services, lambda db: notices.look_again(db, limit=BATCH))

@@ -54,7 +54,7 @@ SENTENCES: dict[Reason, str] = {
     ),
     ParkReason.NO_EXPIRY: "nobody tells when its access token ends",
     ParkReason.NOTHING_TO_REFRESH_WITH: "no token to refresh with is stored",
-    ParkReason.UNKNOWN_PROVIDER: "the catalogue lacks its provider",
+    ParkReason.UNKNOWN_PROVIDER: "the catalogue lacks its provider, or its entry is wrong",
     ParkReason.APP_NOT_CONFIGURED: "no app is stored for its provider",
     ParkReason.UNDECRYPTABLE: "no configured key opens its tokens",
     ParkReason.UNBUILDABLE_REQUEST: "no request can be made from what is stored",

@@ -73,6 +73,7 @@ class Process:
         configure(self._services.settings)
         sentry.start(self._services.settings, self.probe.role)
         tracing.start(self._services.settings, self.probe.role)
+        self._tell_of_entries()
         self._services.meter.open(self.probe.role, self._sources())
         self._ports.start()
         await_database(self._services, asked=self.asked_to_stop)
@@ -90,6 +91,11 @@ class Process:
         self._services.meter.close()
         tracing.stop()
         sentry.stop()
+
+    def _tell_of_entries(self) -> None:
+        """Says which entries of the user's file are wrong: the others go on without them."""
+        for one in self._services.catalogue.broken:
+            log.error("part of the providers file is wrong", table=one.table, why=one.why)
 
     def _take_name(self) -> None:
         """Has everything of ours in Redis carry this installation's name."""

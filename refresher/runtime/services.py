@@ -181,11 +181,9 @@ def cipher_from(settings: Settings) -> Cipher:
 
 
 def catalogue_from(settings: Settings) -> Catalogue:
-    """Returns the built-in providers and those of the user's file; a missing secret stops no other."""
+    """Returns the built-in providers and those of the user's file; one that is wrong stops no other."""
     loopback = settings.allow_insecure_hosts == "loopback"
-    return catalogue.load(
-        settings.providers_file, allow_loopback=loopback, without_missing_secrets=True
-    )
+    return catalogue.load(settings.providers_file, allow_loopback=loopback, tolerant=True)
 
 
 def egress_from(settings: Settings) -> Egress:

@@ -7,12 +7,12 @@ A change of state never touches a refresh in flight: `schedule.begin` and the fe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason
 from refresher.store.events import Event, append
-from refresher.store.session import Db, run
+from refresher.store.session import Db, many, run
 
 NOTHING_TO_RESUME = "nothing to resume: it is active"
 
@@ -66,6 +66,22 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
         return False
     append(db, [Event(connection_id, "resumed", reason=reason)])
     return True
+
+
+def resume_known(db: Db, providers: Collection[str]) -> int:
+    """Has rows go on that wait for their provider's entry, where it is one of these; counts them."""
+    sql = """
+        update refresh_schedule s
+        set state = 0, due_at = refresher_now(), parked_reason = null
+        from connection c
+        where c.id = s.connection_id and s.state = 2 and s.parked_reason = :reason
+          and c.provider = any(:providers)
+        returning s.connection_id
+        """
+    reason = ParkReason.UNKNOWN_PROVIDER.value
+    resumed = many(db, UUID, sql, reason=reason, providers=list(providers))
+    append(db, [Event(id_, "resumed", reason="its provider is known") for id_ in resumed])
+    return len(resumed)
 
 
 def enable(db: Db, connection_id: UUID, organization_id: str | None) -> None:

@@ -98,7 +98,7 @@ def test_a_missing_secret_stops_nothing_else(tmp_path: Path):
     )
 
     # When
-    loaded = load(path, without_missing_secrets=True)
+    loaded = load(path, tolerant=True)
 
     # Then
     assert [app.key for app in loaded.apps] == ["acme/default"]
@@ -118,4 +118,4 @@ def test_a_wrong_table_is_a_fault_beside_a_missing_secret(tmp_path: Path):
     path = tmp_path / "providers.toml"
     path.write_text(ACME + '[apps.acme]\nclient_secret_env = "UNSET_SECRET"\n')
     with pytest.raises(CatalogueError, match="client_id is missing"):
-        load(path, without_missing_secrets=True)
+        load(path, tolerant=True)

@@ -236,17 +236,13 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path):
 
 def test_an_empty_file_changes_nothing(load_text: Load):
     """A file with nothing in it, or a byte-order mark alone, is the built-in catalogue."""
-    assert load_text("\ufeff") == CATALOGUE
+    assert load_text("\ufeff").providers == CATALOGUE.providers
 
 
 @pytest.mark.parametrize(
     ("field", "says"),
     [
         ("authorization_url", "it is called authorize_url here"),
-        ("authorization_endpoint", "it is called authorize_url here"),
-        ("userinfo_endpoint", "it is called identity_url here"),
-        ("token_endpoint", "it is called token_url here"),
-        ("token_endpoint_auth_method", "it is called client_auth here"),
         ("issuer", "give token_url"),
     ],
 )

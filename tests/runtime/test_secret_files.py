@@ -40,7 +40,7 @@ def running(world: World, folder: Path, secret: str) -> SecretFiles:
     world.services = replace(
         world.services,
         settings=world.services.settings.model_copy(update={"providers_file": file}),
-        catalogue=catalogue.load(file, without_missing_secrets=True),
+        catalogue=catalogue.load(file, tolerant=True),
     )
     watch = SecretFiles(world.services)
     sync_apps(world.services)

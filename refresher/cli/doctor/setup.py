@@ -57,6 +57,10 @@ def _providers(settings: Settings) -> Iterator[Finding]:
         )
         yield fail("providers", str(error), f"{file}; `refresher providers check` tries it")
         return
+    loaded.providers  # noqa: B018  reads each
+    mend = "mend it, and what waits for it goes on by itself; `refresher providers check` tries it"
+    for broken in loaded.broken:
+        yield fail("providers", broken.why, mend)
     for one in loaded.unusable:
         yield warn(
             "providers",

@@ -64,8 +64,10 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         message = f"the app {provider}/{app} is not stored; connections that wait: {_many(count)}"
         yield fail("apps", message, apps_set(provider, app))
     for provider in sorted({row[0] for row in unknown}):
-        message = f"connections name the provider {provider}, which the catalogue lacks"
-        yield fail("providers", message, "add it to REFRESHER_PROVIDERS_FILE")
+        message = f"connections wait for the provider {provider}: it has no entry, or a wrong one"
+        yield fail(
+            "providers", message, "add or mend it in REFRESHER_PROVIDERS_FILE; they go on then"
+        )
     yield from _unread(unread)
     yield from _paused(paused)
     yield from _refused(refused)
