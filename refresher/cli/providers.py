@@ -55,9 +55,8 @@ def list_(json: Json = False) -> None:
         described=lambda provider: _described(catalogue, provider),
     )
     if catalogue.broken:
-        note(
-            f"{many(len(catalogue.broken), 'entry', 'entries')} wrong: `refresher providers check`."
-        )
+        wrong = many(len(catalogue.broken), "table is", "tables are")
+        note(f"{wrong} wrong: `refresher providers check`.")
 
 
 @command(group, "refresher providers show google")

@@ -118,4 +118,7 @@ def test_a_wrong_table_is_a_fault_beside_a_missing_secret(tmp_path: Path):
     path = tmp_path / "providers.toml"
     path.write_text(ACME + '[apps.acme]\nclient_secret_env = "UNSET_SECRET"\n')
     with pytest.raises(CatalogueError, match="client_id is missing"):
-        load(path, tolerant=True)
+        load(path)
+    loaded = load(path, tolerant=True)
+    assert [one.table for one in loaded.broken] == ["apps.acme"]
+    assert (loaded.apps, loaded.unusable) == ((), ())

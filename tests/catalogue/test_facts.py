@@ -65,7 +65,6 @@ def test_the_field_of_the_account_may_be_one_name(load_text: Load):
         (CHANGE.replace("what", "why"), 'no field "changes.why"'),
         (CHANGE.replace("https://", ""), 'changes has "acme.example", which is no link'),
         ('changes = ["soon"]', "changes, item 1, must be a table of texts"),
-        ('authorization_endpoint = "https://a.example"', "it is called authorize_url here"),
     ],
 )
 def test_each_mistake_has_its_sentence(fault: Fault, line: str, sentence: str):

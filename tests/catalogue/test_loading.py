@@ -166,7 +166,11 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path):
             "introspection_url",
             "https://a.example/i",
         ),
-        ('userinfo_endpoint = "https://a.example/u"', "identity_url", "https://a.example/u"),
+        (
+            'identity_field = "sub"\nuserinfo_endpoint = "https://a.example/u"',
+            "identity_url",
+            "https://a.example/u",
+        ),
         ('token_endpoint_auth_method = "client_secret_basic"', "client_auth", "basic"),
         ('token_endpoint_auth_method = "client_secret_post"', "client_auth", "post"),
         ('token_endpoint_auth_method = "none"', "client_auth", "none"),
