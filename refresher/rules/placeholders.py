@@ -19,7 +19,10 @@ PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0
 """What a host may look like, whatever an entry's pattern allows: no slash, no user, no query."""
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._~-]{0,251}[A-Za-z0-9_])?")
 """What any other value in a URL may look like: it stays within its segment or label."""
-SAMPLES = ("acme", "ACME", "acme-1", "acme_1", "12345", "a1b2c3d4", "1", "eu", "us1", "acme.com")
+SAMPLES = (
+    *("acme", "ACME", "acme-1", "acme_1", "12345", "a1b2c3d4", "1", "eu", "us1", "acme.com"),
+    "8eaef023-2b34-4da1-9baa-8bc8c9d6a490",
+)
 
 
 class HasPlaceholders(Protocol):
@@ -77,7 +80,8 @@ def value_fault(name: str, value: str, pattern: str, *, in_url: bool) -> str | N
 
 def example(pattern: str) -> str:
     """Returns a value that `pattern` matches, for a sentence; an ellipsis when none is at hand."""
-    return next((sample for sample in SAMPLES if re.fullmatch(pattern, sample)), "…")
+    listed = pattern.split("|", maxsplit=1)[0].replace("\\", "")
+    return next((sample for sample in (*SAMPLES, listed) if re.fullmatch(pattern, sample)), "…")
 
 
 def _shown(value: str) -> str:

@@ -13,10 +13,10 @@ TEXT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding=
 
 def test_the_example_loads(load_text: Load, monkeypatch) -> None:
     """What the page shows can be copied."""
-    monkeypatch.setenv("WORKDAY_SECRET", "x")
+    monkeypatch.setenv("ACME_SECRET", "x")
     example = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0]
     loaded = load_text(example)
-    assert set(loaded["workday"].placeholders) == {"tenant", "user_type"}
+    assert set(loaded["acme"].placeholders) == {"tenant", "user_type"}
     assert loaded["salesforce"].keep_fields == ("instance_url", "id")
 
 

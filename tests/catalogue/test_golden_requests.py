@@ -44,7 +44,7 @@ GOLDEN = (
     ),
     Golden(
         "facebook",
-        "https://graph.facebook.com/v22.0/oauth/access_token",
+        "https://graph.facebook.com/v25.0/oauth/access_token",
         {"grant_type": "fb_exchange_token", "fb_exchange_token": "old-access", **APP},
         body=BodyForm.QUERY,
         method="GET",
@@ -129,6 +129,7 @@ HOSTS = (
     ("salesforce", "acme.my.salesforce.com.evil.example", False),
     ("salesforce", "evil.example/.my.salesforce.com", False),
     ("salesforce", "my.salesforce.com", False),
+    ("salesforce", "acme.my.site.com", True),
     ("shopify", "acme-2.myshopify.com", True),
     ("shopify", "evil-myshopify.com", False),
     ("shopify", "acme.myshopify.com@evil.example", False),

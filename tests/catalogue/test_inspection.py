@@ -8,7 +8,7 @@ import pytest
 
 from refresher.catalogue import Catalogue, check, describe, load
 from refresher.rules.providers import Provider
-from tests.catalogue.samples import CATALOGUE
+from tests.catalogue.samples import CATALOGUE, every_provider
 
 LINKEDIN = CATALOGUE["linkedin"]
 CHECKED, FIRST_SOURCE = LINKEDIN.checked_on or date.min, LINKEDIN.sources[0]
@@ -27,7 +27,7 @@ def warnings_of(tmp_path: Path, text: str) -> str:
     return "\n".join(check(file_with(tmp_path, table), CHECKED, ["acme"]))
 
 
-@pytest.mark.parametrize("provider", CATALOGUE.providers, ids=CATALOGUE.names)
+@every_provider
 def test_a_provider_is_shown_as_plain_values(provider: Provider):
     """Every field survives a round trip through JSON, and lists are in a stable order."""
     # When

@@ -163,7 +163,7 @@ MOVES = (
             None,
             (
                 "placeholders.kind is missing: provider acme needs one for each connection, such as "
-                '"placeholders": {"kind": "…"}'
+                '"placeholders": {"kind": "A"}'
             ),
         ),
         (
