@@ -13,6 +13,7 @@
     │   └── DatabaseNewer        … newer: waiting changes nothing
     ├── EmbeddedPostgresError    the bundled server cannot be started
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
+    ├── InvalidApp               an OAuth client of ours lacks or garbles something
     ├── InvalidConnection        an imported connection lacks or garbles a field
     ├── NoSuchConnection         no connection has this id
     ├── EgressRefused            a URL leads where no request may go
@@ -115,6 +116,16 @@ class RedisUnavailable(RefresherError):
     """Redis cannot be reached, or refuses us."""
 
     exit_code = 3
+
+
+class InvalidApp(RefresherError):
+    """An OAuth client of ours lacks or garbles something; `sentences` are one for each fault."""
+
+    exit_code = 2
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("; ".join(sentences))
+        self.sentences = sentences
 
 
 class InvalidConnection(RefresherError):

@@ -23,16 +23,22 @@ from tests.notify.webhooks.conftest import receiver
 from tests.notify.webhooks.receiver import Receiver
 from tests.ports import free_port
 from tests.processes import Spawner
+from tests.proofs.samples import ec_key, pem
 from tests.waiting import wait_until
+
+KEY = pem(ec_key())
 
 __all__ = ["receiver"]
 
-APP_SECRET = "canary-app-secret"
+APP_SECRET, FORMER_SECRET = "canary-app-secret", "canary-former-secret"
+OF_THE_APP = {APP_SECRET, FORMER_SECRET, *KEY.splitlines()[1:-1]}
 GRANTS = 24
 SETTINGS = {
     "REFRESHER_LOG_LEVEL": "debug",
     "REFRESHER_SENDER": "httpx",
     "APP_SECRET": APP_SECRET,
+    "FORMER_SECRET": FORMER_SECRET,
+    "APP_KEY": KEY,
 }
 SIGNS = {
     "events": "refreshed",
@@ -70,7 +76,7 @@ def test_no_secret_is_found_anywhere(
         **SETTINGS,
         "PORT": str(free_port()),
     }
-    secrets = {APP_SECRET, key} | _hand_in(provider, tmp_path, environment, spawn)
+    secrets = {key, *OF_THE_APP} | _hand_in(provider, tmp_path, environment, spawn)
     cli = Cli(tmp_path, spawn.warm, environment)
     secrets |= _have_told(cli, receiver)
     # When they are refreshed through every kind of answer
@@ -148,6 +154,7 @@ def _providers_file(folder: Path, url: str) -> Path:
     file.write_text(
         f'[providers.fake]\ntoken_url = "{url}/token"\n'
         '[apps.fake]\nclient_id = "fake-client"\nclient_secret_env = "APP_SECRET"\n'
+        'previous_client_secret_env = "FORMER_SECRET"\nprivate_key_env = "APP_KEY"\n'
     )
     return file
 

@@ -5,6 +5,7 @@
 file.
 """
 
+from refresher.catalogue.apps import checked_app
 from refresher.catalogue.entries import AppEntry, Broken, Catalogue, Origin, Unusable
 from refresher.catalogue.inspection import check, check_secrets, describe
 from refresher.catalogue.loader import load
@@ -17,6 +18,7 @@ __all__ = [
     "Unusable",
     "check",
     "check_secrets",
+    "checked_app",
     "describe",
     "load",
 ]

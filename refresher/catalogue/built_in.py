@@ -11,7 +11,8 @@ from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from refresher.catalogue.tables import TomlTable, Wrong, read_provider, with_own_names
+from refresher.catalogue.secrets import TomlTable, Wrong
+from refresher.catalogue.tables import read_provider, with_own_names
 from refresher.errors import CatalogueError
 from refresher.rules.providers import Provider
 

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import structlog
 
 from refresher.errors import BrokenProvider, CatalogueError, UnknownProvider
-from refresher.rules.connection import Secret
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource
 
@@ -28,12 +28,12 @@ class AppEntry:
     """Our OAuth client at one provider, as the user's file tells it."""
 
     provider: str
-    client_id: str
-    client_secret: Secret | None
+    client: ClientCredentials
     name: str = DEFAULT_APP
-    secret_in_clear: bool = field(default=False, compare=False)
-    """Whether the secret itself stands in the providers file."""
-    secret_file: Path | None = field(default=None, compare=False)
+    in_clear: tuple[str, ...] = field(default=(), compare=False)
+    """The secrets that stand in the providers file itself."""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """Those that have its secrets, keys and certificate."""
 
     @property
     def key(self) -> str:

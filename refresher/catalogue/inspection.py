@@ -62,10 +62,10 @@ def check_secrets(catalogue: Catalogue) -> list[str]:
     """Returns a warning for each secret that is not there, or stands in the providers file itself."""
     missing = [f"[{one.table}] is not used: {one.why}" for one in catalogue.unusable]
     return missing + [
-        f"{app.provider}, app {app.name}: client_secret stands in the file for whoever reads it; "
-        "client_secret_env or client_secret_file keep it elsewhere"
+        f"{app.provider}, app {app.name}: {secret} stands in the file for whoever reads it; "
+        f"{secret}_env or {secret}_file keep it elsewhere"
         for app in catalogue.apps
-        if app.secret_in_clear
+        for secret in app.in_clear
     ]
 
 
@@ -96,7 +96,7 @@ def _provider_warnings(catalogue: Catalogue, provider: Provider, today: date) ->
 def _app_warnings(app: AppEntry, provider: Provider) -> Iterator[str]:
     if not provider.needs_app:
         yield "never used, for requests to this provider do not name an app"
-    elif provider.client_auth is ClientAuth.BASIC and not app.client_secret:
+    elif provider.client_auth is ClientAuth.BASIC and not app.client.client_secret:
         yield 'has no secret, though client_auth is "basic"'
 
 

@@ -13,17 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from refresher.catalogue import user_file
+from refresher.catalogue.apps import read_app
 from refresher.catalogue.built_in import BUILT_IN, BuiltIn
 from refresher.catalogue.entries import DEFAULT_APP, AppEntry, Catalogue
-from refresher.catalogue.tables import (
-    NAME_PATTERN,
-    TomlTable,
-    Wrong,
-    read_app,
-    read_provider,
-    read_source,
-    with_own_names,
-)
+from refresher.catalogue.secrets import TomlTable, Wrong
+from refresher.catalogue.tables import NAME_PATTERN, read_provider, read_source, with_own_names
 from refresher.catalogue.user_file import UserFile
 from refresher.catalogue.watching import Reader
 from refresher.errors import CatalogueError, did_you_mean
@@ -54,8 +48,9 @@ def load(
         "providers",
         lambda name, table: _added(name, table, built_in, allow_loopback=allow_loopback),
     )
+    find = partial(_find, added, built_in)
     names, folder = built_in.names | file.named("providers"), extra_file.parent
-    apps = file.each("apps", lambda key, table: read_app(key, table, names, folder))
+    apps = file.each("apps", lambda key, table: read_app(key, table, names, folder, find))
     signals = file.each(
         "signals",
         lambda key, table: read_source(key, table, names, folder, allow_loopback=allow_loopback),
@@ -67,6 +62,13 @@ def load(
         added, dict.fromkeys(added, "file"), sorted_apps, signals, tuple(file.missing),
         broken=file.broken, shelf=built_in, again=reader,
     )  # fmt: skip
+
+
+def _find(added: Mapping[str, Provider], built_in: BuiltIn, name: str) -> Provider | None:
+    try:
+        return added.get(name) or built_in.provider(name)
+    except CatalogueError:
+        return None
 
 
 def _refuse(file: UserFile) -> None:

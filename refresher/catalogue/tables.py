@@ -1,16 +1,14 @@
-"""Reads one table of the providers file: `[providers.…]`, `[apps.…]` or `[signals.…]`.
+"""Reads one table of the providers file: `[providers.…]` or `[signals.…]`; `apps.py` reads `[apps.…]`.
 
 Which fields a table may have, and of which types, is declared where the values are: `Provider` and
-`SignalSource`. How they relate to each other is the business of `checks.py`. Only this module reads the
-environment; a secret never stands in a fault's sentence, and values only where they are one of a few
-words (a strategy, a method).
+`SignalSource`. How they relate to each other is the business of `checks.py`. A secret never stands in a
+fault's sentence, and values only where they are one of a few words (a strategy, a method).
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -18,17 +16,15 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
 
 from refresher.catalogue.checks import faults
-from refresher.catalogue.entries import DEFAULT_APP, AppEntry
+from refresher.catalogue.secrets import TomlTable, Wrong, read_secret
 from refresher.catalogue.urls import url_faults
 from refresher.errors import did_you_mean
 from refresher.rules import field_types
-from refresher.rules.connection import Secret
-from refresher.rules.field_types import SomeText
+from refresher.rules.field_types import SomeText, Texts
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource, SourceKind
 from refresher.rules.words import no_field, place, said
 
-TomlTable = Mapping[str, object]
 PlainSecret = Annotated[SecretStr, Field(min_length=1)]
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
@@ -73,18 +69,6 @@ WORDS = {
 }
 
 
-class Wrong(Exception):
-    """What is wrong with one table, a sentence each. Never leaves this package."""
-
-
-class SecretMissing(Wrong):
-    """A table is right, but what it names for its secret is not there: it may come."""
-
-    def __init__(self, why: str, file: Path | None = None) -> None:
-        super().__init__(why)
-        self.file = file
-
-
 class _Table(BaseModel):
     """A table whose fields are those of a value."""
 
@@ -110,6 +94,26 @@ class AppTable(_Table):
     """the environment variable that has it instead"""
     client_secret_file: SomeText | None = None
     """the file that has it instead, as seen from this one"""
+    previous_client_secret: PlainSecret | None = None
+    """while a secret is being changed: the one before, tried where the new one is refused"""
+    previous_client_secret_env: SomeText | None = None
+    """the environment variable that has it instead"""
+    previous_client_secret_file: SomeText | None = None
+    """the file that has it instead"""
+    private_key_env: SomeText | None = None
+    """the environment variable that has the private key that signs for the app, in PEM"""
+    private_key_file: SomeText | None = None
+    """the file that has it instead"""
+    key_id: SomeText | None = None
+    """what the provider calls that key (`kid`)"""
+    certificate_file: SomeText | None = None
+    """the file with the app's certificate, in PEM, and its chain behind it"""
+    certificate_key_env: SomeText | None = None
+    """the environment variable that has the certificate's private key, in PEM"""
+    certificate_key_file: SomeText | None = None
+    """the file that has it instead"""
+    placeholders: Texts | None = None
+    """values of the entry's placeholders that are the app's: `{ redirect_uri = "https://…" }`"""
 
 
 def _model(base: type[_Table], kind: type, *, without: Sequence[str]) -> type[_Table]:
@@ -126,7 +130,7 @@ def _model(base: type[_Table], kind: type, *, without: Sequence[str]) -> type[_T
 ProviderTable = _model(_Table, Provider, without=["name"])
 SignalTable = _model(_WithSecret, SignalSource, without=["provider", "secret"])
 APP_FIELDS = tuple(AppTable.model_fields)
-APP_SECRETS, SIGNAL_SECRETS = APP_FIELDS[1:], ("secret", "secret_env", "secret_file")
+SIGNAL_SECRETS = ("secret", "secret_env", "secret_file")
 
 
 def with_own_names(table: TomlTable) -> TomlTable:
@@ -142,31 +146,10 @@ def with_own_names(table: TomlTable) -> TomlTable:
 
 def read_provider(name: str, table: TomlTable, *, allow_loopback: bool) -> Provider:
     """Returns the provider, with its defaults where the table is silent; raises `Wrong`."""
-    given = _given(ProviderTable, table, more_fields=["extends"])
+    given = checked(ProviderTable, table, more_fields=["extends"])
     provider = Provider(name=name, **given)
-    _refuse(faults(provider, allow_loopback=allow_loopback))
+    refuse(faults(provider, allow_loopback=allow_loopback))
     return provider
-
-
-def read_app(key: str, table: TomlTable, providers: Collection[str], folder: Path) -> AppEntry:
-    """Returns the app; raises `Wrong`, or `SecretMissing`.
-
-    A relative `client_secret_file` counts from `folder`, where the providers file is.
-    """
-    provider, _, name = key.partition("/")
-    _check_provider(provider, providers)
-    if "/" in key and not re.fullmatch(NAME_PATTERN, name):
-        raise Wrong(f'"{name}" is no name for an app: use a-z, 0-9, "-" and "_"')
-    given = _given(AppTable, table)
-    file = given.get("client_secret_file")
-    return AppEntry(
-        provider,
-        given["client_id"],
-        _secret(given, APP_SECRETS, folder),
-        name or DEFAULT_APP,
-        secret_in_clear="client_secret" in given,
-        secret_file=folder / file if file else None,
-    )
 
 
 def read_source(
@@ -178,20 +161,20 @@ def read_source(
     allow_loopback: bool,
 ) -> SignalSource:
     """Returns the source of signals; raises `Wrong`, or `SecretMissing`."""
-    _check_provider(key, providers)
-    given = _given(SignalTable, table)
+    check_provider(key, providers)
+    given = checked(SignalTable, table)
     missing = [f"{name} is missing" for name in NEEDED[given["kind"]] if name not in given]
-    secret = _secret(given, SIGNAL_SECRETS, folder)
+    secret = read_secret(given, "secret", folder)
     if given["kind"] is SourceKind.HMAC and secret is None:
         missing.append("secret is missing: give secret, secret_env or secret_file")
     if "jwks_url" in given:
         missing += url_faults("jwks_url", given["jwks_url"], allow_loopback=allow_loopback)
-    _refuse(missing)
+    refuse(missing)
     plain = {name: value for name, value in given.items() if name not in SIGNAL_SECRETS}
     return SignalSource(provider=key, secret=secret, **plain)
 
 
-def _given(
+def checked(
     model: type[BaseModel], table: TomlTable, more_fields: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Returns the fields that a table gives, checked; raises `Wrong`."""
@@ -205,12 +188,14 @@ def _given(
     }
 
 
-def _check_provider(name: str, providers: Collection[str]) -> None:
+def check_provider(name: str, providers: Collection[str]) -> None:
+    """Raises `Wrong` for a provider that nobody knows."""
     if name not in providers:
         raise Wrong(f'no provider is called "{name}"{did_you_mean(name, providers)}')
 
 
-def _refuse(found: Iterable[str]) -> None:
+def refuse(found: Iterable[str]) -> None:
+    """Raises `Wrong` with the sentences, if there are any."""
     if sentences := list(found):
         raise Wrong(*sentences)
 
@@ -221,7 +206,7 @@ def _sentence(fault: Mapping[str, object], known: tuple[str, ...]) -> str:
     if location and isinstance(location[-1], int):
         field += f", item {location[-1] + 1},"
     match fault["type"]:
-        case "extra_forbidden" if field in APP_SECRETS + APP_FIELDS[:1] and field not in known:
+        case "extra_forbidden" if field in APP_FIELDS and field not in known:
             return f"{field} belongs to the app: put it under [apps.…]"
         case "extra_forbidden" if field in ELSEWHERE:
             return f'there is no field "{field}": {ELSEWHERE[field]}'
@@ -242,36 +227,3 @@ def _choice(field: str, given: object, choices: list[str]) -> str:
     if not isinstance(given, str):
         return f"{field} must be one of {listed}"
     return f'{field} is "{given}", but must be one of {listed}{did_you_mean(given, choices)}'
-
-
-def _secret(given: TomlTable, names: Sequence[str], folder: Path) -> Secret | None:
-    """Returns the secret that one of three fields gives: itself, a variable's name, a file's name."""
-    ways: list[Callable[[str, Any], Secret]] = [
-        lambda _name, plain: Secret(plain.get_secret_value()),
-        _from_environment,
-        lambda name, file: _from_file(name, folder / file),
-    ]
-    found = [(name, read) for name, read in zip(names, ways, strict=True) if name in given]
-    if len(found) > 1:
-        raise Wrong(f"{found[0][0]} and {found[1][0]} are both set: give the secret in one way")
-    return next((read(name, given[name]) for name, read in found), None)
-
-
-def _from_environment(field: str, variable: str) -> Secret:
-    text = os.environ.get(variable, "").strip()
-    if not text:
-        raise SecretMissing(f"{field} names {variable}, which is not set in the environment")
-    return Secret(text)
-
-
-def _from_file(field: str, path: Path) -> Secret:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise SecretMissing(f"{field} names {path}, which is not UTF-8 text", path) from None
-    except OSError as error:
-        why = f"{field} names {path}, which cannot be read: {error.strerror}"
-        raise SecretMissing(why, path) from None
-    if not text:
-        raise SecretMissing(f"{field} names {path}, which is empty", path)
-    return Secret(text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from refresher.catalogue.entries import DEFAULT_APP, Broken, Unusable
-from refresher.catalogue.tables import SecretMissing, TomlTable, Wrong
+from refresher.catalogue.secrets import SecretMissing, TomlTable, Wrong
 from refresher.errors import CatalogueError, did_you_mean
 
 T = TypeVar("T")

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
 
-from refresher.catalogue import AppEntry
+from refresher.catalogue import AppEntry, checked_app
+from refresher.cli import app_material as material
 from refresher.cli import session
 from refresher.cli.output import Json, WrongUse, command, distance, done, listing, note
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import CatalogueError, did_you_mean
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings, load
 from refresher.store import audit, oauth_apps
 from refresher.store.audit import AuditEntry
 
-MOST_CHARACTERS = 4_096
-COLUMNS = ["app", "client id", "secret", "from", "paused until", "because", "updated"]
+COLUMNS = ["app", "client id", "secret", "besides", "from", "paused until", "because", "updated"]
 SECRET_WAYS = "--secret-stdin, --secret-env VARIABLE or --no-secret"
 
 
@@ -54,25 +55,44 @@ def set_(
     no_secret: Annotated[
         bool, typer.Option("--no-secret", help="A public client has none.")
     ] = False,
+    previous_secret_env: material.PreviousSecretEnv = None,
+    private_key_file: material.PrivateKeyFile = None,
+    key_id: material.KeyId = None,
+    certificate_file: material.CertificateFile = None,
+    certificate_key_file: material.CertificateKeyFile = None,
+    placeholder: material.Placeholders = None,
+    placeholder_env: material.PlaceholdersEnv = None,
     json: Json = False,
 ) -> None:
-    """Store an app: its client id, and its client secret sealed.
+    """Store an app as a whole: its client id, its client secret sealed, and its keys.
 
     Asks for the secret, unless an option says where it is. Connections that waited for this app, or
     for its right secret, go on at once.
     """
+    client = ClientCredentials(
+        material.checked("--client-id", client_id),
+        _secret(stdin=secret_stdin, variable=secret_env, none=no_secret),
+        previous_client_secret=material.from_variable("previous-secret-env", previous_secret_env),
+        private_key=material.from_file("private-key-file", private_key_file),
+        key_id=key_id,
+        certificate=material.text_of("certificate-file", certificate_file),
+        certificate_key=material.from_file("certificate-key-file", certificate_key_file),
+        placeholders=material.values(placeholder, placeholder_env),
+    )
+    _store(AppEntry(provider, client, material.checked("--name", name)), json=json)
+
+
+def _store(app: AppEntry, *, json: bool) -> None:
+    """Stores an app once it is found good, and tells what came of it."""
     settings = load()
     catalogue, cipher = catalogue_from(settings), cipher_from(settings)
-    catalogue[provider]
-    client_id, name = _checked("--client-id", client_id), _checked("--name", name)
-    secret = _secret(stdin=secret_stdin, variable=secret_env, none=no_secret)
-    entry = AppEntry(provider, client_id, secret, name)
+    app = replace(app, client=checked_app(app.client, catalogue[app.provider]))
     with session.database(settings) as database:
-        changed = store_app(database, cipher, entry, session.actor())
+        changed = store_app(database, cipher, app, session.actor())
     how = "is stored" if changed else "was stored like that already"
-    stored = {"provider": provider, "name": name, "client_id": client_id, "changed": changed}
-    done(stored, f"{provider}/{name} {how}.", json=json)
-    if (provider, name) in {(entry.provider, entry.name) for entry in catalogue.apps}:
+    known = {"provider": app.provider, "name": app.name, "client_id": app.client.client_id}
+    done({**known, "changed": changed}, f"{app.key} {how}.", json=json)
+    if app.key in {entry.key for entry in catalogue.apps}:
         note("The providers file has this app too, and wins when the scheduler starts.")
 
 
@@ -86,7 +106,8 @@ def list_(json: Json = False) -> None:
     with session.database(settings) as database, database.transaction() as db:
         found = oauth_apps.every(db)
     of_file = _of_file(settings)
-    origins = {a: "file" if (a.provider, a.name) in of_file else "stored" for a in found}
+    keys = [(a.provider, a.name) for a in found]
+    origins = {key: "file" if key in of_file else "stored" for key in keys}
     listing(
         found,
         COLUMNS,
@@ -94,15 +115,16 @@ def list_(json: Json = False) -> None:
             f"{a.provider}/{a.name}",
             a.client_id,
             "sealed" if a.has_secret else "none",
-            origins[a],
+            a.material,
+            origins[a.provider, a.name],
             a.paused_until,
             a.pause_reason,
             distance(a.updated_at),
         ],
         json=json,
-        spare=("updated", "secret"),
+        spare=("updated", "besides", "secret"),
         none="No app is stored yet: `refresher apps set PROVIDER --client-id YOUR_CLIENT_ID`.",
-        described=lambda a: {**asdict(a), "origin": origins[a]},
+        described=lambda a: {**asdict(a), "origin": origins[a.provider, a.name]},
     )
 
 
@@ -160,21 +182,15 @@ def _secret(*, stdin: bool, variable: str | None, none: bool) -> Secret | None:
 def _secret_text(*, stdin: bool, variable: str | None) -> str:
     if variable is not None:
         # Its name is not repeated: somebody may have given the secret itself.
-        return _checked("the variable that --secret-env names", os.environ.get(variable, ""))
+        return material.checked(
+            "the variable that --secret-env names", os.environ.get(variable, "")
+        )
     if stdin:
-        return _checked("the secret on stdin", sys.stdin.read(MOST_CHARACTERS + 2).rstrip("\r\n"))
+        return material.checked(
+            "the secret on stdin", sys.stdin.read(material.MOST_CHARACTERS + 2).rstrip("\r\n")
+        )
     if not session.is_terminal():
         raise WrongUse(f"there is no terminal to ask for the client secret on: give {SECRET_WAYS}")
-    return _checked("the secret", str(typer.prompt("Client secret", hide_input=True, err=True)))
-
-
-def _checked(what: str, text: str) -> str:
-    """Returns `text` without the spaces around it, or refuses it without repeating it."""
-    text = text.strip()
-    if not text:
-        raise WrongUse(f"{what} is empty, or not set")
-    if len(text) > MOST_CHARACTERS:
-        raise WrongUse(f"{what} is longer than {MOST_CHARACTERS:,} characters")
-    if not text.isascii() or not text.isprintable():
-        raise WrongUse(f"{what} contains characters that no client id, name or secret may have")
-    return text
+    return material.checked(
+        "the secret", str(typer.prompt("Client secret", hide_input=True, err=True))
+    )

@@ -12,7 +12,9 @@ from refresher.catalogue import AppEntry, Catalogue
 from refresher.catalogue.watching import Stamp, stamp
 from refresher.errors import CannotDecrypt
 from refresher.rules.access import Actor
-from refresher.rules.connection import App, Secret
+from refresher.rules.clients import ClientCredentials, material_names
+from refresher.rules.connection import App
+from refresher.runtime import clients
 from refresher.runtime.cipher import Cipher
 from refresher.runtime.services import Services, catalogue_from
 from refresher.store import audit, oauth_apps
@@ -26,14 +28,20 @@ def store_app(
     database: Database, cipher: Cipher, app: AppEntry, by: Actor = PROVIDERS_FILE
 ) -> bool:
     """Stores one app; False when exactly that was stored already."""
-    secret = app.client_secret
     with database.transaction() as db:
         stored = oauth_apps.find(db, app.provider, app.name)
-        if stored and stored.client_id == app.client_id and _opened(cipher, stored) == secret:
+        if stored and _opened(cipher, stored) == app.client:
             return False
-        owner = oauth_apps.app_id(app.provider, app.name)
-        sealed = cipher.seal(secret, owner, "client_secret") if secret else None
-        oauth_apps.put(db, app.provider, app.name, app.client_id, sealed)
+        sealed = clients.sealed(cipher, oauth_apps.app_id(app.provider, app.name), app.client)
+        oauth_apps.put(
+            db,
+            app.provider,
+            app.name,
+            sealed.client_id,
+            sealed.client_secret,
+            sealed.material,
+            material_names(app.client),
+        )
         audit.note(db, by, "app_stored", subject=f"app:{app.provider}/{app.name}")
     return True
 
@@ -51,10 +59,10 @@ def sync_apps(services: Services, catalogue: Catalogue | None = None) -> list[st
 
 
 def secret_files(catalogue: Catalogue) -> dict[Path, Stamp | None]:
-    """Returns the files that hold clients' secrets, each with its stamp; None for one that is away."""
-    named = [app.secret_file for app in catalogue.apps]
-    named += [one.secret_file for one in catalogue.unusable]
-    return {path: stamp(path) for path in named if path is not None}
+    """Returns the files that hold clients' secrets and keys, each with its stamp; None: it is away."""
+    named = [file for app in catalogue.apps for file in app.files]
+    named += [one.secret_file for one in catalogue.unusable if one.secret_file]
+    return {path: stamp(path) for path in named}
 
 
 class SecretFiles:
@@ -78,11 +86,9 @@ class SecretFiles:
         return changed
 
 
-def _opened(cipher: Cipher, app: App) -> Secret | None:
-    """Returns the stored secret; one that no key opens is as good as another, wrong one."""
-    if app.client_secret is None:
-        return None
+def _opened(cipher: Cipher, app: App) -> ClientCredentials | None:
+    """Returns the stored client; one that no key opens is as good as none."""
     try:
-        return cipher.open(app.client_secret, app.id, "client_secret")
+        return clients.opened(cipher, app)
     except CannotDecrypt:
-        return Secret("")
+        return None

@@ -15,7 +15,8 @@ from refresher.outbound.exchange import Outgoing
 from refresher.rules.connection import Connection, Sealed, Secret
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
-from refresher.rules.requests import ClientCredentials, TokenRequest, build_revocation
+from refresher.rules.requests import TokenRequest, build_revocation
+from refresher.runtime import clients
 from refresher.runtime.services import Services
 from refresher.store import events
 from refresher.store.standing import standing_of
@@ -81,11 +82,7 @@ def _request(services: Services, provider: Provider, grant: Connection) -> Token
     def opened(sealed: Sealed, owner: UUID, column: str) -> Secret:
         return services.cipher.open(sealed, owner, column)
 
-    client = None
-    if grant.app is not None:
-        sealed = grant.app.client_secret
-        secret = opened(sealed, grant.app.id, "client_secret") if sealed else None
-        client = ClientCredentials(grant.app.client_id, secret)
+    client = clients.opened(services.cipher, grant.app) if grant.app else None
     if grant.refresh_token is not None:
         token = opened(grant.refresh_token, grant.id, "refresh_token")
     else:

@@ -15,6 +15,7 @@ from refresher.refresh.sealing import kept_answer, sealed_life
 from refresher.rules import policy as when
 from refresher.rules import recording
 from refresher.rules.bodies import header, text_of
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import ParkReason, Sealed, Secret, value
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.faults import place_of, waits_for
@@ -22,10 +23,11 @@ from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
-from refresher.rules.requests import ClientCredentials, TokenRequest, build_request
+from refresher.rules.requests import TokenRequest, build_request
 from refresher.rules.unread import looks_like_a_grant
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher
+from refresher.runtime.clients import opened as open_client
 from refresher.store.pauses import PauseSeen
 from refresher.store.reload import Reloaded
 from refresher.store.settlement import Settlement
@@ -63,8 +65,7 @@ def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
 
     client = clients.get(app.id) if app else None
     if app and client is None:
-        secret = opened(app.client_secret, app.id, "client_secret")
-        client = clients[app.id] = ClientCredentials(app.client_id, secret)
+        client = clients[app.id] = open_client(cipher, app)
     strategy = attempt.provider.strategy
     access = connection.access_token if strategy is Strategy.LONG_LIVED_EXCHANGE else None
     refresh = connection.refresh_token if strategy is Strategy.REFRESH_TOKEN else None

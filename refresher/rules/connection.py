@@ -106,11 +106,12 @@ class Claim:
 
 @value
 class App:
-    """Our OAuth client at one provider, with its secret still sealed."""
+    """Our OAuth client at one provider, with its secret and its material still sealed."""
 
     id: UUID
     client_id: str
     client_secret: Sealed | None
+    material: Sealed | None = None
 
 
 @value

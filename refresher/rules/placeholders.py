@@ -15,6 +15,8 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 HOST = "host"
 MAX_VALUE_LENGTH = 253
+MAX_TEXT_VALUE = 2_000
+"""Where a value stands in no URL, such as a redirect URI in a parameter."""
 PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
 """What a host may look like, whatever an entry's pattern allows: no slash, no user, no query."""
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._~-]{0,251}[A-Za-z0-9_])?")
@@ -66,8 +68,9 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def value_fault(name: str, value: str, pattern: str, *, in_url: bool) -> str | None:
     """Returns what is wrong with a connection's value, None for a good one."""
-    if len(value) > MAX_VALUE_LENGTH:
-        return f"placeholders.{name} is longer than {MAX_VALUE_LENGTH} characters"
+    most = MAX_VALUE_LENGTH if in_url else MAX_TEXT_VALUE
+    if len(value) > most:
+        return f"placeholders.{name} is longer than {most:,} characters"
     if not value.isascii() or not value.isprintable() or not re.fullmatch(pattern, value):
         return f'placeholders.{name} "{_shown(value)}" does not match the pattern {pattern}'
     if in_url and not PLAIN_WORD.fullmatch(value):
@@ -76,6 +79,16 @@ def value_fault(name: str, value: str, pattern: str, *, in_url: bool) -> str | N
             '".", "_", "~" and "-" only'
         )
     return None
+
+
+def app_value_fault(provider: HasPlaceholders, name: str, value: str) -> str | None:
+    """Returns what is wrong with a value that an app brings for its connections."""
+    if name == HOST:
+        fits = PLAIN_HOST.fullmatch(value) and re.fullmatch(provider.host_pattern or "", value)
+        return (
+            None if fits else f'placeholders.host "{_shown(value)}" is no host of the provider\'s'
+        )
+    return value_fault(name, value, provider.placeholders[name], in_url=False)
 
 
 def example(pattern: str) -> str:

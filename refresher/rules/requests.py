@@ -13,17 +13,10 @@ from dataclasses import field
 from typing import assert_never
 from urllib.parse import quote_plus
 
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret, value
 from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
-
-
-@value
-class ClientCredentials:
-    """The app's identity, opened for the exchanges of one batch."""
-
-    client_id: str
-    client_secret: Secret | None
 
 
 @value

@@ -24,6 +24,8 @@ class AppView:
     name: str
     client_id: str
     has_secret: bool
+    material: list[str]
+    """What is sealed beside the secret, by name: `private_key`, `placeholders.redirect_uri`."""
     paused_until: datetime | None
     pause_reason: str | None
     updated_at: datetime
@@ -36,13 +38,18 @@ def app_id(provider: str, name: str) -> UUID:
 
 def find(db: Db, provider: str, name: str) -> App | None:
     """Returns one app, its secret sealed, or None."""
-    sql = "select id, client_id, client_secret from app where provider = :provider and name = :name"
+    sql = """
+        select id, client_id, client_secret, material from app
+        where provider = :provider and name = :name
+        """
     row = run(db, sql, provider=provider, name=name).first()
     if row is None:
         return None
-    return App(
-        row.id, row.client_id, Sealed(bytes(row.client_secret)) if row.client_secret else None
-    )
+    return App(row.id, row.client_id, _sealed(row.client_secret), _sealed(row.material))
+
+
+def _sealed(value: bytes | None) -> Sealed | None:
+    return Sealed(bytes(value)) if value else None
 
 
 def names(db: Db) -> set[tuple[str, str]]:
@@ -50,13 +57,22 @@ def names(db: Db) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in run(db, "select provider, name from app")}
 
 
-def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed | None) -> None:
-    """Stores an app. Its pause ends, and connections that waited for it are due again."""
+def put(
+    db: Db,
+    provider: str,
+    name: str,
+    client_id: str,
+    client_secret: Sealed | None,
+    material: Sealed | None = None,
+    material_names: Sequence[str] = (),
+) -> None:
+    """Stores an app as a whole. Its pause ends, and connections that waited for it are due again."""
     sql = """
-        insert into app (id, provider, name, client_id, client_secret)
-        values (:id, :provider, :name, :client_id, :client_secret)
+        insert into app (id, provider, name, client_id, client_secret, material, material_names)
+        values (:id, :provider, :name, :client_id, :client_secret, :material, :material_names)
         on conflict (provider, name) do update set client_id = excluded.client_id,
-            client_secret = excluded.client_secret, updated_at = refresher_now()
+            client_secret = excluded.client_secret, material = excluded.material,
+            material_names = excluded.material_names, updated_at = refresher_now()
         """
     run(
         db,
@@ -66,6 +82,8 @@ def put(db: Db, provider: str, name: str, client_id: str, client_secret: Sealed 
         name=name,
         client_id=client_id,
         client_secret=client_secret,
+        material=material,
+        material_names=list(material_names),
     )
     pause_list.end(db, Chosen(provider, app_name=name, scope="app"))
     _resume_waiting(db, provider, name)
@@ -107,6 +125,7 @@ def every(db: Db) -> Sequence[AppView]:
     """Returns all apps in the order of their names."""
     sql = """
         select a.provider, a.name, a.client_id, a.client_secret is not null as has_secret,
+            a.material_names as material,
             p.until as paused_until, p.reason as pause_reason, a.updated_at
         from app a left join lateral (
             select until, reason from pause where scope = 'app' and provider = a.provider

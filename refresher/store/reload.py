@@ -106,7 +106,7 @@ _RELOAD = binary.statement(
            c.in_between_steps,
            c.disabled_at is not null as disabled, c.paused_at is not null as paused,
            c.deleted_at is not null as deleted,
-           a.id as app_id, a.client_id, a.client_secret,
+           a.id as app_id, a.client_id, a.client_secret, a.material,
            s.waits_for, exists (select 1 from pause p
                                 where p.provider between c.provider and c.provider) as in_trouble
     from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
@@ -150,7 +150,6 @@ def _reloaded(r: Columns) -> Reloaded:
 
 def connection_from(r: Columns) -> Connection:
     """Returns the connection, with its app, that stands in a row of these columns."""
-    secret = r["client_secret"]
     return Connection(
         id=r["connection_id"],
         organization_id=r["organization_id"],
@@ -173,8 +172,12 @@ def connection_from(r: Columns) -> Connection:
         paused=r["paused"],
         deleted=r["deleted"],
         app_name=r["app_name"],
-        app=App(r["app_id"], r["client_id"], _sealed(secret)) if r["app_id"] else None,
+        app=_app(r) if r["app_id"] else None,
     )
+
+
+def _app(r: Columns) -> App:
+    return App(r["app_id"], r["client_id"], _sealed(r["client_secret"]), _sealed(r["material"]))
 
 
 def _sealed(value: bytes | None) -> Sealed | None:

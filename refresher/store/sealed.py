@@ -40,7 +40,7 @@ class SealedTable:
 
 
 SEALED = (
-    SealedTable("app", ("client_secret",)),
+    SealedTable("app", ("client_secret", "material")),
     SealedTable("connection", ("access_token", "refresh_token", "kept_secrets")),
     SealedTable("kept_answer", ("body",), owner="connection_id", places={"body": ANSWER}),
     SealedTable("quarantine", ("access_token", "refresh_token"), owner="connection_id"),
@@ -183,10 +183,12 @@ def sealed_sample(db: Db, start: UUID, *, limit: int) -> list[SealedValue]:
 
 
 def sealed_secrets(db: Db) -> list[SealedValue]:
-    """Returns the sealed client secrets of all apps."""
+    """Returns the sealed client secrets and the sealed material of all apps."""
     sql = """
-        select id as owner_id, 'client_secret' as column, client_secret as value
-        from app where client_secret is not null
+        select id as owner_id, v.place as column, v.value
+        from app, lateral (values ('client_secret', client_secret), ('material', material))
+            v(place, value)
+        where v.value is not null
         """
     return many(db, SealedValue, sql)
 

@@ -74,7 +74,8 @@ _STANDING = f"""
         c.refresh_token, c.issued_at, c.host, c.placeholders, c.app_name, c.scopes,
         c.granted_scopes, c.kept_fields,
         c.disabled_at is not null as disabled, c.paused_at is not null as paused,
-        c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret
+        c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret,
+        a.material
     from connection c
     left join refresh_schedule s on s.connection_id = c.id
     left join app a on a.provider = c.provider and a.name = c.app_name

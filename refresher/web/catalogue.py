@@ -12,22 +12,22 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from refresher.catalogue import AppEntry
+from refresher.catalogue import AppEntry, checked_app
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import UnknownProvider
 from refresher.rules.changes import announced
-from refresher.rules.connection import Secret
 from refresher.rules.facts import Change
 from refresher.rules.providers import Provider, Rotation, Strategy
 from refresher.store import audit, inspection, oauth_apps, pause_list
 from refresher.store.audit import AuditEntry
 from refresher.store.oauth_apps import AppView
 from refresher.store.pause_list import Chosen, PauseView
+from refresher.web.app_shapes import AppBody
 from refresher.web.dependencies import ONCE, Admin, Caller, Reader, with_problems
 from refresher.web.paging import Items
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
-from refresher.web.shapes import AppBody, PauseQuery
+from refresher.web.shapes import PauseQuery
 
 router = APIRouter(prefix="/v1", route_class=ApiRoute)
 ProviderName = Annotated[
@@ -105,17 +105,16 @@ def list_apps(caller: Admin) -> Items[AppView]:
     "/apps",
     tags=["apps"],
     dependencies=[ONCE],
-    openapi_extra=with_problems("invalid_connection"),
+    openapi_extra=with_problems("invalid_connection", "invalid_app"),
 )
 def put_app(caller: Admin, body: AppBody) -> AppView:
-    """Store an OAuth client of ours.
+    """Store an OAuth client of ours, as a whole.
 
-    The secret is sealed, and never shown again. Needs a key for all organizations.
+    Secrets and keys are sealed, and never shown again. Needs a key for all organizations.
     """
     services = caller.services
-    services.catalogue[body.provider]
-    secret = Secret(body.client_secret) if body.client_secret is not None else None
-    entry = AppEntry(body.provider, body.client_id, secret, body.name)
+    provider = services.catalogue[body.provider]
+    entry = AppEntry(body.provider, checked_app(body.client(), provider), body.name)
     store_app(services.database, services.cipher, entry, caller.actor)
     with services.database.transaction() as db:
         stored = {(app.provider, app.name): app for app in oauth_apps.every(db)}

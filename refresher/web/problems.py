@@ -16,6 +16,7 @@ from refresher.errors import (
     DatabaseNotMigrated,
     DatabaseUnavailable,
     EgressRefused,
+    InvalidApp,
     InvalidConnection,
     InvalidWebhook,
     NoSuchConnection,
@@ -66,6 +67,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "invalid_connection": (422, "The connection cannot be stored"),
     "invalid_webhook": (422, "The webhook endpoint cannot be stored"),
     "invalid_recipient": (422, "The recipient cannot be stored"),
+    "invalid_app": (422, "The OAuth client cannot be stored"),
     "invalid_organization": (422, "The organization cannot be stored"),
     "tokens_needed": (422, "The connection can only go on with new tokens"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
@@ -90,6 +92,7 @@ RETRY_SECONDS = 1.0
 _TOLD: Mapping[type[Exception], str] = {
     InvalidConnection: "invalid_connection",
     UnknownProvider: "invalid_connection",
+    InvalidApp: "invalid_app",
     InvalidWebhook: "invalid_webhook",
     EgressRefused: "invalid_webhook",
     Changed: "changed",

@@ -21,7 +21,11 @@ from pydantic_core import PydanticCustomError
 
 from refresher.rules.connection import ParkReason
 from refresher.rules.handed_error import refuse_error
-from refresher.rules.intake_fields import MAX_LIFETIME_SECONDS, MAX_TEXT_LENGTH, MAX_TOKEN_BYTES
+from refresher.rules.intake_fields import (
+    MAX_LIFETIME_SECONDS,
+    MAX_TEXT_LENGTH,
+    MAX_TOKEN_BYTES,
+)
 from refresher.rules.mails import Choice
 from refresher.rules.notices import Kind
 from refresher.store.replays import DeliveryState
@@ -150,15 +154,6 @@ class ConnectionChange(Given):
     name: Text | None = None
     metadata: dict[str, Any] | None = Field(None, description="Replaces the whole of it.")
     scopes: Scopes | None = None
-
-
-class AppBody(Given):
-    """Our OAuth client at a provider."""
-
-    provider: Needed
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "default"
-    client_id: Visible
-    client_secret: Visible | None = Field(description="Never shown again. null: a public client.")
 
 
 class WebhookBody(Owned):

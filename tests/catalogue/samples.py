@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 
 from refresher.catalogue import load
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Outcome, Reply, classify
 from refresher.rules.placeholders import example
 from refresher.rules.providers import Path, Provider
 from refresher.rules.recording import placed
-from refresher.rules.requests import ClientCredentials, TokenRequest, build_request
+from refresher.rules.requests import TokenRequest, build_request
 
 CATALOGUE = load()
 HOSTS = {

@@ -6,8 +6,17 @@ import pytest
 
 from refresher.catalogue import AppEntry, load
 from refresher.errors import CatalogueError
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from tests.catalogue.conftest import ACME, Fault, Load
+from tests.proofs.samples import certificate, ec_key, pem
+
+KEY, CERTIFICATE = pem(ec_key()), certificate(ec_key())
+
+WAY = (
+    '[providers.way]\ntoken_url = "https://{host}/{tenant}/token"\n'
+    "host_pattern = '[a-z]+\\.way\\.example'\nplaceholders = { tenant = '[a-z]+' }\n"
+)
 
 
 def test_apps_have_their_secret_in_one_of_three_ways(
@@ -28,10 +37,10 @@ def test_apps_have_their_secret_in_one_of_three_ways(
 
     # Then
     assert apps == (
-        AppEntry("acme", "a", Secret("inline")),
-        AppEntry("acme", "b", Secret("from-file"), "second"),
-        AppEntry("google", "g", Secret("from-env")),
-        AppEntry("x", "public", None),
+        AppEntry("acme", ClientCredentials("a", Secret("inline"))),
+        AppEntry("acme", ClientCredentials("b", Secret("from-file")), "second"),
+        AppEntry("google", ClientCredentials("g", Secret("from-env"))),
+        AppEntry("x", ClientCredentials("public", None)),
     )
     assert not [word for word in ("inline", "from-") if word in repr(apps)]
 
@@ -82,6 +91,62 @@ def test_a_wrong_app_is_one_sentence(fault: Fault, tmp_path: Path, text: str, se
     assert "hush" not in said
     assert "12345" not in said
     assert "\n" not in said
+
+
+def test_keys_and_a_former_secret_come_from_files_and_the_environment(
+    load_text: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Keys never stand in the file itself; files that hold them are watched like those of secrets."""
+    monkeypatch.setenv("FORMER", "former")
+    (tmp_path / "key.pem").write_text(KEY + "\n")
+    (tmp_path / "cert.pem").write_text(CERTIFICATE)
+
+    app = load_text(
+        '[apps.google]\nclient_id = "g"\nclient_secret = "now"\nkey_id = "k1"\n'
+        'previous_client_secret_env = "FORMER"\nprivate_key_file = "key.pem"\n'
+        'certificate_file = "cert.pem"\ncertificate_key_file = "key.pem"\n'
+    ).apps[0]
+
+    key = Secret(KEY)
+    assert app.client == ClientCredentials(
+        "g", Secret("now"), Secret("former"), key, "k1", CERTIFICATE, key
+    )
+    assert {file.name for file in app.files} == {"key.pem", "cert.pem"}
+    assert app.in_clear == ("client_secret",)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('private_key_file = "odd"', "private_key is no private key: give PEM"),
+        ('private_key = "x"', 'there is no field "private_key" (did you mean "private_key_'),
+        ('key_id = "k"', "key_id is set, but private_key, which it names, is missing"),
+        ('certificate_file = "odd"', "certificate is set, but certificate_key is missing"),
+        ('previous_client_secret = "former"', "previous_client_secret is set, but client_secret"),
+        (
+            'placeholders = { tenant = "a b" }',
+            'placeholders.tenant "a b" does not match the pattern',
+        ),
+        ('placeholders = { tennant = "a" }', 'placeholders has "tennant", which provider way does'),
+        ("placeholders = { tenant = 1 }", "placeholders.tenant must be a text in quotes"),
+        ('placeholders = { host = "evil.example" }', 'placeholders.host "evil.example" is no host'),
+    ],
+)
+def test_material_that_is_none_is_one_sentence(
+    fault: Fault, tmp_path: Path, line: str, sentence: str
+):
+    """A key that is none, and a value that the entry does not know or allow, are told at the door."""
+    (tmp_path / "odd").write_text("hush")
+    said = fault(f'{WAY}[apps.way]\nclient_id = "a"\n{line}')
+    assert "[apps.way]: " in said
+    assert sentence in said
+    assert "hush" not in said
+
+
+def test_values_of_a_provider_without_placeholders_are_refused(fault: Fault):
+    """It is told that there are none."""
+    text = ACME + '[apps.acme]\nclient_id = "a"\nplaceholders = { tenant = "a" }'
+    assert "which provider acme does not have: it has none" in fault(text)
 
 
 def test_a_missing_secret_stops_nothing_else(tmp_path: Path):

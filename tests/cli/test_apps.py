@@ -2,6 +2,37 @@
 
 from tests.cli.kit import Cli
 from tests.cli.observing.test_inspect import run_sql
+from tests.proofs.samples import certificate, ec_key, pem
+
+KEY, CERTIFICATE = pem(ec_key()), certificate(ec_key())
+
+
+def test_an_app_has_keys_and_a_former_secret(cli: Cli):
+    """They come from files and variables; the list names what is there, and shows nothing of it."""
+    for name, text in (("key.pem", KEY), ("cert.pem", CERTIFICATE), ("odd.pem", "hush")):
+        (cli.folder / name).write_text(text)
+    cli.env |= {"NOW": "now-secret", "FORMER": "former-secret"}
+    known = ["apps", "set", "google", "--client-id", "g", "--secret-env", "NOW"]
+    keys = [f"--private-key-file={cli.folder}/key.pem", "--key-id=k1"]
+    keys += [f"--certificate-file={cli.folder}/cert.pem"]
+    keys += [f"--certificate-key-file={cli.folder}/key.pem"]
+
+    assert cli(*known, *keys, "--previous-secret-env", "FORMER").code == 0
+
+    assert cli("apps", "list", "--json").json["material"] == [
+        *("certificate", "certificate_key", "key_id", "previous_client_secret", "private_key"),
+    ]
+    listed = cli("apps", "list").stdout
+    assert "former-secret" not in listed
+    for arguments, sentence in (
+        ([f"--private-key-file={cli.folder}/odd.pem"], "private_key is no private key: give PEM"),
+        ([f"--private-key-file={cli.folder}/away.pem"], "cannot be read: No such file"),
+        (["--previous-secret-env", "UNSET"], "that --previous-secret-env names is empty"),
+        (["--placeholder", "tenant"], "--placeholder takes a name, an equals sign and a text"),
+        (["--placeholder", "tenant=x"], 'placeholders has "tenant", which provider google does'),
+        (["--placeholder-env", "tenant=NOW"], 'placeholders has "tenant", which provider google'),
+    ):
+        cli(*known, *arguments).refused(sentence)
 
 
 def test_apps_tell_where_they_come_from_and_are_deleted(cli: Cli):

@@ -10,12 +10,16 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from refresher.catalogue import AppEntry
 from refresher.connections.key_rotation import KeyRotation, rotate
+from refresher.connections.oauth_apps import store_app
 from refresher.notify import endpoints
 from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.refresh.steps import refresh
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
+from refresher.runtime import clients
 from refresher.runtime.cipher import Cipher, new_key, parse_key
 from refresher.store import oauth_apps, sealed
 from refresher.store.sealed import SEALED, key_uses
@@ -104,6 +108,21 @@ def test_the_secrets_of_webhooks_are_sealed_anew(world: World):
     row = world.one("select secret, previous_secret from webhook_endpoint")
     assert alone.open(row.secret, endpoint, SECRET).reveal() == second.reveal()
     assert alone.open(row.previous_secret, endpoint, PREVIOUS_SECRET).reveal() == first.reveal()
+
+
+def test_the_material_of_an_app_is_sealed_anew(world: World):
+    """Its keys, former secret and values open with the new key alone, and are the same."""
+    _, both, alone = old_and_new(world)
+    client = ClientCredentials("id", Secret("now"), Secret("former"), placeholders={"tenant": "t"})
+    store_app(world.services.database, world.services.cipher, AppEntry("acme", client, "eu"))
+
+    done = run(world, both)
+
+    assert (done.values, done.unopenable) == (3, {})  # both secrets, and the one's material
+    with world.services.database.transaction() as db:
+        app = oauth_apps.find(db, "acme", "eu")
+    assert app is not None
+    assert clients.opened(alone, app) == client
 
 
 def noted(world: World) -> list[str]:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import orjson
 import pytest
 
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Claim, Grant, Secret
 from refresher.rules.decision import NewLife
 from refresher.rules.outcomes import Malformed, Refreshed
-from refresher.rules.requests import ClientCredentials
 from tests.rules.samples import ID, connection
 
 TEXT = "at-s3cr3t"

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
-from refresher.rules.requests import ClientCredentials, TokenRequest, build_request, resolve_url
+from refresher.rules.requests import TokenRequest, build_request, resolve_url
 
 ACME = Provider("acme", "https://acme.example/token")
 TENANTS = replace(

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import BodyForm, ClientAuth, Provider
-from refresher.rules.requests import ClientCredentials, build_revocation
+from refresher.rules.requests import build_revocation
 
 ACME = Provider("acme", "https://acme.example/token", revocation_url="https://acme.example/revoke")
 CLIENT = ClientCredentials("id", Secret("secret"))

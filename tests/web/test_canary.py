@@ -10,12 +10,18 @@ import httpx
 import pytest
 import structlog
 
+from tests.proofs.samples import ec_key, pem
 from tests.web.kit import Site
 from tests.web.rows import ROUTES
 from tests.web.test_access import BODIES
 from tests.world import refused
 
-TOKENS = ("canary-access", "canary-refresh", "canary-client-secret", "access-1", "refresh-1")
+KEY = pem(ec_key())
+
+TOKENS = (
+    *("canary-access", "canary-refresh", "canary-client-secret", "access-1", "refresh-1"),
+    *("canary-former-secret", *KEY.splitlines()[1:-1]),
+)
 LINE = {
     "organization_id": "org",
     "provider": "acme",
@@ -24,7 +30,13 @@ LINE = {
     "refresh_token": "canary-refresh",
     "expires_in": 3600,
 }
-APP = {"provider": "acme", "client_id": "id", "client_secret": "canary-client-secret"}
+APP = {
+    "provider": "acme",
+    "client_id": "id",
+    "client_secret": "canary-client-secret",
+    "previous_client_secret": "canary-former-secret",
+    "private_key": KEY,
+}
 
 
 class Client:
@@ -85,7 +97,7 @@ def test_a_token_is_found_nowhere_but_in_its_own_answer(
 
 
 def _every_route(site: Site, ask: Client) -> str:
-    ask("PUT", "/v1/apps", json=APP, headers={"Idempotency-Key": "a"})
+    assert ask("PUT", "/v1/apps", json=APP, headers={"Idempotency-Key": "a"}).status_code == 200
     headers = {"Idempotency-Key": "c"}
     id_ = str(ask("PUT", "/v1/connections", json=LINE, headers=headers).json()["id"])
     for route in ROUTES:

@@ -167,6 +167,14 @@ def test_an_app_of_an_unknown_provider_is_told(shared: Site) -> None:
     assert "canary" not in answer.text
 
 
+def test_a_key_that_is_none_is_told(shared: Site) -> None:
+    """An app whose key signs nothing is refused, and nothing of the key is repeated."""
+    body = {"provider": "acme", "client_id": "id", "client_secret": None, "private_key": "hush"}
+    answer = shared("PUT", "/v1/apps", json=body)
+    assert "PEM" in refused(answer, 422, "invalid_app")["detail"]
+    assert "hush" not in answer.text
+
+
 def test_a_database_that_is_away_is_503(shared: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller is told to come again, and not where the database is."""
     from refresher.errors import DatabaseUnavailable  # noqa: PLC0415

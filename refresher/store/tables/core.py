@@ -46,6 +46,9 @@ app = Table(
     Column("name", Text, nullable=False, server_default="default"),
     Column("client_id", Text, nullable=False),
     Column("client_secret", LargeBinary),
+    # All else that is the app's own (keys, certificate, former secret, values), sealed as one text.
+    Column("material", LargeBinary),
+    Column("material_names", ARRAY(Text), nullable=False, server_default="{}"),
     instant("created_at", default_now=True),
     instant("updated_at", default_now=True),
     UniqueConstraint("provider", "name"),

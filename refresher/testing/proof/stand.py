@@ -23,13 +23,14 @@ from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import Family, Issued
 from refresher.outbound.sender import write
 from refresher.rules import policy
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.decision import Before, Decision, decide, new_life
 from refresher.rules.outcomes import Outcome, Refreshed, classify
 from refresher.rules.placeholders import SAMPLES, UnbuildableRequest
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
-from refresher.rules.requests import ClientCredentials, build_request, build_revocation
+from refresher.rules.requests import build_request, build_revocation
 from refresher.testing.proof.line import send
 
 # With what form-encoding changes: who encodes too little, too much or not at all is found out.
