@@ -116,7 +116,9 @@ def _unread(stand: Stand, kind: str, asked: Asked) -> Iterator[str]:
     if isinstance(asked.outcome, Refreshed):
         yield from wrong_tokens(stand, asked)  # all that counts had come
         return
-    if not isinstance(asked.outcome, Unreadable | Malformed | Transient):
+    if isinstance(asked.outcome, Transient):
+        return  # it broke off before anything of a grant: lost, which is a promise of its own
+    if not isinstance(asked.outcome, Unreadable | Malformed):
         yield f"an answer that is {kind} is not taken for one: {asked}"
     rescued = asked.decision.rescued_refresh_token
     spent = stand.family.generation > 0 and rescued is None

@@ -6,6 +6,7 @@ What an entry says in a field that is neither is a promise that nobody has tried
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 
+from refresher.rules.facts import Facts
 from refresher.rules.providers import Provider
 
 PLAYED = frozenset(
@@ -25,12 +26,9 @@ PLAYED = frozenset(
 _FOR_PEOPLE = "a fact for people: no request and no answer depends on it"
 _OURS = "says what refresher does, not what the provider does; the contract test asks for it"
 FACTS: Mapping[str, str] = {
+    **{field.name: _FOR_PEOPLE for field in fields(Facts)},
     "name": _FOR_PEOPLE,
     "title": _FOR_PEOPLE,
-    "checked_on": _FOR_PEOPLE,
-    "sources": _FOR_PEOPLE,
-    "unsure": _FOR_PEOPLE,
-    "notes": _FOR_PEOPLE,
     "default_host": "a value for {host}, which is played",
     "host_example": "a value for {host}, which is played",
     "replay_after_seconds": _OURS,

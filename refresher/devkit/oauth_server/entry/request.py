@@ -169,7 +169,8 @@ def _body(entry: Provider, came: Arrived, form: BodyForm) -> dict[str, str]:
 
 
 def _fields(text: str, where: str) -> dict[str, str]:
-    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
+    strict = bool(text) and where == "the body"  # a URL may say a word without a value
+    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=strict)
     found = dict(pairs)
     if len(found) != len(pairs):
         raise NotAsWritten(f"{where} has a parameter twice")
