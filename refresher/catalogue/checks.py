@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from refresher.catalogue.behaviour import behaviour_faults
 from refresher.catalogue.fact_checks import fact_faults
 from refresher.catalogue.urls import undeclared, url_faults
 from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST, named_in
@@ -40,6 +41,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from _strategy_faults(provider)
     yield from _request_faults(provider)
     yield from _error_faults(provider)
+    yield from behaviour_faults(provider)
     yield from _duration_faults(provider)
     yield from fact_faults(provider, allow_loopback=allow_loopback)
 

@@ -60,6 +60,7 @@ WORDS = {
     "tuple_type": "must be a list of texts",
     "frozen_set_type": "must be a list of texts",
     "path": 'must be a list of names, and numbers for places in lists: ["errors", 0, "code"]',
+    "int_type": "must be a whole number",
     "date_type": "must be a date such as 2026-11-22, without quotes",
     "too_short": "must not be empty",
     "too_long": "has more than {max_length} items",

@@ -18,7 +18,7 @@ from refresher.rules.bodies import header, text_of
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import ParkReason, Sealed, Secret, value
 from refresher.rules.decision import Before, Decision, decide
-from refresher.rules.faults import place_of, waits_for
+from refresher.rules.faults import place_of_fault, waits_for
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
 from refresher.rules.policy import Policy
@@ -89,7 +89,7 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
     decision = decide(outcome, reply, before, attempt.provider, policy)
     checkpoints.reach("decided", decision)
     life, fault = decision.new_life, decision.fault
-    place = place_of(attempt.provider, row.connection) if fault else None
+    place = place_of_fault(attempt.provider, row.connection, fault) if fault else None
     return _settlement(
         cipher, attempt, reply, outcome, decision,
         dead=decision.event == "revoked",

@@ -242,9 +242,10 @@ def _transient(
     if not outcome.counts:
         return Decision("unsent", 1.0, before.attempt, before.unknown_outcomes, outcome.reason)
     lost = reply.status is None or reply.failure is not None
-    unknown = reply.sent and (lost or (reply.status or 0) >= 500)
+    failed = not outcome.refused and (reply.status or 0) >= 500
+    unknown = reply.sent and (lost or failed)
     again = _again("transient", outcome.reason, before, policy, unknown=unknown)
-    if reply.sent and (lost or reply.status in ANSWER_LOST):
+    if reply.sent and (lost or (failed and reply.status in ANSWER_LOST)):
         soonest = when.replay_in(before.unknown_outcomes, provider.replay_after_seconds)
         wait = again.next_due_in_seconds or 0.0
         wait = max(min(wait, soonest), provider.replay_after_seconds)
@@ -254,7 +255,7 @@ def _transient(
         due = max(again.next_due_in_seconds or 0.0, when.after_pause(asked, before.dice))
         fault = Fault(Sort.LIMITED, outcome.reason, asked)
         return replace(again, next_due_in_seconds=due, fault=fault)
-    if not lost and (reply.status or 0) < 500:
+    if not lost and not failed:
         return again  # an answer, whatever it says: nobody else need fear for his
     return replace(again, fault=Fault(Sort.SILENT, outcome.reason))
 

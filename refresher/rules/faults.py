@@ -19,7 +19,7 @@ name, `google/default`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from refresher.rules import policy as when
@@ -166,6 +166,13 @@ def place_of(provider: Provider, connection: Connection) -> Place:
     return Place(
         str(connection.id), connection.organization_id, provider.name, connection.app_name, host
     )
+
+
+def place_of_fault(provider: Provider, connection: Connection, fault: Fault) -> Place:
+    """Returns where a fault was met: a limit of the whole provider's was met at no host of its own."""
+    place = place_of(provider, connection)
+    everywhere = provider.pause_scope == "provider" and fault.sort is Sort.LIMITED
+    return replace(place, host=None) if everywhere else place
 
 
 def scopes(place: Place, family: str) -> tuple[FaultScope, ...]:

@@ -16,9 +16,10 @@ from typing_extensions import TypedDict
 
 from refresher.rules.facts import Change
 from refresher.rules.kept_fields import MAX_FIELDS
-from refresher.rules.providers import Path
+from refresher.rules.providers import Path, Paths
 
 T = TypeVar("T")
+Given = TypeVar("Given", Path, Paths)
 
 
 def _path(given: object) -> Path:
@@ -36,6 +37,24 @@ def _is_step(step: object) -> bool:
 def _name(given: object) -> Path:
     """Returns a way into an answer that is given as one name, or as a path."""
     return _path([given] if isinstance(given, str) else given)
+
+
+def _ways(given: object) -> Paths:
+    """Returns one way into an answer, or several."""
+    several = given if isinstance(given, list | tuple) and given else None
+    if several is None or not all(isinstance(way, list | tuple) for way in several):
+        return _path(given)
+    return tuple(_some(_path(way)) for way in several)
+
+
+def _ways_to_some(given: object) -> Paths:
+    return _some(_ways(given))
+
+
+def _some(given: Given) -> Given:
+    if not given:
+        raise PydanticCustomError("too_short", "must not be empty")
+    return given
 
 
 def _frozen(given: Mapping[str, T]) -> Mapping[str, T]:
@@ -59,8 +78,10 @@ WaitSeconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 ReplayWait = Annotated[float, Field(strict=True, ge=0, le=3_600)]
 RequestRate = Annotated[float, Field(gt=0, le=100_000)]
 Steps = Annotated[Path, BeforeValidator(_path)]
-PathToSome = Annotated[Path, BeforeValidator(_path), Field(min_length=1)]
 NameOrPath = Annotated[Path, BeforeValidator(_name)]
+Ways = Annotated[Paths, BeforeValidator(_ways)]
+PathsToSome = Annotated[Paths, BeforeValidator(_ways_to_some)]
+Statuses = frozenset[Annotated[int, Field(strict=True)]]
 if TYPE_CHECKING:  # who builds an entry in Python writes any text
     AnswerField = str
 else:

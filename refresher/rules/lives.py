@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 
 from refresher.rules import policy as when
 from refresher.rules.connection import Secret
+from refresher.rules.providers import LifeFormat
 
 MAX_LIFETIME_SECONDS = 10 * 366 * 86_400.0
 """Ten years. A longer life is taken for a mistake, and the fallbacks of `policy.lifetime` used."""
@@ -23,6 +24,14 @@ _YEAR_5138 = 1e11
 _THOUSANDFOLD = (500.0, 1_100.0)
 """How many times the known life a number may be that counts milliseconds: some of it may be over."""
 _INSTANTS = ("_at", "_on", "At", "On")
+_PARTS = {
+    "seconds": 1.0,
+    "milliseconds": 0.001,
+    "minutes": 60.0,
+    "epoch": 1.0,
+    "epoch_milliseconds": 0.001,
+}
+_EPOCHS = frozenset({"epoch", "epoch_milliseconds"})
 ASK_AGAIN_MAX_SECONDS = 60.0
 ASK_SOON_TIMES = 10
 """So often, beyond the usual attempts, a token that was expired is asked for within a minute."""
@@ -34,24 +43,29 @@ def shortest(
     names: Iterable[str],
     now_epoch_seconds: float,
     known_seconds: float | None = None,
+    form: LifeFormat = "auto",
 ) -> float | None:
     """Returns the shortest life that the named fields tell, in seconds from now; None for none.
 
-    An instant without its zone is only believed where nothing else tells.
+    An instant without its zone is only believed where nothing else tells, or where the format says so.
     """
     told = unsure = None
     for name in names:
         value = answer.get(name)
         if value is None:
             continue
-        life = seconds(value, now_epoch_seconds, known_seconds)
-        if life is None or (life == 0 and name.endswith(_INSTANTS) and _is_zero(value)):
+        life = seconds(value, now_epoch_seconds, known_seconds, form)
+        if life is None or (life == 0 and _is_zero(value) and _is_instant(name, form)):
             continue
-        if isinstance(value, str) and _lacks_zone(value):
+        if isinstance(value, str) and form != "iso8601" and _lacks_zone(value):
             unsure = life if unsure is None else min(unsure, life)
         else:
             told = life if told is None else min(told, life)
     return unsure if told is None else told
+
+
+def _is_instant(name: str, form: LifeFormat) -> bool:
+    return form in _EPOCHS or name.endswith(_INSTANTS)
 
 
 def end_of_refresh_token(
@@ -59,24 +73,34 @@ def end_of_refresh_token(
     names: Iterable[str],
     now_epoch_seconds: float,
     known_seconds: float | None = None,
+    form: LifeFormat = "auto",
 ) -> tuple[float | None, bool]:
     """Returns the nearest end that is told, and whether none is there: zero means that, in Keycloak."""
     told = [value for name in names if (value := answer.get(name)) is not None]
     if not told:
         return None, False
-    ends = [life for value in told if (life := seconds(value, now_epoch_seconds, known_seconds))]
+    lives = [seconds(value, now_epoch_seconds, known_seconds, form) for value in told]
+    ends = [life for life in lives if life]
     return min(ends, default=None), not ends and any(_is_zero(value) for value in told)
 
 
 def seconds(
-    value: object, now_epoch_seconds: float, known_seconds: float | None = None
+    value: object,
+    now_epoch_seconds: float,
+    known_seconds: float | None = None,
+    form: LifeFormat = "auto",
 ) -> float | None:
     """Returns the life in seconds, 0 for one that is over, or None for what tells none.
 
     `"3600"`, `3600.0` and `"3600s"` are an hour. More than ten years is no life but an instant: seconds
     or milliseconds since 1970; a date and time (ISO 8601, RFC 9110) is one too. About a thousand times
-    `known_seconds`, the life that the provider documents, is milliseconds.
+    `known_seconds`, the life that the provider documents, is milliseconds. All that is guessing, for
+    what does not fit the `form` that the entry names.
     """
+    if form != "auto":
+        life = _told_as(form, value, now_epoch_seconds)
+        if life is not None:
+            return life
     if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         return None
     try:
@@ -84,6 +108,21 @@ def seconds(
     except (ValueError, OverflowError):
         return _until(value, now_epoch_seconds) if isinstance(value, str) else None
     return _of_number(number, now_epoch_seconds, known_seconds) if math.isfinite(number) else None
+
+
+def _told_as(form: LifeFormat, value: object, now_epoch_seconds: float) -> float | None:
+    """Returns the life that a value of this format tells, None for a value of another."""
+    if form == "iso8601":
+        return _until(value, now_epoch_seconds) if isinstance(value, str) else None
+    part = _PARTS.get(form)
+    if part is None or isinstance(value, bool) or not isinstance(value, _NUMERIC):
+        return None
+    try:
+        number = float(value) * part
+    except (ValueError, OverflowError):
+        return None
+    life = number - now_epoch_seconds if number and form in _EPOCHS else number
+    return _believable(life) if math.isfinite(life) else None
 
 
 def _of_number(

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 
 from refresher.rules.answers import (
     as_token,
-    error_code,
-    error_detail,
     read_answer,
     read_grant,
     retry_after_seconds,
 )
 from refresher.rules.bodies import header, text_of
 from refresher.rules.connection import UNSENT, Grant, Reply, Secret, value
+from refresher.rules.error_codes import error_code, error_detail
 from refresher.rules.providers import Provider
 from refresher.rules.unread import looks_like_a_grant
 
@@ -58,13 +57,14 @@ class Transient:
     """Trouble that passes: 5xx, a time-out, no connection. Never ends a connection.
 
     `counts` is False when we never got round to sending (a full sender, a shutdown): that is no
-    attempt.
+    attempt. `refused` tells that an error code came: whatever the status, that is an answer.
     """
 
     reason: str
     retry_after_seconds: float | None = None
     status: int | None = None
     counts: bool = True
+    refused: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +124,19 @@ def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outc
         if grant is not None:
             return Refreshed(grant)
     wait = retry_after_seconds(reply.headers, now_epoch_seconds)
-    return _refusal(provider, reply.status, answer, wait) or _by_status(reply, wait, answer)
+    code = error_code(provider, answer)
+    if code is None and provider.status_errors and not broken:
+        code = provider.status_errors.get(str(reply.status))
+    refusal = _refusal(provider, reply.status, code, answer, wait) if code is not None else None
+    return refusal or _by_status(reply, wait, answer)
 
 
 def _refusal(
-    provider: Provider, status: int, answer: Mapping[str, object], wait: float | None
+    provider: Provider, status: int, code: str, answer: Mapping[str, object], wait: float | None
 ) -> Outcome | None:
-    code = error_code(provider, answer)
-    if code is None:
-        return None
     # The user's own list counts whatever surrounds it: some servers fail over a dead grant.
     dead = provider.dead_grant_errors_at_any_status
-    in_trouble = status in {408, 429} or status >= 500
+    in_trouble = status in {408, 429} or (status >= 500 and status not in provider.refusal_statuses)
     if not in_trouble and code not in provider.retry_errors:
         dead = dead | DEAD_GRANT | provider.dead_grant_errors
     if code in dead:
@@ -146,7 +147,7 @@ def _refusal(
         return Misconfigured(code, status)
     if code in SLOW_DOWN:
         return RateLimited(wait, status)
-    return Transient(f"refused: {code}", wait, status)
+    return Transient(f"refused: {code}", wait, status, refused=True)
 
 
 def _by_status(reply: Reply, wait: float | None, answer: Mapping[str, object]) -> Outcome:

@@ -51,9 +51,10 @@ def lifetime(
 
     Where neither tells one, the last one, then the documented one. A connection that had an expiry
     never becomes one without: an answer that omits `expires_in` must not end the refreshing for ever.
-    An answer of a thousand times the last life counts milliseconds.
+    An answer of a thousand times the last life counts milliseconds, unless the entry tells.
     """
-    if answered and last and abs(answered - 1_000 * last) <= 10 * last:
+    guesses = provider.access_token_lifetime_format == "auto"
+    if answered and last and guesses and abs(answered - 1_000 * last) <= 10 * last:
         answered /= 1_000
     if answered is not None and in_token is not None:
         return min(answered, in_token)

@@ -22,14 +22,16 @@ if TYPE_CHECKING:  # only who checks a table pays for pydantic
         KeptNames,
         LifeSeconds,
         Names,
-        PathToSome,
+        PathsToSome,
         ReplayWait,
         RequestRate,
         SomeText,
+        Statuses,
         Steps,
         Switch,
         Texts,
         WaitSeconds,
+        Ways,
     )  # fmt: skip
 
 
@@ -83,6 +85,12 @@ class Rotation(StrEnum):
 
 Path = tuple[str | int, ...]
 """The way to a field of an answer; a number steps into a list, from 0."""
+Paths = Path | tuple[Path, ...]
+"""One way, or several: the first that leads to something counts."""
+LifeFormat = Literal[
+    "auto", "seconds", "milliseconds", "minutes", "epoch", "epoch_milliseconds", "iso8601", "jwt"
+]
+"""How a life is told: a number from now, an instant, or a JWT's own `exp`; `auto` sees for itself."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_NAMES: Mapping[str, Path] = MappingProxyType({})
 ACCESS_TOKEN_LIVES = (
@@ -126,6 +134,8 @@ class Provider(Facts):
     """names and patterns of further placeholders, such as `{tenant}`"""
     max_requests_per_second: RequestRate | None = None
     """how many requests its token endpoint takes"""
+    pause_scope: Literal["host", "provider"] = "host"
+    """whom a 429 holds where a URL has placeholders: those of its host, or all"""
     client_auth: ClientAuth = ClientAuth.POST
     """how the app proves itself; `client_secret_post` and `client_secret_basic` are understood, too"""
     body: BodyForm = BodyForm.FORM
@@ -150,14 +160,22 @@ class Provider(Facts):
     """the provider's names for standard fields: `{ access_token = "accessToken", scope = "of" }`"""
     access_token_lifetime_fields: tuple[SomeText, ...] = ACCESS_TOKEN_LIVES
     """where an access token's life is told; the shortest counts"""
+    access_token_lifetime_format: LifeFormat = "auto"
+    """how it is told; `jwt`: by the token itself. What does not fit is read as `auto`"""
     refresh_token_lifetime_fields: tuple[SomeText, ...] = REFRESH_TOKEN_LIVES
+    """the like for a refresh token"""
+    refresh_token_lifetime_format: LifeFormat = "auto"
     """the like for a refresh token"""
     keep_fields: KeptNames = ()
     """fields of the answer that callers need beside the token: `["instance_url", "team.id"]`"""
-    error_path: PathToSome = ("error",)
-    """the way to an error's code"""
-    error_detail_path: Steps = ("error_description",)
-    """the way to its words"""
+    error_path: PathsToSome = ("error",)
+    """the way to an error's code, or a list of ways: the first that finds one counts"""
+    error_detail_path: Ways = ("error_description",)
+    """the like to its words"""
+    status_errors: Texts = field(default_factory=lambda: _NOTHING)
+    """what a status says where no code is found: `{ 401 = "invalid_grant" }`"""
+    refusal_statuses: Statuses = frozenset()
+    """statuses of 500 and more at which a code counts as with a 4xx"""
     dead_grant_errors: Codes = frozenset()
     """codes that end a grant with a 4xx, besides `invalid_grant`"""
     dead_grant_errors_at_any_status: Codes = frozenset()

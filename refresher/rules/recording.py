@@ -11,20 +11,24 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 
 from refresher.rules import policy as when
-from refresher.rules.answers import as_token, error_code, read_answer, retry_after_seconds
+from refresher.rules.answers import as_token, read_answer, retry_after_seconds
 from refresher.rules.connection import Connection, Grant, Status
 from refresher.rules.decision import Before
+from refresher.rules.error_codes import error_code
 from refresher.rules.guards import Outline
 from refresher.rules.history import PastEvent
 from refresher.rules.outcomes import Outcome, Refreshed, Reply, Unreadable
-from refresher.rules.providers import Path, Provider
+from refresher.rules.paths import placed, ways
+from refresher.rules.providers import Provider
 
 Facts = Mapping[str, object]
 MAX_CODE_LENGTH = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;()/*+-]")
 _STOPS = ("deleted", "disabled", "paused", "in_between_steps")
+_TOLD = ("expires_in", "refresh_token_expires_in", "ok")
 _THERE = "recorded"
 """Stands for a token that came: its text is nobody's business."""
 
@@ -94,6 +98,17 @@ def as_reply(provider: Provider, event: PastEvent, facts: Facts) -> Reply:
     )
 
 
+def as_recorded(provider: Provider) -> Provider:
+    """Returns the provider with the lives of its answers where, and as, they are recorded."""
+    return replace(
+        provider,
+        access_token_lifetime_fields=("expires_in",),
+        access_token_lifetime_format="seconds",
+        refresh_token_lifetime_fields=("refresh_token_expires_in",),
+        refresh_token_lifetime_format="seconds",
+    )
+
+
 def as_before(event: PastEvent, facts: Facts) -> Before:
     """Returns what was known when the request left. A JWT's life is recorded as from instant 0."""
     return Before(
@@ -136,38 +151,19 @@ def _answer(provider: Provider, reply: Reply, now_epoch_seconds: float) -> dict[
 
 def _body(provider: Provider, facts: Facts) -> object:
     """Returns an answer with the recorded fields where this provider puts them."""
-    inner: dict[str, object] = {name: facts[name] for name in ("expires_in", "ok") if name in facts}
+    inner: dict[str, object] = {name: facts[name] for name in _TOLD if name in facts}
     if "access_token" in facts:
         inner["access_token"] = _jwt(facts["in_token"]) if "in_token" in facts else _THERE
     if "refresh_token" in facts:
         inner["refresh_token"] = _THERE
     if "unread" in facts:
         inner["unread_token"] = _THERE
-    if "refresh_token_expires_in" in facts and provider.refresh_token_lifetime_fields:
-        name = provider.refresh_token_lifetime_fields[0]
-        inner[name] = facts["refresh_token_expires_in"]
     body = placed(provider.response_path, inner)
     if "error" in facts:
         code, _, detail = str(facts["error"]).partition(": ")
-        body = placed(provider.error_path, code, body)
-        body = placed(provider.error_detail_path, detail, body) if detail else body
+        body = placed(ways(provider.error_path)[0], code, body)
+        body = placed(ways(provider.error_detail_path)[0], detail, body) if detail else body
     return body
-
-
-def placed(path: Path, value: object, into: object = None) -> object:
-    """Returns `into` with a value at the end of `path`, unless something else stands on the way."""
-    if not path:
-        return value if into is None else into
-    key, rest = path[0], path[1:]
-    if isinstance(key, int):
-        items = list(into) if isinstance(into, list) else []
-        items += [None] * (max(key + 1, -key) - len(items))
-        items[key] = placed(rest, value, items[key])
-        return items if into is None or isinstance(into, list) else into
-    if into is not None and not isinstance(into, dict):
-        return into
-    known = into or {}
-    return {**known, key: placed(rest, value, known.get(key))}
 
 
 def _jwt(life: object) -> str:

@@ -14,8 +14,9 @@ from uuid import UUID, uuid5
 
 from refresher.errors import InvalidConnection
 from refresher.rules import intake_fields as fields
-from refresher.rules.answers import as_token, error_code, read_grant, read_parsed
+from refresher.rules.answers import as_token, read_grant, read_parsed
 from refresher.rules.connection import Secret
+from refresher.rules.error_codes import error_code
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
 from refresher.rules.words import no_field

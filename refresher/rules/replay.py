@@ -17,7 +17,7 @@ from refresher.rules.history import WITHOUT_OUTCOME, PastEvent
 from refresher.rules.outcomes import classify
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
-from refresher.rules.recording import Facts, as_before, as_outline, as_reply
+from refresher.rules.recording import Facts, as_before, as_outline, as_recorded, as_reply
 
 SAME_SECONDS = 0.5
 """Two due times this close are one: the clock of the commit is not that of the reply."""
@@ -96,7 +96,7 @@ def _postponed(event: PastEvent, facts: Facts) -> Replayed:
 
 def _decided(event: PastEvent, provider: Provider, policy: Policy, facts: Facts) -> Replayed:
     reply, before = as_reply(provider, event, facts), as_before(event, facts)
-    outcome = classify(provider, reply, before.now_epoch_seconds)
+    outcome = classify(as_recorded(provider), reply, before.now_epoch_seconds)
     decision = decide(outcome, reply, before, provider, policy)
     decided = facts.get("decided", event.kind)
     first = Compared("outcome", decided, decision.event)

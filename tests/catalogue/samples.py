@@ -9,9 +9,9 @@ from refresher.catalogue import load
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Outcome, Reply, classify
+from refresher.rules.paths import placed, ways
 from refresher.rules.placeholders import example
-from refresher.rules.providers import Path, Provider
-from refresher.rules.recording import placed
+from refresher.rules.providers import Paths, Provider
 from refresher.rules.requests import TokenRequest, build_request
 
 CATALOGUE = load()
@@ -58,9 +58,9 @@ def request_for(provider: Provider, host: str | None = None) -> TokenRequest:
     )
 
 
-def nested(path: Path, value: object) -> dict[str, object]:
+def nested(paths: Paths, value: object) -> dict[str, object]:
     """Returns `value` at the end of `path`: `{"data": {"error": value}}`."""
-    made = placed(path, value)
+    made = placed(ways(paths)[0], value)
     assert isinstance(made, dict)
     return made
 

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from refresher.rules import answers, lives
-from refresher.rules.answers import error_code, retry_after_seconds
+from refresher.rules import error_codes, lives
+from refresher.rules.answers import retry_after_seconds
+from refresher.rules.error_codes import error_code
 from tests.rules.samples import DAY, EPOCH, provider
 
 ACME = provider()
@@ -58,7 +59,7 @@ def test_a_lifetime_is_a_believable_number_of_seconds(value: object, seconds: fl
         ({"error": {"code": [190]}}, None),
         ({"error": 7}, "7"),
         ({"error": "in\x00valid\u200b_grant\ud800"}, "invalid_grant"),
-        ({"error": "x" * 100}, "x" * answers.MAX_CODE_LENGTH),
+        ({"error": "x" * 100}, "x" * error_codes.MAX_CODE_LENGTH),
         ({"error": ""}, None),
         ({"error": "\x00 "}, None),
         ({"error": None}, None),

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from refresher.rules.answers import error_detail
-from refresher.rules.outcomes import Revoked, Transient, classify
+from refresher.rules.error_codes import error_detail
+from refresher.rules.outcomes import Misconfigured, Revoked, Transient, classify
 from refresher.rules.providers import Path, Provider
 from tests.rules.samples import EPOCH, provider, reply
 
@@ -85,6 +85,73 @@ def test_a_number_in_a_path_steps_into_a_list(place: int | str) -> None:
         dead_grant_errors=frozenset({"invalid: RefreshToken"}),
     )
     assert classify(strava, reply(STRAVA, 400), EPOCH) == Revoked("invalid: RefreshToken", 400)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ({"error": "invalid_grant"}, Revoked("invalid_grant", 400)),
+        (FITBIT, Revoked("invalid_grant", 400)),
+        ({"error": "", **FITBIT}, Revoked("invalid_grant", 400)),
+        ({"error": "0", **FITBIT}, Revoked("invalid_grant", 400)),
+        ({"error": ["x"], **FITBIT}, Revoked("invalid_grant", 400)),
+        ({"error": "busy", **FITBIT}, Transient("refused: busy", None, 400)),
+        ({}, Transient("status 400 without an error code", None, 400)),
+    ],
+)
+def test_of_several_paths_the_first_that_finds_a_code_counts(
+    answer: dict[str, object], outcome: object
+) -> None:
+    """One provider's endpoints differ; a code that says that all is well is none."""
+    of = provider(
+        error_path=(("error",), ("errors", 0, "errorType")),
+        error_detail_path=(("message",), ("errors", 0, "message")),
+        success_without_error_codes=frozenset({"0"}),
+    )
+    found = classify(of, reply(answer, 400), EPOCH)
+    assert found == outcome
+    if isinstance(found, Revoked) and "errors" in answer:
+        assert "Refresh token invalid: abc" in (found.detail or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (401, b"", Revoked("invalid_grant", 401)),
+        (401, b"<html>who?</html>", Revoked("invalid_grant", 401)),
+        (401, {"error": "busy"}, Transient("refused: busy", None, 401)),
+        (403, b"", Misconfigured("invalid_client", 403)),
+        (400, b"", Transient("status 400 without an error code", None, 400)),
+        (500, b"", Revoked("invalid_grant", 500)),
+        (503, b"", Transient("status 503", None, 503)),
+    ],
+)
+def test_a_status_speaks_where_no_code_is_found(status: int, body: object, outcome: object) -> None:
+    """Only what the entry says of a status: some servers have no other words."""
+    of = provider(
+        status_errors={"401": "invalid_grant", "403": "invalid_client", "500": "invalid_grant"},
+        refusal_statuses=frozenset({500}),
+    )
+    assert classify(of, reply(body, status), EPOCH) == outcome
+    broken = classify(of, reply(b"", status, failure="protocol"), EPOCH)
+    assert isinstance(broken, Transient)  # the code may stand in what did not come
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("invalid_grant", Revoked("invalid_grant", 500)),
+        ("invalid_client", Misconfigured("invalid_client", 500)),
+        ("busy", Transient("refused: busy", None, 500)),
+        (None, Transient("status 500", None, 500)),
+    ],
+)
+def test_a_500_refuses_where_the_entry_says_so(code: str | None, outcome: object) -> None:
+    """Cybersource answers every refusal so; without a code it is trouble that passes, as ever."""
+    of = provider(refusal_statuses=frozenset({500}))
+    answer = {"error": code} if code else {}
+    assert classify(of, reply(answer, 500), EPOCH) == outcome
+    assert isinstance(classify(of, reply(answer, 503), EPOCH), Transient)
 
 
 @pytest.mark.parametrize("path", [("errors", 5), ("errors", "x"), ("errors", 0, 0), (0,)])

@@ -20,6 +20,7 @@ from refresher.rules.faults import (
     doubts_every_seconds,
     may_probe,
     place_of,
+    place_of_fault,
     scopes,
     waits_for,
     weigh,
@@ -234,6 +235,23 @@ def test_the_host_of_a_grant_is_the_one_that_its_request_goes_to(
     """M17: however it is spelled, and the entry's own where the connection names none."""
     of = provider(token_url=url, default_host=default)
     assert place_of(of, connection(host=stored)).host == host
+
+
+@pytest.mark.parametrize(
+    ("scope", "sort", "host"),
+    [
+        ("host", LIMITED, "a.example"),
+        ("provider", LIMITED, None),
+        ("provider", SILENT, "a.example"),
+        ("provider", REFUSED, "a.example"),
+    ],
+)
+def test_a_limit_of_the_whole_provider_is_met_at_no_host(
+    scope: str, sort: Sort, host: str | None
+) -> None:
+    """Where the entry says so, two tenants of any hosts hold all; silence stays a host's own."""
+    of = provider(token_url="https://{host}/token", pause_scope=scope)
+    assert place_of_fault(of, connection(host="a.example"), Fault(sort, "x")).host == host
 
 
 def test_every_value_in_the_url_tells_hosts_apart() -> None:

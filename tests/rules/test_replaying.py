@@ -13,9 +13,10 @@ from refresher.rules.connection import ParkReason, Status
 from refresher.rules.decision import decide
 from refresher.rules.history import PastEvent, steps
 from refresher.rules.outcomes import Reply, classify
+from refresher.rules.paths import placed
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Path
-from refresher.rules.recording import of_exchange, of_guard, placed
+from refresher.rules.recording import of_exchange, of_guard
 from refresher.rules.replay import replay
 from tests.rules.samples import EPOCH, HOUR, ID, NOW, before, connection, jwt, provider, reply
 

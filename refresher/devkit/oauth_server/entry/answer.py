@@ -14,6 +14,7 @@ from refresher.devkit.oauth_server.answers import Answer, expires_in
 from refresher.devkit.oauth_server.entry.places import put
 from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.tokens import Denied, Family, Issued
+from refresher.rules.paths import ways
 from refresher.rules.providers import Path, Provider
 
 SCOPES = ("read", "write")
@@ -59,7 +60,7 @@ def issued_body(
         body = {}
         put(entry.response_path, inner, body)
     if entry.success_without_error_codes:
-        put(entry.error_path, _as_told(min(entry.success_without_error_codes)), body)
+        put(ways(entry.error_path)[0], _as_told(min(entry.success_without_error_codes)), body)
     return body
 
 
@@ -107,7 +108,7 @@ def error_body(entry: Provider, words: Words) -> dict[str, Any]:
     Where the words stand within what should be the code, that is an object with the code in it.
     """
     body: dict[str, Any] = {}
-    code, detail = entry.error_path, entry.error_detail_path
+    code, detail = ways(entry.error_path)[0], ways(entry.error_detail_path)[0]
     if len(detail) > len(code) and detail[: len(code)] == code:
         code = (*code, "code")
     put(code, _as_told(words.code), body)

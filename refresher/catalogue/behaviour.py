@@ -1,0 +1,40 @@
+"""Whether what an entry says of answers and of behaviour makes sense together.
+
+Pure: yields sentences, raises nothing. A part of `checks.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refresher.rules.placeholders import named_in
+from refresher.rules.providers import Provider
+
+_TROUBLE = ("408", "429")
+
+
+def behaviour_faults(provider: Provider) -> Iterator[str]:
+    """Yields every contradiction, each as one sentence that begins with a field."""
+    yield from _status_faults(provider)
+    yield from _pause_faults(provider)
+
+
+def _status_faults(provider: Provider) -> Iterator[str]:
+    for status in provider.status_errors:
+        if not (len(status) == 3 and status.isdecimal() and "300" <= status <= "599"):
+            yield f'status_errors has "{status}", which is no status from 300 to 599'
+        elif status in _TROUBLE:
+            yield f"status_errors has {status}, which never is more than trouble that passes"
+        elif status >= "500" and int(status) not in provider.refusal_statuses:
+            yield (
+                f"status_errors has {status}, at which codes do not count: add it to refusal_statuses"
+            )
+    for number in sorted(provider.refusal_statuses):
+        if not 500 <= number <= 599:
+            yield f"refusal_statuses has {number}, but takes 500 to 599: below, codes count anyway"
+
+
+def _pause_faults(provider: Provider) -> Iterator[str]:
+    url = provider.refresh_url or provider.token_url
+    if provider.pause_scope == "provider" and not named_in([url]):
+        yield 'pause_scope is "provider", which needs a URL with a placeholder: leave it out'
