@@ -71,7 +71,7 @@ def test_a_key_is_read_in_every_form(text, key_id, signs):
         (OPENSSH, "is a key of OpenSSH's own form: convert it with `ssh-keygen -p -m PKCS8"),
         (certificate(ec_key()), "is a certificate, which is public: give the private key"),
         (PUBLIC, "is a public key: give the private key that belongs to it"),
-        (EC[:80], "is no private key"),
+        (pem(ec_key())[:40], "is no private key"),
         (pem(ec_key(ec.SECP256K1)), "is an EC key on the curve secp256k1, with which nothing"),
         (pem(rsa.generate_private_key(65537, 1_024)), "is an RSA key of 1,024 bits, and nobody"),
         (pem(x25519.X25519PrivateKey.generate()), "is a key that cannot sign: use an RSA, EC"),
