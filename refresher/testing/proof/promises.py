@@ -44,10 +44,10 @@ def refreshes(stand: Stand) -> Iterator[str]:
 
 def tells_lives(stand: Stand) -> Iterator[str]:
     """A life is read in each field that the entry names; where none is told, the documented counts."""
-    entry, documented = stand.entry, stand.entry.access_token_lifetime_seconds
+    documented = stand.provider.access_token_lifetime_seconds
     life = _other_life(stand.state.options.lifetime_seconds)
     stand.change(lifetime_seconds=life)
-    for name in _own(entry.access_token_lifetime_fields, ACCESS_TOKEN_LIVES):
+    for name in _own(stand.provider.access_token_lifetime_fields, ACCESS_TOKEN_LIVES):
         stand.manner.lives = LifeFields(access_token=name)
         stand.wait_until_due()
         asked = stand.ask()
@@ -64,10 +64,10 @@ def tells_lives(stand: Stand) -> Iterator[str]:
 
 def tells_refresh_token_lives(stand: Stand) -> Iterator[str]:
     """The refresh token's end is read where it is told, and never taken for later than it is."""
-    entry, documented = stand.entry, stand.entry.refresh_token_lifetime_seconds
+    entry, documented = stand.entry, stand.provider.refresh_token_lifetime_seconds
     if documented is None or entry.strategy is not Strategy.REFRESH_TOKEN:
         return
-    for name in _own(entry.refresh_token_lifetime_fields, REFRESH_TOKEN_LIVES):
+    for name in _own(stand.provider.refresh_token_lifetime_fields, REFRESH_TOKEN_LIVES):
         stand.manner.lives = LifeFields(refresh_token=name)
         yield from _end_of_refresh_token(stand, name)
     stand.change(expires_in_style="missing")
@@ -135,7 +135,7 @@ def keeps_fields(stand: Stand) -> Iterator[str]:
     stand.wait_until_due()
     asked = stand.ask()
     kept = asked.outcome.grant.kept if isinstance(asked.outcome, Refreshed) else None
-    wanted = {name: kept_value(name, stand.family) for name in stand.entry.keep_fields}
+    wanted = {name: kept_value(name, stand.family) for name in stand.provider.keep_fields}
     if (kept or {}) != wanted:
         yield f"kept is {dict(kept or {})}, not {wanted}: {asked}"
 

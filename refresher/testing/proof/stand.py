@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -72,7 +72,10 @@ class Stand:
     """One provider with one account, `held`."""
 
     def __init__(
-        self, entry: Provider, host: str | None, placeholders: Mapping[str, str] | None
+        self,
+        entry: Provider,
+        host: str | None = None,
+        placeholders: Mapping[str, str] | None = None,
     ) -> None:
         self.entry = entry
         self.host = host or entry.default_host or entry.host_example
@@ -80,7 +83,7 @@ class Stand:
             name: (placeholders or {}).get(name) or _sample(name, pattern)
             for name, pattern in entry.placeholders.items()
         }
-        options = Options(client_id=CLIENT_ID, client_secret=SECRET).changed(options_of(entry))
+        options = replace(Options(), client_id=CLIENT_ID, client_secret=SECRET, **options_of(entry))
         self.state = ProviderState(options)
         self.manner = Manner(entry, self.state)
         self._app: ASGIApp = EntryRoutes(
@@ -102,9 +105,9 @@ class Stand:
         """Moves the clock."""
         self.state.clock.shift_seconds += seconds
 
-    def change(self, **options: object) -> None:
+    def change(self, **options: Any) -> None:
         """Changes the server's options."""
-        self.state.change_options(options)
+        self.state.options = replace(self.state.options, **options)
 
     def connect(self, name: str) -> Held:
         """Consents on behalf of an account."""
@@ -113,6 +116,11 @@ class Stand:
             name, self.now, self.state.options, has_refresh_token=with_refresh_token
         )
         return _held(issued)
+
+    @property
+    def provider(self) -> Provider:
+        """The entry that the server plays: the same, unless somebody tries what a difference does."""
+        return self.manner.entry
 
     @property
     def family(self) -> Family:
@@ -154,8 +162,8 @@ class Stand:
     ) -> Asked:
         """Asks for a fresh token, and stores what comes in `held` where it is the account's own."""
         held, is_own = held or self.held, held is None
-        if self.manner.pace is not None:
-            self.pass_time(self.manner.pace.spacing_seconds)
+        if self.entry.max_requests_per_second:
+            self.pass_time(1 / self.entry.max_requests_per_second)
         try:
             request = build_request(
                 self.entry,

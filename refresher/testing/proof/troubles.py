@@ -26,7 +26,7 @@ _UNREAD: tuple[FaultKind, ...] = ("truncated", "other_names")
 
 def ends_dead_grants(stand: Stand) -> Iterator[str]:
     """A dead grant ends, in each spelling that the entry lists, and never a moment before."""
-    entry = stand.entry
+    entry = stand.provider
     stand.wait_until_due()
     anywhere = entry.dead_grant_errors_at_any_status
     for spelling in sorted({"invalid_grant"} | entry.dead_grant_errors | anywhere):
@@ -63,7 +63,7 @@ def _says(
 def knows_a_wrong_secret(stand: Stand) -> Iterator[str]:
     """What refuses the app pauses the app, in each spelling, and no grant ends."""
     stand.wait_until_due()
-    for spelling in sorted(stand.entry.misconfigured_errors):
+    for spelling in sorted(stand.provider.misconfigured_errors):
         yield from _says(stand, spelling, _STATUSES, Misconfigured)
     if stand.entry.client_auth is ClientAuth.NONE and stand.entry.strategy is (
         Strategy.LONG_LIVED_EXCHANGE
@@ -85,15 +85,22 @@ def slows_down(stand: Stand) -> Iterator[str]:
         wait = asked.outcome.retry_after_seconds if isinstance(asked.outcome, RateLimited) else None
         if wait is None or abs(wait - 7) > 2:
             yield f"a wait of 7 s as {style} was read as {wait}: {asked}"
-    pace = stand.manner.pace
-    if pace is not None:
-        for _ in range(ceil(pace.per_second) + 1):
-            pace.wait(stand.pace_key, stand.now + pace.spacing_seconds)
-        asked = stand.ask()
-        if not isinstance(asked.outcome, RateLimited) or not asked.outcome.retry_after_seconds:
-            yield f"one request too many is not understood as that: {asked}"
+    yield from _keeps_pace(stand)
     if not isinstance((asked := stand.ask()).outcome, Refreshed):
         yield f"after a rate limit, the next request fails: {asked}"
+
+
+def _keeps_pace(stand: Stand) -> Iterator[str]:
+    pace = stand.manner.pace
+    if pace is None:
+        return
+    most = ceil(pace.per_second)
+    for _ in range(most):
+        pace.wait(stand.pace_key, stand.now + pace.spacing_seconds)
+    asked = stand.ask()
+    if not isinstance(asked.outcome, RateLimited) or not asked.outcome.retry_after_seconds:
+        yield f"one request too many is not understood as that: {asked}"
+    stand.pass_time(most / pace.per_second)
 
 
 def survives_unreadable_answers(stand: Stand) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 from refresher.devkit.oauth_server.decision import is_known_client
 from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN
@@ -17,9 +18,9 @@ TOO_MANY = "too_many_requests"
 Values = Mapping[str, str]
 
 
-def options_of(entry: Provider) -> dict[str, object]:
+def options_of(entry: Provider) -> dict[str, Any]:
     """Returns what an entry says of its tokens, as the server's options."""
-    options: dict[str, object] = {
+    options: dict[str, Any] = {
         "rotation": ROTATIONS[entry.rotation],
         "rotation_every_nth": 2 if entry.rotation is Rotation.SOMETIMES else None,
         "omit_refresh_token": entry.rotation is Rotation.NEVER,

@@ -1,0 +1,119 @@
+"""The proof finds out each difference between what an entry says and what its provider does."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from refresher.rules.providers import BodyForm, ClientAuth, Provider, Rotation, Strategy
+from refresher.testing.proof import PROMISES, Stand, prove
+
+ACME = Provider(
+    "acme",
+    "https://{host}/oauth/{tenant}/token",
+    host_pattern=r"[a-z]+\.acme\.example",
+    host_example="eu.acme.example",
+    placeholders={"tenant": "[a-z0-9]+"},
+    revocation_url="https://{host}/oauth/revoke",
+    client_auth=ClientAuth.BASIC,
+    parameters={"audience": "https://{host}/"},
+    headers={"X-Tenant": "{tenant}"},
+    send_scope=True,
+    response_path=("data", 0),
+    answer_names={"access_token": ("token", "value"), "scope": ("scopes",)},
+    access_token_lifetime_fields=("lives_for", "ends_at"),
+    keep_fields=("account.id",),
+    error_path=("fault", "code"),
+    error_detail_path=("fault", "text"),
+    dead_grant_errors=frozenset({"gone"}),
+    dead_grant_errors_at_any_status=frozenset({"gone"}),
+    misconfigured_errors=frozenset({"who: bad app"}),
+    retry_errors=frozenset({"gone: for now"}),
+    success_without_error_codes=frozenset({"0"}),
+    rotation=Rotation.ALWAYS,
+    reuse_grace_seconds=60,
+    access_token_lifetime_seconds=3_600,
+    refresh_token_lifetime_seconds=86_400,
+    max_requests_per_second=2,
+    not_before_expiry_seconds=300,
+    min_token_age_seconds=60,
+)
+PLAIN = Provider("plain", "https://plain.example/token")
+MINTED = replace(PLAIN, strategy=Strategy.CLIENT_CREDENTIALS)
+EXCHANGED = replace(
+    PLAIN,
+    strategy=Strategy.LONG_LIVED_EXCHANGE,
+    grant_type="exchange",
+    client_auth=ClientAuth.NONE,
+    body=BodyForm.QUERY,
+    method="GET",
+)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ACME,
+        PLAIN,
+        MINTED,
+        EXCHANGED,
+        replace(PLAIN, rotation=Rotation.NEVER),
+        replace(PLAIN, body=BodyForm.JSON),
+    ],
+)
+def test_a_right_entry_is_proven(entry: Provider):
+    """Where provider and entry agree, nothing is said."""
+    assert prove(entry) == []
+
+
+def told(ours: Provider, theirs: Provider) -> str:
+    """What is said of the first promise that an entry breaks at a provider that is otherwise."""
+    for promise in PROMISES.values():
+        stand = Stand(theirs)
+        stand.entry = ours
+        for sentence in promise(stand):
+            return sentence
+    return ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"token_url": "https://{host}/oauth/{tenant}/tokens"},
+        {"revocation_url": "https://{host}/oauth/revoked"},
+        {"client_auth": ClientAuth.BASIC_RAW},
+        {"client_auth": ClientAuth.POST},
+        {"client_auth": ClientAuth.NONE},
+        {"body": BodyForm.JSON},
+        {"body": BodyForm.QUERY},
+        {"grant_type": "renew"},
+        {"token_parameter": "token"},
+        {"parameter_names": {"grant_type": "kind"}},
+        {"parameters": {}},
+        {"parameters": {"audience": "https://{host}"}},
+        {"headers": {}},
+        {"headers": {"X-Tenant": "t-{tenant}"}},
+        {"send_scope": False},
+        {"response_path": ("data",), "answer_names": {}},
+        {"answer_names": {"access_token": ("token", "value")}},
+        {"access_token_lifetime_fields": ("lives_for",)},
+        {"access_token_lifetime_fields": ("ends_at",)},
+        {"access_token_lifetime_seconds": 1_800},
+        {"keep_fields": ()},
+        {"keep_fields": ("account.name",)},
+        {"error_path": ("error",)},
+        {"error_detail_path": ("fault", "words")},
+        {"dead_grant_errors_at_any_status": frozenset[str]()},
+        {"retry_errors": frozenset[str]()},
+        {"misconfigured_errors": frozenset[str]()},
+        {"rotation": Rotation.NEVER},
+        {"refresh_token_lifetime_seconds": 864_000},
+        {"max_requests_per_second": 20},
+        {"not_before_expiry_seconds": 1_200},
+        {"min_token_age_seconds": 3_590, "not_before_expiry_seconds": None},
+    ],
+    ids=str,
+)
+def test_a_provider_that_is_otherwise_is_found_out(change: dict[str, Any]):
+    """Each field of an entry that does not fit its provider breaks a promise."""
+    assert told(ACME, replace(ACME, **change)) or told(replace(ACME, **change), ACME)
