@@ -88,6 +88,7 @@ def show(name: Name, json: Json = False) -> None:
     "refresher providers check",
     "refresher providers check acme google",
     "refresher providers check --all",
+    "refresher providers check acme --play",
 )
 def check(
     names: Annotated[
@@ -96,11 +97,20 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help="Remark on the built-in providers, too.")
     ] = False,
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play",
+            help="Have the OAuth server of the test kit behave as each entry says, and refresh there: "
+            "dead grant, rate limit, rotation, lost answer and more. Nothing leaves this machine.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check the providers file: what is wrong ends in an error, what deserves a look is listed.
 
-    Looks at the providers named, or at those that your file defines or has an app for.
+    Looks at the providers named, or at those that your file defines or has an app for. Exits with 1
+    where an entry that was played breaks a promise.
     """
     catalogue = _catalogue()
     catalogue.providers  # noqa: B018  reads each
@@ -115,12 +125,23 @@ def check(
         *entries.check(catalogue, today, chosen, every_app=not names),
         *entries.check_secrets(catalogue),
     ]
+    broken = _played([catalogue[name] for name in chosen]) if play else []
     if json:
-        emit({"ok": True, "checked": chosen, "warnings": warnings})
-        return
-    for warning in warnings:
-        typer.echo(warning)
-    note(f"{len(chosen)} checked and usable, {many(len(warnings), 'remark')}.")
+        emit({"ok": not broken, "checked": chosen, "warnings": [*broken, *warnings]})
+    else:
+        for sentence in (*broken, *warnings):
+            typer.echo(sentence)
+        usable = f"{many(len(broken), 'broken promise')}" if broken else "usable"
+        note(f"{len(chosen)} checked and {usable}, {many(len(warnings), 'remark')}.")
+    if broken:
+        raise typer.Exit(1)
+
+
+def _played(chosen: list[Provider]) -> list[str]:
+    """Returns what is wrong with the entries, seen by a server that behaves as they say."""
+    from refresher.testing.proof import prove  # noqa: PLC0415  nothing else needs a server
+
+    return [sentence for entry in chosen for sentence in prove(entry)]
 
 
 @command(group, "refresher providers pauses")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from refresher.testing.history import EventRecorder as EventRecorder
     from refresher.testing.history import RecordedEvent as RecordedEvent
     from refresher.testing.history import check_history as check_history
+    from refresher.testing.proof import prove as prove
     from refresher.testing.sandbox import FrozenClock as FrozenClock
     from refresher.testing.sandbox import Sandbox as Sandbox
     from refresher.testing.stepper import Stepper as Stepper
@@ -31,6 +32,7 @@ _HOMES = {
     "Sandbox": "refresher.testing.sandbox",
     "Stepper": "refresher.testing.stepper",
     "check_history": "refresher.testing.history",
+    "prove": "refresher.testing.proof",
     "run_with_trace": "refresher.testing.trace",
 }
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "Sandbox",
     "Stepper",
     "check_history",
+    "prove",
     "run_with_trace",
 ]
 

@@ -1,7 +1,7 @@
 """The provider as a process: `python -m refresher.devkit.oauth_server --port 0`.
 
-Every field of `Options` is a flag of the same name. Prints one JSON line when it listens, and exits
-with 0 on SIGTERM or Ctrl+C.
+Every field of `Options` is a flag of the same name; `--entry NAME` behaves as that entry of the
+catalogue says. Prints one JSON line when it listens, and exits with 0 on SIGTERM or Ctrl+C.
 """
 
 import argparse
@@ -14,10 +14,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from refresher.catalogue import load
+from refresher.devkit.oauth_server.entry.decision import options_of
 from refresher.devkit.oauth_server.options import Mistake, Options, read_as
 from refresher.devkit.oauth_server.server import FakeProvider
+from refresher.errors import CatalogueError, UnknownProvider
+from refresher.rules.providers import Provider
 
 _PARENT_CHECK_SECONDS = 0.5
+URLS = ("token_url", "refresh_url", "revocation_url")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,9 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     flags = vars(parser.parse_args(arguments))
     host, port = flags.pop("host"), flags.pop("port")
     port_file, with_parent = flags.pop("port_file"), flags.pop("exit_with_parent")
+    name, file = flags.pop("entry"), flags.pop("providers_file")
     try:
-        provider = FakeProvider(read_as(Options, flags), host=host, port=port)
-    except Mistake as mistake:
+        entry = None if name is None else _entry(name, file)
+        known = {} if entry is None else options_of(entry)
+        provider = FakeProvider(read_as(Options, known | flags), host=host, port=port, entry=entry)
+    except (Mistake, CatalogueError, UnknownProvider) as mistake:
         parser.error(str(mistake))
     except (OSError, OverflowError) as error:
         parser.error(f"cannot listen on {host}:{port}, choose another --port ({error})")
@@ -43,11 +51,22 @@ def _serve(provider: FakeProvider, port_file: Path | None, parent: int | None) -
     with provider:
         if port_file is not None:
             _write_whole(port_file, f"{provider.port}\n")
-        sys.stdout.write(json.dumps({"url": provider.url, "pid": os.getpid()}) + "\n")
+        told = {"url": provider.url, "pid": os.getpid()} | _places(provider.entry)
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         while not stopping.wait(None if parent is None else _PARENT_CHECK_SECONDS):
             if parent is not None and os.getppid() != parent:
                 return
+
+
+def _entry(name: str, file: Path | None) -> Provider:
+    return load(file, allow_loopback=True, without_missing_secrets=True)[name]
+
+
+def _places(entry: Provider | None) -> dict[str, str]:
+    """Returns where an entry's provider is, by the fields that a providers file has for it."""
+    known = {name: getattr(entry, name, None) for name in URLS}
+    return {name: url for name, url in known.items() if url is not None}
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -68,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port-file", type=Path, help="write the port here once it listens")
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="stop when the process that started it ends"
+    )
+    parser.add_argument("--entry", metavar="NAME", help="behave as this entry of the catalogue says")
+    parser.add_argument(
+        "--providers-file", type=Path, help="read entries from this file, too; see --entry"
     )
     hints = get_type_hints(Options, include_extras=True)
     for option in fields(Options):

@@ -54,6 +54,7 @@ def test_the_process_says_where_it_listens_and_ends_on_sigterm(
         (["--lifetime-seconds", "soon"], "lifetime_seconds"),
         (["--grace-seconds", "-1"], "grace_seconds"),
         (["--port", "99999"], "--port"),
+        (["--entry", "gogle"], 'did you mean "google"?'),
     ],
 )
 def test_a_wrong_flag_is_named(spawn: Spawner, flags: list[str], named: str) -> None:
@@ -62,6 +63,18 @@ def test_a_wrong_flag_is_named(spawn: Spawner, flags: list[str], named: str) -> 
     assert process.wait() == 2
     assert named in process.output
     assert "Traceback" not in process.output
+
+
+def test_the_process_behaves_as_an_entry_says(spawn: Spawner) -> None:
+    """With --entry it takes that provider's options, and tells what a providers file needs."""
+    process = spawn("-m", MODULE, "--entry", "threads", "--latency-seconds", "0.01")
+    said = told(process)
+    assert said["refresh_url"] == f"{said['url']}/graph.threads.net/refresh_access_token"
+    assert said["token_url"] == f"{said['url']}/graph.threads.net/oauth/access_token"
+    with FakeProviderClient(str(said["url"])) as admin:
+        options = admin.options()
+        assert (options["rotation"], options["lifetime_seconds"]) == ("none", 5_184_000)
+        assert options["latency_seconds"] == 0.01
 
 
 def test_a_taken_port_is_said(spawn: Spawner) -> None:
