@@ -31,6 +31,14 @@ from refresher.store import audit, pause_list
 from refresher.store.pause_list import Chosen, PauseView
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as google.")]
+Play = Annotated[
+    bool,
+    typer.Option(
+        "--play",
+        help="Have the OAuth server of the test kit behave as each entry says, and refresh there: dead "
+        "grant, rate limit, rotation, lost answer and more. Nothing leaves this machine.",
+    ),
+]
 COLUMNS = ["provider", "title", "strategy", "rotation", "access token lives", "checked", "from"]
 PAUSE_COLUMNS = ["what", "for", "why", "since", "until", "times", "probes", "told to"]
 
@@ -97,14 +105,7 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help="Remark on the built-in providers, too.")
     ] = False,
-    play: Annotated[
-        bool,
-        typer.Option(
-            "--play",
-            help="Have the OAuth server of the test kit behave as each entry says, and refresh there: "
-            "dead grant, rate limit, rotation, lost answer and more. Nothing leaves this machine.",
-        ),
-    ] = False,
+    play: Play = False,
     json: Json = False,
 ) -> None:
     """Check the providers file: what is wrong ends in an error, what deserves a look is listed.
@@ -131,7 +132,7 @@ def check(
     else:
         for sentence in (*broken, *warnings):
             typer.echo(sentence)
-        usable = f"{many(len(broken), 'broken promise')}" if broken else "usable"
+        usable = many(len(broken), "broken promise") if broken else "usable"
         note(f"{len(chosen)} checked and {usable}, {many(len(warnings), 'remark')}.")
     if broken:
         raise typer.Exit(1)

@@ -144,21 +144,6 @@ def test_a_check_remarks_on_your_file_alone(cli: Cli):
     assert "not confirmed" not in cli("providers", "check").stdout
 
 
-def test_an_entry_of_your_file_is_played(cli: Cli):
-    """`--play` says nothing of a good entry; one that contradicts itself exits with 1 and a sentence."""
-    assert cli("providers", "check", "--play").code == 0
-    file = Path(cli.env["REFRESHER_PROVIDERS_FILE"])
-    file.write_text(
-        '[providers.acme]\ntoken_url = "https://a.example/token"\nrotation = "always"\n'
-        "reuse_grace_seconds = 30\nreplay_after_seconds = 60\n"
-    )
-    played = cli("providers", "check", "--play")
-    assert played.code == 1
-    assert played.stdout.startswith("acme: lost answer: ")
-    assert "1 checked and 1 broken promise" in played.stderr
-    assert cli("providers", "check", "--play", "--json").json["ok"] is False
-
-
 def test_a_missing_secret_stops_only_its_app(cli: Cli):
     """Providers are shown and checked, apps stored, and `doctor` names what is missing."""
     file = Path(cli.env["REFRESHER_PROVIDERS_FILE"])

@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="stop when the process that started it ends"
     )
-    parser.add_argument("--entry", metavar="NAME", help="behave as this entry of the catalogue says")
+    parser.add_argument(
+        "--entry", metavar="NAME", help="behave as this entry of the catalogue says"
+    )
     parser.add_argument(
         "--providers-file", type=Path, help="read entries from this file, too; see --entry"
     )

@@ -1,4 +1,4 @@
-"""Entries of the catalogue over real sockets, with both senders: as a deployment would refresh there."""
+"""Entries of the catalogue over real sockets, with both senders: as a deployment refreshes there."""
 
 import pytest
 
