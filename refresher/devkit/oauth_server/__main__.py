@@ -60,7 +60,7 @@ def _serve(provider: FakeProvider, port_file: Path | None, parent: int | None) -
 
 
 def _entry(name: str, file: Path | None) -> Provider:
-    return load(file, allow_loopback=True, without_missing_secrets=True)[name]
+    return load(file, allow_loopback=True, tolerant=True)[name]
 
 
 def _places(entry: Provider | None) -> dict[str, str]:

@@ -7,10 +7,10 @@ from refresher.devkit.oauth_server import FakeProvider
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SenderName, SendLimits
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.outcomes import Outcome, Refreshed, Revoked, classify
 from refresher.rules.requests import (
-    ClientCredentials,
     TokenRequest,
     build_request,
     build_revocation,
