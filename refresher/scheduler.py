@@ -15,6 +15,7 @@ from functools import partial
 import dramatiq
 import structlog
 
+from refresher.connections import discovery
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.connections.provider_entries import ProviderEntries
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
@@ -96,6 +97,7 @@ class Scheduler:
             self.process.probe.idle = True
         self._ticks.every(TIDY_SECONDS, self.tidy, "tidy")
         self._ticks.every(SECRET_FILES_SECONDS, self.look_at_secret_files, "secret files")
+        self._ticks.every(discovery.LOOK_SECONDS, self.look_at_issuers, "issuers")
         self._ticks.every(watch.LOOK_SECONDS, self.tell, "tell")
         self._ticks.every(LOOK_SECONDS, self.look_around, "neighbours")
         self._mail.start()
@@ -176,6 +178,10 @@ class Scheduler:
             return
         if changed:
             log.info("secret files read again", secrets_changed=changed)
+
+    def look_at_issuers(self) -> None:
+        """Reads issuers' metadata that is due, on a thread of its own."""
+        discovery.look(self._services)
 
     def look_around(self) -> None:
         """Leaves our card in Redis, and says who else is there."""

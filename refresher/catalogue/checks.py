@@ -35,6 +35,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
         yield from url_faults(
             field, url, allow_loopback=allow_loopback, placeholders=provider.placeholders
         )
+    yield from _issuer_faults(provider, allow_loopback=allow_loopback)
     yield from _host_faults(provider)
     yield from _placeholder_faults(provider)
     yield from _kept_field_faults(provider)
@@ -44,6 +45,19 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from behaviour_faults(provider)
     yield from _duration_faults(provider)
     yield from fact_faults(provider, allow_loopback=allow_loopback)
+
+
+def _issuer_faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
+    if provider.issuer is None:
+        if not provider.token_url:
+            yield "token_url is missing (or an issuer, whose metadata tells it)"
+        return
+    if "{" in provider.issuer:
+        yield "issuer has a placeholder: make an entry for each issuer, or give token_url"
+        return
+    yield from url_faults("issuer", provider.issuer, allow_loopback=allow_loopback)
+    if "?" in provider.issuer:
+        yield 'issuer must not hold a query ("?…")'
 
 
 def _strategy_faults(provider: Provider) -> Iterator[str]:
@@ -220,4 +234,4 @@ def _urls(provider: Provider) -> dict[str, str]:
     known = {
         name: getattr(provider, name) for name in ("token_url", "refresh_url", "revocation_url")
     }
-    return {name: url for name, url in known.items() if url is not None}
+    return {name: url for name, url in known.items() if url}

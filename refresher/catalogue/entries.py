@@ -96,7 +96,9 @@ class Catalogue:
         shelf: Shelf | None = None,
         again: Callable[[], Catalogue | None] = lambda: None,
     ) -> None:
-        self._providers = dict(providers)
+        self._looked_up = {n: one for n, one in providers.items() if one.is_looked_up}
+        self._providers = {n: one for n, one in providers.items() if n not in self._looked_up}
+        self.resolver: Callable[[Provider], Provider] = lambda provider: provider
         self._origins = dict(origins)
         self.apps, self.signals, self.unusable = apps, signals, unusable
         self._broken = tuple(broken)
@@ -118,7 +120,9 @@ class Catalogue:
         raise UnknownProvider(name, self.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._providers or name in self._on_shelf - self._missing
+        if name in self._providers or name in self._looked_up:
+            return True
+        return name in self._on_shelf - self._missing
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -129,12 +133,24 @@ class Catalogue:
     @property
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
-        return tuple(sorted({*self._providers, *self._on_shelf} - self._missing))
+        here = {*self._providers, *self._looked_up, *self._on_shelf}
+        return tuple(sorted(here - self._missing))
 
     @property
     def providers(self) -> tuple[Provider, ...]:
         """All providers, in the order of their names: reads each that nobody asked for yet."""
         return tuple(self.those(self.names))
+
+    @property
+    def looked_up(self) -> tuple[Provider, ...]:
+        """Those whose endpoints an issuer's metadata tells, without them."""
+        return tuple(self._looked_up.values())
+
+    @property
+    def usable(self) -> frozenset[str]:
+        """The names of those that can be asked for tokens now: their endpoints are known."""
+        unknown = {n for n, one in self._looked_up.items() if self.resolver(one).is_looked_up}
+        return frozenset(self.names) - unknown
 
     @property
     def broken(self) -> tuple[Broken, ...]:
@@ -156,9 +172,9 @@ class Catalogue:
         fresh = self._again()
         if fresh is None:
             return
-        added = {n: p for n, p in fresh._providers.items() if n not in self._providers}  # noqa: SLF001
-        self._origins.update(dict.fromkeys(added, "file"))
-        self._providers.update(added)
+        self._origins |= {n: "file" for n in fresh._origins if n not in self}  # noqa: SLF001
+        self._providers = {**fresh._providers, **self._providers}  # noqa: SLF001
+        self._looked_up = {**fresh._looked_up, **self._looked_up}  # noqa: SLF001
         self._broken = fresh.broken
         self.apps, self.unusable = fresh.apps, fresh.unusable
         self.signals = {**fresh.signals, **self.signals}
@@ -175,12 +191,18 @@ class Catalogue:
         """Returns a provider that nobody asked for yet, or that was not there."""
         if name not in self:
             self.look_again()
+        if name in self._looked_up:
+            return self.resolver(self._looked_up[name])
         if self._shelf is None or name in self._providers or name not in self:
             return self._providers.get(name)
         try:
-            found = self._providers[name] = self._shelf.provider(name)
+            found = self._shelf.provider(name)
         except CatalogueError as error:
             self._broken_on_shelf[name] = Broken(f"built-in {name}", str(error), name)
             log.error("an entry of the catalogue is wrong; others go on", why=str(error))  # noqa: TRY400
             return None
+        if found.is_looked_up:
+            self._looked_up[name] = found
+            return self.resolver(found)
+        self._providers[name] = found
         return found

@@ -34,7 +34,6 @@ NEEDED = {
 }
 ELSEWHERE = {
     **dict.fromkeys(("authorization_url", "auth_url"), "it is called authorize_url here"),
-    "issuer": "metadata is not looked up; give token_url, which the issuer's metadata names",
     "scopes": "they belong to each connection",
     "scope": "they belong to each connection",
 }

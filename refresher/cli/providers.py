@@ -9,7 +9,7 @@ import typer
 
 from refresher import catalogue as entries
 from refresher.catalogue import Catalogue, describe
-from refresher.cli import session
+from refresher.cli import provider_issuers, session
 from refresher.cli.output import (
     Json,
     command,
@@ -47,6 +47,7 @@ group = typer.Typer(
     help="Look at the catalogue of providers, and at what is paused.", no_args_is_help=True
 )
 app.add_typer(group, name="providers")
+group.add_typer(provider_issuers.app)
 
 
 @command(group, "refresher providers list", name="list")

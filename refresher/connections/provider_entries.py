@@ -20,19 +20,19 @@ class ProviderEntries:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._known = services.catalogue.names
+        self._known = services.catalogue.usable
 
     def look(self) -> None:
         """Takes in what the providers file has by now and lacked, and has those go on who waited."""
         catalogue = self._services.catalogue
         catalogue.look_again()
-        if catalogue.names != self._known:
+        if catalogue.usable != self._known:
             sync_apps(self._services)
             self.resume()
 
     def resume(self) -> None:
         """Makes the rows due that wait for an entry which is there: other processes parked them."""
-        self._known = known = self._services.catalogue.names
+        self._known = known = self._services.catalogue.usable
         with self._services.database.transaction() as db:
             resumed = state_changes.resume_known(db, known)
         if resumed:

@@ -84,7 +84,7 @@ def _state(connection: Connection | Outline) -> ParkReason | None:
 
 def _means(connection: Connection | Outline, provider: Provider | None) -> ParkReason | None:
     """Returns what is lacking for a request."""
-    if provider is None:
+    if provider is None or provider.is_looked_up:
         return ParkReason.UNKNOWN_PROVIDER
     if provider.needs_app and connection.app is None:
         return ParkReason.APP_NOT_CONFIGURED

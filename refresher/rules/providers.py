@@ -114,8 +114,10 @@ class Provider(Facts):
     """
 
     name: str
-    token_url: SomeText
-    """required: the token endpoint; https, no user, no fragment"""
+    token_url: SomeText = ""
+    """required, but with `issuer`: the token endpoint; https, no user, no fragment"""
+    issuer: SomeText | None = None
+    """who issues its tokens: without `token_url`, the endpoints are those of its metadata"""
     title: str = ""
     """the provider's name, for people"""
     strategy: Strategy = Strategy.REFRESH_TOKEN
@@ -202,6 +204,11 @@ class Provider(Facts):
     """a token is refreshed no sooner than so long before its end"""
     min_token_age_seconds: WaitSeconds = 0.0
     """a token is refreshed no sooner than it is so old"""
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether its endpoints are not known yet: the issuer's metadata tells them."""
+        return self.issuer is not None and not self.token_url
 
     @property
     def needs_app(self) -> bool:

@@ -33,6 +33,7 @@ from refresher.rules.policy import Policy
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher, parse_key, read_keys
 from refresher.runtime.deadlines import Lookout
+from refresher.runtime.issuers import KeptMetadata
 from refresher.runtime.limits import ClaimWindow, Pacer
 from refresher.runtime.log import Seldom
 from refresher.runtime.metrics import Meter
@@ -123,6 +124,7 @@ def build(settings: Settings) -> Services:
     known = catalogue_from(settings)
     holder_id = uuid7()
     database = database_from(settings, name=workers.session_name(holder_id))
+    known.resolver = KeptMetadata(database)
     spool = Spool(settings)
     return Services(
         settings=settings,

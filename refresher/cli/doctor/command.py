@@ -8,7 +8,17 @@ from dataclasses import asdict
 import typer
 
 from refresher.cli import session
-from refresher.cli.doctor import Finding, fail, installation, notify, postgres, redis, setup, work
+from refresher.cli.doctor import (
+    Finding,
+    fail,
+    installation,
+    issuers,
+    notify,
+    postgres,
+    redis,
+    setup,
+    work,
+)
 from refresher.cli.output import Json, command, emit, table
 from refresher.errors import SettingsError
 from refresher.settings import Settings, flows_on, load
@@ -65,6 +75,7 @@ def _of_tables(settings: Settings, database: Database) -> Iterator[Finding]:
     foreign = setup.foreign_settings(settings, processes)
     yield from setup.check_agreement(settings, processes)
     yield from work.check(settings, database)
+    yield from issuers.check(settings, database)
     yield from notify.check_mail(settings, database, foreign)
     yield from notify.check_webhooks(settings, database)
 

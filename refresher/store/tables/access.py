@@ -142,3 +142,18 @@ kept_answer = Table(
     instant("read_at"),
     Index("kept_answer_received_at_idx", "received_at"),
 )
+
+issuer = Table(
+    # The metadata of authorization servers that entries of the providers file name.
+    "issuer",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    # What counts, as of `read_at`; null until it was read.
+    Column("document", JSONB),
+    instant("read_at"),
+    instant("asked_at", required=True),
+    # Why the last look failed.
+    Column("trouble", Text),
+    # What it says now and nobody confirmed yet: tokens would go to other hosts.
+    Column("proposed", JSONB),
+)

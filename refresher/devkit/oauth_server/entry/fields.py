@@ -32,6 +32,7 @@ FACTS: Mapping[str, str] = {
     "default_host": "a value for {host}, which is played",
     "host_example": "a value for {host}, which is played",
     "replay_after_seconds": _OURS,
+    "issuer": "tells where the endpoints are: asked before any token, by tests of its own",
 }
 
 

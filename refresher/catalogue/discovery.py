@@ -1,0 +1,169 @@
+"""What an authorization server's metadata says: RFC 8414, and OpenID Connect Discovery 1.0.
+
+Pure: where it stands, what of it counts, and what an entry becomes with it. Tokens go where it says, so
+it must name exactly the issuer that was asked for (RFC 8414 section 3.3): another one's metadata would
+lead them elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from urllib.parse import urlsplit, urlunsplit
+
+from refresher.catalogue.urls import url_faults
+from refresher.rules.bodies import header, unpack
+from refresher.rules.connection import Reply
+from refresher.rules.providers import ClientAuth, Provider
+
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+MAX_BYTES = 262_144
+URLS = {
+    "token_url": "token_endpoint",
+    "revocation_url": "revocation_endpoint",
+    "authorize_url": "authorization_endpoint",
+    "introspection_url": "introspection_endpoint",
+    "identity_url": "userinfo_endpoint",
+}
+"""Our names of URLs, and those of the metadata."""
+LISTS = {
+    "auth_methods": "token_endpoint_auth_methods_supported",
+    "challenge_methods": "code_challenge_methods_supported",
+    "scopes": "scopes_supported",
+}
+TOKENS_GO_TO = ("token_url", "revocation_url")
+MOST_LISTED = 100
+
+
+class Unfit(ValueError):
+    """What was answered is no metadata of this issuer; says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What counts of an issuer's metadata."""
+
+    token_url: str
+    revocation_url: str | None = None
+    authorize_url: str | None = None
+    introspection_url: str | None = None
+    identity_url: str | None = None
+    auth_methods: tuple[str, ...] = ()
+    challenge_methods: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    source: str = ""
+    """where it was read"""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, object]) -> Metadata:
+        """Returns what was stored with `plain`."""
+        known = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
+        lists = {n: tuple(v) for n, v in known.items() if isinstance(v, list)}
+        return cls(**{**known, **lists})  # type: ignore[arg-type]  # it was ours
+
+    def plain(self) -> dict[str, object]:
+        """Returns it as JSON has it."""
+        return asdict(self)
+
+
+def places(issuer: str) -> tuple[str, str]:
+    """Returns where it may stand: RFC 8414 section 3.1 puts its name before the issuer's path.
+
+    OpenID Connect Discovery 1.0 section 4 puts its own behind it.
+    """
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    first = urlunsplit(parts._replace(path=WELL_KNOWN + path))
+    return first, urlunsplit(parts._replace(path=path + OPENID))
+
+
+def read(issuer: str, place: str, reply: Reply, *, allow_loopback: bool = False) -> Metadata:
+    """Returns the metadata that was answered at `place`; raises `Unfit`."""
+    given = _object(place, reply)
+    said = given.get("issuer")
+    if said != issuer:
+        named = f'"{said[:200]}"' if isinstance(said, str) and said.isprintable() else "none"
+        raise Unfit(
+            f"{place} is the metadata of another issuer ({named} instead of {issuer}): give the "
+            "issuer exactly as it names itself"
+        )
+    urls = {ours: given[theirs] for ours, theirs in URLS.items() if given.get(theirs) is not None}
+    if "token_url" not in urls:
+        raise Unfit(f"{place} names no token_endpoint: give token_url instead of issuer")
+    for ours, url in urls.items():
+        wrong = _url_fault(URLS[ours], url, allow_loopback=allow_loopback)
+        if wrong:
+            raise Unfit(f"{place}: {wrong}")
+    lists = {ours: _words(given.get(theirs)) for ours, theirs in LISTS.items()}
+    if LISTS["auth_methods"] not in given:
+        lists["auth_methods"] = ("client_secret_basic",)  # RFC 8414 section 2
+    return Metadata(**{n: str(url) for n, url in urls.items()}, **lists, source=place)  # type: ignore[arg-type]
+
+
+def _object(place: str, reply: Reply) -> dict[str, object]:
+    if reply.status is None or reply.failure:
+        raise Unfit(f"{place} does not answer: {reply.failure or 'no status'}")
+    if 300 <= reply.status < 400:
+        raise Unfit(
+            f"{place} answers with a redirect ({reply.status}), which is not followed: give the "
+            "issuer that it leads to"
+        )
+    if reply.status != 200:
+        raise Unfit(f"{place} answers with {reply.status}")
+    opened = unpack(reply.body, header(reply.headers, "content-encoding"))
+    if opened.too_large or len(opened.body) > MAX_BYTES:
+        raise Unfit(f"{place} answers with more than {MAX_BYTES:,} bytes")
+    try:
+        given = json.loads(opened.body)
+    except (ValueError, RecursionError):
+        raise Unfit(f"{place} answers with something that is no JSON") from None
+    if not isinstance(given, dict):
+        raise Unfit(f"{place} answers with JSON that is no object")
+    return given
+
+
+def _url_fault(field: str, url: object, *, allow_loopback: bool) -> str | None:
+    if not isinstance(url, str):
+        return f"{field} is no text"
+    return next(url_faults(field, url, allow_loopback=allow_loopback), None)
+
+
+def _words(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list):
+        return ()
+    fit = [w for w in given if isinstance(w, str) and w.isprintable() and 0 < len(w) <= 200]
+    return tuple(fit[:MOST_LISTED])
+
+
+def strangers(issuer: str, kept: Metadata | None, fresh: Metadata) -> tuple[str, ...]:
+    """Returns the hosts to which tokens would go, and never went: none kept, nor the issuer's own.
+
+    What is read first is believed, for whoever wrote the entry chose the issuer.
+    """
+    if kept is None:
+        return ()
+    own = urlsplit(issuer).netloc
+    known = {own, *_hosts(kept)}
+    return tuple(
+        host for host in _hosts(fresh) if host not in known and not host.endswith("." + own)
+    )
+
+
+def _hosts(metadata: Metadata) -> Iterator[str]:
+    urls = (getattr(metadata, name) for name in TOKENS_GO_TO)
+    yield from dict.fromkeys(urlsplit(url).netloc for url in urls if url)
+
+
+def resolved(provider: Provider, metadata: Metadata) -> Provider:
+    """Returns the entry with what the metadata says and the entry does not.
+
+    Its `client_auth` counts, unless it is the default, which the server says that it does not take.
+    """
+    told = {n: getattr(metadata, n) for n in URLS if not getattr(provider, n)}
+    methods = metadata.auth_methods
+    refused = provider.client_auth is ClientAuth.POST and "client_secret_post" not in methods
+    if refused and "client_secret_basic" in methods:
+        return replace(provider, **told, client_auth=ClientAuth.BASIC)
+    return replace(provider, **told)

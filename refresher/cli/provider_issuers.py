@@ -1,0 +1,168 @@
+"""`refresher providers add | confirm`: entries whose endpoints an issuer's metadata tells."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import closing, suppress
+from datetime import UTC, date, datetime
+from json import dumps
+from pathlib import Path
+from shutil import copymode
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from refresher.catalogue import load as load_entries
+from refresher.catalogue import user_file
+from refresher.catalogue.discovery import Metadata, Unfit
+from refresher.catalogue.tables import NAME_PATTERN
+from refresher.catalogue.urls import url_faults
+from refresher.cli import session
+from refresher.cli.output import Json, WrongUse, command, done, emit, note
+from refresher.errors import CatalogueError
+from refresher.outbound.metadata import fetch
+from refresher.rules.providers import ClientAuth
+from refresher.runtime.services import catalogue_from, exchange_from
+from refresher.settings import Settings, load
+from refresher.store import audit, issuers
+
+app = typer.Typer()
+METHODS = (
+    *("client_secret_post", "client_secret_basic", "private_key_jwt", "client_secret_jwt"),
+    *("tls_client_auth", "self_signed_tls_client_auth", "none"),
+)
+"""Ways of a client to prove itself, as metadata has them; those that need the least first."""
+COMMON = {"www", "accounts", "account", "login", "auth", "oauth", "id", "sso", "api", "identity"}
+
+
+@command(
+    app,
+    "refresher providers add https://login.acme.example",
+    "refresher providers add https://login.acme.example --name acme --dry-run",
+)
+def add(
+    issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="Its URL, as it names itself.")],
+    name: Annotated[str | None, typer.Option(help="What the entry is called.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="The providers file, if not REFRESHER_PROVIDERS_FILE.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the entry.")] = False,
+    json: Json = False,
+) -> None:
+    """Ask an issuer for its metadata, and write an entry for it into the providers file.
+
+    The entry names the issuer: its token endpoint is looked up, and looked up again once a day.
+    """
+    settings = load()
+    chosen = name or _name(issuer)
+    if not re.fullmatch(NAME_PATTERN, chosen):
+        raise WrongUse(f'"{chosen}" is no name for a provider: give another one with --name')
+    metadata = _asked(settings, issuer)
+    text = entry(chosen, issuer, metadata, datetime.now(UTC).date())
+    target = file or settings.providers_file
+    if not dry_run:
+        _write(settings, target, chosen, text)
+    if json:
+        written = None if dry_run else str(target)
+        emit({"name": chosen, "file": written, "entry": text, "metadata": metadata.plain()})
+        return
+    typer.echo(text, nl=False)
+    if not dry_run:
+        note(f"Written to {target}. Its app: `refresher apps set {chosen} --client-id …`.")
+
+
+@command(app, "refresher providers confirm acme")
+def confirm(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The provider, such as acme.")],
+    json: Json = False,
+) -> None:
+    """Let tokens go where an issuer's metadata says now: to a host where they never went."""
+    settings = load()
+    issuer = catalogue_from(settings)[name].issuer
+    with session.database(settings) as database, database.transaction() as db:
+        now = issuers.confirm(db, issuer) if issuer else None
+        if now is not None:
+            audit.note(db, session.actor(), "issuer_confirmed", subject=f"provider:{name}")
+    if now is None or now.document is None:
+        raise WrongUse(f"there is nothing to confirm: the endpoints of {name} have not moved")
+    url = now.document["token_url"]
+    done(now.document, f"{name}: tokens are asked for at {url} from now on.", json=json)
+
+
+def entry(name: str, issuer: str, found: Metadata, today: date) -> str:
+    """Returns the table of an entry: what the metadata says, and no more."""
+    given: dict[str, object] = {
+        "issuer": issuer,
+        "client_auth": _method(found),
+        "authorize_url": found.authorize_url,
+        "introspection_url": found.introspection_url,
+        "pkce": "supported" if "S256" in found.challenge_methods else None,
+    }
+    lines = [f"{field} = {_toml(value)}" for field, value in given.items() if value is not None]
+    lines += [f"checked_on = {today}", f"sources = [{_toml(found.source)}]"]
+    if found.scopes:
+        lines.append(f"notes = {_toml('scopes it knows: ' + ' '.join(found.scopes))}")
+    said = [f"# its token_endpoint, looked up again once a day: {found.token_url}"]
+    if found.auth_methods:
+        said.append(f"# token_endpoint_auth_methods_supported: {', '.join(found.auth_methods)}")
+    return "\n".join([f"[providers.{name}]", *said, *lines, ""])
+
+
+def _toml(text: object) -> str:
+    return dumps(text, ensure_ascii=False)
+
+
+def _method(found: Metadata) -> str | None:
+    """Returns the way of a client to prove itself that the server takes and we know."""
+    for named in METHODS:
+        with suppress(ValueError):
+            if named in found.auth_methods:
+                return ClientAuth(named).value
+    return None
+
+
+def _asked(settings: Settings, issuer: str) -> Metadata:
+    loopback = settings.allow_insecure_hosts == "loopback"
+    for fault in url_faults("ISSUER", issuer, allow_loopback=loopback):
+        raise WrongUse(fault)
+    with closing(exchange_from(settings)) as exchange:
+        ((_, found),) = fetch(exchange, [issuer], allow_loopback=loopback)
+    if isinstance(found, Unfit):
+        raise CatalogueError(str(found))
+    return found
+
+
+def _name(issuer: str) -> str:
+    labels = (urlsplit(issuer).hostname or "").split(".")
+    telling = [one for one in labels[:-1] if one not in COMMON] or labels
+    return re.sub(r"[^a-z0-9_-]", "", telling[-1])
+
+
+def _write(settings: Settings, file: Path | None, name: str, text: str) -> None:
+    """Appends the entry to the file, which is exchanged whole once the entry is known to be right."""
+    if file is None:
+        raise WrongUse("no providers file: set REFRESHER_PROVIDERS_FILE, or give --file")
+    path = file.resolve()
+    known = user_file.read(path, strict=True).named("providers") if path.exists() else set()
+    if name in known or name in catalogue_from(settings):
+        raise WrongUse(f'there is a provider called "{name}": give another name with --name')
+    before = path.read_text("utf-8") if path.exists() else ""
+    new = path.with_name(f"{path.stem}.{os.getpid()}.toml")
+    try:
+        new.write_text(f"{before.rstrip()}\n\n{text}" if before else text, encoding="utf-8")
+        if path.exists():
+            copymode(path, new)
+        _check(new, name, allow_loopback=settings.allow_insecure_hosts == "loopback")
+        new.replace(path)
+    except OSError as error:
+        raise WrongUse(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _check(file: Path, name: str, *, allow_loopback: bool) -> None:
+    for one in load_entries(file, allow_loopback=allow_loopback, tolerant=True).broken:
+        if one.provider == name:
+            raise CatalogueError(one.why)
