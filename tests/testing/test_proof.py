@@ -1,11 +1,11 @@
 """The proof finds out each difference between what an entry says and what its provider does."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from refresher.rules.providers import BodyForm, ClientAuth, Provider, Rotation, Strategy
+from refresher.rules.providers import BodyForm, ClientAuth, LifeFormat, Provider, Rotation, Strategy
 from refresher.testing.proof import PROMISES, Stand, prove
 
 ACME = Provider(
@@ -38,6 +38,7 @@ ACME = Provider(
     not_before_expiry_seconds=300,
     min_token_age_seconds=60,
 )
+FORMATS: tuple[LifeFormat, ...] = get_args(LifeFormat)
 PLAIN = Provider("plain", "https://plain.example/token")
 MINTED = replace(PLAIN, strategy=Strategy.CLIENT_CREDENTIALS)
 EXCHANGED = replace(
@@ -59,6 +60,22 @@ EXCHANGED = replace(
         EXCHANGED,
         replace(PLAIN, rotation=Rotation.NEVER),
         replace(PLAIN, body=BodyForm.JSON),
+        *(
+            replace(
+                PLAIN,
+                access_token_lifetime_format=form,
+                refresh_token_lifetime_format=form,
+                refresh_token_lifetime_seconds=86_400,
+            )
+            for form in FORMATS
+        ),
+        replace(
+            PLAIN,
+            error_path=(("error",), ("errors", 0, "code")),
+            error_detail_path=(("message",), ("errors", 0, "text")),
+            refusal_statuses=frozenset({500}),
+        ),
+        replace(PLAIN, status_errors={"401": "invalid_grant", "403": "invalid_client"}),
     ],
 )
 def test_a_right_entry_is_proven(entry: Provider):
@@ -103,6 +120,11 @@ def told(ours: Provider, theirs: Provider) -> str:
         {"keep_fields": ("account.name",)},
         {"error_path": ("error",)},
         {"error_detail_path": ("fault", "words")},
+        {"access_token_lifetime_format": "minutes"},
+        {"refresh_token_lifetime_format": "milliseconds"},
+        {"error_path": (("error",), ("fault", "kind"))},
+        {"status_errors": {"410": "gone"}},
+        {"refusal_statuses": frozenset({500})},
         {"dead_grant_errors_at_any_status": frozenset[str]()},
         {"retry_errors": frozenset[str]()},
         {"misconfigured_errors": frozenset[str]()},

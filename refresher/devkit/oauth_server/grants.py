@@ -135,13 +135,16 @@ class GrantBook:
 
     def current_tokens(self, family: Family, options: Options) -> tuple[str, str | None]:
         """Returns the newest pair of a family, as it was told."""
-        access = AccessClaim(family.number, family.serial, family.access_expires_at)
-        is_jwt = options.access_token_style == "jwt"
-        refresh = RefreshClaim(family.number, family.generation)
-        return (
-            self._mint.access_jwt(access) if is_jwt else self._mint.access_token(access),
-            self._mint.refresh_token(refresh) if family.has_refresh_token else None,
-        )
+        claim = AccessClaim(family.number, family.serial, family.access_expires_at)
+        access = self._mint.access_token(claim)
+        if options.access_token_style == "jwt":
+            access = self._mint.jwt(access, family.access_expires_at)
+        if not family.has_refresh_token:
+            return access, None
+        refresh = self._mint.refresh_token(RefreshClaim(family.number, family.generation))
+        if options.refresh_token_style == "jwt":
+            refresh = self._mint.jwt(refresh, family.refresh_expires_at)
+        return access, refresh
 
     def _renew(
         self,

@@ -46,7 +46,7 @@ Reuse = Literal["ignore", "refuse", "revoke_family"]
 ReplayMode = Literal["same", "new"]
 RefreshTokenEnd = Literal["sliding", "fixed"]
 ExpiresInStyle = Literal["number", "string", "zero", "missing", "absurd", "negative", "float"]
-AccessTokenStyle = Literal["opaque", "jwt"]
+TokenStyle = Literal["opaque", "jwt"]
 ResponseFormat = Literal["json", "form"]
 LongLivedErrors = Literal["meta", "oauth"]
 
@@ -87,7 +87,10 @@ class Options:
         float, "time a token request takes, half before and half after the grant is changed"
     ] = 0.0
     expires_in_style: Annotated[ExpiresInStyle, "how expires_in is written"] = "number"
-    access_token_style: Annotated[AccessTokenStyle, "a jwt carries its own exp claim"] = "opaque"
+    access_token_style: Annotated[TokenStyle, "a jwt carries its own exp claim"] = "opaque"
+    refresh_token_style: Annotated[
+        TokenStyle, "a jwt carries its own exp claim, where its life is known"
+    ] = "opaque"
     omit_refresh_token: Annotated[
         bool, "answer without a refresh token where the old one stays valid; stops rotation=always"
     ] = False

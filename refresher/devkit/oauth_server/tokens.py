@@ -148,13 +148,11 @@ class Mint:
         """Returns an opaque access token; its end is kept to the millisecond."""
         return self._seal(f"fake-at_{claim.family}_{claim.serial}_{round(claim.expires_at * 1000)}")
 
-    def access_jwt(self, claim: AccessClaim) -> str:
-        """Returns the access token as an HS256 JWT with an `exp` claim in whole seconds."""
-        told = {
-            "jti": self.access_token(claim),
-            "exp": math.floor(claim.expires_at),
-            "iss": "fake-provider",
-        }
+    def jwt(self, token: str, expires_at: float | None) -> str:
+        """Returns a token of ours as an HS256 JWT, with an `exp` claim in whole seconds."""
+        told: dict[str, object] = {"jti": token, "iss": "fake-provider"}
+        if expires_at is not None:
+            told["exp"] = math.floor(expires_at)
         signed = f"{_JWT_HEADER}.{_base64url(orjson.dumps(told))}"
         return f"{signed}.{self._signature(signed)}"
 

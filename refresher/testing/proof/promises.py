@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from refresher.devkit.oauth_server.entry.answer import SCOPES, LifeFields, kept_value
+from refresher.devkit.oauth_server.entry.answer import SCOPES, Chosen, kept_value
 from refresher.rules.outcomes import (
     Refreshed,
     Revoked,
@@ -23,10 +23,13 @@ from refresher.testing.proof.troubles import (
     knows_a_wrong_secret,
     lives_with_lost_answers,
     slows_down,
+    speaks_by_status,
     survives_unreadable_answers,
 )
 
 Promise = Callable[[Stand], Iterator[str]]
+_ROUNDED = 1.5
+"""So many seconds are lost where instants are told in whole ones."""
 
 
 def refreshes(stand: Stand) -> Iterator[str]:
@@ -48,18 +51,19 @@ def tells_lives(stand: Stand) -> Iterator[str]:
     life = _other_life(stand.state.options.lifetime_seconds)
     stand.change(lifetime_seconds=life)
     for name in _own(stand.provider.access_token_lifetime_fields, ACCESS_TOKEN_LIVES):
-        stand.manner.lives = LifeFields(access_token=name)
-        stand.wait_until_due()
-        asked = stand.ask()
-        read = asked.outcome.grant.expires_in_seconds if isinstance(asked.outcome, Refreshed) else 0
-        if read is None or abs(read - life) > 1:
-            yield f"a life of {life:g} s in {name} was read as {read}: {asked}"
-    stand.change(lifetime_seconds=documented or life, expires_in_style="missing")
+        stand.manner.chosen = Chosen(access_token_field=name)
+        yield from _life(stand, life, f"a life of {life:g} s in {name}")
+    usual = documented or FALLBACK_LIFETIME_SECONDS
+    stand.change(lifetime_seconds=usual, expires_in_style="missing", access_token_style="opaque")
+    yield from _life(stand, usual, "a life that is not told")
+
+
+def _life(stand: Stand, expected: float, what: str) -> Iterator[str]:
     stand.wait_until_due()
     asked = stand.ask()
     new = asked.decision.new_life
-    if new is None or new.lifetime_seconds != (documented or FALLBACK_LIFETIME_SECONDS):
-        yield f"without a told life, {new and new.lifetime_seconds} counts: {asked}"
+    if new is None or abs(new.lifetime_seconds - expected) > _ROUNDED:
+        yield f"{what} was read as {new and new.lifetime_seconds}: {asked}"
 
 
 def tells_refresh_token_lives(stand: Stand) -> Iterator[str]:
@@ -68,9 +72,9 @@ def tells_refresh_token_lives(stand: Stand) -> Iterator[str]:
     if documented is None or entry.strategy is not Strategy.REFRESH_TOKEN:
         return
     for name in _own(stand.provider.refresh_token_lifetime_fields, REFRESH_TOKEN_LIVES):
-        stand.manner.lives = LifeFields(refresh_token=name)
+        stand.manner.chosen = Chosen(refresh_token_field=name)
         yield from _end_of_refresh_token(stand, name)
-    stand.change(expires_in_style="missing")
+    stand.change(expires_in_style="missing", refresh_token_style="opaque")
     yield from _end_of_refresh_token(stand, None)
 
 
@@ -83,10 +87,12 @@ def _end_of_refresh_token(stand: Stand, name: str | None) -> Iterator[str]:
     end = stand.family.refresh_expires_at
     assert end is not None
     real, told = end - stand.now, asked.outcome.grant.refresh_token_expires_in_seconds
-    if name and asked.outcome.grant.refresh_token and (told is None or abs(told - real) > 1):
+    rounded = 60 if stand.provider.refresh_token_lifetime_format == "minutes" else _ROUNDED
+    is_told = name and asked.outcome.grant.refresh_token
+    if is_told and (told is None or abs(told - real) > rounded):
         yield f"an end in {real:g} s in {name} was read as {told}: {asked}"
     taken = stand.held.refresh_token_left_seconds
-    if taken is not None and taken > real + 1:
+    if taken is not None and taken > real + _ROUNDED:
         yield f"the refresh token is taken to live {taken:g} s, and it lives {real:g}: {asked}"
 
 
@@ -173,6 +179,7 @@ PROMISES: Mapping[str, Promise] = {
     "lifetime": tells_lives,
     "refresh token's end": tells_refresh_token_lives,
     "dead grant": ends_dead_grants,
+    "statuses": speaks_by_status,
     "wrong secret": knows_a_wrong_secret,
     "rate limit": slows_down,
     "unreadable answer": survives_unreadable_answers,

@@ -218,7 +218,8 @@ def wrong_tokens(stand: Stand, asked: Asked) -> Iterator[str]:
     access_token, refresh_token = stand.newest()
     if asked.outcome.grant.access_token.reveal() != access_token:
         yield f"another access token was read than the newest: {asked}"
-    if stand.held.refresh_token != refresh_token and stand.entry.strategy is Strategy.REFRESH_TOKEN:
+    claims = [stand.state.book.claim(t or "") for t in (stand.held.refresh_token, refresh_token)]
+    if claims[0] != claims[1] and stand.entry.strategy is Strategy.REFRESH_TOKEN:
         yield f"another refresh token is stored than the newest: {asked}"
 
 

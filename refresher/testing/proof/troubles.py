@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import ceil
 
-from refresher.devkit.oauth_server.entry.answer import Words
+from refresher.devkit.oauth_server.entry.answer import Chosen, Words
 from refresher.devkit.oauth_server.options import FaultKind
 from refresher.rules.decision import may_be_spent
 from refresher.rules.outcomes import (
@@ -17,6 +17,7 @@ from refresher.rules.outcomes import (
     Transient,
     Unreadable,
 )
+from refresher.rules.paths import ways
 from refresher.rules.providers import ClientAuth, Rotation, Strategy
 from refresher.testing.proof.stand import STRANGER, Asked, Stand, wrong_tokens
 
@@ -29,9 +30,10 @@ def ends_dead_grants(stand: Stand) -> Iterator[str]:
     entry = stand.provider
     stand.wait_until_due()
     anywhere = entry.dead_grant_errors_at_any_status
+    statuses = (*_STATUSES, *entry.refusal_statuses)
     for spelling in sorted({"invalid_grant"} | entry.dead_grant_errors | anywhere):
         more = _STATUSES_OF_TROUBLE if spelling in anywhere else ()
-        yield from _says(stand, spelling, (*_STATUSES, *more), Revoked)
+        yield from _says(stand, spelling, (*statuses, *more), Revoked)
     for spelling in sorted(entry.retry_errors):
         yield from _says(stand, spelling, _STATUSES, Transient)
     if entry.strategy is not Strategy.CLIENT_CREDENTIALS:
@@ -51,20 +53,36 @@ def _says(
     stand: Stand, spelling: str, statuses: Iterable[int], meaning: type[object]
 ) -> Iterator[str]:
     words = Words.of(spelling)
-    for status in statuses:
-        stand.arm(
-            "error", error=words.code, error_description=f"{words.description}…", status=status
-        )
-        asked = stand.ask()
-        if not isinstance(asked.outcome, meaning):
-            yield f'"{spelling}" with status {status} does not mean {meaning.__name__}: {asked}'
+    for way in range(len(ways(stand.provider.error_path))):
+        stand.manner.chosen = Chosen(error_way=way)
+        for status in statuses:
+            description = f"{words.description}…"
+            stand.arm("error", error=words.code, error_description=description, status=status)
+            asked = stand.ask()
+            if not isinstance(asked.outcome, meaning):
+                what = f'"{spelling}" with status {status}'
+                yield f"{what} does not mean {meaning.__name__}: {asked}"
+
+
+def speaks_by_status(stand: Stand) -> Iterator[str]:
+    """A status that stands for a code means what the code does."""
+    entry = stand.provider
+    dead = {"invalid_grant"} | entry.dead_grant_errors
+    refused = {"invalid_client", "unauthorized_client"} | entry.misconfigured_errors
+    stand.wait_until_due()
+    for status, code in entry.status_errors.items():
+        stand.arm("error", error="", error_description="no", status=int(status))
+        asked, meaning = stand.ask(), Revoked if code in dead else Misconfigured
+        if code in dead | refused and not isinstance(asked.outcome, meaning):
+            yield f"the bare status {status} does not mean {code}: {asked}"
 
 
 def knows_a_wrong_secret(stand: Stand) -> Iterator[str]:
     """What refuses the app pauses the app, in each spelling, and no grant ends."""
     stand.wait_until_due()
+    statuses = (*_STATUSES, *stand.provider.refusal_statuses)
     for spelling in sorted(stand.provider.misconfigured_errors):
-        yield from _says(stand, spelling, _STATUSES, Misconfigured)
+        yield from _says(stand, spelling, statuses, Misconfigured)
     if stand.entry.client_auth is ClientAuth.NONE and stand.entry.strategy is (
         Strategy.LONG_LIVED_EXCHANGE
     ):

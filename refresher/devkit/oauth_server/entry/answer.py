@@ -5,6 +5,7 @@ Pure: values in, an `Answer` out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
@@ -15,13 +16,21 @@ from refresher.devkit.oauth_server.entry.places import put
 from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.tokens import Denied, Family, Issued
 from refresher.rules.paths import ways
-from refresher.rules.providers import Path, Provider
+from refresher.rules.providers import LifeFormat, Path, Provider
 
 SCOPES = ("read", "write")
 """What every account has consented to."""
 NOT_AS_WRITTEN = "not_as_the_entry_says"
 """The code for a request that is made otherwise: no entry lists it."""
 _INSTANTS = ("_at", "_on", "At", "On")
+_NUMBERS = {
+    "seconds": (False, 1),
+    "milliseconds": (False, 1_000),
+    "minutes": (False, 1 / 60),
+    "epoch": (True, 1),
+    "epoch_milliseconds": (True, 1_000),
+}
+"""Whether a number counts until an instant since 1970, and how many of it make a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +48,26 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class LifeFields:
-    """In which field each life is told; the first of the entry's own where that is None."""
+class Chosen:
+    """What is told where, of several places that an entry has for it.
 
-    access_token: str | None = None
-    refresh_token: str | None = None
+    Lives in a field by name (the first of the entry's own where that is None), errors by the number of
+    the way to them.
+    """
+
+    access_token_field: str | None = None
+    refresh_token_field: str | None = None
+    error_way: int = 0
 
 
 def issued_body(
-    entry: Provider, issued: Issued, options: Options, lives: LifeFields, now: float
+    entry: Provider, issued: Issued, options: Options, chosen: Chosen, now: float
 ) -> dict[str, Any]:
     """Returns a good answer: tokens and lives under the entry's names, kept fields beside them."""
     inner: dict[str, Any] = {}
     for name in entry.keep_fields:
         put(tuple(name.split(".")), kept_value(name, issued.family), inner)
-    for name, value in _token_fields(entry, issued, options, lives, now).items():
+    for name, value in _token_fields(entry, issued, options, chosen, now).items():
         put(_named(entry, name), value, inner)
     body: dict[str, Any] = inner
     if entry.response_path:
@@ -70,7 +84,7 @@ def kept_value(name: str, family: Family) -> str:
 
 
 def _token_fields(
-    entry: Provider, issued: Issued, options: Options, lives: LifeFields, now: float
+    entry: Provider, issued: Issued, options: Options, chosen: Chosen, now: float
 ) -> dict[str, object]:
     told: dict[str, object] = {
         "token_type": "Bearer",
@@ -81,40 +95,51 @@ def _token_fields(
         told["refresh_token"] = issued.refresh_token
     if options.expires_in_style == "missing":
         return told
-    name = lives.access_token or next(iter(entry.access_token_lifetime_fields), None)
-    if name is not None:
-        style = options.expires_in_style
-        seconds = issued.expires_in_seconds
-        told[name] = _life(name, seconds, now) if style == "number" else expires_in(seconds, style)
-    name = lives.refresh_token or next(iter(entry.refresh_token_lifetime_fields), None)
+    form = entry.access_token_lifetime_format
+    name = chosen.access_token_field or next(iter(entry.access_token_lifetime_fields), None)
+    if name is not None and form != "jwt":
+        style, seconds = options.expires_in_style, issued.expires_in_seconds
+        usual = style == "number"
+        told[name] = _life(name, form, seconds, now) if usual else expires_in(seconds, style)
+    form = entry.refresh_token_lifetime_format
+    name = chosen.refresh_token_field or next(iter(entry.refresh_token_lifetime_fields), None)
     left = issued.refresh_token_expires_in_seconds
-    if name is not None and issued.refresh_token is not None and left is not None:
-        told[name] = _life(name, left, now)
+    is_told = issued.refresh_token is not None and form != "jwt"
+    if is_told and name is not None and left is not None:
+        told[name] = _life(name, form, left, now)
     return told
 
 
-def _life(name: str, seconds: float, now: float) -> object:
-    """Returns a life as a field of that name tells it: an instant, or what is left in seconds."""
-    return round(now + seconds) if name.endswith(_INSTANTS) else int(seconds)
+def _life(name: str, form: LifeFormat, seconds: float, now: float) -> object:
+    """Returns a life as the entry says that it is told; without a word of it, as the name sounds."""
+    if form == "auto":
+        form = "epoch" if name.endswith(_INSTANTS) else "seconds"
+    if form == "iso8601":
+        return datetime.fromtimestamp(now + seconds, UTC).isoformat(timespec="seconds")
+    until, parts = _NUMBERS[form]
+    return int(((now if until else 0) + seconds) * parts)
 
 
 def _named(entry: Provider, name: str) -> Path:
     return entry.answer_names.get(name, (name,))
 
 
-def error_body(entry: Provider, words: Words) -> dict[str, Any]:
+def error_body(entry: Provider, words: Words, way: int = 0) -> dict[str, Any]:
     """Returns an error where the entry has its code and its words.
 
-    Where the words stand within what should be the code, that is an object with the code in it.
+    Where the words stand within what should be the code, that is an object with the code in it. Without
+    a code, only the words are said.
     """
     body: dict[str, Any] = {}
-    code, detail = ways(entry.error_path)[0], ways(entry.error_detail_path)[0]
+    code, details = ways(entry.error_path)[way], ways(entry.error_detail_path)
+    detail = details[min(way, len(details) - 1)]
     if len(detail) > len(code) and detail[: len(code)] == code:
         code = (*code, "code")
-    put(code, _as_told(words.code), body)
-    if words.description and detail != code:
+    if words.code:
+        put(code, _as_told(words.code), body)
+    if words.description and detail not in {code, ()}:
         put(detail, words.description, body)
-    elif words.description:
+    elif words.description and words.code:
         put(code, f"{words.code}: {words.description}", body)
     return body
 
@@ -123,28 +148,35 @@ def _as_told(code: str) -> str | int:
     return int(code) if code.isdecimal() and str(int(code)) == code else code
 
 
-def refused(entry: Provider, denied: Denied, options: Options) -> Answer:
+def refused(entry: Provider, denied: Denied, options: Options, way: int = 0) -> Answer:
     """Returns the refusal of a request: the entry's own word for it, with the usual status."""
     told = denied.reason.replace("_", " ")
     match denied.error:
         case "invalid_grant":
-            words, status = _own(entry.dead_grant_errors, "invalid_grant", told), 400
+            words, status = _own(entry, entry.dead_grant_errors, Words(denied.error, told), 400)
         case "invalid_client":
-            words, status = _own(entry.misconfigured_errors, "invalid_client", told), 401
+            words, status = _own(entry, entry.misconfigured_errors, Words(denied.error, told), 401)
         case "too_many_requests":
             wait = {"Retry-After": str(ceil(float(denied.reason)))}
-            return encoded(429, error_body(entry, Words(denied.error)), wait)
+            return encoded(429, error_body(entry, Words(denied.error), way), wait)
         case _:
             words, status = Words(denied.error, told), 400
     if options.error_status != 400:
         status = options.error_status
-    return encoded(status, error_body(entry, words))
+    return encoded(status, error_body(entry, words, way))
 
 
-def _own(spellings: frozenset[str], usual: str, told: str) -> Words:
-    """Returns the first of an entry's own spellings, with a description where it names none."""
-    words = Words.of(min(spellings, default=usual))
-    return words if words.description else Words(words.code, told)
+def _own(
+    entry: Provider, spellings: frozenset[str], usual: Words, status: int
+) -> tuple[Words, int]:
+    """Returns the first of an entry's own ways to say a thing, and the status that goes with it."""
+    known = {usual.code} | spellings
+    silent = [status for status, code in entry.status_errors.items() if code in known]
+    if silent:
+        return Words("", usual.description), int(min(silent))
+    words = Words.of(min(spellings, default=usual.code))
+    said = words if words.description else Words(words.code, usual.description)
+    return said, min(entry.refusal_statuses, default=status)
 
 
 def encoded(status: int, body: Mapping[str, Any], headers: dict[str, str] | None = None) -> Answer:

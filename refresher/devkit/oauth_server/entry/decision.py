@@ -28,6 +28,9 @@ def options_of(entry: Provider) -> dict[str, Any]:
         "refresh_token_lifetime_seconds": entry.refresh_token_lifetime_seconds,
         "refresh_token_end": entry.refresh_token_clock,
     }
+    for token in ("access_token", "refresh_token"):
+        is_jwt = getattr(entry, f"{token}_lifetime_format") == "jwt"
+        options[f"{token}_style"] = "jwt" if is_jwt else "opaque"
     if entry.access_token_lifetime_seconds is not None:
         options["lifetime_seconds"] = entry.access_token_lifetime_seconds
     return options

@@ -18,7 +18,7 @@ from refresher.devkit.oauth_server.answers import (
     retry_after,
 )
 from refresher.devkit.oauth_server.entry import answer, decision
-from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN, LifeFields, Words
+from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN, Chosen, Words
 from refresher.devkit.oauth_server.entry.places import NotAsWritten, at_place
 from refresher.devkit.oauth_server.entry.request import Arrived, read_refresh, read_revocation
 from refresher.devkit.oauth_server.options import FaultRule
@@ -41,12 +41,12 @@ class EntryRequest:
 
 
 class Manner:
-    """Reads, decides and says as `entry` does; `lives` chooses where the lives are told."""
+    """Reads, decides and says as `entry` does; `chosen` says which of several places."""
 
     def __init__(self, entry: Provider, state: ProviderState) -> None:
         """Decides with the given state."""
         self.entry = entry
-        self.lives = LifeFields()
+        self.chosen = Chosen()
         self._state = state
         rate = entry.max_requests_per_second
         self.pace = None if rate is None else decision.Pace(rate)
@@ -70,7 +70,8 @@ class Manner:
         if asked.wrong is not None:
             return Denied(NOT_AS_WRITTEN, asked.wrong)
         now = self._state.clock.now()
-        wait = self.pace.wait(asked.values.get("host", ""), now) if self.pace else 0.0
+        whose = asked.values.get("host", "") if self.entry.pause_scope == "host" else ""
+        wait = self.pace.wait(whose, now) if self.pace else 0.0
         if wait > 0:
             return Denied(decision.TOO_MANY, f"{wait:.3f}")
         return decision.decide(self.entry, asked.values, self._state, now)
@@ -78,7 +79,7 @@ class Manner:
     def issued(self, issued: Issued, fault: FaultRule | None) -> Answer:
         """Says a good answer, odd where a fault makes it so."""
         state = self._state
-        body = answer.issued_body(self.entry, issued, state.options, self.lives, state.clock.now())
+        body = answer.issued_body(self.entry, issued, state.options, self.chosen, state.clock.now())
         match fault.kind if fault is not None else None:
             case "other_names":
                 body = {f"odd_{name}": value for name, value in body.items()}
@@ -91,16 +92,16 @@ class Manner:
 
     def refused(self, _: EntryRequest, denied: Denied, /) -> Answer:
         """Says a refusal in the entry's words."""
-        return answer.refused(self.entry, denied, self._state.options)
+        return answer.refused(self.entry, denied, self._state.options, self.chosen.error_way)
 
     def faulty(self, fault: FaultRule) -> Answer:
         """Says what a fault says in place of an answer."""
-        now = self._state.clock.now()
+        now, way = self._state.clock.now(), self.chosen.error_way
         if fault.kind == "error":
             words = Words(fault.error, fault.error_description)
-            return answer.encoded(fault.status, answer.error_body(self.entry, words))
+            return answer.encoded(fault.status, answer.error_body(self.entry, words, way))
         if fault.kind == "status_429":
-            body = answer.error_body(self.entry, Words("too_many_requests"))
+            body = answer.error_body(self.entry, Words("too_many_requests"), way)
             return answer.encoded(429, body, retry_after(fault, now))
         return fault_answer(fault, self._state.options, now)
 
@@ -118,7 +119,7 @@ class Manner:
         return Response(status_code=200)
 
     def _said(self, denied: Denied) -> Response:
-        said = answer.refused(self.entry, denied, self._state.options)
+        said = answer.refused(self.entry, denied, self._state.options, self.chosen.error_way)
         return Response(said.body, said.status, said.headers, said.media_type)
 
 
