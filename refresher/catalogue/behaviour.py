@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refresher.rules.placeholders import named_in
-from refresher.rules.providers import Provider
+from refresher.rules.providers import Provider, Rotation, Strategy
 
 _TROUBLE = ("408", "429")
 
@@ -17,6 +17,7 @@ def behaviour_faults(provider: Provider) -> Iterator[str]:
     """Yields every contradiction, each as one sentence that begins with a field."""
     yield from _status_faults(provider)
     yield from _pause_faults(provider)
+    yield from _token_faults(provider)
 
 
 def _status_faults(provider: Provider) -> Iterator[str]:
@@ -38,3 +39,11 @@ def _pause_faults(provider: Provider) -> Iterator[str]:
     url = provider.refresh_url or provider.token_url
     if provider.pause_scope == "provider" and not named_in([url]):
         yield 'pause_scope is "provider", which needs a URL with a placeholder: leave it out'
+
+
+def _token_faults(provider: Provider) -> Iterator[str]:
+    if provider.prolongs and provider.strategy is Strategy.CLIENT_CREDENTIALS:
+        yield "prolongs is true, but client_credentials presents no token that could be prolonged"
+    ends = provider.reuse_grace_ends
+    if ends != "time" and provider.rotation is Rotation.NEVER:
+        yield f'reuse_grace_ends is "{ends}", but rotation is "never": no refresh spends a token'

@@ -32,10 +32,10 @@ def sealed_life(cipher: Cipher, row: Reloaded, decision: Decision) -> SealedLife
         kept = rescued and cipher.seal(rescued, owner, "refresh_token")
         return SealedLife(None, kept, None, None, None, None) if kept else None
     grant = life.grant
-    new, fields = grant.refresh_token, grant.kept
+    came, new, fields = grant.access_token, grant.refresh_token, grant.kept
     secrets = kept_fields.secret_text(fields) if fields else None
     return SealedLife(
-        access_token=cipher.seal(grant.access_token, owner, "access_token"),
+        access_token=cipher.seal(came, owner, "access_token") if came else None,
         refresh_token=cipher.seal(new, owner, "refresh_token") if new else None,
         lifetime_seconds=life.lifetime_seconds,
         left_seconds=life.left_seconds,

@@ -112,6 +112,27 @@ def read_grant(
     )
 
 
+def read_prolonged(
+    provider: Provider, answer: Mapping[str, object], now_epoch_seconds: float
+) -> Grant:
+    """Returns the lives that an answer gives to the stored tokens: a grant whose token is empty."""
+    end, endless = _end(provider, answer, None, now_epoch_seconds)
+    return Grant(
+        access_token=Secret(""),
+        refresh_token=None,
+        expires_in_seconds=lives.shortest(
+            answer,
+            provider.access_token_lifetime_fields,
+            now_epoch_seconds,
+            provider.access_token_lifetime_seconds,
+            provider.access_token_lifetime_format,
+        ),
+        refresh_token_expires_in_seconds=end,
+        refresh_token_is_endless=endless,
+        kept=kept(provider.keep_fields, answer) if provider.keep_fields else None,
+    )
+
+
 def _end(
     provider: Provider,
     answer: Mapping[str, object],

@@ -155,6 +155,7 @@ class Connection:
 class Grant:
     """What a token endpoint granted: an access token, perhaps a new refresh token.
 
+    The access token is empty where the stored one lives on.
     `refresh_token` is None when the answer had none (or an empty one): the stored one stays.
     Both lives are in seconds from the answer, None where the provider did not tell; an access token's
     is 0 when it has expired already. `refresh_token_is_endless`: told to have no end.

@@ -13,11 +13,13 @@ from refresher.rules import lives
 from refresher.rules import policy as when
 from refresher.rules.connection import Grant, ParkReason, Secret, value
 from refresher.rules.faults import Fault, Sort
+from refresher.rules.new_life import Before, NewLife, new_life
 from refresher.rules.outcomes import (
     DEAD_GRANT,
     Malformed,
     Misconfigured,
     Outcome,
+    Prolonged,
     RateLimited,
     Refreshed,
     Reply,
@@ -28,44 +30,13 @@ from refresher.rules.outcomes import (
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Rotation, Strategy
 
+__all__ = ["Before", "Decision", "NewLife", "decide", "may_be_spent", "new_life"]
 ANSWER_LOST = frozenset({502, 504})
 """A gateway's word that the provider's own answer did not come through."""
 EXPIRED_ALREADY = "the access token that came has expired already"
+PROLONGED = "the provider prolonged the stored token"
 ASK_AGAIN_SECONDS = 5.0
 """How soon a dead grant is asked once more, where that costs nothing."""
-
-
-@value
-class Before:
-    """What was known when the request left; `left_seconds` is the old token's life, now.
-
-    `doubted` tells that the grant was refused the last time, and is asked once more.
-    """
-
-    attempt: int
-    unknown_outcomes: int
-    left_seconds: float
-    last_lifetime_seconds: float | None
-    now_epoch_seconds: float
-    spread: float
-    dice: float
-    doubted: bool = False
-
-
-@value
-class NewLife:
-    """A grant with its lives settled: what is stored of it, in seconds from now.
-
-    A token that `is_over` had expired when it came; `lifetime_seconds` is then what a life here
-    usually is. `forgets_end`: the end that is known of the refresh token holds no more.
-    """
-
-    grant: Grant
-    lifetime_seconds: float
-    left_seconds: float
-    refresh_token_left_seconds: float | None
-    forgets_end: bool = False
-    is_over: bool = False
 
 
 @value
@@ -97,7 +68,7 @@ def decide(
 ) -> Decision:
     """Returns what follows from `outcome` for this grant. A rate limit counts no attempt."""
     match outcome:
-        case Refreshed(grant):
+        case Refreshed(grant) | Prolonged(grant):
             return _refreshed(grant, reply, before, provider, policy)
         case RateLimited(asked):
             wait = when.after_pause(when.rate_limit_pause(policy, asked), before.dice)
@@ -129,41 +100,6 @@ def may_be_spent(provider: Provider) -> bool:
     return provider.strategy is Strategy.REFRESH_TOKEN and provider.rotation is not Rotation.NEVER
 
 
-def new_life(grant: Grant, elapsed_seconds: float, before: Before, provider: Provider) -> NewLife:
-    """Returns the grant with its lives settled; the exchange's own time is taken off the token's.
-
-    The shortest life that was told counts; a token that has expired already has nothing left.
-    """
-    in_token = grant.in_token_seconds
-    if in_token is None:
-        in_token = lives.in_jwt(grant.access_token, before.now_epoch_seconds)
-    last = before.last_lifetime_seconds
-    life = when.lifetime(grant.expires_in_seconds, in_token, last, provider)
-    usual = life or when.lifetime(None, None, last, provider)
-    end = _refresh_token_left(grant, provider)
-    forgets = grant.refresh_token_is_endless or (
-        end is None
-        and grant.refresh_token is not None
-        and provider.refresh_token_clock == "sliding"
-    )
-    return NewLife(grant, usual, max(0.0, life - elapsed_seconds), end, forgets, is_over=not life)
-
-
-def _refresh_token_left(grant: Grant, provider: Provider) -> float | None:
-    """Returns how long the refresh token lives from now, None where this answer tells nothing of it.
-
-    A documented sliding end begins anew with a new refresh token; where none ever comes, with each use.
-    """
-    if grant.refresh_token_is_endless:
-        return None
-    if grant.refresh_token_expires_in_seconds is not None:
-        return grant.refresh_token_expires_in_seconds
-    if provider.refresh_token_clock != "sliding":
-        return None
-    begins_anew = grant.refresh_token is not None or provider.rotation is Rotation.NEVER
-    return provider.refresh_token_lifetime_seconds if begins_anew else None
-
-
 def _refreshed(
     grant: Grant, reply: Reply, before: Before, provider: Provider, policy: Policy
 ) -> Decision:
@@ -182,7 +118,8 @@ def _refreshed(
         life.refresh_token_left_seconds,
     )
     due = max(due, min(policy.min_refresh_interval_seconds, life.lifetime_seconds / 2))
-    return Decision("refreshed", due, 0, 0, new_life=life)
+    reason = None if grant.access_token else PROLONGED
+    return Decision("refreshed", due, 0, 0, reason, new_life=life)
 
 
 def _unread(
@@ -209,8 +146,9 @@ def _revoked(
         again = _again("transient", f"refused once: {code}", before, policy, unknown=False)
         return replace(again, next_due_in_seconds=ASK_AGAIN_SECONDS, doubted=True)
     words = f"{code}: {detail}" if detail else None
-    cause = "interrupted" if before.unknown_outcomes else code
-    reason = cause if before.unknown_outcomes else words or code
+    lost = before.unknown_outcomes and not is_good_until_used(provider)
+    cause = "interrupted" if lost else code
+    reason = cause if lost else words or code
     return Decision(
         "revoked", None, before.attempt, before.unknown_outcomes, reason,
         cause=cause if words else None, detail=words,
@@ -224,16 +162,23 @@ def _asks_again(code: str, before: Before, provider: Provider) -> bool:
     again where it stays good after use: where none is ever rotated, or the old one is not ended. Where
     it is spent by its use, the second answer would prove nothing.
     """
-    stays_good = provider.rotation is Rotation.NEVER or (
-        provider.reuse_grace_seconds > ASK_AGAIN_SECONDS
-    )
+    kept = is_good_until_used(provider)
+    graced = kept or provider.reuse_grace_seconds > ASK_AGAIN_SECONDS
     spoken = code.partition(":")[0] in DEAD_GRANT
     return (
         spoken
-        and stays_good
+        and (graced or provider.rotation is Rotation.NEVER)
         and provider.strategy is Strategy.REFRESH_TOKEN
-        and not (before.doubted or before.unknown_outcomes)
+        and not (before.doubted or (before.unknown_outcomes and not kept))
     )
+
+
+def is_good_until_used(provider: Provider) -> bool:
+    """Whether a refresh token stays good, however long, until what came for it is used.
+
+    Then one whose answer never came cannot have been spent by that.
+    """
+    return provider.reuse_grace_ends != "time" and not provider.reuse_grace_seconds
 
 
 def _transient(

@@ -17,6 +17,7 @@ from refresher.rules.answers import (
     as_token,
     read_answer,
     read_grant,
+    read_prolonged,
     retry_after_seconds,
 )
 from refresher.rules.bodies import header, text_of
@@ -26,7 +27,7 @@ from refresher.rules.providers import Provider
 from refresher.rules.unread import looks_like_a_grant
 
 __all__ = [
-    "UNSENT", "Malformed", "Misconfigured", "Outcome", "RateLimited", "Refreshed", "Reply",
+    "UNSENT", "Malformed", "Misconfigured", "Outcome", "Prolonged", "RateLimited", "Refreshed", "Reply",
     "Revoked", "Transient", "Unreadable", "classify",
 ]  # fmt: skip
 DEAD_GRANT = frozenset({"invalid_grant"})
@@ -34,12 +35,20 @@ MISCONFIGURED = frozenset({"invalid_client", "unauthorized_client", "unsupported
 """Without `invalid_scope`: that is one connection's fault, and must not hold up all the others."""
 SLOW_DOWN = frozenset({"slow_down", "rate_limited", "ratelimited", "too_many_requests"})
 
+NO_CONTENT = 204
 UNREAD = "the provider answered, and we could not read it"
 
 
 @value
 class Refreshed:
     """A fresh access token came."""
+
+    grant: Grant
+
+
+@value
+class Prolonged:
+    """No token came, for the stored one lives on: its new lives come as a grant with an empty one."""
 
     grant: Grant
 
@@ -104,7 +113,16 @@ class Unreadable:
     status: int
 
 
-Outcome = Refreshed | RateLimited | Transient | Revoked | Misconfigured | Malformed | Unreadable
+Outcome = (
+    Refreshed
+    | Prolonged
+    | RateLimited
+    | Transient
+    | Revoked
+    | Misconfigured
+    | Malformed
+    | Unreadable
+)
 
 
 def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outcome:
@@ -127,8 +145,21 @@ def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outc
     code = error_code(provider, answer)
     if code is None and provider.status_errors and not broken:
         code = provider.status_errors.get(str(reply.status))
+    if code is None and provider.prolongs and 200 <= reply.status < 300 and _is_well(reply, answer):
+        return Prolonged(read_prolonged(provider, answer, now_epoch_seconds))
     refusal = _refusal(provider, reply.status, code, answer, wait) if code is not None else None
     return refusal or _by_status(reply, wait, answer)
+
+
+def _is_well(reply: Reply, answer: Mapping[str, object]) -> bool:
+    """Whether a 2xx without a token and without an error says that all is well.
+
+    A page does not, nor what broke off, and what looks like a grant is one that we could not read.
+    """
+    if reply.failure is not None or not (answer or reply.status == NO_CONTENT):
+        return False
+    told = as_token(answer.get("refresh_token")) or answer.get("success") is False
+    return not (told or answer.get("ok") is False or _looks_like_a_grant(reply))
 
 
 def _refusal(
@@ -168,9 +199,8 @@ def _unread(reply: Reply, status: int, answer: Mapping[str, object]) -> Outcome:
     kept = as_token(answer.get("refresh_token"))
     if kept is not None:
         return Malformed("no access token in the answer", status, kept)
-    content_type = header(reply.headers, "content-type")
     says_no = answer.get("ok") is False or answer.get("success") is False
-    if not says_no and looks_like_a_grant(text_of(reply.body, reply.headers), content_type):
+    if not says_no and _looks_like_a_grant(reply):
         broken = (
             f": it broke off ({reply.failure})" if reply.failure else ": it has no access token"
         )
@@ -178,3 +208,8 @@ def _unread(reply: Reply, status: int, answer: Mapping[str, object]) -> Outcome:
     if reply.failure is not None:
         return Transient(reply.failure, None, status)
     return Malformed("no access token in the answer", status)
+
+
+def _looks_like_a_grant(reply: Reply) -> bool:
+    content_type = header(reply.headers, "content-type")
+    return looks_like_a_grant(text_of(reply.body, reply.headers), content_type)

@@ -190,10 +190,14 @@ class Provider(Facts):
     """how long a request that gave no answer is left to end before its token is presented again"""
     success_without_error_codes: Codes = frozenset()
     """what looks like an error and says that all is well"""
+    prolongs: Switch = False
+    """whether a 2xx without a token and without an error prolongs the stored one"""
     rotation: Rotation = Rotation.SOMETIMES
     """whether a refresh spends the refresh token"""
     reuse_grace_seconds: WaitSeconds = 0.0
     """how long a spent one is taken once more"""
+    reuse_grace_ends: Literal["time", "new_access_token_used", "new_refresh_token_used"] = "time"
+    """what ends that sooner; with 0 seconds such an event alone does"""
     access_token_lifetime_seconds: LifeSeconds | None = None
     """an access token's life, where answers do not tell"""
     refresh_token_lifetime_seconds: LifeSeconds | None = None

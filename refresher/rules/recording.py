@@ -20,7 +20,7 @@ from refresher.rules.decision import Before
 from refresher.rules.error_codes import error_code
 from refresher.rules.guards import Outline
 from refresher.rules.history import PastEvent
-from refresher.rules.outcomes import Outcome, Refreshed, Reply, Unreadable
+from refresher.rules.outcomes import Outcome, Prolonged, Refreshed, Reply, Unreadable
 from refresher.rules.paths import placed, ways
 from refresher.rules.providers import Provider
 
@@ -28,7 +28,8 @@ Facts = Mapping[str, object]
 MAX_CODE_LENGTH = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;()/*+-]")
 _STOPS = ("deleted", "disabled", "paused", "in_between_steps")
-_TOLD = ("expires_in", "refresh_token_expires_in", "ok")
+_TOLD = ("expires_in", "refresh_token_expires_in", "ok", "prolonged")
+_GRANTED = (Refreshed, Prolonged)  # written out at the place, the union is made for each reply
 _THERE = "recorded"
 """Stands for a token that came: its text is nobody's business."""
 
@@ -45,7 +46,7 @@ def of_exchange(provider: Provider, reply: Reply, outcome: Outcome, before: Befo
         ("not_sent", not reply.sent),
     )
     facts.update([one for one in known if one[1]])
-    if isinstance(outcome, Refreshed):
+    if isinstance(outcome, _GRANTED):
         _add_granted(facts, outcome.grant)
         return facts
     if isinstance(outcome, Unreadable):
@@ -55,7 +56,7 @@ def of_exchange(provider: Provider, reply: Reply, outcome: Outcome, before: Befo
 
 def _add_granted(facts: dict[str, object], grant: Grant) -> None:
     """Adds what came: nothing has to be read a second time."""
-    facts["access_token"] = True
+    facts["access_token" if grant.access_token else "prolonged"] = True
     if grant.expires_in_seconds is not None:
         facts["expires_in"] = grant.expires_in_seconds
     if grant.in_token_seconds is not None:

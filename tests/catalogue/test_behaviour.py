@@ -47,6 +47,12 @@ def test_a_path_by_itself_stays_one_path(load_text: Load):
         ('refusal_statuses = ["500"]', "refusal_statuses, item 1, must be a whole number"),
         ('access_token_lifetime_format = "hours"', 'is "hours", but must be one of "auto"'),
         ('pause_scope = "provider"', 'pause_scope is "provider", which needs a URL with a'),
+        ('prolongs = true\nstrategy = "client_credentials"', "prolongs is true, but client_cred"),
+        (
+            'reuse_grace_ends = "new_access_token_used"\nrotation = "never"',
+            'reuse_grace_ends is "new_access_token_used", but rotation is "never"',
+        ),
+        ('reuse_grace_ends = "use"', 'reuse_grace_ends is "use", but must be one of "time"'),
         ('pause_scope = "app"', 'pause_scope is "app", but must be one of "host", "provider"'),
     ],
 )

@@ -73,6 +73,32 @@ def test_a_dead_grant_is_asked_once_where_the_token_may_be_spent(
     assert decision.event == "revoked"
 
 
+UNTIL_USED = {"rotation": Rotation.ALWAYS, "reuse_grace_ends": "new_access_token_used"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "unknown", "doubted", "event", "reason"),
+    [
+        (UNTIL_USED, 0, False, "transient", "refused once: invalid_grant"),
+        (UNTIL_USED, 2, False, "transient", "refused once: invalid_grant"),
+        (UNTIL_USED, 0, True, "revoked", "invalid_grant"),
+        (UNTIL_USED, 2, True, "revoked", "invalid_grant"),  # no lost answer can have spent it
+        ({**UNTIL_USED, "reuse_grace_seconds": 60.0}, 0, False, "transient", "refused once: "),
+        ({**UNTIL_USED, "reuse_grace_seconds": 60.0}, 2, False, "revoked", "interrupted"),
+        ({**UNTIL_USED, "reuse_grace_seconds": 2.0}, 0, False, "revoked", "invalid_grant"),
+        ({**UNTIL_USED, "reuse_grace_ends": "time"}, 2, False, "revoked", "interrupted"),
+    ],
+)
+def test_a_token_that_stays_good_until_another_is_used_was_not_spent_by_silence(
+    facts: dict[str, Any], unknown: int, doubted: bool, event: str, reason: str
+) -> None:
+    """Without a time that ends it, too, its grace lasts until an answer came, was stored and served."""
+    known = before(unknown_outcomes=unknown, doubted=doubted)
+    decision = decided(Revoked("invalid_grant", 400), known=known, of=provider(**facts))
+    assert decision.event == event
+    assert (decision.reason or "").startswith(reason)
+
+
 @pytest.mark.parametrize(
     ("unknown", "leave_seconds", "wait"), [(0, 0.0, 1.0), (0, 60.0, 60.0), (9, 60.0, 120.0)]
 )

@@ -30,6 +30,18 @@ LAST = provider(
 )
 META = provider(error_path=("error",), response_path=("data",), refresh_token_lifetime_fields=())
 EXACT = provider(dead_grant_errors=frozenset({"unauthorized_client: Old refresh token used"}))
+COUNTING = provider(
+    access_token_lifetime_fields=("ttl",),
+    access_token_lifetime_format="minutes",
+    refresh_token_lifetime_fields=("ends",),
+    refresh_token_lifetime_format="minutes",
+)
+PROLONGING = provider(prolongs=True)
+SPEAKING = provider(
+    error_path=(("error",), ("errors", 0, "code")),
+    status_errors={"401": "invalid_grant"},
+    refusal_statuses=frozenset({500}),
+)
 ODD = provider(error_path=("access_token", "code"))
 
 
@@ -104,6 +116,13 @@ PAIR = {"access_token": SECRET, "refresh_token": SECRET}
             "revoked",
         ),
         (ODD, reply({"access_token": {"code": "x"}}, 400), "transient"),
+        (COUNTING, reply({"access_token": SECRET, "ttl": 5, "ends": 9}), "refreshed"),
+        (PROLONGING, reply({"message": "OK"}), "refreshed"),
+        (PROLONGING, reply({"message": "OK", "expires_in": 9}), "refreshed"),
+        (SPEAKING, reply(b"", 401), "revoked"),
+        (SPEAKING, reply({"error": "invalid_grant"}, 500), "revoked"),
+        (SPEAKING, reply({"error": "oops"}, 500), "transient"),
+        (SPEAKING, reply({"errors": [{"code": "oops"}]}, 400), "transient"),
     ],
 )
 @pytest.mark.parametrize("known", [{}, {"attempt": 2, "unknown_outcomes": 1, "doubted": True}])

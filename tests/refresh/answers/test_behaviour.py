@@ -1,0 +1,41 @@
+"""What an entry says of a provider's behaviour, end to end, from exact bytes to what is stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.outbound.servers import answer
+from tests.refresh.answers.conftest import Stage
+from tests.refresh.answers.test_wire import says
+from tests.world import START
+
+
+@pytest.mark.parametrize(
+    ("said", "life"), [(says({"result": "0000"}), 5_000), (says({"expires_in": 60}), 60)]
+)
+def test_a_prolonged_token_stays_and_lives_anew(stage: Stage, said: bytes, life: float) -> None:
+    """`prolongs`: the pair is the stored one still, its end is a new one, and it is due before that."""
+    world = stage.world
+    lines = "prolongs = true\naccess_token_lifetime_seconds = 5000"
+    (id_,) = stage.play({"coros-like": (said, lines)}).values()
+    pair = world.token(id_), world.token(id_, "refresh_token")
+
+    world.tick()
+
+    row = world.row(id_)
+    assert (world.token(id_), world.token(id_, "refresh_token")) == pair
+    assert (row.expires_at - START).total_seconds() == pytest.approx(life, abs=15)
+    assert (row.state, row.attempt) == (0, 0)
+    assert 0 < (row.due_at - START).total_seconds() < life
+    event = world.one("select kind, reason from refresh_event order by id desc limit 1")
+    assert (event.kind, event.reason) == ("refreshed", "the provider prolonged the stored token")
+
+
+def test_a_page_prolongs_nothing(stage: Stage) -> None:
+    """A proxy's 200 is no word of the provider's."""
+    page = answer(b"<html>Please log in</html>")
+    (id_,) = stage.play({"coros-like": (page, "prolongs = true")}).values()
+
+    stage.world.tick()
+
+    assert stage.world.row(id_).attempt == 1
