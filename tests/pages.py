@@ -141,7 +141,7 @@ def rows_of(kind: str) -> dict[str, list[str]]:
 
 def _secrets() -> dict[str, list[str]]:
     apps = values(AppTable, AppTable)
-    return {n.removeprefix("client_"): row for n, row in apps.items() if "secret" in n}
+    return {n.removeprefix("client_"): r for n, r in apps.items() if n.startswith("client_secret")}
 
 
 def _may_be(name: str, shape: Schema, whole: Schema) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,6 +18,7 @@ from refresher.runtime import services as wiring
 from refresher.runtime.cipher import new_key
 from refresher.settings import load
 from refresher.testing.sandbox import Sandbox
+from tests import loopback
 from tests.foreign.programs import FETCHED
 from tests.postgres_versions import COMPLETE
 
@@ -24,6 +27,26 @@ needs_node = pytest.mark.skipif(
     reason="needs OAuth servers out of npm: `make foreign` fetches them",
 )
 IsAlive = Callable[[str], bool]
+SECRET = 'client_secret = "<secret>"'
+
+
+def asking(url: str, auth: tuple[str, str], **how: Any) -> IsAlive:
+    """Returns what asks a server whether a token is alive (RFC 7662)."""
+    return lambda token: bool(
+        loopback.post(url, data={"token": token}, auth=auth, **how).json()["active"]
+    )
+
+
+def providers_file(server: Mapping[str, Any], entries: Mapping[str, tuple[str, str]]) -> str:
+    """Returns the text of a providers file: of each entry its lines, and those of its app.
+
+    `<url>` and other names in brackets are the server's; an app's id is the entry's name, unless given.
+    """
+    text = ""
+    for name, (entry, app) in entries.items():
+        id_ = "" if "client_id" in app else f'client_id = "{name}"\n'
+        text += f"[providers.{name}]\n{entry}\n\n[apps.{name}]\n{id_}{app}\n\n"
+    return re.sub(r"<(\w+)>", lambda found: str(server[found[1]]), text)
 
 
 class Deployment(Sandbox):

@@ -1,7 +1,10 @@
 // oidc-provider, under a realm of its own. Grants are made here, as a user's consent would; one line of
-// JSON on standard output tells what to connect with. The rest is the library's, over HTTP.
+// JSON on standard output tells what to connect with. The rest is the library's, over HTTP; or over TLS
+// with what the folder has that is named as an argument: server.pem, authority.pem, client.pem.
 import { createServer } from 'node:http';
-import { generateKeyPairSync, randomBytes, createHash } from 'node:crypto';
+import { createServer as createTlsServer } from 'node:https';
+import { readFileSync } from 'node:fs';
+import { X509Certificate, createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const REALM = '/realms/acme';
@@ -11,8 +14,19 @@ const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 20
 const PUBLIC = { ...publicKey.export({ format: 'jwk' }), kid: 'our-key', use: 'sig' };
 const SIGNING = { ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'theirs', use: 'sig' };
 
+const folder = process.argv[2];
+const pem = (name) => readFileSync(`${folder}/${name}.pem`);
+const shown = folder ? new X509Certificate(pem('client')) : undefined;
+
 function client(name, method, more = {}) {
-  const proof = { none: {}, private_key_jwt: { jwks: { keys: [PUBLIC] } } }[method] ?? { client_secret: SECRET };
+  const proof = {
+    none: () => ({}),
+    private_key_jwt: () => ({ jwks: { keys: [PUBLIC] } }),
+    tls_client_auth: () => ({ tls_client_auth_subject_dn: shown.subject }),
+    self_signed_tls_client_auth: () => ({
+      jwks: { keys: [{ ...shown.publicKey.export({ format: 'jwk' }), x5c: [shown.raw.toString('base64')] }] },
+    }),
+  }[method]?.() ?? { client_secret: SECRET };
   return {
     client_id: name,
     token_endpoint_auth_method: method,
@@ -35,14 +49,18 @@ const clients = [
     grant_types: ['client_credentials'], redirect_uris: [], response_types: [],
   }),
 ];
+if (folder) {
+  clients.push(client('certified', 'tls_client_auth'), client('pinned', 'self_signed_tls_client_auth'));
+}
 
-const server = createServer();
+const tls = folder && { cert: pem('server'), key: pem('server'), ca: pem('authority'), requestCert: true, rejectUnauthorized: false };
+const server = folder ? createTlsServer(tls) : createServer();
 server.listen(0, '127.0.0.1', async () => {
-  const issuer = `http://127.0.0.1:${server.address().port}${REALM}`;
+  const issuer = `${folder ? 'https://localhost' : 'http://127.0.0.1'}:${server.address().port}${REALM}`;
   const provider = new Provider(issuer, {
     clients,
     jwks: { keys: [SIGNING] },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
+    clientAuthMethods: [...new Set(clients.map((one) => one.token_endpoint_auth_method))],
     scopes: ['offline_access', 'read'],
     findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     rotateRefreshToken: (ctx) => ctx.oidc.client.clientId !== 'still',
@@ -52,6 +70,14 @@ server.listen(0, '127.0.0.1', async () => {
       ClientCredentials: 600, RefreshToken: 86400, Grant: 86400, AuthorizationCode: 60 },
     features: {
       devInteractions: { enabled: false },
+      mTLS: {
+        enabled: Boolean(folder),
+        tlsClientAuth: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: (ctx) => ctx.socket.getPeerX509Certificate()?.toString(),
+        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateSubjectMatches: (ctx, _name, expected) => ctx.socket.getPeerX509Certificate().subject === expected,
+      },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
       revocation: { enabled: true, allowedPolicy: () => true },
@@ -63,6 +89,7 @@ server.listen(0, '127.0.0.1', async () => {
       },
     },
   });
+  provider.on('grant.error', (_ctx, error) => console.error(error.error, error.error_detail));
   const callback = provider.callback();
   server.on('request', (request, response) => {
     request.originalUrl = request.url;
@@ -81,7 +108,9 @@ server.listen(0, '127.0.0.1', async () => {
     const audience = clientId === 'jwt' ? { resource: API, scope: 'openid offline_access read' } : {};
     return { refresh_token: await new provider.RefreshToken({ ...common, ...audience }).save() };
   }
-  const grants = { thief: await refreshToken('basic') };
+  const grants = {
+    thief: await refreshToken('basic'), realm: await refreshToken('basic'), found: await refreshToken('post'),
+  };
   for (const { client_id: name, grant_types: types } of clients) {
     if (types.includes('refresh_token')) grants[name] = await refreshToken(name);
   }
@@ -93,7 +122,7 @@ server.listen(0, '127.0.0.1', async () => {
   }).save();
   grants.public = { code, code_verifier: verifier, redirect_uri: 'https://app.example/callback' };
   console.log(JSON.stringify({
-    url: issuer, secret: SECRET, key: privateKey.export({ type: 'pkcs8', format: 'pem' }), grants,
+    url: issuer, realms: issuer.replace('/acme', ''), secret: SECRET, key: privateKey.export({ type: 'pkcs8', format: 'pem' }), grants,
   }));
 });
 process.stdin.resume();

@@ -6,24 +6,17 @@ from typing import Any
 import pytest
 
 from tests import loopback
-from tests.foreign.kit import Deployment, IsAlive, needs_node
+from tests.foreign.kit import SECRET, Deployment, IsAlive, needs_node, providers_file
 from tests.foreign.programs import running
 
 pytestmark = [pytest.mark.slow, needs_node]
-ENTRY = """
-[providers.{name}]
-token_url = "{url}/token"
-{fields}
-
-[apps.{name}]
-client_id = "{client_id}"
-client_secret = "{secret}"
-"""
-FIELDS = {
-    "raw": 'client_auth = "basic_raw"\nrotation = "always"',
-    "encoded": 'client_auth = "basic"\nrotation = "always"',
-    "body": 'client_auth = "post"\nrotation = "always"',
-    "machine": 'client_auth = "post"\nstrategy = "client_credentials"',
+APP = f'client_id = "<client_id>"\n{SECRET}'
+URL = 'token_url = "<url>/token"\n'
+ENTRIES = {
+    "raw": (URL + 'client_auth = "basic_raw"\nrotation = "always"', APP),
+    "encoded": (URL + 'client_auth = "basic"\nrotation = "always"', APP),
+    "body": (URL + 'client_auth = "post"\nrotation = "always"', APP),
+    "machine": (URL + 'client_auth = "post"\nstrategy = "client_credentials"', APP),
 }
 
 
@@ -39,9 +32,8 @@ def deployment(
     server: dict[str, Any], module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
     """Refresher, with several entries for that server."""
-    entries = [ENTRY.format(name=n, fields=f, **server) for n, f in FIELDS.items()]
     folder = tmp_path_factory.mktemp("refresher")
-    made = Deployment(module_database_url, folder, "".join(entries))
+    made = Deployment(module_database_url, folder, providers_file(server, ENTRIES))
     yield made
     made.close()
 

@@ -1,4 +1,4 @@
-"""oidc-provider (npm): every way in which a client proves itself, opaque tokens and JWTs, a realm."""
+"""oidc-provider (npm): the ways in which a client proves itself, opaque tokens and JWTs, a realm."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,36 +7,24 @@ import httpx
 import jwt
 import pytest
 
+from refresher.connections import discovery
 from tests import loopback
-from tests.foreign.kit import Deployment, IsAlive, needs_node
+from tests.foreign.kit import SECRET, Deployment, IsAlive, asking, needs_node, providers_file
 from tests.foreign.programs import running
 
 pytestmark = [pytest.mark.slow, needs_node]
-ENTRY = """
-[providers.{name}]
-token_url = "{base}/token"
-revocation_url = "{base}/token/revocation"
-{fields}
-
-[apps.{name}]
-client_id = "{name}"
-"""
-SECRET = 'client_secret = "{secret}"\n'
-FIELDS = {
-    "basic": 'client_auth = "client_secret_basic"\nrotation = "always"',
-    "post": 'client_auth = "post"\nplaceholders = { realm = "[a-z]+" }',
-    "public": 'client_auth = "none"',
-    "still": 'client_auth = "basic"\nrotation = "never"',
-    "jwt": 'client_auth = "basic"\naccess_token_lifetime_fields = []',
-    "machine": 'strategy = "client_credentials"\nclient_auth = "basic"',
+URLS = 'token_url = "<url>/token"\nrevocation_url = "<url>/token/revocation"\n'
+REALM = 'token_url = "<realms>/{realm}/token"\nplaceholders = { realm = "[a-z]+" }\n'
+ENTRIES = {
+    "basic": (URLS + 'client_auth = "client_secret_basic"\nrotation = "always"', SECRET),
+    "post": (URLS + 'client_auth = "client_secret_post"', SECRET),
+    "still": (URLS + 'client_auth = "basic"\nrotation = "never"', SECRET),
+    "public": (URLS + 'client_auth = "none"', ""),
+    "jwt": (URLS + 'client_auth = "basic"\naccess_token_lifetime_fields = []', SECRET),
+    "realm": (REALM + 'client_auth = "basic"', f'client_id = "basic"\n{SECRET}'),
+    "found": ('issuer = "<url>"', f'client_id = "post"\n{SECRET}'),
+    "machine": (URLS + 'client_auth = "basic"\nstrategy = "client_credentials"', SECRET),
 }
-
-
-def entry(name: str, server: dict[str, Any]) -> str:
-    """Returns the tables of one entry and its app."""
-    base = server["url"].replace("acme", "{realm}") if "realm" in FIELDS[name] else server["url"]
-    secret = "" if name == "public" else SECRET.format(**server)
-    return ENTRY.format(name=name, base=base, fields=FIELDS[name]) + secret
 
 
 @pytest.fixture(scope="module")
@@ -52,33 +40,50 @@ def deployment(
     server: dict[str, Any], module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
     """Refresher, with an entry for each client."""
-    providers = "".join(entry(name, server) for name in FIELDS)
-    made = Deployment(module_database_url, tmp_path_factory.mktemp("refresher"), providers)
+    folder = tmp_path_factory.mktemp("refresher")
+    made = Deployment(module_database_url, folder, providers_file(server, ENTRIES))
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
 def is_alive(server: dict[str, Any]) -> IsAlive:
-    """Asks the server (RFC 7662)."""
-
-    def asked(token: str) -> bool:
-        url, auth = f"{server['url']}/token/introspection", ("basic", server["secret"])
-        return bool(loopback.post(url, data={"token": token}, auth=auth).json()["active"])
-
-    return asked
+    """Asks the server."""
+    return asking(f"{server['url']}/token/introspection", ("basic", server["secret"]))
 
 
 @pytest.mark.parametrize("name", ["basic", "post", "still"])
-def test_a_client_with_a_secret(
+def test_a_client_that_proves_itself(
     name: str, deployment: Deployment, server: dict[str, Any], is_alive: IsAlive
 ) -> None:
-    """In a header, or in the body to a realm of the connection's; with rotation and without."""
-    realm: dict[str, object] = {"placeholders": {"realm": "acme"}} if name == "post" else {}
-    connection = deployment.register(name, **server["grants"][name] | realm)
+    """By its secret, in a header or in the body; with rotation and without."""
+    connection = deployment.register(name, **server["grants"][name])
     rotates = name != "still"
     deployment.assert_refreshes(connection, is_alive, rotates=rotates)
     deployment.assert_ends_when_revoked(connection, is_alive, rotates=rotates)
+
+
+def test_an_issuer_tells_the_rest(
+    deployment: Deployment, server: dict[str, Any], is_alive: IsAlive
+) -> None:
+    """Its metadata has the token endpoint, and where a grant is given back (RFC 8414)."""
+    discovery.look(deployment.services)
+    connection = deployment.register("found", **server["grants"]["found"])
+    deployment.assert_refreshes(connection, is_alive)
+    deployment.assert_ends_when_revoked(connection, is_alive)
+
+
+def test_a_realm_of_the_connections_own(
+    deployment: Deployment, server: dict[str, Any], is_alive: IsAlive
+) -> None:
+    """The token endpoint's URL has the realm's name in it; another realm's page is not there."""
+    realm = {"placeholders": {"realm": "acme"}}
+    connection = deployment.register("realm", **server["grants"]["realm"] | realm)
+    deployment.assert_refreshes(connection, is_alive)
+    other = {"placeholders": {"realm": "other"}, "refresh_token": "of-nobody"}
+    elsewhere = deployment.register("realm", "elsewhere", **other)
+    assert deployment.tick()["refreshed"] == 0
+    assert deployment.state(elsewhere).status == "active"
 
 
 def test_a_public_client_with_pkce(
