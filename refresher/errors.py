@@ -165,8 +165,8 @@ class QuotaReached(RefresherError):
 class TokenUnavailable(RefresherError):
     """No valid access token of a connection can be had now.
 
-    `code` is one of `rules.serving.Why` or `rules.connection.ParkReason`, `retry_after_seconds` is None
-    when waiting alone does not help.
+    `code` is one of `rules.unavailable.Why` or `rules.connection.ParkReason`, `retry_after_seconds` is
+    None when waiting alone does not help.
     """
 
     def __init__(

@@ -39,6 +39,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from _host_faults(provider)
     yield from _placeholder_faults(provider)
     yield from _kept_field_faults(provider)
+    yield from _slot_faults(provider)
     yield from _strategy_faults(provider)
     yield from _request_faults(provider)
     yield from _error_faults(provider)
@@ -95,6 +96,17 @@ def _kept_field_faults(provider: Provider) -> Iterator[str]:
             yield f'keep_fields has "{name}", which is stored anyway, or never: leave it out'
         elif len(name) > MAX_FIELD_NAME or not name.isprintable():
             yield f"keep_fields has a name that is longer than {MAX_FIELD_NAME} characters, or odd"
+
+
+def _slot_faults(provider: Provider) -> Iterator[str]:
+    for name, slot in provider.slots.items():
+        if not NAME.fullmatch(name):
+            yield f'slots has "{name}", which is no name: use a-z, 0-9 and "_"'
+        elif slot.refreshed == "apart" and provider.strategy is Strategy.CLIENT_CREDENTIALS:
+            yield (
+                f"slots.{name} is refreshed apart, but client_credentials has no refresh token: "
+                'set refreshed = "together"'
+            )
 
 
 def _error_faults(provider: Provider) -> Iterator[str]:

@@ -15,7 +15,7 @@ from refresher.catalogue.checks import trusts_any_server
 from refresher.catalogue.entries import AppEntry, Catalogue
 from refresher.rules.facts import Change
 from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
-from refresher.rules.providers import ClientAuth, Provider
+from refresher.rules.providers import ClientAuth, Provider, Slot
 
 MAX_AGE_DAYS = 365
 AMBIGUOUS_CODES = frozenset(
@@ -112,5 +112,8 @@ def _plain(value: object) -> object:
             return [_plain(asdict(item) if isinstance(item, Change) else item) for item in value]
         case Mapping():
             return {name: _plain(item) for name, item in value.items()}
+        case Slot():
+            shown: object = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
         case _:
-            return value
+            shown = value
+    return shown

@@ -73,6 +73,9 @@ def list_(
     failing: Annotated[
         bool, typer.Option("--failing", help="Only those whose last attempts failed.")
     ] = False,
+    slots: Annotated[
+        bool, typer.Option("--slots", help="Also the tokens beside the main ones.")
+    ] = False,
     count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     after: Annotated[UUID | None, typer.Option(help="Go on behind this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,
@@ -90,6 +93,7 @@ def list_(
         parked_reason=reason.value if reason else None,
         expired=expired,
         failing=failing,
+        slots=slots,
     )
     with session.database() as database:
         if count:
@@ -179,7 +183,7 @@ def _row(view: OperatorView) -> list[object]:
         str(view.id)[:SHORTEST_PREFIX] if is_narrow() else view.id,
         view.organization_id,
         view.provider,
-        view.external_id,
+        f"{view.external_id}, {view.slot}" if view.slot else view.external_id,
         health_of(view),
         f"parked: {view.parked_reason}" if view.parked_reason else state,
         distance(view.due_at),

@@ -51,6 +51,7 @@ def explain(connection: Id, json: Json = False) -> None:
             paused = pause_list.against(db, _scopes(settings, standing))
     last = events[-1] if events else None
     said = [
+        *_slots(standing),
         *_token(standing),
         *_row(settings, standing, last),
         *_guard(settings, standing),
@@ -60,6 +61,16 @@ def explain(connection: Id, json: Json = False) -> None:
     ]
     told = {"id": root, "state": standing.moment.state, "sentences": said}
     done(told, "\n".join(map(plain, said)), json=json)
+
+
+def _slots(standing: ConnectionStanding) -> Iterator[str]:
+    """Names the connection that this is a slot of, or the slots that it has."""
+    if standing.slot_of is not None:
+        yield f'It is the slot "{standing.slot}" of {standing.slot_of}.'
+    for name, slot in standing.slots.items():
+        parked, cause = slot["parked_reason"], slot["status_cause"]
+        why = f", parked as {parked}{f' ({cause})' if cause else ''}" if parked else ""
+        yield f'Its slot "{name}" is {slot["id"]}{why}, and is refreshed apart.'
 
 
 def _token(standing: ConnectionStanding) -> Iterator[str]:

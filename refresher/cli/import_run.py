@@ -139,6 +139,7 @@ class ImportRun:
             first.created + second.created,
             first.reconnected + second.reconnected,
             first.updated + second.updated,
+            first.slots + second.slots,
             rejected,
         )
 

@@ -157,6 +157,8 @@ def _show(
         "organization_id": connection.organization_id,
         "provider": connection.provider,
         "external_id": connection.external_id,
+        "slot": standing.slot or None,
+        "slots": standing.slots or None,
         "at": at,
         "scopes": list(connection.scopes) or None,
         "granted_scopes": standing.granted_scopes,

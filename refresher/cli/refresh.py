@@ -17,7 +17,8 @@ from refresher.cli.output import CannotDo, Json, command, done, instant, note
 from refresher.errors import TokenUnavailable
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
-from refresher.rules.serving import RefreshResult, Why
+from refresher.rules.serving import RefreshResult
+from refresher.rules.unavailable import Why
 from refresher.runtime.services import Services
 from refresher.store import audit, lookup
 from refresher.store.connections import OperatorView

@@ -14,14 +14,17 @@ from refresher.cli import session
 from refresher.cli.arguments import Id, find
 from refresher.cli.output import CannotDo, Json, WrongUse, command, done, note
 from refresher.errors import TokenUnavailable
+from refresher.refresh.slot_flow import absent, as_slot, come_together
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import Stored
+from refresher.rules.slots import slot_id
 from refresher.rules.words import span
-from refresher.runtime.services import cipher_from
-from refresher.settings import load
+from refresher.runtime.cipher import Cipher
+from refresher.runtime.services import catalogue_from, cipher_from
+from refresher.settings import Settings, load
 from refresher.store import audit, serving
-from refresher.store.session import Database
+from refresher.store.session import Database, Db
 
 app = typer.Typer()
 
@@ -30,6 +33,7 @@ app = typer.Typer()
     app,
     "refresher token 7b0d2a4e",
     "refresher token 7b0d2a4e --min-ttl 300",
+    "refresher token 7b0d2a4e --slot user",
     'curl -H "Authorization: Bearer $(refresher token 7b0d2a4e)" https://api.example.com/me',
 )
 def token(
@@ -43,6 +47,9 @@ def token(
             min=0, metavar="SECONDS", help="Refresh it first where less life is left than that."
         ),
     ] = None,
+    slot: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A token beside the main one.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print the stored access token of a connection, and nothing else, on stdout.
@@ -53,22 +60,22 @@ def token(
     the exit code is 1 and stderr says so.
     """
     if min_ttl is None:
-        _stored(connection, even_expired=even_expired, json=json)
+        _stored(connection, slot, even_expired=even_expired, json=json)
     elif even_expired:
         raise WrongUse(
             "--min-ttl and --even-expired exclude each other: fresh, or whatever there is"
         )
     else:
-        _fresh(connection, min_ttl, json=json)
+        _fresh(connection, slot, min_ttl, json=json)
 
 
-def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
+def _fresh(connection: str, slot: str | None, min_ttl: float, *, json: bool) -> None:
     """Prints a token with so much life left, refreshed in this process if need be."""
     with session.services() as services:
         found = find(services.database, connection)
         try:
             with session.on_demand_held(services) as on_demand:
-                served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl)
+                served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl, slot=slot)
         except TokenUnavailable as error:
             raise CannotDo(str(error)) from error
         _note_read(services.database, found)
@@ -78,7 +85,7 @@ def _fresh(connection: str, min_ttl: float, *, json: bool) -> None:
     _print(served.access_token, served.expires_at, served.kept_fields, json=json)
 
 
-def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
+def _stored(connection: str, slot: str | None, *, even_expired: bool, json: bool) -> None:
     """Prints what is stored."""
     settings = load()
     cipher = cipher_from(settings)
@@ -86,6 +93,8 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
         found = find(database, connection)
         with database.transaction() as db:
             stored = serving.stored(db, (found, None))
+            if stored and slot:
+                stored = _of_slot(db, settings, cipher, stored, slot)
         if stored is None or stored.deleted:
             raise CannotDo(f"{found} is deleted: importing it again brings it back")
         if stored.access_token is None:
@@ -100,6 +109,19 @@ def _stored(connection: str, *, even_expired: bool, json: bool) -> None:
     if json and stored.kept_secrets is not None:
         fields |= from_secret_text(cipher.open(stored.kept_secrets, stored.root_id, "kept_secrets"))
     _print(opened, stored.expires_at, fields, json=json)
+
+
+def _of_slot(db: Db, settings: Settings, cipher: Cipher, main: Stored, slot: str) -> Stored:
+    """Returns the token of a slot, which is a row of its own or came with the main one."""
+    own = serving.stored(db, (slot_id(main.root_id, slot), None))
+    if own is not None and not own.deleted:
+        return own
+    together = come_together(cipher, main)
+    if slot in together:
+        return as_slot(cipher, slot, main)
+    names = serving.slots_of(db, main.root_id)
+    provider = catalogue_from(settings).get(names.provider)
+    raise CannotDo(f"{main.connection_id}: {absent(slot, {*names.slots, *together}, provider)}")
 
 
 def _note_read(database: Database, connection_id: UUID) -> None:

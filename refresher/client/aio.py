@@ -32,10 +32,11 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
         *,
         wait_seconds: float = 20.0,
         rejected: str | None = None,
+        slot: str | None = None,
     ) -> Served:
         """Returns an access token that lives `min_ttl_seconds` more: see `Refresher.token`."""
         return await self._run(
-            operations.token(connection_id, min_ttl_seconds, wait_seconds, rejected)
+            operations.token(connection_id, min_ttl_seconds, wait_seconds, rejected, slot)
         )
 
     def auth(
@@ -45,12 +46,17 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
         *,
         wait_seconds: float = 20.0,
         remember_seconds: float = REMEMBER_SECONDS,
+        slot: str | None = None,
     ) -> ConnectionAuth:
         """Returns what `httpx.AsyncClient(auth=…)` takes: see `ConnectionAuth`."""
 
         async def ask(*, rejected: str | None) -> Served:
             return await self.token(
-                connection_id, min_ttl_seconds, wait_seconds=wait_seconds, rejected=rejected
+                connection_id,
+                min_ttl_seconds,
+                wait_seconds=wait_seconds,
+                rejected=rejected,
+                slot=slot,
             )
 
         return ConnectionAuth(None, ask, remember_seconds=remember_seconds)

@@ -67,7 +67,11 @@ class Call(Generic[T]):
 
 
 def token(
-    given: Id, min_ttl_seconds: float, wait_seconds: float, rejected: str | None
+    given: Id,
+    min_ttl_seconds: float,
+    wait_seconds: float,
+    rejected: str | None,
+    slot: str | None = None,
 ) -> Call[Served]:
     """A token with life enough, which is not the rejected one."""
     id_ = as_id(given)
@@ -75,6 +79,7 @@ def token(
         "min_ttl_seconds": min_ttl_seconds,
         "wait_seconds": wait_seconds,
         "rejected": rejected,
+        "slot": slot,
     }
     return Call(
         "POST",
@@ -194,6 +199,7 @@ class Fields(TypedDict, total=False):
     placeholders: NotRequired[Mapping[str, str] | None]
     root_external_id: NotRequired[str | None]
     in_between_steps: NotRequired[bool | None]
+    slots: NotRequired[Mapping[str, Mapping[str, object]] | None]
     metadata: NotRequired[Mapping[str, object] | None]
 
 

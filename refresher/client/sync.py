@@ -35,16 +35,20 @@ class Refresher(Connected[httpx.Client]):
         *,
         wait_seconds: float = 20.0,
         rejected: str | None = None,
+        slot: str | None = None,
     ) -> Served:
         """Returns an access token that lives `min_ttl_seconds` more.
 
         Where the stored one does not, it is refreshed first, within `wait_seconds`; if that cannot be
         had, one that is still valid comes with `stale` and a `reason`. `rejected` is the fingerprint
-        of a token that the resource server refused. `token.access_token.reveal()` is the text.
+        of a token that the resource server refused. `slot` names a token beside the main one.
+        `token.access_token.reveal()` is the text.
 
         Raises `TokenUnavailable`, whose `code` and `retry_after_seconds` tell what to do.
         """
-        return self._run(operations.token(connection_id, min_ttl_seconds, wait_seconds, rejected))
+        return self._run(
+            operations.token(connection_id, min_ttl_seconds, wait_seconds, rejected, slot)
+        )
 
     def auth(
         self,
@@ -53,12 +57,17 @@ class Refresher(Connected[httpx.Client]):
         *,
         wait_seconds: float = 20.0,
         remember_seconds: float = REMEMBER_SECONDS,
+        slot: str | None = None,
     ) -> ConnectionAuth:
         """Returns what `httpx.Client(auth=…)` takes, or `httpx.AsyncClient`: see `ConnectionAuth`."""
 
         def ask(*, rejected: str | None) -> Served:
             return self.token(
-                connection_id, min_ttl_seconds, wait_seconds=wait_seconds, rejected=rejected
+                connection_id,
+                min_ttl_seconds,
+                wait_seconds=wait_seconds,
+                rejected=rejected,
+                slot=slot,
             )
 
         async def ask_async(*, rejected: str | None) -> Served:

@@ -28,7 +28,7 @@ from refresher.errors import (
     TokenUnavailable,
 )
 from refresher.rules.connection import ParkReason
-from refresher.rules.serving import Why
+from refresher.rules.unavailable import Why
 
 if TYPE_CHECKING:
     from refresher.client.direct import Direct

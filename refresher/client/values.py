@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from refresher.rules.connection import Secret
 from refresher.rules.serving import RefreshResult, Served
 
-_IDS = {"id", "connection_id", "root_id"}
+_IDS = {"id", "connection_id", "root_id", "slot_of"}
 T = TypeVar("T")
 
 
@@ -22,6 +22,7 @@ class Connection:
     `state` is `idle`, `leased` (being refreshed), `parked` (with `parked_reason`) or `none`; `status`
     is `active` or `reconnect_required`. `scopes` were asked for; `granted_scopes` is None until an
     answer has told, and what it lacks is in `missing_scopes`. `note` tells what a call did not do.
+    `slots` are the tokens beside the main one, by name: `id`, `status`, `state` and more of each.
     """
 
     id: UUID
@@ -51,6 +52,9 @@ class Connection:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     note: str | None = None
+    slot: str = ""
+    slot_of: UUID | None = None
+    slots: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ def served(connection_id: UUID, given: Mapping[str, Any]) -> Served:
         detail=given.get("detail"),
         token_type=given.get("token_type") or "Bearer",
         kept_fields=given.get("kept_fields") or {},
+        slot=given.get("slot"),
     )
 
 

@@ -2,6 +2,7 @@
 
 The one door of API, command line and SDK. Each change is one transaction: the row is locked within the
 actor's organization, its entity tag compared, the change written with its event and its audit entry.
+What is done to a connection is done to its slots; what is done to a slot, to it alone.
 With `if_match`, the entity tag must be one of these; None means that any version will do.
 """
 
@@ -69,7 +70,9 @@ def resume(database: Database, by: Actor, connection_id: UUID, if_match: Tags = 
     done: list[bool] = []
 
     def apply(db: Db, seen: ConnectionView) -> None:
-        done.append(state_changes.resume(db, seen.id, reason=by.told))
+        # Each of them, whatever the others wait for.
+        resumed = [state_changes.resume(db, id_, reason=by.told) for id_ in _whole(db, seen)]
+        done.append(any(resumed))
 
     after = _do(database, by, connection_id, if_match, "resumed", apply)
     if done[-1]:
@@ -81,8 +84,9 @@ def enable(database: Database, by: Actor, connection_id: UUID, if_match: Tags = 
     """Ends disabling, and nothing else: what is paused as well stays so."""
 
     def apply(db: Db, seen: ConnectionView) -> None:
-        state_changes.enable(db, seen.id, by.organization_id)
-        append(db, [Event(seen.id, "enabled", reason=by.told)])
+        for id_ in _whole(db, seen):
+            state_changes.enable(db, id_, by.organization_id)
+            append(db, [Event(id_, "enabled", reason=by.told)])
 
     return _do(database, by, connection_id, if_match, "enabled", apply)
 
@@ -183,7 +187,16 @@ def _check_root(db: Db, seen: ConnectionView) -> None:
 
 
 def _stopping(how: str, by: Actor) -> Callable[[Db, ConnectionView], None]:
-    return lambda db, seen: state_changes.stop(db, seen.id, how, reason=by.told)
+    def apply(db: Db, seen: ConnectionView) -> None:
+        for id_ in _whole(db, seen):
+            state_changes.stop(db, id_, how, reason=by.told)
+
+    return apply
+
+
+def _whole(db: Db, seen: ConnectionView) -> list[UUID]:
+    """Returns the connection and its slots, which go where it goes."""
+    return [seen.id, *(lookup.slots(db, seen.id) if seen.slots and not seen.root_id else [])]
 
 
 def _note(db: Db, by: Actor, action: str, seen: ConnectionView) -> None:

@@ -20,6 +20,8 @@ from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider
 from refresher.rules.registering import Arrival, Existing, Ruling, judge
 from refresher.rules.registration import NewConnection, answered
+from refresher.rules.slot_intake import at_its_place
+from refresher.rules.slots import names, slot_id
 from refresher.runtime.services import Services
 from refresher.store import audit, registration
 from refresher.store import oauth_apps as apps
@@ -34,11 +36,15 @@ UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Registered:
-    """What became of a chunk; `rejected` maps a position in it to the reason."""
+    """What became of a chunk; `rejected` maps a position in it to the reason.
+
+    `slots` counts the tokens beside the main ones; they are no connections of their own to anybody.
+    """
 
     created: int = 0
     reconnected: int = 0
     updated: int = 0
+    slots: int = 0
     rejected: dict[int, str] = field(default_factory=dict)
 
 
@@ -95,7 +101,7 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     known = Known(
         now=registration.database_now(db),
         apps=apps.names(db),
-        before=registration.locked(db, [new.id for new in chunk]),
+        before=registration.locked(db, [id_ for new in chunk for id_ in _ids(services, new)]),
         roots=registration.roots_known(db, [new.root_id for new in chunk if new.root_id]),
     )
     rows: dict[UUID, Prepared] = {}
@@ -104,26 +110,47 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
         try:
             _check_root(new, known.roots)
-            kind, row = prepare(services, new, known)
-            if kind is Arrival.UPDATE:
-                told.append(row)
-            else:
-                rows[new.id] = row
+            for kind, row in prepare(services, new, known):
+                if kind is Arrival.UPDATE:
+                    told.append(row)
+                else:
+                    rows[row.id] = row
             known.roots |= {new.id} if new.root_id is None else set()
         except (InvalidConnection, UnknownProvider) as error:
             taken.rejected[position] = str(error)
     if rows:
-        taken.created, taken.reconnected = registration.upsert(db, list(rows.values()))
+        stored = registration.upsert(db, list(rows.values()))
+        taken.created, taken.reconnected, taken.slots = stored
     if told:
         taken.updated = registration.update(db, told)
     return taken
 
 
-def prepare(services: Services, given: NewConnection, known: Known) -> tuple[Arrival, Prepared]:
-    """Returns one connection ready to store; raises `InvalidConnection` or `UnknownProvider`."""
+def _ids(services: Services, new: NewConnection) -> list[UUID]:
+    """Returns the ids of all that a line may change: the connection's, and those of its slots."""
+    provider = services.catalogue.get(new.provider)
+    slots = names(provider, "apart") if provider and provider.slots else []
+    return [new.id, *(slot_id(new.id, name) for name in slots)]
+
+
+def prepare(
+    services: Services, given: NewConnection, known: Known
+) -> list[tuple[Arrival, Prepared]]:
+    """Returns one connection ready to store, and then its slots.
+
+    Raises `InvalidConnection` or `UnknownProvider`: then nothing of it is stored.
+    """
     provider = services.catalogue[given.provider]
-    new, before = answered(given, provider, known.now.timestamp()), known.before.get(given.id)
-    verdict = judge(new, provider, before)
+    new = answered(given, provider, known.now.timestamp())
+    there = known.before.get(new.id)
+    parts = [new, *(at_its_place(slot, there) for slot in new.slots)]
+    return [_ready(services, provider, part, known) for part in parts]
+
+
+def _ready(
+    services: Services, provider: Provider, new: NewConnection, known: Known
+) -> tuple[Arrival, Prepared]:
+    verdict = judge(new, provider, known.before.get(new.id))
     if verdict.kind is Arrival.UPDATE:
         return Arrival.UPDATE, _prepared(services, new)
     left, life = _life(new, provider, known.now)
@@ -176,6 +203,8 @@ def _prepared(services: Services, new: NewConnection) -> Prepared:
         kept_secrets=sealed(kept_fields.secret_text(kept), "kept_secrets"),
         in_between_steps=new.in_between_steps,
         metadata=new.metadata,
+        slot=new.slot,
+        slot_of=new.main_id if new.slot else None,
     )
 
 

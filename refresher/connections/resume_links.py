@@ -225,16 +225,18 @@ def _reconnect(
     services: Services, db: Db, seen: ConnectionView, tokens: Mapping[str, object]
 ) -> None:
     """Stores tokens as a reconnect of the same connection; all else stays as it is."""
+    # A whole answer has the token of a slot at its place; by themselves they are the slot's alone.
+    alone = seen.slot and "answer" not in tokens
     line = {
         "organization_id": seen.organization_id,
         "provider": seen.provider,
         "external_id": seen.external_id,
-        **tokens,
+        **({"slots": {seen.slot: dict(tokens)}} if alone else tokens),
     }
     taken = take_within(services, db, [read(line)])
     for reason in taken.rejected.values():
         raise InvalidConnection(reason)
-    if not taken.reconnected:
+    if not taken.reconnected and not (alone and taken.slots):
         raise LinkRefused("invalid_body", "tokens: the answer has no token that can be used")
 
 

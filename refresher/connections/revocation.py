@@ -18,7 +18,7 @@ from refresher.rules.providers import Provider
 from refresher.rules.requests import TokenRequest, build_revocation
 from refresher.runtime import clients
 from refresher.runtime.services import Services
-from refresher.store import events
+from refresher.store import events, lookup
 from refresher.store.standing import standing_of
 
 
@@ -42,7 +42,18 @@ class Revocation:
 
 
 def revoke(services: Services, connection_id: UUID, organization_id: str | None) -> Revocation:
-    """Asks the provider to end the connection's grant, and writes down what it said."""
+    """Asks the provider to end the connection's grant, and writes down what it said.
+
+    The slots that were deleted with it are given back, too; what is returned is of the main token.
+    """
+    with services.database.transaction() as db:
+        slots = lookup.deleted_slots(db, connection_id)
+    for slot in slots:
+        _revoke(services, slot, organization_id)
+    return _revoke(services, connection_id, organization_id)
+
+
+def _revoke(services: Services, connection_id: UUID, organization_id: str | None) -> Revocation:
     with services.database.transaction() as db:
         found = standing_of(db, connection_id)
     result = Revocation(Revoked.NOTHING_TO_REVOKE)

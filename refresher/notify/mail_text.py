@@ -187,6 +187,8 @@ def _facts(entry: OutboxEntry, titles: Mapping[str, str]) -> dict[str, str]:
     provider_id = str(payload.get("provider", ""))
     provider = provider_name(provider_id, titles)
     account = named(payload.get("name") or payload.get("external_id") or payload.get("url") or "")
+    if slot := payload.get("slot"):
+        account = f"{account} ({named(slot)} token)"
     app = str(payload.get("app", "")).partition("/")[2]
     delay = _DELAYS.get(str(payload.get("cause")), "")
     return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 from weakref import WeakKeyDictionary, WeakSet
 
-from refresher.refresh.token_flow import ReadOutcome, Reads, ReadToken, ReadWhole
+from refresher.refresh.token_flow import ReadOutcome, Reads, ReadSlots, ReadToken, ReadWhole
 from refresher.rules.history import WITHOUT_OUTCOME, PastEvent
 from refresher.rules.serving import RefreshResult, Stored
 from refresher.runtime.services import Services
@@ -54,6 +54,8 @@ class Reading:
                     return serving.whole(db, wanted)
                 case ReadToken(wanted=wanted):
                     return serving.stored(db, wanted)
+                case ReadSlots(root_id):
+                    return serving.slots_of(db, root_id)
                 case ReadOutcome(root_id, lease_token):
                     return ended(events.outcome(db, root_id, lease_token), by_us=False)
                 case _:

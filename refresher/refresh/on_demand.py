@@ -28,7 +28,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
-from refresher.refresh import token_flow
+from refresher.refresh import slot_flow, token_flow
 from refresher.refresh.batched_reads import Reading
 from refresher.refresh.single_flight import Flights, LeaseWatch
 from refresher.rules.serving import Ask, RefreshResult, Served
@@ -72,17 +72,19 @@ class OnDemand:
         wait_seconds: float = WAIT_SECONDS,
         rejected: str | None = None,
         organization_id: str | None = None,
+        slot: str | None = None,
     ) -> Served:
         """Returns a token with `min_ttl_seconds` left, refreshed within `wait_seconds` if need be.
 
         `rejected` is the fingerprint of a token that the resource server refused (401): if it is the
         stored one's, it is refreshed; if it is an older one's, the stored one is served. With
-        `organization_id`, another organization's connection is one that does not exist.
+        `organization_id`, another organization's connection is one that does not exist. `slot` names a
+        token beside the main one.
 
         Raises `TokenUnavailable`; `DatabaseUnavailable` when Postgres is away.
         """
-        ask = Ask(min_ttl_seconds, rejected, organization_id)
-        return self._run(token_flow.token(self._services, connection_id, ask, wait_seconds))
+        ask = Ask(min_ttl_seconds, rejected, organization_id, slot)
+        return self._run(self._token(connection_id, ask, wait_seconds))
 
     async def fresh_token_async(
         self,
@@ -92,10 +94,11 @@ class OnDemand:
         wait_seconds: float = WAIT_SECONDS,
         rejected: str | None = None,
         organization_id: str | None = None,
+        slot: str | None = None,
     ) -> Served:
         """Does the same without blocking the event loop; concurrent reads share one statement."""
-        ask = Ask(min_ttl_seconds, rejected, organization_id)
-        return await self._drive(token_flow.token(self._services, connection_id, ask, wait_seconds))
+        ask = Ask(min_ttl_seconds, rejected, organization_id, slot)
+        return await self._drive(self._token(connection_id, ask, wait_seconds))
 
     def refresh_now(
         self, connection_id: UUID, *, wait_seconds: float, organization_id: str | None = None
@@ -112,6 +115,12 @@ class OnDemand:
     ) -> RefreshResult:
         """Does the same without blocking the event loop."""
         return await self._drive(token_flow.refresh(connection_id, wait_seconds, organization_id))
+
+    def _token(
+        self, connection_id: UUID, ask: Ask, wait_seconds: float
+    ) -> Generator[token_flow.Step, Any, Served]:
+        steps = token_flow.token if ask.slot is None else slot_flow.token
+        return steps(self._services, connection_id, ask, wait_seconds)
 
     def _run(self, steps: Generator[token_flow.Step, Any, T]) -> T:
         answer: object = None

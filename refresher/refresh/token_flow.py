@@ -19,7 +19,6 @@ from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import (
     Ask,
-    Reason,
     Refresh,
     RefreshResult,
     Refuse,
@@ -27,9 +26,9 @@ from refresher.rules.serving import (
     Served,
     Stored,
     Wait,
-    Why,
     fingerprint,
 )
+from refresher.rules.unavailable import SENTENCES, Reason, Why
 from refresher.runtime.services import Services
 from refresher.store.serving import TokenAndRow, Wanted
 
@@ -53,6 +52,13 @@ class ReadWhole(ReadToken):
     """Read token and schedule row in one snapshot: a `TokenAndRow`, or None."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSlots:
+    """Read which slots a connection has: a `SlotNames`."""
+
+    root_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class Sleep:
     seconds: float
 
 
-Reads = ReadToken | ReadWhole | ReadOutcome
+Reads = ReadToken | ReadWhole | ReadSlots | ReadOutcome
 Pending = Try | Await
 Step = Reads | Pending | Sleep
 
@@ -138,7 +144,7 @@ def refresh(
     until = time.monotonic() + wait_seconds
     while True:
         whole: TokenAndRow | None = yield ReadWhole(connection_id, organization_id)
-        _living(connection_id, whole.stored if whole else None, organization_id)
+        living(connection_id, whole.stored if whole else None, organization_id)
         assert whole is not None
         root, row = whole.stored.root_id, whole.row
         ending: RefreshResult | None = None
@@ -168,11 +174,12 @@ def unavailable(
 ) -> TokenUnavailable:
     """Returns the exception with its sentence."""
     why = f" ({detail})" if detail else ""
-    sentence = f"connection {connection_id}: {serving.SENTENCES[reason]}{why}"
+    sentence = f"connection {connection_id}: {SENTENCES[reason]}{why}"
     return TokenUnavailable(reason.value, sentence, retry_after_seconds=retry)
 
 
-def _living(connection_id: UUID, stored: Stored | None, organization_id: str | None) -> Stored:
+def living(connection_id: UUID, stored: Stored | None, organization_id: str | None) -> Stored:
+    """Returns what is stored; raises `TokenUnavailable` where it is nobody's, or deleted."""
     if stored is None or organization_id not in {None, stored.organization_id}:
         raise unavailable(connection_id, Why.NO_SUCH_CONNECTION)
     if stored.deleted:
@@ -184,7 +191,7 @@ def _judged(
     services: Services, connection_id: UUID, given: Stored | None, ask: Ask
 ) -> Served | serving.Need:
     """Returns the token when it will do as it is, else why not."""
-    stored = _living(connection_id, given, ask.organization_id)
+    stored = living(connection_id, given, ask.organization_id)
     opened = None
     if ask.rejected is not None and stored.access_token is not None:
         opened = _open(services, stored)

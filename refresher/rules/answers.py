@@ -2,23 +2,24 @@
 
 Nothing here can raise on any input: a rotated refresh token may be in the very answer that is odd.
 Called by `outcomes.py`; `bodies.py` makes fields of the bytes, `lives.py` reads the lives. Sources:
-RFC 6749 sections 5.1 and 5.2, RFC 9110 section 10.2.3.
+RFC 6749 sections 5.1 and 5.2.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import orjson
 
-from refresher.rules import bodies, lives
+from refresher.rules import bodies, lives, slots
 from refresher.rules.bodies import at
 from refresher.rules.connection import Grant, Secret, is_no_token
 from refresher.rules.error_codes import error_code
-from refresher.rules.kept_fields import kept
+from refresher.rules.kept_fields import KeptFields, kept
 from refresher.rules.providers import Path, Provider
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
@@ -108,7 +109,7 @@ def read_grant(
         refresh_token_is_endless=endless,
         in_token_seconds=in_token,
         scopes=_scopes(answer.get("scope")),
-        kept=kept(provider.keep_fields, answer) if provider.keep_fields else None,
+        kept=_kept(provider, answer, now_epoch_seconds),
     )
 
 
@@ -151,6 +152,38 @@ def _end(
         provider.refresh_token_lifetime_seconds,
         provider.refresh_token_lifetime_format,
     )
+
+
+def read_slots(
+    provider: Provider,
+    answer: Mapping[str, object],
+    now_epoch_seconds: float,
+    refreshed: slots.Refreshed,
+) -> dict[str, Grant]:
+    """Returns what was granted to the slots that are refreshed so, each read like the main token."""
+    inner = replace(provider, slots={}, response_path=())
+    found: dict[str, Grant] = {}
+    for name, fields in slots.objects(provider, answer, refreshed):
+        told = _named(inner, fields)
+        has_token = as_token(told.get("access_token")) is not None
+        grant = read_grant(inner, told, now_epoch_seconds) if has_token else None
+        if grant is not None:
+            found[name] = grant
+    return found
+
+
+def _kept(
+    provider: Provider, answer: Mapping[str, object], now_epoch_seconds: float
+) -> KeptFields | None:
+    """Returns the fields that are kept, and the tokens that come together with the main one."""
+    if not (provider.keep_fields or provider.slots):
+        return None
+    fields = kept(provider.keep_fields, answer)
+    for name, grant in read_slots(provider, answer, now_epoch_seconds, "together").items():
+        ends = [s for s in (grant.expires_in_seconds, grant.in_token_seconds) if s is not None]
+        ending = now_epoch_seconds + min(ends) if ends else None
+        fields = {**fields, **slots.as_kept(name, grant.access_token, ending, grant.scopes)}
+    return fields
 
 
 def as_token(value: object) -> Secret | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from refresher.rules.facts import Change
 from refresher.rules.kept_fields import MAX_FIELDS
-from refresher.rules.providers import Path, Paths
+from refresher.rules.providers import Path, Paths, Slot
 
 T = TypeVar("T")
 Given = TypeVar("Given", Path, Paths)
@@ -107,3 +107,21 @@ if TYPE_CHECKING:
     Changes = tuple[Change, ...]
 else:
     Changes = tuple[Annotated[ChangeTable, AfterValidator(lambda given: Change(**given))], ...]
+
+
+class SlotTable(TypedDict):
+    """A table of `slots`."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    path: Annotated[Path, BeforeValidator(_path), Field(min_length=1)]
+    where: NotRequired[Texts]
+    refreshed: NotRequired[Literal["apart", "together"]]
+
+
+if TYPE_CHECKING:
+    Slots = Mapping[str, Slot]
+else:
+    Slots = Annotated[
+        Mapping[str, Annotated[SlotTable, AfterValidator(lambda given: Slot(**given))]],
+        AfterValidator(_frozen),
+    ]

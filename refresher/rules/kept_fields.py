@@ -18,12 +18,16 @@ MAX_FIELDS = 32
 MAX_TEXT_LENGTH = 16_384
 MAX_WHOLE_BYTES = 65_536
 MAX_NUMBER = 2**53
+SLOT = "slot:"
+"""Begins the name of a kept secret that is the token of a slot (`rules/slots.py`)."""
 _SECRET = re.compile(r"token|secret|passw|assertion|credential|cookie|jwt|key$", re.IGNORECASE)
 _PLAIN = re.compile(r"token_(type|url|uri|endpoint)$|_at$|expires?_in", re.IGNORECASE)
 
 
 def is_secret(name: str) -> bool:
     """Returns whether a field of this name holds a secret: `id_token` does, `token_type` does not."""
+    if name.startswith(SLOT):
+        return True
     return bool(_SECRET.search(name)) and not _PLAIN.search(name)
 
 
@@ -53,9 +57,9 @@ def secret_text(fields: KeptFields) -> Secret | None:
 
 
 def from_secret_text(secret: Secret) -> dict[str, str | int | float | bool]:
-    """Returns the fields of a `secret_text`."""
+    """Returns the fields of a `secret_text`, without the tokens of slots: who wants one asks for it."""
     fields: dict[str, str | int | float | bool] = json.loads(secret.reveal())
-    return fields
+    return {name: value for name, value in fields.items() if not name.startswith(SLOT)}
 
 
 def _text(fields: KeptFields) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # only who checks a table pays for pydantic
         PathsToSome,
         ReplayWait,
         RequestRate,
+        Slots,
         SomeText,
         Statuses,
         Steps,
@@ -105,6 +106,18 @@ REFRESH_TOKEN_LIVES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """A token beside the main one, and where it is. `where` picks it in a list by its fields."""
+
+    path: Path
+    where: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    refreshed: Literal["apart", "together"] = "apart"
+
+
+_NO_SLOTS: Mapping[str, Slot] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
 class Provider(Facts):
     """A catalogue entry. Lifetimes are defaults in seconds: an answer's own figures always win.
 
@@ -170,6 +183,8 @@ class Provider(Facts):
     """the like for a refresh token"""
     keep_fields: KeptNames = ()
     """fields of the answer that callers need beside the token: `["instance_url", "team.id"]`"""
+    slots: Slots = field(default_factory=lambda: _NO_SLOTS)
+    """further tokens of one connection: `{ user = { path = ["authed_user"] } }`"""
     error_path: PathsToSome = ("error",)
     """the way to an error's code, or a list of ways: the first that finds one counts"""
     error_detail_path: Ways = ("error_description",)

@@ -14,11 +14,13 @@ from uuid import UUID, uuid5
 
 from refresher.errors import InvalidConnection
 from refresher.rules import intake_fields as fields
+from refresher.rules import slot_intake
 from refresher.rules.answers import as_token, read_grant, read_parsed
-from refresher.rules.connection import Secret
+from refresher.rules.connection import Grant, Secret
 from refresher.rules.error_codes import error_code
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
+from refresher.rules.slots import slot_id
 from refresher.rules.words import no_field
 
 MAX_SHOWN_LENGTH = 64
@@ -39,6 +41,7 @@ _KNOWN = frozenset(
         "in_between_steps",
         "metadata",
         "answer",
+        "slots",
     }
 )
 _OF_AN_ANSWER = (
@@ -60,7 +63,8 @@ class NewConnection:
 
     None is what was not told: it leaves alone what is stored of a known connection. `scopes` are those
     asked for. `answer` is a token endpoint's, not yet read; what comes of it besides tokens is in
-    `granted_scopes` and `kept`.
+    `granted_scopes` and `kept`. `slots` are tokens beside the main one, each a connection of its own,
+    named by its `slot`.
     """
 
     organization_id: str
@@ -82,13 +86,20 @@ class NewConnection:
     in_between_steps: bool | None = None
     metadata: Mapping[str, object] | None = None
     answer: Mapping[str, object] | None = field(default=None, repr=False)
+    slot: str = ""
+    slots: tuple[NewConnection, ...] = ()
 
     id: UUID = field(init=False)
-    """The same for the same organization, provider and external id."""
+    """The same for the same organization, provider and external id, and the same slot of it."""
 
     def __post_init__(self) -> None:
-        made = connection_id(self.organization_id, self.provider, self.external_id)
+        made = slot_id(self.main_id, self.slot) if self.slot else self.main_id
         object.__setattr__(self, "id", made)
+
+    @property
+    def main_id(self) -> UUID:
+        """The id of the connection whose slot this is; its own, where it is none."""
+        return connection_id(self.organization_id, self.provider, self.external_id)
 
     @property
     def has_tokens(self) -> bool:
@@ -142,6 +153,7 @@ def read(given: object) -> NewConnection:
         metadata=fields.metadata(given.get("metadata")),
         answer=_answer(given.get("answer")),
     )
+    made = replace(made, slots=slot_intake.read_named(made, given.get("slots")))
     _check_whole(made)
     return made
 
@@ -150,7 +162,7 @@ def _check_whole(made: NewConnection) -> None:
     if made.root_external_id is not None:
         if made.root_external_id == made.external_id:
             raise InvalidConnection("root_external_id is the connection's own external_id")
-        if made.has_tokens or made.answer:
+        if made.has_tokens or made.answer or made.slots:
             raise InvalidConnection(
                 "a connection with root_external_id shares its root's tokens: leave out "
                 "access_token and refresh_token"
@@ -193,11 +205,15 @@ def answered(new: NewConnection, provider: Provider, now_epoch_seconds: float) -
     Raises `InvalidConnection` for an error. An answer without any token brings none.
     """
     if new.answer is None:
-        return new
+        return slot_intake.fitting(new, provider, now_epoch_seconds) if new.slots else new
     told = read_parsed(provider, new.answer)
     grant = read_grant(provider, told, now_epoch_seconds)
-    if grant is None:
-        return _without_access_token(new, provider, told)
+    read = _granted(new, grant) if grant else _without_access_token(new, provider, told)
+    found = slot_intake.of_answer(read, provider, told, now_epoch_seconds)
+    return slot_intake.fitting(replace(read, slots=found), provider, now_epoch_seconds)
+
+
+def _granted(new: NewConnection, grant: Grant) -> NewConnection:
     return replace(
         new,
         answer=None,

@@ -17,65 +17,24 @@ from uuid import UUID
 
 from refresher.rules.connection import ParkReason, Sealed, Secret, Status
 from refresher.rules.history import FAILURES, SUCCESSES
+from refresher.rules.unavailable import Reason, Why
 
 MOST_OF_A_LIFE = 0.5
 """Who asks for more than this share of the lives that a provider gives gets this share."""
 SOON_SECONDS = 1.0
 
 
-class Why(StrEnum):
-    """Why no fresh token can be had, besides the reasons for parking (`ParkReason`)."""
-
-    NO_SUCH_CONNECTION = "no_such_connection"
-    STILL_REFRESHING = "still_refreshing"
-    REFRESH_FAILED = "refresh_failed"
-    REFRESHED_JUST_NOW = "refreshed_just_now"
-    PROVIDER_PAUSED = "provider_paused"
-    APP_PAUSED = "app_paused"
-    SHORT_LIVED = "short_lived"
-
-
-Reason = Why | ParkReason
-SENTENCES: dict[Reason, str] = {
-    Why.NO_SUCH_CONNECTION: "there is no such connection",
-    Why.STILL_REFRESHING: "it is being refreshed, which took longer than the caller waited",
-    Why.REFRESH_FAILED: "the last refresh failed, and will be tried again",
-    Why.REFRESHED_JUST_NOW: "the token was refreshed just now, and is refused all the same",
-    Why.PROVIDER_PAUSED: "its provider is left alone for a while",
-    Why.APP_PAUSED: "the provider refuses our app: its client id or secret must be put right",
-    Why.SHORT_LIVED: "the provider's tokens do not live as long as the caller asked for",
-    ParkReason.MISSING: "it has no schedule: register it again",
-    ParkReason.DELETED: "it is deleted; registering it again brings it back",
-    ParkReason.DISABLED: "it is disabled; resuming it ends that",
-    ParkReason.PAUSED: "it is paused; resuming it ends that",
-    ParkReason.MID_OAUTH: "its OAuth steps are not finished",
-    ParkReason.RECONNECT_REQUIRED: (
-        "the provider ended the grant: the account must be connected again"
-    ),
-    ParkReason.NO_EXPIRY: "nobody tells when its access token ends",
-    ParkReason.NOTHING_TO_REFRESH_WITH: "no token to refresh with is stored",
-    ParkReason.UNKNOWN_PROVIDER: "the catalogue lacks its provider, or its entry is wrong",
-    ParkReason.APP_NOT_CONFIGURED: "no app is stored for its provider",
-    ParkReason.UNDECRYPTABLE: "no configured key opens its tokens",
-    ParkReason.UNBUILDABLE_REQUEST: "no request can be made from what is stored",
-    ParkReason.UNREAD_ANSWER: (
-        "the provider answered and we could not read it: the answer is kept, until it is read or the "
-        "connection is resumed"
-    ),
-    ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
-    ParkReason.UNSTORED: "PostgreSQL refuses to store what the provider answered; it is kept",
-}
-PASSING = frozenset(Why) - {Why.NO_SUCH_CONNECTION, Why.SHORT_LIVED}
-"""What passes by itself: asking again later may help, and nobody need do anything."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a caller wants: a token with so much life left, and not the one with this fingerprint."""
+    """What a caller wants: a token with so much life left, and not the one with this fingerprint.
+
+    `slot` names a token beside the main one.
+    """
 
     min_ttl_seconds: float = 60.0
     rejected: str | None = None
     organization_id: str | None = None
+    slot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +212,8 @@ class Served:
     `stale`: it has less life left than was asked for, or its grant has ended; no refresh could be had,
     and `reason` (a code) and `detail` tell why. `expires_in_seconds` counts from the answer, in the
     database's clock; both are None when nobody tells the end. `scopes` are those granted, or asked
-    for. `kept_fields` came with the token (the provider's `keep_fields`); `repr` hides them, for one
-    may be a secret (`id_token`).
+    for. `slot` names a token beside the main one. `kept_fields` came with the token (the provider's
+    `keep_fields`); `repr` hides them, for one may be a secret (`id_token`).
     """
 
     connection_id: UUID
@@ -268,6 +227,7 @@ class Served:
     reason: str | None = None
     detail: str | None = None
     token_type: str = "Bearer"
+    slot: str | None = None
     kept_fields: Mapping[str, str | int | float | bool] = field(default_factory=dict, repr=False)
 
     def header(self) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping
 from refresher.rules.connection import ParkReason, Status
 from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, conditions, first, many, one, run
-from refresher.store.tables.base import STATE, STATES
+from refresher.store.tables.base import SLOTS, STATE, STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class ConnectionView:
 
     For a sibling, state and lives are those of its root. `scopes` were asked for, or granted where
     nobody told; `granted_scopes` is None until an answer has told. `kept_fields` are those that are no
-    secrets. `note` tells what a call did not do.
+    secrets. `note` tells what a call did not do. `slots` are its tokens beside the main one, by name;
+    each is a connection of its own, with a `slot`, and stands only in lists that ask for them.
     """
 
     id: UUID
@@ -60,6 +61,9 @@ class ConnectionView:
     placeholders: dict[str, str] | None
     metadata: dict[str, object]
     note: str | None
+    slot: str
+    slot_of: UUID | None
+    slots: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Filter:
     parked_reason: str | None = None
     external_id: str | None = None
     deleted: bool = False
+    slots: bool = False
     expired: bool = False
     failing: bool = False
 
@@ -120,7 +125,9 @@ _COLUMNS = f"""
     r.granted_scopes, array(
         select s from unnest(r.scopes) s where s <> all(r.granted_scopes) and s <> 'offline_access'
     ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
-    c.updated_at, c.app_name as app, c.host, c.placeholders, c.metadata, null::text as note
+    c.updated_at, c.app_name as app, c.host, c.placeholders, c.metadata, null::text as note,
+    c.slot, c.slot_of,
+    {SLOTS} as slots
 """  # noqa: S608  our own names
 """The columns of `ConnectionView`. `offline_access` is never missing: no token has it."""
 _WITH_ROOT = """
@@ -181,7 +188,7 @@ def page(
     chosen: Filter,
     organization_id: str | None,
     *,
-    after: tuple[str, str, str] | None,
+    after: tuple[str, str, str, str] | None,
     limit: int,
 ) -> list[ConnectionView]:
     """Returns connections ordered by organization, provider and external id, those behind `after`.
@@ -189,9 +196,9 @@ def page(
     That is the order of an index, and the one that the filters narrow from the left.
     """
     where, values = _where(chosen)
-    place = "c.organization_id, c.provider, c.external_id"
+    place = "c.organization_id, c.provider, c.external_id, c.slot"
     if after is not None:
-        where += f" and ({place}) > (:after_0, :after_1, :after_2)"
+        where += f" and ({place}) > (:after_0, :after_1, :after_2, :after_3)"
         values |= {f"after_{n}": part for n, part in enumerate(after)}
     sql = f"{_SEEN} and {where} order by {place} limit :limit"
     rows = run(db, sql, **values, organization=organization_id, limit=limit).mappings()
@@ -211,7 +218,7 @@ def numbers(db: Db, organization_id: str | None) -> Numbers:
             count(*) filter (where c.expires_at <= refresher_now() and s.state <> 2) as expired
         from (
             select id, status, expires_at from connection
-            where deleted_at is null
+            where deleted_at is null and slot_of is null
               and (cast(:organization as text) is null or organization_id = :organization)
             limit :most
         ) c left join refresh_schedule s on s.connection_id = c.id
@@ -243,6 +250,7 @@ def _where(chosen: Filter) -> tuple[str, dict[str, object]]:
         "s.state = :state": state,
         "s.state = 2 and s.parked_reason = :parked_reason": chosen.parked_reason,
         "c.deleted_at is null": None if chosen.deleted else True,
+        "c.slot_of is null": None if chosen.slots else True,
         "r.expires_at <= refresher_now() and s.state <> 2": chosen.expired or None,
         "s.state <> 2 and s.attempt > 0": chosen.failing or None,
     }

@@ -152,11 +152,16 @@ def note_signal(db: Db, provider: str, event_id: str, kind: str) -> bool:
 
 
 def accounts(db: Db, provider: str, subject: str, metadata_key: str | None) -> list[UUID]:
-    """Returns the living connections of one account at a provider, each as the root of its grant."""
+    """Returns the living connections of one account at a provider, each as the root of its grant.
+
+    So are their slots: which of an account's tokens have ended, the provider's notice does not tell.
+    """
     same = "c.external_id = :subject" if metadata_key is None else "c.metadata ->> :key = :subject"
     sql = (
-        f"select distinct coalesce(c.root_id, c.id) from connection c "  # noqa: S608  ours
-        f"where c.provider = :provider and c.deleted_at is null and {same}"
+        "with ones as (select distinct coalesce(c.root_id, c.id) as id from connection c "  # noqa: S608  ours
+        f"where c.provider = :provider and c.deleted_at is null and {same}) select id from ones "
+        "union select s.id from connection s join ones on s.slot_of = ones.id "
+        "where s.deleted_at is null"
     )
     values = {"provider": provider, "subject": subject}
     values |= {"key": metadata_key} if metadata_key is not None else {}

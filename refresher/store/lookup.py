@@ -30,7 +30,7 @@ _MATCH = "select id, organization_id, provider, external_id, deleted_at is not n
 def with_external_id(db: Db, external_id: str, *, limit: int) -> list[Match]:
     """Returns connections that the providers know by this id, living ones first."""
     sql = (
-        _MATCH + "from connection where external_id = :external_id "
+        _MATCH + "from connection where external_id = :external_id and slot_of is null "
         "order by deleted_at is not null, id limit :limit"
     )
     return many(db, Match, sql, external_id=external_id, limit=limit)
@@ -71,6 +71,21 @@ def root_of(db: Db, connection_id: UUID) -> UUID | None:
     """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
     sql = "select coalesce(root_id, id) from connection where id = :id"
     return first(db, UUID, sql, id=connection_id)
+
+
+def slots(db: Db, main_id: UUID) -> list[UUID]:
+    """Returns the living slots of a connection: what is done to it is done to them."""
+    sql = "select id from connection where slot_of = :id and deleted_at is null order by id"
+    return many(db, UUID, sql, id=main_id)
+
+
+def deleted_slots(db: Db, main_id: UUID) -> list[UUID]:
+    """Returns the slots that were deleted in one transaction with their connection."""
+    sql = (
+        "select s.id from connection s join connection m on m.id = s.slot_of "
+        "where m.id = :id and s.deleted_at = m.deleted_at order by s.id"
+    )
+    return many(db, UUID, sql, id=main_id)
 
 
 def siblings(db: Db, root_id: UUID) -> list[UUID]:

@@ -75,10 +75,12 @@ _APPEND = """
     ), written as (
         insert into outbox (id, organization_id, connection_id, app_key, sequence, kind, payload)
         select u.id, c.organization_id, c.id, null, u.sequence, u.kind,
-            jsonb_build_object('connection_id', c.id, 'organization_id', c.organization_id,
-                'provider', c.provider, 'external_id', c.external_id, 'name', c.name)
+            jsonb_build_object('connection_id', m.id, 'organization_id', c.organization_id,
+                'provider', c.provider, 'external_id', c.external_id, 'name', m.name)
+            || case when c.slot = '' then '{}' else jsonb_build_object('slot', c.slot) end
             || cast(u.facts as jsonb)
-        from news u join connection c on c.id = cast(u.key as uuid) where u.scope = 'connection'
+        from news u join connection c on c.id = cast(u.key as uuid)
+        join connection m on m.id = coalesce(c.slot_of, c.id) where u.scope = 'connection'
         union all
         select u.id, null, null, u.key, u.sequence, u.kind,
             jsonb_build_object('app', u.key, 'provider', split_part(u.key, '/', 1))

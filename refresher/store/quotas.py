@@ -20,7 +20,10 @@ class Limited(StrEnum):
 
 
 _COUNTED = {
-    Limited.CONNECTIONS: "select 1 from connection where organization_id = :id and deleted_at is null",
+    Limited.CONNECTIONS: (
+        "select 1 from connection "
+        "where organization_id = :id and deleted_at is null and slot_of is null"
+    ),
     Limited.WEBHOOKS: "select 1 from webhook_endpoint where organization_id = :id",
     Limited.RECIPIENTS: "select 1 from recipient where organization_id = :id",
     Limited.LINKS: (

@@ -54,6 +54,8 @@ class Prepared:
     park_reason: str | None = None
     access_is_old: bool = False
     end_is_fixed: bool = False
+    slot: str = ""
+    slot_of: UUID | None = None
 
 
 _COLUMNS = {
@@ -63,7 +65,7 @@ _COLUMNS = {
     "expires_at": "timestamptz", "lifetime_seconds": "float8", "refresh_token_expires_in": "float8",
     "scopes": "text[]", "granted_scopes": "text[]", "kept_fields": "jsonb", "kept_secrets": "bytea",
     "in_between_steps": "boolean", "metadata": "jsonb", "due_in_seconds": "float8",
-    "park_reason": "text", "access_is_old": "boolean",
+    "park_reason": "text", "access_is_old": "boolean", "slot": "text", "slot_of": "uuid",
 }  # fmt: skip
 _STAGE = f"""
     create temporary table intake (
@@ -77,13 +79,13 @@ _CONNECTIONS = """
     insert into connection as c (id, organization_id, provider, external_id, name, app_name, root_id,
         host, placeholders, access_token, refresh_token, issued_at, expires_at, lifetime_seconds,
         refresh_token_expires_at, scopes, granted_scopes, kept_fields, kept_secrets,
-        in_between_steps, metadata)
+        in_between_steps, metadata, slot, slot_of)
     select id, organization_id, provider, external_id, name, coalesce(app_name, 'default'), root_id,
         host, placeholders, access_token, refresh_token, refresher_now(),
         coalesce(expires_at, refresher_now() + expires_in * interval '1 second'), lifetime_seconds,
         refresher_now() + refresh_token_expires_in * interval '1 second', coalesce(scopes, '{}'),
         granted_scopes, kept_fields, kept_secrets, coalesce(in_between_steps, false),
-        coalesce(metadata, '{}')
+        coalesce(metadata, '{}'), slot, slot_of
     from intake order by root_id is not null, id
     on conflict (id) do update set
         name = coalesce(excluded.name, c.name),
@@ -121,8 +123,14 @@ _CONNECTIONS = """
         in_between_steps = excluded.in_between_steps,
         metadata = coalesce((select i.metadata from intake i where i.id = c.id), c.metadata),
         status = 'active', status_cause = null, deleted_at = null, updated_at = refresher_now()
-    returning c.id, c.credential_version > 1 as reconnected,
+    returning c.id, c.credential_version > 1 as reconnected, c.slot_of is null as is_main,
         c.trouble is not null and not c.in_between_steps as healed
+    """
+# A slot that comes while its connection is switched off is switched off with it.
+_SLOTS = """
+    update connection s set disabled_at = coalesce(s.disabled_at, m.disabled_at),
+        paused_at = coalesce(s.paused_at, m.paused_at)
+    from intake i, connection m where s.id = i.id and m.id = i.slot_of
     """
 _SCHEDULE = """
     insert into refresh_schedule as s (connection_id, provider, state, due_at, parked_reason)
@@ -193,13 +201,16 @@ def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Existing]:
     return {row.pop("id"): Existing(**row) for row in rows}
 
 
-def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int]:
-    """Stores connections and their schedule; returns how many are new, how many reconnected.
+def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int, int]:
+    """Stores connections and their schedule; returns how many are new, reconnected, and slots.
 
     No two rows may have the same id. Roots come before their siblings by themselves.
     """
     stage(db, rows)
     written = run(db, _CONNECTIONS).all()
+    slots = sum(not row.is_main for row in written)
+    if slots:
+        run(db, _SLOTS)
     # A connection that became a sibling has no schedule of its own any more.
     run(
         db,
@@ -211,8 +222,8 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int]:
     run(db, _EVENTS)
     notices.mark_well(db, [row.id for row in written if row.healed])
     grant_ends.watch(db, [r.id for r in rows if r.end_is_fixed])
-    reconnected = sum(row.reconnected for row in written)
-    return len(written) - reconnected, reconnected
+    reconnected = sum(row.reconnected and row.is_main for row in written)
+    return len(written) - slots - reconnected, reconnected, slots
 
 
 def stage(db: Db, rows: Sequence[Prepared]) -> None:
@@ -232,7 +243,7 @@ def _cells(r: Prepared) -> tuple[object, ...]:
         _json(r.placeholders), r.access_token, r.refresh_token, r.expires_in_seconds, r.expires_at,
         r.lifetime_seconds, r.refresh_token_expires_in_seconds, _list(r.scopes),
         _list(r.granted_scopes), r.kept_fields, r.kept_secrets, r.in_between_steps,
-        _json(r.metadata), r.due_in_seconds, r.park_reason, r.access_is_old,
+        _json(r.metadata), r.due_in_seconds, r.park_reason, r.access_is_old, r.slot, r.slot_of,
     )  # fmt: skip
 
 

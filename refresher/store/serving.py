@@ -70,6 +70,10 @@ _LEASED = text(
     "select connection_id, lease_token from refresh_schedule "
     "where connection_id = any(cast(:ids as uuid[])) and state + 0 = 1"
 )
+_SLOTS = text(
+    "select c.provider, array(select slot from connection s where s.slot_of = c.id "
+    "and s.deleted_at is null order by slot) as slots from connection c where c.id = :id"
+)
 _COLUMNS = 13
 
 
@@ -79,6 +83,14 @@ class TokenAndRow:
 
     stored: Stored
     row: DueRow
+
+
+@dataclass(frozen=True, slots=True)
+class SlotNames:
+    """Which slots of a connection are rows of their own, and its provider, which may have more."""
+
+    provider: str
+    slots: tuple[str, ...]
 
 
 def stored(db: Db, wanted: Wanted) -> Stored | None:
@@ -104,6 +116,12 @@ def whole(db: Db, wanted: Wanted) -> TokenAndRow | None:
     if found is None:
         return None
     return TokenAndRow(_stored(found[:_COLUMNS]), DueRow(*found[_COLUMNS:]))
+
+
+def slots_of(db: Db, connection_id: UUID) -> SlotNames:
+    """Returns the slots of a connection that is there, and its provider."""
+    row = db.execute(_SLOTS, {"id": connection_id}).one()
+    return SlotNames(row.provider, tuple(row.slots))
 
 
 def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:

@@ -6,8 +6,9 @@ Reads only. `Moment` and what follows from events are `rules/history.py`'s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from refresher.rules.connection import Connection
@@ -16,7 +17,7 @@ from refresher.store import answers
 from refresher.store.answers import AnswerView
 from refresher.store.reload import connection_from
 from refresher.store.session import Db, first, run
-from refresher.store.tables.base import BEGUN, STATE
+from refresher.store.tables.base import BEGUN, SLOTS, STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class ConnectionStanding:
     granted_scopes: tuple[str, ...] | None = None
     kept_fields: Mapping[str, str | int | float | bool] | None = None
     unread: AnswerView | None = None
+    slot: str = ""
+    slot_of: UUID | None = None
+    slots: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,11 @@ _STANDING = f"""
     select {_MOMENT}, refresher_now() as now, c.created_at,
         c.id as connection_id, c.organization_id, c.provider, c.external_id, c.access_token,
         c.refresh_token, c.issued_at, c.host, c.placeholders, c.app_name, c.scopes,
-        c.granted_scopes, c.kept_fields,
+        c.granted_scopes, c.kept_fields, c.slot, c.slot_of, {SLOTS} as slots,
         c.disabled_at is not null as disabled, c.paused_at is not null as paused,
         c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret,
         a.material
-    from connection c
+    from connection c join connection r on r.id = c.id
     left join refresh_schedule s on s.connection_id = c.id
     left join app a on a.provider = c.provider and a.name = c.app_name
     where c.id = :id
@@ -99,6 +103,9 @@ def standing_of(db: Db, connection_id: UUID) -> ConnectionStanding | None:
         granted_scopes=None if row["granted_scopes"] is None else tuple(row["granted_scopes"]),
         kept_fields=row["kept_fields"],
         unread=answers.show(db, kept) if kept else None,
+        slot=row["slot"],
+        slot_of=row["slot_of"],
+        slots=row["slots"],
     )
 
 

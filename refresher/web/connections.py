@@ -85,14 +85,17 @@ def list_connections(
     """List connections."""
     asked = query.model_dump(exclude={"cursor", "limit", "reason"})
     chosen = Filter(**asked, parked_reason=query.reason)
-    place = read_texts(chosen, query.cursor, 3)
-    after = (place[0], place[1], place[2]) if place else None
+    place = read_texts(chosen, query.cursor, 4)
+    after = (place[0], place[1], place[2], place[3]) if place else None
     with caller.database.transaction() as db:
         found = connections.page(
             db, chosen, caller.organization_id, after=after, limit=query.limit + 1
         )
     return page(
-        chosen, found, query.limit, lambda one: [one.organization_id, one.provider, one.external_id]
+        chosen,
+        found,
+        query.limit,
+        lambda one: [one.organization_id, one.provider, one.external_id, one.slot],
     )
 
 

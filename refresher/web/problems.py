@@ -26,7 +26,7 @@ from refresher.errors import (
     UnknownProvider,
 )
 from refresher.refresh.rereading import NoSuchAnswer
-from refresher.rules.serving import PASSING, Why
+from refresher.rules.unavailable import PASSING, Why
 
 log = structlog.get_logger()
 CODES: Mapping[str, tuple[int, str]] = {
@@ -41,6 +41,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "organization_mismatch": (403, "The API key belongs to another organization"),
     "not_found": (404, "There is no such page"),
     "no_such_connection": (404, "There is no such connection"),
+    "no_such_slot": (404, "The connection has no such slot"),
     "no_such_provider": (404, "There is no such provider"),
     "no_such_webhook": (404, "There is no such webhook endpoint"),
     "no_such_answer": (404, "There is no such answer"),
@@ -195,6 +196,8 @@ def of(error: Exception) -> Problem | None:
 def _of_token(error: TokenUnavailable) -> Problem:
     if error.code in {Why.NO_SUCH_CONNECTION, "deleted"}:
         return Problem("no_such_connection", "no connection has this id")
+    if error.code == Why.NO_SUCH_SLOT:
+        return Problem("no_such_slot", str(error))
     if error.code in PASSING:
         wait = error.retry_after_seconds or RETRY_SECONDS
         return Problem(

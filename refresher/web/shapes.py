@@ -87,6 +87,8 @@ class Owned(Given):
 class TokenWish(Given):
     """What kind of token is wanted."""
 
+    slot: Needed | None = Field(None, description="The name of a token beside the main one.")
+
     min_ttl_seconds: Annotated[LeastLife, Field(strict=True)] = Field(
         60.0, description="The life that it must have left."
     )
@@ -136,6 +138,9 @@ class Registration(Given):
         None, description='Values of the provider\'s placeholders: `{"tenant": "acme"}`.'
     )
     root_external_id: Text | None = None
+    slots: dict[str, dict[str, Any]] | None = Field(
+        None, description="Tokens beside the main one, where no `answer` brings them."
+    )
     in_between_steps: Yes | None = None
     metadata: dict[str, Any] | None = None
 
@@ -224,6 +229,7 @@ class RereadBody(Given):
 class TokenQuery(Given):
     """What kind of token is wanted."""
 
+    slot: Needed | None = Field(None, description="The name of a token beside the main one.")
     min_ttl_seconds: LeastLife = 60.0
 
 
@@ -242,6 +248,7 @@ class ConnectionQuery(PageQuery):
     state: Literal["idle", "leased", "parked"] | None = None
     reason: ParkReason | None = Field(None, description="Only those parked for this reason.")
     external_id: Text | None = None
+    slots: Flag = Field(default=False, description="Also the tokens beside the main ones.")
 
 
 class DeleteQuery(Given):

@@ -38,7 +38,7 @@ router = APIRouter(tags=["tokens"], route_class=ApiRoute)
 class AccessToken:
     """A valid access token. `stale`: it is less fresh than was asked, and `reason` says why.
 
-    `scopes` are those granted, or asked for where no answer told.
+    `scopes` are those granted, or asked for where no answer told. `slot` is null for the main token.
     """
 
     access_token: str
@@ -51,6 +51,7 @@ class AccessToken:
     stale: bool
     reason: str | None
     kept_fields: Mapping[str, str | int | float | bool]
+    slot: str | None
 
 
 @router.get(PATH, openapi_extra=UNAVAILABLE)
@@ -62,7 +63,8 @@ async def get_token(
     A token that is fresh enough is answered at once. Otherwise it is refreshed first, or the refresh
     that is under way is waited for, for up to 20 seconds. An expired token is never answered.
     """
-    return await _token(caller, connection_id, query.min_ttl_seconds, None, WAIT_SECONDS)
+    ttl = query.min_ttl_seconds
+    return await _token(caller, connection_id, query.slot, ttl, None, WAIT_SECONDS)
 
 
 @router.post(PATH, openapi_extra=UNAVAILABLE)
@@ -76,7 +78,7 @@ async def request_token(
     one is answered.
     """
     ttl, wait = body.min_ttl_seconds, body.wait_seconds
-    return await _token(caller, connection_id, ttl, body.rejected, wait)
+    return await _token(caller, connection_id, body.slot, ttl, body.rejected, wait)
 
 
 @router.post(
@@ -110,6 +112,7 @@ async def refresh_connection(
 async def _token(
     caller: Caller,
     connection_id: UUID,
+    slot: str | None,
     min_ttl_seconds: float,
     rejected: str | None,
     wait_seconds: float,
@@ -120,6 +123,7 @@ async def _token(
         wait_seconds=wait_seconds,
         rejected=rejected,
         organization_id=caller.organization_id,
+        slot=slot,
     )
     caller.state.note_read(caller.key, connection_id)
     return AccessToken(
@@ -133,4 +137,5 @@ async def _token(
         stale=served.stale,
         reason=served.reason,
         kept_fields=served.kept_fields,
+        slot=served.slot,
     )

@@ -86,6 +86,21 @@ def test_a_second_placeholder_is_declared_with_its_pattern(load_text: Load):
             ONE + f"keep_fields = {['f'] * 33}".replace("'", '"'),
             "keep_fields has more than 32 items",
         ),
+        (
+            ONE + 'slots.User = { path = ["a"] }',
+            'slots has "User", which is no name: use a-z, 0-9 and "_"',
+        ),
+        (
+            ONE + 'strategy = "client_credentials"\nslots.user = { path = ["a"] }',
+            "slots.user is refreshed apart, but client_credentials has no refresh token",
+        ),
+        (ONE + "slots.user = { path = [] }", "slots.user.path must not be empty"),
+        (ONE + "slots.user = {}", "slots.user.path is missing"),
+        (ONE + 'slots.user = { path = ["a"], how = 1 }', 'there is no field "slots.user.how"'),
+        (
+            ONE + 'slots.user = { path = ["a"], refreshed = "alone" }',
+            'slots.user.refreshed is "alone", but must be one of "apart", "together"',
+        ),
         (ONE + 'keep_fields = ["a\\u0007"]', "keep_fields has a name that is longer than"),
         (
             ONE + 'client_auth = "basic_unencoded"',

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from refresher.rules.connection import ParkReason
-from refresher.rules.serving import Why
+from refresher.rules.unavailable import Why
 from tests.client.conftest import Place
 
 ROOT = Path(__file__).parent.parent.parent

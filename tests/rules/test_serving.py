@@ -7,8 +7,6 @@ import pytest
 
 from refresher.rules.connection import ParkReason, Sealed, Secret
 from refresher.rules.serving import (
-    PASSING,
-    SENTENCES,
     Ask,
     DueRow,
     Need,
@@ -18,12 +16,12 @@ from refresher.rules.serving import (
     Served,
     Stored,
     Wait,
-    Why,
     as_stored,
     fingerprint,
     needs,
     next_step,
 )
+from refresher.rules.unavailable import PASSING, SENTENCES, Why
 
 HOUR = 3600.0
 TOKEN = Stored(

@@ -5,7 +5,15 @@ from typing import Any, get_args
 
 import pytest
 
-from refresher.rules.providers import BodyForm, ClientAuth, LifeFormat, Provider, Rotation, Strategy
+from refresher.rules.providers import (
+    BodyForm,
+    ClientAuth,
+    LifeFormat,
+    Provider,
+    Rotation,
+    Slot,
+    Strategy,
+)
 from refresher.testing.proof import PROMISES, Stand, prove
 
 ACME = Provider(
@@ -23,6 +31,7 @@ ACME = Provider(
     answer_names={"access_token": ("token", "value"), "scope": ("scopes",)},
     access_token_lifetime_fields=("lives_for", "ends_at"),
     keep_fields=("account.id",),
+    slots={"user": Slot(("more",), {"of": "user"}, "together"), "bot": Slot(("bot",))},
     error_path=("fault", "code"),
     error_detail_path=("fault", "text"),
     dead_grant_errors=frozenset({"gone"}),
@@ -118,6 +127,8 @@ def told(ours: Provider, theirs: Provider) -> str:
         {"access_token_lifetime_seconds": 1_800},
         {"keep_fields": ()},
         {"keep_fields": ("account.name",)},
+        {"slots": {}},
+        {"slots": {"user": Slot(("more",), {"of": "bot"}, "together")}},
         {"error_path": ("error",)},
         {"error_detail_path": ("fault", "words")},
         {"access_token_lifetime_format": "minutes"},

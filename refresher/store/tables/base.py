@@ -22,6 +22,14 @@ STATE = "case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parke
 """The state of the schedule row `s` in a word; "none" where there is no row."""
 BEGUN = "s.state = 1 and s.begun_token = s.lease_token"
 """Whether the schedule row `s` is leased and its refresh has begun."""
+SLOTS = """
+    coalesce((select jsonb_object_agg(t.slot, jsonb_build_object('id', t.id, 'status', t.status,
+        'status_cause', t.status_cause, 'parked_reason', z.parked_reason,
+        'expires_at', t.expires_at, 'credential_version', t.credential_version))
+    from connection t left join refresh_schedule z on z.connection_id = t.id
+    where t.slot_of = r.id and t.deleted_at is null), '{}')
+"""
+"""The living slots of the connection `r` by name, as JSON: how each stands."""
 # A row that is older than this column learns its provider when it is claimed.
 PROVIDER = (
     "coalesce(s.provider, (select c.provider from connection c where c.id = s.connection_id))"

@@ -61,6 +61,9 @@ connection = Table(
     Column("organization_id", Text, nullable=False),
     Column("provider", Text, nullable=False),
     Column("external_id", Text, nullable=False),
+    # A token beside the main one of `slot_of` has a row of its own; '' is the main one.
+    Column("slot", Text, nullable=False, server_default=text("''")),
+    Column("slot_of", Uuid, ForeignKey("connection.id")),
     Column("name", Text),
     Column("app_name", Text, nullable=False, server_default="default"),
     # A sibling stores no tokens: it resolves to its root, so there is nothing to synchronise.
@@ -93,7 +96,8 @@ connection = Table(
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     instant("created_at", default_now=True),
     instant("updated_at", default_now=True),
-    UniqueConstraint("organization_id", "provider", "external_id"),
+    UniqueConstraint("organization_id", "provider", "external_id", "slot"),
+    CheckConstraint("(slot = '') = (slot_of is null)", name="slot_of_main"),
     CheckConstraint("status in ('active', 'reconnect_required')", name="status"),
     # An empty token can never be stored, whichever path wrote it: sealed, it is still 33 bytes.
     CheckConstraint("length(access_token) > 33", name="access_token_not_empty"),
@@ -104,6 +108,8 @@ connection = Table(
     ),
     # Only siblings stand in it: who deletes a root asks for them.
     Index("connection_root_id_idx", "root_id", postgresql_where=text("root_id is not null")),
+    # Only slots stand in it: what is done to a connection is done to its slots.
+    Index("connection_slot_of_idx", "slot_of", postgresql_where=text("slot_of is not null")),
     # A provider's own notice names an account of its, and no organization of ours.
     Index("connection_provider_external_id_idx", "provider", "external_id"),
     # A refresh touches no indexed column, so with room on the page it stays heap-only.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from refresher.devkit.oauth_server.entry.answer import SCOPES, Chosen, kept_value
+from refresher.rules.connection import Secret
+from refresher.rules.kept_fields import KeptFields
 from refresher.rules.outcomes import (
     Refreshed,
     Revoked,
@@ -16,6 +18,7 @@ from refresher.rules.providers import (
     Rotation,
     Strategy,
 )
+from refresher.rules.slots import as_kept, names
 from refresher.testing.proof.stand import Stand, wrong_tokens
 from refresher.testing.proof.troubles import (
     dead,
@@ -141,7 +144,10 @@ def keeps_fields(stand: Stand) -> Iterator[str]:
     stand.wait_until_due()
     asked = stand.ask()
     kept = asked.outcome.grant.kept if isinstance(asked.outcome, Refreshed) else None
-    wanted = {name: kept_value(name, stand.family) for name in stand.provider.keep_fields}
+    provider, family = stand.provider, stand.family
+    wanted: KeptFields = {name: kept_value(name, family) for name in provider.keep_fields}
+    for name in names(provider, "together"):
+        wanted = {**wanted, **as_kept(name, Secret(kept_value(name, family)), None, None)}
     if (kept or {}) != wanted:
         yield f"kept is {dict(kept or {})}, not {wanted}: {asked}"
 

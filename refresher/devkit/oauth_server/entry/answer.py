@@ -17,6 +17,7 @@ from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.tokens import Denied, Family, Issued
 from refresher.rules.paths import ways
 from refresher.rules.providers import LifeFormat, Path, Provider
+from refresher.rules.slots import names
 
 SCOPES = ("read", "write")
 """What every account has consented to."""
@@ -63,12 +64,20 @@ class Chosen:
 def issued_body(
     entry: Provider, issued: Issued, options: Options, chosen: Chosen, now: float
 ) -> dict[str, Any]:
-    """Returns a good answer: tokens and lives under the entry's names, kept fields beside them."""
+    """Returns a good answer: tokens and lives under the entry's names, kept fields beside them.
+
+    A slot that is refreshed apart is a family of its own: its token is at the top of its own answers.
+    """
     inner: dict[str, Any] = {}
     for name in entry.keep_fields:
         put(tuple(name.split(".")), kept_value(name, issued.family), inner)
     for name, value in _token_fields(entry, issued, options, chosen, now).items():
         put(_named(entry, name), value, inner)
+    for name in names(entry, "together"):
+        slot = entry.slots[name]
+        beside: dict[str, Any] = dict(slot.where)
+        put(_named(entry, "access_token"), kept_value(name, issued.family), beside)
+        put((*slot.path, 0) if slot.where else slot.path, beside, inner)
     body: dict[str, Any] = inner
     if entry.response_path:
         body = {}
