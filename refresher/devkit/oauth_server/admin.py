@@ -51,13 +51,13 @@ def check(held: HeldTokens, book: GrantBook, options: Options, now: float) -> Ch
     is_owner = family is not None and all(
         owner is not None and owner.external_id == held.external_id for owner in owners
     )
-    is_active = is_owner and book.is_access_active(access, now)
+    is_active = is_owner and book.is_access_active(access, now, options)
     is_usable = is_active
     if refresh:
         is_usable = is_owner and book.is_refresh_usable(refresh, now, options)
     expired = None
     if isinstance(access_claim, AccessClaim):
-        expired = max(0.0, now - access_claim.expires_at)
+        expired = max(0.0, now - book.end_of_access_token(access_claim))
     return Check(
         external_id=held.external_id,
         is_owner=is_owner,

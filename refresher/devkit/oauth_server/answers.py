@@ -4,8 +4,9 @@ Pure: values in, an `Answer` out. Which answer is due is decided by `grants.py` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
@@ -61,10 +62,12 @@ def _in_camel_case(name: str) -> str:
 
 def token_fields(issued: Issued, options: Options) -> dict[str, Any]:
     """Returns RFC 6749 section 5.1's fields; the token's real life does not change with style."""
-    body: dict[str, Any] = {"access_token": issued.access_token, "token_type": "Bearer"}
+    body: dict[str, Any] = {}
+    if not issued.is_prolonged:
+        body = {"access_token": issued.access_token, "token_type": "Bearer"}
     if options.expires_in_style != "missing":
         body["expires_in"] = expires_in(issued.expires_in_seconds, options.expires_in_style)
-    if issued.refresh_token is not None:
+    if issued.refresh_token is not None and not issued.is_prolonged:
         body["refresh_token"] = issued.refresh_token
         if issued.refresh_token_expires_in_seconds is not None:
             body["refresh_token_expires_in"] = int(issued.refresh_token_expires_in_seconds)
@@ -86,7 +89,7 @@ def expires_in(seconds: float, style: ExpiresInStyle) -> int | float | str | Non
 
 
 def refused_answer(refused: Denied, options: Options, *, is_long_lived: bool = False) -> Answer:
-    """Returns the error answer: 401 for a wrong client, otherwise the configured status.
+    """Returns the error answer: 401 for a wrong client, 429 where to wait, else the configured status.
 
     The paths of the long-lived exchanges have an error body of their own.
     """
@@ -96,6 +99,9 @@ def refused_answer(refused: Denied, options: Options, *, is_long_lived: bool = F
     body: dict[str, Any] = {"error": refused.error, "error_description": told}
     if is_long_lived and options.long_lived_errors == "meta":
         body = {"error": {"message": told, "type": "OAuthException", "code": _META_CODE}}
+    if refused.retry_after_seconds is not None:
+        headers = {"Retry-After": str(ceil(refused.retry_after_seconds))}
+        return replace(_encoded(429, body, options), headers=headers)
     return _encoded(status, body, options)
 
 

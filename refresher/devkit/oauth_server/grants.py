@@ -60,6 +60,8 @@ class GrantBook:
         family = Family(len(self._families), external_id, lifetime_seconds, has_refresh_token)
         if has_refresh_token and options.refresh_token_lifetime_seconds is not None:
             family.refresh_expires_at = now + options.refresh_token_lifetime_seconds
+        if options.grant_lifetime_seconds is not None:
+            family.ends_at = now + options.grant_lifetime_seconds
         self._families.append(family)
         self.accounts[external_id] = family
         return self._issue(family, now, options, remaining_seconds=remaining_seconds)
@@ -70,7 +72,11 @@ class GrantBook:
         if not isinstance(claim, RefreshClaim):
             return Denied("invalid_grant", "unknown_token")
         family = self._families[claim.family]
-        match standing(family, claim.generation, now, options):
+        how = standing(family, claim.generation, now, options)
+        wait = _may_come_at(family, options) - now
+        if how in {"newest", "in_grace"} and wait > 0:
+            return Denied("too_many_requests", "refreshed_too_often", retry_after_seconds=wait)
+        match how:
             case "newest":
                 return self._renew(family, now, options, dice)
             case "in_grace":
@@ -89,7 +95,7 @@ class GrantBook:
         if not isinstance(claim, AccessClaim):
             return Denied("invalid_grant", "unknown_token")
         family = self._families[claim.family]
-        if not self.is_access_active(token, now):
+        if not self.is_access_active(token, now, options):
             reason = "access_token_expired" if family.alive else family.ended_because
             return Denied("invalid_grant", reason)
         is_newest = claim.serial == family.serial
@@ -116,14 +122,30 @@ class GrantBook:
         family.revoked_serials |= {claim.serial}
         return True
 
-    def is_access_active(self, token: str, now: float) -> bool:
+    def use_access_token(self, token: str, now: float, options: Options) -> bool:
+        """Says whether an access token opens the resource, and notes that it was used."""
+        claim = self._mint.read(token)
+        is_active = self.is_access_active(token, now, options)
+        if is_active and isinstance(claim, AccessClaim):
+            family = self._families[claim.family]
+            family.used_serial = max(family.used_serial, claim.serial)
+        return is_active
+
+    def is_access_active(self, token: str, now: float, options: Options) -> bool:
         """Says whether an access token opens the resource at `now`."""
         claim = self._mint.read(token)
         if not isinstance(claim, AccessClaim):
             return False
         family = self._families[claim.family]
+        is_newest = claim.serial == family.serial
         is_revoked = not family.alive or claim.serial in family.revoked_serials
-        return not is_revoked and now < claim.expires_at
+        is_replaced = not (is_newest or options.old_access_token_survives)
+        return not (is_revoked or is_replaced) and now < self.end_of_access_token(claim)
+
+    def end_of_access_token(self, claim: AccessClaim) -> float:
+        """Returns until when an access token is good; the newest may have been prolonged."""
+        family = self._families[claim.family]
+        return family.access_expires_at if claim.serial == family.serial else claim.expires_at
 
     def is_refresh_usable(self, token: str, now: float, options: Options) -> bool:
         """Says whether a refresh with this token would succeed at `now`; changes nothing."""
@@ -135,15 +157,15 @@ class GrantBook:
 
     def current_tokens(self, family: Family, options: Options) -> tuple[str, str | None]:
         """Returns the newest pair of a family, as it was told."""
-        claim = AccessClaim(family.number, family.serial, family.access_expires_at)
+        claim = AccessClaim(family.number, family.serial, family.sealed_until)
         access = self._mint.access_token(claim)
         if options.access_token_style == "jwt":
-            access = self._mint.jwt(access, family.access_expires_at)
+            access = self._mint.jwt(access, family.sealed_until)
         if not family.has_refresh_token:
             return access, None
         refresh = self._mint.refresh_token(RefreshClaim(family.number, family.generation))
         if options.refresh_token_style == "jwt":
-            refresh = self._mint.jwt(refresh, family.refresh_expires_at)
+            refresh = self._mint.jwt(refresh, family.end_of_refresh_token)
         return access, refresh
 
     def _renew(
@@ -155,14 +177,21 @@ class GrantBook:
         kind: IssueKind = "issued",
     ) -> Issued:
         family.refreshes += 1
+        family.refreshed_at = now
+        if options.prolongs:
+            return self._prolong(family, now, options)
         is_rotated = rotates(family, options, dice)
         if is_rotated:
-            family.spent_at.append(now)
-            family.generation += 1
+            family.spend(now)
         if options.refresh_token_lifetime_seconds and options.refresh_token_end == "sliding":
             family.refresh_expires_at = now + options.refresh_token_lifetime_seconds
         is_told = is_rotated or not options.omit_refresh_token
         return self._issue(family, now, options, kind=kind, tell_refresh_token=is_told)
+
+    def _prolong(self, family: Family, now: float, options: Options) -> Issued:
+        lifetime = family.lifetime_seconds or options.lifetime_seconds
+        family.access_issued_at, family.access_expires_at = now, round(now + lifetime, 3)
+        return self._told(family, now, options, kind="issued", is_prolonged=True)
 
     def _replay(self, family: Family, now: float, options: Options, dice: Dice) -> Issued:
         if options.replay_mode == "new":
@@ -193,7 +222,7 @@ class GrantBook:
         remaining = lifetime if remaining_seconds is None else remaining_seconds
         family.serial += 1
         family.access_issued_at = now + remaining - lifetime
-        family.access_expires_at = round(now + remaining, 3)
+        family.access_expires_at = family.sealed_until = round(now + remaining, 3)
         return self._told(
             family,
             now,
@@ -212,6 +241,7 @@ class GrantBook:
         kind: IssueKind,
         expires_in_seconds: float | None = None,
         tell_refresh_token: bool = True,
+        is_prolonged: bool = False,
     ) -> Issued:
         access_token, refresh_token = self.current_tokens(family, options)
         if expires_in_seconds is None:
@@ -227,4 +257,12 @@ class GrantBook:
             expires_in_seconds=expires_in_seconds,
             refresh_token_expires_in_seconds=None if end is None else end - now,
             presented_twice=kind != "issued",
+            grant_ends_in_seconds=None if family.ends_at is None else family.ends_at - now,
+            is_prolonged=is_prolonged,
         )
+
+
+def _may_come_at(family: Family, options: Options) -> float:
+    if family.refreshed_at is None:
+        return 0.0
+    return family.refreshed_at + options.refresh_interval_seconds

@@ -48,6 +48,7 @@ RefreshTokenEnd = Literal["sliding", "fixed"]
 ExpiresInStyle = Literal["number", "string", "zero", "missing", "absurd", "negative", "float"]
 TokenStyle = Literal["opaque", "jwt"]
 ResponseFormat = Literal["json", "form"]
+GraceEnds = Literal["time", "new_access_token_used", "new_refresh_token_used"]
 LongLivedErrors = Literal["meta", "oauth"]
 
 
@@ -70,6 +71,9 @@ class Options:
     ] = 0.5
     reuse: Annotated[Reuse, "what a spent refresh token does outside the grace"] = "revoke_family"
     grace_seconds: Annotated[float, "how long a spent refresh token may be replayed"] = 0.0
+    grace_ends: Annotated[
+        GraceEnds, "what ends the grace sooner; with grace_seconds=0 such an event alone does"
+    ] = "time"
     replay_mode: Annotated[
         ReplayMode, "what a replay within the grace returns: the current pair again, or a new one"
     ] = "same"
@@ -80,6 +84,18 @@ class Options:
     refresh_token_end: Annotated[
         RefreshTokenEnd, "does each refresh extend the refresh token's life, or is its end fixed"
     ] = "sliding"
+    grant_lifetime_seconds: Annotated[
+        float | None, "life of a grant from consent on, however often it is refreshed"
+    ] = None
+    refresh_interval_seconds: Annotated[
+        float, "a grant that was refreshed is not refreshed again for so long"
+    ] = 0.0
+    old_access_token_survives: Annotated[
+        bool, "is the access token before the newest still good"
+    ] = True
+    prolongs: Annotated[bool, "answer a refresh without tokens: the access token lives longer"] = (
+        False
+    )
     minimum_token_age_seconds: Annotated[
         float, "a long-lived access token younger than this is not exchanged"
     ] = 0.0
@@ -133,6 +149,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("grace_seconds", 0, _YEARS_100),
     ("lifetime_seconds", 0.001, _YEARS_100),
     ("refresh_token_lifetime_seconds", 0.001, _YEARS_100),
+    ("grant_lifetime_seconds", 0.001, _YEARS_100),
+    ("refresh_interval_seconds", 0, _YEARS_100),
     ("minimum_token_age_seconds", 0, _YEARS_100),
     ("latency_seconds", 0, 3600),
     ("error_status", 200, 599),

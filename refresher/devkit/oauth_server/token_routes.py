@@ -39,9 +39,9 @@ class TokenRoutes:
         if claim is None or family is None:
             return {"active": False}
         if isinstance(claim, AccessClaim):
-            if not state.book.is_access_active(token, now):
+            if not state.book.is_access_active(token, now, state.options):
                 return {"active": False}
-            told = {"token_type": "Bearer", "exp": int(claim.expires_at)}
+            told = {"token_type": "Bearer", "exp": int(state.book.end_of_access_token(claim))}
         else:
             if not state.book.is_refresh_usable(token, now, state.options):
                 return {"active": False}
@@ -61,7 +61,7 @@ class TokenRoutes:
         """Answers like a provider's API: 200 with the account, or 401."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         state = self._state
-        is_active = state.book.is_access_active(token, state.clock.now())
+        is_active = state.book.use_access_token(token, state.clock.now(), state.options)
         family = state.book.owner(token)
         if scheme.lower() != "bearer" or not is_active or family is None:
             state.ledger.count("resource_refused")

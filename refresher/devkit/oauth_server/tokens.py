@@ -29,7 +29,12 @@ IssueKind = Literal["issued", "replayed", "reissued", "reuse_ignored"]
 
 @dataclass(slots=True)
 class Family:
-    """Everything issued since one consent. `spent_at[n]` is when generation n was spent."""
+    """Everything issued since one consent.
+
+    `spent_at[n]` is when generation n was spent, `spent_serial[n]` the newest access token before that.
+    `sealed_until` is the end that the newest access token itself tells: it may live longer. `ends_at`
+    is the end of all of it; `used_serial` the newest access token that was used.
+    """
 
     number: int
     external_id: str
@@ -42,13 +47,30 @@ class Family:
     refreshes: int = 0
     access_issued_at: float = 0.0
     access_expires_at: float = 0.0
+    sealed_until: float = 0.0
     refresh_expires_at: float | None = None
+    ends_at: float | None = None
+    refreshed_at: float | None = None
+    used_serial: int = 0
     spent_at: "array[float]" = field(default_factory=lambda: array("d"))
+    spent_serial: "array[int]" = field(default_factory=lambda: array("q"))
     revoked_serials: frozenset[int] = frozenset()
 
     def is_spent(self, generation: int) -> bool:
         """Says whether a refresh token of that generation was replaced in an earlier request."""
         return generation < self.generation
+
+    def spend(self, now: float) -> None:
+        """Moves on to the next generation: the refresh token of this one is spent."""
+        self.spent_at.append(now)
+        self.spent_serial.append(self.serial)
+        self.generation += 1
+
+    @property
+    def end_of_refresh_token(self) -> float | None:
+        """The nearer of its own end and that of the grant."""
+        ends = [end for end in (self.refresh_expires_at, self.ends_at) if end is not None]
+        return min(ends, default=None)
 
     def end(self, because: str) -> bool:
         """Kills every token of the family; returns False where it was dead already."""
@@ -60,7 +82,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A good answer, and why it was given.
+    """A good answer, and why it was given. One that `is_prolonged` tells no tokens.
 
     "issued" is the ordinary case; "replayed" told the current pair once more within the grace;
     "reissued" gave a new pair within the grace; "reuse_ignored" gave one outside of it.
@@ -75,6 +97,8 @@ class Issued:
     expires_in_seconds: float
     refresh_token_expires_in_seconds: float | None
     presented_twice: bool = False
+    grant_ends_in_seconds: float | None = None
+    is_prolonged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +109,7 @@ class Denied:
     reason: str
     presented_twice: bool = False
     family_revoked: bool = False
+    retry_after_seconds: float | None = None
 
 
 Reply = Issued | Denied
@@ -98,11 +123,25 @@ def standing(family: Family, generation: int, now: float, options: Options) -> S
     """
     if not family.alive:
         return "dead"
-    if family.refresh_expires_at is not None and now >= family.refresh_expires_at:
+    end = family.end_of_refresh_token
+    if end is not None and now >= end:
         return "ended"
     if not family.is_spent(generation):
         return "newest"
-    return "in_grace" if now < family.spent_at[generation] + options.grace_seconds else "spent"
+    return "in_grace" if _is_forgiven(family, generation, now, options) else "spent"
+
+
+def _is_forgiven(family: Family, generation: int, now: float, options: Options) -> bool:
+    match options.grace_ends:
+        case "time":
+            ended = False
+        case "new_access_token_used":
+            ended = family.used_serial > family.spent_serial[generation]
+        case "new_refresh_token_used":
+            ended = family.generation > generation + 1
+    is_endless = options.grace_ends != "time" and not options.grace_seconds
+    in_time = is_endless or now < family.spent_at[generation] + options.grace_seconds
+    return in_time and not ended
 
 
 def rotates(family: Family, options: Options, dice: Dice) -> bool:

@@ -163,7 +163,9 @@ def gives_back(stand: Stand) -> Iterator[str]:
     if reply.status not in range(200, 300):
         yield f"the revocation was not understood: {reply.status} {reply.body[:300]!r}"
     elif stand.entry.strategy is Strategy.CLIENT_CREDENTIALS:
-        if stand.state.book.is_access_active(stand.held.access_token, stand.now):
+        if stand.state.book.is_access_active(
+            stand.held.access_token, stand.now, stand.state.options
+        ):
             yield "the token is as good as before it was given back"
     else:
         yield from dead(stand, "after the token was given back")

@@ -113,7 +113,7 @@ def test_reuse_has_the_configured_effect(
     assert isinstance(reply, Issued) is is_answered
     assert reply.presented_twice
     assert played.first.family.alive is is_alive
-    assert played.book.is_access_active(newer.access_token, NOW) is is_alive
+    assert played.book.is_access_active(newer.access_token, NOW, played.options) is is_alive
     assert (isinstance(reply, Denied) and reply.family_revoked) is is_revoked
 
 
@@ -173,7 +173,7 @@ def test_a_replay_never_returns_a_dead_access_token() -> None:
     issued = played.good(played.first_token)
     replayed = played.good(played.first_token, NOW + 30)
     assert replayed.refresh_token == issued.refresh_token
-    assert played.book.is_access_active(replayed.access_token, NOW + 31)
+    assert played.book.is_access_active(replayed.access_token, NOW + 31, played.options)
 
 
 def test_a_replay_can_give_a_new_pair() -> None:
@@ -219,8 +219,8 @@ def test_access_tokens_live_their_lifetime_and_overlap() -> None:
     """An access token is good up to its end, whether or not a newer one was issued."""
     played = Played(lifetime_seconds=20)
     played.good(played.first_token)
-    assert played.book.is_access_active(played.first.access_token, NOW + 19.9)
-    assert not played.book.is_access_active(played.first.access_token, NOW + 20)
+    assert played.book.is_access_active(played.first.access_token, NOW + 19.9, played.options)
+    assert not played.book.is_access_active(played.first.access_token, NOW + 20, played.options)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_strangers_token_is_refused(token: str) -> None:
     """A token that this provider did not mint is invalid_grant, whatever it looks like."""
     played = Played()
     assert refused(played.refresh(token)).reason == "unknown_token"
-    assert not played.book.is_access_active(token, NOW)
+    assert not played.book.is_access_active(token, NOW, played.options)
     assert played.book.owner(token) is None
 
 
@@ -254,10 +254,10 @@ def test_revoking_an_access_token_leaves_the_refresh_token() -> None:
     """Revoking an access token ends that one; revoking the refresh token ends all."""
     played = Played()
     assert played.book.revoke_token(played.first.access_token)
-    assert not played.book.is_access_active(played.first.access_token, NOW)
+    assert not played.book.is_access_active(played.first.access_token, NOW, played.options)
     issued = played.good(played.first_token)
     assert played.book.revoke_token(token_of(issued))
-    assert not played.book.is_access_active(issued.access_token, NOW)
+    assert not played.book.is_access_active(issued.access_token, NOW, played.options)
     assert refused(played.refresh(token_of(issued))).reason == "token_revoked"
 
 

@@ -39,7 +39,7 @@ def test_a_long_lived_exchange_tells_no_refresh_token() -> None:
     assert isinstance(reply, Issued)
     assert reply.refresh_token is None
     assert reply.access_token != first.access_token
-    assert book.is_access_active(first.access_token, NOW + 1)
+    assert book.is_access_active(first.access_token, NOW + 1, options)
 
 
 def test_only_an_access_token_can_be_exchanged() -> None:
@@ -79,4 +79,4 @@ def test_an_access_token_can_be_a_jwt() -> None:
     payload = first.access_token.split(".")[1]
     told = orjson.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert told["exp"] == NOW + 60
-    assert book.is_access_active(first.access_token, NOW)
+    assert book.is_access_active(first.access_token, NOW, Options())

@@ -95,13 +95,11 @@ def kept_value(name: str, family: Family) -> str:
 def _token_fields(
     entry: Provider, issued: Issued, options: Options, chosen: Chosen, now: float
 ) -> dict[str, object]:
-    told: dict[str, object] = {
-        "token_type": "Bearer",
-        "scope": " ".join(SCOPES),
-        "access_token": issued.access_token,
-    }
-    if issued.refresh_token is not None:
-        told["refresh_token"] = issued.refresh_token
+    told: dict[str, object] = {}
+    if not issued.is_prolonged:
+        told = {"token_type": "Bearer", "scope": " ".join(SCOPES)}
+        told |= {"access_token": issued.access_token, "refresh_token": issued.refresh_token}
+    told = {name: value for name, value in told.items() if value is not None}
     if options.expires_in_style == "missing":
         return told
     form = entry.access_token_lifetime_format
@@ -160,14 +158,14 @@ def _as_told(code: str) -> str | int:
 def refused(entry: Provider, denied: Denied, options: Options, way: int = 0) -> Answer:
     """Returns the refusal of a request: the entry's own word for it, with the usual status."""
     told = denied.reason.replace("_", " ")
+    if denied.retry_after_seconds is not None:
+        wait = {"Retry-After": str(ceil(denied.retry_after_seconds))}
+        return encoded(429, error_body(entry, Words(denied.error, told), way), wait)
     match denied.error:
         case "invalid_grant":
             words, status = _own(entry, entry.dead_grant_errors, Words(denied.error, told), 400)
         case "invalid_client":
             words, status = _own(entry, entry.misconfigured_errors, Words(denied.error, told), 401)
-        case "too_many_requests":
-            wait = {"Retry-After": str(ceil(float(denied.reason)))}
-            return encoded(429, error_body(entry, Words(denied.error), way), wait)
         case _:
             words, status = Words(denied.error, told), 400
     if options.error_status != 400:

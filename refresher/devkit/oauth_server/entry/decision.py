@@ -13,8 +13,6 @@ from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, RefreshCla
 from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
 
 ROTATIONS = {Rotation.ALWAYS: "always", Rotation.SOMETIMES: "sometimes", Rotation.NEVER: "none"}
-TOO_MANY = "too_many_requests"
-"""The code of a refusal whose reason is how many seconds to wait."""
 Values = Mapping[str, str]
 
 

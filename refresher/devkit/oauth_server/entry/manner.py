@@ -73,7 +73,7 @@ class Manner:
         whose = asked.values.get("host", "") if self.entry.pause_scope == "host" else ""
         wait = self.pace.wait(whose, now) if self.pace else 0.0
         if wait > 0:
-            return Denied(decision.TOO_MANY, f"{wait:.3f}")
+            return Denied("too_many_requests", "too_often", retry_after_seconds=wait)
         return decision.decide(self.entry, asked.values, self._state, now)
 
     def issued(self, issued: Issued, fault: FaultRule | None) -> Answer:
