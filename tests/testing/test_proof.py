@@ -84,6 +84,9 @@ EXCHANGED = replace(
             error_detail_path=(("message",), ("errors", 0, "text")),
             refusal_statuses=frozenset({500}),
         ),
+        replace(PLAIN, prolongs=True, rotation=Rotation.NEVER),
+        replace(PLAIN, reuse_grace_ends="new_access_token_used", reuse_grace_seconds=60),
+        replace(PLAIN, reuse_grace_ends="new_refresh_token_used"),
         replace(PLAIN, status_errors={"401": "invalid_grant", "403": "invalid_client"}),
     ],
 )
@@ -134,6 +137,8 @@ def told(ours: Provider, theirs: Provider) -> str:
         {"access_token_lifetime_format": "minutes"},
         {"refresh_token_lifetime_format": "milliseconds"},
         {"error_path": (("error",), ("fault", "kind"))},
+        {"prolongs": True},
+        {"reuse_grace_ends": "new_refresh_token_used", "reuse_grace_seconds": 0},
         {"status_errors": {"410": "gone"}},
         {"refusal_statuses": frozenset({500})},
         {"dead_grant_errors_at_any_status": frozenset[str]()},

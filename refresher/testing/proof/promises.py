@@ -8,6 +8,7 @@ from refresher.devkit.oauth_server.entry.answer import SCOPES, Chosen, kept_valu
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import KeptFields
 from refresher.rules.outcomes import (
+    Prolonged,
     Refreshed,
     Revoked,
 )
@@ -128,15 +129,41 @@ def forgives_for_a_while(stand: Stand) -> Iterator[str]:
     stand.change(rotation="always")
     stand.wait_until_due()
     stand.ask()
-    if entry.reuse_grace_seconds:
+    if entry.reuse_grace_seconds or entry.reuse_grace_ends != "time":
         stand.pass_time(entry.reuse_grace_seconds / 2)
         asked = stand.ask(before)
         if not isinstance(asked.outcome, Refreshed):
-            yield f"half of the grace is over, and the spent token is refused: {asked}"
-        stand.pass_time(entry.reuse_grace_seconds / 2 + 1)
+            yield f"the grace is not over, and the spent token is refused: {asked}"
+    _end_grace(stand)
     asked = stand.ask(before)
     if not isinstance(asked.outcome, Revoked):
         yield f"a spent token is taken after the grace: {asked}"
+
+
+def _end_grace(stand: Stand) -> None:
+    match stand.entry.reuse_grace_ends:
+        case "time":
+            stand.pass_time(stand.entry.reuse_grace_seconds / 2 + 1)
+        case "new_access_token_used":
+            newest = stand.newest()[0]
+            stand.state.book.use_access_token(newest, stand.now, stand.state.options)
+        case "new_refresh_token_used":
+            stand.ask()
+
+
+def prolongs(stand: Stand) -> Iterator[str]:
+    """An answer without a token prolongs the stored one, where the entry says so."""
+    if not stand.provider.prolongs:
+        return
+    stand.change(prolongs=True)
+    for _ in range(2):
+        stand.wait_until_due()
+        asked = stand.ask()
+        life, new = stand.state.options.lifetime_seconds, asked.decision.new_life
+        if not isinstance(asked.outcome, Prolonged) or new is None:
+            yield f"an answer that prolongs the token is not understood: {asked}"
+        elif abs(new.lifetime_seconds - life) > _ROUNDED:
+            yield f"a token that lives {life:g} s is taken to live {new.lifetime_seconds:g}: {asked}"
 
 
 def keeps_fields(stand: Stand) -> Iterator[str]:
@@ -193,6 +220,7 @@ PROMISES: Mapping[str, Promise] = {
     "unreadable answer": survives_unreadable_answers,
     "rotation": rotates,
     "grace": forgives_for_a_while,
+    "prolonged token": prolongs,
     "lost answer": lives_with_lost_answers,
     "kept fields": keeps_fields,
     "revocation": gives_back,

@@ -26,7 +26,7 @@ from refresher.rules import policy
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.decision import Before, Decision, decide, new_life
-from refresher.rules.outcomes import Outcome, Refreshed, classify
+from refresher.rules.outcomes import Outcome, Prolonged, Refreshed, classify
 from refresher.rules.placeholders import SAMPLES, UnbuildableRequest
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
@@ -83,8 +83,9 @@ class Stand:
             name: (placeholders or {}).get(name) or _sample(name, pattern)
             for name, pattern in entry.placeholders.items()
         }
-        options = replace(Options(), client_id=CLIENT_ID, client_secret=SECRET, **options_of(entry))
-        self.state = ProviderState(options)
+        # A provider that may prolong a token may answer with another, too: all promises but one do so.
+        known = options_of(entry) | {"client_id": CLIENT_ID, "client_secret": SECRET}
+        self.state = ProviderState(replace(Options(), **known | {"prolongs": False}))
         self.manner = Manner(entry, self.state)
         self._app: ASGIApp = EntryRoutes(
             self.manner, self.state, Response("there is nothing here", 404)
@@ -180,7 +181,7 @@ class Stand:
         outcome = classify(self.entry, reply, self.now)
         before = Before(0, unknown_outcomes, 60.0, None, self.now, 0.5, 0.5, doubted)
         decision = decide(outcome, reply, before, self.entry, Policy())
-        if is_own and isinstance(outcome, Refreshed):
+        if is_own and isinstance(outcome, Refreshed | Prolonged):
             self.held = self._stored(outcome, held)
         return Asked(reply, outcome, decision)
 
@@ -196,13 +197,13 @@ class Stand:
         )
         return None if request is None else send(self._app, self.state.connections, write(request))
 
-    def _stored(self, outcome: Refreshed, held: Held) -> Held:
+    def _stored(self, outcome: Refreshed | Prolonged, held: Held) -> Held:
         grant = outcome.grant
         before = Before(0, 0, 60.0, held.lifetime_seconds, self.now, 0.5, 0.5)
         life = new_life(grant, 0.0, before, self.entry)
         refresh_token = grant.refresh_token.reveal() if grant.refresh_token else None
         return Held(
-            grant.access_token.reveal(),
+            grant.access_token.reveal() or held.access_token,
             refresh_token or held.refresh_token,
             life.lifetime_seconds,
             life.left_seconds,

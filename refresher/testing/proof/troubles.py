@@ -167,7 +167,8 @@ def lives_with_lost_answers(stand: Stand) -> Iterator[str]:
     stand.pass_time(wait)
     unknown = lost.decision.unknown_outcomes
     asked = stand.ask(unknown_outcomes=unknown)
-    if not may_be_spent(entry) or entry.reuse_grace_seconds > 0:
+    graced = entry.reuse_grace_seconds > 0 or entry.reuse_grace_ends != "time"
+    if not may_be_spent(entry) or graced:
         yield from wrong_tokens(stand, asked)
     elif not isinstance(asked.outcome, Revoked) or asked.decision.cause == "invalid_grant":
         yield f"a token whose answer was lost is not told as interrupted: {asked}"

@@ -23,6 +23,8 @@ def options_of(entry: Provider) -> dict[str, Any]:
         "rotation_every_nth": 2 if entry.rotation is Rotation.SOMETIMES else None,
         "omit_refresh_token": entry.rotation is Rotation.NEVER,
         "grace_seconds": entry.reuse_grace_seconds,
+        "grace_ends": entry.reuse_grace_ends,
+        "prolongs": entry.prolongs,
         "refresh_token_lifetime_seconds": entry.refresh_token_lifetime_seconds,
         "refresh_token_end": entry.refresh_token_clock,
     }
