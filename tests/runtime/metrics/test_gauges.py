@@ -12,7 +12,7 @@ from refresher.notify.mail_channel import MAIL
 from refresher.rules.connection import ParkReason
 from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply
-from refresher.store import gauges, outbox, recipients, workers
+from refresher.store import gauges, inspection, outbox, recipients, workers
 from refresher.store.gauges import Gauges
 from tests.notify.webhooks.kit import add, claim, deliver, happen
 from tests.ports import free_port
@@ -201,7 +201,10 @@ def test_no_look_reads_a_whole_table(world: World) -> None:
     world.run("analyze")
     _much_to_tell(world)
     values = {"most": 100, "reasons": list(ParkReason), "consumers": list(outbox.CONSUMERS)}
-    looks = (gauges._SCHEDULE, gauges._PARKED, gauges._LIVES, gauges._OUTBOX, gauges._OVERDUE)
+    looks = (
+        *(gauges._SCHEDULE, gauges._PARKED, gauges._LIVES, gauges._OUTBOX, gauges._OVERDUE),
+        inspection._OF_ALL,
+    )
     for statement in looks:
         names = set(text(statement).compile().params)
         plan = world.one(
