@@ -111,6 +111,12 @@ class World(Sandbox):
             oauth_apps.put(db, "acme", "default", "app-id", secret)
             oauth_apps.put(db, "paced", "default", "app-id", None)
 
+    def describe(self, name: str, **facts: object) -> None:
+        """Gives a provider's entry other facts."""
+        known = {one.name: one for one in self.services.catalogue.providers}
+        known[name] = replace(known[name], **facts)  # type: ignore[arg-type]
+        self.services = replace(self.services, catalogue=Catalogue(known, {}))
+
     def set_now(self, now: datetime) -> None:
         """Puts the database's clock."""
         self.clock.set(now)

@@ -134,7 +134,11 @@ def _duration_faults(provider: Provider) -> Iterator[str]:
     life = provider.access_token_lifetime_seconds
     if life is None:
         return
-    for field in ("not_before_expiry_seconds", "min_token_age_seconds"):
+    for field in (
+        "not_before_expiry_seconds",
+        "min_token_age_seconds",
+        "refresh_interval_seconds",
+    ):
         seconds = getattr(provider, field)
         if seconds is not None and seconds >= life:
             yield f"{field} is {seconds:g}, not less than access_token_lifetime_seconds ({life:g})"

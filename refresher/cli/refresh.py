@@ -18,7 +18,8 @@ from refresher.errors import TokenUnavailable
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
 from refresher.rules.serving import RefreshResult
-from refresher.rules.unavailable import Why
+from refresher.rules.unavailable import SENTENCES, Why
+from refresher.rules.words import span
 from refresher.runtime.services import Services
 from refresher.store import audit, lookup
 from refresher.store.connections import OperatorView
@@ -63,11 +64,15 @@ def _refresh(services: Services, root: UUID, timeout: float) -> RefreshResult:
                 return on_demand.refresh_now(root, wait_seconds=timeout)
             except TokenUnavailable as error:
                 if error.code != Why.STILL_REFRESHING or not on_demand.busy:
-                    raise CannotDo(_why_not(services, root, error.code)) from error
+                    raise CannotDo(_why_not(services, root, error)) from error
                 timeout = PATIENCE_SECONDS  # with our own refresh, which has limits of its own
 
 
-def _why_not(services: Services, root: UUID, code: str) -> str:
+def _why_not(services: Services, root: UUID, error: TokenUnavailable) -> str:
+    code = error.code
+    if code == Why.PACED:
+        wait = span(error.retry_after_seconds or 0.0)
+        return f"{root}: {SENTENCES[Why.PACED]}; it is refreshed in {wait}"
     if code == Why.STILL_REFRESHING:
         return (
             f"{root} is still being refreshed by another process; `refresher events {root}` "

@@ -18,6 +18,7 @@ from refresher.rules.bodies import header, text_of
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import ParkReason, Sealed, Secret, value
 from refresher.rules.decision import Before, Decision, decide
+from refresher.rules.explanation import PACE
 from refresher.rules.faults import place_of_fault, waits_for
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
@@ -193,21 +194,33 @@ def postponed(row: Reloaded, pause: PauseSeen) -> Settlement:
 
     Whose refusal the pause follows from comes last, so that another probes.
     """
-    dice = when.stable_spread(row.connection.id, row.claim.lease_token)
-    if str(row.connection.id) in pause.witnesses:
-        dice = 1.0
+    last = str(row.connection.id) in pause.witnesses
+    return _postponed(row, pause.name, pause.left_seconds, last=last, waits_for=pause.name)
+
+
+def paced(row: Reloaded, left_seconds: float) -> Settlement:
+    """Returns the settlement of a row whose grant may be asked for a token in so many seconds only."""
+    return _postponed(row, f"{PACE}{row.connection.provider}", left_seconds)
+
+
+def _postponed(
+    row: Reloaded,
+    name: str,
+    left_seconds: float,
+    *,
+    last: bool = False,
+    waits_for: str | None = None,
+) -> Settlement:
+    dice = 1.0 if last else when.stable_spread(row.connection.id, row.claim.lease_token)
     return Settlement(
         row=row,
         kind="postponed",
-        due_in_seconds=when.after_pause(max(0.0, pause.left_seconds), dice),
+        due_in_seconds=when.after_pause(max(0.0, left_seconds), dice),
         attempt=row.attempt,
         unknown_outcomes=row.unknown_outcomes,
-        postponed_by=pause.name,
-        waits_for=pause.name,
-        recorded={
-            "pause_left": round(pause.left_seconds, 3),
-            **({"last": True} if dice == 1.0 else {}),
-        },
+        postponed_by=name,
+        waits_for=waits_for,
+        recorded={"pause_left": round(left_seconds, 3), **({"last": True} if last else {})},
     )
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import structlog
 
+from refresher.refresh.attempt import Attempt
 from refresher.rules.faults import (
     FAMILY,
     FaultScope,
@@ -27,7 +29,7 @@ from refresher.rules.faults import (
 )
 from refresher.rules.notices import NewsState
 from refresher.runtime.services import Services, breaker_policy_from
-from refresher.store import notices, pauses, waiting
+from refresher.store import events, notices, pauses, waiting
 from refresher.store.notices import Change
 from refresher.store.pauses import PauseSeen, Written
 from refresher.store.refusals import apart
@@ -89,13 +91,28 @@ def pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen
     return None
 
 
+def too_soon(services: Services, attempts: Sequence[Attempt]) -> dict[UUID, float]:
+    """Returns how long those wait whose grant was asked for a token too recently for its provider.
+
+    Whoever wants them refreshed: what came of the request before does not count, nor who asked.
+    """
+    paced = [a for a in attempts if a.provider.refresh_interval_seconds]
+    if not paced:
+        return {}
+    paces = {a.row.connection.id: a.provider.refresh_interval_seconds for a in paced}
+    grants = [a.row.connection for a in paced]
+    with services.database.reading() as db:
+        since = events.since_request(db, grants, within_seconds=max(paces.values()))
+    return {id_: paces[id_] - ago for id_, ago in since.items() if ago < paces[id_]}
+
+
 def weigh_all(services: Services, db: Db, settlements: Sequence[Settlement]) -> None:
     """Writes the evidence, orders the pauses that follow from it, and ends those that are disproved.
 
     Apart from the pairs of the same transaction, which an error here must not hold up.
     """
     disproved, against = list(_disproved(settlements)), _against(settlements)
-    met = {s.postponed_by for s in settlements if s.postponed_by}
+    met = {s.postponed_by for s in settlements if s.postponed_by and s.waits_for}
     if not disproved and not against and not met:
         return
 

@@ -19,6 +19,7 @@ from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import (
     Ask,
+    DueRow,
     Refresh,
     RefreshResult,
     Refuse,
@@ -154,15 +155,25 @@ def refresh(
                 if ending is None:
                     ending = yield ReadOutcome(root, row.lease_token)
             case "idle":
+                _check_pace(connection_id, row)
                 ending = yield Try(root, row.lease_token, until, _parties(whole))
                 if ending is None:
                     yield Sleep(CLAIM_LOST_SECONDS)
             case "parked" | "none":
                 raise unavailable(connection_id, ParkReason(row.parked_reason or "missing"))
+        if ending is not None and ending.outcome == "postponed":
+            whole = yield ReadWhole(connection_id, organization_id)
+            _check_pace(connection_id, whole.row if whole else row)
         if ending is not None:
             return ending
         if time.monotonic() >= until:
             raise unavailable(connection_id, Why.STILL_REFRESHING, None, serving.SOON_SECONDS)
+
+
+def _check_pace(connection_id: UUID, row: DueRow) -> None:
+    held = serving.held_back(row) if row.state == "idle" else None
+    if held is not None and held.reason is Why.PACED:
+        raise unavailable(connection_id, held.reason, None, held.retry_after_seconds)
 
 
 def _parties(whole: TokenAndRow) -> Parties:

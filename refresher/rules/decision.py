@@ -67,6 +67,22 @@ def decide(
     outcome: Outcome, reply: Reply, before: Before, provider: Provider, policy: Policy
 ) -> Decision:
     """Returns what follows from `outcome` for this grant. A rate limit counts no attempt."""
+    decision = _decided(outcome, reply, before, provider, policy)
+    return _paced(decision, reply, provider) if provider.refresh_interval_seconds else decision
+
+
+def _paced(decision: Decision, reply: Reply, provider: Provider) -> Decision:
+    """Returns the decision, with the next request no nearer to this one than the provider takes it."""
+    due = decision.next_due_in_seconds
+    soonest = provider.refresh_interval_seconds - reply.elapsed_seconds
+    if due is None or due >= soonest or not reply.sent:
+        return decision
+    return replace(decision, next_due_in_seconds=soonest)
+
+
+def _decided(
+    outcome: Outcome, reply: Reply, before: Before, provider: Provider, policy: Policy
+) -> Decision:
     match outcome:
         case Refreshed(grant) | Prolonged(grant):
             return _refreshed(grant, reply, before, provider, policy)

@@ -20,6 +20,8 @@ from refresher.rules.history import Moment, PastEvent
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
 
+PACE = "pace:"
+"""What a row waits for whose grant was asked for a token too recently: `pace:zoho`."""
 CLOSE_SECONDS = 2.0
 """Between deciding and committing a moment passes; what differs by more has another reason."""
 _REFUSED = {
@@ -133,6 +135,8 @@ def _held(postponed_by: str) -> str:
     scope, _, key = postponed_by.partition(":")
     if scope == "rate":
         return f"{key} takes only so many requests a second, and this row waits for its turn"
+    if scope == "pace":
+        return f"{key} takes only so many requests of one grant, and this row waits for its next"
     what = "the provider" if scope == "provider" else "the app"
     whom = f"{what} {held_in_words(key)}"
     return f"{whom} is left alone for a while, and this row waits for the end of that"
@@ -208,7 +212,7 @@ def health(facts: HealthFacts) -> Health:
     if facts.failures:
         return Health.RETRYING
     # A row that waits for its turn under a rate limit is in no trouble.
-    if facts.postponed_by is not None and not facts.postponed_by.startswith("rate:"):
+    if facts.postponed_by is not None and not facts.postponed_by.startswith(("rate:", PACE)):
         return Health.WAITING
     return Health.EXPIRED if facts.is_expired else Health.OK
 

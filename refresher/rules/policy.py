@@ -76,7 +76,11 @@ def lead(policy: Policy, provider: Provider, lifetime_seconds: float, spread: fl
     wanted = wanted_lead(policy, provider, lifetime_seconds, spread)
     if provider.not_before_expiry_seconds is not None:
         wanted = min(wanted, provider.not_before_expiry_seconds * (0.8 + 0.2 * spread))
-    floor = max(provider.min_token_age_seconds, policy.min_refresh_interval_seconds)
+    floor = max(
+        provider.min_token_age_seconds,
+        provider.refresh_interval_seconds,
+        policy.min_refresh_interval_seconds,
+    )
     return max(0.0, min(wanted, lifetime_seconds - floor))
 
 

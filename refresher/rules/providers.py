@@ -223,6 +223,8 @@ class Provider(Facts):
     """a token is refreshed no sooner than so long before its end"""
     min_token_age_seconds: WaitSeconds = 0.0
     """a token is refreshed no sooner than it is so old"""
+    refresh_interval_seconds: WaitSeconds = 0.0
+    """no two requests for one grant are nearer than so, whatever came of the first"""
 
     @property
     def is_looked_up(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason, Sealed, Secret, Status
+from refresher.rules.explanation import PACE
 from refresher.rules.history import FAILURES, SUCCESSES
 from refresher.rules.unavailable import Reason, Why
 
@@ -149,7 +150,7 @@ def next_step(
     caller's patience is over. Within `interval_seconds` of a failure nothing is tried again, nor after
     a success just because the token is refused.
     """
-    if need is Need.ENDING and _is_short_lived(stored, row, tried):
+    if need is Need.ENDING and not held_back(row) and _is_short_lived(stored, row, tried):
         return Serve(Why.SHORT_LIVED)
     impatient = Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS) if late else None
     match row.state:
@@ -189,9 +190,8 @@ def _instead(need: Need, refusal: Refuse) -> NextStep:
 
 def _obstacle(need: Need, row: DueRow, interval_seconds: float, tried: str | None) -> Refuse | None:
     """Returns what stands against a refresh of an idle row, None when nothing does."""
-    if row.postponed_by is not None and (row.due_in_seconds or 0.0) > 0:
-        reason = Why.APP_PAUSED if row.postponed_by.startswith("app:") else Why.PROVIDER_PAUSED
-        return Refuse(reason, row.postponed_by, row.due_in_seconds)
+    if held := held_back(row):
+        return held
     if row.last_event == "rate_limited" and (row.due_in_seconds or 0.0) > 0:
         return Refuse(Why.PROVIDER_PAUSED, row.last_reason, row.due_in_seconds)
     left = interval_seconds - row.since_seconds
@@ -203,6 +203,17 @@ def _obstacle(need: Need, row: DueRow, interval_seconds: float, tried: str | Non
     if tried:
         return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS)
     return None
+
+
+def held_back(row: DueRow) -> Refuse | None:
+    """Returns what an idle row waits for the end of, by a pause or by the pace of its grant."""
+    by = row.postponed_by
+    if by is None or (row.due_in_seconds or 0.0) <= 0:
+        return None
+    if by.startswith(PACE):
+        return Refuse(Why.PACED, None, row.due_in_seconds)
+    reason = Why.APP_PAUSED if by.startswith("app:") else Why.PROVIDER_PAUSED
+    return Refuse(reason, by, row.due_in_seconds)
 
 
 @dataclass(frozen=True, slots=True)

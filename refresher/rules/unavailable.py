@@ -15,6 +15,7 @@ class Why(StrEnum):
     STILL_REFRESHING = "still_refreshing"
     REFRESH_FAILED = "refresh_failed"
     REFRESHED_JUST_NOW = "refreshed_just_now"
+    PACED = "paced"
     PROVIDER_PAUSED = "provider_paused"
     APP_PAUSED = "app_paused"
     SHORT_LIVED = "short_lived"
@@ -27,6 +28,7 @@ SENTENCES: dict[Reason, str] = {
     Why.STILL_REFRESHING: "it is being refreshed, which took longer than the caller waited",
     Why.REFRESH_FAILED: "the last refresh failed, and will be tried again",
     Why.REFRESHED_JUST_NOW: "the token was refreshed just now, and is refused all the same",
+    Why.PACED: "its provider takes no second refresh of one grant so soon",
     Why.PROVIDER_PAUSED: "its provider is left alone for a while",
     Why.APP_PAUSED: "the provider refuses our app: its client id or secret must be put right",
     Why.SHORT_LIVED: "the provider's tokens do not live as long as the caller asked for",

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import orjson
 
-from refresher.rules.connection import value
+from refresher.rules.connection import Connection, value
 from refresher.rules.history import PastEvent
 from refresher.store import binary
 from refresher.store.binary import Array, bigints, doubles, instants, texts, uuids
@@ -219,6 +219,27 @@ def attempts_around(db: Db, connection_id: UUID, number: int) -> Attempts | None
         """
     row = run(db, sql, id=connection_id, number=number).mappings().one()
     return None if row["first"] is None else Attempts(**row)
+
+
+def since_request(
+    db: Db, connections: Iterable[Connection], *, within_seconds: float
+) -> dict[UUID, float]:
+    """Returns how many seconds ago a token was asked for with each grant, if within so many.
+
+    Only requests that may have left count; one whose lease was swept is among them.
+    """
+    sql = """
+        select u.id, extract(epoch from refresher_now() - max(e.begun_at))::float8
+        from unnest(cast(:ids as uuid[]), cast(:grants as int[])) u(id, grant_number)
+        join refresh_event e on e.connection_id = u.id and e.grant_number = u.grant_number
+        where e.occurred_at > refresher_now() - :within * interval '1 second'
+          and (e.exchange_seconds is not null or e.kind = 'swept') and e.kind <> 'unsent'
+          and e.begun_at is not null and not coalesce(e.recorded ? 'not_sent', false)
+        group by u.id
+        """
+    numbers = {c.id: c.grant_number for c in connections}
+    values = {"ids": list(numbers), "grants": list(numbers.values()), "within": within_seconds}
+    return {row[0]: row[1] for row in run(db, sql, **values)}
 
 
 def newest_event_id(db: Db) -> int:

@@ -53,6 +53,11 @@ def test_a_path_by_itself_stays_one_path(load_text: Load):
             'reuse_grace_ends is "new_access_token_used", but rotation is "never"',
         ),
         ('reuse_grace_ends = "use"', 'reuse_grace_ends is "use", but must be one of "time"'),
+        ("refresh_interval_seconds = -1", "refresh_interval_seconds must not be negative"),
+        (
+            "access_token_lifetime_seconds = 60\nrefresh_interval_seconds = 60",
+            "refresh_interval_seconds is 60, not less than access_token_lifetime_seconds (60)",
+        ),
         ('pause_scope = "app"', 'pause_scope is "app", but must be one of "host", "provider"'),
     ],
 )

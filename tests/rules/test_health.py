@@ -11,6 +11,7 @@ from refresher.rules.explanation import Health, HealthFacts, health, in_words
     [
         (HealthFacts(), "ok"),
         (HealthFacts(postponed_by="rate:google"), "ok"),
+        (HealthFacts(postponed_by="pace:google"), "ok"),
         (HealthFacts(failures=5), "retrying (5)"),
         (HealthFacts(failures=5, is_expired=True), "retrying (5)"),
         (HealthFacts(failures=1, postponed_by="provider:google"), "retrying (1)"),

@@ -126,6 +126,7 @@ def test_limits_and_other_reasons_are_told() -> None:
         ("malformed", IDLE, {"attempt": 9, "reason": "x"}, "slow lane"),
         ("unsent", IDLE, {}, "counts no attempt"),
         ("postponed", replace(IDLE, postponed_by="rate:acme"), {}, "waits for its turn"),
+        ("postponed", replace(IDLE, postponed_by="pace:acme"), {}, "only so many requests of one"),
         ("postponed", replace(IDLE, postponed_by="app:acme/default"), {}, "the app acme/default"),
         ("rate_limited", replace(IDLE, postponed_by="provider:acme"), {}, "the provider acme"),
         ("swept", IDLE, {}, "without an outcome"),

@@ -7,8 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refresher.rules import policy as when
+from refresher.rules.decision import decide
+from refresher.rules.outcomes import Outcome, Reply, Revoked, Transient
 from refresher.rules.policy import Policy
-from tests.rules.samples import DAY, HOUR, MINUTE, POLICIES, SAME_EACH_TIME, SPREADS
+from tests.rules.samples import (
+    DAY,
+    HOUR,
+    MINUTE,
+    POLICIES,
+    SAME_EACH_TIME,
+    SPREADS,
+    before,
+    provider,
+    reply,
+)  # fmt: skip
 
 USUAL = Policy()
 
@@ -140,3 +152,29 @@ def test_a_refused_app_is_probed_ever_more_seldom(refusals: int, minutes: float)
 def test_rows_come_back_after_a_pause_one_by_one(pause: float, spread: float, due: float) -> None:
     """M5: never before its end; spread over a tenth of it, between a second and a minute."""
     assert when.after_pause(pause, spread) == due
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given", "due"),
+    [
+        (Transient("timeout"), reply(status=None, failure="timeout", elapsed_seconds=20), 580.0),
+        (Transient("x", None, 500), reply(b"", 500), 600.0),
+        (Transient("x", None, 500), reply(status=None, failure="connect", sent=False), 120.0),
+        (Transient("x", 1_000.0, 503), reply(b"", 503), 1_000.0),
+        (Revoked("invalid_grant", 400), reply(b"", 400), None),
+    ],
+)
+def test_the_next_request_of_a_grant_is_no_nearer_than_its_provider_takes_it(
+    outcome: Outcome, given: Reply, due: float | None
+) -> None:
+    """`refresh_interval_seconds` counts from when the request left, if it may have left."""
+    of = provider(refresh_interval_seconds=600.0)
+    known = before(left_seconds=HOUR)
+    decision = decide(outcome, given, known, of, Policy())
+    assert decision.next_due_in_seconds == due
+
+
+def test_a_short_life_is_refreshed_no_sooner_than_its_grant_may_be_asked() -> None:
+    """The lead gives way, as it does to a token's least age."""
+    of = provider(refresh_interval_seconds=1_800.0)
+    assert when.lead(Policy(), of, 2_000.0, 0.5) == 200.0

@@ -119,6 +119,16 @@ def test_a_token_that_will_do_tells_what_to_know(changed, expected):
         ),
         (
             Need.EXPIRED,
+            replace(IDLE, postponed_by="pace:acme", due_in_seconds=30.0),
+            Refuse(Why.PACED, None, 30.0),
+        ),
+        (
+            Need.ENDING,
+            replace(DONE, postponed_by="pace:acme", due_in_seconds=30.0),
+            Serve(Why.PACED),
+        ),
+        (
+            Need.EXPIRED,
             replace(IDLE, postponed_by="provider:acme", due_in_seconds=-1.0),
             Refresh(7),
         ),
