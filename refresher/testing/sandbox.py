@@ -72,13 +72,21 @@ class FrozenClock:
 PROVIDER, ORGANIZATION = "fake", "test"
 _PROVIDERS_FILE = """
 [providers.{name}]
-token_url = "{url}/token"
-client_auth = "basic"
+{fields}
 
 [apps.{name}]
 client_id = "fake-client"
 client_secret = "fake-secret"
 """
+
+
+def _providers_file(provider: FakeProvider) -> str:
+    """Returns what teaches refresher this provider: all of the entry that it plays, with its URLs."""
+    entry, fields = provider.entry, {"token_url": f"{provider.url}/token", "client_auth": "basic"}
+    if entry is not None:
+        fields = {"extends": entry.name} | provider.places
+    lines = "\n".join(f'{name} = "{value}"' for name, value in fields.items())
+    return _PROVIDERS_FILE.format(name=entry.name if entry else PROVIDER, fields=lines)
 
 
 class Sandbox:
@@ -98,9 +106,12 @@ class Sandbox:
     def build(
         cls, database_url: str, provider: FakeProvider, folder: Path, **settings: object
     ) -> Sandbox:
-        """Returns a sandbox on a migrated database; `settings` are refresher's, by their names."""
+        """Returns a sandbox on a migrated database; `settings` are refresher's, by their names.
+
+        A provider that plays a built-in entry (`FakeProvider.of`) is connected to by its name.
+        """
         file = folder / "providers.toml"
-        file.write_text(_PROVIDERS_FILE.format(name=PROVIDER, url=provider.url), encoding="utf-8")
+        file.write_text(_providers_file(provider), encoding="utf-8")
         given = {
             "database_url": database_url,
             "encryption_keys": new_key(),
@@ -120,19 +131,23 @@ class Sandbox:
     def connect(self, external_id: str = "account-1", **fields: object) -> UUID:
         """Connects an account at the fake provider, as a user's consent does; returns its id.
 
-        `fields` go over those of the import format: `expires_in=0` makes it due at once.
+        `fields` go over those of the import format: `expires_in=0` makes it due at once. The host of an
+        entry that needs one is its example, unless they name another.
         """
         if self.provider is None:
             raise RuntimeError("this sandbox has no provider: hand one in, or use `take`")
         grant = self.provider.admin.grant_again([external_id])[0]
+        entry = self.provider.entry
+        host = {"host": entry.host_example} if entry and entry.host_example else {}
         return self.take(
             {
                 "organization_id": ORGANIZATION,
-                "provider": PROVIDER,
+                "provider": entry.name if entry else PROVIDER,
                 "external_id": external_id,
                 "access_token": grant.access_token,
                 "refresh_token": grant.refresh_token,
                 "expires_in": grant.expires_in,
+                **host,
                 **fields,
             }
         )

@@ -5,6 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
+from refresher.devkit.oauth_server.entry import fields
+from refresher.devkit.oauth_server.entry.fields import PLAYED
 from refresher.rules.providers import (
     BodyForm,
     ClientAuth,
@@ -155,3 +157,10 @@ def told(ours: Provider, theirs: Provider) -> str:
 def test_a_provider_that_is_otherwise_is_found_out(change: dict[str, Any]):
     """Each field of an entry that does not fit its provider breaks a promise."""
     assert told(ACME, replace(ACME, **change)) or told(replace(ACME, **change), ACME)
+
+
+def test_what_the_server_cannot_play_is_named(monkeypatch: pytest.MonkeyPatch):
+    """An entry that says such a thing is not proven: a sentence names entry and field."""
+    monkeypatch.setattr(fields, "PLAYED", PLAYED - {"body", "rotation"})
+    (sentence,) = prove(replace(PLAIN, body=BodyForm.JSON))
+    assert sentence.startswith("plain: the OAuth server does not play body, which the entry sets")

@@ -22,7 +22,6 @@ from refresher.errors import CatalogueError, UnknownProvider
 from refresher.rules.providers import Provider
 
 _PARENT_CHECK_SECONDS = 0.5
-URLS = ("token_url", "refresh_url", "revocation_url")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +50,7 @@ def _serve(provider: FakeProvider, port_file: Path | None, parent: int | None) -
     with provider:
         if port_file is not None:
             _write_whole(port_file, f"{provider.port}\n")
-        told = {"url": provider.url, "pid": os.getpid()} | _places(provider.entry)
+        told = {"url": provider.url, "pid": os.getpid()} | provider.places
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         while not stopping.wait(None if parent is None else _PARENT_CHECK_SECONDS):
@@ -61,12 +60,6 @@ def _serve(provider: FakeProvider, port_file: Path | None, parent: int | None) -
 
 def _entry(name: str, file: Path | None) -> Provider:
     return load(file, allow_loopback=True, tolerant=True)[name]
-
-
-def _places(entry: Provider | None) -> dict[str, str]:
-    """Returns where an entry's provider is, by the fields that a providers file has for it."""
-    known = {name: getattr(entry, name, None) for name in URLS}
-    return {name: url for name, url in known.items() if url is not None}
 
 
 def _write_whole(path: Path, text: str) -> None:

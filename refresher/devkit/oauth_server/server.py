@@ -83,6 +83,7 @@ async def _mistake(_: Request, mistake: Exception) -> Response:
     return json_response({"error": str(mistake)}, 400)
 
 
+URLS = ("token_url", "refresh_url", "revocation_url")
 _STOP_SECONDS = 10
 _BACKLOG = 2_048
 # Longer than a test: a server that closes idle connections would look like an injected fault.
@@ -158,6 +159,12 @@ class FakeProvider:
         `entry` is the given one with its URLs at this server.
         """
         return cls(Options().changed(options_of(entry) | options), entry=entry)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the entry's endpoints are here, by the fields that a providers file has for them."""
+        known = {name: getattr(self.entry, name, None) for name in URLS}
+        return {name: url for name, url in known.items() if url is not None}
 
     def start(self) -> None:
         """Serves from a background thread; returns when the socket is listened to."""
