@@ -1,4 +1,6 @@
-"""The reference of settings and providers, made of what the code declares; `make pages` writes it.
+"""The reference of settings and of the providers file, made of what the code declares.
+
+`make pages` writes it, and the pages of the built-in providers (`provider_pages.py`).
 
 In a page a comment such as `<!-- Settings: attempts to slow_lane_max_seconds -->` says which fields the
 table below it has: from one to another, or each by name. What stands around the tables is people's.
@@ -17,13 +19,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from refresher import catalogue
 from refresher.catalogue.tables import AppTable, ProviderTable, SignalTable
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource
-from refresher.rules.words import number, span
+from refresher.rules.words import number
 from refresher.settings import Flow, Settings, variable
 from refresher.settings.names import flows
+from tests import provider_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/settings.md", "docs/providers.md")
@@ -88,38 +90,7 @@ def _of(field: Any) -> object:
     return None if made is MISSING else made
 
 
-def built_in() -> dict[str, list[str]]:
-    """The rows of the built-in providers: name, how, lives, rotation, what a connection needs, date."""
-    return {provider.name: _facts(provider) for provider in catalogue.load().providers}
-
-
-def _facts(provider: Provider) -> list[str]:
-    lives = (provider.access_token_lifetime_seconds, provider.refresh_token_lifetime_seconds)
-    needs = [*(["host"] if provider.host_pattern else []), *provider.placeholders]
-    return [
-        f"`{provider.name}`",
-        f"`{provider.strategy}`, `{provider.client_auth}`",
-        *(span(life) if life else "" for life in lives),
-        provider.rotation.value,
-        ", ".join(f"`{name}`" for name in provider.keep_fields),
-        ", ".join(f"`{name}`" for name in needs),
-        provider.checked_on.isoformat() if provider.checked_on else "",
-    ]
-
-
-HEADS = {
-    "Settings": ["variable", "may be", "default", "meaning"],
-    "BuiltIn": [
-        "name",
-        "how",
-        "access token",
-        "refresh token",
-        "rotation",
-        "kept",
-        "needs",
-        "checked",
-    ],
-}
+HEADS = {"Settings": ["variable", "may be", "default", "meaning"]}
 """The columns of the tables; the others name a field first."""
 
 
@@ -132,11 +103,9 @@ def rows_of(kind: str) -> dict[str, list[str]]:
             return values(Provider, ProviderTable)
         case "App":
             return values(AppTable, AppTable)
-        case "Signals":
+        case _:
             own = values(SignalSource, SignalTable)
             return own | {n: [f"`{n}`", *r[1:]] for n, r in _secrets().items()}
-        case _:
-            return built_in()
 
 
 def _secrets() -> dict[str, list[str]]:
@@ -216,6 +185,7 @@ def main() -> None:
     for name in PAGES:
         page = ROOT / name
         page.write_text(made(name), encoding="utf-8")
+    provider_pages.write()
 
 
 def made(name: str) -> str:

@@ -1,7 +1,14 @@
 """The reference pages say what the code declares, field by field."""
 
+import json
+import re
+from functools import partial
+
 import pytest
 
+from refresher.rules.registration import read
+from refresher.rules.requests import resolve_url
+from tests import provider_pages
 from tests.pages import PAGES, ROOT, chosen, made, named, rows_of, written
 
 
@@ -18,13 +25,30 @@ def test_a_page_is_as_the_code_has_it(page: str) -> None:
         ("docs/providers.md", "Provider"),
         ("docs/providers.md", "App"),
         ("docs/providers.md", "Signals"),
-        ("docs/providers.md", "BuiltIn"),
     ],
 )
 def test_every_field_stands_in_one_table(page: str, kind: str) -> None:
     """A field that is new, or told twice, fails here."""
     text = (ROOT / page).read_text(encoding="utf-8")
     assert sorted(named(text, kind)) == sorted(rows_of(kind))
+
+
+def test_each_built_in_provider_has_a_page_and_no_other_is_there() -> None:
+    """`make pages` writes them: what the catalogue says is what they say."""
+    made = provider_pages.pages()
+    assert {*provider_pages.FOLDER.iterdir()} == set(made)
+    differ = [file.name for file, text in made.items() if file.read_text(encoding="utf-8") != text]
+    assert differ == []
+
+
+def test_a_page_says_how_to_connect_its_provider() -> None:
+    """The line to hand over has all that a connection of this provider needs."""
+    for provider in provider_pages.providers():
+        (line,) = re.findall(r"```json\n(.*)\n```", provider_pages.page(provider))
+        given = {**json.loads(line), "organization_id": "org-1"}
+        read(given)
+        build = partial(resolve_url, provider, given.get("host"))
+        assert build(placeholders=given.get("placeholders")).startswith("https://"), provider.name
 
 
 def test_a_table_is_made_anew() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Annotated
 
 import typer
 
 from refresher import catalogue as entries
-from refresher.catalogue import Catalogue, describe
+from refresher.catalogue import Catalogue, describe, telling
 from refresher.cli import provider_issuers, session
 from refresher.cli.output import (
+    CannotDo,
     Json,
+    WrongUse,
     command,
     distance,
     emit,
@@ -20,6 +24,7 @@ from refresher.cli.output import (
     many,
     note,
     seconds_of,
+    width,
 )
 from refresher.errors import CatalogueError
 from refresher.rules.changes import announced
@@ -39,7 +44,7 @@ Play = Annotated[
         "grant, rate limit, rotation, lost answer and more. Nothing leaves this machine.",
     ),
 ]
-COLUMNS = ["provider", "title", "strategy", "rotation", "access token lives", "checked", "from"]
+COLUMNS = ["provider", "title", "category", "strategy", "rotation", "lives", "checked", "from"]
 PAUSE_COLUMNS = ["what", "for", "why", "since", "until", "times", "probes", "told to"]
 
 app = typer.Typer()
@@ -50,46 +55,87 @@ app.add_typer(group, name="providers")
 group.add_typer(provider_issuers.app)
 
 
-@command(group, "refresher providers list", name="list")
-def list_(json: Json = False) -> None:
+@command(group, "refresher providers list", "refresher providers list --category crm", name="list")
+def list_(
+    category: Annotated[str | None, typer.Option(help="Only those of this category.")] = None,
+    json: Json = False,
+) -> None:
     """List all providers: the built-in ones and those of REFRESHER_PROVIDERS_FILE."""
     catalogue = _catalogue()
-    found = catalogue.providers
-    listing(
-        found,
-        COLUMNS,
-        lambda provider: _row(catalogue, provider),
-        json=json,
-        spare=("checked", "title", "rotation"),
-        described=lambda provider: _described(catalogue, provider),
-    )
+    _list(catalogue, _of_category(catalogue.providers, category), json=json)
     if catalogue.broken:
         wrong = many(len(catalogue.broken), "table is", "tables are")
         note(f"{wrong} wrong: `refresher providers check`.")
 
 
-@command(group, "refresher providers show google")
-def show(name: Name, json: Json = False) -> None:
-    """Show all that is known of one provider, with sources; a * marks what no source confirms.
+@command(group, "refresher providers search zoho", "refresher providers search accounting")
+def search(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A name, or some of it.")],
+    json: Json = False,
+) -> None:
+    """Search providers by name, title, category and server, the likeliest first."""
+    catalogue = _catalogue()
+    found = telling.search(catalogue.providers, text)
+    if not found:
+        raise CannotDo(
+            f'no provider is called anything like "{text}": write an entry of your own in '
+            "REFRESHER_PROVIDERS_FILE (docs/providers.md)"
+        )
+    _list(catalogue, found, json=json)
 
-    A change that it has announced is told from ninety days ahead.
+
+@command(
+    group, "refresher providers show google", "refresher providers show google --json", name="show"
+)
+def show(name: Name, json: Json = False) -> None:
+    """Show what is known of one provider, with sources; a * marks what no source confirms.
+
+    A change that it has announced is told from ninety days ahead. Fields that are as in most entries
+    stand in --json only.
     """
     catalogue = _catalogue()
     provider = catalogue[name]
-    described = _described(catalogue, provider)
     near = [one.sentence for one in announced([provider], datetime.now(UTC).date())]
     if json:
-        emit({**described, "warnings": near})
+        emit({**_described(catalogue, provider), "warnings": near})
         return
-    described.pop("unsure", None)
-    facts(
-        {
-            f"{name} *" if name in provider.unsure else name: _text(seconds_of(name, value))
-            for name, value in described.items()
-        }
-    )
+    for line in _told(provider, catalogue.origin(name)):
+        typer.echo(line)
+    for subject, known in telling.facts_by_subject(provider).items():
+        typer.echo(f"\n{subject[:1].upper()}{subject[1:]}")
+        facts({f"  {name}": _text(seconds_of(name, value)) for name, value in known.items()})
+    if provider.sources:
+        typer.echo("\n".join(("\nSources", *(f"  {source}" for source in provider.sources))))
     for sentence in near:
         note(sentence)
+
+
+def _told(provider: Provider, origin: str) -> Iterator[str]:
+    """Yields what is said of a provider in sentences, no line longer than the terminal."""
+    of = "your providers file" if origin == "file" else "built in"
+    yield f"{provider.title or provider.name} ({provider.name}), {of}"
+    notes = [provider.notes.replace("\n", " ")] if provider.notes else []
+    changes = [f"From {one.on} on: {one.what} ({one.url})" for one in provider.changes]
+    for text in (" ".join(telling.in_words(provider)), *notes, *changes):
+        yield from ("", *wrap(text, min(width(), 100)))
+
+
+def _of_category(providers: Sequence[Provider], category: str | None) -> Sequence[Provider]:
+    known = sorted({p.category for p in providers if p.category})
+    if category is not None and category not in known:
+        raise WrongUse(f'no provider is of category "{category}": there are {", ".join(known)}')
+    return [p for p in providers if category in {None, p.category}]
+
+
+def _list(catalogue: Catalogue, providers: Sequence[Provider], *, json: bool) -> None:
+    listing(
+        providers,
+        COLUMNS,
+        lambda provider: _row(catalogue, provider),
+        json=json,
+        spare=("checked", "from", "strategy", "rotation"),
+        described=lambda provider: _described(catalogue, provider),
+    )
 
 
 @command(
@@ -213,8 +259,9 @@ def _row(catalogue: Catalogue, provider: Provider) -> list[object]:
     return [
         provider.name,
         provider.title,
+        provider.category,
         provider.strategy.value,
-        provider.rotation.value,
+        provider.rotation.value + (" *" if "rotation" in provider.unsure else ""),
         span(life) if life else None,
         provider.checked_on,
         catalogue.origin(provider.name),

@@ -12,11 +12,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from refresher.catalogue import AppEntry, checked_app
+from refresher.catalogue import AppEntry, checked_app, telling
 from refresher.connections.oauth_apps import store_app
 from refresher.errors import UnknownProvider
 from refresher.rules.changes import announced
-from refresher.rules.facts import Change
+from refresher.rules.facts import Category, Change
 from refresher.rules.providers import Provider, Rotation, Strategy
 from refresher.store import audit, inspection, oauth_apps, pause_list
 from refresher.store.audit import AuditEntry
@@ -27,7 +27,7 @@ from refresher.web.dependencies import ONCE, Admin, Caller, Reader, with_problem
 from refresher.web.paging import Items
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
-from refresher.web.shapes import PauseQuery
+from refresher.web.shapes import PauseQuery, ProviderQuery
 
 router = APIRouter(prefix="/v1", route_class=ApiRoute)
 ProviderName = Annotated[
@@ -50,22 +50,35 @@ class ProviderChange:
 
 @dataclass(frozen=True, slots=True)
 class ProviderView:
-    """What is known of a provider. `warnings`: its changes that are near, while connections use it."""
+    """What is known of a provider. `warnings`: its changes that are near, while connections use it.
+
+    `placeholders`: what each connection names of its own, with the patterns. `pkce` is null where it is
+    not known; `unsure` names the fields that the provider's documentation does not confirm.
+    """
 
     name: str
     title: str
+    category: Category | None
     origin: Literal["built-in", "file"]
     strategy: Strategy
     token_url: str
     revocation_url: str | None
     needs_app: bool
     needs_host: bool
+    placeholders: dict[str, str]
+    authorize_url: str | None
+    authorize_parameters: dict[str, str]
+    default_scopes: list[str]
+    pkce: Literal["required", "supported", "no"] | None
+    keep_fields: list[str]
     rotation: Rotation
     reuse_grace_seconds: float
     access_token_lifetime_seconds: float | None
     refresh_token_lifetime_seconds: float | None
     checked_on: date | None
     sources: list[str]
+    unsure: list[str]
+    notes: str
     changes: list[ProviderChange]
     warnings: list[str]
 
@@ -78,9 +91,12 @@ class PausesEnded:
 
 
 @router.get("/providers", tags=["catalogue"])
-def list_providers(caller: Reader) -> Items[ProviderView]:
+def list_providers(caller: Reader, query: Annotated[ProviderQuery, Query()]) -> Items[ProviderView]:
     """List the providers."""
-    return Items(_shown(caller, caller.services.catalogue.providers))
+    found: Sequence[Provider] = caller.services.catalogue.providers
+    if query.search is not None:
+        found = telling.search(found, query.search)
+    return Items(_shown(caller, [p for p in found if query.category in {None, p.category}]))
 
 
 @router.get(
@@ -180,18 +196,27 @@ def _view(caller: Caller, provider: Provider, warnings: list[str]) -> ProviderVi
     return ProviderView(
         name=provider.name,
         title=provider.title,
+        category=provider.category,
         origin=caller.services.catalogue.origin(provider.name),
         strategy=provider.strategy,
         token_url=provider.token_url,
         revocation_url=provider.revocation_url,
         needs_app=provider.needs_app,
         needs_host="{host}" in provider.token_url and provider.default_host is None,
+        placeholders=dict(provider.placeholders),
+        authorize_url=provider.authorize_url,
+        authorize_parameters=dict(provider.authorize_parameters),
+        default_scopes=list(provider.default_scopes),
+        pkce=provider.pkce,
+        keep_fields=list(provider.keep_fields),
         rotation=provider.rotation,
         reuse_grace_seconds=provider.reuse_grace_seconds,
         access_token_lifetime_seconds=provider.access_token_lifetime_seconds,
         refresh_token_lifetime_seconds=provider.refresh_token_lifetime_seconds,
         checked_on=provider.checked_on,
         sources=list(provider.sources),
+        unsure=list(provider.unsure),
+        notes=provider.notes,
         changes=[_change(one) for one in provider.changes],
         warnings=warnings,
     )

@@ -283,6 +283,15 @@ class PauseQuery(Given):
     app: Text | None = None
 
 
+class ProviderQuery(Given):
+    """Which providers."""
+
+    search: Text | None = Field(
+        default=None, description="A name or some of it, a category or a server; likeliest first."
+    )
+    category: Text | None = None
+
+
 class AnswerQuery(PageQuery):
     """Which kept answers, and which page of them."""
 
