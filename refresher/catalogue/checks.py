@@ -13,20 +13,15 @@ from collections.abc import Iterator
 
 from refresher.catalogue.behaviour import behaviour_faults
 from refresher.catalogue.fact_checks import fact_faults
-from refresher.catalogue.urls import undeclared, url_faults
-from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST, named_in
+from refresher.catalogue.placeholder_checks import pattern_faults, placeholder_faults
+from refresher.catalogue.urls import url_faults
+from refresher.catalogue.value_checks import SECRET_PARAMETERS, revocation_faults, value_faults
+from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 
-DANGEROUS_HOSTS = (
-    *("", " ", "/", "a b", "a\n", "a\nb", "a\\b", "%2f", "a%2fb", "a:b", "a:b:80"),
-    *("a/b", "a@b", "a#b", "a?b", "a.b/c", "a.b@c.d", "a.b#c", "a.b?c", "a/b:80", "a@b:80"),
-)
-"""A pattern that matches one of these is refused."""
 FOREIGN_HOSTS = ("attacker.example", "localhost", "127.0.0.1", "169.254.169.254", "a-b.example:443")
 """Hosts that no pattern should match where the placeholder is the server's name."""
-SECRET_PARAMETERS = ("client_secret", "refresh_token", "access_token", "client_assertion")
 MAX_FIELD_NAME = 120
-SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 
 
 def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
@@ -37,7 +32,9 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
         )
     yield from _issuer_faults(provider, allow_loopback=allow_loopback)
     yield from _host_faults(provider)
-    yield from _placeholder_faults(provider)
+    yield from placeholder_faults(provider, _urls(provider))
+    yield from value_faults(provider)
+    yield from revocation_faults(provider)
     yield from _kept_field_faults(provider)
     yield from _slot_faults(provider)
     yield from _strategy_faults(provider)
@@ -80,14 +77,12 @@ def _request_faults(provider: Provider) -> Iterator[str]:
     url = provider.refresh_url or provider.token_url
     if provider.body is BodyForm.QUERY and "?" in url:
         yield 'body is "query", but the URL has a query already: move it to parameters'
-    for name in SECRET_PARAMETERS:
-        if name in provider.parameters:
-            yield f"parameters must not hold {name}: secrets belong to connections and to [apps]"
-    for name, value in provider.headers.items():
-        if name.lower() in SECRET_HEADERS:
-            yield f"headers must not hold {name}: client_auth and [apps] do that"
-        elif not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not value.isprintable():
-            yield f'headers has "{name}", whose name or value no HTTP header may have'
+    if provider.body is BodyForm.QUERY and provider.query:
+        yield 'body is "query", so parameters stand in the URL: move those of query to parameters'
+    if not provider.send_client_id and provider.client_auth is not ClientAuth.NONE:
+        yield 'send_client_id is false, which goes with client_auth = "none" only'
+    if not provider.scope_separator.isprintable():
+        yield "scope_separator has a control character"
 
 
 def _kept_field_faults(provider: Provider) -> Iterator[str]:
@@ -156,7 +151,7 @@ def _host_faults(provider: Provider) -> Iterator[str]:
     if not pattern:
         yield "host_pattern is missing: token_url has {host}, so say which hosts are allowed"
         return
-    wrong = list(_pattern_faults("host_pattern", pattern))
+    wrong = list(pattern_faults("host_pattern", pattern))
     yield from wrong
     for field in ("default_host", "host_example"):
         host = getattr(provider, field)
@@ -166,29 +161,6 @@ def _host_faults(provider: Provider) -> Iterator[str]:
 
 def _allows(pattern: str, host: str) -> bool:
     return bool(PLAIN_HOST.fullmatch(host) and re.fullmatch(pattern, host))
-
-
-def _pattern_faults(field: str, pattern: str) -> Iterator[str]:
-    """Yields what is wrong with a pattern for a URL: it must compile and list what it allows."""
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        yield f"{field} is not a regular expression: {error}"
-        return
-    bare = re.sub(r"\\.", "", pattern, flags=re.DOTALL)
-    outside_classes = re.sub(r"\[\^?\]?[^\]]*\]", "", bare)
-    if "." in outside_classes:
-        yield rf'{field} has a bare ".", which matches any character: write "\." for a dot'
-        return
-    if "[^" in bare:
-        yield f"{field} has [^…]: list the characters that are allowed, not those that are not"
-        return
-    caught = next((host for host in DANGEROUS_HOSTS if compiled.fullmatch(host)), None)
-    if caught is not None:
-        what = "the name of a host" if field == "host_pattern" else "one plain word of a URL"
-        yield f"{field} matches {caught!r}, which is not {what}"
-    elif compiled.fullmatch("a.example:443") and ":" not in bare:
-        yield f"{field} matches a port: allow one by writing the colon"
 
 
 def _has_placeholder(provider: Provider) -> bool:
@@ -206,43 +178,6 @@ def trusts_any_server(provider: Provider) -> bool:
     patterns = {HOST: provider.host_pattern, **provider.placeholders}
     pattern = patterns.get(last[1])
     return pattern is not None and any(re.fullmatch(pattern, host) for host in FOREIGN_HOSTS)
-
-
-def _placeholder_faults(provider: Provider) -> Iterator[str]:
-    """Yields what is wrong with the declared placeholders, and with those in parameters and headers."""
-    in_urls = set(named_in(_urls(provider).values()))
-    in_values = set(named_in((*provider.parameters.values(), *provider.headers.values())))
-    for name, pattern in provider.placeholders.items():
-        if name == HOST:
-            yield "placeholders has host, which has a field of its own: host_pattern"
-        elif not NAME.fullmatch(name):
-            yield f'placeholders has "{name}", which is no name: use a-z, 0-9 and "_"'
-        elif name in in_urls:
-            yield from _pattern_faults(f"placeholders.{name}", pattern)
-        elif name in in_values:
-            yield from _not_compiling(name, pattern)
-        else:
-            yield f"placeholders has {name}, but no URL, parameter or header has {{{name}}}"
-    yield from _foreign(provider)
-
-
-def _foreign(provider: Provider) -> Iterator[str]:
-    """Yields the placeholders of parameters and headers that nobody declared."""
-    known = {*provider.placeholders, *({HOST} if provider.host_pattern else ())}
-    for field in ("parameters", "headers"):
-        for key, text in getattr(provider, field).items():
-            for name in named_in([text]):
-                if name == HOST and HOST not in known:
-                    yield f"{field}.{key} has {{host}}, but host_pattern is missing"
-                elif name not in known:
-                    yield f"{field}.{key} has {{{name}}}, {undeclared(name)}"
-
-
-def _not_compiling(name: str, pattern: str) -> Iterator[str]:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        yield f"placeholders.{name} is not a regular expression: {error}"
 
 
 def _urls(provider: Provider) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from refresher.rules.addresses import LOOPBACK
+from refresher.rules.fillings import RESERVED
 from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER
 
 
@@ -17,6 +18,9 @@ def url_faults(
     known = {HOST, *placeholders}
     bare = PLACEHOLDER.sub(lambda found: "" if found[1] in known else found[0], url)
     foreign = re.search(r"\{[^}]*\}?|\}", bare)
+    if foreign and foreign[0].strip("{}") in RESERVED:
+        yield f"{field} has {foreign[0]}, which stands in values only: URLs are written down"
+        return
     if foreign:
         yield f"{field} has {foreign[0]}, {undeclared(foreign[0])}"
         return

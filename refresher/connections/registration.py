@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from refresher.catalogue.entries import DEFAULT_APP
 from refresher.errors import InvalidConnection, UnknownProvider
 from refresher.rules import guards, kept_fields, lives, policy
 from refresher.rules.access import Actor
@@ -50,10 +51,13 @@ class Registered:
 
 @dataclass(slots=True)
 class Known:
-    """What the database knew before a chunk; the rows of `before` are ours until the end of it."""
+    """What the database knew before a chunk; the rows of `before` are ours until the end of it.
+
+    `apps` are those that are stored, each with the placeholders that it has values for.
+    """
 
     now: datetime
-    apps: set[tuple[str, str]]
+    apps: Mapping[tuple[str, str], frozenset[str]]
     before: Mapping[UUID, Existing]
     roots: set[UUID]
 
@@ -100,7 +104,7 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     taken = Registered()
     known = Known(
         now=registration.database_now(db),
-        apps=apps.names(db),
+        apps=apps.brought(db),
         before=registration.locked(db, [id_ for new in chunk for id_ in _ids(services, new)]),
         roots=registration.roots_known(db, [new.root_id for new in chunk if new.root_id]),
     )
@@ -150,7 +154,9 @@ def prepare(
 def _ready(
     services: Services, provider: Provider, new: NewConnection, known: Known
 ) -> tuple[Arrival, Prepared]:
-    verdict = judge(new, provider, known.before.get(new.id))
+    before = known.before.get(new.id)
+    app_name = new.app or (before.app_name if before else DEFAULT_APP)
+    verdict = judge(new, provider, before, known.apps.get((new.provider, app_name), ()))
     if verdict.kind is Arrival.UPDATE:
         return Arrival.UPDATE, _prepared(services, new)
     left, life = _life(new, provider, known.now)

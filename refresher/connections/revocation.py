@@ -7,15 +7,18 @@ must not keep a customer's connection alive here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from refresher.errors import CannotDecrypt
 from refresher.outbound.exchange import Outgoing
 from refresher.rules.connection import Connection, Sealed, Secret
+from refresher.rules.fillings import Stamp, tokens_named
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
-from refresher.rules.requests import TokenRequest, build_revocation
+from refresher.rules.requests import TokenRequest
+from refresher.rules.revocations import build_revocation
 from refresher.runtime import clients
 from refresher.runtime.services import Services
 from refresher.store import events, lookup
@@ -58,7 +61,7 @@ def _revoke(services: Services, connection_id: UUID, organization_id: str | None
         found = standing_of(db, connection_id)
     result = Revocation(Revoked.NOTHING_TO_REVOKE)
     if found and organization_id in {None, found.connection.organization_id}:
-        result = _ask(services, found.connection)
+        result = _ask(services, found.connection, found.now)
     with services.database.transaction() as db:
         reason = result.reason or result.outcome.value
         event = events.Event(
@@ -68,14 +71,14 @@ def _revoke(services: Services, connection_id: UUID, organization_id: str | None
     return result
 
 
-def _ask(services: Services, grant: Connection) -> Revocation:
+def _ask(services: Services, grant: Connection, now: datetime) -> Revocation:
     provider = services.catalogue.get(grant.provider)
     if provider is None or provider.revocation_url is None:
         return Revocation(Revoked.UNSUPPORTED, reason="the catalogue has no revocation_url")
     if grant.refresh_token is None and grant.access_token is None:
         return Revocation(Revoked.NOTHING_TO_REVOKE, reason="no token is stored")
     try:
-        request = _request(services, provider, grant)
+        request = _request(services, provider, grant, now)
     except (CannotDecrypt, UnbuildableRequest) as error:
         return Revocation(Revoked.NOTHING_TO_REVOKE, reason=str(error))
     if request is None:
@@ -89,16 +92,27 @@ def _ask(services: Services, grant: Connection) -> Revocation:
     return Revocation(Revoked.REVOKED if good else Revoked.REFUSED, reply.status)
 
 
-def _request(services: Services, provider: Provider, grant: Connection) -> TokenRequest | None:
-    def opened(sealed: Sealed, owner: UUID, column: str) -> Secret:
-        return services.cipher.open(sealed, owner, column)
+def _request(
+    services: Services, provider: Provider, grant: Connection, now: datetime
+) -> TokenRequest | None:
+    named = tokens_named(
+        provider.headers, provider.revocation_headers, provider.revocation_parameters
+    )
+    access, refresh = grant.access_token, grant.refresh_token
+    if provider.revocation_token == "refresh_token" and refresh and "access_token" not in named:
+        access = None  # opened where it is needed
+    if provider.revocation_token == "access_token" and "refresh_token" not in named:
+        refresh = None
 
-    client = clients.opened(services.cipher, grant.app) if grant.app else None
-    if grant.refresh_token is not None:
-        token = opened(grant.refresh_token, grant.id, "refresh_token")
-    else:
-        assert grant.access_token is not None
-        token = opened(grant.access_token, grant.id, "access_token")
+    def opened(sealed: Sealed | None, column: str) -> Secret | None:
+        return services.cipher.open(sealed, grant.id, column) if sealed else None
+
     return build_revocation(
-        provider, client=client, token=token, host=grant.host, placeholders=grant.placeholders
+        provider,
+        client=clients.opened(services.cipher, grant.app) if grant.app else None,
+        access_token=opened(access, "access_token"),
+        refresh_token=opened(refresh, "refresh_token"),
+        host=grant.host,
+        placeholders=grant.placeholders,
+        draw=lambda: Stamp(now.timestamp(), str(uuid4())),
     )

@@ -127,12 +127,13 @@ def write(request: TokenRequest) -> Wire:
     match request.body:
         case BodyForm.FORM:
             content = form(request.parameters).encode()
-            return Wire(request, request.url, _typed(request, FORM), content, request.method)
+            return Wire(request, _url(request), _typed(request, FORM), content, request.method)
         case BodyForm.JSON:
             content = orjson.dumps(dict(request.parameters))
-            return Wire(request, request.url, _typed(request, JSON), content, request.method)
+            return Wire(request, _url(request), _typed(request, JSON), content, request.method)
         case BodyForm.QUERY:
-            return Wire(request, _with_query(request), request.headers, None, request.method)
+            url = _with_query(_url(request), request.parameters)
+            return Wire(request, url, request.headers, None, request.method)
 
 
 def form(parameters: Mapping[str, str]) -> str:
@@ -151,8 +152,12 @@ def _quoted(text: str) -> str:
     return text if _PLAIN(text) else quote_plus(text)
 
 
-def _with_query(request: TokenRequest) -> str:
+def _url(request: TokenRequest) -> str:
+    return _with_query(request.url, request.query) if request.query else request.url
+
+
+def _with_query(url: str, parameters: Mapping[str, str]) -> str:
     """Returns the URL with the parameters behind those that it has."""
-    parts = urlsplit(request.url)
-    query = "&".join(part for part in (parts.query, form(request.parameters)) if part)
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, form(parameters)) if part)
     return urlunsplit(parts._replace(query=query))

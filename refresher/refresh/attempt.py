@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from refresher.refresh.sealing import kept_answer, sealed_life
 from refresher.rules import policy as when
@@ -20,6 +20,7 @@ from refresher.rules.connection import ParkReason, Sealed, Secret, value
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.explanation import PACE
 from refresher.rules.faults import place_of_fault, waits_for
+from refresher.rules.fillings import Stamp, tokens_named
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
 from refresher.rules.policy import Policy
@@ -47,14 +48,19 @@ class Attempt:
         """The time since the reload: added to the database's clock of then, it is now."""
         return time.monotonic() - self.reloaded_at
 
+    def stamp(self) -> Stamp:
+        """Returns the time by the database's clock, and a number that no other request has."""
+        return Stamp(self.row.now.timestamp() + self.elapsed_seconds, str(uuid4()))
 
+
+NONE_NAMED: frozenset[str] = frozenset()
 DOUBTED = "grant:refused once"
 """What a row waits for whose grant is asked once more."""
 Clients = dict[UUID, ClientCredentials]
 
 
 def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
-    """Returns the request, with the one token opened that it carries.
+    """Returns the request, with only those tokens opened that it carries.
 
     `clients` are the apps that were opened for others of the same batch, for a batch has few. Raises
     `CannotDecrypt` or `UnbuildableRequest`.
@@ -67,17 +73,23 @@ def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
     client = clients.get(app.id) if app else None
     if app and client is None:
         client = clients[app.id] = open_client(cipher, app)
-    strategy = attempt.provider.strategy
-    access = connection.access_token if strategy is Strategy.LONG_LIVED_EXCHANGE else None
-    refresh = connection.refresh_token if strategy is Strategy.REFRESH_TOKEN else None
+    provider = attempt.provider
+    strategy, named = provider.strategy, NONE_NAMED
+    if provider.headers or provider.parameters or provider.query:
+        named = tokens_named(provider.headers, provider.parameters, provider.query)
+    opens_access = strategy is Strategy.LONG_LIVED_EXCHANGE or "access_token" in named
+    opens_refresh = strategy is Strategy.REFRESH_TOKEN or "refresh_token" in named
+    access = connection.access_token if opens_access else None
+    refresh = connection.refresh_token if opens_refresh else None
     return build_request(
-        attempt.provider,
+        provider,
         client=client,
         access_token=opened(access, connection.id, "access_token"),
         refresh_token=opened(refresh, connection.id, "refresh_token"),
         scopes=connection.scopes,
         host=connection.host,
         placeholders=connection.placeholders,
+        draw=attempt.stamp,
     )
 
 

@@ -158,11 +158,16 @@ def place_of(provider: Provider, connection: Connection) -> Place:
     Where the URL has other placeholders, their values are part of it: `eu.example/tenant-7`.
     """
     names = named_in([provider.refresh_url or provider.token_url])
-    known = {
-        HOST: connection.host or provider.default_host or "",
-        **(connection.placeholders or {}),
-    }
-    host = "/".join(known.get(name, "").lower() for name in names) if names else None
+    host = None
+    if names:
+        known = {HOST: provider.default_host or "", **provider.default_placeholders}
+        if (
+            connection.app and connection.app.material
+        ):  # whose values are sealed, so its name stands
+            known = dict.fromkeys(names, connection.app_name)
+        known |= connection.placeholders or {}
+        known |= {HOST: connection.host} if connection.host else {}
+        host = "/".join(known.get(name, "").lower() for name in names)
     return Place(
         str(connection.id), connection.organization_id, provider.name, connection.app_name, host
     )

@@ -93,6 +93,7 @@ LifeFormat = Literal[
 ]
 """How a life is told: a number from now, an instant, or a JWT's own `exp`; `auto` sees for itself."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_TOKEN: Mapping[str, str] = MappingProxyType({"token": "{token}"})
 _NO_NAMES: Mapping[str, Path] = MappingProxyType({})
 ACCESS_TOKEN_LIVES = (
     *("expires_in", "expires_in_sec", "expires_in_seconds", "expire_in"),
@@ -137,8 +138,6 @@ class Provider(Facts):
     """how a fresh token is had: in `long_lived_exchange` the access token is the grant"""
     refresh_url: SomeText | None = None
     """where tokens are refreshed, if that is another place"""
-    revocation_url: SomeText | None = None
-    """where a grant is given back (RFC 7009)"""
     host_pattern: SomeText | None = None
     """a regular expression of the hosts that a connection may have, where a URL has `{host}`"""
     default_host: SomeText | None = None
@@ -147,6 +146,10 @@ class Provider(Facts):
     """a host for the sentence that asks for one"""
     placeholders: Texts = field(default_factory=lambda: _NOTHING)
     """names and patterns of further placeholders, such as `{tenant}`"""
+    default_placeholders: Names = field(default_factory=lambda: _NOTHING)
+    """their values for connections and apps that bring none"""
+    path_placeholders: tuple[SomeText, ...] = ()
+    """those that may hold slashes: a base path, such as `{base}` in `https://{host}/{base}/token`"""
     max_requests_per_second: RequestRate | None = None
     """how many requests its token endpoint takes"""
     pause_scope: Literal["host", "provider"] = "host"
@@ -164,11 +167,33 @@ class Provider(Facts):
     parameter_names: Texts = field(default_factory=lambda: _NOTHING)
     """where the standard names are others: `{ client_id = "client_key" }`"""
     parameters: Names = field(default_factory=lambda: _NOTHING)
-    """what is sent besides; never a secret"""
+    """what is sent besides; never a secret, but placeholders such as `{access_token}`"""
     headers: Names = field(default_factory=lambda: _NOTHING)
-    """what is sent besides as headers; never a secret"""
+    """what is sent besides as headers: `{ Authorization = "Bearer {access_token}" }`"""
+    query: Names = field(default_factory=lambda: _NOTHING)
+    """what stands in the URL, beside a body; never a secret"""
     send_scope: Switch = False
     """sends the scopes that were asked for at registration, whatever was granted since"""
+    scope_separator: SomeText = " "
+    """what stands between two scopes"""
+    send_client_id: Switch = True
+    """`false`, with `client_auth = "none"`: nothing is said of the app at all"""
+    revocation_url: SomeText | None = None
+    """where a grant is given back (RFC 7009)"""
+    revocation_method: Literal["POST", "GET", "DELETE", "PUT"] = "POST"
+    """the request's; `GET` needs `revocation_body = "query"`"""
+    revocation_body: BodyForm = BodyForm.FORM
+    """where its parameters travel"""
+    revocation_parameters: Names = field(default_factory=lambda: _TOKEN)
+    """what is sent; `{token}` is the token that is given back"""
+    revocation_headers: Names = field(default_factory=lambda: _NOTHING)
+    """what is sent as headers besides those of each request"""
+    revocation_client_auth: ClientAuth | None = None
+    """how the app proves itself there, if otherwise; `none`: not at all"""
+    revocation_token: Literal["refresh_token", "access_token"] = "refresh_token"
+    """which token is given back; the access token, too, where there is no refresh token"""
+    revocation_ends: Literal["grant", "account"] = "grant"
+    """what ends by it: this grant, or every token of that account for our app"""
     response_path: Steps = ()
     """the way to the object that holds the tokens: `["data"]`; a number steps into a list"""
     answer_names: AnswerNames = field(default_factory=lambda: _NO_NAMES)
@@ -234,6 +259,6 @@ class Provider(Facts):
     @property
     def needs_app(self) -> bool:
         """Whether a request carries the app's identity."""
-        return self.client_auth is not ClientAuth.NONE or self.strategy is not (
-            Strategy.LONG_LIVED_EXCHANGE
+        return self.client_auth is not ClientAuth.NONE or (
+            self.send_client_id and self.strategy is not Strategy.LONG_LIVED_EXCHANGE
         )

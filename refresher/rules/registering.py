@@ -7,16 +7,16 @@ changes host, app or a placeholder brings new tokens. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
 from refresher.errors import InvalidConnection, did_you_mean
-from refresher.rules.placeholders import UnbuildableRequest, filled
+from refresher.rules.fillings import check_values
+from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider, Strategy
 from refresher.rules.registration import NewConnection
-from refresher.rules.requests import resolve_url
 
 NO_TOKEN = (
     "no token came: hand access_token and refresh_token over, or the provider's whole answer; or say "
@@ -54,9 +54,14 @@ class Ruling:
     moved: str | None = None
 
 
-def judge(new: NewConnection, provider: Provider, before: Existing | None) -> Ruling:
-    """Returns what the hand-over comes to; raises `InvalidConnection` with one sentence."""
-    check_placeholders(new, provider, before)
+def judge(
+    new: NewConnection, provider: Provider, before: Existing | None, of_app: Collection[str] = ()
+) -> Ruling:
+    """Returns what the hand-over comes to; raises `InvalidConnection` with one sentence.
+
+    `of_app` are the placeholders that its app brings.
+    """
+    check_placeholders(new, provider, before, of_app)
     moved = _moved(new, provider, before) if before else None
     if before is None or before.deleted:
         return _as_new(new, provider, before, moved)
@@ -70,10 +75,13 @@ def judge(new: NewConnection, provider: Provider, before: Existing | None) -> Ru
     return Ruling(Arrival.UPDATE)
 
 
-def check_placeholders(new: NewConnection, provider: Provider, before: Existing | None) -> None:
+def check_placeholders(
+    new: NewConnection, provider: Provider, before: Existing | None, of_app: Collection[str] = ()
+) -> None:
     """Raises `InvalidConnection` where the provider's host or placeholders lack a good value.
 
-    A sibling needs none: its root's requests are the only ones.
+    `of_app` are those that its app brings, and that it need not. A sibling needs none: its root's
+    requests are the only ones.
     """
     for name in new.placeholders or {}:
         if name not in provider.placeholders:
@@ -85,18 +93,16 @@ def check_placeholders(new: NewConnection, provider: Provider, before: Existing 
             )
     told = new.host or new.placeholders or new.has_tokens or before is None
     if new.root_id is None and told:
-        _resolve(new, provider, before)
+        _resolve(new, provider, before, of_app)
 
 
-def _resolve(new: NewConnection, provider: Provider, before: Existing | None) -> None:
+def _resolve(
+    new: NewConnection, provider: Provider, before: Existing | None, of_app: Collection[str]
+) -> None:
     host = new.host or (before.host if before else None)
     values = {**(before.placeholders if before else {}), **(new.placeholders or {})}
     try:
-        resolve_url(provider, host, placeholders=values)
-        if provider.revocation_url:
-            resolve_url(provider, host, provider.revocation_url, values)
-        filled(provider, provider.parameters, host, values)
-        filled(provider, provider.headers, host, values)
+        check_values(provider, host, values, of_app)
     except UnbuildableRequest as error:
         raise InvalidConnection(str(error)) from error
 

@@ -1,22 +1,34 @@
-"""Builds the requests that go to a provider: for a fresh token, and for the end of a grant.
+"""Builds the request that asks a provider for a fresh token. That which ends a grant: `revocations.py`.
 
 Pure, and never sends: a `Provider` and opened tokens in, a `TokenRequest` out. `outbound/exchange.py`
-sends that, `outcomes.py` reads the reply. Sources: RFC 6749 sections 2.3.1, 4.4 and 6; RFC 7009
-section 2.1.
+sends that, `outcomes.py` reads the reply. Sources: RFC 6749 sections 2.3.1, 4.4 and 6.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
+from functools import partial
 from typing import assert_never
 from urllib.parse import quote_plus
 
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret, value
-from refresher.rules.placeholders import UnbuildableRequest, fill, filled, values
+from refresher.rules.fillings import Filling, Stamp
+from refresher.rules.placeholders import (
+    UnbuildableRequest,
+    brought,
+    fill,
+    filled,
+    named_in,
+    values,
+    without_empty,
+)
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
+
+FillIn = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""Fills values into a table of the entry."""
 
 
 @value
@@ -41,9 +53,11 @@ class TokenRequest:
     body: BodyForm
     parameters: Mapping[str, str] = field(repr=False)
     certificate: ClientCertificate | None = field(default=None, repr=False)
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    """What stands in the URL beside a body, and is no part of the place that the URL names."""
 
 
-def build_request(
+def build_request(  # noqa: PLR0913  all that a request is made of
     provider: Provider,
     *,
     client: ClientCredentials | None,
@@ -52,21 +66,43 @@ def build_request(
     scopes: tuple[str, ...] = (),
     host: str | None = None,
     placeholders: Mapping[str, str] | None = None,
+    draw: Callable[[], Stamp] | None = None,
 ) -> TokenRequest:
     """Returns the request that asks `provider` for a fresh access token.
 
-    Raises `UnbuildableRequest` when a piece is missing; nothing has been sent then.
+    `draw` is asked for the time and a number where the entry wants one. Raises `UnbuildableRequest`
+    when a piece is missing; nothing has been sent then.
     """
+    if provider.placeholders or provider.host_pattern:
+        of_app = client.placeholders if client else {}
+        host, placeholders = brought(provider, host, placeholders, of_app)
     parameters = _grant_parameters(provider, access_token, refresh_token)
     if provider.send_scope and scopes:
-        parameters["scope"] = " ".join(scopes)
-    own_headers = filled(provider, provider.headers, host, placeholders)
-    headers = {"Accept": "application/json", **own_headers}
-    _authenticate(provider, client, parameters, headers)
-    parameters.update(filled(provider, provider.parameters, host, placeholders))
-    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
+        parameters["scope"] = provider.scope_separator.join(scopes)
+    headers, query = {"Accept": "application/json"}, None
+    fill_in: FillIn | None = None
+    if provider.headers or provider.parameters or provider.query:
+        tokens = {"access_token": access_token, "refresh_token": refresh_token}
+        scope = provider.scope_separator.join(scopes)
+        ours = Filling(provider.name, client, tokens, scope, draw).value
+        fill_in = partial(filled, provider, host=host, placeholders=placeholders, ours=ours)
+        headers |= checked_headers(fill_in(provider.headers))
+        query = fill_in(provider.query) or None
+    authenticate(provider, provider.client_auth, client, parameters, headers)
+    if fill_in:
+        parameters |= fill_in(provider.parameters)
+    names = provider.parameter_names
+    renamed = {names.get(k, k): v for k, v in parameters.items()} if names else parameters
     url = resolve_url(provider, host, placeholders=placeholders)
-    return TokenRequest(provider.method, url, headers, provider.body, renamed)
+    return TokenRequest(provider.method, url, headers, provider.body, renamed, query=query)
+
+
+def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns headers of which no value ends its own; raises `UnbuildableRequest`."""
+    for name, text in headers.items():
+        if not text.isprintable():
+            raise UnbuildableRequest(f"the value for the header {name} has characters of no header")
+    return headers
 
 
 def _grant_parameters(
@@ -89,21 +125,24 @@ def _grant_parameters(
     }
 
 
-def _authenticate(
+def authenticate(
     provider: Provider,
+    client_auth: ClientAuth,
     client: ClientCredentials | None,
     parameters: dict[str, str],
     headers: dict[str, str],
 ) -> None:
-    if provider.client_auth is ClientAuth.NONE:
-        if client is not None and provider.strategy is not Strategy.LONG_LIVED_EXCHANGE:
+    """Adds what proves the app; raises `UnbuildableRequest` where there is none."""
+    if client_auth is ClientAuth.NONE:
+        names_itself = provider.strategy is not Strategy.LONG_LIVED_EXCHANGE
+        if client is not None and names_itself and provider.send_client_id:
             parameters["client_id"] = client.client_id  # a public client names itself
         return
     if client is None:
         raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
     secret = client.client_secret.reveal() if client.client_secret else ""
-    raw = provider.client_auth is ClientAuth.BASIC_RAW
-    if raw or provider.client_auth is ClientAuth.BASIC:
+    raw = client_auth is ClientAuth.BASIC_RAW
+    if raw or client_auth is ClientAuth.BASIC:
         # RFC 6749 section 2.3.1: both halves are form-encoded before the colon joins them.
         encode = str if raw else quote_plus
         pair = f"{encode(client.client_id)}:{encode(secret)}"
@@ -112,29 +151,6 @@ def _authenticate(
     parameters["client_id"] = client.client_id
     if secret:
         parameters["client_secret"] = secret
-
-
-def build_revocation(
-    provider: Provider,
-    *,
-    client: ClientCredentials | None,
-    token: Secret,
-    host: str | None = None,
-    placeholders: Mapping[str, str] | None = None,
-) -> TokenRequest | None:
-    """Returns the request that ends a grant by its token (RFC 7009 section 2.1), None without a URL.
-
-    `token` is the refresh token where there is one: its end is that of the access tokens as well.
-    Raises `UnbuildableRequest`.
-    """
-    if provider.revocation_url is None:
-        return None
-    parameters, headers = {"token": token.reveal()}, {"Accept": "application/json"}
-    headers |= filled(provider, provider.headers, host, placeholders)
-    _authenticate(provider, client, parameters, headers)
-    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
-    url = resolve_url(provider, host, provider.revocation_url, placeholders)
-    return TokenRequest("POST", url, headers, BodyForm.FORM, renamed)
 
 
 def resolve_url(
@@ -151,4 +167,5 @@ def resolve_url(
     url = template or provider.refresh_url or provider.token_url
     if "{" not in url:
         return url
-    return fill(url, values(provider, [url], host, placeholders, in_url=True))
+    found = values(provider, named_in([url]), host, placeholders, in_url=True)
+    return fill(without_empty(url, found), found)

@@ -57,6 +57,16 @@ def names(db: Db) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in run(db, "select provider, name from app")}
 
 
+def brought(db: Db) -> dict[tuple[str, str], frozenset[str]]:
+    """Returns every app by provider and name, with the placeholders that it has values for."""
+    found = run(db, "select provider, name, material_names from app")
+    mark = "placeholders."
+    return {
+        (row[0], row[1]): frozenset(n.removeprefix(mark) for n in row[2] if n.startswith(mark))
+        for row in found
+    }
+
+
 def put(
     db: Db,
     provider: str,

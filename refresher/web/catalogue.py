@@ -63,6 +63,7 @@ class ProviderView:
     strategy: Strategy
     token_url: str
     revocation_url: str | None
+    revocation_ends: Literal["grant", "account"]
     needs_app: bool
     needs_host: bool
     placeholders: dict[str, str]
@@ -201,6 +202,7 @@ def _view(caller: Caller, provider: Provider, warnings: list[str]) -> ProviderVi
         strategy=provider.strategy,
         token_url=provider.token_url,
         revocation_url=provider.revocation_url,
+        revocation_ends=provider.revocation_ends,
         needs_app=provider.needs_app,
         needs_host="{host}" in provider.token_url and provider.default_host is None,
         placeholders=dict(provider.placeholders),

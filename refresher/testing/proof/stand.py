@@ -30,7 +30,8 @@ from refresher.rules.outcomes import Outcome, Prolonged, Refreshed, classify
 from refresher.rules.placeholders import SAMPLES, UnbuildableRequest
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
-from refresher.rules.requests import build_request, build_revocation
+from refresher.rules.requests import build_request
+from refresher.rules.revocations import build_revocation
 from refresher.testing.proof.line import send
 
 # With what form-encoding changes: who encodes too little, too much or not at all is found out.
@@ -187,11 +188,12 @@ class Stand:
 
     def give_back(self) -> Reply | None:
         """Gives the account's token back, None where the entry says of nowhere."""
-        token = self.held.refresh_token or self.held.access_token
+        refresh_token = self.held.refresh_token
         request = build_revocation(
             self.entry,
             client=CLIENT,
-            token=Secret(token),
+            access_token=Secret(self.held.access_token),
+            refresh_token=Secret(refresh_token) if refresh_token else None,
             host=self.host,
             placeholders=self.placeholders,
         )

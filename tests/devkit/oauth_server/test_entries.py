@@ -13,8 +13,8 @@ from refresher.rules.outcomes import Outcome, Refreshed, Revoked, classify
 from refresher.rules.requests import (
     TokenRequest,
     build_request,
-    build_revocation,
 )
+from refresher.rules.revocations import build_revocation
 
 CATALOGUE = load()
 CLIENT = ClientCredentials("fake-client", Secret("fake-secret"))
@@ -59,7 +59,7 @@ def test_an_entry_is_refreshed_over_a_socket(name: str, sender: SenderName):
         revocation = build_revocation(
             entry,
             client=CLIENT,
-            token=Secret(second.refresh_token or ""),
+            refresh_token=Secret(second.refresh_token or ""),
             host=entry.default_host or entry.host_example,
         )
         if revocation is not None:
