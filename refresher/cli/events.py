@@ -11,9 +11,10 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.arguments import Id, find_root
-from refresher.cli.output import Json, command, emit, listing, plain, table
+from refresher.cli.output import Json, command, emit, listing, note, plain, table
 from refresher.rules.history import PastEvent, steps
 from refresher.rules.words import span
+from refresher.store import lookup
 from refresher.store.events import events_after, recent
 
 LOOK_AGAIN_SECONDS = 0.5
@@ -42,6 +43,9 @@ def events(
         root = find_root(database, connection, "this is the history of that")
         with database.transaction() as db:
             past = recent(db, root, limit=limit)[::-1]
+            slots = lookup.slot_names(db, root)
+        for name, slot in slots.items():
+            note(f'Its slot "{name}" has a history of its own: `refresher events {slot}`.')
         listing(past, COLUMNS, _row, json=json, spare=SPARE)
         while follow:
             time.sleep(LOOK_AGAIN_SECONDS)

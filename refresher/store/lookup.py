@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from refresher.store.session import Db, first, many
+from refresher.store.session import Db, first, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,12 @@ def root_of(db: Db, connection_id: UUID) -> UUID | None:
     """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
     sql = "select coalesce(root_id, id) from connection where id = :id"
     return first(db, UUID, sql, id=connection_id)
+
+
+def slot_names(db: Db, main_id: UUID) -> dict[str, UUID]:
+    """Returns the living slots of a connection by their names."""
+    sql = "select slot, id from connection where slot_of = :id and deleted_at is null order by slot"
+    return {row.slot: row.id for row in run(db, sql, id=main_id)}
 
 
 def slots(db: Db, main_id: UUID) -> list[UUID]:

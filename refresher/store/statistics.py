@@ -111,7 +111,8 @@ def newest_events(db: Db, *, limit: int) -> list[Happening]:
     """Returns the newest events of all connections, the newest first."""
     sql = """
         select extract(epoch from refresher_now() - e.occurred_at)::float8 as age_seconds,
-            c.external_id, e.kind, e.reason,
+            c.external_id || case when c.slot = '' then '' else ', ' || c.slot end as external_id,
+            e.kind, e.reason,
             extract(epoch from e.next_due_at - e.occurred_at)::float8 as due_in_seconds
         from (select * from refresh_event order by id desc limit :limit) e
         join connection c on c.id = e.connection_id order by e.id desc

@@ -19,6 +19,7 @@ PROVIDERS = """
 [providers.acme]
 token_url = "{url}/token"
 access_token_lifetime_seconds = 3600
+slots.user = {{ path = ["authed_user"] }}
 
 [providers.google]
 extends = "google"

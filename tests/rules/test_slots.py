@@ -80,6 +80,12 @@ def test_a_slot_that_comes_together_is_a_kept_secret(
     assert slots.together(secret) == {"csrf": slots.SlotToken(Secret("c"), ends, scopes)}
 
 
+def test_slots_are_told_apart_by_how_they_are_refreshed() -> None:
+    """A row of its own, or a part of the main token's."""
+    assert slots.names(ACME, "apart") == ["user", "transfer"]
+    assert slots.names(ACME, "together") == ["csrf"]
+
+
 def test_the_id_of_a_slot_follows_from_its_name() -> None:
     """Whoever knows the connection finds it without a look; names never meet."""
     ids = {slots.slot_id(MAIN, "user"), slots.slot_id(MAIN, "users"), MAIN}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -16,73 +15,26 @@ from refresher.connections.revocation import revoke
 from refresher.errors import QuotaReached, TokenUnavailable
 from refresher.rules.access import Actor
 from refresher.rules.registration import read
-from refresher.rules.serving import Served
 from refresher.rules.slots import slot_id
-from refresher.store import connections
+from refresher.store import connections, inbound
 from refresher.store.connections import Filter
 from tests.connections.registration.kit import NAMES, Over, Place
-from tests.outbound.servers import Received
+from tests.connections.registration.slots import (
+    ANSWER,
+    APART,
+    LISTED,
+    TOGETHER,
+    USER,
+    count,
+    rotating,
+    slot_of,
+    text,
+    user_is_dead,
+    whole,
+)
 
 Opened = Callable[..., Place]
 ME = Actor("cli:ann")
-ENDPOINTS = 'token_url = "{url}/token"\nrevocation_url = "{url}/revoke"\n'
-APART = ENDPOINTS + 'slots.user = { path = ["authed_user"] }'
-LISTED = (
-    ENDPOINTS + '[providers.acme.slots.transfer]\npath = ["other_tokens"]\n'
-    'where = { resource_server = "transfer.api" }'
-)
-TOGETHER = ENDPOINTS + 'slots.csrf = { path = ["more", "csrf"], refreshed = "together" }'
-USER = {
-    "id": "U1",
-    "scope": "search:read",
-    "access_token": "user-1",
-    "refresh_token": "user-refresh-1",
-    "expires_in": 7200,
-}
-ANSWER: dict[str, Any] = {
-    "ok": True,
-    "access_token": "bot-1",
-    "refresh_token": "bot-refresh-1",
-    "expires_in": 3600,
-    "authed_user": USER,
-}
-"""What Slack answers to the code: https://docs.slack.dev/authentication/using-token-rotation."""
-
-
-def rotating(request: Received) -> tuple[int, object]:
-    """Rotates the token that came, and answers at the top whichever it was."""
-    kind, _, number = request.form["refresh_token"].rpartition("-refresh-")
-    after = int(number) + 1
-    pair = {"access_token": f"{kind}-{after}", "refresh_token": f"{kind}-refresh-{after}"}
-    return 200, {**pair, "ok": True, "expires_in": 3600}
-
-
-def user_is_dead(request: Received) -> tuple[int, object]:
-    """Refuses the user's grant, and no other."""
-    if request.form["refresh_token"].startswith("user"):
-        return 400, {"error": "invalid_grant"}
-    return rotating(request)
-
-
-def slot_of(place: Place, id_: UUID, slot: str = "user", min_ttl_seconds: float = 0.0) -> Served:
-    """Returns the token of a slot, as a caller gets it."""
-    return place.on_demand.fresh_token(id_, min_ttl_seconds=min_ttl_seconds, slot=slot)
-
-
-def text(served: Served) -> str:
-    """Returns the token itself."""
-    return served.access_token.reveal()
-
-
-def count(place: Place) -> int:
-    """Returns how many rows there are, those of slots too."""
-    with place.services.database.transaction() as db:
-        return connections.count(db, Filter(slots=True))
-
-
-def whole(place: Place, **fields: Any) -> UUID:
-    """Hands in a connection with the provider's whole answer."""
-    return place.take({**NAMES, "answer": ANSWER, **fields})
 
 
 @pytest.fixture
@@ -249,6 +201,16 @@ def test_an_answer_with_the_slot_s_token_alone_makes_it_the_main_one(place: Plac
     id_ = place.take({**NAMES, "answer": {"ok": True, "authed_user": USER}})
     assert text(place.served(id_)) == "user-1"
     assert count(place) == 1
+
+
+def test_a_provider_s_notice_about_an_account_is_looked_into_for_each_of_its_tokens(
+    place: Place,
+) -> None:
+    """Which of them has ended it does not tell: the next refresh of each does."""
+    id_ = whole(place)
+    with place.services.database.transaction() as db:
+        found = inbound.accounts(db, "acme", "1042", None)
+    assert set(found) == {id_, slot_id(id_, "user")}
 
 
 def test_a_sibling_uses_the_slots_of_its_root(place: Place) -> None:
