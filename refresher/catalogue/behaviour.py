@@ -45,5 +45,11 @@ def _token_faults(provider: Provider) -> Iterator[str]:
     if provider.prolongs and provider.strategy is Strategy.CLIENT_CREDENTIALS:
         yield "prolongs is true, but client_credentials presents no token that could be prolonged"
     ends = provider.reuse_grace_ends
+    if provider.retry == "never" and (provider.reuse_grace_seconds or ends != "time"):
+        yield 'retry is "never", but a spent token has a grace (reuse_grace_…), in which it may be sent'
+    if provider.retry == "never" and provider.rotation is Rotation.NEVER:
+        yield 'retry is "never", but rotation is "never": no request spends a token'
+    if provider.retry == "never" and provider.replay_after_seconds:
+        yield 'replay_after_seconds is set, but retry is "never": nothing is presented again'
     if ends != "time" and provider.rotation is Rotation.NEVER:
         yield f'reuse_grace_ends is "{ends}", but rotation is "never": no refresh spends a token'

@@ -29,6 +29,7 @@ BY_TRYING = frozenset(
         ParkReason.UNDECRYPTABLE,
         ParkReason.UNBUILDABLE_REQUEST,
         ParkReason.UNREAD_ANSWER,
+        ParkReason.LOST_ANSWER,
         ParkReason.CRASH_LOOP,
         ParkReason.UNSTORED,
     }

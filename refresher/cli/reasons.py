@@ -63,6 +63,11 @@ MENDS: dict[ParkReason, str] = {
         "`refresher answers list` shows the answer; put the provider's entry right and "
         f"`refresher answers reread ANSWER`, or try the old token again with {RESUME}"
     ),
+    ParkReason.LOST_ANSWER: (
+        "its last refresh may have reached the provider, no answer came, and its entry says that "
+        "nothing is sent there twice: have the account connected again, or try the old token all the "
+        f"same with {RESUME}"
+    ),
     ParkReason.CRASH_LOOP: (
         f"refreshing it ended its process again and again: read the logs, then {RESUME}"
     ),

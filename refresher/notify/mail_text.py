@@ -101,6 +101,19 @@ _WORDS: Mapping[Kind, NoticeWords] = {
         group_sentence="They are kept, sealed: `refresher answers list` shows them.",
         remark="answer {answer}",
     ),
+    Kind.ANSWER_LOST: NoticeWords(
+        label="Action needed",
+        tone="bad",
+        title="No answer of {provider} came: {account}",
+        sentence="The request for a fresh token may have arrived, and its answer is lost. {provider} "
+        "takes no token twice, so it is not sent again.",
+        advice="Reconnect it. Whoever runs refresher can resume the connection instead: that sends the "
+        "token once more, and fails if it is spent.",
+        action="Reconnect",
+        group="Lost answers",
+        group_sentence="Their tokens are not sent again: reconnect them.",
+        remark="no answer came",
+    ),
     Kind.APP_MISCONFIGURED: NoticeWords(
         label="Action needed",
         tone="bad",

@@ -185,6 +185,7 @@ def _sweep(services: Services, watch: Watch, spooled: Collection[UUID]) -> Swept
             attempt_timeout_seconds=settings.attempt_timeout_seconds,
             crash_limit=settings.crash_limit,
             spooled=spooled,
+            never_again=lambda name: _never_again(services, name),
         )
         checkpoints.reach("sweeping")
         if dead:
@@ -199,6 +200,11 @@ def _sweep(services: Services, watch: Watch, spooled: Collection[UUID]) -> Swept
     if swept.total:
         log.warning("swept", unbegun=swept.unbegun, unknown=swept.unknown, crash_loops=swept.parked)
     return swept
+
+
+def _never_again(services: Services, provider: str) -> bool:
+    entry = services.catalogue.get(provider)
+    return entry is not None and entry.retry == "never"
 
 
 def release_own(services: Services) -> int:

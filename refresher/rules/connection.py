@@ -87,6 +87,7 @@ class ParkReason(StrEnum):
     UNDECRYPTABLE = "undecryptable"
     UNBUILDABLE_REQUEST = "unbuildable_request"
     UNREAD_ANSWER = "unread_answer"
+    LOST_ANSWER = "lost_answer"
     CRASH_LOOP = "crash_loop"
     UNSTORED = "unstored"
 

@@ -211,6 +211,9 @@ def _transient(
         wait = again.next_due_in_seconds or 0.0
         wait = max(min(wait, soonest), provider.replay_after_seconds)
         again = replace(again, next_due_in_seconds=wait)
+    if unknown and provider.retry == "never" and (lost or reply.status in ANSWER_LOST):
+        again = replace(again, next_due_in_seconds=None, park_reason=ParkReason.LOST_ANSWER)
+        return replace(again, fault=Fault(Sort.SILENT, outcome.reason))
     asked = outcome.retry_after_seconds
     if asked:
         due = max(again.next_due_in_seconds or 0.0, when.after_pause(asked, before.dice))

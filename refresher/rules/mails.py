@@ -37,6 +37,7 @@ DEFAULTS: Mapping[Kind, Choice] = {
     Kind.EXPIRING: Choice.DIGEST,
     Kind.REFRESH_DELAYED: Choice.DIGEST,
     Kind.ANSWER_UNREAD: Choice.IMMEDIATE,
+    Kind.ANSWER_LOST: Choice.IMMEDIATE,
     Kind.APP_MISCONFIGURED: Choice.IMMEDIATE,
     Kind.APP_RECOVERED: Choice.IMMEDIATE,
     Kind.WEBHOOK_DISABLED: Choice.IMMEDIATE,

@@ -38,6 +38,7 @@ class NewsState(StrEnum):
     RECONNECT_REQUIRED = "reconnect_required"
     REFRESH_DELAYED = "refresh_delayed"
     ANSWER_UNREAD = "answer_unread"
+    ANSWER_LOST = "answer_lost"
     MISCONFIGURED = "misconfigured"
 
 
@@ -49,6 +50,7 @@ class Kind(StrEnum):
     EXPIRING = "connection.expiring"
     REFRESH_DELAYED = "connection.refresh_delayed"
     ANSWER_UNREAD = "connection.answer_unread"
+    ANSWER_LOST = "connection.answer_lost"
     APP_MISCONFIGURED = "app.misconfigured"
     APP_RECOVERED = "app.recovered"
     WEBHOOK_DISABLED = "webhook.disabled"
@@ -244,6 +246,7 @@ def still_so(news: NewsNow) -> bool:
             | Kind.EXPIRING
             | Kind.REFRESH_DELAYED
             | Kind.ANSWER_UNREAD
+            | Kind.ANSWER_LOST
         ) as kind:
             living = _living(news)
             return living is not None and _holds(kind, living, news)
@@ -263,6 +266,7 @@ def _holds(
         Kind.EXPIRING,
         Kind.REFRESH_DELAYED,
         Kind.ANSWER_UNREAD,
+        Kind.ANSWER_LOST,
     ],
     connection: ConnectionNow,
     news: NewsNow,
@@ -274,13 +278,11 @@ def _holds(
         return False
     if kind is Kind.EXPIRING:
         return _same_end(connection.refresh_token_expires_at, news)
-    is_unread = kind is Kind.ANSWER_UNREAD
-    if connection.is_stopped or (connection.is_parked and not is_unread):
+    waits = kind in {Kind.ANSWER_UNREAD, Kind.ANSWER_LOST}
+    if connection.is_stopped or (connection.is_parked and not waits):
         return False
-    if is_unread or kind is Kind.REFRESH_DELAYED:
-        return connection.trouble == (
-            NewsState.ANSWER_UNREAD if is_unread else NewsState.REFRESH_DELAYED
-        )
+    if waits or kind is Kind.REFRESH_DELAYED:
+        return connection.trouble == kind.partition(".")[2]
     return connection.trouble is None and not connection.is_dead
 
 

@@ -228,6 +228,8 @@ class Provider(Facts):
     """exceptions that end and pause nothing, with their words: `"invalid_grant: AADSTS50196"`"""
     replay_after_seconds: ReplayWait = 0.0
     """how long a request that gave no answer is left to end before its token is presented again"""
+    retry: Literal["always", "never"] = "always"
+    """whether a request is made again that may have arrived, and got no answer"""
     success_without_error_codes: Codes = frozenset()
     """what looks like an error and says that all is well"""
     prolongs: Switch = False

@@ -50,6 +50,10 @@ SENTENCES: dict[Reason, str] = {
         "the provider answered and we could not read it: the answer is kept, until it is read or the "
         "connection is resumed"
     ),
+    ParkReason.LOST_ANSWER: (
+        "its last refresh may have reached the provider, which takes none twice, and no answer came: "
+        "connect the account again, or resume the connection to try all the same"
+    ),
     ParkReason.CRASH_LOOP: "refreshing it ended its process again and again",
     ParkReason.UNSTORED: "PostgreSQL refuses to store what the provider answered; it is kept",
 }

@@ -118,6 +118,15 @@ def find_unread(db: Db, answers: Mapping[UUID, UUID]) -> None:
     )
 
 
+def find_lost(db: Db, ids: Sequence[UUID]) -> None:
+    """Marks connections whose answer is lost for good, and whose request is made no second time."""
+    if not ids:
+        return
+    sql = "update connection set trouble = 'answer_lost' where id = any(cast(:ids as uuid[]))"
+    run(db, sql, ids=sorted(ids))
+    record(db, [connection_is(id_, NewsState.ANSWER_LOST) for id_ in sorted(ids)])
+
+
 def look_again(db: Db, *, limit: int = 1_000) -> int:
     """Tells what was held back, and is still so; returns how many it looked at."""
     run(db, _DROP_DELETED)

@@ -16,9 +16,8 @@ from uuid import UUID
 from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
-from refresher.rules.connection import SealedLife, value
+from refresher.rules.connection import ParkReason, SealedLife, value
 from refresher.rules.faults import Fault, Place
-from refresher.rules.notices import NewsState
 from refresher.store import answers, binary, grant_ends, notices, quarantine
 from refresher.store.answers import KeptAnswer
 from refresher.store.binary import bigints, byteas, doubles, texts, uuids
@@ -26,7 +25,7 @@ from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.reload import Reloaded
 
-_DEAD = NewsState.RECONNECT_REQUIRED
+_LOST = ParkReason.LOST_ANSWER
 
 
 @value
@@ -110,6 +109,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     notices.find_unread(
         db, {s.id: s.kept.id for s in meant if s.kept and grant_ends.is_held(s, written)}
     )
+    notices.find_lost(db, [s.id for s in meant if s.park_reason == _LOST and s.id in written])
     grant_ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
     append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
@@ -241,7 +241,8 @@ def _move_by_stored_life(db: Db, todo: Sequence[Settlement], lead_share: float) 
         join connection c on c.id = u.id
         where s.connection_id = u.id
           and (s.lease_token = u.token and s.state + 0 = 1
-               or s.state + 0 = 2 and s.parked_reason in ('reconnect_required', 'unread_answer')
+               or s.state + 0 = 2 and s.parked_reason in
+                   ('reconnect_required', 'unread_answer', 'lost_answer')
                   and c.status = 'active'
                or s.state + 0 = 2 and s.parked_reason = 'unstored' and s.lease_token = u.token)
         """

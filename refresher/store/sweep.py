@@ -8,15 +8,19 @@ limit, since its request may still be under way. Guarded single statements: no r
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
+from refresher.rules.connection import ParkReason
+from refresher.store import notices
 from refresher.store.events import Event, append
 from refresher.store.session import Db, run
+
+MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ _SWEEP = """
         lease_until = null, holder_id = null, begun_token = 0, begun_at = null
     from stalled where s.connection_id = stalled.connection_id
     returning s.connection_id, s.lease_token, stalled.begun, s.state, s.attempt, s.claimed_at,
-        stalled.lease_until, case when stalled.begun then stalled.begun_at end as begun_at
+        s.provider, stalled.lease_until, case when stalled.begun then stalled.begun_at end as begun_at
     """
 
 
@@ -68,12 +72,13 @@ def sweep(
     attempt_timeout_seconds: float,
     crash_limit: int,
     spooled: Collection[UUID] = (),
-    limit: int = 500,
+    never_again: Callable[[str], bool] = lambda _provider: False,
 ) -> Swept:
-    """Makes stalled rows due again, at most `limit`, and records each.
+    """Makes stalled rows due again, at most 500 at once, and records each.
 
     But for those in `spooled`: their new pairs are known, and their stored tokens are spent.
 
+    A begun row of a provider to which nothing is sent a second time (`never_again`) is parked instead.
     `dead` and `alive` are holders whose liveness is known; for any other only the lease counts.
     """
     rows = run(
@@ -84,14 +89,28 @@ def sweep(
         attempt_timeout_seconds=attempt_timeout_seconds,
         crash_limit=crash_limit,
         spooled=list(spooled),
-        limit=limit,
+        limit=MOST_AT_ONCE,
     ).all()
-    append(db, [_event(row) for row in rows])
+    again = [row for row in rows if row.begun and row.state == 0]
+    lost = {row.connection_id for row in again if never_again(row.provider or "")}
+    _park_lost(db, lost)
+    append(db, [_event(row, lost) for row in rows])
     return Swept(
         unbegun=sum(not row.begun for row in rows),
-        unknown=sum(row.begun and row.state == 0 for row in rows),
-        parked=sum(row.state == 2 for row in rows),
+        unknown=len(again) - len(lost),
+        parked=sum(row.state == 2 for row in rows) + len(lost),
     )
+
+
+def _park_lost(db: Db, lost: Collection[UUID]) -> None:
+    if not lost:
+        return
+    sql = """
+        update refresh_schedule set state = 2, parked_reason = :reason
+        where connection_id = any(cast(:ids as uuid[]))
+        """
+    run(db, sql, ids=sorted(lost), reason=ParkReason.LOST_ANSWER.value)
+    notices.find_lost(db, sorted(lost))
 
 
 def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
@@ -122,14 +141,19 @@ def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
     return len(released)
 
 
-def _event(row: Row[Any]) -> Event:
-    reason = "outcome unknown" if row.begun else "never begun"
+def _event(row: Row[Any], lost: Collection[UUID]) -> Event:
+    if row.connection_id in lost:
+        kind, reason = "parked", ParkReason.LOST_ANSWER.value
+    elif row.state == 0:
+        kind, reason = "swept", "outcome unknown" if row.begun else "never begun"
+    else:
+        kind, reason = "parked", ParkReason.CRASH_LOOP.value
     return Event(
         connection_id=row.connection_id,
-        kind="swept" if row.state == 0 else "parked",
+        kind=kind,
         lease_token=row.lease_token,
         attempt=row.attempt,
-        reason=reason if row.state == 0 else "crash_loop",
+        reason=reason,
         claimed_at=row.claimed_at,
         begun_at=row.begun_at,
         lease_until=row.lease_until,

@@ -58,6 +58,9 @@ def test_a_path_by_itself_stays_one_path(load_text: Load):
             "access_token_lifetime_seconds = 60\nrefresh_interval_seconds = 60",
             "refresh_interval_seconds is 60, not less than access_token_lifetime_seconds (60)",
         ),
+        ('retry = "never"\nreuse_grace_seconds = 9', 'retry is "never", but a spent token has a'),
+        ('retry = "never"\nrotation = "never"', 'retry is "never", but rotation is "never"'),
+        ('retry = "never"\nreplay_after_seconds = 9', "replay_after_seconds is set, but retry is"),
         ('pause_scope = "app"', 'pause_scope is "app", but must be one of "host", "provider"'),
     ],
 )

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from refresher.rules.connection import ParkReason
 from refresher.rules.decision import ASK_AGAIN_SECONDS
 from refresher.rules.faults import Sort
-from refresher.rules.outcomes import Revoked, Transient
+from refresher.rules.outcomes import Reply, Revoked, Transient
 from refresher.rules.providers import Rotation, Strategy
 from tests.rules.samples import before, provider, reply
 from tests.rules.test_decision import decided
@@ -110,3 +111,30 @@ def test_a_request_that_hangs_is_left_to_end_before_the_token_is_presented_again
     given = reply(status=None, failure="timeout")
     known = before(unknown_outcomes=unknown)
     assert decided(Transient("timeout"), given, known, of).next_due_in_seconds == wait
+
+
+@pytest.mark.parametrize(
+    ("given", "parked"),
+    [
+        (reply(status=None, failure="timeout"), True),
+        (reply(b"{}", 200, failure="protocol"), True),
+        (reply(b"", 502), True),
+        (reply(b"", 504), True),
+        (reply(b"", 500), False),
+        (reply(b"", 503), False),
+        (reply(b"", 400), False),
+        (reply(status=None, failure="connect", sent=False), False),
+    ],
+)
+def test_what_may_have_arrived_is_sent_once_where_nothing_is_taken_twice(
+    given: Reply, parked: bool
+) -> None:
+    """`retry = "never"`: only where no answer of the provider's own came; the host may be silent."""
+    of = provider(retry="never")
+    decision = decided(Transient("x", 60.0, given.status), given, of=of)
+    assert (decision.next_due_in_seconds is None) is parked
+    assert (decision.park_reason is ParkReason.LOST_ANSWER) is parked
+    assert decision.unknown_outcomes == (given.sent and given.status != 400)
+    if parked:
+        assert decision.fault is not None
+        assert decision.fault.sort is Sort.SILENT

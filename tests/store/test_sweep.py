@@ -96,3 +96,29 @@ def test_what_has_begun_is_not_released_with_the_messages(world: World) -> None:
     lease(world, uuid4(), begin=True)
     with world.services.database.transaction() as db:
         assert release_unbegun(db) == 0
+
+
+def test_what_may_be_sent_only_once_is_parked_and_told(world: World) -> None:
+    """`retry = "never"`: a begun row has an outcome that nobody knows, and is not presented again."""
+    ids = [world.connect(name, expires_in=0) for name in ("begun", "not")]
+    holder = uuid4()
+    claims = lease(world, holder, begin=False)
+    with world.services.database.transaction() as db:
+        rows = reload(db, [claim for claim in claims if claim.connection_id == ids[0]])
+        schedule.begin(db, rows, holder_id=holder)
+    world.describe("acme", retry="never")
+    with world.services.database.transaction() as db:
+        done = sweep(
+            db,
+            dead={holder},
+            alive=(),
+            attempt_timeout_seconds=LIMIT,
+            crash_limit=3,
+            never_again=lambda name: name == "acme",
+        )
+    assert done == Swept(unbegun=1, parked=1)
+    begun, unbegun = (world.row(id_) for id_ in ids)
+    assert (begun.state, begun.parked_reason, begun.unknown_outcomes) == (2, "lost_answer", 1)
+    assert (unbegun.state, unbegun.parked_reason) == (0, None)
+    assert world.events(ids[0])[-1] == "parked"
+    assert world.one("select kind from outbox").kind == "connection.answer_lost"

@@ -37,6 +37,7 @@ OURS_TO_MEND = frozenset(
         ParkReason.CRASH_LOOP,
         ParkReason.UNSTORED,
         ParkReason.UNREAD_ANSWER,
+        ParkReason.LOST_ANSWER,
     }
 )
 

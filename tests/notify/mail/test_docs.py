@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from refresher.notify import watch
 from refresher.rules.notices import Kind
+from refresher.rules.outcomes import Reply as Answer
 from refresher.rules.providers import Provider
 from refresher.settings import Settings, variable
 from refresher.settings.names import flows
@@ -40,6 +42,11 @@ def gone() -> Iterator[str]:
 def live_through_everything(world: World, gone: str) -> None:
     """Has each kind of notice written once at least."""
     fixed = Provider("acme", "https://acme.example/token", refresh_token_clock="fixed")
+    once = replace(fixed, retry="never")
+    object.__setattr__(world.services.catalogue, "_providers", {"acme": once})
+    world.connect("lost", expires_in=0, name="n")
+    world.script.answer = lambda _: Answer(failure="timeout")
+    world.tick()
     object.__setattr__(world.services.catalogue, "_providers", {"acme": fixed})
     world.connect("unread", expires_in=0, name="n")
     world.script.answer = lambda _: granted(accessToken="a")
