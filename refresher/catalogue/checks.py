@@ -22,6 +22,11 @@ from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 FOREIGN_HOSTS = ("attacker.example", "localhost", "127.0.0.1", "169.254.169.254", "a-b.example:443")
 """Hosts that no pattern should match where the placeholder is the server's name."""
 MAX_FIELD_NAME = 120
+BY_PLUGIN = (
+    *("client_auth", "body", "method", "grant_type", "token_parameter", "parameter_names"),
+    "send_scope",
+)
+"""Fields that say how a request is made."""
 
 
 def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
@@ -30,6 +35,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
         yield from url_faults(
             field, url, allow_loopback=allow_loopback, placeholders=provider.placeholders
         )
+    yield from _plugin_faults(provider)
     yield from _issuer_faults(provider, allow_loopback=allow_loopback)
     yield from _host_faults(provider)
     yield from placeholder_faults(provider, _urls(provider))
@@ -43,6 +49,20 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from behaviour_faults(provider)
     yield from _duration_faults(provider)
     yield from fact_faults(provider, allow_loopback=allow_loopback)
+
+
+def _plugin_faults(provider: Provider) -> Iterator[str]:
+    """Yields what is said twice: a plug-in makes the request, and the entry says where it goes."""
+    if provider.strategy is not Strategy.PLUGIN:
+        if provider.plugin is not None:
+            yield 'plugin is set, but strategy is not "plugin"'
+        return
+    if provider.plugin is None:
+        yield "plugin is missing: it names an entry point of refresher.strategies"
+    usual = Provider(provider.name)
+    for name in BY_PLUGIN:
+        if getattr(provider, name) != getattr(usual, name):
+            yield f"{name} is set, but the plug-in makes the request: leave it away"
 
 
 def _issuer_faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
 
 from refresher.catalogue.checks import faults
+from refresher.catalogue.plugins import NoPlugin, installed
 from refresher.catalogue.secrets import TomlTable, Wrong, read_secret
 from refresher.catalogue.urls import url_faults
 from refresher.errors import did_you_mean
@@ -149,6 +150,11 @@ def read_provider(name: str, table: TomlTable, *, allow_loopback: bool) -> Provi
     given = checked(ProviderTable, table, more_fields=["extends"])
     provider = Provider(name=name, **given)
     refuse(faults(provider, allow_loopback=allow_loopback))
+    if provider.plugin is not None:
+        try:
+            installed(provider.plugin)
+        except NoPlugin as error:
+            raise Wrong(str(error)) from None
     return provider
 
 

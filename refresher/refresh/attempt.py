@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
+from refresher.outbound.sender import Wire
+from refresher.refresh import plugged
 from refresher.refresh.sealing import kept_answer, sealed_life
 from refresher.rules import policy as when
 from refresher.rules import recording
@@ -23,6 +25,7 @@ from refresher.rules.faults import place_of_fault, waits_for
 from refresher.rules.fillings import Stamp, tokens_named
 from refresher.rules.notices import end_is_news
 from refresher.rules.outcomes import UNREAD, Malformed, Outcome, Reply, Unreadable, classify
+from refresher.rules.plugins import PluginFailed
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
 from refresher.rules.requests import TokenRequest, build_request
@@ -59,8 +62,8 @@ DOUBTED = "grant:refused once"
 Clients = dict[UUID, ClientCredentials]
 
 
-def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
-    """Returns the request, with only those tokens opened that it carries.
+def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest | Wire:
+    """Returns the request, with only those tokens opened that it carries; a plug-in has both.
 
     `clients` are the apps that were opened for others of the same batch, for a batch has few. Raises
     `CannotDecrypt` or `UnbuildableRequest`.
@@ -75,6 +78,15 @@ def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
         client = clients[app.id] = open_client(cipher, app)
     provider = attempt.provider
     strategy, named = provider.strategy, NONE_NAMED
+    if strategy is Strategy.PLUGIN:
+        return plugged.request(
+            provider,
+            connection,
+            client,
+            access_token=opened(connection.access_token, connection.id, "access_token"),
+            refresh_token=opened(connection.refresh_token, connection.id, "refresh_token"),
+            stamp=attempt.stamp(),
+        )
     if provider.headers or provider.parameters or provider.query:
         named = tokens_named(provider.headers, provider.parameters, provider.query)
     opens_access = strategy is Strategy.LONG_LIVED_EXCHANGE or "access_token" in named
@@ -96,8 +108,8 @@ def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest:
 def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply) -> Settlement:
     """Returns what is to be written for `reply`: classified, decided, and its tokens sealed."""
     row = attempt.row
-    before = _before(attempt)
-    outcome = classify(attempt.provider, reply, before.now_epoch_seconds)
+    before, read = _before(attempt), plugged.read(attempt.provider, reply)
+    outcome = classify(attempt.provider, read, before.now_epoch_seconds)
     checkpoints.reach("classified", outcome)
     decision = decide(outcome, reply, before, attempt.provider, policy)
     checkpoints.reach("decided", decision)
@@ -117,7 +129,7 @@ def as_settlement(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
             left_before_seconds=row.refresh_token_left_seconds,
             left_after_seconds=life.refresh_token_left_seconds if life else None,
         ),
-        recorded=recording.of_exchange(attempt.provider, reply, outcome, before),
+        recorded=recording.of_exchange(attempt.provider, read, outcome, before),
     )  # fmt: skip
 
 
@@ -155,17 +167,22 @@ def understood(
         return as_settlement(cipher, policy, attempt, reply), None
     except Exception as error:  # noqa: BLE001  the others are in hand still
         with suppress(Exception):  # the same bug, perhaps
-            made = _unexplained(cipher, policy, attempt, reply)
-            return (made if made.kept else None), error
+            whose = str(error) if isinstance(error, PluginFailed) else "an error of ours"
+            made = _unexplained(cipher, policy, attempt, reply, whose)
+            # What a plug-in stumbles over has its reason, and waits like any trouble.
+            told = made.kept or isinstance(error, PluginFailed)
+            return (made if told else None), error
         return None, error
 
 
-def _unexplained(cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply) -> Settlement:
-    """Returns what is written for a reply that a bug of ours stumbled over: it is kept, and waits.
+def _unexplained(
+    cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply, whose: str
+) -> Settlement:
+    """Returns what is written for a reply that a bug stumbled over: it is kept, and waits.
 
     Where it may be a grant it counts as one that could not be read: nothing else is known of it.
     """
-    why, row = f"{UNREAD}: an error of ours", attempt.row
+    why, row = f"{UNREAD}: {whose}", attempt.row
     outcome: Outcome = Unreadable(why, reply.status or 0)
     decision = Decision(
         "unreadable", None, row.attempt + 1, row.unknown_outcomes + 1, why,

@@ -38,6 +38,7 @@ from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.outcomes import Reply
 from refresher.rules.placeholders import UnbuildableRequest
+from refresher.rules.plugins import PluginFailed
 from refresher.runtime import checkpoints, tracing
 from refresher.runtime.services import Services
 from refresher.store import schedule
@@ -186,6 +187,7 @@ def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) ->
         if error is not None:
             place = extract_tb(error.__traceback__)[-1]
             why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+            why = str(error) if isinstance(error, PluginFailed) else why
             services.seldom.error("a reply cannot be understood", why, why=why)
     return made
 

@@ -113,7 +113,8 @@ def may_be_spent(provider: Provider) -> bool:
     | refresh token | never | no |
     | client credentials, long-lived exchange | any | no: minted anew, or the old one lives on |
     """
-    return provider.strategy is Strategy.REFRESH_TOKEN and provider.rotation is not Rotation.NEVER
+    spends = provider.strategy in {Strategy.REFRESH_TOKEN, Strategy.PLUGIN}
+    return spends and provider.rotation is not Rotation.NEVER
 
 
 def _refreshed(

@@ -42,6 +42,7 @@ class Strategy(StrEnum):
     REFRESH_TOKEN = "refresh_token"  # RFC 6749 section 6
     LONG_LIVED_EXCHANGE = "long_lived_exchange"  # the access token itself is the grant
     CLIENT_CREDENTIALS = "client_credentials"  # minted anew, RFC 6749 section 4.4
+    PLUGIN = "plugin"  # another package makes the request and reads the answer
 
 
 class ClientAuth(StrEnum):
@@ -136,6 +137,8 @@ class Provider(Facts):
     """the provider's name, for people"""
     strategy: Strategy = Strategy.REFRESH_TOKEN
     """how a fresh token is had: in `long_lived_exchange` the access token is the grant"""
+    plugin: SomeText | None = None
+    """the plug-in of `strategy = "plugin"`: an entry point of the group `refresher.strategies`"""
     refresh_url: SomeText | None = None
     """where tokens are refreshed, if that is another place"""
     host_pattern: SomeText | None = None

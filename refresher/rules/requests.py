@@ -115,6 +115,8 @@ def _grant_parameters(
             token, name, grant = access_token, "access_token", provider.grant_type or ""
         case Strategy.CLIENT_CREDENTIALS:
             return {"grant_type": provider.grant_type or "client_credentials"}
+        case Strategy.PLUGIN:
+            raise UnbuildableRequest("the plug-in of its entry makes its requests")
         case _:
             assert_never(provider.strategy)
     if not token:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from refresher.testing.sandbox import FrozenClock as FrozenClock
     from refresher.testing.sandbox import Sandbox as Sandbox
     from refresher.testing.stepper import Stepper as Stepper
+    from refresher.testing.strategies import Sample as Sample
+    from refresher.testing.strategies import check_strategy as check_strategy
     from refresher.testing.trace import run_with_trace as run_with_trace
 
 _HOMES = {
@@ -29,9 +31,11 @@ _HOMES = {
     "FrozenClock": "refresher.testing.sandbox",
     "Options": "refresher.devkit.oauth_server",
     "RecordedEvent": "refresher.testing.history",
+    "Sample": "refresher.testing.strategies",
     "Sandbox": "refresher.testing.sandbox",
     "Stepper": "refresher.testing.stepper",
     "check_history": "refresher.testing.history",
+    "check_strategy": "refresher.testing.strategies",
     "prove": "refresher.testing.proof",
     "run_with_trace": "refresher.testing.trace",
 }
@@ -42,9 +46,11 @@ __all__ = [
     "FrozenClock",
     "Options",
     "RecordedEvent",
+    "Sample",
     "Sandbox",
     "Stepper",
     "check_history",
+    "check_strategy",
     "prove",
     "run_with_trace",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from refresher.devkit.oauth_server.decision import is_known_client
 from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN
+from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, RefreshClaim, Reply
 from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
@@ -75,6 +76,8 @@ def decide(entry: Provider, values: Values, state: ProviderState, now: float) ->
             return refusal or state.book.exchange_access_token(token, now, options)
         case Strategy.CLIENT_CREDENTIALS:
             return state.book.client_credentials(values.get("client_id", ""), now, options)
+        case Strategy.PLUGIN:
+            raise ValueError(NO_PLUGINS)
 
 
 def check_client(entry: Provider, values: Values, clients: Mapping[str, str]) -> Denied | None:

@@ -62,6 +62,9 @@ def is_open(entry: Provider) -> bool:
     return entry.client_auth is ClientAuth.NONE and entry.strategy is Strategy.LONG_LIVED_EXCHANGE
 
 
+NO_PLUGINS = "what a plug-in asks and reads is in no entry: check_strategy proves a plug-in"
+
+
 def _grant(entry: Provider) -> dict[str, str]:
     match entry.strategy:
         case Strategy.REFRESH_TOKEN:
@@ -72,6 +75,8 @@ def _grant(entry: Provider) -> dict[str, str]:
             return {"grant_type": entry.grant_type or ""} | sent
         case Strategy.CLIENT_CREDENTIALS:
             return {"grant_type": entry.grant_type or "client_credentials"}
+        case Strategy.PLUGIN:
+            raise ValueError(NO_PLUGINS)
 
 
 def _standard_names(entry: Provider, grant: Mapping[str, str]) -> dict[str, str]:
