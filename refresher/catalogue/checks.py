@@ -24,7 +24,7 @@ FOREIGN_HOSTS = ("attacker.example", "localhost", "127.0.0.1", "169.254.169.254"
 MAX_FIELD_NAME = 120
 BY_PLUGIN = (
     *("client_auth", "body", "method", "grant_type", "token_parameter", "parameter_names"),
-    "send_scope",
+    *("send_scope", "send_client_id"),
 )
 """Fields that say how a request is made."""
 
