@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from traceback import extract_tb
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -161,8 +162,8 @@ def _settlement(
 
 def understood(
     cipher: Cipher, policy: Policy, attempt: Attempt, reply: Reply
-) -> tuple[Settlement | None, Exception | None]:
-    """Returns what is to be written; with the error of a bug of ours, the answer kept or None."""
+) -> tuple[Settlement | None, str | None]:
+    """Returns what is to be written; where a bug stumbled, the answer kept or None, and what it was."""
     try:
         return as_settlement(cipher, policy, attempt, reply), None
     except Exception as error:  # noqa: BLE001  the others are in hand still
@@ -171,8 +172,16 @@ def understood(
             made = _unexplained(cipher, policy, attempt, reply, whose)
             # What a plug-in stumbles over has its reason, and waits like any trouble.
             told = made.kept or isinstance(error, PluginFailed)
-            return (made if told else None), error
-        return None, error
+            return (made if told else None), _stumbled(error)
+        return None, _stumbled(error)
+
+
+def _stumbled(error: Exception) -> str:
+    """Returns kind and place of an error: its own words may quote the reply. A plug-in's name it."""
+    if isinstance(error, PluginFailed):
+        return str(error)
+    place = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {place.name}, line {place.lineno}"
 
 
 def _unexplained(

@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Container, Sequence
 from functools import partial
-from traceback import extract_tb
 from uuid import UUID
 
 from refresher.errors import CannotDecrypt
@@ -38,7 +37,6 @@ from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
 from refresher.rules.outcomes import Reply
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.plugins import PluginFailed
 from refresher.runtime import checkpoints, tracing
 from refresher.runtime.services import Services
 from refresher.store import schedule
@@ -176,18 +174,14 @@ def _observe(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> No
 def _understand(services: Services, replies: Sequence[tuple[Attempt, Reply]]) -> list[Settlement]:
     """Steps 9 and 10: what each reply means and what follows; the new tokens are sealed at once.
 
-    A reply that a bug of ours stumbles over is kept, sealed, and costs no other. The error's own words
-    may quote the reply: only its kind and its place are told.
+    A reply that a bug of ours stumbles over is kept, sealed, and costs no other.
     """
     made: list[Settlement] = []
     for attempt, reply in replies:
-        settlement, error = understood(services.cipher, services.policy, attempt, reply)
+        settlement, why = understood(services.cipher, services.policy, attempt, reply)
         if settlement is not None:
             made.append(settlement)
-        if error is not None:
-            place = extract_tb(error.__traceback__)[-1]
-            why = f"{type(error).__name__} in {place.name}, line {place.lineno}"
-            why = str(error) if isinstance(error, PluginFailed) else why
+        if why is not None:
             services.seldom.error("a reply cannot be understood", why, why=why)
     return made
 
