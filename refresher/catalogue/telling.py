@@ -109,6 +109,8 @@ def _how(provider: Provider) -> Iterator[str]:
             yield "There is no refresh token: a living access token is exchanged for a longer one."
         case Strategy.CLIENT_CREDENTIALS:
             yield "There is no refresh token: the app itself is given an access token, again and again."
+        case Strategy.PLUGIN:
+            yield f"How a new access token is had is the business of the plug-in {provider.plugin}."
         case _:
             assert_never(provider.strategy)
 

@@ -12,8 +12,8 @@ from refresher.catalogue.plugins import installed
 from refresher.outbound.sender import Wire
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Connection, Secret
-from refresher.rules.outcomes import Reply
 from refresher.rules.fillings import Filling, Stamp
+from refresher.rules.outcomes import Reply
 from refresher.rules.placeholders import brought, filled
 from refresher.rules.plugins import Given, Wanted, ask, translated
 from refresher.rules.providers import BodyForm, Provider
@@ -54,9 +54,7 @@ def request(
     return _wire(given.url, wanted, headers, query)
 
 
-def _wire(
-    url: str, wanted: Wanted, headers: Mapping[str, str], query: Mapping[str, str]
-) -> Wire:
+def _wire(url: str, wanted: Wanted, headers: Mapping[str, str], query: Mapping[str, str]) -> Wire:
     """Returns a request as it is sent: what stands in its query is not remembered with the URL."""
     parts, added = urlsplit(url), urlencode({**query, **wanted.query})
     whole = urlunsplit(parts._replace(query="&".join(p for p in (parts.query, added) if p)))

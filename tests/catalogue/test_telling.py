@@ -61,6 +61,7 @@ SENTENCES = [
     ({"min_token_age_seconds": 86_400.0}, "renewed no sooner than it is 24 h old."),
     ({"not_before_expiry_seconds": 60.0}, "no sooner than 60 s before its end."),
     ({"strategy": Strategy.CLIENT_CREDENTIALS}, "the app itself is given an access token"),
+    ({"strategy": Strategy.PLUGIN, "plugin": "odd"}, "is the business of the plug-in odd"),
     ({"strategy": Strategy.LONG_LIVED_EXCHANGE}, "exchanged for a longer one."),
 ]
 
