@@ -80,14 +80,12 @@ def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest 
     provider = attempt.provider
     strategy, named = provider.strategy, NONE_NAMED
     if strategy is Strategy.PLUGIN:
-        return plugged.request(
-            provider,
-            connection,
-            client,
-            access_token=opened(connection.access_token, connection.id, "access_token"),
-            refresh_token=opened(connection.refresh_token, connection.id, "refresh_token"),
-            stamp=attempt.stamp(),
+        both = (
+            (connection.access_token, "access_token"),
+            (connection.refresh_token, "refresh_token"),
         )
+        tokens = {column: opened(sealed, connection.id, column) for sealed, column in both}
+        return plugged.request(provider, connection, client, tokens, attempt.stamp())
     if provider.headers or provider.parameters or provider.query:
         named = tokens_named(provider.headers, provider.parameters, provider.query)
     opens_access = strategy is Strategy.LONG_LIVED_EXCHANGE or "access_token" in named

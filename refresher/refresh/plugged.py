@@ -24,15 +24,12 @@ def request(
     provider: Provider,
     connection: Connection,
     client: ClientCredentials | None,
-    *,
-    access_token: Secret | None,
-    refresh_token: Secret | None,
+    tokens: Mapping[str, Secret | None],
     stamp: Stamp,
 ) -> Wire:
     """Returns what a plug-in wants to be sent; raises `UnbuildableRequest`, naming it."""
     of_app = client.placeholders if client else {}
     host, own = brought(provider, connection.host, connection.placeholders, of_app)
-    tokens = {"access_token": access_token, "refresh_token": refresh_token}
     scope = provider.scope_separator.join(connection.scopes)
     ours = Filling(provider.name, client, tokens, scope, lambda: stamp).value
     given = Given(
@@ -40,8 +37,8 @@ def request(
         url=resolve_url(provider, host, placeholders=own),
         client_id=client.client_id if client else None,
         client_secret=client.client_secret if client else None,
-        access_token=access_token,
-        refresh_token=refresh_token,
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
         scopes=connection.scopes,
         parameters=filled(provider, provider.parameters, host, own, ours),
         now_epoch_seconds=stamp.now_epoch_seconds,
