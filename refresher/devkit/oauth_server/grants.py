@@ -21,6 +21,9 @@ from refresher.devkit.oauth_server.tokens import (
     standing,
 )
 
+_CLOSE_SECONDS = 0.01
+"""What clocks lose when numbers are added up."""
+
 
 class GrantBook:
     """Every family ever granted; `accounts` maps an external id to its current one."""
@@ -72,11 +75,9 @@ class GrantBook:
         if not isinstance(claim, RefreshClaim):
             return Denied("invalid_grant", "unknown_token")
         family = self._families[claim.family]
-        how = standing(family, claim.generation, now, options)
-        wait = _may_come_at(family, options) - now
-        if how in {"newest", "in_grace"} and wait > 0:
-            return Denied("too_many_requests", "refreshed_too_often", retry_after_seconds=wait)
-        match how:
+        if (wait := _too_soon(family, now, options)) is not None:
+            return wait
+        match standing(family, claim.generation, now, options):
             case "newest":
                 return self._renew(family, now, options, dice)
             case "in_grace":
@@ -95,6 +96,8 @@ class GrantBook:
         if not isinstance(claim, AccessClaim):
             return Denied("invalid_grant", "unknown_token")
         family = self._families[claim.family]
+        if (wait := _too_soon(family, now, options)) is not None:
+            return wait
         if not self.is_access_active(token, now, options):
             reason = "access_token_expired" if family.alive else family.ended_because
             return Denied("invalid_grant", reason)
@@ -103,13 +106,15 @@ class GrantBook:
             return Denied("invalid_request", "token_too_young")
         return self._issue(family, now, options, tell_refresh_token=False)
 
-    def client_credentials(self, client_id: str, now: float, options: Options) -> Issued:
+    def client_credentials(self, client_id: str, now: float, options: Options) -> Reply:
         """Answers grant_type=client_credentials: an access token alone, for the client itself."""
         external_id = f"client:{client_id}"
         family = self.accounts.get(external_id)
         if family is None or not family.alive:
-            return self.grant(external_id, now, options, has_refresh_token=False)
-        return self._issue(family, now, options)
+            first = self.grant(external_id, now, options, has_refresh_token=False)
+            first.family.asked_at = now
+            return first
+        return _too_soon(family, now, options) or self._issue(family, now, options)
 
     def revoke_token(self, token: str) -> bool:
         """Ends what RFC 7009 says: one access token, or with a refresh token its whole family."""
@@ -177,7 +182,6 @@ class GrantBook:
         kind: IssueKind = "issued",
     ) -> Issued:
         family.refreshes += 1
-        family.refreshed_at = now
         if options.prolongs:
             return self._prolong(family, now, options)
         is_rotated = rotates(family, options, dice)
@@ -262,7 +266,11 @@ class GrantBook:
         )
 
 
-def _may_come_at(family: Family, options: Options) -> float:
-    if family.refreshed_at is None:
-        return 0.0
-    return family.refreshed_at + options.refresh_interval_seconds
+def _too_soon(family: Family, now: float, options: Options) -> Denied | None:
+    """Returns the refusal of a request that comes too soon after another; else notes that it came."""
+    asked_at, interval = family.asked_at, options.refresh_interval_seconds
+    wait = 0.0 if asked_at is None else asked_at + interval - now
+    if wait > _CLOSE_SECONDS:
+        return Denied("too_many_requests", "asked_too_often", retry_after_seconds=wait)
+    family.asked_at = now
+    return None

@@ -88,7 +88,7 @@ class Options:
         float | None, "life of a grant from consent on, however often it is refreshed"
     ] = None
     refresh_interval_seconds: Annotated[
-        float, "a grant that was refreshed is not refreshed again for so long"
+        float, "no two requests for one grant may be nearer than so"
     ] = 0.0
     old_access_token_survives: Annotated[
         bool, "is the access token before the newest still good"

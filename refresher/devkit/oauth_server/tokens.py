@@ -50,7 +50,7 @@ class Family:
     sealed_until: float = 0.0
     refresh_expires_at: float | None = None
     ends_at: float | None = None
-    refreshed_at: float | None = None
+    asked_at: float | None = None
     used_serial: int = 0
     spent_at: "array[float]" = field(default_factory=lambda: array("d"))
     spent_serial: "array[int]" = field(default_factory=lambda: array("q"))

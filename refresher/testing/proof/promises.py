@@ -129,7 +129,8 @@ def forgives_for_a_while(stand: Stand) -> Iterator[str]:
     stand.change(rotation="always")
     stand.wait_until_due()
     stand.ask()
-    if entry.reuse_grace_seconds or entry.reuse_grace_ends != "time":
+    is_endless = entry.reuse_grace_ends != "time" and not entry.reuse_grace_seconds
+    if is_endless or entry.reuse_grace_seconds / 2 > entry.refresh_interval_seconds:
         stand.pass_time(entry.reuse_grace_seconds / 2)
         asked = stand.ask(before)
         if not isinstance(asked.outcome, Refreshed):

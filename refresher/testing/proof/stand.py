@@ -92,6 +92,7 @@ class Stand:
             self.manner, self.state, Response("there is nothing here", 404)
         )
         self.held = self.connect("ann")
+        self._asked_at = 0.0
 
     @property
     def now(self) -> float:
@@ -161,11 +162,15 @@ class Stand:
         *,
         unknown_outcomes: int = 0,
         doubted: bool = False,
+        at_once: bool = False,
     ) -> Asked:
-        """Asks for a fresh token, and stores what comes in `held` where it is the account's own."""
+        """Asks for a fresh token, and stores what comes in `held` where it is the account's own.
+
+        Waits for its turn before, unless `at_once`.
+        """
         held, is_own = held or self.held, held is None
-        if self.entry.max_requests_per_second:
-            self.pass_time(1 / self.entry.max_requests_per_second)
+        if not at_once:
+            self.wait_for_turn()
         try:
             request = build_request(
                 self.entry,
@@ -185,6 +190,13 @@ class Stand:
         if is_own and isinstance(outcome, Refreshed | Prolonged):
             self.held = self._stored(outcome, held)
         return Asked(reply, outcome, decision)
+
+    def wait_for_turn(self) -> None:
+        """Waits as the scheduler does: for the provider's pace, and for that of the grant."""
+        if self.entry.max_requests_per_second:
+            self.pass_time(1 / self.entry.max_requests_per_second)
+        self.pass_time(max(0.0, self._asked_at + self.entry.refresh_interval_seconds - self.now))
+        self._asked_at = self.now
 
     def give_back(self) -> Reply | None:
         """Gives the account's token back, None where the entry says of nowhere."""

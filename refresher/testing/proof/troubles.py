@@ -109,16 +109,28 @@ def slows_down(stand: Stand) -> Iterator[str]:
 
 
 def _keeps_pace(stand: Stand) -> Iterator[str]:
-    pace = stand.manner.pace
-    if pace is None:
-        return
-    most = ceil(pace.per_second)
-    for _ in range(most):
-        pace.wait(stand.pace_key, stand.now + pace.spacing_seconds)
-    asked = stand.ask()
+    pace, interval = stand.manner.pace, stand.provider.refresh_interval_seconds
+    if pace is not None:
+        stand.wait_for_turn()
+        for _ in range(ceil(pace.per_second)):
+            pace.wait(stand.pace_key, stand.now)
+        yield from _too_many(stand.ask(at_once=True))
+        stand.pass_time(ceil(pace.per_second) / pace.per_second)
+        ours = [stand.ask() for _ in range(min(50, ceil(pace.per_second)) + 1)]
+        if any(isinstance(asked.outcome, RateLimited) for asked in ours):
+            yield f"requests come faster than the provider takes them: {ours[-1]}"
+        stand.wait_until_due()
+    if interval:
+        waited = stand.ask()
+        yield from _too_many(stand.ask(at_once=True))
+        if (waited.decision.next_due_in_seconds or 0) < interval:
+            yield f"one grant is asked for again sooner than after {interval:g} s: {waited}"
+        stand.pass_time(interval)
+
+
+def _too_many(asked: Asked) -> Iterator[str]:
     if not isinstance(asked.outcome, RateLimited) or not asked.outcome.retry_after_seconds:
         yield f"one request too many is not understood as that: {asked}"
-    stand.pass_time(most / pace.per_second)
 
 
 def survives_unreadable_answers(stand: Stand) -> Iterator[str]:
@@ -167,7 +179,8 @@ def lives_with_lost_answers(stand: Stand) -> Iterator[str]:
     stand.pass_time(wait)
     unknown = lost.decision.unknown_outcomes
     asked = stand.ask(unknown_outcomes=unknown)
-    graced = entry.reuse_grace_seconds > 0 or entry.reuse_grace_ends != "time"
+    is_endless = entry.reuse_grace_ends != "time" and not entry.reuse_grace_seconds
+    graced = is_endless or entry.reuse_grace_seconds > entry.refresh_interval_seconds
     if not may_be_spent(entry) or graced:
         yield from wrong_tokens(stand, asked)
     elif not isinstance(asked.outcome, Revoked) or asked.decision.cause == "invalid_grant":

@@ -56,6 +56,8 @@ def test_client_credentials_give_an_access_token_alone() -> None:
     book, _ = granted(options := Options())
     first = book.client_credentials("app", NOW, options)
     second = book.client_credentials("app", NOW, options)
+    assert isinstance(first, Issued)
+    assert isinstance(second, Issued)
     assert first.refresh_token is second.refresh_token is None
     assert first.family is second.family
     assert first.access_token != second.access_token

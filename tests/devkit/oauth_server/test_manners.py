@@ -17,7 +17,7 @@ ENDED = "refresh_token_expired"
         ({"grant_lifetime_seconds": 100}, 100, ENDED),
         ({"grant_lifetime_seconds": 100, "refresh_token_lifetime_seconds": 50}, 50, ENDED),
         ({"grant_lifetime_seconds": 100, "refresh_token_lifetime_seconds": 500}, 99, None),
-        ({"refresh_interval_seconds": 30}, 29, "refreshed_too_often"),
+        ({"refresh_interval_seconds": 30}, 29, "asked_too_often"),
         ({"refresh_interval_seconds": 30}, 30, None),
     ],
 )  # fmt: skip

@@ -26,7 +26,7 @@ PLAYED = frozenset(
         *("retry_errors", "success_without_error_codes", "rotation", "reuse_grace_seconds"),
         *("access_token_lifetime_seconds", "refresh_token_lifetime_seconds"),
         *("access_token_lifetime_format", "refresh_token_lifetime_format", "pause_scope"),
-        *("prolongs", "reuse_grace_ends"),
+        *("prolongs", "reuse_grace_ends", "refresh_interval_seconds"),
         *("status_errors", "refusal_statuses"),
         *("refresh_token_clock", "not_before_expiry_seconds", "min_token_age_seconds"),
     }
