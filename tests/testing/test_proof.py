@@ -61,10 +61,32 @@ EXCHANGED = replace(
     method="GET",
 )
 
+FILLED = replace(
+    PLAIN,
+    token_url="https://plain.example/{base}/token",
+    placeholders={"base": "[a-z/]+", "callback": "https://.+"},
+    path_placeholders=("base",),
+    default_placeholders={"base": "", "callback": "https://ours.example/callback"},
+    client_auth=ClientAuth.NONE,
+    send_client_id=False,
+    send_scope=True,
+    scope_separator=",",
+    query={"at": "{now}", "scopes": "{scope}"},
+    headers={"Authorization": "Basic {client_basic}", "X-Request": "{uuid}"},
+    parameters={"access_token": "{access_token}", "redirect_uri": "{callback}"},
+    revocation_url="https://plain.example/{base}/token",
+    revocation_method="DELETE",
+    revocation_body=BodyForm.QUERY,
+    revocation_parameters={"token": "{token}", "app": "{client_id}"},
+    revocation_headers={"Authorization": "Client {client_secret}"},
+    revocation_token="access_token",
+)
+
 
 @pytest.mark.parametrize(
     "entry",
     [
+        FILLED,
         ACME,
         PLAIN,
         MINTED,
@@ -107,6 +129,33 @@ def told(ours: Provider, theirs: Provider) -> str:
         for sentence in promise(stand):
             return sentence
     return ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"query": {"at": "{now}"}},
+        {"query": {"at": "{uuid}", "scopes": "{scope}"}},
+        {"scope_separator": ";"},
+        {"send_client_id": True},
+        {"headers": {"Authorization": "Basic {client_basic}"}},
+        {"headers": {"Authorization": "Bearer {client_basic}", "X-Request": "{uuid}"}},
+        {"headers": {"Authorization": "Basic {client_basic}", "X-Request": "{now}"}},
+        {"parameters": {"access_token": "{refresh_token}", "redirect_uri": "{callback}"}},
+        {"parameters": {"access_token": "{access_token}"}},
+        {"default_placeholders": {"base": "v", "callback": "https://ours.example/callback"}},
+        {"revocation_method": "POST"},
+        {"revocation_body": BodyForm.FORM},
+        {"revocation_parameters": {"token": "{token}"}},
+        {"revocation_headers": {}},
+        {"revocation_token": "refresh_token"},
+        {"revocation_client_auth": ClientAuth.POST},
+    ],
+    ids=str,
+)
+def test_what_is_filled_in_is_found_out(change: dict[str, Any]):
+    """So does each place of a value that refresher, the app or the connection brings."""
+    assert told(FILLED, replace(FILLED, **change)) or told(replace(FILLED, **change), FILLED)
 
 
 @pytest.mark.parametrize(

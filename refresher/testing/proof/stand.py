@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -26,6 +27,7 @@ from refresher.rules import policy
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.decision import Before, Decision, decide, new_life
+from refresher.rules.fillings import Stamp
 from refresher.rules.outcomes import Outcome, Prolonged, Refreshed, classify
 from refresher.rules.placeholders import SAMPLES, UnbuildableRequest
 from refresher.rules.policy import Policy
@@ -38,6 +40,9 @@ from refresher.testing.proof.line import send
 CLIENT_ID, SECRET = "app one+1", "s3cret+/=%&é ~"
 CLIENT = ClientCredentials(CLIENT_ID, Secret(SECRET))
 STRANGER = ClientCredentials("somebody else", Secret("a wrong secret"))
+
+
+_LINK = "https://app.example/callback"
 
 
 class Unprovable(ValueError):
@@ -80,13 +85,14 @@ class Stand:
     ) -> None:
         self.entry = entry
         self.host = host or entry.default_host or entry.host_example
+        known = {**entry.default_placeholders, **(placeholders or {})}
         self.placeholders = {
-            name: (placeholders or {}).get(name) or _sample(name, pattern)
+            name: known[name] if name in known else _sample(name, pattern)
             for name, pattern in entry.placeholders.items()
         }
         # A provider that may prolong a token may answer with another, too: all promises but one do so.
-        known = options_of(entry) | {"client_id": CLIENT_ID, "client_secret": SECRET}
-        self.state = ProviderState(replace(Options(), **known | {"prolongs": False}))
+        own = {"client_id": CLIENT_ID, "client_secret": SECRET, "prolongs": False}
+        self.state = ProviderState(replace(Options(), **options_of(entry) | own))
         self.manner = Manner(entry, self.state)
         self._app: ASGIApp = EntryRoutes(
             self.manner, self.state, Response("there is nothing here", 404)
@@ -180,6 +186,7 @@ class Stand:
                 scopes=("read", "write"),
                 host=self.host,
                 placeholders=self.placeholders,
+                draw=self._draw,
             )
         except UnbuildableRequest as why:
             raise Unprovable(f"no request can be built: {why}") from None
@@ -208,8 +215,12 @@ class Stand:
             refresh_token=Secret(refresh_token) if refresh_token else None,
             host=self.host,
             placeholders=self.placeholders,
+            draw=self._draw,
         )
         return None if request is None else send(self._app, self.state.connections, write(request))
+
+    def _draw(self) -> Stamp:
+        return Stamp(self.now, str(uuid4()))
 
     def _stored(self, outcome: Refreshed | Prolonged, held: Held) -> Held:
         grant = outcome.grant
@@ -251,7 +262,7 @@ def _held(issued: Issued) -> Held:
 def _sample(name: str, pattern: str) -> str:
     """Returns a value that a placeholder's pattern takes: a sample, or one of its own choices."""
     choices = [re.sub(r"\\(.)", r"\1", choice) for choice in pattern.strip("()").split("|")]
-    for value in (*SAMPLES, *choices):
+    for value in (*SAMPLES, *choices, _LINK):
         if re.fullmatch(pattern, value):
             return value
     raise Unprovable(f"give a value for {{{name}}}, whose pattern is {pattern}")

@@ -1,5 +1,6 @@
 """Decides a request that was read as an entry says: the client, the pace, the age, then the token."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
 
 ROTATIONS = {Rotation.ALWAYS: "always", Rotation.SOMETIMES: "sometimes", Rotation.NEVER: "none"}
 Values = Mapping[str, str]
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+_BETWEEN = re.compile(r"[\s,;]")
+_A_WHILE_SECONDS = 300
 
 
 def options_of(entry: Provider) -> dict[str, Any]:
@@ -62,7 +66,7 @@ class Pace:
 
 def decide(entry: Provider, values: Values, state: ProviderState, now: float) -> Reply:
     """Answers a request for a fresh token and moves the grant."""
-    refusal = check_client(entry, values, state.clients) or _misfit(values, state)
+    refusal = check_client(entry, values, state.clients) or _misfit(entry, values, state, now)
     if refusal is not None:
         return refusal
     options = state.options
@@ -81,6 +85,24 @@ def decide(entry: Provider, values: Values, state: ProviderState, now: float) ->
             raise ValueError(NO_PLUGINS)
 
 
+def revoke(entry: Provider, values: Values, state: ProviderState) -> Denied | None:
+    """Takes a token back; a refresh token, or whatever the entry gives back, ends the grant."""
+    now, book = state.clock.now(), state.book
+    refusal = check_client(entry, values, state.clients) or _misfit(entry, values, state, now)
+    if refusal is not None:
+        return refusal
+    token = next(values[n] for n in ("token", "refresh_token", "access_token") if n in values)
+    claim, family = book.claim(token), book.owner(token)
+    if family is None:
+        return None  # RFC 7009 section 2.2: what is unknown is as good as ended
+    by_access = entry.revocation_token == "access_token" or not family.has_refresh_token
+    if isinstance(claim, AccessClaim) is not by_access:
+        return Denied(NOT_AS_WRITTEN, "another token is given back than the entry says")
+    if family.end("token_revoked") if family.has_refresh_token else book.revoke_token(token):
+        state.ledger.count("tokens_revoked")
+    return None
+
+
 def check_client(entry: Provider, values: Values, clients: Mapping[str, str]) -> Denied | None:
     """Returns the refusal of a client that is not known, or whose secret is wrong."""
     client_id, secret = values.get("client_id"), values.get("client_secret")
@@ -94,11 +116,23 @@ def check_client(entry: Provider, values: Values, clients: Mapping[str, str]) ->
     return Denied("invalid_client", "wrong_client_secret")
 
 
-def _misfit(values: Values, state: ProviderState) -> Denied | None:
-    """Returns the refusal of two tokens that are not of one account."""
+def _misfit(entry: Provider, values: Values, state: ProviderState, now: float) -> Denied | None:
+    """Returns the refusal of values that are not what their names say."""
     told = [values[name] for name in ("refresh_token", "access_token") if name in values]
-    owners = {id(state.book.owner(token)) for token in told}
-    return Denied(NOT_AS_WRITTEN, "the tokens are of two accounts") if len(owners) > 1 else None
+    if len({id(state.book.owner(token)) for token in told}) > 1:
+        return Denied(NOT_AS_WRITTEN, "the tokens are of two accounts")
+    if "now" in values and not _is_recent(values["now"], now):
+        return Denied(NOT_AS_WRITTEN, "{now} is not the time in seconds since 1970")
+    if "uuid" in values and not _UUID.fullmatch(values["uuid"]):
+        return Denied(NOT_AS_WRITTEN, "{uuid} is none")
+    scopes = values.get("scope", "").split(entry.scope_separator)
+    if any(_BETWEEN.search(scope) for scope in scopes):
+        return Denied(NOT_AS_WRITTEN, f"scopes are not separated by {entry.scope_separator!r}")
+    return None
+
+
+def _is_recent(text: str, now: float) -> bool:
+    return text.isdecimal() and abs(int(text) - now) < _A_WHILE_SECONDS
 
 
 def _too_early(entry: Provider, token: str, state: ProviderState, now: float) -> Denied | None:

@@ -27,6 +27,9 @@ PLAYED = frozenset(
         *("access_token_lifetime_seconds", "refresh_token_lifetime_seconds"),
         *("access_token_lifetime_format", "refresh_token_lifetime_format", "pause_scope"),
         *("prolongs", "reuse_grace_ends", "refresh_interval_seconds"),
+        *("query", "scope_separator", "send_client_id", "path_placeholders"),
+        *("revocation_method", "revocation_body", "revocation_parameters", "revocation_headers"),
+        *("revocation_client_auth", "revocation_token"),
         *("status_errors", "refusal_statuses"),
         *("refresh_token_clock", "not_before_expiry_seconds", "min_token_age_seconds"),
     }
@@ -38,6 +41,8 @@ FACTS: Mapping[str, str] = {
     **{field.name: _FOR_PEOPLE for field in fields(Facts)},
     "name": _FOR_PEOPLE,
     "title": _FOR_PEOPLE,
+    "revocation_ends": "here, an account has one grant: what ends by it is the same",
+    "default_placeholders": "values for placeholders, which are played",
     "default_host": "a value for {host}, which is played",
     "host_example": "a value for {host}, which is played",
     "replay_after_seconds": _OURS,

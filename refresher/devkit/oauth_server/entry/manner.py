@@ -111,12 +111,8 @@ class Manner:
             values = read_revocation(self.entry, await arrived(request))
         except ValueError as error:
             return self._said(Denied(NOT_AS_WRITTEN, str(error)))
-        refusal = decision.check_client(self.entry, values, self._state.clients)
-        if refusal is not None:
-            return self._said(refusal)
-        if self._state.book.revoke_token(values["token"]):
-            self._state.ledger.count("tokens_revoked")
-        return Response(status_code=200)
+        refusal = decision.revoke(self.entry, values, self._state)
+        return Response(status_code=200) if refusal is None else self._said(refusal)
 
     def _said(self, denied: Denied) -> Response:
         said = answer.refused(self.entry, denied, self._state.options, self.chosen.error_way)
@@ -135,9 +131,15 @@ class EntryRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         entry, here = self._manner.entry, places(scope)
-        if at_place(entry, entry.refresh_url or entry.token_url, here) is not None:
+        urls = {"tokens": entry.refresh_url or entry.token_url, "revocation": entry.revocation_url}
+        found = {
+            name for name, url in urls.items() if url and at_place(entry, url, here) is not None
+        }
+        if len(found) > 1:  # one place, two methods
+            found -= {"tokens" if scope["method"] == entry.revocation_method else "revocation"}
+        if "tokens" in found:
             await self._tokens(scope, receive, send)
-        elif entry.revocation_url and at_place(entry, entry.revocation_url, here) is not None:
+        elif found:
             response = await self._manner.revoke(Request(scope, receive))
             await response(scope, receive, send)
         else:

@@ -1,6 +1,7 @@
 """Where things stand, as an entry writes it: texts with placeholders, and ways into an answer."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BUILT_IN = frozenset(
     {
         *("client_id", "client_secret", "access_token", "refresh_token", "token", "scope"),
-        *("now", "uuid"),
+        *("client_basic", "now", "uuid"),
     }
 )
 """Placeholders whose value nobody declares: it follows from the request."""
@@ -36,10 +37,22 @@ def at_place(entry: Provider, url: str, places: tuple[str, ...]) -> dict[str, st
     parts = urlsplit(url)
     template = parts.netloc + parts.path
     for place in places:
-        found = _pattern(template, _patterns(entry)).fullmatch(place)
-        if found is not None:
-            return {name.removeprefix("p_"): value for name, value in found.groupdict().items()}
+        for text in _with_or_without(entry, template):
+            found = _pattern(text, _patterns(entry)).fullmatch(place)
+            if found is not None:
+                return {name.removeprefix("p_"): value for name, value in found.groupdict().items()}
     return None
+
+
+def _with_or_without(entry: Provider, template: str) -> Iterator[str]:
+    """Yields a URL as it is, and without a base path that a connection need not have."""
+    yield template
+    bare = template
+    for name in entry.path_placeholders:
+        if entry.default_placeholders.get(name) == "":
+            bare = bare.replace(f"/{{{name}}}", "")
+    if bare != template:
+        yield bare
 
 
 def _patterns(entry: Provider) -> tuple[tuple[str, str], ...]:

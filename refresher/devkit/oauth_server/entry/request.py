@@ -41,7 +41,7 @@ def read_refresh(entry: Provider, came: Arrived) -> dict[str, str]:
     found = _Reading(entry, came)
     found.place(url, entry.method)
     names = _standard_names(entry, _grant(entry)) | found.client(entry.client_auth)
-    found.parameters(url, entry.body, names | dict(entry.parameters))
+    found.parameters(url, entry.body, names | dict(entry.parameters), entry.query)
     found.headers(entry.headers, entry.client_auth)
     return found.values
 
@@ -50,16 +50,24 @@ def read_revocation(entry: Provider, came: Arrived) -> dict[str, str]:
     """Returns what a request says that gives a token back, which stands under `token`."""
     assert entry.revocation_url is not None
     found = _Reading(entry, came)
-    found.place(entry.revocation_url, "POST")
-    names = found.client(entry.client_auth) | {"token": "{token}"}
-    found.parameters(entry.revocation_url, BodyForm.FORM, names)
-    found.headers(entry.headers, entry.client_auth)
+    found.place(entry.revocation_url, entry.revocation_method)
+    how = entry.revocation_client_auth or entry.client_auth
+    names = {} if entry.revocation_client_auth is ClientAuth.NONE else found.client(how)
+    names |= renamed(entry, entry.revocation_parameters)
+    found.parameters(entry.revocation_url, entry.revocation_body, names, {})
+    found.headers({**entry.headers, **entry.revocation_headers}, how)
     return found.values
+
+
+def renamed(entry: Provider, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Returns parameters under the names that they have at this provider."""
+    return {entry.parameter_names.get(name, name): text for name, text in parameters.items()}
 
 
 def is_open(entry: Provider) -> bool:
     """Whether the token endpoint asks for no client at all: the token is its own proof."""
-    return entry.client_auth is ClientAuth.NONE and entry.strategy is Strategy.LONG_LIVED_EXCHANGE
+    unnamed = entry.strategy is Strategy.LONG_LIVED_EXCHANGE or not entry.send_client_id
+    return entry.client_auth is ClientAuth.NONE and unnamed
 
 
 NO_PLUGINS = "what a plug-in asks and reads is in no entry: check_strategy proves a plug-in"
@@ -118,9 +126,11 @@ class _Reading:
             case ClientAuth.NONE:
                 return {} if is_open(self._entry) else named
 
-    def parameters(self, url: str, form: BodyForm, expected: Mapping[str, str]) -> None:
+    def parameters(
+        self, url: str, form: BodyForm, expected: Mapping[str, str], beside: Mapping[str, str]
+    ) -> None:
         """Reads body and query: each must hold what is expected there, and nothing besides."""
-        query, body = _fields(urlsplit(url).query, "the URL"), dict(expected)
+        query, body = _fields(urlsplit(url).query, "the URL") | dict(beside), dict(expected)
         if form is BodyForm.QUERY:
             query, body = query | body, {}
         self._read(query, _fields(self._came.query, "the query"), "query")
@@ -155,7 +165,9 @@ class _Reading:
             raise NotAsWritten(f"{where} parameter {strange[0]} is not in the entry")
 
     def _add(self, found: Mapping[str, str], where: str) -> None:
-        for name, value in found.items():
+        pair = found.get("client_basic")
+        own = {} if pair is None else _of_basic(pair, ClientAuth.BASIC_RAW)
+        for name, value in {**found, **own}.items():
             if self.values.setdefault(name, value) != value:
                 raise NotAsWritten(f"{where} has another value of {{{name}}} than stands elsewhere")
 
@@ -186,10 +198,14 @@ def _basic(came: Arrived, how: ClientAuth) -> dict[str, str]:
     scheme, _, encoded = came.headers.get("authorization", "").partition(" ")
     if scheme != "Basic":
         raise NotAsWritten("the Authorization header with HTTP Basic is missing")
+    return _of_basic(encoded, how)
+
+
+def _of_basic(encoded: str, how: ClientAuth) -> dict[str, str]:
     try:
         pair = base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise NotAsWritten("the Authorization header is no HTTP Basic") from None
+        raise NotAsWritten("what should be HTTP Basic is none") from None
     client_id, _, secret = pair.partition(":")
     if how is ClientAuth.BASIC:  # RFC 6749 section 2.3.1
         client_id, secret = unquote_plus(client_id), unquote_plus(secret)
