@@ -1,12 +1,16 @@
 """Templates: ours, the user's, and what happens when one of the user's does not render."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from refresher.notify.mail_channel import samples
-from refresher.notify.mail_text import provider_name
+from refresher.notify.mail_text import notice, provider_name
 from refresher.outbound.mail_templates import Renderer
+from refresher.rules.notices import Kind
+from refresher.store.outbox import OutboxEntry
 
 
 @pytest.mark.parametrize("form", ["plain", "digest"])
@@ -19,6 +23,23 @@ def test_the_built_in_templates_render_every_kind(form: str) -> None:
         assert "https://app.example/unsubscribe" in part
     assert "<html" in rendered.html
     assert 'lang="en"' in rendered.html
+
+
+def test_a_slot_is_named_beside_its_account() -> None:
+    """Whoever connects again sees which of the account's tokens has ended."""
+    payload = {
+        "connection_id": str(uuid4()),
+        "provider": "slack",
+        "external_id": "T1",
+        "name": None,
+    }
+    kind = Kind.RECONNECT_REQUIRED.value
+    entry = OutboxEntry(
+        uuid4(), "org-1", uuid4(), None, 1, kind, {**payload, "slot": "user"}, datetime.now(UTC)
+    )
+    words = notice(entry, "https://app.example/connections/{external_id}/reconnect")
+    assert words["subject"] == "Slack · T1 (user token)"
+    assert words["link"] == "https://app.example/connections/T1/reconnect"
 
 
 def test_a_stored_name_is_escaped() -> None:
