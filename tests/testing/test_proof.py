@@ -110,6 +110,7 @@ FILLED = replace(
         ),
         replace(PLAIN, refresh_interval_seconds=600, reuse_grace_seconds=60),
         replace(MINTED, refresh_interval_seconds=600),
+        replace(PLAIN, retry="never", rotation=Rotation.ALWAYS),
         replace(PLAIN, prolongs=True, rotation=Rotation.NEVER),
         replace(PLAIN, reuse_grace_ends="new_access_token_used", reuse_grace_seconds=60),
         replace(PLAIN, reuse_grace_ends="new_refresh_token_used"),
@@ -143,7 +144,6 @@ def told(ours: Provider, theirs: Provider) -> str:
         {"headers": {"Authorization": "Basic {client_basic}", "X-Request": "{now}"}},
         {"parameters": {"access_token": "{refresh_token}", "redirect_uri": "{callback}"}},
         {"parameters": {"access_token": "{access_token}"}},
-        {"default_placeholders": {"base": "v", "callback": "https://ours.example/callback"}},
         {"revocation_method": "POST"},
         {"revocation_body": BodyForm.FORM},
         {"revocation_parameters": {"token": "{token}"}},
@@ -209,6 +209,24 @@ def test_what_is_filled_in_is_found_out(change: dict[str, Any]):
 def test_a_provider_that_is_otherwise_is_found_out(change: dict[str, Any]):
     """Each field of an entry that does not fit its provider breaks a promise."""
     assert told(ACME, replace(ACME, **change)) or told(replace(ACME, **change), ACME)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"strategy": Strategy.PLUGIN}, "plain: what a plug-in asks and reads is in no entry"),
+        ({"token_url": "", "issuer": "https://plain.example"}, "plain: its endpoints are its issuer's"),
+        (
+            {"placeholders": {"shop": "[0-9]{9}"}, "parameters": {"shop": "{shop}"}},
+            "plain: give a value for {shop}, whose pattern is [0-9]{9}",
+        ),
+        ({"headers": {"X": "{host}"}, "host_pattern": "a"}, "plain: no request can be built: host"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_tried_is_said_once(change: dict[str, Any], said: str):
+    """One sentence tells why, and what helps."""
+    (sentence,) = prove(replace(PLAIN, **change))
+    assert sentence.startswith(said)
 
 
 def test_what_the_server_cannot_play_is_named(monkeypatch: pytest.MonkeyPatch):

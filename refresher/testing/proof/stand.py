@@ -19,6 +19,7 @@ from refresher.devkit.oauth_server import FaultRule, Options
 from refresher.devkit.oauth_server.entry import Manner
 from refresher.devkit.oauth_server.entry.decision import options_of
 from refresher.devkit.oauth_server.entry.manner import EntryRoutes
+from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
 from refresher.devkit.oauth_server.options import FaultKind
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import Family, Issued
@@ -83,6 +84,10 @@ class Stand:
         host: str | None = None,
         placeholders: Mapping[str, str] | None = None,
     ) -> None:
+        if entry.strategy is Strategy.PLUGIN:
+            raise Unprovable(NO_PLUGINS)
+        if entry.is_looked_up:
+            raise Unprovable("its endpoints are its issuer's to tell: give token_url to play it")
         self.entry = entry
         self.host = host or entry.default_host or entry.host_example
         known = {**entry.default_placeholders, **(placeholders or {})}
@@ -191,6 +196,8 @@ class Stand:
         except UnbuildableRequest as why:
             raise Unprovable(f"no request can be built: {why}") from None
         reply = send(self._app, self.state.connections, write(request))
+        if not at_once:
+            self._asked_at = self.now  # real time goes on meanwhile
         outcome = classify(self.entry, reply, self.now)
         before = Before(0, unknown_outcomes, 60.0, None, self.now, 0.5, 0.5, doubted)
         decision = decide(outcome, reply, before, self.entry, Policy())
@@ -203,7 +210,6 @@ class Stand:
         if self.entry.max_requests_per_second:
             self.pass_time(1 / self.entry.max_requests_per_second)
         self.pass_time(max(0.0, self._asked_at + self.entry.refresh_interval_seconds - self.now))
-        self._asked_at = self.now
 
     def give_back(self) -> Reply | None:
         """Gives the account's token back, None where the entry says of nowhere."""

@@ -7,6 +7,7 @@ from math import ceil
 
 from refresher.devkit.oauth_server.entry.answer import Chosen, Words
 from refresher.devkit.oauth_server.options import FaultKind
+from refresher.rules.connection import ParkReason
 from refresher.rules.decision import may_be_spent
 from refresher.rules.outcomes import (
     Malformed,
@@ -171,6 +172,10 @@ def lives_with_lost_answers(stand: Stand) -> Iterator[str]:
     stand.arm("drop_after_commit")
     lost = stand.ask()
     wait = lost.decision.next_due_in_seconds
+    if entry.retry == "never":
+        if wait is not None or lost.decision.park_reason is not ParkReason.LOST_ANSWER:
+            yield f"a request is made again that may have arrived, and retry is never: {lost}"
+        return
     if not isinstance(lost.outcome, Transient) or wait is None:
         yield f"a lost answer is not tried again: {lost}"
         return

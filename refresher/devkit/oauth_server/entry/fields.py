@@ -46,6 +46,8 @@ FACTS: Mapping[str, str] = {
     "default_host": "a value for {host}, which is played",
     "host_example": "a value for {host}, which is played",
     "replay_after_seconds": _OURS,
+    "retry": _OURS,
+    "plugin": "what a plug-in asks and reads is in no entry: testing.check_strategy proves one",
     "issuer": "tells where the endpoints are: asked before any token, by tests of its own",
 }
 
