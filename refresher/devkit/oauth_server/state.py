@@ -106,10 +106,16 @@ class Clock:
     def __init__(self) -> None:
         """Starts in step with the machine."""
         self.shift_seconds = 0.0
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """Stands still from now on, but for what `shift_seconds` adds."""
+        self._stopped_at = time.time()
 
     def now(self) -> float:
         """Returns the provider's time in seconds since 1970."""
-        return time.time() + self.shift_seconds
+        machine = time.time() if self._stopped_at is None else self._stopped_at
+        return machine + self.shift_seconds
 
 
 class Pauses:

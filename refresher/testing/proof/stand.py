@@ -98,6 +98,7 @@ class Stand:
         # A provider that may prolong a token may answer with another, too: all promises but one do so.
         own = {"client_id": CLIENT_ID, "client_secret": SECRET, "prolongs": False}
         self.state = ProviderState(replace(Options(), **options_of(entry) | own))
+        self.state.clock.stop()
         self.manner = Manner(entry, self.state)
         self._app: ASGIApp = EntryRoutes(
             self.manner, self.state, Response("there is nothing here", 404)
@@ -197,7 +198,7 @@ class Stand:
             raise Unprovable(f"no request can be built: {why}") from None
         reply = send(self._app, self.state.connections, write(request))
         if not at_once:
-            self._asked_at = self.now  # real time goes on meanwhile
+            self._asked_at = self.now
         outcome = classify(self.entry, reply, self.now)
         before = Before(0, unknown_outcomes, 60.0, None, self.now, 0.5, 0.5, doubted)
         decision = decide(outcome, reply, before, self.entry, Policy())
