@@ -12,7 +12,7 @@ from refresher.catalogue.tables import NAME_PATTERN, AppTable, check_provider, c
 from refresher.errors import InvalidApp, did_you_mean
 from refresher.rules.clients import ClientCredentials, material_of
 from refresher.rules.placeholders import HOST, app_value_fault
-from refresher.rules.providers import Provider
+from refresher.rules.providers import CERTIFIED, Provider
 
 IN_CLEAR = ("client_secret", "previous_client_secret")
 
@@ -66,15 +66,19 @@ def _client(given: TomlTable, folder: Path) -> ClientCredentials:
 def checked_app(client: ClientCredentials, provider: Provider | None) -> ClientCredentials:
     """Returns what is stored of an app at `provider`; raises `InvalidApp` with a sentence a fault.
 
-    Without a provider nothing is said of values: each request looks at them again.
+    Without a provider nothing is said of values and proofs: each request looks at them again.
     """
-    if material_of(client) is None:
+    proves = provider is not None and (provider.signs or provider.client_auth in CERTIFIED)
+    if material_of(client) is None and not proves:
         return client
-    from refresher.rules.app_checks import checked as with_read_keys  # noqa: PLC0415  dear, and rare
+    from refresher.rules import app_checks  # noqa: PLC0415  dear, and rare
 
     if provider and (wrong := list(_value_faults(client, provider))):
         raise InvalidApp(*wrong)
-    return with_read_keys(client)
+    read = app_checks.checked(client)
+    if provider and (lacking := list(app_checks.lacking(read, provider))):
+        raise InvalidApp(*lacking)
+    return read
 
 
 def _value_faults(client: ClientCredentials, provider: Provider) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refresher.rules.placeholders import named_in
-from refresher.rules.providers import Provider, Rotation, Strategy
+from refresher.rules.providers import Provider, Rotation
 
 _TROUBLE = ("408", "429")
 
@@ -42,8 +42,8 @@ def _pause_faults(provider: Provider) -> Iterator[str]:
 
 
 def _token_faults(provider: Provider) -> Iterator[str]:
-    if provider.prolongs and provider.strategy is Strategy.CLIENT_CREDENTIALS:
-        yield "prolongs is true, but client_credentials presents no token that could be prolonged"
+    if provider.prolongs and provider.is_minted:
+        yield f"prolongs is true, but {provider.strategy} presents no token that could be prolonged"
     ends = provider.reuse_grace_ends
     if provider.retry == "never" and (provider.reuse_grace_seconds or ends != "time"):
         yield 'retry is "never", but a spent token has a grace (reuse_grace_…), in which it may be sent'

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from refresher.catalogue.behaviour import behaviour_faults
 from refresher.catalogue.fact_checks import fact_faults
 from refresher.catalogue.placeholder_checks import pattern_faults, placeholder_faults
+from refresher.catalogue.proof_checks import proof_faults
 from refresher.catalogue.urls import url_faults
 from refresher.catalogue.value_checks import SECRET_PARAMETERS, revocation_faults, value_faults
 from refresher.rules.placeholders import HOST, NAME, PLACEHOLDER, PLAIN_HOST
@@ -44,6 +45,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from _kept_field_faults(provider)
     yield from _slot_faults(provider)
     yield from _strategy_faults(provider)
+    yield from proof_faults(provider)
     yield from _request_faults(provider)
     yield from _error_faults(provider)
     yield from behaviour_faults(provider)
@@ -117,9 +119,9 @@ def _slot_faults(provider: Provider) -> Iterator[str]:
     for name, slot in provider.slots.items():
         if not NAME.fullmatch(name):
             yield f'slots has "{name}", which is no name: use a-z, 0-9 and "_"'
-        elif slot.refreshed == "apart" and provider.strategy is Strategy.CLIENT_CREDENTIALS:
+        elif slot.refreshed == "apart" and provider.is_minted:
             yield (
-                f"slots.{name} is refreshed apart, but client_credentials has no refresh token: "
+                f"slots.{name} is refreshed apart, but {provider.strategy} has no refresh token: "
                 'set refreshed = "together"'
             )
 

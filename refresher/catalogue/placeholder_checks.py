@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from refresher.rules.fillings import RESERVED, tables
+from refresher.rules.fillings import RESERVED, sent, tables
 from refresher.rules.placeholders import HOST, NAME, named_in, value_fault
 from refresher.rules.providers import Provider
 
@@ -38,7 +38,7 @@ def placeholder_faults(provider: Provider, urls: Mapping[str, str]) -> Iterator[
         elif name in in_values:
             yield from _not_compiling(name, pattern)
         else:
-            yield f"placeholders has {name}, but no URL, parameter or header has {{{name}}}"
+            yield f"placeholders has {name}, but no URL, parameter, header or claim has {{{name}}}"
     yield from _path_faults(provider, urls)
     yield from _default_faults(provider, in_urls)
 
@@ -56,13 +56,17 @@ def _path_faults(provider: Provider, urls: Mapping[str, str]) -> Iterator[str]:
 
 
 def _default_faults(provider: Provider, in_urls: set[str]) -> Iterator[str]:
+    others = in_urls.union(named_in(text for table in sent(provider) for text in table.values()))
     for name, value in provider.default_placeholders.items():
         pattern, is_path = provider.placeholders.get(name), name in provider.path_placeholders
         if pattern is None:
             of_host = ": the host's is default_host" if name == HOST else ""
             yield f"default_placeholders has {name}, which placeholders does not declare{of_host}"
-        elif not value and not is_path:
-            yield f"default_placeholders.{name} is empty, which only one of path_placeholders may be"
+        elif not value and not is_path and name in others:
+            yield (
+                f"default_placeholders.{name} is empty, which only one of path_placeholders may be, or "
+                "one that stands in claims alone"
+            )
         elif value and not list(_not_compiling(name, pattern)):
             in_url = name in in_urls
             fault = value_fault(name, value, pattern, in_url=in_url, is_path=is_path)

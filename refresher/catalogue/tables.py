@@ -54,6 +54,7 @@ WORDS = {
     "string_too_short": "must not be empty",
     "float_type": "must be a number of seconds",
     "finite_number": "must be a number of seconds",
+    "assertion_life": "must be between 60 and 86,400 seconds",
     "bool_type": "must be true or false",
     "mapping_type": "must be a table of texts",
     "dict_type": "must be a table of texts",

@@ -23,6 +23,7 @@ SUBJECTS = {
     "response_path": "how answers are read",
     "error_path": "how refusals are read",
     "rotation": "what its tokens do",
+    "assertion": "how the app proves itself with a key",
     "category": "for the consent, and for people",
 }
 """By its first field, what a part of an entry is about."""
@@ -111,6 +112,8 @@ def _how(provider: Provider) -> Iterator[str]:
             yield "There is no refresh token: the app itself is given an access token, again and again."
         case Strategy.PLUGIN:
             yield f"How a new access token is had is the business of the plug-in {provider.plugin}."
+        case Strategy.JWT_BEARER | Strategy.GITHUB_APP:
+            yield "There is no refresh token: what the app signs buys each new access token."
         case _:
             assert_never(provider.strategy)
 

@@ -18,16 +18,19 @@ SECRET_PARAMETERS = ("client_secret", "refresh_token", "access_token", "client_a
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 PARAMETERS = ("parameters", "query", "revocation_parameters")
 HEADERS = ("headers", "revocation_headers")
+CLAIMS = ("assertion", "client_assertion")
 BASIC = (ClientAuth.BASIC, ClientAuth.BASIC_RAW)
 _OF_REVOCATION = {f.name: f for f in fields(Provider) if f.name.startswith("revocation_")}
 
 
 def value_faults(provider: Provider) -> Iterator[str]:
     """Yields what is wrong with the values of parameters, headers and query, and with their names."""
-    for field in (*PARAMETERS, *HEADERS):
+    for field in (*PARAMETERS, *HEADERS, *CLAIMS):
         for key, text in getattr(provider, field).items():
             for name in named_in([text]):
-                yield from _named_faults(provider, field, key, name)
+                yield from _named_faults(provider, f"{field}.{key}", name)
+    for name in named_in([provider.assertion_audience or ""]):
+        yield from _named_faults(provider, "assertion_audience", name)
     for field in PARAMETERS:
         table = getattr(provider, field)
         for name in SECRET_PARAMETERS:
@@ -38,22 +41,24 @@ def value_faults(provider: Provider) -> Iterator[str]:
             yield from _header_faults(provider, field, name, value)
 
 
-def _named_faults(provider: Provider, field: str, key: str, name: str) -> Iterator[str]:
+def _named_faults(provider: Provider, place: str, name: str) -> Iterator[str]:
     """Yields what is wrong with one placeholder in a value."""
     known = {*provider.placeholders, *({HOST} if provider.host_pattern else ())}
-    if name == TOKEN and not field.startswith("revocation_"):
-        yield f"{field}.{key} has {{token}}, which is what is given back: use {{refresh_token}}"
-    elif name in SECRETS and field == "query":
+    if name == TOKEN and not place.startswith("revocation_"):
+        yield f"{place} has {{token}}, which is what is given back: use {{refresh_token}}"
+    elif name in SECRETS and place.startswith((*CLAIMS, "assertion_audience")):
+        yield f"{place} has {{{name}}}, and claims are for everybody to read: leave it out"
+    elif name in SECRETS and place.startswith("query."):
         yield (
-            f"query.{key} has {{{name}}}, and URLs are written down by whoever passes them on: put "
+            f"{place} has {{{name}}}, and URLs are written down by whoever passes them on: put "
             "it into headers or parameters"
         )
     elif name in RESERVED or name in known:
         return
     elif name == HOST:
-        yield f"{field}.{key} has {{host}}, but host_pattern is missing"
+        yield f"{place} has {{host}}, but host_pattern is missing"
     else:
-        yield f"{field}.{key} has {{{name}}}, {undeclared(name)}"
+        yield f"{place} has {{{name}}}, {undeclared(name)}"
 
 
 def _header_faults(provider: Provider, field: str, name: str, value: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from refresher.errors import SettingsError
 from refresher.outbound.sender import Sender, SenderUnusable, Wire
 from refresher.rules.outcomes import Reply
-from refresher.rules.requests import ClientCertificate
+from refresher.rules.proving import ClientCertificate
 
 MOST_KEPT = 64
 UNUSABLE = "client_certificate"

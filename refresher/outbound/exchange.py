@@ -37,7 +37,8 @@ from refresher.outbound.sender import (
 from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
-from refresher.rules.requests import ClientCertificate, TokenRequest
+from refresher.rules.proving import ClientCertificate
+from refresher.rules.requests import TokenRequest
 
 K = TypeVar("K")
 

@@ -21,7 +21,7 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.sender import SendLimits, Watcher, Wire
 from refresher.outbound.transport import Transport, refusal_in
 from refresher.rules.outcomes import Reply
-from refresher.rules.requests import ClientCertificate
+from refresher.rules.proving import ClientCertificate
 
 PER_CLIENT = 5
 IDLE_PER_CLIENT = 10

@@ -33,7 +33,7 @@ from refresher.outbound.pinned_clients import Pin, Pins
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.outbound.transport import environment_proxies, proxy_for
 from refresher.rules.outcomes import Reply
-from refresher.rules.requests import ClientCertificate
+from refresher.rules.proving import ClientCertificate
 
 MOST_TARGETS = 10_000
 _NEVER_CONNECTED = "client error (Connect)"

@@ -18,7 +18,8 @@ import orjson
 
 from refresher.rules.connection import TOO_LARGE, Reply, value
 from refresher.rules.providers import BodyForm
-from refresher.rules.requests import ClientCertificate, TokenRequest
+from refresher.rules.proving import ClientCertificate
+from refresher.rules.requests import TokenRequest
 
 SenderName = Literal["auto", "httpx", "pyreqwest"]
 IDLE_SECONDS = 30.0

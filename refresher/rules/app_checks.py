@@ -10,9 +10,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from refresher.errors import InvalidApp
+from refresher.rules import assertions
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.rules.keys import UnusableKey, belongs, read_certificate, read_key
+from refresher.rules.placeholders import UnbuildableRequest
+from refresher.rules.providers import Provider
+from refresher.rules.proving import certificate_of
 
 T = TypeVar("T")
 
@@ -28,6 +32,8 @@ def checked(client: ClientCredentials) -> ClientCredentials:
     shown = _read(wrong, "certificate", client.certificate, read_certificate)
     if own and shown and not belongs(shown, own.pem):
         wrong.append("certificate_key does not belong to certificate (the first one there)")
+    elif key and shown and not client.certificate_key and not belongs(shown, key.pem):
+        wrong.append("certificate is not that of private_key: give its own as certificate_key")
     if wrong:
         raise InvalidApp(*wrong)
     return replace(
@@ -39,6 +45,16 @@ def checked(client: ClientCredentials) -> ClientCredentials:
     )
 
 
+def lacking(client: ClientCredentials, provider: Provider) -> Iterator[str]:
+    """Yields what the app lacks to prove itself as the entry says."""
+    try:
+        for signer in assertions.signers(provider, client):
+            assertions.check(signer)
+        certificate_of(provider, client)
+    except UnbuildableRequest as error:
+        yield str(error)
+
+
 def _faults(client: ClientCredentials) -> Iterator[str]:
     previous = client.previous_client_secret
     if previous and not client.client_secret:
@@ -47,7 +63,7 @@ def _faults(client: ClientCredentials) -> Iterator[str]:
         yield "previous_client_secret is the same as client_secret: leave it away"
     if client.key_id and not client.private_key:
         yield "key_id is set, but private_key, which it names, is missing"
-    if client.certificate and not client.certificate_key:
+    if client.certificate and not (client.certificate_key or client.private_key):
         yield "certificate is set, but certificate_key is missing"
     elif client.certificate_key and not client.certificate:
         yield "certificate_key is set, but certificate is missing"

@@ -1,4 +1,4 @@
-"""Makes and signs the JWTs with which an app proves itself, or is a grant of its own.
+"""Makes and signs the JWTs by which an app proves itself, or which are its grant.
 
 Pure: the time and the id of each come from the caller. Sources: RFC 7523 sections 2 and 3 (claims),
 RFC 7515 (signatures), RFC 7518 and RFC 8037 (algorithms).
@@ -7,7 +7,7 @@ RFC 7515 (signatures), RFC 7518 and RFC 8037 (algorithms).
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jwt
@@ -15,13 +15,15 @@ import orjson
 from jwt.algorithms import HMACAlgorithm
 
 from refresher.rules import keys
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret, value
+from refresher.rules.fillings import Stamp
 from refresher.rules.keys import UnusableKey
+from refresher.rules.proofs import Told
+from refresher.rules.providers import SIGNING_CLIENT, SIGNING_GRANT, ClientAuth, Provider
 
 CLOCK_SKEW_SECONDS = 30
 """How long ago an assertion says that it was made: a provider's clock may be behind ours."""
-OURS = ("iat", "exp", "nbf", "jti")
-"""Claims that no entry writes: they are of each assertion by itself."""
 SHARED = ("HS256", "HS384", "HS512")
 
 
@@ -39,12 +41,60 @@ class Signer:
     certificate: str | None = None
 
 
-@value
-class Stamp:
-    """When and as which one an assertion is made: epoch seconds, and a text that none else has."""
+def grant(provider: Provider, client: ClientCredentials, told: Told, stamp: Stamp) -> Secret:
+    """Returns the assertion that is the grant (RFC 7523 section 2.1); raises `UnusableKey`."""
+    standard = {"iss": client.client_id, "aud": told.audience}
+    signer = _own_key(provider, client)
+    return assertion(_claims(standard, told.grant), signer, stamp, provider.assertion_seconds)
 
-    now_epoch_seconds: float
-    id: str
+
+def of_client(provider: Provider, client: ClientCredentials, told: Told, stamp: Stamp) -> Secret:
+    """Returns the assertion that proves the client (section 2.2); raises `UnusableKey`."""
+    standard = {"iss": client.client_id, "sub": client.client_id, "aud": told.audience}
+    shared = provider.client_auth is ClientAuth.CLIENT_SECRET_JWT
+    signer = _secret(provider, client) if shared else _own_key(provider, client)
+    return assertion(_claims(standard, told.client), signer, stamp, provider.assertion_seconds)
+
+
+def signers(provider: Provider, client: ClientCredentials) -> Iterator[Signer]:
+    """Yields what signs for this client at `provider`; raises `UnusableKey` where it lacks that."""
+    if provider.client_auth is ClientAuth.CLIENT_SECRET_JWT:
+        yield _secret(provider, client)
+    elif provider.client_auth in SIGNING_CLIENT:
+        yield _own_key(provider, client)
+    if provider.strategy in SIGNING_GRANT:
+        yield _own_key(provider, client)
+
+
+def _claims(standard: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """Returns the claims, those of the entry before the standard's; an empty one is left out."""
+    return {name: text for name, text in {**standard, **told}.items() if text}
+
+
+def _secret(provider: Provider, client: ClientCredentials) -> Signer:
+    if not client.client_secret:
+        raise UnusableKey(
+            f"client_secret is missing: requests to {provider.name} are signed with it "
+            "(client_secret_jwt)"
+        )
+    algorithm = provider.signing_algorithm
+    return Signer(client.client_secret, algorithm if algorithm in SHARED else "HS256")
+
+
+def _own_key(provider: Provider, client: ClientCredentials) -> Signer:
+    if not client.private_key:
+        raise UnusableKey(
+            f"private_key is missing: requests to {provider.name} are signed with it; give the app "
+            f"private_key_file, or `refresher apps set {provider.name}` the option --private-key-file"
+        )
+    if provider.needs_key_id and not client.key_id:
+        raise UnusableKey(
+            f"key_id is missing: {provider.name} must be told which key signs, by the name that it "
+            "gave to it"
+        )
+    algorithm = provider.signing_algorithm
+    wanted = None if algorithm in SHARED else algorithm
+    return Signer(client.private_key, wanted, client.key_id, client.certificate)
 
 
 def assertion(
@@ -55,7 +105,7 @@ def assertion(
     Raises `UnusableKey`.
     """
     made_at = int(stamp.now_epoch_seconds) - CLOCK_SKEW_SECONDS
-    whole = {**claims, "iat": made_at, "exp": made_at + int(life_seconds), "jti": stamp.id}
+    whole = {**claims, "iat": made_at, "exp": made_at + int(life_seconds), "jti": stamp.unique}
     return Secret(compact(orjson.dumps(whole), signer, {"typ": "JWT"}))
 
 

@@ -111,7 +111,7 @@ def may_be_spent(provider: Provider) -> bool:
     |---|---|---|
     | refresh token | always, sometimes | perhaps: it is not presented again |
     | refresh token | never | no |
-    | client credentials, long-lived exchange | any | no: minted anew, or the old one lives on |
+    | what is minted, long-lived exchange | any | no: minted anew, or the old one lives on |
     """
     spends = provider.strategy in {Strategy.REFRESH_TOKEN, Strategy.PLUGIN}
     return spends and provider.rotation is not Rotation.NEVER
@@ -177,15 +177,18 @@ def _asks_again(code: str, before: Before, provider: Provider) -> bool:
 
     Some providers say so now and then of a grant that lives. The same refresh token can be presented
     again where it stays good after use: where none is ever rotated, or the old one is not ended. Where
-    it is spent by its use, the second answer would prove nothing.
+    it is spent by its use, the second answer would prove nothing. What is minted spends nothing, and
+    a new assertion may be good where the last one was not (a clock that goes wrong).
     """
     kept = is_good_until_used(provider)
     graced = kept or provider.reuse_grace_seconds > ASK_AGAIN_SECONDS
     spoken = code.partition(":")[0] in DEAD_GRANT
+    stays_good = provider.strategy is Strategy.REFRESH_TOKEN and (
+        graced or provider.rotation is Rotation.NEVER
+    )
     return (
         spoken
-        and (graced or provider.rotation is Rotation.NEVER)
-        and provider.strategy is Strategy.REFRESH_TOKEN
+        and (stays_good or provider.is_minted)
         and not (before.doubted or (before.unknown_outcomes and not kept))
     )
 

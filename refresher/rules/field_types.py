@@ -61,6 +61,12 @@ def _frozen(given: Mapping[str, T]) -> Mapping[str, T]:
     return MappingProxyType(dict(given))
 
 
+def _assertion_life(given: float) -> float:
+    if not 60 <= given <= 86_400:
+        raise PydanticCustomError("assertion_life", "must be between 60 and 86,400 seconds")
+    return given
+
+
 SomeText = Annotated[str, Field(min_length=1)]
 Texts = Annotated[Mapping[str, SomeText], AfterValidator(_frozen)]
 Names = Annotated[Mapping[str, str], AfterValidator(_frozen)]
@@ -76,6 +82,7 @@ Day = Annotated[date, Field(strict=True)]
 LifeSeconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 WaitSeconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 ReplayWait = Annotated[float, Field(strict=True, ge=0, le=3_600)]
+AssertionLife = Annotated[float, Field(strict=True), AfterValidator(_assertion_life)]
 RequestRate = Annotated[float, Field(gt=0, le=100_000)]
 Steps = Annotated[Path, BeforeValidator(_path)]
 NameOrPath = Annotated[Path, BeforeValidator(_name)]

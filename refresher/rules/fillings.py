@@ -111,9 +111,24 @@ def check_values(
 
 def tables(provider: Provider) -> tuple[Mapping[str, str], ...]:
     """Returns the tables of an entry whose values may name placeholders."""
+    return *sent(provider), *claims(provider)
+
+
+def sent(provider: Provider) -> tuple[Mapping[str, str], ...]:
+    """Returns those that are sent as they are."""
     return (
         *(provider.parameters, provider.headers, provider.query),
         *(provider.revocation_parameters, provider.revocation_headers),
+    )
+
+
+def claims(provider: Provider) -> tuple[Mapping[str, str], ...]:
+    """Returns the tables of what is signed."""
+    audience = provider.assertion_audience
+    return (
+        provider.assertion,
+        provider.client_assertion,
+        {"assertion_audience": audience} if audience else {},
     )
 
 

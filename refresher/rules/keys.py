@@ -52,10 +52,7 @@ class FoundKey:
 
 
 def read_key(text: str) -> FoundKey:
-    """Returns the private key in `text`, checked whole (which takes up to a second for RSA).
-
-    Raises `UnusableKey`.
-    """
+    """Returns the private key in `text`; raises `UnusableKey`."""
     if len(text) > MAX_LENGTH:
         raise UnusableKey(f"is longer than {MAX_LENGTH:,} characters, so it is no private key")
     bare = text.strip()
@@ -63,12 +60,12 @@ def read_key(text: str) -> FoundKey:
         return _of_json(bare)
     if "\n" not in bare:  # how a variable of the environment often holds it
         bare = bare.replace("\\n", "\n")
-    return FoundKey(_pem(_parsed(bare, quick=False)))
+    return FoundKey(_pem(_parsed(bare)))
 
 
 def load(pem: Secret) -> Key:
-    """Returns the key of what `read_key` kept, without the checks that were made then."""
-    return _parsed(pem.reveal(), quick=True)
+    """Returns the key of a PEM text, such as `read_key` keeps; raises `UnusableKey`."""
+    return _parsed(pem.reveal())
 
 
 def algorithms_of(key: Key) -> tuple[str, ...]:
@@ -140,7 +137,7 @@ def _of_json(text: str) -> FoundKey:
     pem = given.get("private_key")
     if not isinstance(pem, str):
         raise UnusableKey('is JSON without "private_key" or "kty", so it holds no private key')
-    return FoundKey(_pem(_parsed(pem.strip(), quick=False)), _name(given, "private_key_id"))
+    return FoundKey(_pem(_parsed(pem.strip())), _name(given, "private_key_id"))
 
 
 def _name(given: Mapping[str, Any], field: str) -> str | None:
@@ -159,9 +156,10 @@ def _of_jwk(given: Mapping[str, Any]) -> object:
         raise UnusableKey("is no JSON Web Key that can sign") from None
 
 
-def _parsed(text: str, *, quick: bool) -> Key:
+def _parsed(text: str) -> Key:
     try:
-        key = load_pem_private_key(text.encode(), None, unsafe_skip_rsa_key_validation=quick)
+        # Whether an RSA key's primes are prime takes half a second to say: it is our own key.
+        key = load_pem_private_key(text.encode(), None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise UnusableKey(
             "is encrypted with a password: decrypt it first, with `openssl pkey -in KEY -out PLAIN`"

@@ -185,7 +185,7 @@ def _host(provider: HasPlaceholders, host: str | None) -> str:
 
 def _value(provider: HasPlaceholders, name: str, value: str | None, *, in_url: bool) -> str:
     pattern, is_path = provider.placeholders.get(name, ""), name in provider.path_placeholders
-    if value == "" and is_path and provider.default_placeholders.get(name) == "":
+    if value == "" and provider.default_placeholders.get(name) == "":
         return ""
     if not value:
         raise UnbuildableRequest(

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from refresher.rules.facts import Facts
+from refresher.rules.proofs import Proofs
 
 if TYPE_CHECKING:  # only who checks a table pays for pydantic
     from refresher.rules.field_types import (
@@ -42,7 +42,13 @@ class Strategy(StrEnum):
     REFRESH_TOKEN = "refresh_token"  # RFC 6749 section 6
     LONG_LIVED_EXCHANGE = "long_lived_exchange"  # the access token itself is the grant
     CLIENT_CREDENTIALS = "client_credentials"  # minted anew, RFC 6749 section 4.4
+    JWT_BEARER = "jwt_bearer"  # the grant is a JWT that the app signs, RFC 7523 section 2.1
+    GITHUB_APP = "github_app"  # such a JWT as the bearer token of an empty request
     PLUGIN = "plugin"  # another package makes the request and reads the answer
+
+
+MINTED = frozenset({Strategy.CLIENT_CREDENTIALS, Strategy.JWT_BEARER, Strategy.GITHUB_APP})
+"""Strategies by which the app alone has a token made."""
 
 
 class ClientAuth(StrEnum):
@@ -56,11 +62,26 @@ class ClientAuth(StrEnum):
     BASIC_RAW = "basic_raw"
     POST = "post"
     NONE = "none"
+    CLIENT_SECRET_JWT = "client_secret_jwt"  # RFC 7523 section 2.2, signed with the secret
+    PRIVATE_KEY_JWT = "private_key_jwt"  # the same, signed with the app's private key
+    SIGNED_SECRET = "signed_secret"  # such a JWT in the place of the secret
+    TLS_CLIENT_AUTH = "tls_client_auth"  # RFC 8705 section 2.1: the app's certificate
+    SELF_SIGNED_TLS_CLIENT_AUTH = "self_signed_tls_client_auth"  # section 2.2
 
     @classmethod
     def _missing_(cls, value: object) -> ClientAuth | None:
         """Knows the names of RFC 7591 section 2 as well."""
         return RFC_NAMES.get(value) if isinstance(value, str) else None
+
+
+SIGNING_GRANT = frozenset({Strategy.JWT_BEARER, Strategy.GITHUB_APP})
+"""Strategies whose grant is an assertion."""
+SIGNING_CLIENT = frozenset(
+    {ClientAuth.CLIENT_SECRET_JWT, ClientAuth.PRIVATE_KEY_JWT, ClientAuth.SIGNED_SECRET}
+)
+"""Proofs of the client that are assertions."""
+CERTIFIED = frozenset({ClientAuth.TLS_CLIENT_AUTH, ClientAuth.SELF_SIGNED_TLS_CLIENT_AUTH})
+"""Proofs of the client that are its certificate."""
 
 
 RFC_NAMES = {
@@ -120,7 +141,7 @@ _NO_SLOTS: Mapping[str, Slot] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Provider(Facts):
+class Provider(Proofs):
     """A catalogue entry. Lifetimes are defaults in seconds: an answer's own figures always win.
 
     An entry of a list of error codes is a code (`bad_refresh_token`), or a code and how its description
@@ -267,3 +288,13 @@ class Provider(Facts):
         return self.client_auth is not ClientAuth.NONE or (
             self.send_client_id and self.strategy is not Strategy.LONG_LIVED_EXCHANGE
         )
+
+    @property
+    def signs(self) -> bool:
+        """Whether a request carries an assertion."""
+        return self.client_auth in SIGNING_CLIENT or self.strategy in SIGNING_GRANT
+
+    @property
+    def is_minted(self) -> bool:
+        """Whether the app alone has a token made: no connection brings one, and none can be spent."""
+        return self.strategy in MINTED

@@ -110,8 +110,7 @@ def _resolve(
 def _as_new(
     new: NewConnection, provider: Provider, before: Existing | None, moved: str | None
 ) -> Ruling:
-    needs_none = provider.strategy is Strategy.CLIENT_CREDENTIALS
-    if not (new.has_tokens or new.in_between_steps or new.root_id or needs_none):
+    if not (new.has_tokens or new.in_between_steps or new.root_id or provider.is_minted):
         raise InvalidConnection(NO_TOKEN)
     if before is None:
         return Ruling(Arrival.NEW)
@@ -135,7 +134,7 @@ def _moved(new: NewConnection, provider: Provider, before: Existing) -> str | No
 
 def _check_moved(new: NewConnection, provider: Provider, before: Existing, moved: str) -> None:
     """Raises where a token that is stored for another place would be sent to the new one."""
-    if provider.strategy is Strategy.CLIENT_CREDENTIALS:
+    if provider.is_minted:
         return  # no stored token is ever sent
     lacks_refresh = before.has_refresh_token and new.refresh_token is None
     lacks_access = before.has_access_token and not before.has_refresh_token and not new.has_tokens
@@ -151,4 +150,4 @@ def _check_moved(new: NewConnection, provider: Provider, before: Existing, moved
 
 def _lacks_means(provider: Provider, before: Existing) -> bool:
     stored = before.has_access_token or before.has_refresh_token
-    return not stored and provider.strategy is not Strategy.CLIENT_CREDENTIALS
+    return not stored and not provider.is_minted

@@ -25,22 +25,14 @@ from refresher.rules.placeholders import (
     values,
     without_empty,
 )
-from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
-
-FillIn = Callable[[Mapping[str, str]], Mapping[str, str]]
-"""Fills values into a table of the entry."""
-
-
-@value
-class ClientCertificate:
-    """What an app shows in the TLS handshake (RFC 8705): its certificate, as PEM, and the key to it."""
-
-    chain: str
-    key: Secret
-
-    def pem(self) -> bytes:
-        """Returns both, in the clear."""
-        return f"{self.chain.strip()}\n{self.key.reveal()}".encode()
+from refresher.rules.providers import MINTED, BodyForm, ClientAuth, Provider, Strategy
+from refresher.rules.proving import (
+    JWT_BEARER,
+    ClientCertificate,
+    FillIn,
+    certificate_of,
+    proof,
+)
 
 
 @value
@@ -81,20 +73,27 @@ def build_request(  # noqa: PLR0913  all that a request is made of
         parameters["scope"] = provider.scope_separator.join(scopes)
     headers, query = {"Accept": "application/json"}, None
     fill_in: FillIn | None = None
-    if provider.headers or provider.parameters or provider.query:
+    if provider.headers or provider.parameters or provider.query or provider.signs:
         tokens = {"access_token": access_token, "refresh_token": refresh_token}
         scope = provider.scope_separator.join(scopes)
         ours = Filling(provider.name, client, tokens, scope, draw).value
         fill_in = partial(filled, provider, host=host, placeholders=placeholders, ours=ours)
         headers |= checked_headers(fill_in(provider.headers))
         query = fill_in(provider.query) or None
+    url = resolve_url(provider, host, placeholders=placeholders)
     authenticate(provider, provider.client_auth, client, parameters, headers)
     if fill_in:
+        if provider.signs:
+            proof(provider, client, url, fill_in, draw).sign(parameters, headers)
         parameters |= fill_in(provider.parameters)
+    named, shown = renamed(provider, parameters), certificate_of(provider, client)
+    return TokenRequest(provider.method, url, headers, provider.body, named, shown, query)
+
+
+def renamed(provider: Provider, parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns parameters under the names that the provider gives them."""
     names = provider.parameter_names
-    renamed = {names.get(k, k): v for k, v in parameters.items()} if names else parameters
-    url = resolve_url(provider, host, placeholders=placeholders)
-    return TokenRequest(provider.method, url, headers, provider.body, renamed, query=query)
+    return {names.get(k, k): v for k, v in parameters.items()} if names else parameters
 
 
 def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -117,6 +116,10 @@ def _grant_parameters(
             return {"grant_type": provider.grant_type or "client_credentials"}
         case Strategy.PLUGIN:
             raise UnbuildableRequest("the plug-in of its entry makes its requests")
+        case Strategy.JWT_BEARER:
+            return {"grant_type": provider.grant_type or JWT_BEARER}
+        case Strategy.GITHUB_APP:
+            return {}
         case _:
             assert_never(provider.strategy)
     if not token:
@@ -136,10 +139,11 @@ def authenticate(
 ) -> None:
     """Adds what proves the app; raises `UnbuildableRequest` where there is none."""
     if client_auth is ClientAuth.NONE:
-        names_itself = provider.strategy is not Strategy.LONG_LIVED_EXCHANGE
+        names_itself = provider.strategy is Strategy.REFRESH_TOKEN
         if client is not None and names_itself and provider.send_client_id:
             parameters["client_id"] = client.client_id  # a public client names itself
-        return
+        if client is not None or provider.strategy not in MINTED:
+            return
     if client is None:
         raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
     secret = client.client_secret.reveal() if client.client_secret else ""
@@ -151,7 +155,7 @@ def authenticate(
         headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
         return
     parameters["client_id"] = client.client_id
-    if secret:
+    if secret and client_auth is ClientAuth.POST:
         parameters["client_secret"] = secret
 
 

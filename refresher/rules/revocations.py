@@ -12,8 +12,15 @@ from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.rules.fillings import TOKEN, Filling, Stamp
 from refresher.rules.placeholders import brought, filled
-from refresher.rules.providers import ClientAuth, Provider
-from refresher.rules.requests import TokenRequest, authenticate, checked_headers, resolve_url
+from refresher.rules.providers import SIGNING_CLIENT, ClientAuth, Provider
+from refresher.rules.proving import certificate_of, proof
+from refresher.rules.requests import (
+    TokenRequest,
+    authenticate,
+    checked_headers,
+    renamed,
+    resolve_url,
+)
 
 
 def build_revocation(
@@ -46,10 +53,15 @@ def build_revocation(
     headers = {"Accept": "application/json"}
     headers |= checked_headers(fill_in({**provider.headers, **provider.revocation_headers}))
     _authenticate(provider, client, parameters, headers)
+    client_auth = provider.revocation_client_auth or provider.client_auth
+    if client_auth in SIGNING_CLIENT:
+        for_whom = resolve_url(provider, host, None, placeholders)
+        proof(provider, client, for_whom, fill_in, draw).of_client(client_auth, parameters)
     parameters |= fill_in(provider.revocation_parameters)
-    renamed = {provider.parameter_names.get(k, k): v for k, v in parameters.items()}
     url = resolve_url(provider, host, provider.revocation_url, placeholders)
-    return TokenRequest(provider.revocation_method, url, headers, provider.revocation_body, renamed)
+    method, body = provider.revocation_method, provider.revocation_body
+    named, shown = renamed(provider, parameters), certificate_of(provider, client)
+    return TokenRequest(method, url, headers, body, named, shown)
 
 
 def _authenticate(

@@ -150,7 +150,8 @@ def _resume_waiting(db: Db, provider: str, name: str) -> None:
         update refresh_schedule s
         set state = 0, due_at = refresher_now(), parked_reason = null
         from connection c
-        where c.id = s.connection_id and s.state = 2 and s.parked_reason = 'app_not_configured'
+        where c.id = s.connection_id and s.state = 2
+          and s.parked_reason in ('app_not_configured', 'unbuildable_request')
           and c.provider = :provider and c.app_name = :name
         returning s.connection_id
         """

@@ -45,7 +45,7 @@ def test_a_second_placeholder_is_declared_with_its_pattern(load_text: Load):
         ),
         (
             ONE + 'placeholders = { tenant = "a" }',
-            "placeholders has tenant, but no URL, parameter or header has {tenant}",
+            "placeholders has tenant, but no URL, parameter, header or claim has {tenant}",
         ),
         (
             TWO + HOST + 'placeholders = { tenant = "a", host = "b" }',

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from refresher.rules.connection import Secret
-from refresher.rules.requests import ClientCertificate
+from refresher.rules.proving import ClientCertificate
 
 LIFE = timedelta(days=2)
 

@@ -13,7 +13,7 @@ from refresher.outbound.certified import CertifiedSenders, as_file
 from refresher.outbound.sender import Wire, write
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
-from refresher.rules.requests import ClientCertificate
+from refresher.rules.proving import ClientCertificate
 from tests.outbound.certificates import Certificates
 from tests.outbound.conftest import MakeExchange, Serve, a_request, ask
 from tests.outbound.servers import Peer, Server, answer

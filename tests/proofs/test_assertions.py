@@ -15,8 +15,9 @@ from jwcrypto.common import base64url_decode
 from jwcrypto.jwk import JWK
 from jwcrypto.jwt import JWT
 
-from refresher.rules.assertions import Signer, Stamp, assertion, check, compact
+from refresher.rules.assertions import Signer, assertion, check, compact
 from refresher.rules.connection import Secret
+from refresher.rules.fillings import Stamp
 from refresher.rules.keys import UnusableKey, read_key
 from tests.proofs.samples import ED25519, RSA, certificate, ec_key, pem
 

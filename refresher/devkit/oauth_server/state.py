@@ -169,6 +169,9 @@ class ProviderState:
         """Starts with one client and no grants; tokens of other runs are strangers to this one."""
         self.options = options
         self.clients = {options.client_id: options.client_secret}
+        self.keys: dict[str, str] = {}
+        """Public keys of clients that sign, as PEM."""
+        self.assertions_seen: set[str] = set()
         self.clock = Clock()
         self.pauses = Pauses()
         self.connections = Connections()

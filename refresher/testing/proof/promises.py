@@ -183,14 +183,14 @@ def keeps_fields(stand: Stand) -> Iterator[str]:
 def gives_back(stand: Stand) -> Iterator[str]:
     """A request that gives the token back is understood, and the grant is dead."""
     stand.wait_until_due()
-    if stand.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+    if stand.entry.is_minted:
         stand.ask()
     reply = stand.give_back()
     if reply is None:
         return
     if reply.status not in range(200, 300):
         yield f"the revocation was not understood: {reply.status} {reply.body[:300]!r}"
-    elif stand.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+    elif stand.entry.is_minted:
         if stand.state.book.is_access_active(
             stand.held.access_token, stand.now, stand.state.options
         ):

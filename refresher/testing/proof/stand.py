@@ -35,13 +35,8 @@ from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider, Strategy
 from refresher.rules.requests import build_request
 from refresher.rules.revocations import build_revocation
+from refresher.testing.proof.apps import CLIENT_ID, SECRET, apps_of
 from refresher.testing.proof.line import send
-
-# With what form-encoding changes: who encodes too little, too much or not at all is found out.
-CLIENT_ID, SECRET = "app one+1", "s3cret+/=%&é ~"
-CLIENT = ClientCredentials(CLIENT_ID, Secret(SECRET))
-STRANGER = ClientCredentials("somebody else", Secret("a wrong secret"))
-
 
 _LINK = "https://app.example/callback"
 
@@ -99,6 +94,8 @@ class Stand:
         own = {"client_id": CLIENT_ID, "client_secret": SECRET, "prolongs": False}
         self.state = ProviderState(replace(Options(), **options_of(entry) | own))
         self.state.clock.stop()
+        self.apps = apps_of(entry)
+        self.state.keys[CLIENT_ID] = self.apps.public_key
         self.manner = Manner(entry, self.state)
         self._app: ASGIApp = EntryRoutes(
             self.manner, self.state, Response("there is nothing here", 404)
@@ -140,7 +137,7 @@ class Stand:
     @property
     def family(self) -> Family:
         """What the server knows of the account."""
-        if self.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+        if self.entry.is_minted:
             return self.state.book.accounts[f"client:{CLIENT_ID}"]
         return self.state.book.accounts["ann"]
 
@@ -170,7 +167,7 @@ class Stand:
     def ask(
         self,
         held: Held | None = None,
-        client: ClientCredentials = CLIENT,
+        client: ClientCredentials | None = None,
         *,
         unknown_outcomes: int = 0,
         doubted: bool = False,
@@ -186,7 +183,7 @@ class Stand:
         try:
             request = build_request(
                 self.entry,
-                client=client,
+                client=client or self.apps.known,
                 access_token=Secret(held.access_token),
                 refresh_token=(held.refresh_token and Secret(held.refresh_token)) or None,
                 scopes=("read", "write"),
@@ -217,7 +214,7 @@ class Stand:
         refresh_token = self.held.refresh_token
         request = build_revocation(
             self.entry,
-            client=CLIENT,
+            client=self.apps.known,
             access_token=Secret(self.held.access_token),
             refresh_token=Secret(refresh_token) if refresh_token else None,
             host=self.host,

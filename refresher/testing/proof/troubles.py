@@ -20,7 +20,7 @@ from refresher.rules.outcomes import (
 )
 from refresher.rules.paths import ways
 from refresher.rules.providers import ClientAuth, Rotation, Strategy
-from refresher.testing.proof.stand import STRANGER, Asked, Stand, wrong_tokens
+from refresher.testing.proof.stand import Asked, Stand, wrong_tokens
 
 _STATUSES, _STATUSES_OF_TROUBLE = (400, 401, 200), (500, 429)
 _UNREAD: tuple[FaultKind, ...] = ("truncated", "other_names")
@@ -37,7 +37,7 @@ def ends_dead_grants(stand: Stand) -> Iterator[str]:
         yield from _says(stand, spelling, (*statuses, *more), Revoked)
     for spelling in sorted(entry.retry_errors):
         yield from _says(stand, spelling, _STATUSES, Transient)
-    if entry.strategy is not Strategy.CLIENT_CREDENTIALS:
+    if not entry.is_minted:
         stand.family.end("consent_withdrawn")
         yield from dead(stand, "after consent was withdrawn")
 
@@ -88,7 +88,7 @@ def knows_a_wrong_secret(stand: Stand) -> Iterator[str]:
         Strategy.LONG_LIVED_EXCHANGE
     ):
         return  # nothing of the app is sent
-    asked = stand.ask(client=STRANGER)
+    asked = stand.ask(client=stand.apps.stranger)
     if not isinstance(asked.outcome, Misconfigured):
         yield f"a wrong client is not told from other trouble: {asked}"
     if not isinstance((asked := stand.ask()).outcome, Refreshed):

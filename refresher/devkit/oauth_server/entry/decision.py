@@ -9,12 +9,14 @@ from typing import Any
 
 from refresher.devkit.oauth_server.decision import is_known_client
 from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN
+from refresher.devkit.oauth_server.entry.proof import check_assertions
 from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, RefreshClaim, Reply
 from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
 
 ROTATIONS = {Rotation.ALWAYS: "always", Rotation.SOMETIMES: "sometimes", Rotation.NEVER: "none"}
+_SECRET = {ClientAuth.BASIC, ClientAuth.BASIC_RAW, ClientAuth.POST}
 Values = Mapping[str, str]
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _BETWEEN = re.compile(r"[\s,;]")
@@ -66,7 +68,11 @@ class Pace:
 
 def decide(entry: Provider, values: Values, state: ProviderState, now: float) -> Reply:
     """Answers a request for a fresh token and moves the grant."""
-    refusal = check_client(entry, values, state.clients) or _misfit(entry, values, state, now)
+    refusal = (
+        check_client(entry, values, state.clients)
+        or check_assertions(entry, values, state, now)
+        or _misfit(entry, values, state, now)
+    )
     if refusal is not None:
         return refusal
     options = state.options
@@ -79,7 +85,7 @@ def decide(entry: Provider, values: Values, state: ProviderState, now: float) ->
             token = values["access_token"]
             refusal = _too_early(entry, token, state, now)
             return refusal or state.book.exchange_access_token(token, now, options)
-        case Strategy.CLIENT_CREDENTIALS:
+        case Strategy.CLIENT_CREDENTIALS | Strategy.JWT_BEARER | Strategy.GITHUB_APP:
             return state.book.client_credentials(values.get("client_id", ""), now, options)
         case Strategy.PLUGIN:
             raise ValueError(NO_PLUGINS)
@@ -88,7 +94,11 @@ def decide(entry: Provider, values: Values, state: ProviderState, now: float) ->
 def revoke(entry: Provider, values: Values, state: ProviderState) -> Denied | None:
     """Takes a token back; a refresh token, or whatever the entry gives back, ends the grant."""
     now, book = state.clock.now(), state.book
-    refusal = check_client(entry, values, state.clients) or _misfit(entry, values, state, now)
+    refusal = (
+        check_client(entry, values, state.clients)
+        or check_assertions(entry, values, state, now)
+        or _misfit(entry, values, state, now)
+    )
     if refusal is not None:
         return refusal
     token = next(values[n] for n in ("token", "refresh_token", "access_token") if n in values)
@@ -108,7 +118,7 @@ def check_client(entry: Provider, values: Values, clients: Mapping[str, str]) ->
     client_id, secret = values.get("client_id"), values.get("client_secret")
     if client_id is not None and client_id not in clients:
         return Denied("invalid_client", "unknown_client")
-    if secret is None and entry.client_auth is ClientAuth.NONE:
+    if secret is None and entry.client_auth not in _SECRET:
         return None
     owners = [client_id] if client_id is not None else list(clients)
     if any(is_known_client(owner, secret or "", clients) for owner in owners):

@@ -31,6 +31,8 @@ PLAYED = frozenset(
         *("revocation_method", "revocation_body", "revocation_parameters", "revocation_headers"),
         *("revocation_client_auth", "revocation_token"),
         *("status_errors", "refusal_statuses"),
+        *("assertion", "client_assertion", "assertion_audience", "assertion_seconds"),
+        *("signing_algorithm", "needs_key_id"),
         *("refresh_token_clock", "not_before_expiry_seconds", "min_token_age_seconds"),
     }
 )

@@ -61,7 +61,7 @@ class Manner:
             return EntryRequest(wrong="the body is not in the entry's form")
         own = self.entry.strategy is Strategy.LONG_LIVED_EXCHANGE
         token = values.get("access_token" if own else "refresh_token")
-        if self.entry.strategy is Strategy.CLIENT_CREDENTIALS:
+        if self.entry.is_minted:
             return EntryRequest(values, for_client=values.get("client_id", ""))
         return EntryRequest(values, token)
 

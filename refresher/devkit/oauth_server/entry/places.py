@@ -11,7 +11,7 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BUILT_IN = frozenset(
     {
         *("client_id", "client_secret", "access_token", "refresh_token", "token", "scope"),
-        *("client_basic", "now", "uuid"),
+        *("client_basic", "client_assertion", "assertion", "now", "uuid"),
     }
 )
 """Placeholders whose value nobody declares: it follows from the request."""

@@ -13,6 +13,11 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 import orjson
 
 from refresher.devkit.oauth_server.entry.places import NotAsWritten, at_place, read_template
+from refresher.devkit.oauth_server.entry.proof import (
+    JWT_BEARER,
+    client_parameters,
+    read_assertions,
+)
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
@@ -42,8 +47,9 @@ def read_refresh(entry: Provider, came: Arrived) -> dict[str, str]:
     found.place(url, entry.method)
     names = _standard_names(entry, _grant(entry)) | found.client(entry.client_auth)
     found.parameters(url, entry.body, names | dict(entry.parameters), entry.query)
-    found.headers(entry.headers, entry.client_auth)
-    return found.values
+    app = {"Authorization": "Bearer {assertion}"} if _is_bearer(entry) else {}
+    found.headers({**entry.headers, **app}, entry.client_auth)
+    return found.values | read_assertions(entry, found.values)
 
 
 def read_revocation(entry: Provider, came: Arrived) -> dict[str, str]:
@@ -56,7 +62,7 @@ def read_revocation(entry: Provider, came: Arrived) -> dict[str, str]:
     names |= renamed(entry, entry.revocation_parameters)
     found.parameters(entry.revocation_url, entry.revocation_body, names, {})
     found.headers({**entry.headers, **entry.revocation_headers}, how)
-    return found.values
+    return found.values | read_assertions(entry, found.values)
 
 
 def renamed(entry: Provider, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -65,9 +71,13 @@ def renamed(entry: Provider, parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_open(entry: Provider) -> bool:
-    """Whether the token endpoint asks for no client at all: the token is its own proof."""
-    unnamed = entry.strategy is Strategy.LONG_LIVED_EXCHANGE or not entry.send_client_id
+    """Whether the token endpoint asks for no client besides the token, or the assertion."""
+    unnamed = entry.strategy is not Strategy.REFRESH_TOKEN or not entry.send_client_id
     return entry.client_auth is ClientAuth.NONE and unnamed
+
+
+def _is_bearer(entry: Provider) -> bool:
+    return entry.strategy is Strategy.GITHUB_APP
 
 
 NO_PLUGINS = "what a plug-in asks and reads is in no entry: check_strategy proves a plug-in"
@@ -85,6 +95,10 @@ def _grant(entry: Provider) -> dict[str, str]:
             return {"grant_type": entry.grant_type or "client_credentials"}
         case Strategy.PLUGIN:
             raise ValueError(NO_PLUGINS)
+        case Strategy.JWT_BEARER:
+            return {"grant_type": entry.grant_type or JWT_BEARER, "assertion": "{assertion}"}
+        case Strategy.GITHUB_APP:
+            return {}
 
 
 def _standard_names(entry: Provider, grant: Mapping[str, str]) -> dict[str, str]:
@@ -123,6 +137,12 @@ class _Reading:
                 return {}
             case ClientAuth.POST:
                 return named | {name_of("client_secret", "client_secret"): "{client_secret}"}
+            case (
+                ClientAuth.CLIENT_SECRET_JWT | ClientAuth.PRIVATE_KEY_JWT | ClientAuth.SIGNED_SECRET
+            ):
+                return named | client_parameters(self._entry)
+            case ClientAuth.TLS_CLIENT_AUTH | ClientAuth.SELF_SIGNED_TLS_CLIENT_AUTH:
+                return named  # the certificate was judged in the handshake
             case ClientAuth.NONE:
                 return {} if is_open(self._entry) else named
 
