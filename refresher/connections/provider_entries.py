@@ -20,7 +20,7 @@ class ProviderEntries:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._known = services.catalogue.usable
+        self._known: frozenset[str] = frozenset()  # asked for when the database is there
 
     def look(self) -> None:
         """Takes in what the providers file has by now and lacked, and has those go on who waited."""
