@@ -113,7 +113,8 @@ def _plain(value: object) -> object:
         case Mapping():
             return {name: _plain(item) for name, item in value.items()}
         case Slot():
-            shown: object = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+            given = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+            shown: object = {name: inner for name, inner in given.items() if inner}
         case _:
             shown = value
     return shown

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from refresher.catalogue.inspection import describe
 from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
 from refresher.rules.providers import Provider, Rotation, Strategy
+from refresher.rules.slots import names
 from refresher.rules.words import span
 
 SUBJECTS = {
@@ -99,7 +100,17 @@ def _marked(provider: Provider, name: str) -> str:
 
 def in_words(provider: Provider) -> list[str]:
     """Returns what a provider's tokens do, a sentence each."""
-    return [*_how(provider), *_access_token(provider), *_refresh_token(provider)]
+    return [
+        *_how(provider), *_access_token(provider), *_refresh_token(provider), *_slots(provider),
+    ]  # fmt: skip
+
+
+def _slots(provider: Provider) -> Iterator[str]:
+    apart, together = (", ".join(names(provider, how)) for how in ("apart", "together"))
+    if apart:
+        yield f"Besides the main token there may be others with refresh tokens of their own: {apart}."
+    if together:
+        yield f"Each answer may bring further tokens beside the main one: {together}."
 
 
 def _how(provider: Provider) -> Iterator[str]:

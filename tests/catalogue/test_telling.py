@@ -6,7 +6,7 @@ import pytest
 
 from refresher.catalogue import load
 from refresher.catalogue.telling import SUBJECTS, facts_by_subject, in_words, search
-from refresher.rules.providers import BodyForm, Provider, Rotation, Strategy
+from refresher.rules.providers import BodyForm, Provider, Rotation, Slot, Strategy
 
 PROVIDERS = load().providers
 PLAIN = Provider(name="acme", token_url="https://acme.example/token", title="Acme")
@@ -48,6 +48,11 @@ SENTENCES = [
     ({}, "How long an access token lives, answers tell; 60 min where one does not."),
     ({}, "A refresh may bring another refresh token"),
     ({"unsure": ("rotation",)}, "Whether a refresh spends the refresh token is not known"),
+    ({"slots": {"user": Slot(("u",))}}, "others with refresh tokens of their own: user."),
+    (
+        {"slots": {"user": Slot(("u",), refreshed="together")}},
+        "Each answer may bring further tokens beside the main one: user.",
+    ),
     ({"rotation": Rotation.ALWAYS}, "Each refresh spends the refresh token and brings another."),
     ({"rotation": Rotation.NEVER, "unsure": ("rotation",)}, "stays the same (not confirmed)."),
     ({"reuse_grace_seconds": 30.0}, "A spent one is taken for 30 s more."),
