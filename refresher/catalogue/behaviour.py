@@ -18,6 +18,7 @@ def behaviour_faults(provider: Provider) -> Iterator[str]:
     yield from _status_faults(provider)
     yield from _pause_faults(provider)
     yield from _token_faults(provider)
+    yield from _end_faults(provider)
 
 
 def _status_faults(provider: Provider) -> Iterator[str]:
@@ -53,3 +54,22 @@ def _token_faults(provider: Provider) -> Iterator[str]:
         yield 'replay_after_seconds is set, but retry is "never": nothing is presented again'
     if ends != "time" and provider.rotation is Rotation.NEVER:
         yield f'reuse_grace_ends is "{ends}", but rotation is "never": no refresh spends a token'
+
+
+def _end_faults(provider: Provider) -> Iterator[str]:
+    second = provider.refresh_token_absolute_seconds
+    is_told = second is not None or provider.refresh_token_absolute_fields
+    if is_told and provider.refresh_token_clock == "fixed":
+        field = "refresh_token_absolute_" + ("seconds" if second is not None else "fields")
+        yield f'{field} is set, but refresh_token_clock is "fixed": that is the one end, from consent'
+    idle = provider.refresh_token_lifetime_seconds
+    if second is not None and idle is not None and second <= idle:
+        yield (
+            f"refresh_token_absolute_seconds is {second:g}, not more than "
+            f"refresh_token_lifetime_seconds ({idle:g}): then the clock is fixed"
+        )
+    if both := set(provider.refresh_token_absolute_fields) & set(
+        provider.refresh_token_lifetime_fields
+    ):
+        name = min(both)
+        yield f'refresh_token_absolute_fields has "{name}", which tells the sliding end'

@@ -163,6 +163,7 @@ def _show(
         "scopes": list(connection.scopes) or None,
         "granted_scopes": standing.granted_scopes,
         "kept_fields": standing.kept_fields,
+        "grant_ends_at": standing.grant_ends_at,
         "unread_answer": standing.unread.id if standing.unread and at == standing.now else None,
     }
     if json:

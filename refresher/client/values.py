@@ -41,6 +41,7 @@ class Connection:
     expires_at: datetime | None = None
     lifetime_seconds: float | None = None
     refresh_token_expires_at: datetime | None = None
+    grant_ends_at: datetime | None = None
     scopes: tuple[str, ...] = ()
     granted_scopes: tuple[str, ...] | None = None
     missing_scopes: tuple[str, ...] = ()

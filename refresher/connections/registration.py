@@ -168,7 +168,8 @@ def _ready(
         due_in_seconds=due,
         park_reason=reason,
         access_is_old=_is_old(new, verdict),
-        end_is_fixed=end_is_news(
+        end_is_fixed=new.grant_ends_in_seconds is not None
+        or end_is_news(
             slides=provider.refresh_token_clock == "sliding",
             left_before_seconds=None,
             left_after_seconds=new.refresh_token_expires_in_seconds,
@@ -203,6 +204,7 @@ def _prepared(services: Services, new: NewConnection) -> Prepared:
         refresh_token=sealed(new.refresh_token, "refresh_token"),
         expires_at=new.expires_at if new.access_token else None,
         refresh_token_expires_in_seconds=new.refresh_token_expires_in_seconds,
+        grant_ends_in_seconds=new.grant_ends_in_seconds,
         scopes=new.scopes,
         granted_scopes=new.granted_scopes,
         kept_fields=kept_fields.plain_text(kept),

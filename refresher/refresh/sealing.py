@@ -43,6 +43,7 @@ def sealed_life(cipher: Cipher, row: Reloaded, decision: Decision) -> SealedLife
         scopes=grant.scopes,
         kept_fields=kept_fields.plain_text(fields) if fields else None,
         kept_secrets=cipher.seal(secrets, owner, "kept_secrets") if secrets else None,
+        grant_left_seconds=grant.grant_expires_in_seconds,
         forgets_end=life.forgets_end and not _comes_again(cipher, row, grant),
     )
 

@@ -144,6 +144,7 @@ def aged(settlement: Settlement, seconds: float) -> Settlement:
         settlement.new,
         left_seconds=left(settlement.new.left_seconds),
         refresh_token_left_seconds=left(settlement.new.refresh_token_left_seconds),
+        grant_left_seconds=left(settlement.new.grant_left_seconds),
     )
     return replace(settlement, new=new, due_in_seconds=left(settlement.due_in_seconds))
 
@@ -211,7 +212,12 @@ _PAIR: Readers = {
     "scopes": _scopes,
 }
 """What an entry has of a pair, under the names of `SealedLife`, and how each is read."""
-_LATER: Readers = {"forgets_end": bool, "kept_fields": _words, "kept_secrets": _sealed}
+_LATER: Readers = {
+    "forgets_end": bool,
+    "kept_fields": _words,
+    "kept_secrets": _sealed,
+    "grant_left_seconds": _number,
+}
 """The same, which an older version did not write."""
 _ANSWER: Readers = {
     "id": lambda value: UUID(str(value)),

@@ -85,10 +85,7 @@ def read_grant(
     access_token = as_token(answer.get("access_token"))
     if access_token is None:
         inner = _within(provider, answer)
-        access_token = as_token(inner.get("access_token")) if inner else None
-        if inner is None or access_token is None:
-            return None
-        answer = inner
+        return read_grant(provider, inner, now_epoch_seconds) if inner else None
     refresh_token = as_token(answer.get("refresh_token"))
     end, endless = _end(provider, answer, refresh_token, now_epoch_seconds)
     in_token = lives.in_jwt(access_token, now_epoch_seconds)
@@ -108,6 +105,9 @@ def read_grant(
         refresh_token_expires_in_seconds=end,
         refresh_token_is_endless=endless,
         in_token_seconds=in_token,
+        grant_expires_in_seconds=_grant_end(provider, answer, now_epoch_seconds)
+        if provider.refresh_token_absolute_fields
+        else None,
         scopes=_scopes(answer.get("scope")),
         kept=_kept(provider, answer, now_epoch_seconds),
     )
@@ -130,6 +130,7 @@ def read_prolonged(
         ),
         refresh_token_expires_in_seconds=end,
         refresh_token_is_endless=endless,
+        grant_expires_in_seconds=_grant_end(provider, answer, now_epoch_seconds),
         kept=kept(provider.keep_fields, answer) if provider.keep_fields else None,
     )
 
@@ -184,6 +185,20 @@ def _kept(
         ending = now_epoch_seconds + min(ends) if ends else None
         fields = {**fields, **slots.as_kept(name, grant.access_token, ending, grant.scopes)}
     return fields
+
+
+def _grant_end(
+    provider: Provider, answer: Mapping[str, object], now_epoch_seconds: float
+) -> float | None:
+    """Returns when the grant ends for good, None where the answer does not tell."""
+    end, _endless = lives.end_of_refresh_token(
+        answer,
+        provider.refresh_token_absolute_fields,
+        now_epoch_seconds,
+        provider.refresh_token_absolute_seconds,
+        provider.refresh_token_lifetime_format,
+    )
+    return end
 
 
 def as_token(value: object) -> Secret | None:

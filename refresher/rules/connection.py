@@ -160,7 +160,8 @@ class Grant:
     `refresh_token` is None when the answer had none (or an empty one): the stored one stays.
     Both lives are in seconds from the answer, None where the provider did not tell; an access token's
     is 0 when it has expired already. `refresh_token_is_endless`: told to have no end.
-    `in_token_seconds` is what a JWT says of itself.
+    `in_token_seconds` is what a JWT says of itself, `grant_expires_in_seconds` when the grant ends for
+    good, however often it is refreshed.
     `scopes` are those granted, which may be others than were asked for; `kept` holds the fields of
     `keep_fields`.
     """
@@ -172,6 +173,7 @@ class Grant:
     scopes: tuple[str, ...] | None = None
     refresh_token_is_endless: bool = False
     in_token_seconds: float | None = None
+    grant_expires_in_seconds: float | None = None
     kept: Mapping[str, str | int | float | bool] | None = field(
         default=None, repr=False, hash=False
     )
@@ -221,7 +223,7 @@ class SealedLife:
 
     `scopes` are those granted, None when the answer did not tell: then the last ones told stay, and so
     do kept fields (JSON) that this answer lacks. `forgets_end`: the refresh token's end that is stored
-    holds no more.
+    holds no more. `grant_left_seconds`: when the grant ends for good, if that was told.
     """
 
     access_token: Sealed | None
@@ -233,3 +235,4 @@ class SealedLife:
     kept_fields: str | None = None
     kept_secrets: Sealed | None = None
     forgets_end: bool = False
+    grant_left_seconds: float | None = None

@@ -270,6 +270,10 @@ class Provider(Proofs):
     """a refresh token's, where answers do not tell"""
     refresh_token_clock: Literal["sliding", "fixed"] = "sliding"
     """whether that begins anew with each new one, or counts from consent"""
+    refresh_token_absolute_seconds: LifeSeconds | None = None
+    """a second end beside a sliding one: so long after consent, whatever is refreshed meanwhile"""
+    refresh_token_absolute_fields: tuple[SomeText, ...] = ()
+    """where answers tell that second end"""
     not_before_expiry_seconds: LifeSeconds | None = None
     """a token is refreshed no sooner than so long before its end"""
     min_token_age_seconds: WaitSeconds = 0.0

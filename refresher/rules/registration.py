@@ -80,6 +80,7 @@ class NewConnection:
     expires_in_seconds: float | None = None
     expires_at: datetime | None = None
     refresh_token_expires_in_seconds: float | None = None
+    grant_ends_in_seconds: float | None = None
     scopes: tuple[str, ...] | None = None
     granted_scopes: tuple[str, ...] | None = None
     kept: Mapping[str, str | int | float | bool] | None = field(default=None, repr=False)
@@ -208,19 +209,23 @@ def answered(new: NewConnection, provider: Provider, now_epoch_seconds: float) -
         return slot_intake.fitting(new, provider, now_epoch_seconds) if new.slots else new
     told = read_parsed(provider, new.answer)
     grant = read_grant(provider, told, now_epoch_seconds)
-    read = _granted(new, grant) if grant else _without_access_token(new, provider, told)
+    read = _granted(new, grant, provider) if grant else _without_access_token(new, provider, told)
     found = slot_intake.of_answer(read, provider, told, now_epoch_seconds)
     return slot_intake.fitting(replace(read, slots=found), provider, now_epoch_seconds)
 
 
-def _granted(new: NewConnection, grant: Grant) -> NewConnection:
+def _granted(new: NewConnection, grant: Grant, provider: Provider) -> NewConnection:
+    end, told = grant.refresh_token_expires_in_seconds or None, grant.grant_expires_in_seconds
+    if told is None and grant.refresh_token is not None:
+        told = provider.refresh_token_absolute_seconds  # an answer that is handed in is a consent's
     return replace(
         new,
         answer=None,
         access_token=grant.access_token,
         refresh_token=grant.refresh_token,
         expires_in_seconds=grant.expires_in_seconds,
-        refresh_token_expires_in_seconds=grant.refresh_token_expires_in_seconds or None,
+        refresh_token_expires_in_seconds=min((s for s in (end, told) if s), default=None),
+        grant_ends_in_seconds=told,
         granted_scopes=grant.scopes or new.granted_scopes,
         kept=grant.kept,
     )

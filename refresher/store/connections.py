@@ -46,6 +46,7 @@ class ConnectionView:
     expires_at: datetime | None
     lifetime_seconds: float | None
     refresh_token_expires_at: datetime | None
+    grant_ends_at: datetime | None
     credential_version: int
     scopes: list[str]
     granted_scopes: list[str] | None
@@ -120,7 +121,7 @@ _COLUMNS = f"""
     case when s.state <> 2 then s.due_at end as due_at,
     case when s.state = 2 then s.parked_reason end as parked_reason,
     coalesce(s.attempt, 0) as attempt, r.expires_at, r.lifetime_seconds, r.refresh_token_expires_at,
-    r.credential_version,
+    r.grant_ends_at, r.credential_version,
     case when c.scopes = '{{}}' then coalesce(r.granted_scopes, '{{}}') else c.scopes end as scopes,
     r.granted_scopes, array(
         select s from unnest(r.scopes) s where s <> all(r.granted_scopes) and s <> 'offline_access'

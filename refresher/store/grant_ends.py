@@ -1,4 +1,4 @@
-"""Ends of grants: those that a refusal tells, and refresh tokens that end for good on a fixed day.
+"""Ends of grants: those that a refusal tells, and those that come on a fixed day.
 
 A grant that ends is told of in one word, in the provider's words, or by an answer that is kept; it is a
 part of `settlement.py`. Fixed days stand in the table `grant_end`: a refresh writes there only when the
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason
-from refresher.rules.notices import DAY_SECONDS, EXPIRING_DAYS, Kind, NewsState, expiring
+from refresher.rules.notices import (
+    DAY_SECONDS,
+    EXPIRING_DAYS,
+    MOVED_SECONDS,
+    Kind,
+    NewsState,
+    expiring,
+)  # fmt: skip
 from refresher.store import answers, notices, outbox
 from refresher.store.outbox import News
 from refresher.store.session import Db, many, run
@@ -74,17 +81,40 @@ def end_grants(db: Db, dead: Sequence[Settlement]) -> set[UUID]:
     )
 
 
-_WATCH = """
+END = "coalesce(c.grant_ends_at, c.refresh_token_expires_at)"
+"""The fixed end of a grant: a sliding one beside it moves."""
+_WATCH = f"""
     insert into grant_end as g (connection_id, look_at, told_for, told_days)
-    select c.id, greatest(refresher_now(), c.refresh_token_expires_at - :first * interval '1 second'),
-        c.refresh_token_expires_at, (
+    select c.id, greatest(refresher_now(), {END} - :first * interval '1 second'),
+        {END}, (
             select min(d) from unnest(cast(:days as int[])) d
-            where c.refresh_token_expires_at <= refresher_now() + d * interval '1 day 1 minute')
+            where {END} <= refresher_now() + d * interval '1 day 1 minute')
     from connection c
-    where c.id = any(cast(:ids as uuid[])) and c.refresh_token_expires_at is not null order by c.id
+    where c.id = any(cast(:ids as uuid[])) and {END} is not null order by c.id
     on conflict (connection_id) do update set look_at = excluded.look_at,
         told_for = excluded.told_for, told_days = excluded.told_days
+    """  # noqa: S608  our own column names
+_MOVE = """
+    update connection c set grant_ends_at = refresher_now() + u.left_seconds * interval '1 second'
+    from unnest(cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:lefts as float8[]))
+             u(id, version, left_seconds)
+    where c.id = u.id and c.credential_version = u.version
+      and (c.grant_ends_at is null or :same <
+           abs(extract(epoch from c.grant_ends_at - refresher_now()) - u.left_seconds))
+    returning c.id
     """
+
+
+def move(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
+    """Writes ends of grants that answers told, where they are other ones; returns whose."""
+    if not todo:
+        return set()
+    values = {
+        "ids": [s.id for s in todo],
+        "versions": [s.row.connection.credential_version for s in todo],
+        "lefts": [s.new.grant_left_seconds for s in todo if s.new],
+    }
+    return set(many(db, UUID, _MOVE, **values, same=MOVED_SECONDS))
 
 
 def watch(db: Db, ids: Sequence[UUID]) -> None:
@@ -102,17 +132,17 @@ def look(db: Db, *, fixed: Collection[str], limit: int = 1_000) -> int:
 
     `fixed` are the providers whose refresh tokens end on a fixed day.
     """
-    sql = """
-        select g.connection_id, g.told_days, g.told_for, c.refresh_token_expires_at as ends_at,
-            extract(epoch from c.refresh_token_expires_at - refresher_now())::float8 as left_seconds,
-            (c.deleted_at is null and c.provider = any(cast(:fixed as text[]))
-                and c.refresh_token_expires_at is not null) as watched,
+    sql = f"""
+        select g.connection_id, g.told_days, g.told_for, {END} as ends_at,
+            extract(epoch from {END} - refresher_now())::float8 as left_seconds,
+            (c.deleted_at is null and {END} is not null and (c.grant_ends_at is not null
+                or c.provider = any(cast(:fixed as text[])))) as watched,
             (c.status = 'active' and c.paused_at is null and c.disabled_at is null
                 and not c.in_between_steps) as cares
         from grant_end g join connection c on c.id = g.connection_id
         where g.look_at <= refresher_now() order by g.look_at, g.connection_id limit :limit
         for update of g skip locked
-        """
+        """  # noqa: S608  our own column names
     rows = run(db, sql, fixed=list(fixed), limit=limit).mappings().all()
     seen = [_seen(_Watched(**row)) for row in rows]
     outbox.append(db, [done.news for done in seen if done.news])

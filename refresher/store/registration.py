@@ -42,6 +42,7 @@ class Prepared:
     refresh_token: Sealed | None
     expires_at: datetime | None
     refresh_token_expires_in_seconds: float | None
+    grant_ends_in_seconds: float | None
     scopes: Sequence[str] | None
     granted_scopes: Sequence[str] | None
     kept_fields: str | None
@@ -63,6 +64,7 @@ _COLUMNS = {
     "name": "text", "app_name": "text", "root_id": "uuid", "host": "text", "placeholders": "jsonb",
     "access_token": "bytea", "refresh_token": "bytea", "expires_in": "float8",
     "expires_at": "timestamptz", "lifetime_seconds": "float8", "refresh_token_expires_in": "float8",
+    "grant_ends_in": "float8",
     "scopes": "text[]", "granted_scopes": "text[]", "kept_fields": "jsonb", "kept_secrets": "bytea",
     "in_between_steps": "boolean", "metadata": "jsonb", "due_in_seconds": "float8",
     "park_reason": "text", "access_is_old": "boolean", "slot": "text", "slot_of": "uuid",
@@ -78,12 +80,13 @@ _COPY = f"copy intake ({', '.join(_COLUMNS)}) from stdin"
 _CONNECTIONS = """
     insert into connection as c (id, organization_id, provider, external_id, name, app_name, root_id,
         host, placeholders, access_token, refresh_token, issued_at, expires_at, lifetime_seconds,
-        refresh_token_expires_at, scopes, granted_scopes, kept_fields, kept_secrets,
+        refresh_token_expires_at, grant_ends_at, scopes, granted_scopes, kept_fields, kept_secrets,
         in_between_steps, metadata, slot, slot_of)
     select id, organization_id, provider, external_id, name, coalesce(app_name, 'default'), root_id,
         host, placeholders, access_token, refresh_token, refresher_now(),
         coalesce(expires_at, refresher_now() + expires_in * interval '1 second'), lifetime_seconds,
-        refresher_now() + refresh_token_expires_in * interval '1 second', coalesce(scopes, '{}'),
+        refresher_now() + refresh_token_expires_in * interval '1 second',
+        refresher_now() + grant_ends_in * interval '1 second', coalesce(scopes, '{}'),
         granted_scopes, kept_fields, kept_secrets, coalesce(in_between_steps, false),
         coalesce(metadata, '{}'), slot, slot_of
     from intake order by root_id is not null, id
@@ -113,6 +116,8 @@ _CONNECTIONS = """
         refresh_token_expires_at = coalesce(
             excluded.refresh_token_expires_at,
             case when excluded.refresh_token is null then c.refresh_token_expires_at end),
+        grant_ends_at = coalesce(excluded.grant_ends_at,
+            case when excluded.refresh_token is null then c.grant_ends_at end),
         scopes = coalesce((select i.scopes from intake i where i.id = c.id), c.scopes),
         granted_scopes = case
             when excluded.granted_scopes is not null then excluded.granted_scopes
@@ -241,8 +246,8 @@ def _cells(r: Prepared) -> tuple[object, ...]:
     return (
         r.id, r.organization_id, r.provider, r.external_id, r.name, r.app_name, r.root_id, r.host,
         _json(r.placeholders), r.access_token, r.refresh_token, r.expires_in_seconds, r.expires_at,
-        r.lifetime_seconds, r.refresh_token_expires_in_seconds, _list(r.scopes),
-        _list(r.granted_scopes), r.kept_fields, r.kept_secrets, r.in_between_steps,
+        r.lifetime_seconds, r.refresh_token_expires_in_seconds, r.grant_ends_in_seconds,
+        _list(r.scopes), _list(r.granted_scopes), r.kept_fields, r.kept_secrets, r.in_between_steps,
         _json(r.metadata), r.due_in_seconds, r.park_reason, r.access_is_old, r.slot, r.slot_of,
     )  # fmt: skip
 

@@ -85,6 +85,9 @@ class Settled:
 def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> Settled:
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
     given = sorted(settlements, key=lambda s: s.id.int)
+    moved = grant_ends.move(
+        db, [s for s in given if s.new and s.new.grant_left_seconds is not None]
+    )
     stored, healed = _store_tokens(db, [s for s in given if s.new])
     unsure = [s for s in given if s.id not in stored and s.is_irreplaceable]
     done = _stored_already(db, unsure)
@@ -110,7 +113,8 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
         db, {s.id: s.kept.id for s in meant if s.kept and grant_ends.is_held(s, written)}
     )
     notices.find_lost(db, [s.id for s in meant if s.park_reason == _LOST and s.id in written])
-    grant_ends.watch(db, [s.id for s in todo if s.end_is_news and s.id in stored])
+    fresh = [s.id for s in todo if (s.end_is_news or s.id in moved) and s.id in stored]
+    grant_ends.watch(db, fresh)
     append_events(db, [_event(s, fenced, adopted) for s in todo])
     return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
 
@@ -142,9 +146,10 @@ _STORE_TOKENS = binary.statement(
         expires_at = coalesce(
             refresher_now() + u.left_seconds * interval '1 second', c.expires_at),
         lifetime_seconds = coalesce(u.lifetime_seconds, c.lifetime_seconds),
-        refresh_token_expires_at = case when u.forgets_end = 1 then null else coalesce(
-            refresher_now() + u.refresh_token_left_seconds * interval '1 second',
-            c.refresh_token_expires_at) end,
+        refresh_token_expires_at = least(c.grant_ends_at,
+            case when u.forgets_end = 1 then null else coalesce(
+                refresher_now() + u.refresh_token_left_seconds * interval '1 second',
+                c.refresh_token_expires_at) end),
         granted_scopes = coalesce(string_to_array(u.scopes, ' '), c.granted_scopes),
         kept_fields = coalesce(coalesce(c.kept_fields, '{}') || u.kept_fields::jsonb, c.kept_fields),
         kept_secrets = coalesce(u.kept_secrets, c.kept_secrets),

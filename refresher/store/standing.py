@@ -33,6 +33,7 @@ class ConnectionStanding:
     connection: Connection
     granted_scopes: tuple[str, ...] | None = None
     kept_fields: Mapping[str, str | int | float | bool] | None = None
+    grant_ends_at: datetime | None = None
     unread: AnswerView | None = None
     slot: str = ""
     slot_of: UUID | None = None
@@ -76,7 +77,7 @@ _STANDING = f"""
     select {_MOMENT}, refresher_now() as now, c.created_at,
         c.id as connection_id, c.organization_id, c.provider, c.external_id, c.access_token,
         c.refresh_token, c.issued_at, c.host, c.placeholders, c.app_name, c.scopes,
-        c.granted_scopes, c.kept_fields, c.slot, c.slot_of, {SLOTS} as slots,
+        c.granted_scopes, c.grant_ends_at, c.kept_fields, c.slot, c.slot_of, {SLOTS} as slots,
         c.disabled_at is not null as disabled, c.paused_at is not null as paused,
         c.deleted_at is not null as deleted, a.id as app_id, a.client_id, a.client_secret,
         a.material
@@ -102,6 +103,7 @@ def standing_of(db: Db, connection_id: UUID) -> ConnectionStanding | None:
         connection=connection,
         granted_scopes=None if row["granted_scopes"] is None else tuple(row["granted_scopes"]),
         kept_fields=row["kept_fields"],
+        grant_ends_at=row["grant_ends_at"],
         unread=answers.show(db, kept) if kept else None,
         slot=row["slot"],
         slot_of=row["slot_of"],

@@ -61,6 +61,22 @@ def test_a_path_by_itself_stays_one_path(load_text: Load):
         ('retry = "never"\nreuse_grace_seconds = 9', 'retry is "never", but a spent token has a'),
         ('retry = "never"\nrotation = "never"', 'retry is "never", but rotation is "never"'),
         ('retry = "never"\nreplay_after_seconds = 9', "replay_after_seconds is set, but retry is"),
+        (
+            'refresh_token_absolute_seconds = 9\nrefresh_token_clock = "fixed"',
+            'refresh_token_absolute_seconds is set, but refresh_token_clock is "fixed"',
+        ),
+        (
+            'refresh_token_absolute_fields = ["hard"]\nrefresh_token_clock = "fixed"',
+            'refresh_token_absolute_fields is set, but refresh_token_clock is "fixed"',
+        ),
+        (
+            "refresh_token_absolute_seconds = 9\nrefresh_token_lifetime_seconds = 9",
+            "refresh_token_absolute_seconds is 9, not more than refresh_token_lifetime_seconds",
+        ),
+        (
+            'refresh_token_absolute_fields = ["refresh_expires_in"]',
+            'refresh_token_absolute_fields has "refresh_expires_in", which tells the sliding end',
+        ),
         ('pause_scope = "app"', 'pause_scope is "app", but must be one of "host", "provider"'),
     ],
 )

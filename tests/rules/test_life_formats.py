@@ -9,7 +9,8 @@ import pytest
 from refresher.rules.answers import read_grant
 from refresher.rules.policy import lifetime
 from refresher.rules.providers import LifeFormat
-from tests.rules.samples import DAY, EPOCH, HOUR, NOW, jwt, provider
+from refresher.rules.registration import answered, read
+from tests.rules.samples import DAY, EPOCH, HOUR, NAMED, NOW, jwt, provider
 
 ISO = (NOW + timedelta(hours=1)).isoformat()
 TOLD = [
@@ -112,3 +113,44 @@ def test_a_thousand_times_the_last_life_is_what_the_format_says(
     """Only who does not know the format takes it for milliseconds."""
     of = provider(access_token_lifetime_format=form)
     assert lifetime(1_000 * HOUR, None, HOUR, of) == life
+
+
+@pytest.mark.parametrize(
+    ("fields", "form", "value", "end"),
+    [
+        (("hard",), "auto", DAY, DAY),
+        (("hard",), "epoch", EPOCH + DAY, DAY),
+        (("hard",), "auto", "never", None),
+        (("other",), "auto", DAY, None),
+        ((), "auto", DAY, None),
+    ],
+)
+def test_the_end_of_a_grant_is_told_in_fields_of_its_own(
+    fields: tuple[str, ...], form: LifeFormat, value: object, end: float | None
+) -> None:
+    """Beside the end that slides, and in the same format."""
+    of = provider(refresh_token_absolute_fields=fields, refresh_token_lifetime_format=form)
+    told = {"access_token": "a", "refresh_token": "r", "hard": value}
+    grant = read_grant(of, told, EPOCH)
+    assert grant is not None
+    assert grant.grant_expires_in_seconds == end
+    assert grant.refresh_token_expires_in_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "absolute", "ends"),
+    [
+        ({"refresh_token": "r"}, 90 * DAY, (90 * DAY, 90 * DAY)),
+        ({"refresh_token": "r", "refresh_token_expires_in": DAY}, 90 * DAY, (DAY, 90 * DAY)),
+        ({"refresh_token": "r", "hard": 2 * DAY}, 90 * DAY, (2 * DAY, 2 * DAY)),
+        ({"refresh_token": "r"}, None, (None, None)),
+        ({}, 90 * DAY, (None, None)),
+    ],
+)
+def test_an_answer_that_is_handed_in_is_a_consent_s(
+    answer: dict[str, object], absolute: float | None, ends: tuple[float | None, float | None]
+) -> None:
+    """The second end counts from it; what is stored of the refresh token is the nearer end."""
+    of = provider(refresh_token_absolute_fields=("hard",), refresh_token_absolute_seconds=absolute)
+    new = answered(read({**NAMED, "answer": {"access_token": "a", **answer}}), of, EPOCH)
+    assert (new.refresh_token_expires_in_seconds, new.grant_ends_in_seconds) == ends

@@ -77,6 +77,8 @@ connection = Table(
     instant("expires_at"),
     Column("lifetime_seconds", Double),
     instant("refresh_token_expires_at"),
+    # When it ends for good, whatever is refreshed; the column above is never later.
+    instant("grant_ends_at"),
     # What was asked for, and is asked for again; and what the last answer that told granted.
     Column("scopes", ARRAY(Text), nullable=False, server_default="{}"),
     Column("granted_scopes", ARRAY(Text)),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from refresher.notify import watch
 from refresher.store import state_changes
 from tests.outbound.servers import answer
 from tests.refresh.answers.conftest import Stage
 from tests.refresh.answers.test_wire import says
+from tests.rules.samples import DAY
 from tests.world import START
 
 
@@ -73,3 +75,61 @@ def test_an_answer_of_the_provider_s_own_is_no_lost_one(stage: Stage) -> None:
     stage.world.tick()
     row = stage.world.row(id_)
     assert (row.state, row.attempt) == (0, 1)
+
+
+TWO_ENDS = f"""
+refresh_token_lifetime_seconds = {30 * DAY}
+refresh_token_absolute_seconds = {50 * DAY}
+refresh_token_absolute_fields = ["hard"]"""
+PAIR = {"access_token": "a", "refresh_token": "r", "expires_in": 3600}
+
+
+def ends(stage: Stage) -> tuple[float | None, float | None]:
+    """Returns in how many days the refresh token and the grant end, counted from the beginning."""
+    row = stage.world.one("select refresh_token_expires_at as idle, grant_ends_at from connection")
+    found = [at and (at - START).total_seconds() / DAY for at in row]
+    return found[0], found[1]
+
+
+def test_a_grant_has_a_second_end_that_no_refresh_moves(stage: Stage) -> None:
+    """Counted from the answer that is handed in; the stored end is the nearer one, told ahead."""
+    world = stage.world
+    (id_,) = stage.play({"two-ends": (says(PAIR), TWO_ENDS)}).values()
+    assert ends(stage)[1] is None  # nobody told when consent was
+    given = {"organization_id": "org", "provider": "two-ends", "external_id": "two-ends"}
+    world.take({**given, "answer": {**PAIR, "expires_in": 0}})
+    assert ends(stage) == (50, 50)
+
+    world.tick()
+    assert ends(stage) == (30, 50)  # the sliding one begins with a refresh
+    world.pass_time(25 * DAY)
+    world.tick()
+    assert ends(stage) == (50, 50)
+    watch.tell(world.services)
+    (news,) = world.rows("select kind, payload from outbox")
+    assert (news.kind, news.payload["days_left"]) == ("connection.expiring", 30)
+    assert news.payload["refresh_token_expires_at"].startswith("2030-02-20")
+
+    world.take({**given, "refresh_token": "of another consent"})
+    assert ends(stage)[1] is None
+    assert world.row(id_).grant_number == 3
+
+
+def test_an_answer_tells_the_second_end_and_it_is_watched_once(stage: Stage) -> None:
+    """The same end told again is none that anybody need look at."""
+    world = stage.world
+    stage.play({"told-end": (says({**PAIR, "hard": 40 * DAY}), TWO_ENDS)})
+    world.tick()
+    assert ends(stage) == (30, 40)
+    looks = "select look_at, told_days from grant_end"
+    first = world.one(looks)
+    stage.said["told-end"] = says({**PAIR, "hard": 39 * DAY})
+    world.pass_time(DAY)
+    world.tick()
+    assert ends(stage) == (31, 40)
+    assert world.one(looks) == first
+    stage.said["told-end"] = says({**PAIR, "hard": 20 * DAY})
+    world.pass_time(DAY)
+    world.tick()
+    assert ends(stage) == (22, 22)
+    assert world.one(looks) != first
