@@ -1,6 +1,9 @@
 """oidc-provider (npm): the ways in which a client proves itself, opaque tokens and JWTs, a realm."""
 
+import ssl
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,19 +14,30 @@ from refresher.connections import discovery
 from tests import loopback
 from tests.foreign.kit import SECRET, Deployment, IsAlive, asking, needs_node, providers_file
 from tests.foreign.programs import running
+from tests.outbound.certificates import make_certificates
 
 pytestmark = [pytest.mark.slow, needs_node]
 URLS = 'token_url = "<url>/token"\nrevocation_url = "<url>/token/revocation"\n'
 REALM = 'token_url = "<realms>/{realm}/token"\nplaceholders = { realm = "[a-z]+" }\n'
+CERTIFICATE = 'certificate_file = "client.pem"\ncertificate_key_file = "client.pem"'
 ENTRIES = {
     "basic": (URLS + 'client_auth = "client_secret_basic"\nrotation = "always"', SECRET),
     "post": (URLS + 'client_auth = "client_secret_post"', SECRET),
     "still": (URLS + 'client_auth = "basic"\nrotation = "never"', SECRET),
+    "key": (
+        URLS + 'client_auth = "private_key_jwt"',
+        'private_key_file = "key.pem"\nkey_id = "our-key"',
+    ),
+    "hmac": (URLS + 'client_auth = "client_secret_jwt"\nassertion_audience = "<url>"', SECRET),
     "public": (URLS + 'client_auth = "none"', ""),
     "jwt": (URLS + 'client_auth = "basic"\naccess_token_lifetime_fields = []', SECRET),
     "realm": (REALM + 'client_auth = "basic"', f'client_id = "basic"\n{SECRET}'),
     "found": ('issuer = "<url>"', f'client_id = "post"\n{SECRET}'),
     "machine": (URLS + 'client_auth = "basic"\nstrategy = "client_credentials"', SECRET),
+}
+CERTIFIED = {
+    "certified": (URLS + 'client_auth = "tls_client_auth"', CERTIFICATE),
+    "pinned": (URLS + 'client_auth = "self_signed_tls_client_auth"', CERTIFICATE),
 }
 
 
@@ -41,6 +55,7 @@ def deployment(
 ) -> Iterator[Deployment]:
     """Refresher, with an entry for each client."""
     folder = tmp_path_factory.mktemp("refresher")
+    (folder / "key.pem").write_text(server["key"])
     made = Deployment(module_database_url, folder, providers_file(server, ENTRIES))
     yield made
     made.close()
@@ -52,15 +67,36 @@ def is_alive(server: dict[str, Any]) -> IsAlive:
     return asking(f"{server['url']}/token/introspection", ("basic", server["secret"]))
 
 
-@pytest.mark.parametrize("name", ["basic", "post", "still"])
+@pytest.mark.parametrize("name", ["basic", "post", "still", "key", "hmac"])
 def test_a_client_that_proves_itself(
     name: str, deployment: Deployment, server: dict[str, Any], is_alive: IsAlive
 ) -> None:
-    """By its secret, in a header or in the body; with rotation and without."""
+    """By its secret in a header or the body, by a signature with its key or its secret."""
     connection = deployment.register(name, **server["grants"][name])
     rotates = name != "still"
     deployment.assert_refreshes(connection, is_alive, rotates=rotates)
     deployment.assert_ends_when_revoked(connection, is_alive, rotates=rotates)
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_a_client_that_shows_a_certificate(
+    name: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is known by the name in it, or by its key alone (RFC 8705)."""
+    certificates = make_certificates(tmp_path)
+    (tmp_path / "client.pem").write_bytes(certificates.client.pem())
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+    with (
+        running("oidc_provider.mjs", tmp_path / "log", tmp_path) as server,
+        closing(
+            Deployment(database_url, tmp_path, providers_file(server, CERTIFIED))
+        ) as deployment,
+    ):
+        url, auth = f"{server['url']}/token/introspection", ("basic", server["secret"])
+        is_alive = asking(url, auth, verify=ssl.create_default_context())
+        connection = deployment.register(name, **server["grants"][name])
+        deployment.assert_refreshes(connection, is_alive)
+        deployment.assert_ends_when_revoked(connection, is_alive)
 
 
 def test_an_issuer_tells_the_rest(
