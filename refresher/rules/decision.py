@@ -109,8 +109,8 @@ def may_be_spent(provider: Provider) -> bool:
 
     | strategy | rotation | |
     |---|---|---|
-    | refresh token | always, sometimes | perhaps: it is not presented again |
-    | refresh token | never | no |
+    | refresh token, plug-in | always, sometimes | perhaps: it is not presented again |
+    | refresh token, plug-in | never | no |
     | what is minted, long-lived exchange | any | no: minted anew, or the old one lives on |
     """
     spends = provider.strategy in {Strategy.REFRESH_TOKEN, Strategy.PLUGIN}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,7 @@ class Odd:
 
     def __init__(self) -> None:
         self.given: list[Given] = []
+        self.threads: set[str] = set()
         self.reads: Callable[[bytes], Any] = lambda _body: None
         self.wants: Callable[[Given], Wanted] = lambda given: Wanted(
             given.refresh_token.reveal().encode() if given.refresh_token else None,
@@ -44,12 +46,14 @@ class Odd:
     def request(self, given: Given) -> Wanted:
         """Keeps what it was given."""
         self.given.append(given)
+        self.threads.add(threading.current_thread().name)
         return self.wants(given)
 
     def answer(
         self, _status: int, _headers: Mapping[str, str], body: bytes
     ) -> Mapping[str, object] | None:
         """Reads as it was told."""
+        self.threads.add(threading.current_thread().name)
         found: Mapping[str, object] | None = self.reads(body)
         return found
 
@@ -93,6 +97,7 @@ def test_a_plug_in_makes_the_request_and_the_pair_is_stored(world: World, odd: O
     (asked,) = world.script.asked
     assert (asked.url, asked.headers["X-Shop"]) == ("https://a.plugged.example/token", "7")
     assert world.row(id_).credential_version == 2
+    assert odd.threads == {threading.current_thread().name}, "never on the loop that sends"
 
 
 def test_what_it_reads_counts(world: World, odd: Odd) -> None:

@@ -1,5 +1,6 @@
 """Whether a connection may be refreshed: each reason for a skip, and their order."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,3 +127,10 @@ def test_a_setting_parks_expired_tokens(of: Provider) -> None:
 def test_an_expired_token_that_is_its_own_grant_is_over(stop: bool) -> None:
     """M6: nothing can save a long-lived token after its end, so a person is asked to reconnect."""
     assert verdict(LONG_LIVED, expired=True, stop=stop) == Skip(ParkReason.RECONNECT_REQUIRED)
+
+
+def test_an_entry_waits_for_its_issuers_metadata() -> None:
+    """Where its endpoints are not known yet, it is as good as none."""
+    waiting = replace(ACME, token_url="", issuer="https://acme.example")
+    assert verdict(waiting) == Skip(ParkReason.UNKNOWN_PROVIDER)
+    assert verdict(replace(waiting, token_url="https://acme.example/token")) == Proceed()

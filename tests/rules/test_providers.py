@@ -232,3 +232,9 @@ def test_a_placeholder_without_a_pattern_sends_nowhere():
 def test_an_app_is_needed_unless_the_token_speaks_for_itself(changes, needed):
     """Only an exchange of the token alone does without our app; a public client names itself."""
     assert replace(ACME, **changes).needs_app is needed
+
+
+def test_the_request_of_a_plug_in_is_not_made_here():
+    """Nothing is sent by mistake in the place of what another package makes."""
+    with pytest.raises(UnbuildableRequest, match="the plug-in of its entry makes its requests"):
+        request(replace(ACME, strategy=Strategy.PLUGIN, plugin="odd"))
