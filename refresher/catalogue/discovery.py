@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from refresher.catalogue.urls import url_faults
 from refresher.rules.bodies import header, unpack
 from refresher.rules.connection import Reply
-from refresher.rules.providers import ClientAuth, Provider
+from refresher.rules.providers import CERTIFIED, ClientAuth, Provider
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
@@ -33,7 +33,7 @@ LISTS = {
     "challenge_methods": "code_challenge_methods_supported",
     "scopes": "scopes_supported",
 }
-TOKENS_GO_TO = ("token_url", "revocation_url")
+TOKENS_GO_TO = ("token_url", "revocation_url", "mtls_token_url")
 MOST_LISTED = 100
 
 
@@ -53,6 +53,8 @@ class Metadata:
     auth_methods: tuple[str, ...] = ()
     challenge_methods: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    mtls_token_url: str | None = None
+    """the token endpoint for clients with a certificate (RFC 8705 section 5)"""
     source: str = ""
     """where it was read"""
 
@@ -92,8 +94,12 @@ def read(issuer: str, place: str, reply: Reply, *, allow_loopback: bool = False)
     urls = {ours: given[theirs] for ours, theirs in URLS.items() if given.get(theirs) is not None}
     if "token_url" not in urls:
         raise Unfit(f"{place} names no token_endpoint: give token_url instead of issuer")
+    aliases = given.get("mtls_endpoint_aliases")
+    if isinstance(aliases, dict) and aliases.get("token_endpoint") is not None:
+        urls["mtls_token_url"] = aliases["token_endpoint"]
     for ours, url in urls.items():
-        wrong = _url_fault(URLS[ours], url, allow_loopback=allow_loopback)
+        field = URLS.get(ours, "mtls_endpoint_aliases.token_endpoint")
+        wrong = _url_fault(field, url, allow_loopback=allow_loopback)
         if wrong:
             raise Unfit(f"{place}: {wrong}")
     lists = {ours: _words(given.get(theirs)) for ours, theirs in LISTS.items()}
@@ -162,6 +168,8 @@ def resolved(provider: Provider, metadata: Metadata) -> Provider:
     Its `client_auth` counts, unless it is the default, which the server says that it does not take.
     """
     told = {n: getattr(metadata, n) for n in URLS if not getattr(provider, n)}
+    if provider.client_auth in CERTIFIED and metadata.mtls_token_url:
+        told["token_url"] = metadata.mtls_token_url
     methods = metadata.auth_methods
     refused = provider.client_auth is ClientAuth.POST and "client_secret_post" not in methods
     if refused and "client_secret_basic" in methods:

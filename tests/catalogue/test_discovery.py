@@ -87,6 +87,7 @@ def test_what_counts_is_read():
         (said(token_endpoint="http://acme.example/t"), "token_endpoint must begin with https://"),
         (said(token_endpoint="https://u:p@acme.example"), "must not hold a user or a password"),
         (said(revocation_endpoint="/revoke"), "revocation_endpoint must begin with https://"),
+        (said(mtls_endpoint_aliases={"token_endpoint": "/t"}), "aliases.token_endpoint must begin"),
         (Reply(302, {}, b""), "answers with a redirect (302), which is not followed"),
         (Reply(404, {}, b""), "answers with 404"),
         (Reply(200, {}, b"<html>"), "answers with something that is no JSON"),
@@ -144,6 +145,17 @@ def test_an_entry_says_more_than_the_metadata(
     found = resolved(entry, Metadata(TOKEN, f"{ISSUER}/theirs", auth_methods=methods))
     assert (found.token_url, found.revocation_url) == (TOKEN, f"{ISSUER}/mine")
     assert (found.client_auth, found.is_looked_up) == (auth, False)
+
+
+@pytest.mark.parametrize("auth", [ClientAuth.TLS_CLIENT_AUTH, ClientAuth.PRIVATE_KEY_JWT])
+def test_a_client_with_a_certificate_has_a_token_endpoint_of_its_own(auth: ClientAuth):
+    """RFC 8705 section 5; it is kept like the other, and may move no more than that."""
+    found = read(ISSUER, PLACE, said(mtls_endpoint_aliases={"token_endpoint": f"{ISSUER}/mtls"}))
+    assert Metadata.of(found.plain()) == found
+    url = resolved(Provider("acme", issuer=ISSUER, client_auth=auth), found).token_url
+    assert url == (f"{ISSUER}/mtls" if auth is ClientAuth.TLS_CLIENT_AUTH else TOKEN)
+    moved = Metadata(TOKEN, mtls_token_url="https://mtls.example/t")
+    assert strangers(ISSUER, found, moved) == ("mtls.example",)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,32 @@ def test_an_entry_is_written_with_what_the_issuer_says(cli: Cli, issuer: Issuer)
     cli("providers", "add", issuer.url, "--name", "dot").refused('a provider called "dot"')
 
 
+@pytest.mark.parametrize(
+    ("method", "client_auth"),
+    [
+        ("client_secret_post", "post"),
+        ("client_secret_basic", "basic"),
+        ("private_key_jwt", "private_key_jwt"),
+        ("client_secret_jwt", "client_secret_jwt"),
+        ("tls_client_auth", "tls_client_auth"),
+        ("self_signed_tls_client_auth", "self_signed_tls_client_auth"),
+        ("none", "none"),
+        ("attest_jwt_client_auth", "post"),
+    ],
+)
+def test_a_client_proves_itself_as_the_issuer_takes_it(
+    cli: Cli, issuer: Issuer, tmp_path: Path, method: str, client_auth: str
+):
+    """The methods that we know, each by its own name; of others nothing is written."""
+    cli.env["REFRESHER_ALLOW_INSECURE_HOSTS"] = "loopback"
+    issuer.tell(token_endpoint_auth_methods_supported=[method])
+    file = tmp_path / "new.toml"
+    ran = cli("providers", "add", issuer.url, "--name", "dot", "--file", file)
+    assert ran.code == 0, ran.stderr
+    assert load(file, allow_loopback=True)["dot"].client_auth == client_auth
+    assert (f'client_auth = "{client_auth}"' in ran.stdout) is (method[:6] != "attest")
+
+
 def test_json_has_the_entry_and_the_metadata(cli: Cli, issuer: Issuer, tmp_path: Path):
     """A file that does not exist yet is made."""
     cli.env["REFRESHER_ALLOW_INSECURE_HOSTS"] = "loopback"
