@@ -15,6 +15,7 @@
     ├── RedisUnavailable         Redis cannot be reached, or refuses us
     ├── InvalidApp               an OAuth client of ours lacks or garbles something
     ├── InvalidConnection        an imported connection lacks or garbles a field
+    ├── NoSuchApp                no OAuth client of ours has this name
     ├── NoSuchConnection         no connection has this id
     ├── EgressRefused            a URL leads where no request may go
     ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
@@ -132,6 +133,17 @@ class InvalidConnection(RefresherError):
     """An imported connection lacks or garbles a field."""
 
     exit_code = 2
+
+
+class NoSuchApp(RefresherError):
+    """No OAuth client of ours has this name."""
+
+    exit_code = 2
+
+    def __init__(self, provider: str, name: str, known: Iterable[tuple[str, str]]) -> None:
+        key = f"{provider}/{name}"
+        hint = did_you_mean(key, [f"{p}/{n}" for p, n in known])
+        super().__init__(f'no app is called "{key}"{hint}; `refresher apps list` shows all')
 
 
 class NoSuchConnection(RefresherError):

@@ -86,6 +86,8 @@ def _is_made_of_placeholders(value: str) -> bool:
 
 def revocation_faults(provider: Provider) -> Iterator[str]:
     """Yields what contradicts itself in how a grant is given back."""
+    if provider.revocation_url is None and provider.issuer is not None:
+        return  # its metadata may tell
     if provider.revocation_url is None:
         bare = Provider(provider.name, provider.token_url)
         for name in _OF_REVOCATION:

@@ -17,8 +17,8 @@ from refresher.catalogue import AppEntry, checked_app
 from refresher.cli import app_material as material
 from refresher.cli import session
 from refresher.cli.output import Json, WrongUse, command, distance, done, listing, note
-from refresher.connections.oauth_apps import store_app
-from refresher.errors import CatalogueError, did_you_mean
+from refresher.connections.oauth_apps import end_rotation, rotate_secret, store_app
+from refresher.errors import CatalogueError, NoSuchApp
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
 from refresher.runtime.services import catalogue_from, cipher_from
@@ -96,6 +96,57 @@ def _store(app: AppEntry, *, json: bool) -> None:
         note("The providers file has this app too, and wins when the scheduler starts.")
 
 
+@command(
+    group,
+    "refresher apps rotate-secret acme",
+    "refresher apps rotate-secret acme --secret-env NEW_SECRET",
+    "refresher apps rotate-secret acme --end",
+    name="rotate-secret",
+)
+def rotate(
+    provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
+    name: Annotated[str, typer.Option(help="Which of several apps there.")] = "default",
+    secret_stdin: Annotated[
+        bool, typer.Option("--secret-stdin", help="Read it from stdin.")
+    ] = False,
+    secret_env: Annotated[str | None, typer.Option(help="Read it from this variable.")] = None,
+    end: Annotated[
+        bool, typer.Option("--end", help="Forget the secret before: the provider takes it no more.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Store a new client secret, and keep the one before until the provider takes it no more.
+
+    Whichever of the two is refused, the other is tried before that counts: nothing stops, whether the
+    provider changes sooner or later than you do.
+    """
+    if end and (secret_stdin or secret_env):
+        raise WrongUse("--end takes no secret: it forgets the one before")
+    settings = load()
+    cipher = cipher_from(settings)
+    secret = None if end else _secret(stdin=secret_stdin, variable=secret_env, none=False)
+    with session.database(settings) as database:
+        if secret is None:
+            changed = end_rotation(database, cipher, provider, name, session.actor())
+        else:
+            changed = rotate_secret(database, cipher, provider, name, secret, session.actor())
+    done(
+        {"provider": provider, "name": name, "changed": changed, "two_secrets": not end},
+        _told(f"{provider}/{name}", end=end, changed=changed),
+        json=json,
+    )
+    if (provider, name) in _of_file(settings):
+        note("The providers file has this app too, and wins when the scheduler starts.")
+
+
+def _told(key: str, *, end: bool, changed: bool) -> str:
+    if end:
+        return f"{key} has one secret again." if changed else f"{key} had one secret already."
+    if not changed:
+        return f"{key} has this secret already."
+    return f"{key} has a new secret, and the one before until `apps rotate-secret --end`."
+
+
 @command(group, "refresher apps list", name="list")
 def list_(json: Json = False) -> None:
     """List the stored apps, never their secrets, and which of them a provider refuses.
@@ -140,11 +191,10 @@ def delete(
     key = f"{provider}/{name}"
     with session.database(settings) as database:
         with database.transaction() as db:
-            known = {f"{p}/{n}" for p, n in oauth_apps.names(db)}
+            known = oauth_apps.names(db)
             users = oauth_apps.used_by(db, provider, name)
-        if key not in known:
-            hint = did_you_mean(key, known)
-            raise WrongUse(f'no app is called "{key}"{hint}; `refresher apps list` shows all')
+        if (provider, name) not in known:
+            raise NoSuchApp(provider, name, known)
         question = f"Delete {key} (connections that use it: {users:,})?"
         session.confirm(question, to="delete", yes=yes)
         with database.transaction() as db:

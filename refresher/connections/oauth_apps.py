@@ -6,14 +6,15 @@ lifts its pause and resumes connections that waited for it, so it must not happe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from refresher.catalogue import AppEntry, Catalogue
 from refresher.catalogue.watching import Stamp, stamp
-from refresher.errors import CannotDecrypt
+from refresher.errors import CannotDecrypt, InvalidApp, NoSuchApp
 from refresher.rules.access import Actor
 from refresher.rules.clients import ClientCredentials, material_names
-from refresher.rules.connection import App
+from refresher.rules.connection import App, Secret
 from refresher.runtime import clients
 from refresher.runtime.cipher import Cipher
 from refresher.runtime.services import Services, catalogue_from
@@ -44,6 +45,40 @@ def store_app(
         )
         audit.note(db, by, "app_stored", subject=f"app:{app.provider}/{app.name}")
     return True
+
+
+def rotate_secret(
+    database: Database, cipher: Cipher, provider: str, name: str, secret: Secret, by: Actor
+) -> bool:
+    """Stores a new client secret, and the one that it follows beside it; False: it is stored already.
+
+    Until `end_rotation`, whichever is refused, the other is tried. Raises `NoSuchApp`, or `InvalidApp`
+    for a client that has no secret, and `CannotDecrypt`.
+    """
+    client = _stored_client(database, cipher, provider, name)
+    if not client.client_secret:
+        raise InvalidApp(f"{provider}/{name} is a public client: it has no secret to follow")
+    if client.client_secret == secret:
+        return False
+    changed = replace(client, client_secret=secret, previous_client_secret=client.client_secret)
+    return store_app(database, cipher, AppEntry(provider, changed, name), by)
+
+
+def end_rotation(database: Database, cipher: Cipher, provider: str, name: str, by: Actor) -> bool:
+    """Forgets the secret before; False when there is none. Raises `NoSuchApp` or `CannotDecrypt`."""
+    client = _stored_client(database, cipher, provider, name)
+    changed = replace(client, previous_client_secret=None)
+    return store_app(database, cipher, AppEntry(provider, changed, name), by)
+
+
+def _stored_client(
+    database: Database, cipher: Cipher, provider: str, name: str
+) -> ClientCredentials:
+    with database.transaction() as db:
+        stored = oauth_apps.find(db, provider, name)
+        if stored is None:
+            raise NoSuchApp(provider, name, oauth_apps.names(db))
+    return clients.opened(cipher, stored)
 
 
 def sync_apps(services: Services, catalogue: Catalogue | None = None) -> list[str]:

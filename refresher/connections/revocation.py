@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from refresher.errors import CannotDecrypt
 from refresher.outbound.exchange import Outgoing
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Connection, Sealed, Secret
 from refresher.rules.fillings import Stamp, tokens_named
 from refresher.rules.placeholders import UnbuildableRequest
@@ -78,41 +79,59 @@ def _ask(services: Services, grant: Connection, now: datetime) -> Revocation:
     if grant.refresh_token is None and grant.access_token is None:
         return Revocation(Revoked.NOTHING_TO_REVOKE, reason="no token is stored")
     try:
-        request = _request(services, provider, grant, now)
+        outgoing = _outgoing(services, provider, grant, now)
     except (CannotDecrypt, UnbuildableRequest) as error:
         return Revocation(Revoked.NOTHING_TO_REVOKE, reason=str(error))
-    if request is None:
-        return Revocation(Revoked.UNSUPPORTED)
-    within = services.settings.http_total_seconds
-    outgoing = [Outgoing(grant.id, request, within)]
-    reply = next(reply for group in services.exchange.stream(outgoing) for _, reply in group)
+    arriving = services.exchange.stream([outgoing])
+    reply = next(reply for group in arriving for _, reply in group)
     if reply.status is None:
         return Revocation(Revoked.UNREACHABLE, reason=reply.failure)
     good = 200 <= reply.status < 300
     return Revocation(Revoked.REVOKED if good else Revoked.REFUSED, reply.status)
 
 
-def _request(
+def _outgoing(
     services: Services, provider: Provider, grant: Connection, now: datetime
-) -> TokenRequest | None:
+) -> Outgoing[UUID]:
+    access, refresh = _tokens(services, provider, grant)
+    stamp = Stamp(now.timestamp(), str(uuid4()))
+
+    def build(client: ClientCredentials | None) -> TokenRequest:
+        made = build_revocation(
+            provider,
+            client=client,
+            access_token=access,
+            refresh_token=refresh,
+            host=grant.host,
+            placeholders=grant.placeholders,
+            draw=lambda: stamp,
+        )
+        assert made is not None  # it has a revocation_url
+        return made
+
+    within, app = services.settings.http_total_seconds, grant.app
+    client = clients.opened(services.cipher, app) if app else None
+    if app is None or client is None or client.previous_client_secret is None:
+        return Outgoing(grant.id, build(client), within)
+    other = clients.OtherSecret(services.known_secrets, app, provider, client, build)
+    return Outgoing(grant.id, other.request, within, again=other)
+
+
+def _tokens(
+    services: Services, provider: Provider, grant: Connection
+) -> tuple[Secret | None, Secret | None]:
+    """Returns the access token and the refresh token, opened where they are needed."""
     named = tokens_named(
         provider.headers, provider.revocation_headers, provider.revocation_parameters
     )
     access, refresh = grant.access_token, grant.refresh_token
-    if provider.revocation_token == "refresh_token" and refresh and "access_token" not in named:
-        access = None  # opened where it is needed
-    if provider.revocation_token == "access_token" and "refresh_token" not in named:
+    given_back = provider.revocation_token
+    if given_back == "refresh_token" and refresh and "access_token" not in named:
+        access = None
+    if given_back == "access_token" and "refresh_token" not in named:
         refresh = None
 
     def opened(sealed: Sealed | None, column: str) -> Secret | None:
         return services.cipher.open(sealed, grant.id, column) if sealed else None
 
-    return build_revocation(
-        provider,
-        client=clients.opened(services.cipher, grant.app) if grant.app else None,
-        access_token=opened(access, "access_token"),
-        refresh_token=opened(refresh, "refresh_token"),
-        host=grant.host,
-        placeholders=grant.placeholders,
-        draw=lambda: Stamp(now.timestamp(), str(uuid4())),
-    )
+    return opened(access, "access_token"), opened(refresh, "refresh_token")

@@ -57,6 +57,8 @@ class Outgoing(Generic[K]):
     start_within_seconds: float
     whose: str | None = None
     made_at: float = field(default_factory=time.monotonic)
+    again: Callable[[Reply], TokenRequest | None] | None = field(default=None, compare=False)
+    """What is sent next after a reply, in the same place; its own reply counts then."""
 
 
 _Waiting = tuple[Outgoing[Any], Wire | None, Arrivals[Any]]
@@ -169,22 +171,27 @@ class Exchange:
             self._places.discard(asyncio.current_task())  # in one breath with the look at the line
 
     async def _send(self, item: Outgoing[Any], wire: Wire | None) -> Reply:
-        assert self._sender is not None
         started = time.monotonic()
         if started > item.made_at + item.start_within_seconds:
             return Reply(failure=UNSENT, sent=False)
         if wire is None:
             return Reply(failure=UNSENDABLE, sent=False)
+        reply = await self._sent(wire)
+        while item.again is not None and (wire := _next(item, reply)) is not None:
+            reply = await self._sent(wire)
+        return _with_elapsed(reply, time.monotonic() - started)
+
+    async def _sent(self, wire: Wire) -> Reply:
+        assert self._sender is not None
         try:
             certificate = wire.certificate
-            reply = (
+            return (
                 await self._sender.send(wire)
                 if certificate is None
                 else await self._certified.send(certificate, wire)
             )
         except Exception as error:  # noqa: BLE001  the caller counts on a reply for each request
             return Reply(failure=f"bug in the sender: {type(error).__name__}")
-        return _with_elapsed(reply, time.monotonic() - started)
 
     async def _farewell(self) -> None:
         """Answers what has not had its turn, and closes the connections."""
@@ -220,6 +227,19 @@ def _refused(outgoing: Sequence[Outgoing[K]], failure: str) -> Iterator[list[tup
 
 def _parties(item: Outgoing[Any]) -> Parties:
     return item.whose, item.request.url.partition("//")[2].partition("/")[0]
+
+
+def _next(item: Outgoing[Any], reply: Reply) -> Wire | None:
+    """Returns what follows from a reply while there is time; where that fails, the reply stands."""
+    assert item.again is not None
+    if time.monotonic() > item.made_at + item.start_within_seconds:
+        return None
+    try:
+        request = item.again(reply)
+        return write(request) if request is not None else None
+    except Exception as error:  # noqa: BLE001  the reply is in hand
+        log.error("cannot ask again", why=type(error).__name__)  # noqa: TRY400
+        return None
 
 
 def _written(request: TokenRequest | Wire) -> Wire | None:

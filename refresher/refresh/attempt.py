@@ -7,7 +7,9 @@ steps that are done for many rows at once; it touches neither database nor netwo
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from traceback import extract_tb
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,7 +21,7 @@ from refresher.rules import policy as when
 from refresher.rules import recording
 from refresher.rules.bodies import header, text_of
 from refresher.rules.clients import ClientCredentials
-from refresher.rules.connection import ParkReason, Sealed, Secret, value
+from refresher.rules.connection import Connection, ParkReason, Secret, value
 from refresher.rules.decision import Before, Decision, decide
 from refresher.rules.explanation import PACE
 from refresher.rules.faults import place_of_fault, waits_for
@@ -33,6 +35,7 @@ from refresher.rules.requests import TokenRequest, build_request
 from refresher.rules.unread import looks_like_a_grant
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher
+from refresher.runtime.clients import KnownSecrets, OtherSecret
 from refresher.runtime.clients import opened as open_client
 from refresher.store.pauses import PauseSeen
 from refresher.store.reload import Reloaded
@@ -63,44 +66,60 @@ DOUBTED = "grant:refused once"
 Clients = dict[UUID, ClientCredentials]
 
 
-def request(cipher: Cipher, attempt: Attempt, clients: Clients) -> TokenRequest | Wire:
-    """Returns the request, with only those tokens opened that it carries; a plug-in has both.
+def request(
+    cipher: Cipher, attempt: Attempt, clients: Clients, known: KnownSecrets
+) -> tuple[TokenRequest | Wire, OtherSecret | None]:
+    """Returns the request, with only those tokens opened that it carries, and what may follow it.
+
+    A plug-in has both tokens.
 
     `clients` are the apps that were opened for others of the same batch, for a batch has few. Raises
     `CannotDecrypt` or `UnbuildableRequest`.
     """
     connection, app = attempt.row.connection, attempt.row.connection.app
-
-    def opened(sealed: Sealed | None, owner: UUID, column: str) -> Secret | None:
-        return cipher.open(sealed, owner, column) if sealed else None
-
     client = clients.get(app.id) if app else None
     if app and client is None:
         client = clients[app.id] = open_client(cipher, app)
     provider = attempt.provider
-    strategy, named = provider.strategy, NONE_NAMED
-    if strategy is Strategy.PLUGIN:
-        both = (
-            (connection.access_token, "access_token"),
-            (connection.refresh_token, "refresh_token"),
+    access_token, refresh_token = _tokens(cipher, provider, connection)
+    if provider.strategy is Strategy.PLUGIN:
+        tokens = {"access_token": access_token, "refresh_token": refresh_token}
+        return plugged.request(provider, connection, client, tokens, attempt.stamp()), None
+
+    def build(shown: ClientCredentials | None, draw: Callable[[], Stamp]) -> TokenRequest:
+        return build_request(
+            provider,
+            client=shown,
+            access_token=access_token,
+            refresh_token=refresh_token,
+            scopes=connection.scopes,
+            host=connection.host,
+            placeholders=connection.placeholders,
+            draw=draw,
         )
-        tokens = {column: opened(sealed, connection.id, column) for sealed, column in both}
-        return plugged.request(provider, connection, client, tokens, attempt.stamp())
+
+    if app is None or client is None or client.previous_client_secret is None:
+        return build(client, attempt.stamp), None
+    draw = cache(attempt.stamp)  # the same for both requests
+    other = OtherSecret(known, app, provider, client, lambda shown: build(shown, draw))
+    return other.request, other
+
+
+def _tokens(
+    cipher: Cipher, provider: Provider, connection: Connection
+) -> tuple[Secret | None, Secret | None]:
+    """Returns the access token and the refresh token, opened where the request carries them."""
+    strategy, named = provider.strategy, NONE_NAMED
     if provider.headers or provider.parameters or provider.query:
         named = tokens_named(provider.headers, provider.parameters, provider.query)
-    opens_access = strategy is Strategy.LONG_LIVED_EXCHANGE or "access_token" in named
-    opens_refresh = strategy is Strategy.REFRESH_TOKEN or "refresh_token" in named
+    is_plugin = strategy is Strategy.PLUGIN
+    opens_access = is_plugin or strategy is Strategy.LONG_LIVED_EXCHANGE or "access_token" in named
+    opens_refresh = is_plugin or strategy is Strategy.REFRESH_TOKEN or "refresh_token" in named
     access = connection.access_token if opens_access else None
     refresh = connection.refresh_token if opens_refresh else None
-    return build_request(
-        provider,
-        client=client,
-        access_token=opened(access, connection.id, "access_token"),
-        refresh_token=opened(refresh, connection.id, "refresh_token"),
-        scopes=connection.scopes,
-        host=connection.host,
-        placeholders=connection.placeholders,
-        draw=attempt.stamp,
+    return (
+        cipher.open(access, connection.id, "access_token") if access else None,
+        cipher.open(refresh, connection.id, "refresh_token") if refresh else None,
     )
 
 

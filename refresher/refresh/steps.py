@@ -150,9 +150,9 @@ def _build(
         left = attempt.row.lease_left_seconds - attempt.elapsed_seconds
         within = left - services.settings.http_total_seconds
         try:
-            made = request(services.cipher, attempt, clients)
+            made, again = request(services.cipher, attempt, clients, services.known_secrets)
             whose = attempt.row.connection.organization_id
-            outgoing.append(Outgoing(attempt, made, max(0.0, within), whose))
+            outgoing.append(Outgoing(attempt, made, max(0.0, within), whose, again=again))
         except CannotDecrypt:
             broken.append(parked(attempt.row, ParkReason.UNDECRYPTABLE, begun=True))
         except UnbuildableRequest as error:

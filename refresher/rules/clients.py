@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from refresher.rules.connection import Secret, value
@@ -34,6 +34,15 @@ class ClientCredentials:
     certificate: str | None = field(default=None, repr=False)
     certificate_key: Secret | None = None
     placeholders: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+
+
+def swapped(client: ClientCredentials) -> ClientCredentials:
+    """Returns the client with its two secrets in each other's place."""
+    return replace(
+        client,
+        client_secret=client.previous_client_secret,
+        previous_client_secret=client.client_secret,
+    )
 
 
 def material_of(client: ClientCredentials) -> Secret | None:

@@ -32,6 +32,7 @@ from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher, parse_key, read_keys
+from refresher.runtime.clients import KnownSecrets
 from refresher.runtime.deadlines import Lookout
 from refresher.runtime.issuers import KeptMetadata
 from refresher.runtime.limits import ClaimWindow, Pacer
@@ -71,6 +72,7 @@ class Services:
     claim_window: ClaimWindow = field(default_factory=ClaimWindow)
     seldom: Seldom = field(default_factory=Seldom)
     lookout: Lookout = field(default_factory=Lookout)
+    known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
     stopping: threading.Event = field(default_factory=threading.Event)
     deliverers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")

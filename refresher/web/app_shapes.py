@@ -17,11 +17,22 @@ PlaceholderValue = Annotated[str, Field(max_length=MAX_TEXT_VALUE, pattern=r"^[\
 SECRETS = ("client_secret", "previous_client_secret", "private_key", "certificate_key")
 
 
-class AppBody(Given):
-    """Our OAuth client at a provider."""
+class AppNamed(Given):
+    """Which OAuth client of ours is meant."""
 
     provider: Needed
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "default"
+
+
+class NextSecret(AppNamed):
+    """The secret that follows the one that is stored."""
+
+    client_secret: Visible = Field(description="Never shown again.")
+
+
+class AppBody(AppNamed):
+    """Our OAuth client at a provider."""
+
     client_id: Visible
     client_secret: Visible | None = Field(description="Never shown again. null: a public client.")
     previous_client_secret: Visible | None = Field(

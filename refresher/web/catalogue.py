@@ -13,16 +13,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 
 from refresher.catalogue import AppEntry, checked_app, telling
-from refresher.connections.oauth_apps import store_app
+from refresher.connections.oauth_apps import end_rotation, rotate_secret, store_app
 from refresher.errors import UnknownProvider
 from refresher.rules.changes import announced
+from refresher.rules.connection import Secret
 from refresher.rules.facts import Category, Change
 from refresher.rules.providers import Provider, Rotation, Strategy
 from refresher.store import audit, inspection, oauth_apps, pause_list
 from refresher.store.audit import AuditEntry
 from refresher.store.oauth_apps import AppView
 from refresher.store.pause_list import Chosen, PauseView
-from refresher.web.app_shapes import AppBody
+from refresher.web.app_shapes import AppBody, AppNamed, NextSecret
 from refresher.web.dependencies import ONCE, Admin, Caller, Reader, with_problems
 from refresher.web.paging import Items
 from refresher.web.problems import Problem
@@ -133,9 +134,48 @@ def put_app(caller: Admin, body: AppBody) -> AppView:
     provider = services.catalogue[body.provider]
     entry = AppEntry(body.provider, checked_app(body.client(), provider), body.name)
     store_app(services.database, services.cipher, entry, caller.actor)
-    with services.database.transaction() as db:
-        stored = {(app.provider, app.name): app for app in oauth_apps.every(db)}
-    return stored[body.provider, body.name]
+    return _stored(caller, body)
+
+
+@router.post(
+    "/apps/rotate-secret",
+    tags=["apps"],
+    dependencies=[ONCE],
+    openapi_extra=with_problems("no_such_app", "invalid_app", "token_unavailable"),
+)
+def rotate_app_secret(caller: Admin, body: NextSecret) -> AppView:
+    """Store a new client secret, and keep the one before.
+
+    Whichever is refused, the other is tried, until `end-rotation`. Needs a key for all
+    organizations.
+    """
+    services, secret = caller.services, Secret(body.client_secret)
+    rotate_secret(
+        services.database, services.cipher, body.provider, body.name, secret, caller.actor
+    )
+    return _stored(caller, body)
+
+
+@router.post(
+    "/apps/end-rotation",
+    tags=["apps"],
+    dependencies=[ONCE],
+    openapi_extra=with_problems("no_such_app", "token_unavailable"),
+)
+def end_app_rotation(caller: Admin, body: AppNamed) -> AppView:
+    """Forget the client secret before.
+
+    Needs a key for all organizations.
+    """
+    services = caller.services
+    end_rotation(services.database, services.cipher, body.provider, body.name, caller.actor)
+    return _stored(caller, body)
+
+
+def _stored(caller: Caller, app: AppNamed) -> AppView:
+    with caller.database.transaction() as db:
+        stored = {(one.provider, one.name): one for one in oauth_apps.every(db)}
+    return stored[app.provider, app.name]
 
 
 @router.get("/pauses", tags=["catalogue"])

@@ -35,6 +35,29 @@ def test_an_app_has_keys_and_a_former_secret(cli: Cli):
         cli(*known, *arguments).refused(sentence)
 
 
+def test_a_secret_is_changed_without_a_gap(cli: Cli):
+    """The one before stays until the rotation is ended; mistakes are told."""
+    cli.env |= {"NOW": "now-secret", "NEW": "new-secret"}
+    rotate = ["apps", "rotate-secret", "google"]
+    cli(*rotate, "--secret-env", "NEW").refused('no app is called "google/default"')
+    cli("apps", "set", "google", "--client-id", "g", "--secret-env", "NOW")
+    for arguments, told, material in (
+        (
+            ["--secret-env", "NEW"],
+            "has a new secret, and the one before",
+            ["previous_client_secret"],
+        ),
+        (["--secret-env", "NEW"], "has this secret already", ["previous_client_secret"]),
+        (["--end"], "has one secret again", []),
+        (["--end"], "had one secret already", []),
+    ):
+        assert told in cli(*rotate, *arguments).stdout
+        assert cli("apps", "list", "--json").json["material"] == material
+    cli(*rotate, "--end", "--secret-env", "NEW").refused("--end takes no secret")
+    cli("apps", "set", "google", "--client-id", "g", "--no-secret")
+    cli(*rotate, "--secret-env", "NEW").refused("google/default is a public client")
+
+
 def test_apps_tell_where_they_come_from_and_are_deleted(cli: Cli):
     """From the providers file or stored by hand; one that is deleted parks what uses it, no more."""
     cli.connect("c1")  # an import stores the file's apps

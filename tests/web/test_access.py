@@ -19,6 +19,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/v1/connections"): {"provider": "acme", "external_id": "new", "access_token": "a"},
     ("PATCH", "/v1/connections/{id}"): {"name": "stolen"},
     ("PUT", "/v1/apps"): {"provider": "acme", "client_id": "stolen", "client_secret": None},
+    ("POST", "/v1/apps/rotate-secret"): {"provider": "acme", "client_secret": "stolen"},
+    ("POST", "/v1/apps/end-rotation"): {"provider": "acme"},
     ("POST", "/v1/webhooks"): {"url": "https://new.example", "events": ["*"]},
     ("PATCH", "/v1/webhooks/{webhook_id}"): {"description": "stolen"},
     ("POST", "/v1/webhooks/{webhook_id}/replay"): {"only_failed": True},
