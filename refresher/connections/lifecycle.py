@@ -195,8 +195,8 @@ def _stopping(how: str, by: Actor) -> Callable[[Db, ConnectionView], None]:
 
 
 def _whole(db: Db, seen: ConnectionView) -> list[UUID]:
-    """Returns the connection and its slots, which go where it goes."""
-    return [seen.id, *(lookup.slots(db, seen.id) if seen.slots and not seen.root_id else [])]
+    """Returns the connection and its slots, which go where it goes, in the order of their ids."""
+    return sorted([seen.id, *([] if seen.root_id else lookup.slots(db, seen.id))])
 
 
 def _note(db: Db, by: Actor, action: str, seen: ConnectionView) -> None:

@@ -180,7 +180,16 @@ def find(db: Db, connection_id: UUID, organization_id: str | None) -> Versioned 
 
 
 def locked(db: Db, connection_id: UUID, organization_id: str | None) -> Versioned | None:
-    """Returns the same, and keeps every other writer off the row until the transaction ends."""
+    """Returns the same, and keeps every other writer off it and its slots until the transaction ends.
+
+    They are locked in the order of their ids, as by who stores tokens: so neither waits for the other.
+    """
+    run(
+        db,
+        "select 1 from connection where id in (select cast(:id as uuid) union all "
+        "select id from connection where slot_of = :id) order by id for update",
+        id=connection_id,
+    )
     return _one(db, _SEEN + " and c.id = :id for update of c", connection_id, organization_id)
 
 
