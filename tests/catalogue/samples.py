@@ -8,6 +8,7 @@ from collections.abc import Callable
 from refresher.catalogue import load
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
+from refresher.rules.fillings import Stamp
 from refresher.rules.outcomes import Outcome, Reply, classify
 from refresher.rules.paths import placed, ways
 from refresher.rules.placeholders import example
@@ -38,7 +39,7 @@ def every_provider(promise: Callable[..., None]) -> Callable[..., None]:
                 promise(provider=provider, **given)
             except (AssertionError, ValueError) as error:
                 broken[provider.name] = str(error)
-        assert broken == {}
+        assert broken == {}, broken
 
     others = [p for name, p in signature.parameters.items() if name != "provider"]
     kept_by_all.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
@@ -55,6 +56,7 @@ def request_for(provider: Provider, host: str | None = None) -> TokenRequest:
         scopes=("read", "write"),
         host=host or HOSTS.get(provider.name) or provider.host_example,
         placeholders={name: example(shape) for name, shape in provider.placeholders.items()},
+        draw=lambda: Stamp(NOW, "8eaef023"),
     )
 
 

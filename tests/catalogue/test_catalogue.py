@@ -55,7 +55,7 @@ def test_proves_the_app_only_where_the_row_says_so(provider: Provider):
     request = request_for(provider)
 
     # Then
-    in_header = "Authorization" in request.headers
+    in_header = "Authorization" in request.headers and "Authorization" not in provider.headers
     in_parameters = "app-secret" in request.parameters.values()
     assert in_header + in_parameters == (provider.client_auth is not ClientAuth.NONE)
 
@@ -106,9 +106,10 @@ def test_invalid_grant_ends_the_connection(provider: Provider, status: int):
 
 @every_provider
 def test_an_outage_never_ends_a_connection(provider: Provider):
-    """A 5xx is transient even if its body claims a dead grant."""
+    """A 5xx is transient even if its body claims a dead grant, unless the row says otherwise."""
     answer = nested(provider.error_path, "invalid_grant")
-    assert isinstance(meaning(provider, 500, answer), Transient)
+    is_refusal = 500 in provider.refusal_statuses
+    assert isinstance(meaning(provider, 500, answer), Revoked if is_refusal else Transient)
 
 
 @every_provider

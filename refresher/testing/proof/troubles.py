@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from math import ceil
 
 from refresher.devkit.oauth_server.entry.answer import Chosen, Words
+from refresher.devkit.oauth_server.entry.request import is_open
 from refresher.devkit.oauth_server.options import FaultKind
 from refresher.rules.connection import ParkReason
 from refresher.rules.decision import may_be_spent
@@ -19,7 +20,7 @@ from refresher.rules.outcomes import (
     Unreadable,
 )
 from refresher.rules.paths import ways
-from refresher.rules.providers import ClientAuth, Rotation, Strategy
+from refresher.rules.providers import Rotation, Strategy
 from refresher.testing.proof.stand import Asked, Stand, wrong_tokens
 
 _STATUSES, _STATUSES_OF_TROUBLE = (400, 401, 200), (500, 429)
@@ -84,9 +85,7 @@ def knows_a_wrong_secret(stand: Stand) -> Iterator[str]:
     statuses = (*_STATUSES, *stand.provider.refusal_statuses)
     for spelling in sorted(stand.provider.misconfigured_errors):
         yield from _says(stand, spelling, statuses, Misconfigured)
-    if stand.entry.client_auth is ClientAuth.NONE and stand.entry.strategy is (
-        Strategy.LONG_LIVED_EXCHANGE
-    ):
+    if is_open(stand.entry):
         return  # nothing of the app is sent
     asked = stand.ask(client=stand.apps.stranger)
     if not isinstance(asked.outcome, Misconfigured):

@@ -59,6 +59,7 @@ def test_an_entry_is_refreshed_over_a_socket(name: str, sender: SenderName):
         revocation = build_revocation(
             entry,
             client=CLIENT,
+            access_token=Secret(second.access_token),
             refresh_token=Secret(second.refresh_token or ""),
             host=entry.default_host or entry.host_example,
         )

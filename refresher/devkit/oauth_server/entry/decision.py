@@ -69,7 +69,7 @@ class Pace:
 def decide(entry: Provider, values: Values, state: ProviderState, now: float) -> Reply:
     """Answers a request for a fresh token and moves the grant."""
     refusal = (
-        check_client(entry, values, state.clients)
+        check_client(entry.client_auth, values, state.clients)
         or check_assertions(entry, values, state, now)
         or _misfit(entry, values, state, now)
     )
@@ -94,8 +94,9 @@ def decide(entry: Provider, values: Values, state: ProviderState, now: float) ->
 def revoke(entry: Provider, values: Values, state: ProviderState) -> Denied | None:
     """Takes a token back; a refresh token, or whatever the entry gives back, ends the grant."""
     now, book = state.clock.now(), state.book
+    how = entry.revocation_client_auth or entry.client_auth
     refusal = (
-        check_client(entry, values, state.clients)
+        check_client(how, values, state.clients)
         or check_assertions(entry, values, state, now)
         or _misfit(entry, values, state, now)
     )
@@ -113,12 +114,12 @@ def revoke(entry: Provider, values: Values, state: ProviderState) -> Denied | No
     return None
 
 
-def check_client(entry: Provider, values: Values, clients: Mapping[str, str]) -> Denied | None:
+def check_client(how: ClientAuth, values: Values, clients: Mapping[str, str]) -> Denied | None:
     """Returns the refusal of a client that is not known, or whose secret is wrong."""
     client_id, secret = values.get("client_id"), values.get("client_secret")
     if client_id is not None and client_id not in clients:
         return Denied("invalid_client", "unknown_client")
-    if secret is None and entry.client_auth not in _SECRET:
+    if secret is None and how not in _SECRET:
         return None
     owners = [client_id] if client_id is not None else list(clients)
     if any(is_known_client(owner, secret or "", clients) for owner in owners):
