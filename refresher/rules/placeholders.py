@@ -27,6 +27,7 @@ PLAIN_PATH = re.compile(rf"{PLAIN_WORD.pattern}(?:/{PLAIN_WORD.pattern})*")
 SAMPLES = (
     *("acme", "ACME", "acme-1", "acme_1", "12345", "a1b2c3d4", "1", "eu", "us1", "acme.com"),
     "8eaef023-2b34-4da1-9baa-8bc8c9d6a490",
+    "ann@acme.com",
 )
 
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from refresher.catalogue import load
 from refresher.rules.clients import ClientCredentials
@@ -14,6 +15,7 @@ from refresher.rules.paths import placed, ways
 from refresher.rules.placeholders import example
 from refresher.rules.providers import Paths, Provider
 from refresher.rules.requests import TokenRequest, build_request
+from refresher.testing.proof.apps import apps_of
 
 CATALOGUE = load()
 HOSTS = {
@@ -46,11 +48,17 @@ def every_provider(promise: Callable[..., None]) -> Callable[..., None]:
     return functools.wraps(promise, assigned=("__name__", "__doc__", "__module__"))(kept_by_all)
 
 
+def client_of(provider: Provider) -> ClientCredentials:
+    """Returns the app, with a key where requests to this provider are signed."""
+    key = apps_of(provider).known.private_key if provider.signs else None
+    return replace(CLIENT, private_key=key, key_id="key-1") if key else CLIENT
+
+
 def request_for(provider: Provider, host: str | None = None) -> TokenRequest:
     """Returns the request that `provider` gets for the sample credentials."""
     return build_request(
         provider,
-        client=CLIENT,
+        client=client_of(provider),
         access_token=ACCESS_TOKEN,
         refresh_token=REFRESH_TOKEN,
         scopes=("read", "write"),

@@ -20,7 +20,7 @@ from refresher.rules.outcomes import (
     Unreadable,
 )
 from refresher.rules.paths import ways
-from refresher.rules.providers import Rotation, Strategy
+from refresher.rules.providers import Rotation
 from refresher.testing.proof.stand import Asked, Stand, wrong_tokens
 
 _STATUSES, _STATUSES_OF_TROUBLE = (400, 401, 200), (500, 429)
