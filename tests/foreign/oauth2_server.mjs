@@ -59,7 +59,7 @@ const server = createServer(async (incoming, outgoing) => {
   outgoing.writeHead(status, { ...headers, 'content-type': 'application/json' }).end(JSON.stringify(body));
 });
 server.listen(0, '127.0.0.1', () => {
-  const grants = ['ann', 'ben', 'cem'].map((id) => {
+  const grants = ['ann', 'ben', 'cem', 'dan'].map((id) => {
     const token = {
       accessToken: randomBytes(32).toString('hex'), accessTokenExpiresAt: new Date(Date.now() + LIFE_SECONDS * 1000),
       refreshToken: randomBytes(32).toString('hex'), client: CLIENT, user: { id },

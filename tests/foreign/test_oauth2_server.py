@@ -16,6 +16,10 @@ ENTRIES = {
     "raw": (URL + 'client_auth = "basic_raw"\nrotation = "always"', APP),
     "encoded": (URL + 'client_auth = "basic"\nrotation = "always"', APP),
     "body": (URL + 'client_auth = "post"\nrotation = "always"', APP),
+    "changing": (
+        URL + 'client_auth = "basic_raw"',
+        'client_id = "<client_id>"\nclient_secret = "not yet"\nprevious_client_secret = "<secret>"',
+    ),
     "machine": (URL + 'client_auth = "post"\nstrategy = "client_credentials"', APP),
 }
 
@@ -71,6 +75,14 @@ def test_a_header_encoded_as_the_rfc_says_is_the_apps_fault(
     assert deployment.tick()["misconfigured"] == 1
     assert deployment.state(connection).status == "active"
     assert deployment.tokens(connection) == (None, server["grants"][2])
+
+
+def test_a_secret_that_is_being_changed(
+    deployment: Deployment, server: dict[str, Any], is_alive: IsAlive
+) -> None:
+    """The server does not know the new one yet: the one before is tried, and nothing is held up."""
+    connection = deployment.register("changing", refresh_token=server["grants"][3])
+    deployment.assert_refreshes(connection, is_alive)
 
 
 def test_client_credentials(deployment: Deployment, is_alive: IsAlive) -> None:
