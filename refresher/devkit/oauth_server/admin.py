@@ -135,8 +135,9 @@ _PAGE_LIMIT_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _ClientChange:
-    client_secret: str
+    client_secret: str | None = None
     client_id: str | None = None
+    public_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +226,10 @@ class AdminRoutes:
         )
 
     async def set_client(self, request: Request) -> Response:
-        """Gives a client a new secret, as its owner does in a provider's console."""
+        """Gives a client a new secret or public key, as its owner does in a provider's console."""
         change = read_as(_ClientChange, await _json(request))
         client_id = change.client_id or self._state.options.client_id
-        self._state.set_client(client_id, change.client_secret)
+        self._state.set_client(client_id, change.client_secret, change.public_key)
         return json_response({"client_id": client_id})
 
     async def withdraw(self, request: Request) -> Response:

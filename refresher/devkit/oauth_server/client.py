@@ -79,6 +79,10 @@ class FakeProviderClient:
         """Changes the secret the provider expects; without an id, its first client's."""
         self._call("POST", "client", {"client_secret": client_secret, "client_id": client_id})
 
+    def set_public_key(self, pem: str, client_id: str | None = None) -> None:
+        """Tells the key by which a client's assertions are verified; as for secrets."""
+        self._call("POST", "client", {"public_key": pem, "client_id": client_id})
+
     def revoke(self, external_id: str) -> bool:
         """Withdraws an account's consent; returns False where there was none."""
         told = read_as(dict[str, bool], self._call("POST", "revoke", {"external_id": external_id}))

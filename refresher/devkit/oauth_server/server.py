@@ -162,8 +162,13 @@ class FakeProvider:
 
     @property
     def places(self) -> dict[str, str]:
-        """Where the entry's endpoints are here, by the fields that a providers file has for them."""
-        known = {name: getattr(self.entry, name, None) for name in URLS}
+        """Where the entry's endpoints are here, by the fields that a providers file has for them.
+
+        And whom assertions are for, where an app signs them: still the provider's own endpoint.
+        """
+        signs = self.entry is not None and self.entry.signs
+        names = (*URLS, "assertion_audience") if signs else URLS
+        known = {name: getattr(self.entry, name, None) for name in names}
         return {name: url for name, url in known.items() if url is not None}
 
     def start(self) -> None:

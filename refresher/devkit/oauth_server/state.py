@@ -191,8 +191,14 @@ class ProviderState:
         self.options = changed
         return changed
 
-    def set_client(self, client_id: str, client_secret: str) -> None:
-        """Adds a client, or changes the one secret with which it may come."""
+    def set_client(
+        self, client_id: str, client_secret: str | None, public_key: str | None = None
+    ) -> None:
+        """Adds a client, or changes the one secret, or key, with which it may come."""
+        if public_key is not None:
+            self.keys[client_id] = public_key
+        if client_secret is None:
+            return
         if client_id == self.options.client_id:
             self.change_options({"client_secret": client_secret})
         self.clients[client_id] = client_secret

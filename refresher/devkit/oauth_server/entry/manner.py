@@ -171,9 +171,11 @@ def local(entry: Provider, url: str) -> Provider:
     def here(place: str) -> str:
         return f"{url}/{place.partition('://')[2]}"
 
+    audience = entry.assertion_audience or entry.refresh_url or entry.token_url
     return replace(
         entry,
         token_url=here(entry.token_url),
         refresh_url=entry.refresh_url and here(entry.refresh_url),
         revocation_url=entry.revocation_url and here(entry.revocation_url),
+        assertion_audience=audience if entry.signs else entry.assertion_audience,
     )
