@@ -26,6 +26,9 @@ from refresher.settings import Settings, load
 from refresher.store import audit, serving
 from refresher.store.session import Database, Db
 
+DIES = {"old_access_token_survives": False}
+"""What is told of a token that the next refresh ends."""
+
 app = typer.Typer()
 
 
@@ -82,7 +85,8 @@ def _fresh(connection: str, slot: str | None, min_ttl: float, *, json: bool) -> 
     if served.stale:
         why = f"{served.reason}, {served.detail}" if served.detail else served.reason
         note(f"It has less life left than {span(min_ttl)}, and no other is to be had now: {why}.")
-    _print(served.access_token, served.expires_at, served.kept_fields, json=json)
+    facts = {} if served.old_access_token_survives else DIES
+    _print(served.access_token, served.expires_at, served.kept_fields, facts, json=json)
 
 
 def _stored(connection: str, slot: str | None, *, even_expired: bool, json: bool) -> None:
@@ -108,7 +112,12 @@ def _stored(connection: str, slot: str | None, *, even_expired: bool, json: bool
     fields = dict(stored.kept_fields or {})
     if json and stored.kept_secrets is not None:
         fields |= from_secret_text(cipher.open(stored.kept_secrets, stored.root_id, "kept_secrets"))
-    _print(opened, stored.expires_at, fields, json=json)
+    _print(opened, stored.expires_at, fields, _facts(settings, stored) if json else {}, json=json)
+
+
+def _facts(settings: Settings, stored: Stored) -> Mapping[str, object]:
+    entry = catalogue_from(settings).get(stored.provider)
+    return DIES if entry is not None and not entry.old_access_token_survives else {}
 
 
 def _of_slot(db: Db, settings: Settings, cipher: Cipher, main: Stored, slot: str) -> Stored:
@@ -140,10 +149,15 @@ def _refuse_expired(stored: Stored) -> None:
 
 
 def _print(
-    opened: Secret, expires_at: datetime | None, fields: Mapping[str, object], *, json: bool
+    opened: Secret,
+    expires_at: datetime | None,
+    fields: Mapping[str, object],
+    facts: Mapping[str, object],
+    *,
+    json: bool,
 ) -> None:
     if session.is_terminal(sys.stdout):
         note("This is a secret: whoever has it can act for the account until it expires.")
     shown = {"access_token": opened.reveal(), "expires_at": expires_at}
     kept = {"kept_fields": fields} if fields else {}
-    done({**shown, **kept}, opened.reveal(), json=json)
+    done({**shown, **kept, **facts}, opened.reveal(), json=json)

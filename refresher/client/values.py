@@ -109,6 +109,7 @@ def served(connection_id: UUID, given: Mapping[str, Any]) -> Served:
         detail=given.get("detail"),
         token_type=given.get("token_type") or "Bearer",
         kept_fields=given.get("kept_fields") or {},
+        old_access_token_survives=given.get("old_access_token_survives", True),
         slot=given.get("slot"),
     )
 

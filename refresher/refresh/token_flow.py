@@ -108,21 +108,25 @@ def token(
     """Returns a token that will do, after a refresh or a wait if need be."""
     stored: Stored | None = yield ReadToken(connection_id, ask.organization_id)
     judged = _judged(services, connection_id, stored, ask)
-    if isinstance(judged, Served):
+    if isinstance(judged, Served) and judged.old_access_token_survives:
         return judged
     until = time.monotonic() + wait_seconds
     late, tried = False, None
     while True:
         whole: TokenAndRow | None = yield ReadWhole(connection_id, ask.organization_id)
         judged = _judged(services, connection_id, whole.stored if whole else None, ask)
-        if isinstance(judged, Served):
-            return judged
         assert whole is not None
+        survives = _survives(services, whole.stored)
+        if isinstance(judged, Served):
+            if not serving.is_dying(whole.row, survives=survives):
+                return judged
+            judged = serving.Need.DYING
         interval = services.settings.on_demand_interval_seconds
         root = whole.stored.root_id
         match serving.next_step(
-            judged, whole.stored, whole.row, interval_seconds=interval, late=late, tried=tried
-        ):
+            judged, whole.stored, whole.row,
+            interval_seconds=interval, late=late, tried=tried, survives=survives,
+        ):  # fmt: skip
             case Serve() as serve:
                 return _served(services, whole.stored, serve)
             case Refuse(reason, detail, retry):
@@ -234,7 +238,13 @@ def _served(
         reason=serve.stale.value if serve.stale else None,
         detail=serve.detail,
         kept_fields=_kept_fields(services, stored),
+        old_access_token_survives=_survives(services, stored),
     )
+
+
+def _survives(services: Services, stored: Stored) -> bool:
+    entry = services.catalogue.get(stored.provider)
+    return entry is None or entry.old_access_token_survives
 
 
 def _kept_fields(services: Services, stored: Stored) -> Mapping[str, str | int | float | bool]:

@@ -217,6 +217,8 @@ class Provider(Proofs):
     """a second end beside a sliding one: so long after consent, whatever is refreshed meanwhile"""
     refresh_token_absolute_fields: tuple[SomeText, ...] = ()
     """where answers tell that second end"""
+    old_access_token_survives: Switch = True
+    """whether a refresh leaves the access token before it good until its own end"""
     not_before_expiry_seconds: LifeSeconds | None = None
     """a token is refreshed no sooner than so long before its end"""
     min_token_age_seconds: WaitSeconds = 0.0

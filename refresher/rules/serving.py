@@ -55,6 +55,7 @@ class Stored:
     credential_version: int
     kept_fields: Mapping[str, str | int | float | bool] | None = None
     kept_secrets: Sealed | None = None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class DueRow:
     last_reason: str | None = None
     since_seconds: float = 0.0
     provider: str = ""
+    begun: bool = False
 
 
 class Need(StrEnum):
@@ -79,6 +81,8 @@ class Need(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     ENDING = "ending"
+    DYING = "dying"
+    """A refresh is under way that ends it, for its provider leaves no old token good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +147,19 @@ def next_step(
     interval_seconds: float,
     late: bool = False,
     tried: str | None = None,
+    survives: bool = True,
 ) -> NextStep:
     """Returns what to do about `need`.
 
     `tried` is how our own refresh ended: nobody tries twice for one call. `late` is whether the
     caller's patience is over. Within `interval_seconds` of a failure nothing is tried again, nor after
-    a success just because the token is refused.
+    a success just because the token is refused. Where the old token does not survive a refresh there is
+    none before its time, just because somebody wants more life.
     """
     if need is Need.ENDING and not held_back(row) and _is_short_lived(stored, row, tried):
         return Serve(Why.SHORT_LIVED)
+    if need is Need.ENDING and not survives and _is_as_planned(row):
+        return Serve(Why.OLD_TOKEN_DIES)
     impatient = Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS) if late else None
     match row.state:
         case "leased":
@@ -163,6 +171,17 @@ def next_step(
             return _instead(need, obstacle) if obstacle else Refresh(row.lease_token)
         case _:
             assert_never(row.state)
+
+
+def is_dying(row: DueRow, *, survives: bool) -> bool:
+    """Whether the stored token may be dead at any moment, whatever life it has left."""
+    return not survives and row.state == "leased" and row.begun
+
+
+def _is_as_planned(row: DueRow) -> bool:
+    """Whether the row waits for its due time, and for nothing else."""
+    waits = row.state == "idle" and (row.due_in_seconds or 0.0) > 0
+    return waits and row.postponed_by is None and row.last_event not in FAILURES
 
 
 def _is_short_lived(stored: Stored, row: DueRow, tried: str | None) -> bool:
@@ -183,7 +202,7 @@ def _parked(need: Need, row: DueRow) -> NextStep:
 
 def _instead(need: Need, refusal: Refuse) -> NextStep:
     """Returns the stored token while it may be valid, the refusal when it cannot be."""
-    if need in {Need.ENDING, Need.REJECTED}:
+    if need in {Need.ENDING, Need.REJECTED, Need.DYING}:
         return Serve(refusal.reason, refusal.detail)
     return refusal
 
@@ -224,7 +243,8 @@ class Served:
     and `reason` (a code) and `detail` tell why. `expires_in_seconds` counts from the answer, in the
     database's clock; both are None when nobody tells the end. `scopes` are those granted, or asked
     for. `slot` names a token beside the main one. `kept_fields` came with the token (the provider's
-    `keep_fields`); `repr` hides them, for one may be a secret (`id_token`).
+    `keep_fields`); `repr` hides them, for one may be a secret (`id_token`). Where
+    `old_access_token_survives` is False, the next refresh ends this token at once: keep none of it.
     """
 
     connection_id: UUID
@@ -238,6 +258,7 @@ class Served:
     reason: str | None = None
     detail: str | None = None
     token_type: str = "Bearer"
+    old_access_token_survives: bool = True
     slot: str | None = None
     kept_fields: Mapping[str, str | int | float | bool] = field(default_factory=dict, repr=False)
 

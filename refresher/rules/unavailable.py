@@ -19,6 +19,7 @@ class Why(StrEnum):
     PROVIDER_PAUSED = "provider_paused"
     APP_PAUSED = "app_paused"
     SHORT_LIVED = "short_lived"
+    OLD_TOKEN_DIES = "old_token_dies"
 
 
 Reason = Why | ParkReason
@@ -32,6 +33,9 @@ SENTENCES: dict[Reason, str] = {
     Why.PROVIDER_PAUSED: "its provider is left alone for a while",
     Why.APP_PAUSED: "the provider refuses our app: its client id or secret must be put right",
     Why.SHORT_LIVED: "the provider's tokens do not live as long as the caller asked for",
+    Why.OLD_TOKEN_DIES: (
+        "each refresh ends the token that others hold at its provider, and the next is not due yet"
+    ),
     ParkReason.MISSING: "it has no schedule: register it again",
     ParkReason.DELETED: "it is deleted; registering it again brings it back",
     ParkReason.DISABLED: "it is disabled; resuming it ends that",

@@ -27,7 +27,7 @@ from refresher.store import binary
 from refresher.store.binary import texts, uuids
 from refresher.store.refusals import as_told
 from refresher.store.session import Database
-from refresher.store.tables.base import STATE
+from refresher.store.tables.base import BEGUN, STATE
 
 Wanted = tuple[UUID, str | None]
 """A connection's id, and the organization that it is looked for in; None looks in all."""
@@ -36,14 +36,14 @@ _TOKEN = """
     select c.id, r.id, c.organization_id, c.deleted_at is not null or r.deleted_at is not null,
         r.access_token, r.expires_at, extract(epoch from r.expires_at - refresher_now())::float8,
         r.lifetime_seconds, r.status, coalesce(r.granted_scopes, r.scopes), r.credential_version,
-        r.kept_fields, r.kept_secrets
+        r.kept_fields, r.kept_secrets, r.provider
 """
 _WITH_ROW = f""",
         {STATE},
         coalesce(s.lease_token, 0), s.parked_reason, s.postponed_by,
         extract(epoch from s.due_at - refresher_now())::float8, e.kind, e.reason,
         coalesce(extract(epoch from refresher_now() - e.occurred_at), 0)::float8,
-        r.provider
+        r.provider, coalesce({BEGUN}, false)
 """
 _FROM = " from connection c join connection r on r.id = coalesce(c.root_id, c.id) "
 _SCHEDULE = """
@@ -74,7 +74,7 @@ _SLOTS = text(
     "select c.provider, array(select slot from connection s where s.slot_of = c.id "
     "and s.deleted_at is null order by slot) as slots from connection c where c.id = :id"
 )
-_COLUMNS = 13
+_COLUMNS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:
 
 def _stored(row: Any) -> Stored:
     id_, root, organization, deleted, sealed, ends, left, life, status, *rest = row
-    scopes, version, fields, secrets = rest
+    scopes, version, fields, secrets, provider = rest
     return Stored(
         id_,
         root,
@@ -146,6 +146,7 @@ def _stored(row: Any) -> Stored:
         version,
         fields,
         None if secrets is None else Sealed(bytes(secrets)),
+        provider,
     )
 
 

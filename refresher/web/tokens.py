@@ -51,6 +51,7 @@ class AccessToken:
     stale: bool
     reason: str | None
     kept_fields: Mapping[str, str | int | float | bool]
+    old_access_token_survives: bool
     slot: str | None
 
 
@@ -137,5 +138,6 @@ async def _token(
         stale=served.stale,
         reason=served.reason,
         kept_fields=served.kept_fields,
+        old_access_token_survives=served.old_access_token_survives,
         slot=served.slot,
     )

@@ -18,6 +18,7 @@ from refresher.rules.serving import (
     Wait,
     as_stored,
     fingerprint,
+    is_dying,
     needs,
     next_step,
 )
@@ -82,7 +83,7 @@ def test_a_token_that_will_do_tells_what_to_know(changed, expected):
 @pytest.mark.parametrize(
     ("need", "row", "expected"),
     [
-        *((need, IDLE, Refresh(7)) for need in Need),
+        *((need, IDLE, Refresh(7)) for need in Need if need is not Need.DYING),
         *((need, LEASED, Wait(7)) for need in Need),
         # Parked: valid tokens are served with the reason, anything else is an error.
         (Need.ENDING, DueRow("parked", 7, "paused"), Serve(ParkReason.PAUSED)),
@@ -152,6 +153,7 @@ def test_the_next_step(need, row, expected):
         (Need.ABSENT, Refuse(Why.STILL_REFRESHING, None, 1.0)),
         (Need.ENDING, Serve(Why.STILL_REFRESHING)),
         (Need.REJECTED, Serve(Why.STILL_REFRESHING)),
+        (Need.DYING, Serve(Why.STILL_REFRESHING)),
     ],
 )
 def test_patience_ends(row, need, expected):
@@ -211,3 +213,40 @@ def test_a_fingerprint_names_a_token_and_tells_nothing_of_it():
     assert fingerprint(Secret("access-1")) != fingerprint(Secret("access-2"))
     served = Served(UUID(int=1), UUID(int=1), Secret("access-1"), None, None, (), 1)
     assert served.fingerprint == "f4c2844f463b5a93"
+
+
+@pytest.mark.parametrize(
+    ("survives", "row", "dying"),
+    [
+        (False, replace(LEASED, begun=True), True),
+        (False, LEASED, False),  # nothing was sent yet
+        (False, IDLE, False),
+        (True, replace(LEASED, begun=True), False),
+    ],
+)
+def test_a_token_dies_while_its_refresh_is_under_way(survives, row, dying):
+    """Only where its provider leaves no old token good, and only once the request may have left."""
+    assert is_dying(row, survives=survives) is dying
+
+
+@pytest.mark.parametrize(
+    ("need", "row", "expected"),
+    [
+        (Need.ENDING, replace(IDLE, due_in_seconds=60.0), Serve(Why.OLD_TOKEN_DIES)),
+        (Need.ENDING, replace(IDLE, due_in_seconds=0.0), Refresh(7)),
+        (Need.ENDING, IDLE, Refresh(7)),
+        (Need.ENDING, replace(FAILED, since_seconds=60.0, due_in_seconds=60.0), Refresh(7)),
+        (Need.ENDING, LEASED, Wait(7)),
+        (
+            Need.ENDING,
+            replace(IDLE, postponed_by="pace:acme", due_in_seconds=30.0),
+            Serve(Why.PACED),
+        ),
+        (Need.EXPIRED, replace(IDLE, due_in_seconds=60.0), Refresh(7)),
+        (Need.REJECTED, replace(IDLE, due_in_seconds=60.0), Refresh(7)),
+    ],
+)
+def test_no_early_refresh_ends_the_token_that_others_hold(need, row, expected):
+    """Who merely wants more life waits for the due time; who has no good token does not."""
+    step = next_step(need, TOKEN_ENDING, row, interval_seconds=10, survives=False)
+    assert step == expected

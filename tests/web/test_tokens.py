@@ -35,6 +35,7 @@ def test_a_fresh_token_is_answered_at_once(site: Site) -> None:
         "stale": False,
         "reason": None,
         "kept_fields": {},
+        "old_access_token_survives": True,
         "slot": None,
     }
     assert site.world.script.asked == []
