@@ -33,7 +33,9 @@ LISTS = {
     "challenge_methods": "code_challenge_methods_supported",
     "scopes": "scopes_supported",
 }
-TOKENS_GO_TO = ("token_url", "revocation_url", "mtls_token_url")
+ALIASES = {"mtls_token_url": "token_endpoint", "mtls_revocation_url": "revocation_endpoint"}
+"""The endpoints of clients with a certificate, among `mtls_endpoint_aliases` (RFC 8705 section 5)."""
+TOKENS_GO_TO = ("token_url", "revocation_url", *ALIASES)
 MOST_LISTED = 100
 
 
@@ -55,6 +57,8 @@ class Metadata:
     scopes: tuple[str, ...] = ()
     mtls_token_url: str | None = None
     """the token endpoint for clients with a certificate (RFC 8705 section 5)"""
+    mtls_revocation_url: str | None = None
+    """where those give a grant back"""
     source: str = ""
     """where it was read"""
 
@@ -95,10 +99,10 @@ def read(issuer: str, place: str, reply: Reply, *, allow_loopback: bool = False)
     if "token_url" not in urls:
         raise Unfit(f"{place} names no token_endpoint: give token_url instead of issuer")
     aliases = given.get("mtls_endpoint_aliases")
-    if isinstance(aliases, dict) and aliases.get("token_endpoint") is not None:
-        urls["mtls_token_url"] = aliases["token_endpoint"]
+    if isinstance(aliases, dict):
+        urls |= {ours: aliases[theirs] for ours, theirs in ALIASES.items() if aliases.get(theirs)}
     for ours, url in urls.items():
-        field = URLS.get(ours, "mtls_endpoint_aliases.token_endpoint")
+        field = URLS.get(ours) or f"mtls_endpoint_aliases.{ALIASES[ours]}"
         wrong = _url_fault(field, url, allow_loopback=allow_loopback)
         if wrong:
             raise Unfit(f"{place}: {wrong}")
@@ -168,8 +172,10 @@ def resolved(provider: Provider, metadata: Metadata) -> Provider:
     Its `client_auth` counts, unless it is the default, which the server says that it does not take.
     """
     told = {n: getattr(metadata, n) for n in URLS if not getattr(provider, n)}
-    if provider.client_auth in CERTIFIED and metadata.mtls_token_url:
-        told["token_url"] = metadata.mtls_token_url
+    if provider.client_auth in CERTIFIED:
+        told["token_url"] = metadata.mtls_token_url or told["token_url"]
+        if "revocation_url" in told:
+            told["revocation_url"] = metadata.mtls_revocation_url or told["revocation_url"]
     methods = metadata.auth_methods
     refused = provider.client_auth is ClientAuth.POST and "client_secret_post" not in methods
     if refused and "client_secret_basic" in methods:

@@ -154,6 +154,10 @@ def test_a_client_with_a_certificate_has_a_token_endpoint_of_its_own(auth: Clien
     assert Metadata.of(found.plain()) == found
     url = resolved(Provider("acme", issuer=ISSUER, client_auth=auth), found).token_url
     assert url == (f"{ISSUER}/mtls" if auth is ClientAuth.TLS_CLIENT_AUTH else TOKEN)
+    both = {"token_endpoint": f"{ISSUER}/mtls", "revocation_endpoint": f"{ISSUER}/mtls/end"}
+    told = said(mtls_endpoint_aliases=both, revocation_endpoint=f"{ISSUER}/end")
+    ended = resolved(Provider("acme", issuer=ISSUER, client_auth=auth), read(ISSUER, PLACE, told))
+    assert ended.revocation_url == url.replace(TOKEN, ISSUER) + "/end"
     moved = Metadata(TOKEN, mtls_token_url="https://mtls.example/t")
     assert strangers(ISSUER, found, moved) == ("mtls.example",)
 

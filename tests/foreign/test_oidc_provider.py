@@ -1,6 +1,5 @@
 """oidc-provider (npm): the ways in which a client proves itself, opaque tokens and JWTs, a realm."""
 
-import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -36,8 +35,11 @@ ENTRIES = {
     "machine": (URLS + 'client_auth = "basic"\nstrategy = "client_credentials"', SECRET),
 }
 CERTIFIED = {
-    "certified": (URLS + 'client_auth = "tls_client_auth"', CERTIFICATE),
-    "pinned": (URLS + 'client_auth = "self_signed_tls_client_auth"', CERTIFICATE),
+    "certified": ('issuer = "<url>"\nclient_auth = "tls_client_auth"', CERTIFICATE),
+    "pinned": (
+        URLS.replace("<url>", "<tls>") + 'client_auth = "self_signed_tls_client_auth"',
+        CERTIFICATE,
+    ),
 }
 
 
@@ -82,7 +84,7 @@ def test_a_client_that_proves_itself(
 def test_a_client_that_shows_a_certificate(
     name: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is known by the name in it, or by its key alone (RFC 8705)."""
+    """By the name in it, where the issuer says that such apps go; or by its key alone (RFC 8705)."""
     certificates = make_certificates(tmp_path)
     (tmp_path / "client.pem").write_bytes(certificates.client.pem())
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
@@ -93,7 +95,8 @@ def test_a_client_that_shows_a_certificate(
         ) as deployment,
     ):
         url, auth = f"{server['url']}/token/introspection", ("basic", server["secret"])
-        is_alive = asking(url, auth, verify=ssl.create_default_context())
+        is_alive = asking(url, auth)
+        discovery.look(deployment.services)
         connection = deployment.register(name, **server["grants"][name])
         deployment.assert_refreshes(connection, is_alive)
         deployment.assert_ends_when_revoked(connection, is_alive)
