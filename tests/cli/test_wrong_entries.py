@@ -14,7 +14,7 @@ def test_a_wrong_entry_fails_a_check_and_stops_no_command(cli: Cli):
     assert "1 table is wrong: `refresher providers check`." in listed.stderr
     cli("providers", "show", "beta").refused('the entry of provider "beta" is wrong')
     wrong = cli("providers", "check")
-    assert (wrong.code, "[providers.beta]: token_url is missing" in wrong.stderr) == (2, True)
+    assert (wrong.code, "[providers.beta]: rotation must be one of" in wrong.stderr) == (2, True)
     assert cli("providers", "check", "acme").code == 0
     told = cli("doctor")
-    assert (told.code, "[providers.beta]: token_url is missing" in told.stdout) == (1, True)
+    assert (told.code, "[providers.beta]: rotation must be one of" in told.stdout) == (1, True)
