@@ -100,6 +100,26 @@ def _end_of_refresh_token(stand: Stand, name: str | None) -> Iterator[str]:
         yield f"the refresh token is taken to live {taken:g} s, and it lives {real:g}: {asked}"
 
 
+def tells_the_end_of_grants(stand: Stand) -> Iterator[str]:
+    """The end that counts from consent is read where it is told, and is the provider's."""
+    entry, documented = stand.entry, stand.provider.refresh_token_absolute_seconds
+    if documented is None or entry.strategy is not Strategy.REFRESH_TOKEN:
+        return
+    stand.wait_until_due()
+    asked = stand.ask()
+    if not isinstance(asked.outcome, Refreshed):
+        yield f"no token was read: {asked}"
+        return
+    end, told = stand.family.ends_at, asked.outcome.grant.grant_expires_in_seconds
+    left = (end or 0.0) - stand.now
+    rounded = 60 if stand.provider.refresh_token_lifetime_format == "minutes" else _ROUNDED
+    is_told = bool(stand.provider.refresh_token_absolute_fields)
+    if is_told and (told is None or abs(told - left) > rounded):
+        yield f"the grant's end in {left:g} s was read as {told}: {asked}"
+    stand.pass_time(left)
+    yield from dead(stand, "after the end that counts from consent")
+
+
 def rotates(stand: Stand) -> Iterator[str]:
     """A refresh token is replaced, kept and forgiven as the entry says."""
     entry, before = stand.entry, stand.held
@@ -214,6 +234,7 @@ PROMISES: Mapping[str, Promise] = {
     "refresh": refreshes,
     "lifetime": tells_lives,
     "refresh token's end": tells_refresh_token_lives,
+    "grant's end": tells_the_end_of_grants,
     "dead grant": ends_dead_grants,
     "statuses": speaks_by_status,
     "wrong secret": knows_a_wrong_secret,

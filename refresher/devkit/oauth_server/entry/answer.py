@@ -114,6 +114,9 @@ def _token_fields(
     is_told = issued.refresh_token is not None and form != "jwt"
     if is_told and name is not None and left is not None:
         told[name] = _life(name, form, left, now)
+    if issued.grant_ends_in_seconds is not None:
+        for name in entry.refresh_token_absolute_fields:
+            told[name] = _life(name, form, issued.grant_ends_in_seconds, now)
     return told
 
 

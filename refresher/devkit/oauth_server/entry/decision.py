@@ -35,6 +35,7 @@ def options_of(entry: Provider) -> dict[str, Any]:
         "refresh_interval_seconds": entry.refresh_interval_seconds,
         "refresh_token_lifetime_seconds": entry.refresh_token_lifetime_seconds,
         "refresh_token_end": entry.refresh_token_clock,
+        "grant_lifetime_seconds": entry.refresh_token_absolute_seconds,
     }
     for token in ("access_token", "refresh_token"):
         is_jwt = getattr(entry, f"{token}_lifetime_format") == "jwt"
