@@ -11,11 +11,13 @@ from uuid import UUID
 from refresher.rules.clients import ClientCredentials, material_of, swapped, with_material
 from refresher.rules.connection import App, Reply
 from refresher.rules.outcomes import Misconfigured, Revoked, classify
-from refresher.rules.providers import Provider
+from refresher.rules.providers import CERTIFIED, ClientAuth, Provider
 from refresher.rules.requests import TokenRequest
 from refresher.runtime.cipher import Cipher
 
 SECRET, MATERIAL = "client_secret", "material"
+WITHOUT_SECRET = CERTIFIED | {ClientAuth.PRIVATE_KEY_JWT, ClientAuth.SIGNED_SECRET}
+"""How an app proves itself with a key of its own: there is no other secret to try."""
 
 
 def opened(cipher: Cipher, app: App) -> ClientCredentials:
@@ -90,8 +92,8 @@ class OtherSecret:
         if not isinstance(outcome, Misconfigured):
             return None
         second = self._build(self._other)
-        if second == self.request:
-            return None  # it carries no client secret
+        if second == self.request or self._provider.client_auth in WITHOUT_SECRET:
+            return None
         if not asks_twice(self._provider):
             self._known.prefer(self._app, former=not self._former)
             return None
@@ -100,4 +102,4 @@ class OtherSecret:
 
 def asks_twice(provider: Provider) -> bool:
     """Whether a grant may be presented a second time at once, after a refusal of the app."""
-    return provider.refresh_interval_seconds == 0
+    return provider.retry == "always" and provider.refresh_interval_seconds == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.loop import MOST_REPLIES
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.outcomes import Reply
+from refresher.rules.requests import TokenRequest
 from tests.outbound.conftest import a_request
 from tests.waiting import wait_until
 
@@ -217,3 +219,42 @@ def test_what_hangs_leaves_places_for_others(whose: str | None):
     caller.join(60)
     assert len(found) == 9
     exchange.close()
+
+
+def asked_again(
+    follow: Callable[[Reply], str | None], within: float = 20.0
+) -> tuple[Reply, list[str]]:
+    """What one request comes to, and what was sent, where `follow` names what comes next."""
+    sender = Scripted()
+
+    def again(reply: Reply) -> TokenRequest | None:
+        url = follow(reply)
+        return a_request(url) if url else None
+
+    exchange = Exchange(SendLimits(), sender)
+    found = replies(exchange, [Outgoing("first", a_request("first"), within, again=again)])
+    exchange.close()
+    return found["first"], sender.sent
+
+
+def test_what_follows_from_a_reply_is_sent_in_its_place():
+    """Its own reply counts, and may be followed, too."""
+    then = {b"first": "second", b"second": "third"}
+    reply, sent = asked_again(lambda reply: then.get(reply.body))
+    assert (reply.body, sent) == (b"third", ["first", "second", "third"])
+
+
+def test_a_reply_in_hand_is_lost_by_nothing_that_follows():
+    """M16: a bug in what asks again leaves it; time that is up does, too."""
+
+    def broken(_reply: Reply) -> str:
+        raise ZeroDivisionError
+
+    def late(_reply: Reply) -> str:
+        time.sleep(0.2)
+        return "second"
+
+    assert asked_again(broken)[0].body == b"first"
+    slow = {b"first": "second", b"second": "third"}
+    reply, sent = asked_again(lambda reply: late(reply) and slow.get(reply.body), within=0.1)
+    assert (reply.body, sent) == (b"second", ["first", "second"])

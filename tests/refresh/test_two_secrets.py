@@ -126,11 +126,12 @@ def test_a_second_request_without_an_answer_is_an_unknown_outcome(world: World, 
     assert world.row(one).unknown_outcomes == 1
 
 
+@pytest.mark.parametrize("changes", [{"refresh_interval_seconds": 10.0}, {"retry": "never"}])
 def test_where_a_grant_takes_no_second_request_the_other_is_shown_the_next_time(
-    world: World, one: UUID
+    world: World, one: UUID, changes: dict[str, Any]
 ):
     """An entry with a pace of its own: one request, and the next one has the other secret."""
-    know(world, replace(ACME, refresh_interval_seconds=10.0))
+    know(world, replace(ACME, **changes))
     world.script.answer = takes("old")
     assert due(world) == ["new"]
     assert due(world) == ["old"]

@@ -12,6 +12,7 @@ from refresher.rules.clients import (
     ClientCredentials,
     material_names,
     material_of,
+    swapped,
     with_material,
 )
 from refresher.rules.connection import Secret
@@ -53,6 +54,16 @@ def test_material_is_one_text_and_comes_back(client: ClientCredentials, names: l
     assert with_material("id", Secret("secret"), text) == client
     assert material_names(client) == names
     assert (text is None) is not bool(names)
+
+
+def test_the_other_secret_is_tried_in_the_place_of_the_first():
+    """Nothing else of the client changes, and twice is once more."""
+    other = swapped(WHOLE)
+    assert (other.client_secret, other.previous_client_secret) == (
+        Secret("former"),
+        Secret("secret"),
+    )
+    assert swapped(other) == WHOLE
 
 
 def test_a_client_shows_no_secret():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from refresher.rules.connection import App, Sealed
 from refresher.rules.faults import (
     FORGET_SECONDS,
     Evidence,
@@ -259,6 +261,18 @@ def test_every_value_in_the_url_tells_hosts_apart() -> None:
     of = provider(token_url="https://{host}/{tenant}/token", placeholders={"tenant": ".*"})
     of_one = connection(host="EU.example", placeholders={"tenant": "T1"})
     assert place_of(of, of_one).host == "eu.example/t1"
+
+
+def test_an_app_s_values_are_places_of_their_own():
+    """They are sealed, so the app's name stands for them; the connection's own count first."""
+    of = provider(token_url="https://{host}/token", default_host="a.example")
+    bare, of_app = App(UUID(int=1), "id", None), App(UUID(int=1), "id", None, Sealed(b"x"))
+    for app, host, place in (
+        (bare, None, "a.example"),
+        (of_app, None, "default"),
+        (of_app, "b.example", "b.example"),
+    ):
+        assert place_of(of, replace(connection(host=host), app=app)).host == place
 
 
 @pytest.mark.parametrize(
