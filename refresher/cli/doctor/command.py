@@ -15,6 +15,7 @@ from refresher.cli.doctor import (
     issuers,
     notify,
     postgres,
+    proofs,
     redis,
     setup,
     work,
@@ -76,6 +77,7 @@ def _of_tables(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from setup.check_agreement(settings, processes)
     yield from work.check(settings, database)
     yield from issuers.check(settings, database)
+    yield from proofs.check(settings, database)
     yield from notify.check_mail(settings, database, foreign)
     yield from notify.check_webhooks(settings, database)
 
