@@ -1,12 +1,13 @@
 """The proof finds out each difference between what an entry says and what its provider does."""
 
+import dataclasses
 from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from refresher.devkit.oauth_server.entry import fields
-from refresher.devkit.oauth_server.entry.fields import PLAYED
+from refresher.devkit.oauth_server.entry.fields import FACTS, PLAYED
 from refresher.rules.providers import (
     BodyForm,
     ClientAuth,
@@ -116,6 +117,7 @@ FILLED = replace(
             refresh_token_absolute_seconds=864_000,
             refresh_token_absolute_fields=("session_expires_in", "session_ends_at"),
         ),
+        replace(PLAIN, old_access_token_survives=False),
         replace(PLAIN, retry="never", rotation=Rotation.ALWAYS),
         replace(PLAIN, prolongs=True, rotation=Rotation.NEVER),
         replace(PLAIN, reuse_grace_ends="new_access_token_used", reuse_grace_seconds=60),
@@ -197,6 +199,7 @@ def test_what_is_filled_in_is_found_out(change: dict[str, Any]):
         {"refresh_token_lifetime_format": "milliseconds"},
         {"error_path": (("error",), ("fault", "kind"))},
         {"prolongs": True},
+        {"old_access_token_survives": False},
         {"refresh_token_absolute_seconds": 40_000, "refresh_token_absolute_fields": ("over_on",)},
         {"refresh_interval_seconds": 7_200, "not_before_expiry_seconds": None},
         {"reuse_grace_ends": "new_refresh_token_used", "reuse_grace_seconds": 0},
@@ -216,6 +219,17 @@ def test_what_is_filled_in_is_found_out(change: dict[str, Any]):
 def test_a_provider_that_is_otherwise_is_found_out(change: dict[str, Any]):
     """Each field of an entry that does not fit its provider breaks a promise."""
     assert told(ACME, replace(ACME, **change)) or told(replace(ACME, **change), ACME)
+
+
+def test_every_field_is_played_or_a_fact():
+    """What an entry can say is tried against the server, or needs no trying for a reason."""
+    known = {field.name for field in dataclasses.fields(Provider)}
+    unknown = known - PLAYED - set(FACTS)
+    assert not unknown, (
+        f"say of {unknown} in {fields.__name__} how it is played, or why it need not be"
+    )
+    assert (PLAYED | set(FACTS)) - known == set()
+    assert PLAYED & set(FACTS) == set()
 
 
 @pytest.mark.parametrize(

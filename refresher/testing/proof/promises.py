@@ -141,6 +141,19 @@ def rotates(stand: Stand) -> Iterator[str]:
         yield f"rotation is {entry.rotation}, and the server went through {generations}"
 
 
+def ends_old_tokens(stand: Stand) -> Iterator[str]:
+    """The access token before the newest is good for as long as the entry says."""
+    old = stand.held.access_token
+    if stand.entry.strategy is not Strategy.REFRESH_TOKEN:
+        return
+    stand.wait_until_due()
+    asked = stand.ask()
+    active = stand.state.book.is_access_active(old, stand.now, stand.state.options)
+    if stand.held.access_token != old and active is not stand.entry.old_access_token_survives:
+        word = "is good" if active else "has ended"
+        yield f"after a refresh the old access token {word}, and the entry says otherwise: {asked}"
+
+
 def forgives_for_a_while(stand: Stand) -> Iterator[str]:
     """A spent refresh token is taken once more while the grace lasts, and not afterwards."""
     entry, before = stand.entry, stand.held
@@ -241,6 +254,7 @@ PROMISES: Mapping[str, Promise] = {
     "rate limit": slows_down,
     "unreadable answer": survives_unreadable_answers,
     "rotation": rotates,
+    "old access token": ends_old_tokens,
     "grace": forgives_for_a_while,
     "prolonged token": prolongs,
     "lost answer": lives_with_lost_answers,

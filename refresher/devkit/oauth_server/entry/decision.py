@@ -32,6 +32,7 @@ def options_of(entry: Provider) -> dict[str, Any]:
         "grace_seconds": entry.reuse_grace_seconds,
         "grace_ends": entry.reuse_grace_ends,
         "prolongs": entry.prolongs,
+        "old_access_token_survives": entry.old_access_token_survives,
         "refresh_interval_seconds": entry.refresh_interval_seconds,
         "refresh_token_lifetime_seconds": entry.refresh_token_lifetime_seconds,
         "refresh_token_end": entry.refresh_token_clock,

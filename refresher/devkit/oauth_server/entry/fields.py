@@ -27,6 +27,7 @@ PLAYED = frozenset(
         *("access_token_lifetime_seconds", "refresh_token_lifetime_seconds"),
         *("access_token_lifetime_format", "refresh_token_lifetime_format", "pause_scope"),
         *("prolongs", "reuse_grace_ends", "refresh_interval_seconds"),
+        "old_access_token_survives",
         *("refresh_token_absolute_seconds", "refresh_token_absolute_fields"),
         *("query", "scope_separator", "send_client_id", "path_placeholders"),
         *("revocation_method", "revocation_body", "revocation_parameters", "revocation_headers"),
