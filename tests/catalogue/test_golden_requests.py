@@ -1,7 +1,8 @@
 """The exact request that each provider gets, written out: what a change of data must not alter."""
 
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -25,6 +26,7 @@ class Golden:
     body: BodyForm = BodyForm.FORM
     method: str = "POST"
     host: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 GOLDEN = (
@@ -77,6 +79,7 @@ GOLDEN = (
         "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer",
         GRANT,
         basic=True,
+        headers={"x-include-refresh-token-hard-expires-in": "true"},
     ),
     Golden("xero", "https://identity.xero.com/connect/token", GRANT, basic=True),
     Golden(
@@ -116,6 +119,7 @@ def test_the_request_is_exactly_this(golden: Golden):
     assert dict(request.headers) == {
         "Accept": "application/json",
         **({"Authorization": BASIC} if golden.basic else {}),
+        **golden.headers,
     }
 
 
