@@ -88,8 +88,7 @@ def proof(
     draw: Callable[[], Stamp] | None,
 ) -> Proof:
     """Returns what signs a request; assertions are for `url`, if for nobody else."""
-    if client is None:
-        raise UnbuildableRequest(f"no app is configured for provider {provider.name}")
+    assert client is not None  # `authenticate` came first
     assert draw is not None
     audience = provider.assertion_audience
     told = Told(

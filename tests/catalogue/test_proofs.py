@@ -32,6 +32,23 @@ BEARER = 'strategy = "jwt_bearer"\nclient_auth = "none"\n'
         ('assertion_audience = "a"', "assertion_audience is set, but neither strategy nor"),
         (BEARER + 'assertion = { exp = "1" }', "assertion must not hold exp: each has its own"),
         (KEY_JWT + 'client_assertion = { jti = "1" }', "client_assertion must not hold jti"),
+        (
+            BEARER + 'assertion = { sub = "{access_token}" }',
+            "assertion.sub has {access_token}, and claims are for everybody to read: leave it out",
+        ),
+        (
+            BEARER + 'assertion = { sub = "{user}" }',
+            "assertion.sub has {user}, which is not declared",
+        ),
+        (
+            BEARER + 'assertion_audience = "https://{host}"',
+            "assertion_audience has {host}, but host_pattern is missing",
+        ),
+        (
+            BEARER + 'parameters = { a = "{user}" }\nplaceholders = { user = "[a-z]*" }\n'
+            'default_placeholders = { user = "" }',
+            "default_placeholders.user is empty, which only one of path_placeholders may be, or one",
+        ),
         (BEARER + 'signing_algorithm = "HS256"', "what signs is the app's private key"),
         (KEY_JWT + 'signing_algorithm = "HS256"', "what signs is the app's private key"),
         (
@@ -70,6 +87,8 @@ def test_a_contradiction_is_one_sentence(fault: Fault, lines: str, sentence: str
         'client_auth = "self_signed_tls_client_auth"',
         BEARER + 'assertion = { scope = "a b" }\nassertion_seconds = 3600',
         'strategy = "github_app"\nclient_auth = "none"\nbody = "json"',
+        BEARER + 'assertion = { sub = "{user}" }\nplaceholders = { user = "[a-z]*" }\n'
+        'default_placeholders = { user = "" }',
     ],
 )
 def test_what_is_no_contradiction(load_text: Load, lines: str) -> None:

@@ -114,6 +114,16 @@ def read(token: str) -> dict[str, Any]:
             {"iss": "an-id", "aud": "x", "scope": "a b"},
         ),
         (
+            {
+                **BEARER,
+                "assertion": {"sub": "{other}", "scope": "{scope}"},
+                "placeholders": {"other": ".+"},
+                "default_placeholders": {"other": ""},
+            },
+            {**GRANT, "assertion": SIGNED},
+            {"iss": "an-id", "aud": "https://as.example/token"},
+        ),
+        (
             {**BEARER, "client_auth": ClientAuth.POST},
             {
                 **GRANT,
