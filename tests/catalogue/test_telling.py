@@ -24,7 +24,7 @@ def names(text: str) -> list[str]:
         ("Exact Online", "exact-online"),
         ("exact online", "exact-online"),
         ("quick", "quickbooks"),
-        ("books", "quickbooks"),
+        ("books", "freshbooks"),
         ("intuit", "quickbooks"),
         ("salseforce", "salesforce"),
         ("hubspt", "hubspot"),
