@@ -142,7 +142,7 @@ def _end(
     now_epoch_seconds: float,
 ) -> tuple[float | None, bool]:
     """Returns when the refresh token ends, if that is told, and whether it is told to have no end."""
-    if refresh_token and provider.refresh_token_lifetime_format == "jwt":
+    if provider.refresh_token_lifetime_format == "jwt" and refresh_token:
         own = lives.in_jwt(refresh_token, now_epoch_seconds)
         if own is not None:
             return own, False

@@ -135,7 +135,7 @@ def _refreshed(
         life.refresh_token_left_seconds,
     )
     due = max(due, min(policy.min_refresh_interval_seconds, life.lifetime_seconds / 2))
-    reason = None if grant.access_token else PROLONGED
+    reason = PROLONGED if provider.prolongs and not grant.access_token else None
     return Decision("refreshed", due, 0, 0, reason, new_life=life)
 
 

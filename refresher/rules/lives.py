@@ -76,6 +76,8 @@ def end_of_refresh_token(
     form: LifeFormat = "auto",
 ) -> tuple[float | None, bool]:
     """Returns the nearest end that is told, and whether none is there: zero means that, in Keycloak."""
+    if answer.keys().isdisjoint(names):  # the usual case, and no look at each name
+        return None, False
     told = [value for name in names if (value := answer.get(name)) is not None]
     if not told:
         return None, False

@@ -53,9 +53,8 @@ def lifetime(
     never becomes one without: an answer that omits `expires_in` must not end the refreshing for ever.
     An answer of a thousand times the last life counts milliseconds, unless the entry tells.
     """
-    guesses = provider.access_token_lifetime_format == "auto"
-    if answered and last and guesses and abs(answered - 1_000 * last) <= 10 * last:
-        answered /= 1_000
+    if answered and last and abs(answered - 1_000 * last) <= 10 * last:
+        answered /= 1_000 if provider.access_token_lifetime_format == "auto" else 1
     if answered is not None and in_token is not None:
         return min(answered, in_token)
     told = in_token if answered is None else answered
@@ -76,11 +75,9 @@ def lead(policy: Policy, provider: Provider, lifetime_seconds: float, spread: fl
     wanted = wanted_lead(policy, provider, lifetime_seconds, spread)
     if provider.not_before_expiry_seconds is not None:
         wanted = min(wanted, provider.not_before_expiry_seconds * (0.8 + 0.2 * spread))
-    floor = max(
-        provider.min_token_age_seconds,
-        provider.refresh_interval_seconds,
-        policy.min_refresh_interval_seconds,
-    )
+    floor = max(provider.min_token_age_seconds, policy.min_refresh_interval_seconds)
+    if provider.refresh_interval_seconds:
+        floor = max(floor, provider.refresh_interval_seconds)
     return max(0.0, min(wanted, lifetime_seconds - floor))
 
 
