@@ -17,7 +17,10 @@ def ways(paths: Paths) -> tuple[Path, ...]:
 
 def first_at(value: object, paths: Paths) -> object:
     """Returns what stands at the end of the first way that leads to something, else None."""
-    for path in ways(paths):
+    given: Any = paths
+    if not given or type(given[0]) is not tuple:
+        return at(value, given)
+    for path in given:
         found = at(value, path)
         if found is not None and found != "":
             return found
