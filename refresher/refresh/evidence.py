@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from refresher.refresh.attempt import Attempt
+from refresher.refresh.attempt import Attempt, paced
 from refresher.rules.faults import (
     FAMILY,
     FaultScope,
@@ -91,19 +91,24 @@ def pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen
     return None
 
 
-def too_soon(services: Services, attempts: Sequence[Attempt]) -> dict[UUID, float]:
-    """Returns how long those wait whose grant was asked for a token too recently for its provider.
+def in_pace(services: Services, attempts: list[Attempt], aside: list[Settlement]) -> list[Attempt]:
+    """Returns whom their providers take now; whose grant was asked too recently is put `aside`.
 
     Whoever wants them refreshed: what came of the request before does not count, nor who asked.
     """
-    paced = [a for a in attempts if a.provider.refresh_interval_seconds]
-    if not paced:
-        return {}
-    paces = {a.row.connection.id: a.provider.refresh_interval_seconds for a in paced}
-    grants = [a.row.connection for a in paced]
+    paces = {_id(a): pace for a in attempts if (pace := a.provider.refresh_interval_seconds)}
+    if not paces:
+        return attempts
+    grants = [a.row.connection for a in attempts if _id(a) in paces]
     with services.database.reading() as db:
         since = events.since_request(db, grants, within_seconds=max(paces.values()))
-    return {id_: paces[id_] - ago for id_, ago in since.items() if ago < paces[id_]}
+    left = {one: paces[one] - ago for one, ago in since.items() if ago < paces[one]}
+    aside += [paced(a.row, left[_id(a)]) for a in attempts if _id(a) in left]
+    return [a for a in attempts if _id(a) not in left]
+
+
+def _id(attempt: Attempt) -> UUID:
+    return attempt.row.connection.id
 
 
 def weigh_all(services: Services, db: Db, settlements: Sequence[Settlement]) -> None:

@@ -23,15 +23,7 @@ from refresher.errors import CannotDecrypt
 from refresher.outbound.exchange import Outgoing
 from refresher.outbound.loop import Stream
 from refresher.refresh import evidence
-from refresher.refresh.attempt import (
-    Attempt,
-    Clients,
-    paced,
-    parked,
-    postponed,
-    request,
-    understood,
-)
+from refresher.refresh.attempt import Attempt, Clients, parked, postponed, request, understood
 from refresher.refresh.commit import Hand, commit
 from refresher.rules import guards
 from refresher.rules.connection import Claim, ParkReason
@@ -109,16 +101,10 @@ def _guard(
                     aside.append(postponed(row, pause))
                 else:
                     ready.append(Attempt(row, provider, reloaded_at))
-    if early := evidence.too_soon(services, ready):
-        aside += [paced(a.row, early[a.row.connection.id]) for a in ready if _id(a) in early]
-        ready = [attempt for attempt in ready if _id(attempt) not in early]
+    ready = evidence.in_pace(services, ready, aside)
     checkpoints.reach("guarded", (ready, aside))
     _commit(services, aside, tally)
     return ready
-
-
-def _id(attempt: Attempt) -> UUID:
-    return attempt.row.connection.id
 
 
 def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) -> list[Attempt]:

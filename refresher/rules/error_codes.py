@@ -1,5 +1,6 @@
 """Reads the error code of an answer, and the provider's words about it: as the catalogue says, masked.
 
+And what an answer says that has neither a token nor an error: that all is well, or a grant unread.
 Nothing here can raise on any input. Sources: RFC 6749 section 5.2, and the providers' own spellings.
 """
 
@@ -8,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from refresher.rules.bodies import at
+from refresher.rules.bodies import at, header, text_of
+from refresher.rules.connection import Reply, is_no_token
 from refresher.rules.masking import hide_tokens
 from refresher.rules.paths import first_at, ways
 from refresher.rules.providers import Path, Provider
+from refresher.rules.unread import looks_like_a_grant
 
 MAX_CODE_LENGTH = 64
 MAX_DETAIL_LENGTH = 200
+NO_CONTENT = 204
 _MOST_CHARACTERS = 1_024
 """Of what is shown, so much is looked at: the look costs more than a straight line."""
 _DEAD = re.compile(r"invalid_grant(?=[\s:,;.(-]|$)", re.IGNORECASE)
@@ -99,3 +103,23 @@ def _printable(code: str) -> str | None:
 def _masked(text: str) -> str:
     shown = "".join(c for c in text[:_MOST_CHARACTERS] if c.isprintable()).strip()
     return hide_tokens(shown)
+
+
+def is_held(reply: Reply) -> bool:
+    """Whether an answer without a token may be a grant that we could not read."""
+    content_type = header(reply.headers, "content-type")
+    return looks_like_a_grant(text_of(reply.body, reply.headers), content_type)
+
+
+def says_all_is_well(reply: Reply, answer: Mapping[str, object]) -> bool:
+    """Whether a 2xx without a token and without an error says so.
+
+    A page does not, nor what broke off, and what looks like a grant is one that we could not read.
+    """
+    status = reply.status or 0
+    if not 200 <= status < 300 or reply.failure is not None or not (answer or status == NO_CONTENT):
+        return False
+    refresh_token = answer.get("refresh_token")
+    told = isinstance(refresh_token, str) and not is_no_token(refresh_token)
+    says_no = answer.get("success") is False or answer.get("ok") is False
+    return not (told or says_no or is_held(reply))

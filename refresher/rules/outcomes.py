@@ -13,18 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from refresher.rules.answers import (
-    as_token,
-    read_answer,
-    read_grant,
-    read_prolonged,
-    retry_after_seconds,
-)
-from refresher.rules.bodies import header, text_of
+from refresher.rules.answers import as_token, read_answer, read_grant, read_prolonged
+from refresher.rules.answers import retry_after_seconds as wait_of
 from refresher.rules.connection import UNSENT, Grant, Reply, Secret, value
-from refresher.rules.error_codes import error_code, error_detail
+from refresher.rules.error_codes import error_code, error_detail, is_held, says_all_is_well
 from refresher.rules.providers import Provider
-from refresher.rules.unread import looks_like_a_grant
 
 __all__ = [
     "UNSENT", "Malformed", "Misconfigured", "Outcome", "Prolonged", "RateLimited", "Refreshed", "Reply",
@@ -35,7 +28,6 @@ MISCONFIGURED = frozenset({"invalid_client", "unauthorized_client", "unsupported
 """Without `invalid_scope`: that is one connection's fault, and must not hold up all the others."""
 SLOW_DOWN = frozenset({"slow_down", "rate_limited", "ratelimited", "too_many_requests"})
 
-NO_CONTENT = 204
 UNREAD = "the provider answered, and we could not read it"
 
 
@@ -114,15 +106,8 @@ class Unreadable:
 
 
 Outcome = (
-    Refreshed
-    | Prolonged
-    | RateLimited
-    | Transient
-    | Revoked
-    | Misconfigured
-    | Malformed
-    | Unreadable
-)
+    Refreshed | Prolonged | RateLimited | Transient | Revoked | Misconfigured | Malformed | Unreadable
+)  # fmt: skip
 
 
 def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outcome:
@@ -141,25 +126,14 @@ def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outc
         grant = read_grant(provider, answer, now_epoch_seconds)
         if grant is not None:
             return Refreshed(grant)
-    wait = retry_after_seconds(reply.headers, now_epoch_seconds)
+    wait = wait_of(reply.headers, now_epoch_seconds)
     code = error_code(provider, answer)
     if code is None and provider.status_errors and not broken:
         code = provider.status_errors.get(str(reply.status))
-    if code is None and provider.prolongs and 200 <= reply.status < 300 and _is_well(reply, answer):
+    if code is None and provider.prolongs and says_all_is_well(reply, answer):
         return Prolonged(read_prolonged(provider, answer, now_epoch_seconds))
     refusal = _refusal(provider, reply.status, code, answer, wait) if code is not None else None
     return refusal or _by_status(reply, wait, answer)
-
-
-def _is_well(reply: Reply, answer: Mapping[str, object]) -> bool:
-    """Whether a 2xx without a token and without an error says that all is well.
-
-    A page does not, nor what broke off, and what looks like a grant is one that we could not read.
-    """
-    if reply.failure is not None or not (answer or reply.status == NO_CONTENT):
-        return False
-    told = as_token(answer.get("refresh_token")) or answer.get("success") is False
-    return not (told or answer.get("ok") is False or _looks_like_a_grant(reply))
 
 
 def _refusal(
@@ -200,16 +174,9 @@ def _unread(reply: Reply, status: int, answer: Mapping[str, object]) -> Outcome:
     if kept is not None:
         return Malformed("no access token in the answer", status, kept)
     says_no = answer.get("ok") is False or answer.get("success") is False
-    if not says_no and _looks_like_a_grant(reply):
-        broken = (
-            f": it broke off ({reply.failure})" if reply.failure else ": it has no access token"
-        )
-        return Unreadable(UNREAD + broken, status)
+    if not says_no and is_held(reply):
+        why = f"it broke off ({reply.failure})" if reply.failure else "it has no access token"
+        return Unreadable(f"{UNREAD}: {why}", status)
     if reply.failure is not None:
         return Transient(reply.failure, None, status)
     return Malformed("no access token in the answer", status)
-
-
-def _looks_like_a_grant(reply: Reply) -> bool:
-    content_type = header(reply.headers, "content-type")
-    return looks_like_a_grant(text_of(reply.body, reply.headers), content_type)
