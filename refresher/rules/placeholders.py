@@ -141,6 +141,8 @@ def brought(
     of_app: Mapping[str, str],
 ) -> tuple[str | None, Mapping[str, str]]:
     """Returns the host and the other values: the connection's, else the app's, else the entry's."""
+    if not (of_app or provider.default_placeholders):
+        return host, placeholders or {}
     given = {name: value for name, value in (placeholders or {}).items() if value}
     return host or of_app.get(HOST), {**provider.default_placeholders, **of_app, **given}
 

@@ -74,10 +74,14 @@ def build_request(  # noqa: PLR0913  all that a request is made of
     headers, query = {"Accept": "application/json"}, None
     fill_in: FillIn | None = None
     if provider.headers or provider.parameters or provider.query or provider.signs:
-        tokens = {"access_token": access_token, "refresh_token": refresh_token}
-        scope = provider.scope_separator.join(scopes)
-        ours = Filling(provider.name, client, tokens, scope, draw).value
-        fill_in = partial(filled, provider, host=host, placeholders=placeholders, ours=ours)
+        tables = (provider.headers, provider.parameters, provider.query)
+        if provider.signs or any("{" in text for table in tables for text in table.values()):
+            tokens = {"access_token": access_token, "refresh_token": refresh_token}
+            scope = provider.scope_separator.join(scopes)
+            ours = Filling(provider.name, client, tokens, scope, draw).value
+            fill_in = partial(filled, provider, host=host, placeholders=placeholders, ours=ours)
+        else:
+            fill_in = _as_it_is
         headers |= checked_headers(fill_in(provider.headers))
         query = fill_in(provider.query) or None
     url = resolve_url(provider, host, placeholders=placeholders)
@@ -88,6 +92,10 @@ def build_request(  # noqa: PLR0913  all that a request is made of
         parameters |= fill_in(provider.parameters)
     named, shown = renamed(provider, parameters), certificate_of(provider, client)
     return TokenRequest(provider.method, url, headers, provider.body, named, shown, query)
+
+
+def _as_it_is(texts: Mapping[str, str]) -> Mapping[str, str]:
+    return texts
 
 
 def renamed(provider: Provider, parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -174,4 +182,4 @@ def resolve_url(
     if "{" not in url:
         return url
     found = values(provider, named_in([url]), host, placeholders, in_url=True)
-    return fill(without_empty(url, found), found)
+    return fill(without_empty(url, found) if provider.path_placeholders else url, found)
