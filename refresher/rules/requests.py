@@ -69,29 +69,31 @@ def build_request(  # noqa: PLR0913  all that a request is made of
         of_app = client.placeholders if client else {}
         host, placeholders = brought(provider, host, placeholders, of_app)
     parameters = _grant_parameters(provider, access_token, refresh_token)
-    if provider.send_scope and scopes:
-        parameters["scope"] = provider.scope_separator.join(scopes)
+    scope = provider.scope_separator.join(scopes)
+    if provider.send_scope and scope:
+        parameters["scope"] = scope
     headers, query = {"Accept": "application/json"}, None
     fill_in: FillIn | None = None
     if provider.headers or provider.parameters or provider.query or provider.signs:
-        tables = (provider.headers, provider.parameters, provider.query)
-        if provider.signs or any("{" in text for table in tables for text in table.values()):
+        fill_in = _as_it_is
+        if provider.signs or _names_any(provider):
             tokens = {"access_token": access_token, "refresh_token": refresh_token}
-            scope = provider.scope_separator.join(scopes)
             ours = Filling(provider.name, client, tokens, scope, draw).value
             fill_in = partial(filled, provider, host=host, placeholders=placeholders, ours=ours)
-        else:
-            fill_in = _as_it_is
         headers |= checked_headers(fill_in(provider.headers))
         query = fill_in(provider.query) or None
     url = resolve_url(provider, host, placeholders=placeholders)
     authenticate(provider, provider.client_auth, client, parameters, headers)
-    if fill_in:
-        if provider.signs:
-            proof(provider, client, url, fill_in, draw).sign(parameters, headers)
-        parameters |= fill_in(provider.parameters)
+    if fill_in and provider.signs:
+        proof(provider, client, url, fill_in, draw).sign(parameters, headers)
+    parameters |= fill_in(provider.parameters) if fill_in else {}
     named, shown = renamed(provider, parameters), certificate_of(provider, client)
     return TokenRequest(provider.method, url, headers, provider.body, named, shown, query)
+
+
+def _names_any(provider: Provider) -> bool:
+    tables = (provider.headers, provider.parameters, provider.query)
+    return any("{" in text for table in tables for text in table.values())
 
 
 def _as_it_is(texts: Mapping[str, str]) -> Mapping[str, str]:
