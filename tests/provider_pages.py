@@ -15,8 +15,9 @@ from string import Template
 from refresher import catalogue
 from refresher.catalogue import telling
 from refresher.cli.output import plain, seconds_of
+from refresher.rules.kinds import CERTIFIED
 from refresher.rules.placeholders import example
-from refresher.rules.providers import Provider, Rotation, Strategy
+from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
 from refresher.rules.words import span
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "providers"
@@ -90,33 +91,44 @@ def _connecting(provider: Provider) -> Iterator[str]:
     yield from _app(provider)
     yield from _consent(provider)
     if provider.host_pattern or provider.placeholders:
-        yield "Each connection names " + ", ".join(_needs(provider)) + "."
-    line = json.dumps(_line(provider), ensure_ascii=False)
-    yield (
-        f"Then hand over what the consent brought:\n\n```json\n{line}\n```"
-        if _consents(provider)
-        else f"Then name what is to have a token:\n\n```json\n{line}\n```"
+        named = ", ".join(_needs(provider))
+        alike = ", or its app does (`apps set --placeholder`)" if provider.placeholders else ""
+        yield f"Each connection names {named}{alike}."
+    if provider.slots:
+        yield "Hand in the whole answer as `answer`: it may bring several tokens."
+    what = (
+        "name what is to have a token"
+        if provider.is_minted
+        else "hand over what the consent brought"
     )
+    line = json.dumps(_line(provider), ensure_ascii=False)
+    yield f"Then {what}:\n\n```json\n{line}\n```"
     yield (
         "as a line of `refresher connections import -`, or as the body of `PUT /v1/connections` "
         "([api.md](../api.md))."
     )
 
 
-def _consents(provider: Provider) -> bool:
-    return provider.strategy is not Strategy.CLIENT_CREDENTIALS
-
-
 def _app(provider: Provider) -> Iterator[str]:
     if not provider.needs_app:
         yield "Its requests name no app."
         return
-    where = f"at <{provider.app_url}>" if provider.app_url else f"at {provider.title}"
-    secret = " --no-secret" if provider.client_auth == "none" else ""
+    where = f"at <{provider.app_url}>" if provider.app_url else f"for {provider.title}"
     yield (
         f"Register an app {where}, and store it:\n\n"
-        f"```console\n$ refresher apps set {provider.name} --client-id ID{secret}\n```"
+        f"```console\n$ refresher apps set {provider.name} --client-id ID{_proof(provider)}\n```"
     )
+
+
+def _proof(provider: Provider) -> str:
+    """Returns the options of `apps set` by which this provider's apps prove themselves."""
+    auth, options = provider.client_auth, ""
+    if provider.signs and auth is not ClientAuth.CLIENT_SECRET_JWT:
+        options += " --private-key-file key.pem" + (" --key-id KEY" * provider.needs_key_id)
+    if auth in CERTIFIED:
+        options += " --certificate-file client.pem --certificate-key-file client.key"
+    has_secret = auth in {ClientAuth.BASIC, ClientAuth.BASIC_RAW, ClientAuth.POST}
+    return options + ("" if has_secret or auth is ClientAuth.CLIENT_SECRET_JWT else " --no-secret")
 
 
 def _consent(provider: Provider) -> Iterator[str]:
@@ -156,7 +168,7 @@ def _line(provider: Provider) -> dict[str, object]:
         line["host"] = provider.host_example or "…"
     if provider.placeholders:
         line["placeholders"] = {n: example(p) for n, p in provider.placeholders.items()}
-    if _consents(provider):
+    if not provider.is_minted:
         line["access_token"] = "ACCESS_TOKEN"
         if provider.strategy is Strategy.REFRESH_TOKEN:
             line["refresh_token"] = "REFRESH_TOKEN"

@@ -79,8 +79,6 @@ def end_of_refresh_token(
     if answer.keys().isdisjoint(names):  # the usual case, and no look at each name
         return None, False
     told = [value for name in names if (value := answer.get(name)) is not None]
-    if not told:
-        return None, False
     lives = [seconds(value, now_epoch_seconds, known_seconds, form) for value in told]
     ends = [life for life in lives if life]
     return min(ends, default=None), not ends and any(_is_zero(value) for value in told)

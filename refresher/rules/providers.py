@@ -234,9 +234,8 @@ class Provider(Proofs):
     @property
     def needs_app(self) -> bool:
         """Whether a request carries the app's identity."""
-        return self.client_auth is not ClientAuth.NONE or (
-            self.send_client_id and self.strategy is not Strategy.LONG_LIVED_EXCHANGE
-        )
+        names_it = self.send_client_id and self.strategy is not Strategy.LONG_LIVED_EXCHANGE
+        return self.client_auth is not ClientAuth.NONE or names_it or self.signs
 
     @property
     def signs(self) -> bool:

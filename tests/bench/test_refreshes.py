@@ -16,6 +16,7 @@ from refresher.errors import SettingsError
 from tests.processes import OURS
 from tests.services import plain
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     *("connections", "refreshed", "refreshes_per_second", "seconds"),

@@ -20,17 +20,19 @@ GOOD = BETA + '[apps.beta]\nclient_id = "b"\n'
 BOTH = "token_url and token_endpoint are two names of one field: give one of them"
 TWICE = "Cannot declare ('providers', 'acme') twice"
 MANY = """
-import resource, time
+import resource, tomllib
 from pathlib import Path
 import refresher.settings, refresher.runtime.services
 from refresher.catalogue import load
 from refresher.catalogue.built_in import BuiltIn
 def memory(): return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-before, began = memory(), time.process_time()
+parsed, loads = [], tomllib.loads
+tomllib.loads = lambda text: parsed.append(text) or loads(text)
+before = memory()
 known = load(built_in=BuiltIn(Path({folder!r})))
 assert len(known) == 330, known.names
 assert known["p7"].rotation == "always"
-print(time.process_time() - began, (memory() - before) / 1e6)
+print(len(parsed), (memory() - before) / 1e6)
 """
 
 
@@ -40,8 +42,8 @@ def test_every_built_in_entry_is_right():
     assert CATALOGUE.broken == ()
 
 
-def test_a_start_with_330_entries_takes_30_ms_and_15_mb(tmp_path: Path):
-    """Names are read at once, an entry when it is asked for."""
+def test_a_start_reads_only_the_entries_that_are_asked_for(tmp_path: Path):
+    """Of 330 entries one is parsed, and they take 15 MB at most; `bench.catalogue` has the time."""
     text = (Path(watching.__file__).parent / "providers" / "airtable.toml").read_text()
     for n in range(330):
         (tmp_path / f"p{n}.toml").write_text(text)
@@ -49,9 +51,9 @@ def test_a_start_with_330_entries_takes_30_ms_and_15_mb(tmp_path: Path):
         [sys.executable, "-c", MANY.format(folder=str(tmp_path))],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    seconds, megabytes = map(float, ran.stdout.split())
-    assert seconds <= 0.03
-    assert megabytes <= 15
+    parsed, megabytes = ran.stdout.split()
+    assert int(parsed) == 1
+    assert float(megabytes) <= 15
 
 
 def test_a_wrong_built_in_entry_is_as_good_as_none(tmp_path: Path):

@@ -24,7 +24,10 @@ from tests.processes import Process, Spawner
 from tests.services import PostgresServer
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.slow,
+]
 SCHEDULER = ("-m", "refresher.scheduler")
 WEB = ("-m", "refresher.web")
 WORKER = ("-m", "dramatiq", "refresher.actors", "--threads", "2", "--processes")

@@ -3,10 +3,14 @@
 import os
 import signal
 
+import pytest
+
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.devkit.postgres.cluster import read_postmaster
 from tests.devkit.postgres.kit import ask, kill_server, remember, wait_for_clean_stop
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_user_takes_the_server_along_and_loses_nothing(folder, start_user):

@@ -12,6 +12,7 @@ from tests.ports import free_port
 from tests.processes import Spawner
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
 TOKEN = "a-token-for-the-status-page"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 INNER = ("/health/status", "/metrics")

@@ -16,6 +16,7 @@ from tests.services import PostgresServer
 from tests.store.databases.kit import run
 from tests.world import World
 
+pytestmark = pytest.mark.slow
 ENCODINGS = ("SQL_ASCII", "LATIN1")
 
 
