@@ -7,7 +7,6 @@ says that its documentation does not confirm it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, fields
 from difflib import SequenceMatcher
 from typing import assert_never
 from urllib.parse import urlsplit
@@ -76,22 +75,15 @@ def _server(provider: Provider) -> str:
 
 def facts_by_subject(provider: Provider) -> dict[str, dict[str, object]]:
     """Returns what an entry says that not all say, by subject and field; unsure ones with a *."""
-    defaults = {
-        field.name: field.default if field.default is not MISSING else _made(field.default_factory)
-        for field in fields(provider)
-    }
+    usual = Provider(name=provider.name)
     found: dict[str, dict[str, object]] = {}
     subject = ""
     for name, value in describe(provider).items():
         subject = SUBJECTS.get(name, subject)
-        told = name in ALWAYS or getattr(provider, name) != defaults[name]
+        told = name in ALWAYS or getattr(provider, name) != getattr(usual, name)
         if subject and name not in IN_SENTENCES and told:
             found.setdefault(subject, {})[_marked(provider, name)] = value
     return found
-
-
-def _made(factory: object) -> object:
-    return factory() if callable(factory) else None
 
 
 def _marked(provider: Provider, name: str) -> str:
