@@ -17,7 +17,7 @@ import orjson
 
 from refresher.rules import bodies, lives, slots
 from refresher.rules.bodies import at
-from refresher.rules.connection import Grant, Secret, is_no_token
+from refresher.rules.connection import Grant, Secret, as_token
 from refresher.rules.error_codes import error_code
 from refresher.rules.kept_fields import KeptFields, kept
 from refresher.rules.providers import Path, Provider
@@ -199,11 +199,6 @@ def _grant_end(
         provider.refresh_token_lifetime_format,
     )
     return end
-
-
-def as_token(value: object) -> Secret | None:
-    """Returns a token, None for what is none: blank, another type, "null" or "undefined" as a text."""
-    return Secret(value) if isinstance(value, str) and not is_no_token(value) else None
 
 
 def retry_after_seconds(headers: Mapping[str, str], now_epoch_seconds: float) -> float | None:

@@ -194,6 +194,11 @@ def is_no_token(text: str) -> bool:
     return len(bare) <= 16 and (not bare or bare.casefold() in NOTHING)
 
 
+def as_token(value: object) -> Secret | None:
+    """Returns a token, None for what is none: blank, another type, "null" or "undefined" as a text."""
+    return Secret(value) if isinstance(value, str) and not is_no_token(value) else None
+
+
 UNSENT = "unsent"
 TOO_LARGE = "too_large"
 """`Reply.failure` of a request that was never tried."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from refresher.rules.bodies import at, header, text_of
-from refresher.rules.connection import Reply, is_no_token
+from refresher.rules.connection import Reply, as_token
 from refresher.rules.masking import hide_tokens
 from refresher.rules.paths import first_at, ways
 from refresher.rules.providers import Path, Provider
@@ -119,7 +119,9 @@ def says_all_is_well(reply: Reply, answer: Mapping[str, object]) -> bool:
     status = reply.status or 0
     if not 200 <= status < 300 or reply.failure is not None or not (answer or status == NO_CONTENT):
         return False
-    refresh_token = answer.get("refresh_token")
-    told = isinstance(refresh_token, str) and not is_no_token(refresh_token)
-    says_no = answer.get("success") is False or answer.get("ok") is False
-    return not (told or says_no or is_held(reply))
+    return not (as_token(answer.get("refresh_token")) or says_no(answer) or is_held(reply))
+
+
+def says_no(answer: Mapping[str, object]) -> bool:
+    """Whether an answer says in so many words that it is a refusal, without a code."""
+    return answer.get("ok") is False or answer.get("success") is False

@@ -13,10 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from refresher.rules.answers import as_token, read_answer, read_grant, read_prolonged
-from refresher.rules.answers import retry_after_seconds as wait_of
-from refresher.rules.connection import UNSENT, Grant, Reply, Secret, value
-from refresher.rules.error_codes import error_code, error_detail, is_held, says_all_is_well
+from refresher.rules.answers import read_answer, read_grant, read_prolonged, retry_after_seconds
+from refresher.rules.connection import UNSENT, Grant, Reply, Secret, as_token, value
+from refresher.rules.error_codes import (
+    error_code,
+    error_detail,
+    is_held,
+    says_all_is_well,
+    says_no,
+)
 from refresher.rules.providers import Provider
 
 __all__ = [
@@ -126,7 +131,7 @@ def classify(provider: Provider, reply: Reply, now_epoch_seconds: float) -> Outc
         grant = read_grant(provider, answer, now_epoch_seconds)
         if grant is not None:
             return Refreshed(grant)
-    wait = wait_of(reply.headers, now_epoch_seconds)
+    wait = retry_after_seconds(reply.headers, now_epoch_seconds)
     code = error_code(provider, answer)
     if code is None and provider.status_errors and not broken:
         code = provider.status_errors.get(str(reply.status))
@@ -173,8 +178,7 @@ def _unread(reply: Reply, status: int, answer: Mapping[str, object]) -> Outcome:
     kept = as_token(answer.get("refresh_token"))
     if kept is not None:
         return Malformed("no access token in the answer", status, kept)
-    says_no = answer.get("ok") is False or answer.get("success") is False
-    if not says_no and is_held(reply):
+    if not says_no(answer) and is_held(reply):
         why = f"it broke off ({reply.failure})" if reply.failure else "it has no access token"
         return Unreadable(f"{UNREAD}: {why}", status)
     if reply.failure is not None:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from refresher.rules import policy as when
-from refresher.rules.answers import as_token, read_answer, retry_after_seconds
-from refresher.rules.connection import Connection, Grant, Status
+from refresher.rules.answers import read_answer, retry_after_seconds
+from refresher.rules.connection import Connection, Grant, Status, as_token
 from refresher.rules.decision import Before
 from refresher.rules.error_codes import error_code
 from refresher.rules.guards import Outline

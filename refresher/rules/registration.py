@@ -15,8 +15,8 @@ from uuid import UUID, uuid5
 from refresher.errors import InvalidConnection
 from refresher.rules import intake_fields as fields
 from refresher.rules import slot_intake
-from refresher.rules.answers import as_token, read_grant, read_parsed
-from refresher.rules.connection import Grant, Secret
+from refresher.rules.answers import read_grant, read_parsed
+from refresher.rules.connection import Grant, Secret, as_token
 from refresher.rules.error_codes import error_code
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
