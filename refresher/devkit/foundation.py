@@ -27,6 +27,7 @@ from refresher.settings import PREFIX, Settings, variable
 from refresher.settings.names import OF_THE_SDK, known_variables
 
 KEY_FILE = "development.key"
+LOOPBACK = "127.0.0.1"
 ENVIRONMENT_FILE = "env"
 
 
@@ -174,6 +175,23 @@ def prepare(settings: Settings, stack: ExitStack) -> Foundation:
     if key is not None:
         variables[variable("encryption_keys")] = key
     return Foundation(directory, postgres, transport, providers_file, key is not None, variables)
+
+
+def public_at(foundation: Foundation, settings: Settings, port: int) -> dict[str, str]:
+    """Returns, and notes, where browsers on this machine reach what listens on `port`.
+
+    Nothing where an address is set, or others than this machine are served. What an earlier `up` wrote
+    for another port counts as not set.
+    """
+    name = variable("public_url")
+    written = read_environment(foundation.directory).get(name, "")
+    is_ours = settings.public_url is None or (
+        settings.public_url == written and written.startswith(f"http://{LOOPBACK}:")
+    )
+    if not is_ours or not port or settings.host not in {HERE, LOOPBACK}:
+        return {}
+    foundation.variables[name] = f"http://{LOOPBACK}:{port}"
+    return {name: foundation.variables[name]}
 
 
 def hand_out(foundation: Foundation) -> Path:

@@ -21,7 +21,7 @@ from time import monotonic, sleep
 import structlog
 
 from refresher.catalogue.watching import Stamp, stamp
-from refresher.devkit.foundation import Foundation, hand_out, prepare
+from refresher.devkit.foundation import Foundation, hand_out, prepare, public_at
 from refresher.devkit.postgres.binaries import OPENED
 from refresher.errors import (
     CatalogueError,
@@ -70,8 +70,9 @@ def run(tell: Callable[[Running], None]) -> bool:
         settings = load()
         catalogue_from(settings)
         _migrate(settings)
-        environment_file = hand_out(foundation)
         port, sockets = _listen(settings)
+        os.environ.update(public_at(foundation, settings, port))
+        environment_file = hand_out(foundation)
         worker = stack.enter_context(_scheduler_and_worker(settings, foundation, sockets))
         stack.callback(end_within, settings.shutdown_seconds + GRACE_SECONDS)
         _tell_of_opened()

@@ -91,6 +91,7 @@ def test_up_is_for_this_machine_and_says_where(start_up):
     told = up.told[-1]
     assert up.environment["REFRESHER_HOST"] == "localhost"
     assert up.environment["REFRESHER_ALLOW_INSECURE_HOSTS"] == "loopback"
+    assert up.environment["REFRESHER_PUBLIC_URL"] == told["api"]
     root = loopback.get(f"{told['api']}/")
     assert (root.status_code, root.headers["location"]) == (307, "/docs")
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -170,6 +171,8 @@ def test_with_its_own_environment_loaded_it_starts_again(start_up):
     again = start_up(**environment)
     # Then
     assert again.told[-1]["database"] == "embedded"
+    assert again.environment["REFRESHER_PUBLIC_URL"] == again.told[-1]["api"]
+    assert again.told[-1]["api"] != up.told[-1]["api"]
 
 
 @pytest.mark.slow
