@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from bench.refreshes.plan import Plan
-from refresher.outbound.exchange import is_fast
+from refresher.outbound.choosing import is_fast
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import field
 from functools import partial
-from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from refresher.errors import SettingsError
 from refresher.outbound.certified import CertifiedSenders
-from refresher.outbound.egress import NAME_LOOKUPS, Egress
-from refresher.outbound.loop import MOST_REPLIES, Arrivals, LoopThread, Stream
+from refresher.outbound.choosing import choose_sender, is_fast, new_loop
+from refresher.outbound.egress import Egress
+from refresher.outbound.loop import MOST_REPLIES, Arrivals, Awaited, LoopThread, Stream
 from refresher.outbound.sender import (
     CANCELLED,
     NO_SENDER,
     UNSENDABLE,
     Sender,
     SenderName,
-    SenderUnusable,
     SendLimits,
     Watcher,
     Wire,
@@ -37,7 +36,6 @@ from refresher.outbound.sender import (
 from refresher.outbound.turns import FairQueue, Parties, Turns
 from refresher.rules.connection import value
 from refresher.rules.outcomes import UNSENT, Reply
-from refresher.rules.proving import ClientCertificate
 from refresher.rules.requests import TokenRequest
 
 K = TypeVar("K")
@@ -61,7 +59,7 @@ class Outgoing(Generic[K]):
     """What is sent next after a reply, in the same place; its own reply counts then."""
 
 
-_Waiting = tuple[Outgoing[Any], Wire | None, Arrivals[Any]]
+_Waiting = tuple[Outgoing[Any], Wire | None, Arrivals[Any] | Awaited[Any]]
 """A request in the line, as it is written, None when it cannot be; and where its reply goes."""
 
 
@@ -115,6 +113,18 @@ class Exchange:
             return Stream(_refused(outgoing, failure))
         return Stream(arrivals.groups(self.turns, again), arrivals.ready)
 
+    async def ask(self, outgoing: Outgoing[K]) -> Reply:
+        """Sends one request from a coroutine, which waits for the reply on no thread.
+
+        Who is cancelled waits no more; the request goes on.
+        """
+        answer: Future[tuple[K, Reply]] = Future()
+        waiting: _Waiting = (outgoing, _written(outgoing.request), Awaited(answer))
+        failure = await asyncio.to_thread(self._hand_over, [waiting])  # it may start the loop
+        if failure is not None:
+            return Reply(failure=failure, sent=False)
+        return (await asyncio.shield(asyncio.wrap_future(answer)))[1]
+
     def open(self) -> None:
         """Starts now instead of at the first use; raises `SettingsError` for unusable proxies."""
         self._loop.start()
@@ -136,7 +146,7 @@ class Exchange:
         self._sender = self._sender or choose_sender(
             self._limits, self.egress, self._name, self._watcher
         )
-        return _new_loop(fast=self._fast)
+        return new_loop(fast=self._fast)
 
     def _launch(self, batch: Sequence[_Waiting]) -> None:
         """Puts a batch in the line, and has it sent with the places that are free.
@@ -202,23 +212,6 @@ class Exchange:
         await self._certified.close()
 
 
-def _new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:
-    """Returns uvloop's where it is installed, for pyreqwest only.
-
-    httpx looks its proxies up through the loop, and uvloop has four threads for that.
-    """
-    if fast:
-        try:
-            import uvloop  # noqa: PLC0415  optional
-        except ImportError:
-            pass
-        else:
-            return uvloop.new_event_loop()
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="names"))
-    return loop
-
-
 def _refused(outgoing: Sequence[Outgoing[K]], failure: str) -> Iterator[list[tuple[K, Reply]]]:
     for start in range(0, len(outgoing), MOST_REPLIES):
         group = outgoing[start : start + MOST_REPLIES]
@@ -253,42 +246,3 @@ def _written(request: TokenRequest | Wire) -> Wire | None:
 
 def _with_elapsed(reply: Reply, seconds: float) -> Reply:
     return Reply(reply.status, reply.headers, reply.body, reply.failure, reply.sent, seconds)
-
-
-def is_fast(name: SenderName) -> bool:
-    """Whether `name` means pyreqwest here; raises `SettingsError` when it is asked for and missing."""
-    installed = find_spec("pyreqwest") is not None
-    if name == "pyreqwest" and not installed:
-        raise SettingsError(
-            "REFRESHER_SENDER is pyreqwest, which is not installed: install refresher[fast], or "
-            "choose httpx"
-        )
-    return installed and name != "httpx"
-
-
-def choose_sender(
-    limits: SendLimits,
-    egress: Egress,
-    name: SenderName = "auto",
-    watcher: Watcher | None = None,
-    certificate: ClientCertificate | None = None,
-) -> Sender:
-    """Returns the sender for this process: pyreqwest where it is installed, otherwise httpx.
-
-    It shows `certificate` to servers that ask for one. Imported here and not above, after any fork: a
-    Rust runtime does not survive one. Raises `SettingsError` when the environment's proxies or
-    certificates cannot be used, and `ValueError` when `certificate` cannot.
-    """
-    from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  a slow import
-
-    if not is_fast(name):
-        return HttpxSender(limits, egress, watcher, certificate)
-    from refresher.outbound.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
-
-    try:
-        return PyreqwestSender(limits, egress, certificate)
-    except SenderUnusable as error:
-        if name == "pyreqwest":
-            raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
-        log.warning("sending with httpx, which is slower", why=str(error))
-        return HttpxSender(limits, egress, watcher, certificate)

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import partial
 from typing import Generic, ParamSpec, TypeVar
@@ -160,6 +161,17 @@ class Arrivals(Generic[T]):
         if self._ready:
             self._wake.set()
         return group
+
+
+class Awaited(Generic[T]):
+    """The way back of one result to who awaits it on another loop."""
+
+    def __init__(self, answer: Future[T]) -> None:
+        self._answer = answer
+
+    def add(self, item: T) -> None:
+        """Takes it in."""
+        self._answer.set_result(item)
 
 
 class Stream(Iterator[list[T]]):

@@ -195,7 +195,7 @@ def test_a_sender_that_is_asked_for_and_missing_is_named_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """The sentence says what to install, when the services are built and not at the first refresh."""
-    monkeypatch.setattr("refresher.outbound.exchange.find_spec", lambda _: None)
+    monkeypatch.setattr("refresher.outbound.choosing.find_spec", lambda _: None)
 
     with pytest.raises(SettingsError, match=r"install refresher\[fast\]"):
         Exchange(SendLimits(), name="pyreqwest")
@@ -258,3 +258,35 @@ def test_a_reply_in_hand_is_lost_by_nothing_that_follows():
     slow = {b"first": "second", b"second": "third"}
     reply, sent = asked_again(lambda reply: late(reply) and slow.get(reply.body), within=0.1)
     assert (reply.body, sent) == (b"second", ["first", "second"])
+
+
+def test_a_coroutine_awaits_one_reply_on_no_thread_of_its_own():
+    """`ask` answers as `stream` does: what the sender said, a failure of its own, and once closed."""
+    exchange = Exchange(SendLimits(), Scripted())
+
+    async def all_at_once() -> list[Reply]:
+        return await asyncio.gather(*(exchange.ask(one) for one in outgoing("a", "broken", "b")))
+
+    replies = asyncio.run(all_at_once())
+    assert [reply.body for reply in replies] == [b"a", b"", b"b"]
+    assert replies[1].failure == "bug in the sender: ZeroDivisionError"
+    exchange.close()
+    (unsent,) = (asyncio.run(exchange.ask(one)) for one in outgoing("c"))
+    assert (unsent.failure, unsent.sent) == ("unsent", False)
+
+
+def test_what_a_coroutine_asked_goes_on_without_it():
+    """Who is cancelled waits no more; its request is answered all the same, and nothing breaks."""
+    sender = Scripted()
+    exchange = Exchange(SendLimits(), sender)
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(exchange.ask(*outgoing("held")))
+        await asyncio.to_thread(wait_until, lambda: sender.sent)
+        task.cancel()
+        await asyncio.wait([task])
+        sender.let_go()
+        assert (await exchange.ask(*outgoing("after"))).body == b"after"
+
+    asyncio.run(leave())
+    exchange.close()

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from refresher.errors import SettingsError
+from refresher.outbound.choosing import choose_sender
 from refresher.outbound.egress import Egress
-from refresher.outbound.exchange import Exchange, choose_sender
+from refresher.outbound.exchange import Exchange
 from refresher.outbound.httpx_sender import HttpxSender
 from refresher.outbound.pyreqwest_sender import PyreqwestSender
 from refresher.outbound.sender import SenderName, SendLimits
@@ -35,7 +36,7 @@ def test_pyreqwest_is_chosen_where_it_is_installed(
 ):
     """`auto` takes the fast one when it can; a name takes that one."""
     if not installed:
-        monkeypatch.setattr("refresher.outbound.exchange.find_spec", lambda _: None)
+        monkeypatch.setattr("refresher.outbound.choosing.find_spec", lambda _: None)
 
     assert isinstance(choose_sender(SendLimits(), Egress(), name), expected)
 
@@ -61,7 +62,7 @@ def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_setting_reaches_the_exchange(monkeypatch: pytest.MonkeyPatch):
     """REFRESHER_SENDER is checked when a process builds its services."""
-    monkeypatch.setattr("refresher.outbound.exchange.find_spec", lambda _: None)
+    monkeypatch.setattr("refresher.outbound.choosing.find_spec", lambda _: None)
     monkeypatch.setenv("REFRESHER_SENDER", "pyreqwest")
     monkeypatch.setenv("REFRESHER_ENCRYPTION_KEYS", new_key())
     monkeypatch.setenv("DATABASE_URL", "postgresql://nowhere/none")
