@@ -18,7 +18,11 @@ class Issuer:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.pages: dict[str, tuple[int, bytes]] = {}
+        self.headers: dict[str, str] = {}
+        """What each answer has besides."""
         self.asked: list[str] = []
+        self.told: list[dict[str, str]] = []
+        """The headers of each request, names in lower case."""
         self.tell()
 
     def tell(self, place: str = OAUTH, **fields: Any) -> None:
@@ -40,11 +44,14 @@ def issuing() -> Iterator[Issuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.asked.append(self.path)
+            issuer.told.append({name.lower(): value for name, value in self.headers.items()})
             status, body = issuer.pages.get(self.path, (404, b"{}"))
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", body.decode())
                 body = b""
+            for name, value in issuer.headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

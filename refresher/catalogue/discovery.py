@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from refresher.catalogue.urls import url_faults
+from refresher.catalogue.urls import told_url_faults
 from refresher.rules.bodies import header, unpack
 from refresher.rules.connection import Reply
 from refresher.rules.providers import CERTIFIED, ClientAuth, Provider
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
-MAX_BYTES = 262_144
+MAX_BYTES = 65_536
+MOST_REDIRECTS = 2
 URLS = {
     "token_url": "token_endpoint",
     "revocation_url": "revocation_endpoint",
@@ -28,6 +29,13 @@ URLS = {
     "identity_url": "userinfo_endpoint",
 }
 """Our names of URLs, and those of the metadata."""
+NOT_OF_ENTRIES = {"registration_url": "registration_endpoint", "jwks_url": "jwks_uri"}
+"""The like for those that no entry has a field for."""
+SAYS = {
+    "announces_iss": "authorization_response_iss_parameter_supported",
+    "takes_documents": "client_id_metadata_document_supported",
+}
+"""Our names of what is true or false."""
 LISTS = {
     "auth_methods": "token_endpoint_auth_methods_supported",
     "challenge_methods": "code_challenge_methods_supported",
@@ -61,6 +69,14 @@ class Metadata:
     """where those give a grant back"""
     source: str = ""
     """where it was read"""
+    registration_url: str | None = None
+    """where clients register themselves (RFC 7591)"""
+    jwks_url: str | None = None
+    """the keys that sign its id_tokens"""
+    announces_iss: bool = False
+    """whether each of its answers to a browser names it (RFC 9207)"""
+    takes_documents: bool = False
+    """whether a client may be the URL of a document about it"""
 
     @classmethod
     def of(cls, stored: Mapping[str, object]) -> Metadata:
@@ -74,20 +90,38 @@ class Metadata:
         return asdict(self)
 
 
-def places(issuer: str) -> tuple[str, str]:
-    """Returns where it may stand: RFC 8414 section 3.1 puts its name before the issuer's path.
+def places(issuer: str) -> tuple[str, ...]:
+    """Returns where it may stand, in the order to ask.
 
+    RFC 8414 section 3.1 puts its name before the issuer's path, and section 5 that of OpenID as well;
     OpenID Connect Discovery 1.0 section 4 puts its own behind it.
     """
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
-    first = urlunsplit(parts._replace(path=WELL_KNOWN + path))
-    return first, urlunsplit(parts._replace(path=path + OPENID))
+    paths = dict.fromkeys((WELL_KNOWN + path, OPENID + path, path + OPENID))
+    return tuple(urlunsplit(parts._replace(path=one)) for one in paths)
+
+
+def onward(place: str, reply: Reply, *, allow_loopback: bool) -> str | None:
+    """Returns where a redirect leads, to be asked next; None for an answer that is none.
+
+    Raises `Unfit` where it leads to what metadata may not stand at. The address is judged by who asks.
+    """
+    if reply.status not in {301, 302, 303, 307, 308}:
+        return None
+    named = header(reply.headers, "location")
+    try:
+        leads = urljoin(place, named) if named else ""
+    except ValueError:
+        leads = ""
+    for fault in told_url_faults("it", leads, allow_loopback=allow_loopback):
+        raise Unfit(f"{place} answers with a redirect that is not followed: {fault}")
+    return leads
 
 
 def read(issuer: str, place: str, reply: Reply, *, allow_loopback: bool = False) -> Metadata:
     """Returns the metadata that was answered at `place`; raises `Unfit`."""
-    given = _object(place, reply)
+    given = answered(place, reply)
     said = given.get("issuer")
     if said != issuer:
         named = f'"{said[:200]}"' if isinstance(said, str) and said.isprintable() else "none"
@@ -95,31 +129,31 @@ def read(issuer: str, place: str, reply: Reply, *, allow_loopback: bool = False)
             f"{place} is the metadata of another issuer ({named} instead of {issuer}): give the "
             "issuer exactly as it names itself"
         )
-    urls = {ours: given[theirs] for ours, theirs in URLS.items() if given.get(theirs) is not None}
+    known = URLS | NOT_OF_ENTRIES
+    urls = {ours: given[theirs] for ours, theirs in known.items() if given.get(theirs) is not None}
     if "token_url" not in urls:
         raise Unfit(f"{place} names no token_endpoint: give token_url instead of issuer")
     aliases = given.get("mtls_endpoint_aliases")
     if isinstance(aliases, dict):
         urls |= {ours: aliases[theirs] for ours, theirs in ALIASES.items() if aliases.get(theirs)}
     for ours, url in urls.items():
-        field = URLS.get(ours) or f"mtls_endpoint_aliases.{ALIASES[ours]}"
+        field = known.get(ours) or f"mtls_endpoint_aliases.{ALIASES[ours]}"
         wrong = _url_fault(field, url, allow_loopback=allow_loopback)
         if wrong:
             raise Unfit(f"{place}: {wrong}")
-    lists = {ours: _words(given.get(theirs)) for ours, theirs in LISTS.items()}
+    lists = {ours: words(given.get(theirs)) for ours, theirs in LISTS.items()}
+    says = {ours: given.get(theirs) is True for ours, theirs in SAYS.items()}
     if LISTS["auth_methods"] not in given:
         lists["auth_methods"] = ("client_secret_basic",)  # RFC 8414 section 2
-    return Metadata(**{n: str(url) for n, url in urls.items()}, **lists, source=place)  # type: ignore[arg-type]
+    return Metadata(**{n: str(url) for n, url in urls.items()}, **lists, **says, source=place)  # type: ignore[arg-type]
 
 
-def _object(place: str, reply: Reply) -> dict[str, object]:
+def answered(place: str, reply: Reply) -> dict[str, object]:
+    """Returns the object that was answered at `place`; raises `Unfit`."""
     if reply.status is None or reply.failure:
         raise Unfit(f"{place} does not answer: {reply.failure or 'no status'}")
     if 300 <= reply.status < 400:
-        raise Unfit(
-            f"{place} answers with a redirect ({reply.status}), which is not followed: give the "
-            "issuer that it leads to"
-        )
+        raise Unfit(f"{place} answers with redirects ({reply.status}) that do not end")
     if reply.status != 200:
         raise Unfit(f"{place} answers with {reply.status}")
     opened = unpack(reply.body, header(reply.headers, "content-encoding"))
@@ -137,10 +171,11 @@ def _object(place: str, reply: Reply) -> dict[str, object]:
 def _url_fault(field: str, url: object, *, allow_loopback: bool) -> str | None:
     if not isinstance(url, str):
         return f"{field} is no text"
-    return next(url_faults(field, url, allow_loopback=allow_loopback), None)
+    return next(told_url_faults(field, url, allow_loopback=allow_loopback), None)
 
 
-def _words(given: object) -> tuple[str, ...]:
+def words(given: object) -> tuple[str, ...]:
+    """Returns the texts of a list that may be one of words; anything else is left out."""
     if not isinstance(given, list):
         return ()
     fit = [w for w in given if isinstance(w, str) and w.isprintable() and 0 < len(w) <= 200]

@@ -44,6 +44,14 @@ def url_faults(
         yield f'{field} must not hold a fragment ("#…")'
 
 
+def told_url_faults(field: str, url: str, *, allow_loopback: bool) -> Iterator[str]:
+    """Yields what is wrong with a URL that somebody else's server tells: it has no placeholders."""
+    if "{" in url or "}" in url:
+        yield f"{field} holds a character that no URL may hold"
+    else:
+        yield from url_faults(field, url, allow_loopback=allow_loopback)
+
+
 def undeclared(found: str) -> str:
     """Returns the end of a sentence about a placeholder that the entry does not declare."""
     name = found.strip("{}")

@@ -24,7 +24,7 @@ from refresher.cli.output import Json, WrongUse, command, done, emit, note
 from refresher.errors import CatalogueError
 from refresher.outbound.metadata import fetch
 from refresher.rules.providers import ClientAuth
-from refresher.runtime.services import catalogue_from, exchange_from
+from refresher.runtime.services import catalogue_from, egress_from
 from refresher.settings import Settings, load
 from refresher.store import audit, issuers
 
@@ -127,8 +127,8 @@ def _asked(settings: Settings, issuer: str) -> Metadata:
     loopback = settings.allow_insecure_hosts == "loopback"
     for fault in url_faults("ISSUER", issuer, allow_loopback=loopback):
         raise WrongUse(fault)
-    with closing(exchange_from(settings)) as exchange:
-        ((_, found),) = fetch(exchange, [issuer], allow_loopback=loopback)
+    with closing(egress_from(settings)) as egress:
+        ((_, found),) = fetch(egress, [issuer], allow_loopback=loopback)
     if isinstance(found, Unfit):
         raise CatalogueError(str(found))
     return found

@@ -31,7 +31,7 @@ def look(services: Services) -> None:
         due = issuers.claim(db, named, keep_seconds=KEEP_SECONDS, retry_seconds=RETRY_SECONDS)
     before = {one.issuer: one for one in due}
     loopback = services.settings.allow_insecure_hosts == "loopback"
-    for issuer, found in fetch(services.exchange, before, allow_loopback=loopback):
+    for issuer, found in fetch(services.exchange.egress, before, allow_loopback=loopback):
         with services.database.transaction() as db:
             _keep(db, before[issuer], found)
 

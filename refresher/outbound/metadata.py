@@ -1,38 +1,124 @@
-"""Asks issuers for their metadata, by the rules and limits of every request; follows no redirect."""
+"""Asks servers that somebody named for their metadata: by the egress rules, and within limits.
+
+Nobody's token, secret or cookie goes along. A redirect is followed twice at most, and each is judged
+anew (RFC 9728 section 7.7: requests that a stranger directs). Sent by a sender of its own, so that a
+server that hangs takes no place from token requests; from a thread that serves nobody meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from refresher.catalogue.discovery import Metadata, Unfit, places, read
-from refresher.outbound.exchange import Exchange, Outgoing
-from refresher.outbound.sender import Wire
+from refresher.catalogue.discovery import (
+    MAX_BYTES,
+    MOST_REDIRECTS,
+    Metadata,
+    Unfit,
+    onward,
+    places,
+    read,
+)
+from refresher.outbound.egress import Egress
+from refresher.outbound.httpx_sender import HttpxSender
+from refresher.outbound.sender import FORBIDDEN, SendLimits, Wire
+from refresher.rules.connection import Reply
 
-WAIT_SECONDS = 30.0
-"""How long one may wait for its turn among other requests."""
+T = TypeVar("T")
+AT_ONCE = 20
+SECONDS_IN_ALL = 15.0
+LIMITS = SendLimits(
+    connect_seconds=5.0,
+    total_seconds=5.0,
+    max_bytes=MAX_BYTES,
+    max_in_flight=AT_ONCE,
+    read_headers=("content-type", "content-encoding", "location", "www-authenticate"),
+)
+JSON: Mapping[str, str] = {"Accept": "application/json"}
+
+
+class Asker:
+    """Asks within one event loop."""
+
+    def __init__(self, egress: Egress, sender: HttpxSender, *, allow_loopback: bool) -> None:
+        self._egress = egress
+        self._sender = sender
+        self.allow_loopback = allow_loopback
+
+    async def get(self, place: str) -> Reply:
+        """Returns the answer at `place`, or at where it leads; raises `Unfit` for a bad redirect."""
+        for _ in range(MOST_REDIRECTS):
+            reply = await self.send(Wire(None, place, JSON, method="GET"))
+            leads = onward(place, reply, allow_loopback=self.allow_loopback)
+            if leads is None:
+                return reply
+            place = leads
+        return await self.send(Wire(None, place, JSON, method="GET"))
+
+    async def send(self, wire: Wire) -> Reply:
+        """Returns the answer to one request; why an address was refused is told in words."""
+        reply = await self._sender.send(wire)
+        if reply.failure == FORBIDDEN:
+            host = urlsplit(wire.url).hostname or ""
+            return Reply(failure=self._egress.refusal(host) or reply.failure, sent=False)
+        return reply
+
+    async def metadata(self, issuer: str) -> Metadata:
+        """Returns what an issuer says, at the first of its places that has it; raises `Unfit`."""
+
+        async def of(place: str) -> Metadata:
+            return read(issuer, place, await self.get(place), allow_loopback=self.allow_loopback)
+
+        return await self.first(of, places(issuer))
+
+    async def first(self, ask: Callable[[str], Awaitable[T]], where: Collection[str]) -> T:
+        """Returns what the first place has; raises `Unfit` with what was wrong at each."""
+        faults = []
+        for place in where:
+            try:
+                return await ask(place)
+            except Unfit as error:
+                faults.append(str(error))
+        raise Unfit("; ".join(faults))
+
+
+@asynccontextmanager
+async def asking(egress: Egress, *, allow_loopback: bool) -> AsyncIterator[Asker]:
+    """Gives what asks, and closes its connections."""
+    sender = HttpxSender(LIMITS, egress)
+    try:
+        yield Asker(egress, sender, allow_loopback=allow_loopback)
+    finally:
+        await sender.close()
+
+
+async def in_time(work: Awaitable[T]) -> T:
+    """Returns what comes of several questions; raises `Unfit` when that takes too long."""
+    try:
+        return await asyncio.wait_for(work, SECONDS_IN_ALL)
+    except TimeoutError:
+        raise Unfit(f"no whole answer within {SECONDS_IN_ALL:g} s") from None
 
 
 def fetch(
-    exchange: Exchange, issuers: Collection[str], *, allow_loopback: bool
-) -> Iterator[tuple[str, Metadata | Unfit]]:
-    """Yields what each issuer says, as it arrives: at the place of RFC 8414, then at that of OpenID."""
-    faults: dict[str, list[str]] = {issuer: [] for issuer in issuers}
-    for number in (0, 1):
-        asked = [_asking(issuer, places(issuer)[number]) for issuer in faults]
-        for replies in exchange.stream(asked):
-            for (issuer, place), reply in replies:
-                try:
-                    found = read(issuer, place, reply, allow_loopback=allow_loopback)
-                except Unfit as error:
-                    faults[issuer].append(str(error))
-                else:
-                    del faults[issuer]
-                    yield issuer, found
-    for issuer, why in faults.items():
-        yield issuer, Unfit("; ".join(why))
+    egress: Egress, issuers: Collection[str], *, allow_loopback: bool
+) -> list[tuple[str, Metadata | Unfit]]:
+    """Returns what each issuer says. For threads that run no event loop."""
 
+    async def all_of_them() -> list[tuple[str, Metadata | Unfit]]:
+        turns = asyncio.Semaphore(AT_ONCE)
+        async with asking(egress, allow_loopback=allow_loopback) as asker:
 
-def _asking(issuer: str, place: str) -> Outgoing[tuple[str, str]]:
-    wire = Wire(None, place, {"Accept": "application/json"}, method="GET")
-    return Outgoing((issuer, place), wire, WAIT_SECONDS, urlsplit(issuer).netloc)
+            async def ask(issuer: str) -> tuple[str, Metadata | Unfit]:
+                async with turns:
+                    try:
+                        return issuer, await in_time(asker.metadata(issuer))
+                    except Unfit as error:
+                        return issuer, error
+
+            return list(await asyncio.gather(*(ask(issuer) for issuer in issuers)))
+
+    return asyncio.run(all_of_them())

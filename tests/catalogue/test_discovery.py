@@ -45,8 +45,9 @@ def said(**fields: Any) -> Reply:
     ],
 )
 def test_metadata_stands_at_two_places(issuer: str, oauth: str, openid: str):
-    """RFC 8414 puts its name before the issuer's path, OpenID behind it."""
-    assert places(issuer) == (oauth, openid)
+    """RFC 8414 puts both names before the issuer's path, OpenID its own behind it."""
+    before = oauth.replace("oauth-authorization-server", "openid-configuration")
+    assert places(issuer) == tuple(dict.fromkeys((oauth, before, openid)))
 
 
 def test_what_counts_is_read():
@@ -57,6 +58,10 @@ def test_what_counts_is_read():
         said(
             revocation_endpoint=f"{ISSUER}/revoke",
             userinfo_endpoint=f"{ISSUER}/me",
+            registration_endpoint=f"{ISSUER}/register",
+            jwks_uri=f"{ISSUER}/keys",
+            authorization_response_iss_parameter_supported=True,
+            client_id_metadata_document_supported="true",
             code_challenge_methods_supported=["S256", 1, "\n"],
             scopes_supported="openid",
             else_=[1],
@@ -69,6 +74,9 @@ def test_what_counts_is_read():
         auth_methods=("client_secret_basic",),
         challenge_methods=("S256",),
         source=PLACE,
+        registration_url=f"{ISSUER}/register",
+        jwks_url=f"{ISSUER}/keys",
+        announces_iss=True,
     )
     assert Metadata.of(json.loads(json.dumps(found.plain()))) == found
     packed = Reply(200, {"content-encoding": "gzip"}, gzip.compress(said().body))
@@ -86,14 +94,17 @@ def test_what_counts_is_read():
         (said(token_endpoint=3), "token_endpoint is no text"),
         (said(token_endpoint="http://acme.example/t"), "token_endpoint must begin with https://"),
         (said(token_endpoint="https://u:p@acme.example"), "must not hold a user or a password"),
+        (said(token_endpoint="https://{host}/t"), "holds a character that no URL may hold"),
+        (said(authorization_endpoint="javascript:alert(1)"), "authorization_endpoint must begin"),
+        (said(registration_endpoint="file:///etc"), "registration_endpoint must begin with https"),
         (said(revocation_endpoint="/revoke"), "revocation_endpoint must begin with https://"),
         (said(mtls_endpoint_aliases={"token_endpoint": "/t"}), "aliases.token_endpoint must begin"),
-        (Reply(302, {}, b""), "answers with a redirect (302), which is not followed"),
+        (Reply(302, {}, b""), "answers with redirects (302) that do not end"),
         (Reply(404, {}, b""), "answers with 404"),
         (Reply(200, {}, b"<html>"), "answers with something that is no JSON"),
-        (Reply(200, {}, b"[" * 100_000), "answers with something that is no JSON"),
+        (Reply(200, {}, b"[" * 60_000), "answers with something that is no JSON"),
         (Reply(200, {}, b"[]"), "answers with JSON that is no object"),
-        (Reply(200, {}, b" " * 300_000), "answers with more than 262,144 bytes"),
+        (Reply(200, {}, b" " * 300_000), "answers with more than 65,536 bytes"),
         (Reply(failure="timeout"), "does not answer: timeout"),
         (Reply(failure="forbidden_address", sent=False), "does not answer: forbidden_address"),
         (Reply(), "does not answer: no status"),
