@@ -23,7 +23,7 @@ from sqlalchemy import text
 from refresher.connections import registration
 from refresher.connections.oauth_apps import sync_apps
 from refresher.devkit.oauth_server import FakeProviderClient, IssuedGrant
-from refresher.devkit.oauth_server.options import FaultKind
+from refresher.devkit.oauth_server.faults import FaultKind
 from refresher.errors import DatabaseUnavailable
 from refresher.rules.registration import read
 from refresher.runtime import services

@@ -20,7 +20,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from refresher.devkit.oauth_server.options import FaultKind
+from refresher.devkit.oauth_server.faults import FaultKind
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground
 from tests.chaos.recovery import Moment, moment, recover

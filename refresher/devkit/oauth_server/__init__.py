@@ -7,6 +7,7 @@ Run it as a process (`python -m refresher.devkit.oauth_server --port 0`) or insi
 """
 
 from refresher.devkit.oauth_server.client import FakeProviderClient, FakeProviderRefused
+from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.ledger import (
     Check,
     EventRecord,
@@ -15,7 +16,7 @@ from refresher.devkit.oauth_server.ledger import (
     IssuedGrant,
     Summary,
 )
-from refresher.devkit.oauth_server.options import FaultRule, Options
+from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.server import FakeProvider
 
 __all__ = [

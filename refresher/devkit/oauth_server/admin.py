@@ -17,6 +17,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from refresher.devkit.oauth_server.faults import ArmedRule, FaultRule
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.ledger import (
     Check,
@@ -29,7 +30,7 @@ from refresher.devkit.oauth_server.ledger import (
     Summary,
     TokenCall,
 )
-from refresher.devkit.oauth_server.options import ArmedRule, FaultRule, Mistake, Options, read_as
+from refresher.devkit.oauth_server.options import Mistake, Options, read_as
 from refresher.devkit.oauth_server.state import ProviderState, seeded
 from refresher.devkit.oauth_server.token_routes import json_response
 from refresher.devkit.oauth_server.tokens import AccessClaim, Family, RefreshClaim, fingerprint
@@ -37,7 +38,8 @@ from refresher.devkit.oauth_server.tokens import AccessClaim, Family, RefreshCla
 COUNTED = (
     *("requests", "requests_in_flight", "issued", "presented_twice", "replayed_in_grace"),
     *("overlapping_requests", "families_revoked", "consents_withdrawn", "tokens_revoked"),
-    *("dropped_answers", "resource_ok", "resource_refused"),
+    *("dropped_answers", "resource_ok", "resource_refused", "codes_given", "code_requests"),
+    *("codes_exchanged", "codes_sent_twice", "consents_refused", "userinfo_requests"),
 )
 """Totals of the ledger that a summary tells as they are."""
 

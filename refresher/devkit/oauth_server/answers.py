@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import orjson
 
-from refresher.devkit.oauth_server.options import ExpiresInStyle, FaultRule, Options
+from refresher.devkit.oauth_server.faults import FaultRule
+from refresher.devkit.oauth_server.options import ExpiresInStyle, Options
 from refresher.devkit.oauth_server.tokens import Denied, Issued
 
 _BYTES_PER_MEGABYTE = 1024 * 1024
@@ -71,7 +72,7 @@ def token_fields(issued: Issued, options: Options) -> dict[str, Any]:
         body["refresh_token"] = issued.refresh_token
         if issued.refresh_token_expires_in_seconds is not None:
             body["refresh_token_expires_in"] = int(issued.refresh_token_expires_in_seconds)
-    return body
+    return {**body, **issued.beside}
 
 
 def expires_in(seconds: float, style: ExpiresInStyle) -> int | float | str | None:

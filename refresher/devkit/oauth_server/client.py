@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import orjson
 
+from refresher.devkit.oauth_server.faults import FaultKind, FaultRule
 from refresher.devkit.oauth_server.ledger import (
     Check,
     GrantRecord,
@@ -20,7 +21,7 @@ from refresher.devkit.oauth_server.ledger import (
     IssuedGrant,
     Summary,
 )
-from refresher.devkit.oauth_server.options import FaultKind, FaultRule, read_as
+from refresher.devkit.oauth_server.options import read_as
 
 T = TypeVar("T")
 

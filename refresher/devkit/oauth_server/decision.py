@@ -7,7 +7,7 @@ instant at which a real provider would commit.
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -76,7 +76,7 @@ def _json_fields(body: bytes) -> Parameters:
 _OPEN_GRANTS = frozenset({"th_refresh_token", "ig_refresh_token"})
 
 GRANTS_SERVED: Mapping[str, frozenset[str]] = {
-    "/token": frozenset({"refresh_token", "client_credentials"}),
+    "/token": frozenset({"refresh_token", "client_credentials", "authorization_code"}),
     "/refresh_access_token": _OPEN_GRANTS,
     "/oauth/access_token": frozenset({"fb_exchange_token"}),
 }
@@ -102,6 +102,12 @@ class GrantRequest:
         is_own = self.params.get("grant_type") == "client_credentials"
         return self.client_id if is_own else None
 
+    @property
+    def code(self) -> str | None:
+        """The code that it brings."""
+        is_code = self.params.get("grant_type") == "authorization_code"
+        return self.params.get("code", "") if is_code else None
+
 
 def decide(
     request: GrantRequest,
@@ -111,19 +117,31 @@ def decide(
     options: Options,
     now: float,
     dice: Dice,
+    redeem: Callable[[GrantRequest], Reply],
 ) -> Reply:
-    """Answers a token request and moves the grant; a wrong client never reaches the grant."""
+    """Answers a token request and moves the grant; a wrong client never reaches the grant.
+
+    `redeem` answers a request that brings a code.
+    """
     grant_type = request.params.get("grant_type", "")
-    if grant_type not in GRANTS_SERVED[request.path]:
-        return Denied("unsupported_grant_type", "grant_type_not_served_here")
-    is_known = is_known_client(request.client_id, request.client_secret, clients)
-    if grant_type not in _OPEN_GRANTS and not is_known:
-        return Denied("invalid_client", "wrong_client_credentials")
+    if (denied := _denied(request, grant_type, clients)) is not None:
+        return denied
     if grant_type == "client_credentials":
         return book.client_credentials(request.client_id, now, options)
+    if grant_type == "authorization_code":
+        return redeem(request)
     token = presented_token(request.params)
     if token is None:
         return Denied("invalid_request", "no_token_presented")
     if grant_type == "refresh_token":
         return book.refresh(token, now, options, dice)
     return book.exchange_access_token(token, now, options)
+
+
+def _denied(request: GrantRequest, grant_type: str, clients: Mapping[str, str]) -> Denied | None:
+    if grant_type not in GRANTS_SERVED[request.path]:
+        return Denied("unsupported_grant_type", "grant_type_not_served_here")
+    is_known = is_known_client(request.client_id, request.client_secret, clients)
+    if grant_type not in _OPEN_GRANTS and not is_known:
+        return Denied("invalid_client", "wrong_client_credentials")
+    return None

@@ -56,9 +56,10 @@ class GrantBook:
         lifetime_seconds: float | None = None,
         remaining_seconds: float | None = None,
         has_refresh_token: bool = True,
+        ends_older: bool = True,
     ) -> Issued:
-        """Starts a family for an account, as a user's consent does; an older family dies."""
-        if external_id in self.accounts:
+        """Starts a family for an account, as a user's consent does; an older one dies, or lives on."""
+        if ends_older and external_id in self.accounts:
             self.accounts[external_id].end("granted_again")
         family = Family(len(self._families), external_id, lifetime_seconds, has_refresh_token)
         if has_refresh_token and options.refresh_token_lifetime_seconds is not None:

@@ -260,7 +260,8 @@ class Summary:
     `presented_twice` counts every refresh token that came again after an earlier request had spent
     it, `replayed_in_grace` those of them that were forgiven. `dropped_answers` changed a grant, but
     the answer was lost on the way. `overlapping_requests` began while another for the same account
-    was under way.
+    was under way. Of codes: how many were given, came back in whatever request, gave tokens, and came
+    although they had come before.
     """
 
     requests: int
@@ -277,6 +278,12 @@ class Summary:
     dropped_answers: int
     resource_ok: int
     resource_refused: int
+    codes_given: int
+    code_requests: int
+    codes_exchanged: int
+    codes_sent_twice: int
+    consents_refused: int
+    userinfo_requests: int
     faults: dict[str, int]
     requests_per_second: list[tuple[int, int]]
     grants: int

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from refresher.devkit.oauth_server.admin import AdminRoutes
 from refresher.devkit.oauth_server.client import FakeProviderClient
+from refresher.devkit.oauth_server.consent.routes import ConsentRoutes
 from refresher.devkit.oauth_server.decision import GRANTS_SERVED
 from refresher.devkit.oauth_server.entry.decision import options_of
 from refresher.devkit.oauth_server.entry.manner import EntryRoutes, Manner, local
@@ -35,7 +36,7 @@ def build_app(state: ProviderState, manner: Manner | None = None) -> ASGIApp:
     With a `manner`, the entry's own places stand before ours.
     """
     app = Starlette(
-        routes=[*_token_routes(state), *_admin_routes(state)],
+        routes=[*_token_routes(state), *_consent_routes(state), *_admin_routes(state)],
         exception_handlers={Mistake: _mistake},
     )
     return app if manner is None else EntryRoutes(manner, state, app)
@@ -53,6 +54,16 @@ def _token_routes(state: ProviderState) -> list[Route]:
         Route("/introspect", others.introspect, methods=["POST"]),
         Route("/revoke", others.revoke, methods=["POST"]),
         Route("/elsewhere", _elsewhere, methods=["GET", "POST"]),
+    ]
+
+
+def _consent_routes(state: ProviderState) -> list[Route]:
+    people = ConsentRoutes(state)
+    return [
+        Route("/authorize", people.authorize, methods=["GET", "POST"]),
+        Route("/login", people.login),
+        Route("/userinfo", people.userinfo, methods=["GET", "POST"]),
+        Route("/jwks", people.key_set),
     ]
 
 
@@ -145,7 +156,7 @@ class FakeProvider:
         self.manner = None if entry is None else Manner(entry, self.state)
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{host}:{self.port}"
+        self.url = self.state.url = f"http://{host}:{self.port}"
         self.entry = None if entry is None else local(entry, self.url)
         self.admin = FakeProviderClient(self.url)
         self._server = _Server(self.state, build_app(self.state, self.manner))

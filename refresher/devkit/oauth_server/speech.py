@@ -13,13 +13,14 @@ from refresher.devkit.oauth_server.answers import (
     issued_answer,
     refused_answer,
 )
+from refresher.devkit.oauth_server.consent.exchange import redeem
 from refresher.devkit.oauth_server.decision import (
     GrantRequest,
     credentials,
     decide,
     parameters,
 )
-from refresher.devkit.oauth_server.options import FaultRule
+from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import Denied, Issued, Reply
 
@@ -34,6 +35,10 @@ class Asked(Protocol):
     @property
     def for_client(self) -> str | None:
         """The client that wants a token for itself."""
+
+    @property
+    def code(self) -> str | None:
+        """The code that it brings, empty where it should bring one; None for a refresh."""
 
 
 A = TypeVar("A", bound=Asked)
@@ -79,6 +84,7 @@ class PlainSpeech:
             options=state.options,
             now=state.clock.now(),
             dice=state.rotation_dice,
+            redeem=lambda asked: redeem(state, asked.params, asked.client_id),
         )
 
     def issued(self, issued: Issued, fault: FaultRule | None) -> Answer:

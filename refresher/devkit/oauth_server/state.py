@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from refresher.devkit.oauth_server.consent.codes import CodeBook
+from refresher.devkit.oauth_server.faults import FaultBoard
 from refresher.devkit.oauth_server.grants import GrantBook
 from refresher.devkit.oauth_server.ledger import Ledger
-from refresher.devkit.oauth_server.options import FaultBoard, Options
+from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.tokens import Mint
 
 Scope = MutableMapping[str, Any]
@@ -176,11 +178,19 @@ class ProviderState:
         self.pauses = Pauses()
         self.connections = Connections()
         self.book = GrantBook(Mint(os.urandom(_KEY_BYTES)))
+        self.codes = CodeBook()
+        self.url = ""
+        """Where it listens, once that is known."""
         self.board = FaultBoard()
         self.ledger = Ledger()
         self.rotation_dice = seeded("rotation", options.seed).random
         self.fault_dice = seeded("faults", options.seed).random
         self._next_number: dict[str, int] = {}
+
+    @property
+    def issuer(self) -> str:
+        """What it calls itself."""
+        return self.options.issuer or self.url
 
     def change_options(self, patch: dict[str, object]) -> Options:
         """Changes the behaviour from the next request on; a replaced secret stops working."""

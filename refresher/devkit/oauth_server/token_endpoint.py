@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from refresher.devkit.oauth_server.answers import Answer
+from refresher.devkit.oauth_server.faults import ANSWERED_KINDS, SILENT_KINDS, FaultRule, Place
 from refresher.devkit.oauth_server.ledger import Delivery, TokenCall
-from refresher.devkit.oauth_server.options import ANSWERED_KINDS, SILENT_KINDS, FaultRule
 from refresher.devkit.oauth_server.speech import A, Speech
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import Issued, Reply, fingerprint
@@ -49,13 +49,17 @@ class TokenEndpoint(Generic[A]):
         external_id = None if family is None else family.external_id
         if asked.for_client is not None:
             external_id = f"client:{asked.for_client}"
+        consented = state.codes.find(asked.code)
+        if consented is not None:
+            external_id = consented.account
         event = state.ledger.begin(
             external_id,
             None if token is None else fingerprint(token),
             state.clock.now(),
             state.options.events_kept,
         )
-        return event, state.board.pick(external_id, state.fault_dice)
+        place: Place = "refresh" if asked.code is None else "code"
+        return event, state.board.pick(external_id, state.fault_dice, place)
 
     async def _serve(
         self,

@@ -16,8 +16,9 @@ import hashlib
 import hmac
 import math
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -84,6 +85,8 @@ class Family:
 class Issued:
     """A good answer, and why it was given. One that `is_prolonged` tells no tokens.
 
+    `beside` is what the answer to a code tells besides: scopes, id_token.
+
     "issued" is the ordinary case; "replayed" told the current pair once more within the grace;
     "reissued" gave a new pair within the grace; "reuse_ignored" gave one outside of it.
     """
@@ -99,6 +102,7 @@ class Issued:
     presented_twice: bool = False
     grant_ends_in_seconds: float | None = None
     is_prolonged: bool = False
+    beside: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

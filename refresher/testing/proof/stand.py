@@ -20,7 +20,7 @@ from refresher.devkit.oauth_server.entry import Manner
 from refresher.devkit.oauth_server.entry.decision import options_of
 from refresher.devkit.oauth_server.entry.manner import EntryRoutes
 from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
-from refresher.devkit.oauth_server.options import FaultKind
+from refresher.devkit.oauth_server.faults import FaultKind
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import Family, Issued
 from refresher.outbound.sender import write

@@ -7,7 +7,7 @@ from math import ceil
 
 from refresher.devkit.oauth_server.entry.answer import Chosen, Words
 from refresher.devkit.oauth_server.entry.request import is_open
-from refresher.devkit.oauth_server.options import FaultKind
+from refresher.devkit.oauth_server.faults import FaultKind
 from refresher.rules.connection import ParkReason
 from refresher.rules.decision import may_be_spent
 from refresher.rules.outcomes import (

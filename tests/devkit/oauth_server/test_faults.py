@@ -3,7 +3,8 @@
 import pytest
 
 from refresher.devkit.oauth_server import FaultRule
-from refresher.devkit.oauth_server.options import FaultBoard, Mistake, read_as
+from refresher.devkit.oauth_server.faults import FaultBoard
+from refresher.devkit.oauth_server.options import Mistake, read_as
 
 
 def always() -> float:

@@ -21,7 +21,7 @@ from refresher.devkit.oauth_server.entry import answer, decision
 from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN, Chosen, Words
 from refresher.devkit.oauth_server.entry.places import NotAsWritten, at_place
 from refresher.devkit.oauth_server.entry.request import Arrived, read_refresh, read_revocation
-from refresher.devkit.oauth_server.options import FaultRule
+from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint
 from refresher.devkit.oauth_server.tokens import Denied, Issued, Reply
@@ -37,6 +37,7 @@ class EntryRequest:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     token: str | None = field(default=None, repr=False)
     for_client: str | None = None
+    code: str | None = None
     wrong: str | None = None
 
 
