@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 @dataclass(slots=True)
 class Allowance:
-    """A token bucket: `rate` requests a second, and a burst of one second's worth, one at least.
+    """A token bucket: `rate` requests a second, and a burst of one second's worth, or of `burst`.
 
     `left` may go at the instant `counted_at`, in seconds of any steady clock.
     """
@@ -29,13 +29,14 @@ class Allowance:
     rate: float
     left: float
     counted_at: float
+    burst: float = 1.0
 
     def grant(self, now: float, asked: int) -> int:
         """Takes as many of the requests asked for as may go now, and returns how many.
 
         At 10 a second, of 25 asked at once 10 go; a tenth of a second later there is room for one more.
         """
-        full = max(1.0, self.rate)
+        full = max(self.burst, self.rate)
         self.left = min(full, self.left + (now - self.counted_at) * self.rate)
         self.counted_at = now
         granted = min(asked, int(self.left))
@@ -48,7 +49,7 @@ class Allowance:
 
     def give_back(self) -> None:
         """Gives one back that need not have been taken."""
-        self.left = min(max(1.0, self.rate), self.left + 1.0)
+        self.left = min(max(self.burst, self.rate), self.left + 1.0)
 
 
 def delays(rate: float, count: int) -> list[float]:

@@ -29,6 +29,12 @@ def test_a_slow_rate_still_lets_one_go() -> None:
     assert [bucket.grant(now, 5) for now in (0.0, 59.0, 60.1)] == [1, 0, 1]
 
 
+def test_a_burst_may_be_larger_than_a_second_s_worth() -> None:
+    """Ten a second and thirty at once: thirty go, then one each tenth of a second."""
+    bucket = Allowance(10.0, 30.0, 0.0, burst=30.0)
+    assert [bucket.grant(now, 40) for now in (0.0, 0.1, 60.0)] == [30, 1, 30]
+
+
 def test_over_a_minute_the_rate_is_kept() -> None:
     """Asking a hundred times a second gets a minute's worth and the first burst, no more."""
     bucket = Allowance(10.0, 10.0, 0.0)

@@ -1,0 +1,83 @@
+"""How often a stranger may come: 10 pages a second for each address, 50 wrong links in all (C29).
+
+Memory is bounded: of many addresses those that came last are remembered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import cookie_parser
+from starlette.types import Receive, Scope
+
+from refresher.rules import visitors
+from refresher.rules.limits import Allowance
+from refresher.rules.visitors import Network
+from refresher.web import reading
+
+PER_SECOND, AT_ONCE = 10.0, 30.0
+UNKNOWN_PER_SECOND = 50.0
+MOST_ADDRESSES = 10_000
+COOKIES = ("__Host-rfc-", "rfc-")
+"""How those of attempts begin; what else a browser sends is nobody's business here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """One request, as far as it counts here."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    address: str
+    receive: Receive
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing may change because of it (C7)."""
+        return self.method == "HEAD" or visitors.is_looking_ahead(self.headers)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of attempts, by name."""
+        given = cookie_parser(self.headers.get(b"cookie", b"").decode("latin-1"))
+        return {name: value for name, value in given.items() if name.startswith(COOKIES)}
+
+
+def visitor_of(scope: Scope, receive: Receive, trusted: Sequence[Network]) -> Visitor:
+    """Returns who comes; raises a problem for headers that contradict themselves."""
+    headers = reading.headers(scope["headers"])
+    peer = scope["client"][0] if scope.get("client") else ""
+    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+    address = visitors.address_of(peer, forwarded, trusted)
+    path = scope["path"]
+    return Visitor(scope["method"], path, scope["query_string"], headers, address, receive)
+
+
+class Gate:
+    """The counts of one process, of `processes` that share a port; belongs to its event loop."""
+
+    def __init__(self, processes: int = 1) -> None:
+        self._rate = PER_SECOND / processes
+        self._addresses: OrderedDict[str, Allowance] = OrderedDict()
+        unknown = UNKNOWN_PER_SECOND / processes
+        self._unknown = Allowance(unknown, unknown, time.monotonic())
+
+    def wait_seconds(self, address: str) -> float:
+        """Counts a request of this address; returns 0, or for how long it must wait."""
+        now = time.monotonic()
+        allowance = self._addresses.pop(address, None)
+        if allowance is None:
+            allowance = Allowance(self._rate, AT_ONCE, now, AT_ONCE)
+        self._addresses[address] = allowance
+        if len(self._addresses) > MOST_ADDRESSES:
+            self._addresses.popitem(last=False)
+        return allowance.take(now)
+
+    def unknown_wait_seconds(self) -> float:
+        """Counts a link or a state that nobody knows; returns 0, or for how long to wait."""
+        return self._unknown.take(time.monotonic())

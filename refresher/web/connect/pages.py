@@ -1,0 +1,120 @@
+"""What the pages look like, and the headers that all of them carry (C28).
+
+A page is a template with values, ours or the user's of the same name (REFRESHER_CONNECT_TEMPLATES). The
+style sheet stands in the page, and the policy names it by its hash: nothing is fetched for a page.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+from markupsafe import Markup
+from starlette.responses import Response
+
+from refresher.outbound.rendering import TemplateFault, Templates
+
+log = structlog.get_logger()
+USUAL: dict[str, object] = dict.fromkeys(
+    (
+        *("code", "title", "words", "tone", "foot", "button", "again", "onward", "back"),
+        *("provider", "organization", "for_whom", "account", "used", "session", "detail"),
+        *("reconnect", "scopes", "missing", "action", "host", "asks_host", "host_hint"),
+        "host_wrong",
+    )
+)
+"""Every value that a template may use; None where there is nothing."""
+FORMS = ("start", "leave", "wait", "connected", "ending")
+_POLICY = (
+    "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
+)
+SAFE = {
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "x-robots-tag": "noindex, nofollow",
+}
+"""What is not said of a page alone, but of whatever is answered here."""
+
+
+class Pages:
+    """Makes pages in one language: that of the templates. `product` is the name that they show."""
+
+    def __init__(self, product: str | None = None, folder: Path | None = None) -> None:
+        self._product = product
+        self._templates = Templates("refresher.web.connect", folder)
+
+    def page(self, form: str, values: Mapping[str, object], status: int = 200) -> Response:
+        """Returns a page of this form (start, leave, wait, connected, ending)."""
+        return Response(self._text(form, values), status, self._headers(values))
+
+    def faults(self) -> list[TemplateFault]:
+        """Returns what is wrong with the user's templates, tried with a sample of each form."""
+        found: list[TemplateFault] = []
+        for form in FORMS:
+            sample = SAMPLE | {"code": "denied", "style": self._style}
+            self._templates.render(f"{form}.html", sample, found.append)
+        return found
+
+    def _text(self, form: str, values: Mapping[str, object]) -> str:
+        whole = {**USUAL, "product": self._product, "style": self._style, **values}
+        return self._templates.render(f"{form}.html", whole, _tell)
+
+    def _headers(self, values: Mapping[str, object]) -> dict[str, str]:
+        # A page with a form says where it comes from, or the form's `Origin` would be `null`.
+        has_form = bool(values.get("action") or values.get("again"))
+        return {
+            **SAFE,
+            "content-type": "text/html; charset=utf-8",
+            "content-security-policy": _POLICY.format(self._style_hash),
+            "referrer-policy": "same-origin" if has_form else "no-referrer",
+        }
+
+    @cached_property
+    def _style(self) -> Markup:
+        """The style sheet, as it stands between its tags: it must not end them."""
+        text = self._templates.render("style.css", {}, _tell)
+        return Markup(text.replace("</", "<\\/"))  # noqa: S704  the operator's file, or ours
+
+    @cached_property
+    def _style_hash(self) -> str:
+        return b64encode(sha256(self._style.encode()).digest()).decode()
+
+
+SAMPLE: dict[str, object] = {
+    **USUAL,
+    "product": "Acme",
+    "provider": "Google",
+    "organization": "Acme Inc.",
+    "for_whom": "Ann",
+    "account": "a•••@acme.example",
+    "used": "ben@acme.example",
+    "scopes": ("openid", "calendar.readonly"),
+    "missing": ("calendar.readonly",),
+    "action": "/connect/link/start",
+}
+
+
+def elsewhere(url: str) -> Response:
+    """Returns the answer that leads to another address: 303, so that nothing is sent there (C26)."""
+    return Response(
+        status_code=303, headers={**SAFE, "referrer-policy": "no-referrer", "location": url}
+    )
+
+
+def nothing() -> Response:
+    """Returns the answer to who only looks ahead: it shows nothing, and has changed nothing."""
+    return Response(status_code=204, headers={**SAFE, "referrer-policy": "no-referrer"})
+
+
+def _tell(fault: TemplateFault) -> None:
+    log.error(
+        "a template of a connect page does not render; the built-in one is used",
+        template=fault.template,
+        why=fault.why,
+    )
