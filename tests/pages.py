@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from refresher.catalogue.tables import AppTable, ProviderTable, SignalTable
+from refresher.rules.consent import Consent, Identity, SecondStep
+from refresher.rules.field_types import model_of
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource
 from refresher.rules.words import number
@@ -101,6 +103,9 @@ def rows_of(kind: str) -> dict[str, list[str]]:
             return settings()
         case "Provider":
             return values(Provider, ProviderTable)
+        case "Consent" | "Identity" | "SecondStep":
+            kind_of = {k.__name__: k for k in (Consent, Identity, SecondStep)}[kind]
+            return values(kind_of, model_of(kind_of))
         case "App":
             return values(AppTable, AppTable)
         case _:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from refresher.catalogue.behaviour import behaviour_faults
+from refresher.catalogue.consent_checks import consent_faults
 from refresher.catalogue.fact_checks import fact_faults
 from refresher.catalogue.placeholder_checks import pattern_faults, placeholder_faults
 from refresher.catalogue.proof_checks import proof_faults
@@ -51,6 +52,7 @@ def faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str]:
     yield from behaviour_faults(provider)
     yield from _duration_faults(provider)
     yield from fact_faults(provider, allow_loopback=allow_loopback)
+    yield from consent_faults(provider, allow_loopback=allow_loopback)
 
 
 def _plugin_faults(provider: Provider) -> Iterator[str]:
@@ -175,6 +177,12 @@ def _host_faults(provider: Provider) -> Iterator[str]:
         return
     wrong = list(pattern_faults("host_pattern", pattern))
     yield from wrong
+    asked = provider.connect is not None and provider.connect.asks_host
+    if asked and not wrong and any(re.fullmatch(pattern, host) for host in FOREIGN_HOSTS):
+        yield (
+            "connect.asks_host is true, but host_pattern matches any server: a page would send people "
+            "wherever somebody types"
+        )
     for field in ("default_host", "host_example"):
         host = getattr(provider, field)
         if host and not wrong and not _allows(pattern, host):

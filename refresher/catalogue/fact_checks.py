@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 from urllib.parse import urlsplit
 
+from refresher.catalogue.consent_checks import OF_THE_CONSENT
 from refresher.catalogue.urls import url_faults
 from refresher.errors import did_you_mean
 from refresher.rules.providers import Provider
 
 FACT_URLS = ("authorize_url", "identity_url", "introspection_url", "app_url")
-OF_THE_CONSENT = {
-    *("client_id", "client_secret", "redirect_uri", "response_type", "scope", "state"),
-    *("code_challenge", "code_challenge_method", "nonce"),
-}
-"""Parameters of an authorization request that no entry knows."""
 _FACTS = tuple(field.name for field in fields(Provider))
 
 
@@ -44,5 +40,5 @@ def _consent_faults(provider: Provider, *, allow_loopback: bool) -> Iterator[str
             yield f"{field} has {{host}}, but host_pattern is missing"
     for name in sorted(OF_THE_CONSENT & provider.authorize_parameters.keys()):
         yield f"authorize_parameters must not hold {name}: it is made anew for each consent"
-    if provider.identity_url and not provider.identity_field:
+    if provider.identity_url and not (provider.identity_field or provider.connect):
         yield "identity_field is missing: it says where in the answer of identity_url the account is"

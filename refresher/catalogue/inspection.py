@@ -7,12 +7,14 @@ stops nothing. What must not load at all is in `checks.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import MISSING, Field, asdict, fields
 from datetime import date
 from enum import Enum
+from typing import Any
 
 from refresher.catalogue.checks import trusts_any_server
 from refresher.catalogue.entries import AppEntry, Catalogue
+from refresher.rules.consent import Consent, Identity, SecondStep
 from refresher.rules.facts import Change
 from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
 from refresher.rules.providers import ClientAuth, Provider, Slot
@@ -100,6 +102,12 @@ def _app_warnings(app: AppEntry, provider: Provider) -> Iterator[str]:
         yield 'has no secret, though client_auth is "basic"'
 
 
+def _said(value: object, field: Field[Any]) -> bool:
+    """Whether a field is another than where an entry is silent."""
+    made = field.default if field.default_factory is MISSING else field.default_factory()
+    return bool(getattr(value, field.name) != made)
+
+
 def _plain(value: object) -> object:
     match value:
         case Enum():
@@ -115,6 +123,10 @@ def _plain(value: object) -> object:
         case Slot():
             given = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
             shown: object = {name: inner for name, inner in given.items() if inner}
+        case Consent() | Identity() | SecondStep():
+            shown = {
+                f.name: _plain(getattr(value, f.name)) for f in fields(value) if _said(value, f)
+            }
         case _:
             shown = value
     return shown

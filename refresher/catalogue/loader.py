@@ -118,6 +118,15 @@ def _extended(name: str, table: TomlTable, built_in: BuiltIn) -> TomlTable:
         raise Wrong(f'extends is "{base}", but no built-in provider is called so{hint}')
     own = {field: value for field, value in table.items() if field != "extends"}
     try:
-        return {**built_in.table(base), **own}
+        return _laid_over(built_in.table(base), own)
     except CatalogueError as error:
         raise Wrong(f'extends is "{base}", which is wrong itself: {error}') from None
+
+
+def _laid_over(base: TomlTable, own: TomlTable) -> TomlTable:
+    """Returns a table with what the own one says; `connect` is a table of fields as well."""
+    theirs, ours = base.get("connect"), own.get("connect")
+    whole = {**base, **own}
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        whole["connect"] = {**theirs, **ours}
+    return whole

@@ -21,6 +21,7 @@ from refresher.catalogue.secrets import TomlTable, Wrong, read_secret
 from refresher.catalogue.urls import url_faults
 from refresher.errors import did_you_mean
 from refresher.rules import field_types
+from refresher.rules.consent import Consent, Identity, SecondStep
 from refresher.rules.field_types import SomeText, Texts
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource, SourceKind
@@ -60,6 +61,7 @@ WORDS = {
     "dict_type": "must be a table of texts",
     "tuple_type": "must be a list of texts",
     "frozen_set_type": "must be a list of texts",
+    "table": "must be a table",
     "path": 'must be a list of names, and numbers for places in lists: ["errors", 0, "code"]',
     "int_type": "must be a whole number",
     "date_type": "must be a date such as 2026-11-22, without quotes",
@@ -69,6 +71,12 @@ WORDS = {
     "greater_than_equal": "must not be negative",
     "string_too_long": "is longer than {max_length} characters",
 }
+PARTS = {
+    "connect": Consent,
+    "connect.identity": Identity,
+    "connect.second_step": SecondStep,
+}
+"""The tables within a provider's table."""
 
 
 class _Table(BaseModel):
@@ -218,11 +226,18 @@ def _sentence(fault: Mapping[str, object], known: tuple[str, ...]) -> str:
         case "extra_forbidden" if field in ELSEWHERE:
             return f'there is no field "{field}": {ELSEWHERE[field]}'
         case "extra_forbidden":
-            return no_field(field, known)
+            return no_field(field, _known_at(field, known))
         case "enum" | "literal_error":
             return _choice(field, fault["input"], _expected(fault))
     own = fault["type"] in WORDS
     return f"{field}{'' if own else ':'} {said(fault, WORDS)}"
+
+
+def _known_at(field: str, known: tuple[str, ...]) -> Iterable[str]:
+    """Returns the fields of the table that a field of this name stands in."""
+    *above, _ = field.split(".")
+    kind = PARTS.get(".".join(above))
+    return known if kind is None else (".".join([*above, f.name]) for f in fields(kind))
 
 
 def _expected(fault: Mapping[str, Any]) -> list[str]:

@@ -63,7 +63,7 @@ def _named_faults(provider: Provider, place: str, name: str) -> Iterator[str]:
 
 def _header_faults(provider: Provider, field: str, name: str, value: str) -> Iterator[str]:
     is_secret = name.lower() in SECRET_HEADERS
-    if is_secret and not _is_made_of_placeholders(value):
+    if is_secret and not made_of_placeholders(value):
         yield (
             f"{field} must not hold {name}: client_auth and [apps] do that, or a value that is made "
             'of placeholders, such as "Bearer {access_token}"'
@@ -79,7 +79,7 @@ def _header_faults(provider: Provider, field: str, name: str, value: str) -> Ite
             yield f'{field} has {name}, which HTTP Basic fills: set {which} to "none" or "post"'
 
 
-def _is_made_of_placeholders(value: str) -> bool:
+def made_of_placeholders(value: str) -> bool:
     """Whether a value is one scheme's word and placeholders: then no secret stands in the file."""
     return bool(re.fullmatch(rf"(?:[A-Za-z]{{1,20}} )?(?:{PLACEHOLDER.pattern}:?)+", value))
 

@@ -12,7 +12,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # only who checks a table pays for pydantic
-    from refresher.rules.field_types import Changes, Day, NameOrPath, Names, SomeText
+    from refresher.rules.field_types import (
+        Changes,
+        Connect,
+        Day,
+        NameOrPath,
+        Names,
+        SomeText,
+    )
 
 Category = Literal[
     "accounting",
@@ -79,6 +86,8 @@ class Facts:
     """where an access token says whose it is"""
     identity_field: NameOrPath = ()
     """the account's id in the answer of `identity_url`; without that, in the token's answer"""
+    connect: Connect | None = None
+    """how a consent is asked for: a table `[connect]`; without it nobody can connect"""
     introspection_url: SomeText | None = None
     """where a token is looked up (RFC 7662)"""
     app_url: SomeText | None = None

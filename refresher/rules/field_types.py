@@ -5,15 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
 from datetime import date
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypeVar,
+    get_type_hints,
+)
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from refresher.rules.consent import Consent, Identity, Place, SecondStep
 from refresher.rules.facts import Change
 from refresher.rules.kept_fields import MAX_FIELDS
 from refresher.rules.providers import Path, Paths, Slot
@@ -55,6 +75,10 @@ def _some(given: Given) -> Given:
     if not given:
         raise PydanticCustomError("too_short", "must not be empty")
     return given
+
+
+def _listed(given: object) -> object:
+    return [given] if isinstance(given, str) else given
 
 
 def _frozen(given: Mapping[str, T]) -> Mapping[str, T]:
@@ -132,3 +156,43 @@ else:
         Mapping[str, Annotated[SlotTable, AfterValidator(lambda given: Slot(**given))]],
         AfterValidator(_frozen),
     ]
+
+
+@cache
+def model_of(kind: Any) -> type[BaseModel]:
+    """Returns the model of a table within an entry: the fields of a value. Its defaults are its own."""
+    hints = get_type_hints(kind, localns=globals(), include_extras=True)
+    own: dict[str, Any] = {
+        f.name: (hints[f.name], ... if f.default is f.default_factory is MISSING else None)
+        for f in fields(kind)
+    }
+    config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    return create_model(kind.__name__, __config__=config, **own)
+
+
+def _made(kind: Any) -> Callable[[object], object]:
+    """Returns what makes a value of a table; its model is built for the first table that there is."""
+
+    def made(given: object) -> object:
+        if not isinstance(given, dict):
+            raise PydanticCustomError("table", "must be a table")
+        read = model_of(kind).model_validate(given)
+        made_of: object = kind(**{name: getattr(read, name) for name in read.model_fields_set})
+        return made_of
+
+    return made
+
+
+AccountPaths = Annotated[
+    tuple[Annotated[Path, BeforeValidator(_name), Field(min_length=1)], ...], Field(min_length=1)
+]
+Places = Annotated[tuple[Place, ...], BeforeValidator(_listed), Field(min_length=1)]
+if TYPE_CHECKING:
+    Connect = Consent
+    IdentityPart = Identity
+    SecondStepPart = SecondStep
+else:
+    _TABLE = WithJsonSchema({"type": "object"})
+    Connect = Annotated[Any, PlainValidator(_made(Consent)), _TABLE]
+    IdentityPart = Annotated[Any, PlainValidator(_made(Identity)), _TABLE]
+    SecondStepPart = Annotated[Any, PlainValidator(_made(SecondStep)), _TABLE]

@@ -232,6 +232,12 @@ class Provider(Proofs):
         return self.issuer is not None and not self.token_url
 
     @property
+    def userinfo_url(self) -> str | None:
+        """Where an access token says whose it is, for who learns an account."""
+        told = self.connect.identity.url if self.connect else None
+        return told or self.identity_url
+
+    @property
     def needs_app(self) -> bool:
         """Whether a request carries the app's identity."""
         names_it = self.send_client_id and self.strategy is not Strategy.LONG_LIVED_EXCHANGE
