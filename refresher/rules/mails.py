@@ -41,6 +41,9 @@ DEFAULTS: Mapping[Kind, Choice] = {
     Kind.APP_MISCONFIGURED: Choice.IMMEDIATE,
     Kind.APP_RECOVERED: Choice.IMMEDIATE,
     Kind.WEBHOOK_DISABLED: Choice.IMMEDIATE,
+    Kind.CONNECTED: Choice.DIGEST,
+    Kind.ACCOUNT_CHANGED: Choice.IMMEDIATE,
+    Kind.CONNECT_ENDED: Choice.NONE,
 }
 """What holds for a recipient who has not chosen: what needs a person comes at once."""
 

@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400.0
 MOVED_SECONDS = 3_600.0
 """An end that came nearer by less is the same end, told with another rounding."""
 
-SubjectScope = Literal["connection", "app", "webhook"]
+SubjectScope = Literal["connection", "app", "webhook", "session"]
 
 
 class NewsState(StrEnum):
@@ -54,6 +54,9 @@ class Kind(StrEnum):
     APP_MISCONFIGURED = "app.misconfigured"
     APP_RECOVERED = "app.recovered"
     WEBHOOK_DISABLED = "webhook.disabled"
+    CONNECTED = "connection.connected"
+    ACCOUNT_CHANGED = "connection.account_changed"
+    CONNECT_ENDED = "connect.ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,8 @@ def still_so(news: NewsNow) -> bool:
             return news.state == NewsState.WELL
         case Kind.WEBHOOK_DISABLED:
             return news.endpoint_disabled
+        case Kind.CONNECTED | Kind.ACCOUNT_CHANGED | Kind.CONNECT_ENDED:
+            return True  # it happened, and nobody has to do anything
         case (
             Kind.RECONNECT_REQUIRED
             | Kind.RECOVERED

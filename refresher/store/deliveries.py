@@ -64,7 +64,7 @@ def plan(db: Db, entries: Sequence[OutboxEntry]) -> None:
     """Makes a message of each entry for each endpoint that wants it and may know of it."""
     if not entries:
         return
-    subjects = [str(e.connection_id or e.app_key or e.payload.get("webhook_id")) for e in entries]
+    subjects = [_subject(entry) for entry in entries]
     run(
         db,
         _PLAN,
@@ -74,6 +74,12 @@ def plan(db: Db, entries: Sequence[OutboxEntry]) -> None:
         subjects=subjects,
         sequences=[e.sequence for e in entries],
     )
+
+
+def _subject(entry: OutboxEntry) -> str:
+    about = ("webhook_id", "session_id")
+    named = next((entry.payload[name] for name in about if name in entry.payload), None)
+    return str(entry.connection_id or entry.app_key or named)
 
 
 # What is due is judged row by row: its endpoint may be disabled (hold it) or paused (to the pause's

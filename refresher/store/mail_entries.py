@@ -134,8 +134,10 @@ _NOW = """
                  and (s.attempt > 0 or s.postponed_by is not null), false) as is_dead
     from (
         select *, case when connection_id is not null then 'connection'
-                       when app_key is not null then 'app' else 'webhook' end as scope,
-            coalesce(connection_id::text, app_key, payload ->> 'webhook_id') as key
+                       when app_key is not null then 'app'
+                       when payload ? 'webhook_id' then 'webhook' else 'session' end as scope,
+            coalesce(connection_id::text, app_key, payload ->> 'webhook_id',
+                     payload ->> 'session_id') as key
         from outbox where id in (select outbox_id from mail_entry where mail_id = :id)
     ) o
     left join notice n on n.scope = o.scope and n.key = o.key

@@ -30,6 +30,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from refresher.rules.connect import Outcome, Session, Trouble
 from refresher.rules.notices import Kind, NoticeSubject
 from refresher.store.session import Db, many, run
 
@@ -120,6 +121,32 @@ def append(db: Db, news: Sequence[News]) -> list[UUID]:
         consumers=list(CONSUMERS),
     )
     return ids
+
+
+def tell_session(db: Db, session: Session, outcome: Outcome, trouble: Trouble | None) -> None:
+    """Tells that a connect session ended without a connection: all that is ever told of it itself."""
+    named = ("provider", "external_id", "connection_id", "flow")
+    facts = {name: getattr(session, name) for name in named} | {"session_kind": session.kind}
+    why = {"problem": trouble and trouble.code, "cause": trouble and trouble.sentence}
+    payload = {"session_id": session.id, "organization_id": session.organization_id, **facts,
+               "outcome": outcome, **why}  # fmt: skip
+    sql = """
+        with written as (
+            insert into outbox (id, organization_id, sequence, kind, payload)
+            values (:id, :organization_id, 1, :kind, cast(:payload as jsonb)) returning id
+        )
+        insert into outbox_pending (consumer, outbox_id)
+        select consumer, id from written cross join unnest(cast(:consumers as text[])) consumer
+        """
+    run(
+        db,
+        sql,
+        id=uuid7(),
+        organization_id=session.organization_id,
+        kind=Kind.CONNECT_ENDED.value,
+        payload=json.dumps(payload, default=str),
+        consumers=list(CONSUMERS),
+    )
 
 
 def take(db: Db, consumer: str, *, limit: int) -> list[OutboxEntry]:

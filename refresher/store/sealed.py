@@ -41,6 +41,8 @@ class SealedTable:
 
 SEALED = (
     SealedTable("app", ("client_secret", "material")),
+    SealedTable("connect_attempt", ("verifier",)),
+    SealedTable("connect_session", ("held",)),
     SealedTable("connection", ("access_token", "refresh_token", "kept_secrets")),
     SealedTable("kept_answer", ("body",), owner="connection_id", places={"body": ANSWER}),
     SealedTable("quarantine", ("access_token", "refresh_token"), owner="connection_id"),

@@ -272,6 +272,11 @@ def test_the_declaration_knows_every_sealed_column():
 
 NOT_SEALED = (
     ("api_key", "secret_hash"),
+    ("connect_attempt", "cookie_hash"),
+    ("connect_attempt", "nonce_hash"),
+    ("connect_attempt", "state_hash"),
+    ("connect_session", "finish_code_hash"),
+    ("connect_session", "link_hash"),
     ("idempotency", "fingerprint"),
     ("idempotency", "body"),  # answers to writes, which never hold a token
 )

@@ -87,6 +87,9 @@ connection = Table(
     Column("kept_secrets", LargeBinary),
     # The connection's values for `{tenant}` and the like; the host has its own column.
     Column("placeholders", JSONB),
+    # The provider's own id of whoever consented, and what people call it; null: never asked.
+    Column("account", Text),
+    Column("account_label", Text),
     Column("status", Text, nullable=False, server_default="active"),
     Column("status_cause", Text),
     # What people are told of; null while all is well. A refresh reads it for nothing.
@@ -114,6 +117,11 @@ connection = Table(
     Index("connection_slot_of_idx", "slot_of", postgresql_where=text("slot_of is not null")),
     # A provider's own notice names an account of its, and no organization of ours.
     Index("connection_provider_external_id_idx", "provider", "external_id"),
+    Index(
+        "connection_account_idx",
+        *("organization_id", "provider", "account"),
+        postgresql_where=text("account is not null"),
+    ),
     # A refresh touches no indexed column, so with room on the page it stays heap-only.
     postgresql_with={"fillfactor": "80"},
 )
@@ -122,8 +130,7 @@ refresh_schedule = Table(
     "refresh_schedule",
     metadata,
     Column("connection_id", Uuid, ForeignKey("connection.id"), primary_key=True),
-    # The connection's, which never changes: a claim is grouped by it. Null until the first claim in
-    # rows that are older than this column.
+    # The connection's, which never changes: a claim is grouped by it. Null before a first claim.
     Column("provider", Text),
     Column("state", SmallInteger, nullable=False, server_default="0"),
     instant("due_at"),
@@ -150,8 +157,7 @@ refresh_schedule = Table(
     CheckConstraint("state <> 2 or parked_reason is not null", name="parked_has_reason"),
     # The claim: nothing stands before due_at, so its cost grows only with what is due.
     Index("refresh_schedule_due_at_idx", "due_at", postgresql_where=text("state = 0")),
-    # Rows that wait because of trouble: their due time tells nothing about the life of their token.
-    # A row that is refreshed as planned never stands in it.
+    # Rows that wait because of trouble, and no other: their due time tells nothing of their token.
     Index(
         "refresh_schedule_troubled_idx",
         "due_at",

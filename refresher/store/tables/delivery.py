@@ -92,6 +92,8 @@ organization = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text),
     Column("reconnect_url", Text),
+    # Where people may be sent back to after a consent, within the operator's origins.
+    Column("return_urls", ARRAY(Text), nullable=False, server_default="{}"),
     instant("created_at", default_now=True),
     instant("updated_at", default_now=True),
 )

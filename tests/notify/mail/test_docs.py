@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from refresher.notify import watch
+from refresher.rules.connect import Outcome, Problem, Result, Trouble
 from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply as Answer
 from refresher.rules.providers import Provider
 from refresher.settings import Settings, variable
 from refresher.settings.names import flows
+from refresher.store import connect_steps
+from tests.connect.sessions import make
 from tests.notify.mail.kit import break_connections, heal, outage
 from tests.notify.webhooks import kit as hooks
 from tests.notify.webhooks.receiver import Receiver, Reply
@@ -69,6 +72,20 @@ def live_through_everything(world: World, gone: str) -> None:
     hooks.add(world, gone)
     hooks.happen(world, world.connect("told", name="n"), was="reconnect_required")
     hooks.tick(world)
+    come_to_their_ends(world)
+
+
+def come_to_their_ends(world: World) -> None:
+    """Has a connect session fail, one succeed, and one with another account."""
+    id_ = world.connect("consented", name="n")
+    denied = Trouble(Problem.DENIED, "access_denied")
+    told = Result(account_label="ann@acme.example")
+    with world.services.database.transaction() as db:
+        failed = make(world, id_, external_id="consented")
+        connect_steps.end(db, failed.id, Outcome.CANCELLED, denied)
+        for result in (told, replace(told, account_changed=True)):
+            done = make(world, id_)
+            connect_steps.end(db, done.id, Outcome.CONNECTED, connection_id=id_, result=result)
 
 
 def test_every_event_has_an_example_that_is_true(world: World, gone: str) -> None:
