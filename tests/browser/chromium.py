@@ -9,15 +9,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.foreign.programs import FETCHED
 from tests.postgres_versions import COMPLETE
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Request
@@ -29,6 +31,7 @@ ARGUMENTS = (
     "--no-sandbox",  # which root cannot have
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+CALLBACKS = "*/connect/callback/*"
 WAIT_MILLISECONDS = 30_000
 """Against hanging only: a busy machine may take ten times as long."""
 needs_browser = pytest.mark.skipif(
@@ -49,14 +52,36 @@ class Profile:
         page: Page = self.context.new_page()
         return page
 
+    def caught(self, page: Page, act: Callable[[], None], urls: str = CALLBACKS) -> str:
+        """Does what leads the tab to such a URL; returns the URL, for which nobody was asked."""
+        session = self.context.new_cdp_session(page)
+        found: list[str] = []
+
+        def stop(event: dict[str, Any]) -> None:
+            found.append(event["request"]["url"])
+            reason = {"requestId": event["requestId"], "errorReason": "Aborted"}
+            session.send("Fetch.failRequest", reason)
+
+        # Playwright's own routes do not see where a redirect leads.
+        session.on("Fetch.requestPaused", stop)
+        session.send("Fetch.enable", {"patterns": [{"urlPattern": urls}]})
+        act()
+        wait_until(lambda: found or page.wait_for_timeout(20))
+        session.detach()
+        return found[0]
+
+    def cookies(self) -> dict[str, str]:
+        """Returns the cookies that it holds, whoever gave them."""
+        return {one["name"]: one["value"] for one in self.context.cookies()}
+
     def asked(self) -> list[str]:
         """Returns every URL that was asked for, in order."""
         return [request.url for request in self.requests]
 
-    def referers(self) -> list[str]:
-        """Returns every Referer that was sent."""
-        sent = (request.all_headers().get("referer") for request in self.requests)
-        return [referer for referer in sent if referer]
+    def told_elsewhere(self) -> list[str]:
+        """Returns every Referer that one origin was sent of another."""
+        sent = [(one.url, one.all_headers().get("referer", "")) for one in self.requests]
+        return [referer for url, referer in sent if _origin(url) != _origin(referer)]
 
 
 class Chromium:
@@ -94,3 +119,8 @@ def running() -> Iterator[Chromium]:
             yield Chromium(browser)
         finally:
             browser.close()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

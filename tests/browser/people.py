@@ -68,3 +68,25 @@ class AtDjango:
     def refuse(self, page: Page) -> None:
         """Presses "Cancel"."""
         page.click('input[value="Cancel"]')
+
+
+@dataclass(frozen=True)
+class AtFake:
+    """At our own fake provider's page, which lets people untick what they do not allow."""
+
+    name: str = "ann"
+    unticks: tuple[str, ...] = ()
+
+    def sign_in(self, page: Page) -> None:
+        """Says who it is."""
+        page.fill('input[name="account"]', self.name)
+
+    def allow(self, page: Page) -> None:
+        """Allows what is still ticked."""
+        for scope in self.unticks:
+            page.uncheck(f'input[value="{scope}"]')
+        page.click('button[value="allow"]')
+
+    def refuse(self, page: Page) -> None:
+        """Presses "Cancel"."""
+        page.click('button[value="cancel"]')
