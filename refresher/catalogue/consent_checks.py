@@ -5,6 +5,7 @@ Pure: yields sentences. A code, a secret and a token are sent to whatever these 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from urllib.parse import urlsplit
@@ -123,8 +124,17 @@ def _identity_faults(provider: Provider, consent: Consent) -> Iterator[str]:
             yield f'connect.identity.{field} is set, but found_in does not have "userinfo"'
     if identity.body is not None and identity.method == "GET":
         yield 'connect.identity.body is set, but a GET has none: set method = "POST"'
+    if identity.body is not None and not _is_object(identity.body):
+        yield "connect.identity.body is no JSON object"
     if consent.jwks_url and "id_token" not in identity.found_in:
         yield 'connect.jwks_url is set, but identity.found_in does not have "id_token"'
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _host_faults(provider: Provider, consent: Consent) -> Iterator[str]:

@@ -119,6 +119,8 @@ def test_who_cannot_connect_is_told_why(provider: Provider, why: str | None):
         ),
         (CONNECT + USERINFO.replace("userinfo", "answer"), 'found_in does not have "userinfo"'),
         (CONNECT + USERINFO.replace("url", 'body = "{}", url'), "a GET has none"),
+        (CONNECT + USERINFO.replace("url", 'body = "[]", url'), "body is no JSON object"),
+        (CONNECT + USERINFO.replace("url", 'body = "{", url'), "body is no JSON object"),
         (WHOLE + 'jwks_url = "https://a.example"', 'found_in does not have "id_token"'),
         (WHOLE + 'host_from_callback = "shop"', "host_from_callback is set, but host_pattern"),
         (ANY + "asks_host = true", "host_pattern matches any server"),
