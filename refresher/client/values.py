@@ -23,6 +23,7 @@ class Connection:
     is `active` or `reconnect_required`. `scopes` were asked for; `granted_scopes` is None until an
     answer has told, and what it lacks is in `missing_scopes`. `note` tells what a call did not do.
     `slots` are the tokens beside the main one, by name: `id`, `status`, `state` and more of each.
+    `account_label` is what people call the account; `account_known`: a reconnect can tell another one.
     """
 
     id: UUID
@@ -56,6 +57,8 @@ class Connection:
     slot: str = ""
     slot_of: UUID | None = None
     slots: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    account_known: bool = False
+    account_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

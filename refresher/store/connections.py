@@ -29,6 +29,7 @@ class ConnectionView:
     nobody told; `granted_scopes` is None until an answer has told. `kept_fields` are those that are no
     secrets. `note` tells what a call did not do. `slots` are its tokens beside the main one, by name;
     each is a connection of its own, with a `slot`, and stands only in lists that ask for them.
+    `account_known`: a consent can tell whether it is of the same account.
     """
 
     id: UUID
@@ -65,6 +66,8 @@ class ConnectionView:
     slot: str
     slot_of: UUID | None
     slots: dict[str, dict[str, Any]]
+    account_known: bool
+    account_label: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ _COLUMNS = f"""
     ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
     c.updated_at, c.app_name as app, c.host, c.placeholders, c.metadata, null::text as note,
     c.slot, c.slot_of,
-    {SLOTS} as slots
+    {SLOTS} as slots, r.account is not null as account_known, r.account_label
 """  # noqa: S608  our own names
 """The columns of `ConnectionView`. `offline_access` is never missing: no token has it."""
 _WITH_ROOT = """
