@@ -8,12 +8,13 @@ lead them elsewhere.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from refresher.catalogue.urls import told_url_faults
 from refresher.rules.bodies import header, unpack
+from refresher.rules.bodies import read as as_read
 from refresher.rules.connection import Reply
 from refresher.rules.providers import CERTIFIED, ClientAuth, Provider
 
@@ -148,14 +149,17 @@ def read(issuer: str, place: str, reply: Reply, *, allow_loopback: bool = False)
     return Metadata(**{n: str(url) for n, url in urls.items()}, **lists, **says, source=place)  # type: ignore[arg-type]
 
 
-def answered(place: str, reply: Reply) -> dict[str, object]:
-    """Returns the object that was answered at `place`; raises `Unfit`."""
+def answered(place: str, reply: Reply, statuses: Collection[int] = (200,)) -> dict[str, object]:
+    """Returns the object that was answered at `place` with one of `statuses`; raises `Unfit`.
+
+    Of another one it is told which error it names, if it does.
+    """
     if reply.status is None or reply.failure:
         raise Unfit(f"{place} does not answer: {reply.failure or 'no status'}")
     if 300 <= reply.status < 400:
         raise Unfit(f"{place} answers with redirects ({reply.status}) that do not end")
-    if reply.status != 200:
-        raise Unfit(f"{place} answers with {reply.status}")
+    if reply.status not in statuses:
+        raise Unfit(f"{place} answers with {reply.status}{_error(reply)}")
     opened = unpack(reply.body, header(reply.headers, "content-encoding"))
     if opened.too_large or len(opened.body) > MAX_BYTES:
         raise Unfit(f"{place} answers with more than {MAX_BYTES:,} bytes")
@@ -166,6 +170,12 @@ def answered(place: str, reply: Reply) -> dict[str, object]:
     if not isinstance(given, dict):
         raise Unfit(f"{place} answers with JSON that is no object")
     return given
+
+
+def _error(reply: Reply) -> str:
+    named = as_read(reply.body, reply.headers).get("error")
+    fits = isinstance(named, str) and named.isprintable() and 0 < len(named) <= 100
+    return f" ({named})" if fits else ""
 
 
 def _url_fault(field: str, url: object, *, allow_loopback: bool) -> str | None:

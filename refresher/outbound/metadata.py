@@ -24,7 +24,7 @@ from refresher.catalogue.discovery import (
 )
 from refresher.outbound.egress import Egress
 from refresher.outbound.httpx_sender import HttpxSender
-from refresher.outbound.sender import FORBIDDEN, SendLimits, Wire
+from refresher.outbound.sender import FORBIDDEN, JSON, SendLimits, Wire
 from refresher.rules.connection import Reply
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ LIMITS = SendLimits(
     max_in_flight=AT_ONCE,
     read_headers=("content-type", "content-encoding", "location", "www-authenticate"),
 )
-JSON: Mapping[str, str] = {"Accept": "application/json"}
+ASKED: Mapping[str, str] = {"Accept": JSON}
 
 
 class Asker:
@@ -51,12 +51,12 @@ class Asker:
     async def get(self, place: str) -> Reply:
         """Returns the answer at `place`, or at where it leads; raises `Unfit` for a bad redirect."""
         for _ in range(MOST_REDIRECTS):
-            reply = await self.send(Wire(None, place, JSON, method="GET"))
+            reply = await self.send(Wire(None, place, ASKED, method="GET"))
             leads = onward(place, reply, allow_loopback=self.allow_loopback)
             if leads is None:
                 return reply
             place = leads
-        return await self.send(Wire(None, place, JSON, method="GET"))
+        return await self.send(Wire(None, place, ASKED, method="GET"))
 
     async def send(self, wire: Wire) -> Reply:
         """Returns the answer to one request; why an address was refused is told in words."""
