@@ -16,6 +16,7 @@ from refresher.catalogue.urls import told_url_faults
 from refresher.rules.bodies import header, unpack
 from refresher.rules.bodies import read as as_read
 from refresher.rules.connection import Reply
+from refresher.rules.consent import Consent
 from refresher.rules.providers import CERTIFIED, ClientAuth, Provider
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
@@ -44,6 +45,9 @@ LISTS = {
 }
 ALIASES = {"mtls_token_url": "token_endpoint", "mtls_revocation_url": "revocation_endpoint"}
 """The endpoints of clients with a certificate, among `mtls_endpoint_aliases` (RFC 8705 section 5)."""
+OFFLINE = "offline_access"
+ASKED = ("openid", OFFLINE)
+"""Scopes that every consent asks for where they are there: who it was, and access that lasts."""
 TOKENS_GO_TO = ("token_url", "revocation_url", *ALIASES)
 MOST_LISTED = 100
 
@@ -223,6 +227,34 @@ def resolved(provider: Provider, metadata: Metadata) -> Provider:
             told["revocation_url"] = metadata.mtls_revocation_url or told["revocation_url"]
     methods = metadata.auth_methods
     refused = provider.client_auth is ClientAuth.POST and "client_secret_post" not in methods
-    if refused and "client_secret_basic" in methods:
-        return replace(provider, **told, client_auth=ClientAuth.BASIC)
-    return replace(provider, **told)
+    basic = refused and "client_secret_basic" in methods
+    known = replace(
+        provider, **told, client_auth=ClientAuth.BASIC if basic else provider.client_auth
+    )
+    return known if known.connect is None else _with_consent(known, known.connect, metadata)
+
+
+def _with_consent(provider: Provider, consent: Consent, metadata: Metadata) -> Provider:
+    """Returns the entry with what the metadata says of a person's consent, and the entry does not.
+
+    Scopes are those that tell the account and last, where the issuer lists them; an entry whose
+    consent has scopes keeps to these. What lasts must be consented to (OpenID Connect Core 11).
+    """
+    scopes, extra = consent.scopes, dict(provider.authorize_parameters)
+    if not scopes:
+        scopes = tuple(scope for scope in ASKED if scope in metadata.scopes)
+    if OFFLINE in scopes:
+        extra.setdefault("prompt", "consent")
+    identity = consent.identity
+    if provider.userinfo_url is None:
+        kept = tuple(place for place in identity.found_in if place != "userinfo")
+        identity = replace(identity, found_in=kept or ("id_token",))
+    signed = "id_token" in identity.found_in
+    whole = replace(
+        consent,
+        scopes=scopes,
+        identity=identity,
+        announces_iss=consent.announces_iss or metadata.announces_iss,
+        jwks_url=consent.jwks_url or (metadata.jwks_url if signed else None),
+    )
+    return replace(provider, authorize_parameters=extra, connect=whole)

@@ -16,6 +16,7 @@ from refresher.catalogue import user_file
 from refresher.catalogue.apps import read_app
 from refresher.catalogue.built_in import BUILT_IN, BuiltIn
 from refresher.catalogue.entries import DEFAULT_APP, AppEntry, Catalogue
+from refresher.catalogue.generic import GENERIC
 from refresher.catalogue.secrets import TomlTable, Wrong
 from refresher.catalogue.tables import NAME_PATTERN, read_provider, read_source, with_own_names
 from refresher.catalogue.user_file import UserFile
@@ -112,13 +113,14 @@ def _extended(name: str, table: TomlTable, built_in: BuiltIn) -> TomlTable:
         if name not in built_in.names:
             return table
         raise Wrong(f'extends is missing: add extends = "{name}" to change the built-in entry')
-    base = table["extends"]
-    if not isinstance(base, str) or base not in built_in.names:
-        hint = did_you_mean(str(base), built_in.names)
+    base, known = table["extends"], built_in.names | GENERIC.names
+    if not isinstance(base, str) or base not in known:
+        hint = did_you_mean(str(base), known)
         raise Wrong(f'extends is "{base}", but no built-in provider is called so{hint}')
     own = {field: value for field, value in table.items() if field != "extends"}
     try:
-        return _laid_over(built_in.table(base), own)
+        shelf = built_in if base in built_in.names else GENERIC
+        return _laid_over(shelf.table(base), own)
     except CatalogueError as error:
         raise Wrong(f'extends is "{base}", which is wrong itself: {error}') from None
 

@@ -56,16 +56,18 @@ def _path_faults(provider: Provider, urls: Mapping[str, str]) -> Iterator[str]:
 
 
 def _default_faults(provider: Provider, in_urls: set[str]) -> Iterator[str]:
-    others = in_urls.union(named_in(text for table in sent(provider) for text in table.values()))
+    texts = [text for table in sent(provider) for text in table.values()]
+    alone = {f"{{{name}}}" for name in provider.placeholders}
+    within = in_urls.union(named_in(text for text in texts if text not in alone))
     for name, value in provider.default_placeholders.items():
         pattern, is_path = provider.placeholders.get(name), name in provider.path_placeholders
         if pattern is None:
             of_host = ": the host's is default_host" if name == HOST else ""
             yield f"default_placeholders has {name}, which placeholders does not declare{of_host}"
-        elif not value and not is_path and name in others:
+        elif not value and not is_path and name in within:
             yield (
                 f"default_placeholders.{name} is empty, which only one of path_placeholders may be, or "
-                "one that stands in claims alone"
+                "one that is the whole of each value that it stands in"
             )
         elif value and not list(_not_compiling(name, pattern)):
             in_url = name in in_urls

@@ -124,14 +124,21 @@ def filled(
     placeholders: Mapping[str, str] | None,
     ours: Callable[[str], str | None],
 ) -> Mapping[str, str]:
-    """Returns parameters or headers with values filled in; `ours` knows those that we bring."""
+    """Returns parameters or headers with values filled in; `ours` knows those that we bring.
+
+    A text that is one placeholder without a value is left out: RFC 6749 section 3.1 reads an empty
+    parameter as none.
+    """
     names = named_in(texts.values()) if texts else None
     if not names:
         return texts
     found = {name: value for name in names if (value := ours(name)) is not None}
     theirs = [name for name in names if name not in found]
     found |= values(provider, theirs, host, placeholders, in_url=False)
-    return {name: fill(text, found) for name, text in texts.items()}
+    made = {name: fill(text, found) for name, text in texts.items()}
+    if all(found.values()):
+        return made
+    return {name: text for name, text in made.items() if text or not texts[name]}
 
 
 def brought(

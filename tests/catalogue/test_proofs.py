@@ -45,7 +45,7 @@ BEARER = 'strategy = "jwt_bearer"\nclient_auth = "none"\n'
             "assertion_audience has {host}, but host_pattern is missing",
         ),
         (
-            BEARER + 'parameters = { a = "{user}" }\nplaceholders = { user = "[a-z]*" }\n'
+            BEARER + 'parameters = { a = "of {user}" }\nplaceholders = { user = "[a-z]*" }\n'
             'default_placeholders = { user = "" }',
             "default_placeholders.user is empty, which only one of path_placeholders may be, or one",
         ),

@@ -116,7 +116,7 @@ def test_this_can_be_said(load_text: Load, text: str):
             "default_placeholders has bass, which placeholders does not declare",
         ),
         (
-            ACME + 'parameters = { a = "{b}" }\nplaceholders = { b = "c" }\n'
+            ACME + 'parameters = { a = "a{b}" }\nplaceholders = { b = "c" }\n'
             'default_placeholders = { b = "" }',
             "default_placeholders.b is empty, which only one of path_placeholders may be",
         ),
