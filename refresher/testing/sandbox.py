@@ -6,9 +6,12 @@ Nothing is patched: the tables, the story and the HTTP exchange are the real one
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from refresher.connections import registration
@@ -82,11 +85,36 @@ client_secret = "fake-secret"
 
 def _providers_file(provider: FakeProvider) -> str:
     """Returns what teaches refresher this provider: all of the entry that it plays, with its URLs."""
-    entry, fields = provider.entry, {"token_url": f"{provider.url}/token", "client_auth": "basic"}
-    if entry is not None:
-        fields = {"extends": entry.name} | provider.places
-    lines = "\n".join(f'{name} = "{value}"' for name, value in fields.items())
+    entry, url = provider.entry, provider.url
+    fields: dict[str, Any] = (
+        {"extends": entry.name, **provider.places}
+        if entry
+        else {
+            "token_url": f"{url}/token",
+            "client_auth": "basic",
+            "authorize_url": f"{url}/authorize",
+            "connect": {
+                "issuer": url,
+                "jwks_url": f"{url}/jwks",
+                "scopes": ["openid"],
+                "login_hint": "login_hint",
+                "identity": {"found_in": ["id_token"], "paths": ["sub"], "label_path": "email"},
+            },
+        }
+    )
+    fields |= {"connect": provider.consent_places} if provider.consent_places else {}
+    lines = "\n".join(f"{name} = {_toml(value)}" for name, value in fields.items())
     return _PROVIDERS_FILE.format(name=entry.name if entry else PROVIDER, fields=lines)
+
+
+def _toml(value: object) -> str:
+    """Returns a value as a providers file has it; texts are written in TOML as in JSON."""
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{json.dumps(name)} = {_toml(one)}" for name, one in value.items())
+        return f"{{ {pairs} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
 
 
 class Sandbox:

@@ -50,7 +50,9 @@ def _serve(provider: FakeProvider, port_file: Path | None, parent: int | None) -
     with provider:
         if port_file is not None:
             _write_whole(port_file, f"{provider.port}\n")
-        told = {"url": provider.url, "pid": os.getpid()} | provider.places
+        told: dict[str, Any] = {"url": provider.url, "pid": os.getpid()} | provider.places
+        if provider.consent_places:
+            told["connect"] = provider.consent_places
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         while not stopping.wait(None if parent is None else _PARENT_CHECK_SECONDS):

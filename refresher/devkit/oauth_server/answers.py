@@ -39,12 +39,17 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def issued_answer(issued: Issued, options: Options, fault: FaultRule | None = None) -> Answer:
+def issued_answer(
+    issued: Issued,
+    options: Options,
+    fault: FaultRule | None = None,
+    beside: Mapping[str, object] | None = None,
+) -> Answer:
     """Returns the token answer, in the configured shape.
 
     Grown by `huge` or `extra_fields`; `other_names` calls its fields `accessToken` and so on.
     """
-    body = token_fields(issued, options)
+    body = {**token_fields(issued, options), **(beside or {})}
     if fault is not None and fault.kind == "extra_fields":
         body |= ODD_FIELDS
     if fault is not None and fault.kind == "huge":
@@ -72,7 +77,7 @@ def token_fields(issued: Issued, options: Options) -> dict[str, Any]:
         body["refresh_token"] = issued.refresh_token
         if issued.refresh_token_expires_in_seconds is not None:
             body["refresh_token_expires_in"] = int(issued.refresh_token_expires_in_seconds)
-    return {**body, **issued.beside}
+    return body
 
 
 def expires_in(seconds: float, style: ExpiresInStyle) -> int | float | str | None:

@@ -7,7 +7,7 @@ One event loop, one thread, one provider; several may run side by side. The comm
 import asyncio
 import socket
 import threading
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,7 +21,8 @@ from refresher.devkit.oauth_server.client import FakeProviderClient
 from refresher.devkit.oauth_server.consent.routes import ConsentRoutes
 from refresher.devkit.oauth_server.decision import GRANTS_SERVED
 from refresher.devkit.oauth_server.entry.decision import options_of
-from refresher.devkit.oauth_server.entry.manner import EntryRoutes, Manner, local
+from refresher.devkit.oauth_server.entry.manner import Manner
+from refresher.devkit.oauth_server.entry.routes import EntryRoutes, local, places_of
 from refresher.devkit.oauth_server.options import Mistake, Options
 from refresher.devkit.oauth_server.speech import PlainSpeech
 from refresher.devkit.oauth_server.state import ProviderState, tracking_protocol
@@ -94,7 +95,7 @@ async def _mistake(_: Request, mistake: Exception) -> Response:
     return json_response({"error": str(mistake)}, 400)
 
 
-URLS = ("token_url", "refresh_url", "revocation_url")
+URLS = ("token_url", "refresh_url", "revocation_url", "authorize_url", "identity_url")
 _STOP_SECONDS = 10
 _BACKLOG = 2_048
 # Longer than a test: a server that closes idle connections would look like an injected fault.
@@ -158,6 +159,9 @@ class FakeProvider:
         self.port: int = self._socket.getsockname()[1]
         self.url = self.state.url = f"http://{host}:{self.port}"
         self.entry = None if entry is None else local(entry, self.url)
+        if self.entry is not None and self.entry.connect is not None:
+            known = self.state.options.issuer or self.entry.connect.issuer or ""
+            self.state.options = self.state.options.changed({"issuer": known})
         self.admin = FakeProviderClient(self.url)
         self._server = _Server(self.state, build_app(self.state, self.manner))
         self._thread = threading.Thread(target=self._run, name="fake-provider", daemon=True)
@@ -181,6 +185,12 @@ class FakeProvider:
         names = (*URLS, "assertion_audience") if signs else URLS
         known = {name: getattr(self.entry, name, None) for name in names}
         return {name: url for name, url in known.items() if url is not None}
+
+    @property
+    def consent_places(self) -> dict[str, Any]:
+        """The like of the entry's `[connect]`: the tables in it that have a URL are whole."""
+        consent = None if self.entry is None else self.entry.connect
+        return {} if consent is None else places_of(consent)
 
     def start(self) -> None:
         """Serves from a background thread; returns when the socket is listened to."""

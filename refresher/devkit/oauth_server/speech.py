@@ -13,7 +13,7 @@ from refresher.devkit.oauth_server.answers import (
     issued_answer,
     refused_answer,
 )
-from refresher.devkit.oauth_server.consent.exchange import redeem
+from refresher.devkit.oauth_server.consent.exchange import redeem, told_beside
 from refresher.devkit.oauth_server.decision import (
     GrantRequest,
     credentials,
@@ -89,7 +89,8 @@ class PlainSpeech:
 
     def issued(self, issued: Issued, fault: FaultRule | None) -> Answer:
         """Says a good answer."""
-        return issued_answer(issued, self._state.options, fault)
+        beside = told_beside(self._state, issued)
+        return issued_answer(issued, self._state.options, fault, beside)
 
     def refused(self, asked: GrantRequest, denied: Denied) -> Answer:
         """Says a refusal."""

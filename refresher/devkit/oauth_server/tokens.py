@@ -16,13 +16,15 @@ import hashlib
 import hmac
 import math
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
 from refresher.devkit.oauth_server.options import Dice, Options
+
+if TYPE_CHECKING:
+    from refresher.devkit.oauth_server.consent.codes import Consented
 
 Standing = Literal["newest", "in_grace", "spent", "ended", "dead"]
 IssueKind = Literal["issued", "replayed", "reissued", "reuse_ignored"]
@@ -85,7 +87,7 @@ class Family:
 class Issued:
     """A good answer, and why it was given. One that `is_prolonged` tells no tokens.
 
-    `beside` is what the answer to a code tells besides: scopes, id_token.
+    `consented` is what a person allowed, in the answer to a code.
 
     "issued" is the ordinary case; "replayed" told the current pair once more within the grace;
     "reissued" gave a new pair within the grace; "reuse_ignored" gave one outside of it.
@@ -102,7 +104,7 @@ class Issued:
     presented_twice: bool = False
     grant_ends_in_seconds: float | None = None
     is_prolonged: bool = False
-    beside: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    consented: "Consented | None" = None
 
 
 @dataclass(frozen=True, slots=True)

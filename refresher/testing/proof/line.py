@@ -21,6 +21,22 @@ def send(app: ASGIApp, connections: Connections, wire: Wire) -> Reply:
 
     The application is run to its end at once: it may wait for nothing that is not there.
     """
+    messages, is_cut = _said(app, connections, wire)
+    return _reply(messages, cut=is_cut)
+
+
+def visit(app: ASGIApp, connections: Connections, url: str) -> tuple[int, str]:
+    """Returns the status that a browser sees at a URL, and where that leads; or what the page says."""
+    messages, _ = _said(app, connections, Wire(None, url, {}, None, "GET"))
+    headers = {k.decode().lower(): v.decode() for k, v in messages[0]["headers"]}
+    body = b"".join(message.get("body", b"") for message in messages[1:]).decode()
+    return messages[0]["status"], headers.get("location", body)
+
+
+def _said(
+    app: ASGIApp, connections: Connections, wire: Wire
+) -> tuple[list[Mapping[str, Any]], bool]:
+    """Returns what the application said, and whether it closed the connection."""
     peer = _Peer(connections)
     messages: list[Mapping[str, Any]] = []
 
@@ -34,7 +50,7 @@ def send(app: ASGIApp, connections: Connections, wire: Wire) -> Reply:
     try:
         running.__await__().__next__()
     except StopIteration:
-        return _reply(messages, cut=peer.is_closed)
+        return messages, peer.is_closed
     finally:
         peer.abort()
     raise AssertionError("the server waits for something that is not there")

@@ -20,6 +20,7 @@ from refresher.rules.providers import (
     Strategy,
 )
 from refresher.rules.slots import as_kept, names
+from refresher.testing.proof.consents import connects
 from refresher.testing.proof.stand import Stand, wrong_tokens
 from refresher.testing.proof.troubles import (
     dead,
@@ -260,4 +261,5 @@ PROMISES: Mapping[str, Promise] = {
     "lost answer": lives_with_lost_answers,
     "kept fields": keeps_fields,
     "revocation": gives_back,
+    "consent": connects,
 }

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 from refresher.devkit.oauth_server import FaultRule, Options
 from refresher.devkit.oauth_server.entry import Manner
 from refresher.devkit.oauth_server.entry.decision import options_of
-from refresher.devkit.oauth_server.entry.manner import EntryRoutes
 from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
+from refresher.devkit.oauth_server.entry.routes import EntryRoutes
 from refresher.devkit.oauth_server.faults import FaultKind
 from refresher.devkit.oauth_server.state import ProviderState
 from refresher.devkit.oauth_server.tokens import Family, Issued
@@ -97,7 +97,7 @@ class Stand:
         self.apps = apps_of(entry)
         self.state.keys[CLIENT_ID] = self.apps.public_key
         self.manner = Manner(entry, self.state)
-        self._app: ASGIApp = EntryRoutes(
+        self.app: ASGIApp = EntryRoutes(
             self.manner, self.state, Response("there is nothing here", 404)
         )
         self.held = self.connect("ann")
@@ -195,11 +195,11 @@ class Stand:
                 scopes=("read", "write"),
                 host=self.host,
                 placeholders=self.placeholders,
-                draw=self._draw,
+                draw=self.draw,
             )
         except UnbuildableRequest as why:
             raise Unprovable(f"no request can be built: {why}") from None
-        reply = send(self._app, self.state.connections, write(request))
+        reply = send(self.app, self.state.connections, write(request))
         if not at_once:
             self._asked_at = self.now
         outcome = classify(self.entry, reply, self.now)
@@ -225,11 +225,12 @@ class Stand:
             refresh_token=Secret(refresh_token) if refresh_token else None,
             host=self.host,
             placeholders=self.placeholders,
-            draw=self._draw,
+            draw=self.draw,
         )
-        return None if request is None else send(self._app, self.state.connections, write(request))
+        return None if request is None else send(self.app, self.state.connections, write(request))
 
-    def _draw(self) -> Stamp:
+    def draw(self) -> Stamp:
+        """Returns the time and a number that nobody had before."""
         return Stamp(self.now, str(uuid4()))
 
     def _stored(self, outcome: Refreshed | Prolonged, held: Held) -> Held:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from urllib.parse import parse_qsl
 
+from refresher.devkit.oauth_server.consent.options import CallbackHmac
 from refresher.devkit.oauth_server.consent.request import Pairs
 from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.options import Options
@@ -29,10 +30,10 @@ def callback_pairs(
     return (*pairs, *parse_qsl(options.callback_parameters, keep_blank_values=True))
 
 
-def signed(pairs: Pairs, secret: str, options: Options) -> Pairs:
+def signed(pairs: Pairs, secret: str, name: str, style: CallbackHmac) -> Pairs:
     """Returns the parameters with an hmac over all of them, sorted, in hex (as Shopify signs)."""
-    if options.callback_hmac == "none":
+    if style == "none":
         return pairs
-    text = "&".join(f"{name}={value}" for name, value in sorted(pairs))
-    key = secret if options.callback_hmac == "right" else f"not {secret}"
-    return (*pairs, ("hmac", hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()))
+    text = "&".join(f"{key}={value}" for key, value in sorted(pairs))
+    secret = secret if style == "right" else f"not {secret}"
+    return (*pairs, (name, hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()))

@@ -22,6 +22,7 @@ class Consented:
     asked_scopes: tuple[str, ...]
     has_refresh_token: bool
     expires_at: float
+    host: str | None = None
     family: Family | None = None
     is_spent: bool = False
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from refresher.devkit.oauth_server.consent.codes import Consented, judge
-from refresher.devkit.oauth_server.consent.identity import id_token
-from refresher.devkit.oauth_server.tokens import Reply
+from refresher.devkit.oauth_server.consent.identity import profile, signed_claims
+from refresher.devkit.oauth_server.tokens import Issued, Reply
 
 if TYPE_CHECKING:
     from refresher.devkit.oauth_server.state import ProviderState
@@ -32,7 +32,7 @@ def redeem(state: "ProviderState", params: Mapping[str, str], client_id: str) ->
     )
     consented.family = issued.family
     state.ledger.count("codes_exchanged")
-    return replace(issued, beside=_beside(state, consented, now))
+    return replace(issued, consented=consented)
 
 
 def _sent_twice(state: "ProviderState", consented: Consented) -> None:
@@ -41,21 +41,34 @@ def _sent_twice(state: "ProviderState", consented: Consented) -> None:
         state.ledger.totals["families_revoked"] += consented.family.end("code_sent_twice")
 
 
-def _beside(state: "ProviderState", consented: Consented, now: float) -> dict[str, Any]:
-    """Returns what the answer to a code tells besides tokens."""
-    told: dict[str, Any] = {}
-    is_fewer = set(consented.scopes) != set(consented.asked_scopes)
-    if state.options.tell_scope == "always" or (
-        state.options.tell_scope == "when_fewer" and is_fewer
-    ):
-        told["scope"] = " ".join(consented.scopes)
+def scopes_to_tell(state: "ProviderState", consented: Consented) -> tuple[str, ...] | None:
+    """Returns the scopes that the answer to a code names, None where it names none."""
+    match state.options.tell_scope:
+        case "always":
+            return consented.scopes
+        case "never":
+            return None
+        case "when_fewer":
+            is_fewer = set(consented.scopes) != set(consented.asked_scopes)
+            return consented.scopes if is_fewer else None
+
+
+def id_token(
+    state: "ProviderState", consented: Consented, claims: Mapping[str, object]
+) -> str | None:
+    """Returns the id_token of a code, with these claims; None where the provider gives none."""
+    own = {"iss": state.issuer, "aud": consented.client_id, **claims}
+    return signed_claims(own, consented.nonce, state.clock.now(), state.options.id_token)
+
+
+def told_beside(state: "ProviderState", issued: Issued) -> dict[str, Any]:
+    """Returns what the answer to a code tells besides tokens: scopes, and who it was."""
+    consented = issued.consented
+    if consented is None:
+        return {}
+    scopes = scopes_to_tell(state, consented)
+    told: dict[str, Any] = {} if scopes is None else {"scope": " ".join(scopes)}
     if "openid" in consented.scopes:
-        told["id_token"] = id_token(
-            consented.account,
-            issuer=state.issuer,
-            client_id=consented.client_id,
-            nonce=consented.nonce,
-            now=now,
-            style=state.options.id_token,
-        )
-    return {name: value for name, value in told.items() if value is not None}
+        token = id_token(state, consented, profile(consented.account))
+        told |= {} if token is None else {"id_token": token}
+    return told

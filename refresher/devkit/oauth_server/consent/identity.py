@@ -20,12 +20,9 @@ def profile(account: str) -> dict[str, object]:
     return {"sub": account, "email": email, "email_verified": True, "name": account.title()}
 
 
-def id_token(
-    account: str, *, issuer: str, client_id: str, nonce: str, now: float, style: IdToken
-) -> str | None:
+def signed_claims(told: Mapping[str, object], nonce: str, now: float, style: IdToken) -> str | None:
     """Returns a signed id_token (OpenID Connect Core section 2), wrong where `style` says so."""
-    claims: dict[str, Any] = {**profile(account), "iss": issuer, "aud": client_id}
-    claims |= {"iat": int(now), "exp": int(now) + _LIFE_SECONDS}
+    claims: dict[str, Any] = {**told, "iat": int(now), "exp": int(now) + _LIFE_SECONDS}
     claims |= {"nonce": nonce} if nonce else {}
     match style:
         case "none":

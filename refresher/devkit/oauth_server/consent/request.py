@@ -22,6 +22,7 @@ class AuthorizeRequest:
     """One request, read but not judged; of a parameter that came twice, the first counts."""
 
     pairs: Pairs = field(repr=False)
+    host: str | None = None
 
     @classmethod
     def of(cls, query: str) -> "AuthorizeRequest":

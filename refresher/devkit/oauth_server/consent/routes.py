@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -45,9 +46,19 @@ class Gone(Response):
 class ConsentRoutes:
     """Pages and redirects, over one provider's state."""
 
-    def __init__(self, state: ProviderState) -> None:
-        """Asks, and remembers what is allowed, in the given state."""
+    def __init__(
+        self,
+        state: ProviderState,
+        beside: Callable[[Consented], Pairs] = lambda _: (),
+        hmac_name: str = "hmac",
+    ) -> None:
+        """Asks, and remembers what is allowed, in the given state.
+
+        `beside` are further parameters of a callback with a code.
+        """
         self._state = state
+        self._beside = beside
+        self._hmac_name = hmac_name
 
     async def login(self, request: Request) -> Response:
         """Logs a browser in as `?account=`, or out without one, as the provider's own page would."""
@@ -58,7 +69,11 @@ class ConsentRoutes:
 
     async def authorize(self, request: Request) -> Response:
         """Asks the person, or takes its answer; says what is wrong with the request otherwise."""
-        asked = AuthorizeRequest.of(request.scope["query_string"].decode("latin-1"))
+        query = request.scope["query_string"].decode("latin-1")
+        return await self.ask(AuthorizeRequest.of(query), request)
+
+    async def ask(self, asked: AuthorizeRequest, request: Request) -> Response:
+        """Does the same with a request that was read already."""
         state = self._state
         if (sentence := untrusted(asked, state.options, state.clients)) is not None:
             return sentence_page(sentence, 400)
@@ -103,10 +118,11 @@ class ConsentRoutes:
             asked_scopes=asked.scopes,
             has_refresh_token=self._is_offline(asked, account),
             expires_at=state.clock.now() + state.options.code_lifetime_seconds,
+            host=asked.host,
         )
         state.codes.add(code, consented)
         state.ledger.count("codes_given")
-        return self._back(asked, (("code", code),), fault)
+        return self._back(asked, (("code", code), *self._beside(consented)), fault)
 
     def _is_offline(self, asked: AuthorizeRequest, account: str) -> bool:
         match self._state.options.offline:
@@ -122,7 +138,8 @@ class ConsentRoutes:
     def _back(self, asked: AuthorizeRequest, answer: Pairs, fault: FaultRule | None) -> Response:
         state = self._state
         pairs = callback_pairs(answer, asked.get("state"), state.issuer, state.options, fault)
-        pairs = signed(pairs, state.clients[asked.get("client_id")], state.options)
+        secret = state.clients[asked.get("client_id")]
+        pairs = signed(pairs, secret, self._hmac_name, state.options.callback_hmac)
         return RedirectResponse(redirect(asked.get("redirect_uri"), pairs), 302)
 
     async def spoilt(self, fault: FaultRule, place: Place) -> Response | None:
@@ -138,6 +155,10 @@ class ConsentRoutes:
     async def userinfo(self, request: Request) -> Response:
         """Answers OpenID Connect Core section 5.3: the account of an access token, or 401."""
         _, _, token = request.headers.get("authorization", "").partition(" ")
+        return await self.whoami(token, identity.profile)
+
+    async def whoami(self, token: str, tell: Callable[[str], object]) -> Response:
+        """Answers what `tell` says of the account of an access token, or 401."""
         state, family = self._state, self._state.book.owner(token)
         state.ledger.count("userinfo_requests")
         account = None if family is None else family.external_id
@@ -148,7 +169,7 @@ class ConsentRoutes:
             token, state.clock.now(), state.options
         ):
             return json_response({"error": "invalid_token"}, 401)
-        return json_response(identity.profile(account))
+        return json_response(tell(account))
 
     async def key_set(self, _: Request) -> Response:
         """Tells the key that id_tokens are signed with."""

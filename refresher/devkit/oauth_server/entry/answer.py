@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from refresher.devkit.oauth_server.answers import Answer, expires_in
+from refresher.devkit.oauth_server.entry import identity
 from refresher.devkit.oauth_server.entry.places import put
 from refresher.devkit.oauth_server.options import Options
 from refresher.devkit.oauth_server.tokens import Denied, Family, Issued
@@ -62,29 +63,49 @@ class Chosen:
 
 
 def issued_body(
-    entry: Provider, issued: Issued, options: Options, chosen: Chosen, now: float
+    entry: Provider,
+    issued: Issued,
+    options: Options,
+    chosen: Chosen,
+    now: float,
+    beside: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns a good answer: tokens and lives under the entry's names, kept fields beside them.
 
+    `beside` is what an answer to a code tells: it wins, and a scope of None is not told.
     A slot that is refreshed apart is a family of its own: its token is at the top of its own answers.
     """
     inner: dict[str, Any] = {}
     for name in entry.keep_fields:
         put(tuple(name.split(".")), kept_value(name, issued.family), inner)
-    for name, value in _token_fields(entry, issued, options, chosen, now).items():
-        put(_named(entry, name), value, inner)
+    told = {**_token_fields(entry, issued, options, chosen, now), **(beside or {})}
+    for name, text in told.items():
+        if text is not None:
+            put(_named(entry, name), text, inner)
     for name in names(entry, "together"):
         slot = entry.slots[name]
-        beside: dict[str, Any] = dict(slot.where)
-        put(_named(entry, "access_token"), kept_value(name, issued.family), beside)
-        put((*slot.path, 0) if slot.where else slot.path, beside, inner)
+        there: dict[str, Any] = dict(slot.where)
+        put(_named(entry, "access_token"), kept_value(name, issued.family), there)
+        put((*slot.path, 0) if slot.where else slot.path, there, inner)
+    if issued.consented is not None:
+        identity.tell(entry, issued.consented, inner)
     body: dict[str, Any] = inner
-    if entry.response_path:
+    if (path := _tokens_path(entry, issued)) != ():
         body = {}
-        put(entry.response_path, inner, body)
+        put(path, inner, body)
     if entry.success_without_error_codes:
         put(ways(entry.error_path)[0], _as_told(min(entry.success_without_error_codes)), body)
     return body
+
+
+def _tokens_path(entry: Provider, issued: Issued) -> Path:
+    """Returns the way to the object that holds the tokens: the answer to a code may have its own."""
+    consent = None if issued.consented is None else entry.connect
+    return (
+        ways(consent.code_answer_path)[0]
+        if consent and consent.code_answer_path
+        else (entry.response_path)
+    )
 
 
 def kept_value(name: str, family: Family) -> str:

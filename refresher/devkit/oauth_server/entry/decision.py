@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+from refresher.devkit.oauth_server.consent import exchange
 from refresher.devkit.oauth_server.decision import is_known_client
 from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN
+from refresher.devkit.oauth_server.entry.consents import code_client_auth
 from refresher.devkit.oauth_server.entry.proof import check_assertions
 from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
 from refresher.devkit.oauth_server.state import ProviderState
@@ -21,6 +23,7 @@ Values = Mapping[str, str]
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _BETWEEN = re.compile(r"[\s,;]")
 _A_WHILE_SECONDS = 300
+_SHORT_SECONDS = 3_600.0
 
 
 def options_of(entry: Provider) -> dict[str, Any]:
@@ -43,7 +46,20 @@ def options_of(entry: Provider) -> dict[str, Any]:
         options[f"{token}_style"] = "jwt" if is_jwt else "opaque"
     if entry.access_token_lifetime_seconds is not None:
         options["lifetime_seconds"] = entry.access_token_lifetime_seconds
-    return options
+    return options | _of_consent(entry)
+
+
+def _of_consent(entry: Provider) -> dict[str, Any]:
+    consent = entry.connect
+    if consent is None:
+        return {}
+    return {
+        "pkce": {"required": "required", "no": "ignored"}.get(entry.pkce or "", "optional"),
+        "tell_issuer": consent.announces_iss,
+        "offline": "never" if consent.refresh_token == "never" else "always",
+        "callback_hmac": "right" if consent.callback_hmac else "none",
+        "code_token_lifetime_seconds": _SHORT_SECONDS if consent.second_step else None,
+    }
 
 
 @dataclass(slots=True)
@@ -91,6 +107,27 @@ def decide(entry: Provider, values: Values, state: ProviderState, now: float) ->
             return state.book.client_credentials(values.get("client_id", ""), now, options)
         case Strategy.PLUGIN:
             raise ValueError(NO_PLUGINS)
+
+
+def redeem(entry: Provider, values: Values, state: ProviderState, now: float) -> Reply:
+    """Answers a request with a code: the client, then what the person allowed."""
+    refusal = check_client(code_client_auth(entry), values, state.clients) or check_assertions(
+        entry, values, state, now
+    )
+    return refusal or exchange.redeem(state, values, values.get("client_id", ""))
+
+
+def second_step(values: Values, state: ProviderState, now: float) -> Reply:
+    """Answers a request that makes a long-lived token of a short one, as often as it comes."""
+    refusal = check_client(ClientAuth.NONE, values, state.clients)
+    return refusal or state.book.exchange_access_token(values["access_token"], now, state.options)
+
+
+def is_short(token: str, state: ProviderState) -> bool:
+    """Says whether this is the short-lived token that a code gave."""
+    claim = state.book.claim(token)
+    has_second = state.options.code_token_lifetime_seconds is not None
+    return has_second and isinstance(claim, AccessClaim) and claim.serial == 1
 
 
 def revoke(entry: Provider, values: Values, state: ProviderState) -> Denied | None:

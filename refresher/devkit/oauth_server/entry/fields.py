@@ -36,13 +36,14 @@ PLAYED = frozenset(
         *("assertion", "client_assertion", "assertion_audience", "assertion_seconds"),
         *("signing_algorithm", "needs_key_id"),
         *("refresh_token_clock", "not_before_expiry_seconds", "min_token_age_seconds"),
+        *("authorize_url", "authorize_parameters", "pkce", "identity_url", "connect"),
     }
 )
 
 _FOR_PEOPLE = "a fact for people: no request and no answer depends on it"
 _OURS = "says what refresher does, not what the provider does; the contract test asks for it"
 FACTS: Mapping[str, str] = {
-    **{field.name: _FOR_PEOPLE for field in fields(Facts)},
+    **{field.name: _FOR_PEOPLE for field in fields(Facts) if field.name not in PLAYED},
     "name": _FOR_PEOPLE,
     "title": _FOR_PEOPLE,
     "revocation_ends": "here, an account has one grant: what ends by it is the same",

@@ -1,15 +1,14 @@
 """How an entry's provider listens and speaks, over one server's state: `Manner`.
 
-It is the entry's `Speech` at the token endpoint, and the revocation endpoint beside it. All of the
-entry's hosts are played at once: over a socket, a host is the first step of the path.
+It is the entry's `Speech` at the token endpoint, and the revocation endpoint beside it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refresher.devkit.oauth_server.answers import (
     ODD_FIELDS,
@@ -19,11 +18,13 @@ from refresher.devkit.oauth_server.answers import (
 )
 from refresher.devkit.oauth_server.entry import answer, decision
 from refresher.devkit.oauth_server.entry.answer import NOT_AS_WRITTEN, Chosen, Words
-from refresher.devkit.oauth_server.entry.places import NotAsWritten, at_place
+from refresher.devkit.oauth_server.entry.arrived import arrived
+from refresher.devkit.oauth_server.entry.consents import brings_code, read_code, read_second_step
+from refresher.devkit.oauth_server.entry.people import People
+from refresher.devkit.oauth_server.entry.places import NotAsWritten
 from refresher.devkit.oauth_server.entry.request import Arrived, read_refresh, read_revocation
 from refresher.devkit.oauth_server.faults import FaultRule
 from refresher.devkit.oauth_server.state import ProviderState
-from refresher.devkit.oauth_server.token_endpoint import TokenEndpoint
 from refresher.devkit.oauth_server.tokens import Denied, Issued, Reply
 from refresher.rules.providers import Provider, Strategy
 
@@ -38,6 +39,7 @@ class EntryRequest:
     token: str | None = field(default=None, repr=False)
     for_client: str | None = None
     code: str | None = None
+    is_second: bool = False
     wrong: str | None = None
 
 
@@ -52,14 +54,31 @@ class Manner:
         rate = entry.max_requests_per_second
         self.pace = None if rate is None else decision.Pace(rate)
 
+    @property
+    def people(self) -> People:
+        """The side of the entry that people see."""
+        return People(self.entry, self._state)
+
     async def read(self, request: Request) -> EntryRequest:
         """Returns what a request for a fresh token says."""
         try:
-            values = read_refresh(self.entry, await arrived(request))
+            return self._read(await arrived(request))
         except NotAsWritten as error:
             return EntryRequest(wrong=str(error))
         except ValueError:
             return EntryRequest(wrong="the body is not in the entry's form")
+
+    def _read(self, came: Arrived) -> EntryRequest:
+        consent = self.entry.connect
+        if consent is not None and brings_code(self.entry, came):
+            values = read_code(self.entry, came)
+            return EntryRequest(values, code=values["code"])
+        if consent is not None and consent.second_step is not None:
+            with suppress(NotAsWritten):
+                values = read_second_step(self.entry, came)
+                if decision.is_short(values["access_token"], self._state):
+                    return EntryRequest(values, values["access_token"], is_second=True)
+        values = read_refresh(self.entry, came)
         own = self.entry.strategy is Strategy.LONG_LIVED_EXCHANGE
         token = values.get("access_token" if own else "refresh_token")
         if self.entry.is_minted:
@@ -75,12 +94,19 @@ class Manner:
         wait = self.pace.wait(whose, now) if self.pace else 0.0
         if wait > 0:
             return Denied("too_many_requests", "too_often", retry_after_seconds=wait)
+        if asked.code is not None:
+            return decision.redeem(self.entry, asked.values, self._state, now)
+        if asked.is_second:
+            return decision.second_step(asked.values, self._state, now)
         return decision.decide(self.entry, asked.values, self._state, now)
 
     def issued(self, issued: Issued, fault: FaultRule | None) -> Answer:
         """Says a good answer, odd where a fault makes it so."""
         state = self._state
-        body = answer.issued_body(self.entry, issued, state.options, self.chosen, state.clock.now())
+        beside = self.people.beside_tokens(issued)
+        body = answer.issued_body(
+            self.entry, issued, state.options, self.chosen, state.clock.now(), beside
+        )
         match fault.kind if fault is not None else None:
             case "other_names":
                 body = {f"odd_{name}": value for name, value in body.items()}
@@ -118,65 +144,3 @@ class Manner:
     def _said(self, denied: Denied) -> Response:
         said = answer.refused(self.entry, denied, self._state.options, self.chosen.error_way)
         return Response(said.body, said.status, said.headers, said.media_type)
-
-
-class EntryRoutes:
-    """The application: the places that the entry names, before all others."""
-
-    def __init__(self, manner: Manner, state: ProviderState, others: ASGIApp) -> None:
-        """Sends whatever the entry does not name to `others`."""
-        self._manner = manner
-        self._tokens = TokenEndpoint(state, manner)
-        self._others = others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
-        entry, here = self._manner.entry, places(scope)
-        urls = {"tokens": entry.refresh_url or entry.token_url, "revocation": entry.revocation_url}
-        found = {
-            name for name, url in urls.items() if url and at_place(entry, url, here) is not None
-        }
-        if len(found) > 1:  # one place, two methods
-            found -= {"tokens" if scope["method"] == entry.revocation_method else "revocation"}
-        if "tokens" in found:
-            await self._tokens(scope, receive, send)
-        elif found:
-            response = await self._manner.revoke(Request(scope, receive))
-            await response(scope, receive, send)
-        else:
-            await self._others(scope, receive, send)
-
-
-def places(scope: Scope) -> tuple[str, str]:
-    """Returns the host and path that a request may mean: by its Host header, or all in its path."""
-    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
-    host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
-    return host + path, path.removeprefix("/")
-
-
-async def arrived(request: Request) -> Arrived:
-    """Returns a request with all of its body."""
-    scope = request.scope
-    return Arrived(
-        scope["method"],
-        places(scope),
-        scope["query_string"].decode("latin-1"),
-        {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]},
-        await request.body(),
-    )
-
-
-def local(entry: Provider, url: str) -> Provider:
-    """Returns the entry with its places at the server behind `url`, each host a step of the path."""
-
-    def here(place: str) -> str:
-        return f"{url}/{place.partition('://')[2]}"
-
-    audience = entry.assertion_audience or entry.refresh_url or entry.token_url
-    return replace(
-        entry,
-        token_url=here(entry.token_url),
-        refresh_url=entry.refresh_url and here(entry.refresh_url),
-        revocation_url=entry.revocation_url and here(entry.revocation_url),
-        assertion_audience=audience if entry.signs else entry.assertion_audience,
-    )

@@ -12,6 +12,15 @@ BUILT_IN = frozenset(
     {
         *("client_id", "client_secret", "access_token", "refresh_token", "token", "scope"),
         *("client_basic", "client_assertion", "assertion", "now", "uuid"),
+        *(
+            "redirect_uri",
+            "state",
+            "code",
+            "code_challenge",
+            "code_verifier",
+            "nonce",
+            "login_hint",
+        ),
     }
 )
 """Placeholders whose value nobody declares: it follows from the request."""

@@ -21,7 +21,7 @@ from refresher.devkit.oauth_server.entry.proof import (
 from refresher.rules.providers import BodyForm, ClientAuth, Provider, Strategy
 
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
-_OPTIONAL = frozenset({"{scope}", "{client_secret}"})
+_OPTIONAL = frozenset({"{scope}", "{client_secret}", "{nonce}", "{login_hint}"})
 """Scopes that nobody asked for are not sent; a public client has no secret."""
 
 
@@ -43,7 +43,7 @@ def read_refresh(entry: Provider, came: Arrived) -> dict[str, str]:
     `client_secret`. Raises `NotAsWritten`.
     """
     url = entry.refresh_url or entry.token_url
-    found = _Reading(entry, came)
+    found = Reading(entry, came)
     found.place(url, entry.method)
     names = _standard_names(entry, _grant(entry)) | found.client(entry.client_auth)
     found.parameters(url, entry.body, names | dict(entry.parameters), entry.query)
@@ -55,7 +55,7 @@ def read_refresh(entry: Provider, came: Arrived) -> dict[str, str]:
 def read_revocation(entry: Provider, came: Arrived) -> dict[str, str]:
     """Returns what a request says that gives a token back, which stands under `token`."""
     assert entry.revocation_url is not None
-    found = _Reading(entry, came)
+    found = Reading(entry, came)
     found.place(entry.revocation_url, entry.revocation_method)
     how = entry.revocation_client_auth or entry.client_auth
     names = {} if entry.revocation_client_auth is ClientAuth.NONE else found.client(how)
@@ -108,7 +108,7 @@ def _standard_names(entry: Provider, grant: Mapping[str, str]) -> dict[str, str]
     }
 
 
-class _Reading:
+class Reading:
     """One request, read piece by piece; `values` fills up, and no value is told in two ways."""
 
     def __init__(self, entry: Provider, came: Arrived) -> None:
@@ -150,15 +150,19 @@ class _Reading:
         self, url: str, form: BodyForm, expected: Mapping[str, str], beside: Mapping[str, str]
     ) -> None:
         """Reads body and query: each must hold what is expected there, and nothing besides."""
-        query, body = _fields(urlsplit(url).query, "the URL") | dict(beside), dict(expected)
+        query, body = fields_of(urlsplit(url).query, "the URL") | dict(beside), dict(expected)
         if form is BodyForm.QUERY:
             query, body = query | body, {}
-        self._read(query, _fields(self._came.query, "the query"), "query")
+        self.query(query, fields_of(self._came.query, "the query"))
         if form is BodyForm.QUERY:
             if self._came.body:
                 raise NotAsWritten("there is a body, and the entry puts all into the query")
             return
         self._read(body, _body(self._entry, self._came, form), form.value)
+
+    def query(self, expected: Mapping[str, str], sent: Mapping[str, str]) -> None:
+        """Reads parameters of the URL."""
+        self._read(expected, sent, "query")
 
     def headers(self, expected: Mapping[str, str], how: ClientAuth) -> None:
         """Reads the entry's own headers, and what else a server looks at."""
@@ -198,14 +202,15 @@ def _body(entry: Provider, came: Arrived, form: BodyForm) -> dict[str, str]:
     if came.headers.get("content-type") != wanted:
         raise NotAsWritten(f"Content-Type is {came.headers.get('content-type')}, not {wanted}")
     if form is BodyForm.FORM:
-        return _fields(came.body.decode(), "the body")
+        return fields_of(came.body.decode(), "the body")
     parsed = orjson.loads(came.body)
     if not isinstance(parsed, dict) or not all(isinstance(v, str) for v in parsed.values()):
         raise NotAsWritten("the body is no JSON object of texts")
     return parsed
 
 
-def _fields(text: str, where: str) -> dict[str, str]:
+def fields_of(text: str, where: str) -> dict[str, str]:
+    """Returns the parameters of a query or a form; raises `NotAsWritten` where one comes twice."""
     strict = bool(text) and where == "the body"  # a URL may say a word without a value
     pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=strict)
     found = dict(pairs)
