@@ -29,10 +29,11 @@ search TEXT` finds one from a terminal, and [providers.md](../providers.md) tell
 own is written, or one of these changed.
 
 A star says that its documentation does not confirm it. *Rotation* tells whether a refresh spends the
-refresh token. An empty cell is not known, or there is no such thing.
+refresh token, *connects* whether `refresher connect` can ask people for their consent. An empty cell is
+not known, or there is no such thing.
 
 """
-HEAD = "| provider | access token | rotation | refresh token ends | each connection needs |\n"
+HEAD = "| provider | connects | access token | rotation | refresh token ends | each needs |\n"
 SEARCH = Path(__file__).with_name("provider_search.html")
 
 
@@ -72,7 +73,7 @@ def page(provider: Provider) -> str:
             "Changes", [f"* **{c.on}**: {c.what} ([source]({c.url}))" for c in provider.changes]
         ),
         *_section("All facts", list(_facts(provider))),
-        *_section("Sources", ["\n".join(f"* <{source}>" for source in provider.sources)]),
+        *_section("Sources", ["\n".join(f"* <{source}>" for source in telling.sources(provider))]),
     ]
     return "\n".join(parts)
 
@@ -89,7 +90,11 @@ def _notes(provider: Provider) -> list[str]:
 
 def _connecting(provider: Provider) -> Iterator[str]:
     yield from _app(provider)
-    yield from _consent(provider)
+    yield " ".join(telling.connecting(provider))
+    if provider.connect is not None:
+        yield "Or ask by yourself, and hand over what comes. " + " ".join(_consent(provider))
+    else:
+        yield from _consent(provider)
     if provider.host_pattern or provider.placeholders:
         named = ", ".join(_needs(provider))
         alike = ", or its app does (`apps set --placeholder`)" if provider.placeholders else ""
@@ -212,7 +217,7 @@ def index() -> str:
     parts = [INDEX % len(providers()) + links + "\n"]
     for name in sorted(by_category):
         rows = "".join(_row(p) for p in sorted(by_category[name], key=_title))
-        parts.append(f"## {name}\n\n{HEAD}| --- | --- | --- | --- | --- |\n{rows}")
+        parts.append(f"## {name}\n\n{HEAD}| --- | --- | --- | --- | --- | --- |\n{rows}")
     return "\n".join(parts)
 
 
@@ -221,7 +226,8 @@ def _title(provider: Provider) -> str:
 
 
 def _row(provider: Provider) -> str:
-    shown = [f"[{provider.title or provider.name}]({provider.name}.md)", *_cells(provider)]
+    link = f"[{provider.title or provider.name}]({provider.name}.md)"
+    shown = [link, "yes" if provider.connect else "", *_cells(provider)]
     needs = ["host"] if provider.host_pattern and not provider.default_host else []
     shown.append(", ".join(f"`{name}`" for name in (*needs, *provider.placeholders)))
     return "".join(f"| {cell} " if cell else "| " for cell in shown) + "|\n"

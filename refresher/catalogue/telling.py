@@ -12,6 +12,7 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from refresher.catalogue.inspection import describe
+from refresher.rules.consent import Consent, why_not
 from refresher.rules.policy import FALLBACK_LIFETIME_SECONDS
 from refresher.rules.providers import Provider, Rotation, Strategy
 from refresher.rules.slots import names
@@ -25,13 +26,26 @@ SUBJECTS = {
     "rotation": "what its tokens do",
     "assertion": "how the app proves itself with a key",
     "category": "for the consent, and for people",
+    "connect": "how people connect",
 }
 """By its first field, what a part of an entry is about."""
 ALWAYS = ("strategy", "client_auth", "body", "rotation")
 """Fields that are told though they may be as in most entries."""
-IN_SENTENCES = frozenset({"title", "unsure", "notes", "changes", "sources"})
+IN_SENTENCES = frozenset({"title", "unsure", "notes", "changes", "sources", "scope_words"})
 """Fields that are told beside the others."""
 LIKE_ENOUGH = 0.75
+PLACES = {
+    "id_token": "the id_token",
+    "answer": "the answer to the code",
+    "callback": "the callback",
+    "userinfo": "a request with the token",
+}
+"""Where an account is told, in words."""
+REDIRECTS = {
+    "https": "Apps have redirect URIs of https only, on loopback, too",
+    "loopback_ip": "On loopback a redirect URI names 127.0.0.1, not localhost",
+}
+"""What is not as usual about redirect URIs."""
 
 
 def search(providers: Iterable[Provider], text: str) -> list[Provider]:
@@ -81,13 +95,56 @@ def facts_by_subject(provider: Provider) -> dict[str, dict[str, object]]:
     for name, value in describe(provider).items():
         subject = SUBJECTS.get(name, subject)
         told = name in ALWAYS or getattr(provider, name) != getattr(usual, name)
-        if subject and name not in IN_SENTENCES and told:
+        if subject and name not in {*IN_SENTENCES, "connect"} and told:
             found.setdefault(subject, {})[_marked(provider, name)] = value
+    if provider.connect is not None:
+        found[SUBJECTS["connect"]] = dict(_of_the_consent(provider))
     return found
 
 
+def _of_the_consent(provider: Provider) -> Iterator[tuple[str, object]]:
+    told = describe(provider)["connect"]
+    assert isinstance(told, dict)
+    for name, value in told.items():
+        if name not in IN_SENTENCES:
+            yield _marked(provider, name), value
+
+
 def _marked(provider: Provider, name: str) -> str:
-    return f"{name} *" if name in provider.unsure else name
+    doubted = name in provider.unsure or (provider.connect and name in provider.connect.unsure)
+    return f"{name} *" if doubted else name
+
+
+def sources(provider: Provider) -> tuple[str, ...]:
+    """Returns where what is known of a provider comes from, each once."""
+    of_the_consent = provider.connect.sources if provider.connect else ()
+    return tuple(dict.fromkeys((*provider.sources, *of_the_consent)))
+
+
+def connecting(provider: Provider) -> Iterator[str]:
+    """Yields how people connect to a provider, or why they cannot, a sentence each."""
+    if why := why_not(provider):
+        yield f"Nobody connects by a consent here. {why}"
+        return
+    assert provider.connect is not None
+    consent = provider.connect
+    yield f"People connect by a consent: `refresher connect {provider.name}`."
+    places = " or ".join(PLACES[place] for place in consent.identity.found_in)
+    yield f"Which account it was, {places} tells{_doubt(consent, 'identity')}."
+    if consent.second_step:
+        yield "The token that comes first is exchanged for a long-lived one."
+    if consent.refresh_token == "sometimes":
+        yield "Not every app is given a refresh token."
+    if provider.pkce == "no":
+        yield f"No code challenge (PKCE) is sent{_doubt(consent, 'pkce')}."
+    if consent.asks_host:
+        yield "Where nobody names the host, the page asks for it."
+    if rule := REDIRECTS.get(consent.redirect_rule):
+        yield f"{rule}{_doubt(consent, 'redirect_rule')}."
+
+
+def _doubt(consent: Consent, name: str) -> str:
+    return " (not confirmed)" if name in consent.unsure else ""
 
 
 def in_words(provider: Provider) -> list[str]:

@@ -28,6 +28,7 @@ from refresher.cli.output import (
 )
 from refresher.errors import CatalogueError
 from refresher.rules.changes import announced
+from refresher.rules.consent import why_not
 from refresher.rules.providers import Provider
 from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from
@@ -44,7 +45,19 @@ Play = Annotated[
         "grant, rate limit, rotation, lost answer and more. Nothing leaves this machine.",
     ),
 ]
-COLUMNS = ["provider", "title", "category", "strategy", "rotation", "lives", "checked", "from"]
+COLUMNS = [
+    *(
+        "provider",
+        "title",
+        "category",
+        "connects",
+        "strategy",
+        "rotation",
+        "lives",
+        "checked",
+        "from",
+    ),
+]
 PAUSE_COLUMNS = ["what", "for", "why", "since", "until", "times", "probes", "told to"]
 
 app = typer.Typer()
@@ -58,11 +71,15 @@ group.add_typer(provider_issuers.app)
 @command(group, "refresher providers list", "refresher providers list --category crm", name="list")
 def list_(
     category: Annotated[str | None, typer.Option(help="Only those of this category.")] = None,
+    connects: Annotated[
+        bool, typer.Option("--connects", help="Only those that people can connect to by a consent.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """List all providers: the built-in ones and those of REFRESHER_PROVIDERS_FILE."""
     catalogue = _catalogue()
-    _list(catalogue, _of_category(catalogue.providers, category), json=json)
+    found = _of_category(catalogue.providers, category)
+    _list(catalogue, [one for one in found if one.connect or not connects], json=json)
     if catalogue.broken:
         wrong = many(len(catalogue.broken), "table is", "tables are")
         note(f"{wrong} wrong: `refresher providers check`.")
@@ -104,8 +121,8 @@ def show(name: Name, json: Json = False) -> None:
     for subject, known in telling.facts_by_subject(provider).items():
         typer.echo(f"\n{subject[:1].upper()}{subject[1:]}")
         facts({f"  {name}": _text(seconds_of(name, value)) for name, value in known.items()})
-    if provider.sources:
-        typer.echo("\n".join(("\nSources", *(f"  {source}" for source in provider.sources))))
+    if sources := telling.sources(provider):
+        typer.echo("\n".join(("\nSources", *(f"  {source}" for source in sources))))
     for sentence in near:
         note(sentence)
 
@@ -116,7 +133,8 @@ def _told(provider: Provider, origin: str) -> Iterator[str]:
     yield f"{provider.title or provider.name} ({provider.name}), {of}"
     notes = [provider.notes.replace("\n", " ")] if provider.notes else []
     changes = [f"From {one.on} on: {one.what} ({one.url})" for one in provider.changes]
-    for text in (" ".join(telling.in_words(provider)), *notes, *changes):
+    connecting = " ".join(telling.connecting(provider))
+    for text in (" ".join(telling.in_words(provider)), connecting, *notes, *changes):
         yield from ("", *wrap(text, min(width(), 100)))
 
 
@@ -251,7 +269,11 @@ def _catalogue() -> Catalogue:
 
 
 def _described(catalogue: Catalogue, provider: Provider) -> dict[str, object]:
-    return {**describe(provider), "origin": catalogue.origin(provider.name)}
+    return {
+        **describe(provider),
+        "cannot_connect": why_not(provider),
+        "origin": catalogue.origin(provider.name),
+    }
 
 
 def _row(catalogue: Catalogue, provider: Provider) -> list[object]:
@@ -260,6 +282,7 @@ def _row(catalogue: Catalogue, provider: Provider) -> list[object]:
         provider.name,
         provider.title,
         provider.category,
+        "yes" if provider.connect else None,
         provider.strategy.value,
         provider.rotation.value + (" *" if "rotation" in provider.unsure else ""),
         span(life) if life else None,

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from refresher.catalogue import load
+from refresher.catalogue import load, telling
 from refresher.catalogue.telling import SUBJECTS, facts_by_subject, in_words, search
+from refresher.rules.consent import Consent, Identity, SecondStep
 from refresher.rules.providers import BodyForm, Provider, Rotation, Slot, Strategy
 
 PROVIDERS = load().providers
@@ -88,3 +89,50 @@ def test_facts_are_told_by_subject_and_only_where_they_say_something() -> None:
     assert [*facts_by_subject(PLAIN)] == [
         "where requests go", "how they are made", "what its tokens do",
     ]  # fmt: skip
+
+
+CONSENT = Consent(identity=Identity(found_in=("id_token", "userinfo"), paths=(("sub",),)))
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "sentence"),
+    [
+        (
+            {"connect": None},
+            {},
+            "Nobody connects by a consent here. Its entry has no authorize_url",
+        ),
+        ({}, {}, "People connect by a consent: `refresher connect acme`."),
+        ({}, {}, "Which account it was, the id_token or a request with the token tells."),
+        ({}, {"unsure": ("identity",)}, "a request with the token tells (not confirmed)."),
+        (
+            {},
+            {"second_step": SecondStep(url="https://a.example")},
+            "exchanged for a long-lived one",
+        ),
+        ({}, {"refresh_token": "sometimes"}, "Not every app is given a refresh token."),
+        ({"pkce": "no"}, {}, "No code challenge (PKCE) is sent."),
+        ({}, {"asks_host": True}, "the page asks for it."),
+        ({}, {"redirect_rule": "https"}, "redirect URIs of https only, on loopback, too."),
+        ({}, {"redirect_rule": "loopback_ip"}, "names 127.0.0.1, not localhost."),
+    ],
+)
+def test_how_people_connect_is_said_in_words(
+    change: dict[str, object], more: dict[str, object], sentence: str
+) -> None:
+    """Or why nobody can."""
+    consent = replace(CONSENT, **more)  # type: ignore[arg-type]
+    acme = Provider("acme", "https://acme.example/token", connect=consent)
+    assert sentence in " ".join(telling.connecting(replace(acme, **change)))  # type: ignore[arg-type]
+
+
+def test_facts_and_sources_of_the_consent_stand_beside_the_others() -> None:
+    """Doubts of the consent mark the entry's own fields, too."""
+    consent = replace(CONSENT, unsure=("pkce",), sources=("https://b.example", "https://a.example"))
+    acme = Provider("acme", pkce="no", connect=consent, sources=("https://a.example",))
+    told = telling.facts_by_subject(acme)
+    assert told["for the consent, and for people"] == {"pkce *": "no"}
+    assert told["how people connect"] == {
+        "identity": {"found_in": ["id_token", "userinfo"], "paths": [["sub"]]}
+    }
+    assert telling.sources(acme) == ("https://a.example", "https://b.example")
