@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
-from typing import assert_never
+from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 from refresher.catalogue.inspection import describe
@@ -34,6 +34,7 @@ ALWAYS = ("strategy", "client_auth", "body", "rotation")
 IN_SENTENCES = frozenset({"title", "unsure", "notes", "changes", "sources", "scope_words"})
 """Fields that are told beside the others."""
 LIKE_ENOUGH = 0.75
+PATHS = ("paths", "label_path")
 PLACES = {
     "id_token": "the id_token",
     "answer": "the answer to the code",
@@ -42,8 +43,8 @@ PLACES = {
 }
 """Where an account is told, in words."""
 REDIRECTS = {
-    "https": "Apps have redirect URIs of https only, on loopback, too",
-    "loopback_ip": "On loopback a redirect URI names 127.0.0.1, not localhost",
+    "https": "The redirect URI of an app is https, on loopback too",
+    "loopback_ip": "On loopback the redirect URI of an app has 127.0.0.1, not localhost",
 }
 """What is not as usual about redirect URIs."""
 
@@ -106,13 +107,23 @@ def _of_the_consent(provider: Provider) -> Iterator[tuple[str, object]]:
     told = describe(provider)["connect"]
     assert isinstance(told, dict)
     for name, value in told.items():
-        if name not in IN_SENTENCES:
+        inner = value if isinstance(value, dict) and name in {"identity", "second_step"} else {}
+        for part, given in inner.items():
+            yield _marked(provider, name, part), _path(given) if part in PATHS else given
+        if not inner and name not in IN_SENTENCES:
             yield _marked(provider, name), value
 
 
-def _marked(provider: Provider, name: str) -> str:
+def _path(given: list[Any]) -> str:
+    """Returns ways into an answer as people write them: `data.id`, or several with a slash between."""
+    several = given if any(isinstance(way, list) for way in given) else [given]
+    return " / ".join(".".join(str(step) for step in way) for way in several)
+
+
+def _marked(provider: Provider, name: str, part: str = "") -> str:
     doubted = name in provider.unsure or (provider.connect and name in provider.connect.unsure)
-    return f"{name} *" if doubted else name
+    whole = f"{name}.{part}" if part else name
+    return f"{whole} *" if doubted else whole
 
 
 def sources(provider: Provider) -> tuple[str, ...]:

@@ -91,7 +91,8 @@ def test_facts_are_told_by_subject_and_only_where_they_say_something() -> None:
     ]  # fmt: skip
 
 
-CONSENT = Consent(identity=Identity(found_in=("id_token", "userinfo"), paths=(("sub",),)))
+TELLS = Identity(found_in=("id_token", "userinfo"), paths=(("sub",),), label_path=("me", "mail"))
+CONSENT = Consent(identity=TELLS)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +114,8 @@ CONSENT = Consent(identity=Identity(found_in=("id_token", "userinfo"), paths=(("
         ({}, {"refresh_token": "sometimes"}, "Not every app is given a refresh token."),
         ({"pkce": "no"}, {}, "No code challenge (PKCE) is sent."),
         ({}, {"asks_host": True}, "the page asks for it."),
-        ({}, {"redirect_rule": "https"}, "redirect URIs of https only, on loopback, too."),
-        ({}, {"redirect_rule": "loopback_ip"}, "names 127.0.0.1, not localhost."),
+        ({}, {"redirect_rule": "https"}, "of an app is https, on loopback too."),
+        ({}, {"redirect_rule": "loopback_ip"}, "has 127.0.0.1, not localhost."),
     ],
 )
 def test_how_people_connect_is_said_in_words(
@@ -133,6 +134,8 @@ def test_facts_and_sources_of_the_consent_stand_beside_the_others() -> None:
     told = telling.facts_by_subject(acme)
     assert told["for the consent, and for people"] == {"pkce *": "no"}
     assert told["how people connect"] == {
-        "identity": {"found_in": ["id_token", "userinfo"], "paths": [["sub"]]}
+        "identity.found_in": ["id_token", "userinfo"],
+        "identity.paths": "sub",
+        "identity.label_path": "me.mail",
     }
     assert telling.sources(acme) == ("https://a.example", "https://b.example")
