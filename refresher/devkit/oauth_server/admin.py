@@ -39,7 +39,8 @@ COUNTED = (
     *("requests", "requests_in_flight", "issued", "presented_twice", "replayed_in_grace"),
     *("overlapping_requests", "families_revoked", "consents_withdrawn", "tokens_revoked"),
     *("dropped_answers", "resource_ok", "resource_refused", "codes_given", "code_requests"),
-    *("codes_exchanged", "codes_sent_twice", "consents_refused", "userinfo_requests"),
+    *("codes_exchanged", "codes_sent_twice", "consents_refused", "clients_registered"),
+    "userinfo_requests",
 )
 """Totals of the ledger that a summary tells as they are."""
 

@@ -283,6 +283,7 @@ class Summary:
     codes_exchanged: int
     codes_sent_twice: int
     consents_refused: int
+    clients_registered: int
     userinfo_requests: int
     faults: dict[str, int]
     requests_per_second: list[tuple[int, int]]

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from refresher.devkit.oauth_server.admin import AdminRoutes
 from refresher.devkit.oauth_server.client import FakeProviderClient
+from refresher.devkit.oauth_server.consent.metadata import MetadataRoutes
 from refresher.devkit.oauth_server.consent.routes import ConsentRoutes
 from refresher.devkit.oauth_server.decision import GRANTS_SERVED
 from refresher.devkit.oauth_server.entry.decision import options_of
@@ -65,6 +66,19 @@ def _consent_routes(state: ProviderState) -> list[Route]:
         Route("/login", people.login),
         Route("/userinfo", people.userinfo, methods=["GET", "POST"]),
         Route("/jwks", people.key_set),
+        *_metadata_routes(state),
+    ]
+
+
+def _metadata_routes(state: ProviderState) -> list[Route]:
+    about = MetadataRoutes(state)
+    return [
+        Route("/.well-known/oauth-authorization-server", about.server),
+        Route("/.well-known/openid-configuration", about.server),
+        Route("/.well-known/oauth-protected-resource", about.resource),
+        Route("/.well-known/oauth-protected-resource/mcp", about.resource),
+        Route("/register", about.register, methods=["POST"]),
+        Route("/mcp", about.mcp, methods=["GET", "POST"]),
     ]
 
 

@@ -77,6 +77,9 @@ class PlainSpeech:
     def decide(self, asked: GrantRequest) -> Reply:
         """Answers it and moves the grant."""
         state = self._state
+        resource = state.options.resource
+        if resource and asked.params.get("resource") != resource:
+            return Denied("invalid_target", "another_resource")
         return decide(
             asked,
             state.book,

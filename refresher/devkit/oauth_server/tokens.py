@@ -58,6 +58,7 @@ class Family:
     spent_at: "array[float]" = field(default_factory=lambda: array("d"))
     spent_serial: "array[int]" = field(default_factory=lambda: array("q"))
     revoked_serials: frozenset[int] = frozenset()
+    scopes: tuple[str, ...] = ()
 
     def is_spent(self, generation: int) -> bool:
         """Says whether a refresh token of that generation was replaced in an earlier request."""

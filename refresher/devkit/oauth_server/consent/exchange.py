@@ -30,7 +30,7 @@ def redeem(state: "ProviderState", params: Mapping[str, str], client_id: str) ->
         has_refresh_token=consented.has_refresh_token,
         ends_older=not state.options.older_grants_live,
     )
-    consented.family = issued.family
+    consented.family, issued.family.scopes = issued.family, consented.scopes
     state.ledger.count("codes_exchanged")
     return replace(issued, consented=consented)
 

@@ -12,6 +12,10 @@ IdToken = Literal[
     "right", "none", "no_nonce", "wrong_nonce", "wrong_audience", "wrong_issuer", "expired",
     "wrong_key", "unsigned",
 ]  # fmt: skip
+Metadata = Literal[
+    "right", "missing", "page", "other_issuer", "other_endpoint", "private_endpoint", "javascript",
+    "command", "no_s256", "redirect", "huge", "bomb", "two_servers",
+]  # fmt: skip
 CallbackHmac = Literal["none", "right", "wrong"]
 
 
@@ -63,3 +67,12 @@ class ConsentOptions:
     callback_hmac: Annotated[
         CallbackHmac, "sign the callback's parameters with the client's secret, as Shopify does"
     ] = "none"
+    metadata: Annotated[
+        Metadata,
+        "what is told at /.well-known/: wrong issuer or endpoints, a redirect to a private"
+        " address, a gigabyte, a gzip bomb, or a strange server beside it",
+    ] = "right"
+    resource: Annotated[
+        str,
+        "the resource (RFC 8707) that each request must name, such as the URL of /mcp; empty: none",
+    ] = ""

@@ -65,14 +65,21 @@ def refused(asked: AuthorizeRequest, options: Options) -> tuple[str, str] | None
     names = [name for name, _ in asked.pairs]
     if len(set(names)) != len(names):
         return "invalid_request", "a parameter came twice"
+    if options.resource and asked.get("resource") != options.resource:
+        return "invalid_target", "resource is not the one that this server has tokens for"
     if asked.get("response_type") != "code":
         return "unsupported_response_type", "response_type must be code"
-    if options.pkce == "ignored":
-        return None
+    return (
+        None
+        if options.pkce == "ignored"
+        else _unproven(asked, is_needed=options.pkce == "required")
+    )
+
+
+def _unproven(asked: AuthorizeRequest, *, is_needed: bool) -> tuple[str, str] | None:
     challenge = asked.get("code_challenge")
     if not challenge:
-        missing = "invalid_request", "code_challenge is missing"
-        return missing if options.pkce == "required" else None
+        return ("invalid_request", "code_challenge is missing") if is_needed else None
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         return "invalid_request", "code_challenge must be a SHA-256 in base64url, by S256"
     return None
