@@ -15,7 +15,7 @@ import jwt
 import orjson
 import structlog
 
-from refresher.outbound.key_sets import KeySets
+from refresher.outbound.key_sets import ALGORITHMS, KeySets
 from refresher.rules.signals import (
     CLOCK_SKEW_SECONDS,
     BadSignal,
@@ -30,8 +30,6 @@ from refresher.runtime.services import Services
 from refresher.store import inbound
 from refresher.store.session import retrying
 
-ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-"""Signatures with a private key only: never "none", never a shared secret."""
 REQUIRED = ["iss", "aud", "iat", "jti", "events"]
 log = structlog.get_logger()
 

@@ -213,6 +213,7 @@ def _prepared(services: Services, new: NewConnection) -> Prepared:
         metadata=new.metadata,
         slot=new.slot,
         slot_of=new.main_id if new.slot else None,
+        because=new.because,
     )
 
 

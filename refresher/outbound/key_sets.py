@@ -19,6 +19,8 @@ from refresher.outbound.httpx_sender import HttpxSender
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.bodies import unpack
 
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+"""Signatures with a private key only: never "none", never a shared secret."""
 KEEP_SECONDS = 3_600.0
 ASK_AGAIN_SECONDS = 60.0
 LIMITS = SendLimits(total_seconds=10.0, max_bytes=262_144, max_in_flight=1)

@@ -89,6 +89,8 @@ class NewConnection:
     answer: Mapping[str, object] | None = field(default=None, repr=False)
     slot: str = ""
     slots: tuple[NewConnection, ...] = ()
+    because: str | None = None
+    """How it came, where that is told in its history: by which connect session."""
 
     id: UUID = field(init=False)
     """The same for the same organization, provider and external id, and the same slot of it."""

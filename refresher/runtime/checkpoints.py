@@ -31,6 +31,10 @@ Point = Literal[
     "mail_claimed",  # a mail is leased, not handed over
     "mail_begun",  # committed: the mail may leave
     "mailed",  # the mail server has answered, nothing is written
+    "code_sending",  # the session is exchanging, committed: its code may leave
+    "code_answered",  # the answer to a code is here, nothing is written
+    "code_held",  # it is committed in the session's row
+    "promoting",  # the connection is written, not committed
 ]
 
 Listener = Callable[[Point], None]

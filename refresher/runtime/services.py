@@ -33,6 +33,7 @@ from refresher.rules.policy import Policy
 from refresher.runtime import checkpoints
 from refresher.runtime.cipher import Cipher, parse_key, read_keys
 from refresher.runtime.clients import KnownSecrets
+from refresher.runtime.couriers import Couriers
 from refresher.runtime.deadlines import Lookout
 from refresher.runtime.issuers import KeptMetadata
 from refresher.runtime.limits import ClaimWindow, Pacer
@@ -68,6 +69,7 @@ class Services:
     renderer: Renderer
     webhook_sender: WebhookSender
     delivery_policy: DeliveryPolicy
+    couriers: Couriers
     holder_id: UUID
     claim_window: ClaimWindow = field(default_factory=ClaimWindow)
     seldom: Seldom = field(default_factory=Seldom)
@@ -105,6 +107,7 @@ class Services:
         """Gives back threads and connections."""
         self.finish_deliveries()
         self.exchange.close()
+        self.couriers.close()
         self.mailer.close()
         self.webhook_sender.close()
         self.database.close()
@@ -144,6 +147,7 @@ def build(settings: Settings) -> Services:
         renderer=Renderer(settings.mail_templates),
         webhook_sender=webhook_sender_from(settings),
         delivery_policy=delivery_policy_from(settings),
+        couriers=Couriers(egress_from(settings)),
     )
 
 

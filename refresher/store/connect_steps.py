@@ -74,10 +74,13 @@ def hold(
     return True
 
 
-def hold_again(db: Db, session_id: UUID, sealed: Sealed) -> bool:
-    """Keeps what is held with more to it, such as a second step's answer; its end stays."""
-    sql = "update connect_session set held = :sealed where id = :id and state = 'held'"
-    return run(db, sql, id=session_id, sealed=sealed).rowcount == 1
+def hold_again(db: Db, session_id: UUID, before: Sealed, sealed: Sealed) -> bool:
+    """Keeps what is held with more to it, such as a second step's answer; its end stays.
+
+    False where something else is held by now than `before`: that one counts.
+    """
+    sql = "update connect_session set held = :sealed where id = :id and held = :before"
+    return run(db, sql, id=session_id, before=before, sealed=sealed).rowcount == 1
 
 
 def ready(db: Db, session_id: UUID, result: Result) -> bool:

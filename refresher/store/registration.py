@@ -57,6 +57,7 @@ class Prepared:
     end_is_fixed: bool = False
     slot: str = ""
     slot_of: UUID | None = None
+    because: str | None = None
 
 
 _COLUMNS = {
@@ -64,7 +65,7 @@ _COLUMNS = {
     "name": "text", "app_name": "text", "root_id": "uuid", "host": "text", "placeholders": "jsonb",
     "access_token": "bytea", "refresh_token": "bytea", "expires_in": "float8",
     "expires_at": "timestamptz", "lifetime_seconds": "float8", "refresh_token_expires_in": "float8",
-    "grant_ends_in": "float8",
+    "grant_ends_in": "float8", "because": "text",
     "scopes": "text[]", "granted_scopes": "text[]", "kept_fields": "jsonb", "kept_secrets": "bytea",
     "in_between_steps": "boolean", "metadata": "jsonb", "due_in_seconds": "float8",
     "park_reason": "text", "access_is_old": "boolean", "slot": "text", "slot_of": "uuid",
@@ -168,9 +169,10 @@ _LEASES = """
 _EVENTS = f"""
     insert into refresh_event (connection_id, kind, credential_version, reason, lease_token,
         claimed_at, begun_at, lease_until, {AFTERWARDS})
-    select c.id, case when c.credential_version > 1 then 'reconnected' else 'imported' end,
-        c.credential_version, i.park_reason, i.lease_token, i.claimed_at, i.begun_at, i.lease_until,
-        {STORED}
+    select c.id, case when c.credential_version > 1 then 'reconnected'
+                      when i.because is null then 'imported' else 'connected' end,
+        c.credential_version, coalesce(i.park_reason, i.because), i.lease_token, i.claimed_at,
+        i.begun_at, i.lease_until, {STORED}
     from intake i join connection c on c.id = i.id
     left join refresh_schedule s on s.connection_id = c.id
     """  # noqa: S608  our own column names
@@ -246,7 +248,7 @@ def _cells(r: Prepared) -> tuple[object, ...]:
     return (
         r.id, r.organization_id, r.provider, r.external_id, r.name, r.app_name, r.root_id, r.host,
         _json(r.placeholders), r.access_token, r.refresh_token, r.expires_in_seconds, r.expires_at,
-        r.lifetime_seconds, r.refresh_token_expires_in_seconds, r.grant_ends_in_seconds,
+        r.lifetime_seconds, r.refresh_token_expires_in_seconds, r.grant_ends_in_seconds, r.because,
         _list(r.scopes), _list(r.granted_scopes), r.kept_fields, r.kept_secrets, r.in_between_steps,
         _json(r.metadata), r.due_in_seconds, r.park_reason, r.access_is_old, r.slot, r.slot_of,
     )  # fmt: skip

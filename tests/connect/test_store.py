@@ -165,11 +165,13 @@ def test_an_answer_is_held_once_and_erased_at_the_end(world: World) -> None:
     attempt = exchange(world, session)
     with world.services.database.transaction() as db:
         assert not connect_steps.hold(db, session.id, uuid4(), sealed(world, session))
-        assert not connect_steps.hold_again(db, session.id, sealed(world, session))
     assert hold(world, session, attempt)
     assert not hold(world, session, attempt)
+    first, more = now(world, session).held, sealed(world, session)
+    assert first is not None
     with world.services.database.transaction() as db:
-        assert connect_steps.hold_again(db, session.id, sealed(world, session))
+        assert connect_steps.hold_again(db, session.id, first, more)
+        assert not connect_steps.hold_again(db, session.id, first, more)
         assert connect_steps.reopen(db, session.id, DENIED)
     after = now(world, session)
     assert (after.state, after.held, after.held_until) == (State.OPEN, None, None)

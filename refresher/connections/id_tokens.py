@@ -1,0 +1,64 @@
+"""Reads an answer's id_token, and believes it only if it is for us, of its issuer, of this attempt.
+
+What its claims must fit: `rules/accounts.py`. Its signature is checked where the entry names keys;
+else it came straight from the token endpoint over TLS, which is proof enough (OpenID Connect Core 1.0
+section 3.1.3.7, number 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jwt
+
+from refresher.outbound.key_sets import ALGORITHMS, KeySets, KeysWanted
+from refresher.rules.accounts import Expected, claims_fault, claims_of, issuer_of
+from refresher.rules.authorize import Party, uses_nonce, uses_pkce
+from refresher.rules.connect import Problem, Trouble
+from refresher.rules.held import Held
+
+
+def believed(
+    party: Party, held: Held, token: object, keys: KeySets, now_epoch_seconds: float
+) -> Mapping[str, object] | Trouble | None:
+    """Returns what an id_token says, None where there is none, or why it is not believed.
+
+    Waits for the issuer's keys where they are not here yet; raises `KeysUnavailable`.
+    """
+    claims = claims_of(token)
+    if claims is None:
+        return None
+    provider = party.provider
+    expected = Expected(
+        client_id=party.client.client_id,
+        issuer=issuer_of(provider, claims, held.host),
+        nonce_hash=held.nonce_hash if uses_nonce(provider, held.asked) else None,
+        nonce_must=not uses_pkce(provider),
+    )
+    fault = claims_fault(claims, expected, now_epoch_seconds)
+    if fault is None and party.consent.jwks_url is not None:
+        fault = _signature_fault(str(token), party.url(party.consent.jwks_url), keys)
+    if fault is None:
+        return claims
+    name = provider.title or provider.name
+    return Trouble(Problem.ACCOUNT_UNKNOWN, f"{name} told whose account it is, but {fault}")
+
+
+def _signature_fault(token: str, url: str, keys: KeySets) -> str | None:
+    try:
+        key_id = jwt.get_unverified_header(token).get("kid")
+        key = _key(keys, url, key_id) if isinstance(key_id, str) else None
+        if key is None:
+            return "the id_token names no key of its issuer"
+        jwt.PyJWS().decode(token, key, algorithms=ALGORITHMS)
+    except jwt.PyJWTError as error:
+        return f"the id_token is not signed by its issuer ({type(error).__name__})"
+    return None
+
+
+def _key(keys: KeySets, url: str, key_id: str) -> jwt.PyJWK | None:
+    try:
+        return keys.key(url, key_id)
+    except KeysWanted:
+        keys.fetch(url)
+        return keys.key(url, key_id)

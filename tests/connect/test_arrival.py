@@ -1,0 +1,174 @@
+"""A code is sent once, its answer held before anything else, and promoted in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from refresher.connections import arrival
+from refresher.rules.connect import Outcome, Problem, State
+from refresher.rules.connection import Reply, Secret
+from refresher.rules.consent import SecondStep
+from refresher.rules.providers import BodyForm
+from refresher.rules.registration import connection_id
+from tests.connect.carrying import (
+    ANN,
+    PAIR,
+    USERINFO,
+    answering,
+    carry,
+    connected,
+    count,
+    entry,
+    stored,
+)
+from tests.connect.sessions import exchange, make, now
+from tests.world import World, granted, refused
+
+
+@pytest.fixture(autouse=True)
+def _entry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Acme asks people, and tells in its answer who they are; nobody waits between two tries."""
+    monkeypatch.setattr(arrival, "PAUSES_SECONDS", (0.0,))
+    monkeypatch.setattr(arrival, "STORE_SECONDS", 0.2)
+    entry(world)
+
+
+def test_a_code_becomes_a_connection(world: World) -> None:
+    """With account, scopes, history, audit and notice, and nothing is held afterwards."""
+    answering(world, granted(**PAIR, **ANN, scope="a"))
+    session = make(world, external_id="c1")
+    verifier = world.services.cipher.seal
+    attempt = exchange(world, session)
+    sealed = verifier(Secret("the-verifier"), attempt.id, "verifier")
+    after = carry(world, session, replace(attempt, verifier=sealed, scopes=["a", "b"]))
+    # Then one request went, with what ties it to the attempt
+    (request,) = world.script.asked
+    assert request.parameters["code"] == "the-code"
+    assert request.parameters["code_verifier"] == "the-verifier"
+    assert request.parameters["redirect_uri"] == attempt.redirect_uri
+    # and the connection is whole
+    row, tokens = stored(world, after.connection_id)
+    assert row.id == connection_id("org-1", "acme", "c1")
+    assert tokens == {"access_token": "at-1", "refresh_token": "rt-1"}
+    assert (row.account, row.account_label) == ("7", "ann@acme.example")
+    assert (row.scopes, row.granted_scopes) == (["a"], ["a"])
+    assert (after.state, after.held, after.trouble) == (State.ENDED, None, None)
+    assert after.result is not None
+    assert after.result.missing_scopes == ["b"]
+    history = world.one(
+        "select kind, reason from refresh_event where connection_id = :id", id=row.id
+    )
+    assert tuple(history) == ("connected", f"by connect session {session.id}")
+    audit = world.one(
+        "select key_id, action, subject from audit where connection_id = :id", id=row.id
+    )
+    assert tuple(audit) == ("by cli:ann", "connected", f"connect session {session.id}")
+    notice = world.one("select payload from outbox where kind = 'connection.connected'").payload
+    assert notice["account_label"] == "a•••@acme.example"
+    world.pass_time(3600)
+    world.script.answer = world.script.rotate
+    world.tick()
+    assert world.script.asked[-1].parameters["refresh_token"] == "rt-1"
+
+
+def test_the_account_names_a_connection_that_has_no_name(world: World) -> None:
+    """One connection for each account that a person adds."""
+    answering(world, granted(**PAIR, **ANN))
+    after = carry(world, make(world))
+    assert after.connection_id == connection_id("org-1", "acme", "7")
+
+
+SILENT = Reply(failure="timeout")
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (SILENT, Problem.OUTCOME_UNKNOWN),
+        (Reply(500, {}, b""), Problem.OUTCOME_UNKNOWN),
+        (Reply(200, {}, b"garbage"), Problem.OUTCOME_UNKNOWN),
+        (granted(error="invalid_grant"), Problem.REFUSED_CODE),
+        (refused("invalid_client", 401), Problem.APP_WRONG),
+        (Reply(failure="forbidden_address", sent=False), Problem.PROVIDER_TROUBLE),
+    ],
+)
+def test_without_tokens_the_person_begins_again_and_no_code_goes_twice(
+    world: World, reply: Reply, problem: Problem
+) -> None:
+    """The connection is as it was, refreshes of it go on, and no app or provider pauses (T17)."""
+    id_ = connected(world)
+    answering(world, reply)
+    after = carry(world, make(world, id_))
+    assert len(world.script.asked) == 1
+    assert (after.state, after.held) == (State.OPEN, None)
+    assert after.trouble is not None
+    assert after.trouble.code is problem
+    row, tokens = stored(world, id_)
+    assert not row.in_between_steps
+    assert tokens["refresh_token"] == "rt-1"
+    assert count(world, "pause") == 0
+    assert count(world, "refresh_event", "kind = 'connect_failed'") == 1
+
+
+def test_a_code_that_has_not_left_goes_once_more(world: World) -> None:
+    """Only where no connection to the provider came about."""
+    unreached = Reply(failure="connect", sent=False)
+    answering(world, unreached, granted(**PAIR, **ANN))
+    assert carry(world, make(world)).outcome is Outcome.CONNECTED
+    answering(world, unreached, unreached)
+    assert carry(world, make(world)).state is State.OPEN
+
+
+def test_userinfo_is_asked_whose_a_token_is(world: World) -> None:
+    """With the token that came; it tells id and label."""
+    entry(world, USERINFO)
+    answering(world, granted(**PAIR), granted(**ANN))
+    row, _ = stored(world, carry(world, make(world, external_id="c1")).connection_id)
+    assert (row.account, row.account_label) == ("7", "ann@acme.example")
+    assert world.script.asked[1].headers["Authorization"] == "Bearer at-1"
+
+
+def test_a_step_that_fails_for_a_while_goes_on_from_what_is_held(world: World) -> None:
+    """Another process goes on from the row: the code is not asked for, nor is what came asked again."""
+    entry(
+        world,
+        USERINFO,
+        second_step=SecondStep(url="https://acme.example/long", grant_type="exchange"),
+        refresh_token="never",
+    )
+    short, long = {"access_token": "short"}, {"access_token": "long", "expires_in": 5_184_000}
+    answering(
+        world,
+        granted(**short),
+        SILENT,
+        Reply(503, {}, b""),
+        granted(**long),
+        SILENT,
+        granted(**ANN),
+    )
+    session = make(world)
+    assert carry(world, session).state is State.HELD
+    assert len(world.script.asked) == 3
+    arrival.advance(world.services, session.id)
+    assert now(world, session).state is State.HELD
+    arrival.advance(world.services, session.id)
+    after = now(world, session)
+    assert after.outcome is Outcome.CONNECTED
+    row, tokens = stored(world, after.connection_id)
+    assert tokens == {"access_token": "long"}
+    assert row.account == "7"
+    grants = [one.parameters.get("grant_type") for one in world.script.asked]
+    assert grants == ["authorization_code", "exchange", "exchange", "exchange", None, None]
+    assert world.script.asked[1].body is BodyForm.FORM
+
+
+def test_a_short_lived_token_never_becomes_a_connection(world: World) -> None:
+    """Where the second step is refused there is no lasting access (C18)."""
+    entry(world, second_step=SecondStep(url="https://acme.example/long"))
+    answering(world, granted(**PAIR, **ANN), refused("invalid_request"))
+    after = carry(world, make(world))
+    assert after.trouble is not None
+    assert after.trouble.code is Problem.NO_REFRESH_TOKEN
+    assert count(world, "connection") == 0
