@@ -9,8 +9,9 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from refresher.client import operations
+from refresher.client import looking, operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
+from refresher.client.looking import Rights
 from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
@@ -97,6 +98,24 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    async def connections(
+        self, *, organization_id: str | None = None, provider: str | None = None
+    ) -> AsyncIterator[Connection]:
+        """Yields connections in the order of their names, read page by page."""
+        chosen = {"organization_id": organization_id, "provider": provider}
+        cursor: str | None = None
+        while True:
+            page = await self._run(looking.connections(chosen, cursor=cursor))
+            for connection in page.items:
+                yield connection
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def rights(self) -> Rights:
+        """Returns what this API key may do; straight on a database, everything."""
+        return await self._run(looking.rights())
 
     async def aclose(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""

@@ -9,16 +9,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
+from refresher.client.looking import ConnectionPage, Rights, cursor_of, place_of
 from refresher.client.values import Connection, Event, EventPage, made
 from refresher.connections import lifecycle, registration, revocation
 from refresher.connections.oauth_apps import sync_apps
 from refresher.errors import InvalidConnection
 from refresher.refresh.on_demand import OnDemand
+from refresher.rules.access import Scope
 from refresher.rules.registration import read
 from refresher.runtime.services import build
 from refresher.settings import load
-from refresher.store import events
-from refresher.store.connections import Versioned
+from refresher.store import connections, events
+from refresher.store.connections import Filter, Versioned
 
 
 class Direct:
@@ -73,6 +75,21 @@ class Direct:
             found = events.recent(db, root_id, limit=limit, before=before)
         more = str(found[-1].id) if len(found) == limit else None
         return EventPage(tuple(made(Event, asdict(event)) for event in found), more)
+
+    def connections(
+        self, chosen: Mapping[str, str], *, cursor: str | None, limit: int
+    ) -> ConnectionPage:
+        """Returns a page of connections."""
+        wanted = Filter(chosen.get("organization_id"), chosen.get("provider"))
+        with self.services.database.transaction() as db:
+            found = connections.page(db, wanted, None, after=place_of(cursor), limit=limit)
+        shown = tuple(made(Connection, asdict(one)) for one in found)
+        return ConnectionPage(shown, cursor_of(shown[-1]) if len(shown) == limit else None)
+
+    @staticmethod
+    def rights() -> Rights:
+        """Whoever has the database and its keys may do everything."""
+        return Rights(None, frozenset(Scope))
 
 
 def _public(versioned: Versioned) -> Connection:

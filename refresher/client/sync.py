@@ -9,8 +9,9 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from refresher.client import operations
+from refresher.client import looking, operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
+from refresher.client.looking import Rights
 from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
@@ -115,6 +116,23 @@ class Refresher(Connected[httpx.Client]):
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def connections(
+        self, *, organization_id: str | None = None, provider: str | None = None
+    ) -> Iterator[Connection]:
+        """Yields connections in the order of their names, read page by page."""
+        chosen = {"organization_id": organization_id, "provider": provider}
+        cursor: str | None = None
+        while True:
+            page = self._run(looking.connections(chosen, cursor=cursor))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def rights(self) -> Rights:
+        """Returns what this API key may do; straight on a database, everything."""
+        return self._run(looking.rights())
 
     def close(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""
