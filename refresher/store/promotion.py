@@ -6,10 +6,11 @@ Whoever calls has locked the session before. docs/connect.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from uuid import UUID
 
-from refresher.rules.connection import Status
+from refresher.rules.accounts import Account
+from refresher.rules.connection import Sealed, Status
 from refresher.rules.promoting import Stored
 from refresher.store.session import Db, first, many, run
 
@@ -72,23 +73,45 @@ def note_account(db: Db, connection_id: UUID, account: str | None, label: str | 
     run(db, sql, id=connection_id, account=account, label=label)
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A connection whose account nobody knows, with a token by which the provider may tell."""
+
+    id: UUID
+    organization_id: str
+    provider: str
+    app_name: str
+    host: str | None
+    placeholders: Mapping[str, str] | None
+    access_token: Sealed
+    kept_fields: Mapping[str, object] | None
+
+
 def without_account(
-    db: Db, providers: Sequence[str], *, after: UUID | None, limit: int
-) -> list[UUID]:
-    """Returns connections whose account nobody knows, and whose token lives for a minute at least."""
-    sql = """
-        select id from connection
+    db: Db,
+    providers: Sequence[str],
+    organization_id: str | None,
+    *,
+    after: UUID | None,
+    limit: int,
+) -> list[Unknown]:
+    """Returns connections without an account whose token lives for a minute at least, by their ids."""
+    names = ", ".join(f.name for f in fields(Unknown))
+    sql = f"""
+        select {names} from connection
         where account is null and provider = any(cast(:providers as text[]))
+          and (cast(:organization as text) is null or organization_id = :organization)
           and deleted_at is null and disabled_at is null and root_id is null and slot_of is null
           and access_token is not null and status = 'active'
           and (expires_at is null or expires_at > refresher_now() + interval '1 minute')
           and (cast(:after as uuid) is null or id > :after)
         order by id limit :limit
-        """
-    return many(db, UUID, sql, providers=list(providers), after=after, limit=limit)
+        """  # noqa: S608  our own column names
+    given = {"providers": list(providers), "organization": organization_id}
+    return many(db, Unknown, sql, **given, after=after, limit=limit)
 
 
-def learn(db: Db, learned: Mapping[UUID, tuple[str, str | None]]) -> int:
+def learn(db: Db, learned: Mapping[UUID, Account]) -> int:
     """Stores accounts that were learned, unless they are known meanwhile; returns how many."""
     sql = """
         update connection c set account = u.account, account_label = u.label
@@ -96,11 +119,6 @@ def learn(db: Db, learned: Mapping[UUID, tuple[str, str | None]]) -> int:
             u(id, account, label)
         where c.id = u.id and c.account is null
         """
-    found = run(
-        db,
-        sql,
-        ids=list(learned),
-        accounts=[account for account, _ in learned.values()],
-        labels=[label for _, label in learned.values()],
-    )
-    return found.rowcount
+    accounts = [account.id for account in learned.values()]
+    labels = [account.label for account in learned.values()]
+    return run(db, sql, ids=list(learned), accounts=accounts, labels=labels).rowcount
