@@ -8,6 +8,7 @@ and back. How they follow each other: docs/connect.md. What a start and a callba
 from __future__ import annotations
 
 import hmac
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -227,6 +228,12 @@ def hashed(text: str) -> bytes:
 def is_of(text: str, stored: bytes | None) -> bool:
     """Whether `stored` is the hash of `text`, in constant time."""
     return stored is not None and hmac.compare_digest(hashed(text), stored)
+
+
+def is_challenge(verifier: str, challenge: str) -> bool:
+    """Whether `challenge` is the S256 of `verifier` (RFC 7636 section 4.6), in constant time."""
+    made = urlsafe_b64encode(hashed(verifier)).rstrip(b"=")
+    return hmac.compare_digest(made, challenge.encode())
 
 
 def cookie_name(state_hash: bytes, *, secure: bool) -> str:

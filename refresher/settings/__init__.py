@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from refresher.errors import SettingsError
-from refresher.settings.checks import contradictions, mail_faults, unreadable_urls
+from refresher.settings.checks import connect_faults, contradictions, mail_faults, unreadable_urls
 from refresher.settings.database_url import sqlalchemy_url
 from refresher.settings.model import Settings
 from refresher.settings.names import (
@@ -56,6 +56,7 @@ def load(**overrides: object) -> Settings:
         *unreadable_urls(settings),
         *contradictions(settings),
         *mail_faults(settings),
+        *connect_faults(settings),
     ]
     if faults:
         raise SettingsError("; ".join(faults))

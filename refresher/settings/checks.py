@@ -18,6 +18,7 @@ from refresher.rules.addresses import (
     sender_address,
     template_fault,
 )
+from refresher.rules.return_urls import entry_fault
 from refresher.settings.database_url import ENCODE, UnreadableURL, canonical
 from refresher.settings.names import variable
 
@@ -159,6 +160,15 @@ def mail_faults(s: Settings) -> Iterator[str]:
             f"{variable('mail_lease_seconds')} ({s.mail_lease_seconds:g}) must cover {STEPS} × "
             f"{variable('mail_timeout_seconds')} = {cover:g}, or a slow mail is sent twice"
         )
+
+
+def connect_faults(s: Settings) -> Iterator[str]:
+    """Yields one sentence for each setting of the consent that is wrong."""
+    for entry in s.connect_return_urls:
+        if fault := entry_fault(entry):
+            yield f"{variable('connect_return_urls')}: {entry} {fault}"
+    if s.connect_templates is not None and not s.connect_templates.is_dir():
+        yield f"{variable('connect_templates')} ({s.connect_templates}) is no folder"
 
 
 def _sender(s: Settings) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from refresher.rules.connect import (
     State,
     Trouble,
 )
-from refresher.store.session import Db, conditions, run
+from refresher.store.session import Db, conditions, first, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,74 @@ def listed(
     sql = f"{_SELECT} where {where} order by id desc limit :limit"
     values = {**asdict(chosen), "before": before, "limit": limit}
     return [as_session(row) for row in run(db, sql, **values).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A connection that a session is about; `deleted` ones too, for their id may come again."""
+
+    id: UUID
+    organization_id: str
+    provider: str
+    external_id: str
+    app_name: str
+    host: str | None
+    placeholders: Mapping[str, str]
+    scopes: Sequence[str]
+    account: str | None
+    account_label: str | None
+    root_id: UUID | None
+    slot_of: UUID | None
+    disabled: bool
+    deleted: bool
+    name: str | None
+
+
+def target(db: Db, connection_id: UUID, organization_id: str | None = None) -> Target | None:
+    """Returns the connection that a consent is for: of a slot its main one, of a sibling its root."""
+    sql = f"""
+        select id, organization_id, provider, external_id, app_name, host,
+            coalesce(placeholders, '{{}}') as placeholders, scopes, account, account_label, root_id,
+            slot_of, disabled_at is not null as disabled, deleted_at is not null as deleted, name
+        from connection where id = :id and {_OWN}
+        """  # noqa: S608  our own words
+    found = first(db, Target, sql, id=connection_id, organization_id=organization_id)
+    leads_to = found and (found.slot_of or found.root_id)
+    return target(db, leads_to, organization_id) if leads_to else found
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the right of a session rests on, as it is now."""
+
+    now: datetime
+    key_alive: bool
+    return_urls: Sequence[str]
+    organization_name: str | None
+    target: Target | None
+
+
+def standing(db: Db, session: Session) -> Standing:
+    """Returns how key, organization and connection of a session stand."""
+    sql = """
+        select refresher_now() as now, o.name as organization_name,
+            coalesce(o.return_urls, '{}') as return_urls,
+            cast(:key_id as text) is null or exists (
+                select 1 from api_key where id = :key_id and revoked_at is null
+                  and (expires_at is null or expires_at > refresher_now())) as key_alive
+        from (select 1) one left join organization o on o.id = :organization_id
+        """
+    values = {"key_id": session.key_id, "organization_id": session.organization_id}
+    row = run(db, sql, **values).mappings().one()
+    known = session.connection_id and target(db, session.connection_id)
+    return Standing(**row, target=known or None)
+
+
+def return_urls(db: Db, organization_id: str) -> Sequence[str]:
+    """Returns where an organization's people may be sent back to, beside the operator's list."""
+    sql = "select return_urls from organization where id = :id"
+    found = run(db, sql, id=organization_id).scalar()
+    return found or ()
 
 
 def as_session(row: RowMapping) -> Session:

@@ -17,6 +17,7 @@ class Limited(StrEnum):
     WEBHOOKS = "webhooks"
     RECIPIENTS = "recipients"
     LINKS = "links"
+    SESSIONS = "sessions"
 
 
 _COUNTED = {
@@ -31,7 +32,13 @@ _COUNTED = {
         "where c.organization_id = :id and l.used_at is null and l.withdrawn_at is null "
         "and l.expires_at > refresher_now()"
     ),
+    Limited.SESSIONS: (
+        "select 1 from connect_session where organization_id = :id and ended_at is null"
+    ),
 }
+
+
+_WAY_OUT = {Limited.SESSIONS: "cancel one that is open, or let it end,"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +72,5 @@ class Quota:
         """Returns what is raised."""
         return QuotaReached(
             f'organization "{self.organization_id}" may have {self.most:,} {self.kind} '
-            f"(REFRESHER_QUOTA_{self.kind.upper()}): delete one first"
+            f"(REFRESHER_QUOTA_{self.kind.upper()}): {_WAY_OUT.get(self.kind, 'delete one')} first"
         )

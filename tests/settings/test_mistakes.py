@@ -217,3 +217,21 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         load()
     assert len(str(caught.value).split("; ")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("CONNECT_RETURN_URLS", "https://a.example/x, https://a.example", "must name a page"),
+        ("CONNECT_RETURN_URLS", "http://a.example/", "must begin with https://"),
+        ("CONNECT_TEMPLATES", "/nowhere", "is no folder"),
+        ("CONNECT_SESSION_SECONDS", "4000", "3600"),
+    ],
+)
+def test_what_is_wrong_with_connect(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str, said: str
+) -> None:
+    """A page that nobody could be sent back to, templates that are not there, a link that lasts."""
+    monkeypatch.setenv(f"REFRESHER_{name}", given)
+    with pytest.raises(SettingsError, match=f"REFRESHER_{name}.*{said}"):
+        load()
