@@ -174,8 +174,8 @@ class FakeProvider:
         self.url = self.state.url = f"http://{host}:{self.port}"
         self.entry = None if entry is None else local(entry, self.url)
         if self.entry is not None and self.entry.connect is not None:
-            known = self.state.options.issuer or self.entry.connect.issuer or ""
-            self.state.options = self.state.options.changed({"issuer": known})
+            issuer = self.entry.connect.issuer or self.entry.issuer or ""
+            self.state.options = self.state.options.changed({"issuer": issuer})
         self.admin = FakeProviderClient(self.url)
         self._server = _Server(self.state, build_app(self.state, self.manner))
         self._thread = threading.Thread(target=self._run, name="fake-provider", daemon=True)

@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import math
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -106,6 +107,8 @@ class Issued:
     grant_ends_in_seconds: float | None = None
     is_prolonged: bool = False
     consented: "Consented | None" = None
+    slots: "Mapping[str, Issued]" = field(default_factory=dict)
+    """what came with it, to be refreshed apart"""
 
 
 @dataclass(frozen=True, slots=True)

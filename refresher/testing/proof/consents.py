@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-import jwt
 
 from refresher.devkit.oauth_server.entry.identity import account_id
 from refresher.outbound.sender import write
-from refresher.rules.answers import read_answer, read_body
+from refresher.rules import accounts, codes
+from refresher.rules.accounts import Account, Expected
+from refresher.rules.answers import read_body
 from refresher.rules.authorize import (
     Asking,
     Code,
@@ -24,20 +24,17 @@ from refresher.rules.authorize import (
     userinfo_request,
     uses_pkce,
 )
-from refresher.rules.bodies import at
-from refresher.rules.connection import Reply, Secret
-from refresher.rules.consent import Consent
+from refresher.rules.connect import Trouble
+from refresher.rules.connection import Reply, Secret, as_token
+from refresher.rules.consent import Consent, Place
 from refresher.rules.outcomes import Refreshed, classify
-from refresher.rules.paths import ways
 from refresher.rules.placeholders import UnbuildableRequest
-from refresher.rules.providers import Provider
 from refresher.rules.requests import TokenRequest
 from refresher.testing.proof.line import send, visit
 from refresher.testing.proof.stand import Stand, Unprovable
 
 _BACK = "https://connect.example/connect/callback/here"
 _STATE, _VERIFIER, _NONCE = "s" * 43, "v" * 43, "n" * 43
-_UNJUDGED: Any = {"verify_signature": False}
 
 
 def connects(stand: Stand) -> Iterator[str]:
@@ -63,20 +60,33 @@ class _Consent:
         if isinstance(pairs, str):
             yield f"the authorize URL was not understood: {pairs}"
             return
-        answer = self._sent(code_request(self._party(pairs), self._code(pairs), self.stand.draw))
-        grant = classify(self._reading, answer, self.stand.now)
-        if not isinstance(grant, Refreshed):
-            yield f"the code was not understood: {answer.status} {answer.body[:300]!r}"
+        entry, secret = self.stand.entry, self.stand.apps.known.client_secret
+        host = codes.callback_host(entry, [*pairs.items()], self.stand.host, secret)
+        if isinstance(host, Trouble):
+            yield f"the callback was not believed: {host.sentence}"
             return
-        token = grant.grant.access_token
-        if (step := self._consent.second_step) is not None:
-            longer = self._sent(second_request(self._party(pairs), step, token))
-            grant = classify(self.stand.entry, longer, self.stand.now)
-            if not isinstance(grant, Refreshed):
+        party = self._party(host)
+        answer = self._sent(code_request(party, self._code(party, pairs), self.stand.draw))
+        refused = codes.refusal(entry, answer, self.stand.now)
+        if refused is not None:
+            yield f"the code was not understood: {refused.sentence}"
+            return
+        yield from self._second_step(party, pairs, answer)
+
+    def _second_step(self, party: Party, pairs: Mapping[str, str], answer: Reply) -> Iterator[str]:
+        told = codes.answer_of(self.stand.entry, answer)
+        token = as_token(told.get("access_token"))
+        if (step := self._consent.second_step) is not None and token is not None:
+            longer = self._sent(second_request(party, step, token))
+            outcome = classify(self.stand.entry, longer, self.stand.now)
+            if not isinstance(outcome, Refreshed):
                 yield f"the second step was not understood: {longer.status} {longer.body[:300]!r}"
                 return
-            token = grant.grant.access_token
-        yield from self._wrong_account(pairs, answer, token)
+            token = outcome.grant.access_token
+        if self._consent.refresh_token == "always" and not told.get("refresh_token"):
+            yield "no refresh token was read, and the entry says that there always is one"
+        if token is not None:
+            yield from self._wrong_account(party, pairs, told, token)
 
     def _callback(self) -> dict[str, str] | str:
         entry = self.stand.entry
@@ -91,7 +101,7 @@ class _Consent:
         )
         self.stand.change(consent_account=self.account)
         try:
-            url = authorize_url(self._party({}), asking)
+            url = authorize_url(self._party(self.stand.host), asking)
         except UnbuildableRequest as why:
             raise Unprovable(f"nobody can be sent there: {why}") from None
         status, there = visit(self.stand.app, self.stand.state.connections, url)
@@ -101,30 +111,42 @@ class _Consent:
         return pairs
 
     def _wrong_account(
-        self, pairs: Mapping[str, str], answer: Reply, token: Secret
+        self,
+        party: Party,
+        pairs: Mapping[str, str],
+        answer: Mapping[str, object],
+        token: Secret,
     ) -> Iterator[str]:
-        party, identity = self._party(pairs), self._consent.identity
-        told: dict[str, object] = {"callback": pairs}
-        told["answer"] = read_answer(self._reading, answer.body, answer.headers)
-        if "id_token" in identity.found_in:
-            told["id_token"] = _claims(at(told["answer"], ("id_token",)))
+        entry, identity = self.stand.entry, self._consent.identity
+        told: dict[Place, object] = {"callback": pairs, "answer": answer}
+        if (claims := accounts.claims_of(answer.get("id_token"))) is not None:
+            told["id_token"] = claims
+            yield from self._wrong_claims(party, claims)
         if "userinfo" in identity.found_in:
             reply = self._sent(userinfo_request(party, token))
             told["userinfo"] = read_body(reply.body, (), reply.headers)
-        expected = account_id(self.stand.entry, self.account, party.host)
-        for place in identity.found_in:
-            parts = [str(at(told[place], path)) for path in identity.paths]
-            if "/".join(parts) != expected:
-                yield f"the account is told as {'/'.join(parts)} in {place}, not {expected}"
+        expected = account_id(entry, self.account, party.host)
+        for place in identity.found_in:  # each of them, not only the first
+            alone = replace(self._consent, identity=replace(identity, found_in=(place,)))
+            found = accounts.account_in(replace(entry, connect=alone), told, party.host)
+            known = found.id if isinstance(found, Account) else None
+            if known is None or not (known == expected or known.endswith(f"/{expected}")):
+                yield f"the account is told as {known} in {place}, not {expected}"
 
-    def _code(self, pairs: Mapping[str, str]) -> Code:
+    def _wrong_claims(self, party: Party, claims: Mapping[str, object]) -> Iterator[str]:
+        issuer = accounts.issuer_of(self.stand.entry, claims, party.host)
+        nonce = hashlib.sha256(_NONCE.encode()).digest()
+        expected = Expected(party.client.client_id, issuer, nonce, nonce_must=True)
+        fault = accounts.claims_fault(claims, expected, self.stand.now)
+        if fault is not None:
+            yield fault
+
+    def _code(self, party: Party, pairs: Mapping[str, str]) -> Code:
         verifier = Secret(_VERIFIER) if uses_pkce(self.stand.entry) else None
-        return Code(Secret(pairs["code"]), code_url(self._party(pairs)), _BACK, verifier)
+        return Code(Secret(pairs["code"]), code_url(party), _BACK, verifier)
 
-    def _party(self, pairs: Mapping[str, str]) -> Party:
-        stand = self.stand
-        host = pairs.get(self._consent.host_from_callback or "", stand.host)
-        return Party(stand.entry, stand.apps.known, host, stand.placeholders)
+    def _party(self, host: str | None) -> Party:
+        return Party(self.stand.entry, self.stand.apps.known, host, self.stand.placeholders)
 
     def _sent(self, request: TokenRequest) -> Reply:
         self.stand.wait_for_turn()
@@ -134,16 +156,3 @@ class _Consent:
     def _consent(self) -> Consent:
         assert self.stand.entry.connect is not None
         return self.stand.entry.connect
-
-    @property
-    def _reading(self) -> Provider:
-        """The entry as it reads the answer to a code."""
-        path = ways(self._consent.code_answer_path)[0] if self._consent.code_answer_path else None
-        return self.stand.entry if path is None else replace(self.stand.entry, response_path=path)
-
-
-def _claims(token: object) -> dict[str, Any]:
-    try:
-        return jwt.decode(str(token), options=_UNJUDGED)
-    except jwt.DecodeError:
-        return {}

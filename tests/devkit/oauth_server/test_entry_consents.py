@@ -14,6 +14,7 @@ from refresher.devkit.oauth_server import FakeProvider
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange, Outgoing
 from refresher.outbound.sender import SendLimits
+from refresher.rules import accounts
 from refresher.rules.authorize import (
     Asking,
     Code,
@@ -35,14 +36,19 @@ CATALOGUE = load()
 BACK = "https://connect.example/connect/callback/it"
 
 
-def consented(provider: FakeProvider) -> tuple[Party, dict[str, str]]:
+def consented(provider: FakeProvider, **parameters: str) -> tuple[Party, dict[str, str]]:
     """A person's way through the entry's page; what the callback brings."""
     entry = provider.entry
     assert entry is not None
     host = entry.default_host or entry.host_example
     party = Party(entry, ClientCredentials("fake-client", Secret("fake-secret")), host)
     asking = Asking(
-        BACK, Secret("s" * 43), Secret("v" * 43), Secret("n" * 43), asked_scopes(entry, ())
+        BACK,
+        Secret("s" * 43),
+        Secret("v" * 43),
+        Secret("n" * 43),
+        asked_scopes(entry, ()),
+        parameters,
     )
     with Browser() as browser:
         browser.open(authorize_url(party, asking))
@@ -109,3 +115,24 @@ def test_the_process_tells_the_places_of_a_consent(spawn: Spawner) -> None:
     assert '"connect": {"jwks_url": "http://127.0.0.1:' in process.output
     process.terminate()
     assert process.wait() == 0
+
+
+def test_one_consent_gives_the_tokens_of_all_slots() -> None:
+    """At Slack, who asks for user scopes besides gets a person's token in the answer, of its own."""
+    with FakeProvider.of(CATALOGUE["slack"], consent="page") as provider:
+        party, pairs = consented(provider, user_scope="search:read")
+        told = json.loads(answer(party, pairs))
+    assert (told["authed_user"]["id"], told["team"]["id"]) == ("zoe", "fake-id")
+    assert told["authed_user"]["access_token"] != told["access_token"]
+    assert told["authed_user"]["refresh_token"] != told["refresh_token"]
+
+
+def test_a_callback_names_a_strangers_shop() -> None:
+    """What the options say of a callback stands in place of the entry's own, signed or not."""
+    with FakeProvider.of(CATALOGUE["shopify"], consent="page") as provider:
+        provider.admin.change_options(
+            callback_parameters="shop=evil.example", callback_hmac="wrong"
+        )
+        _, pairs = consented(provider)
+    assert pairs["shop"] == "evil.example"
+    assert not accounts.is_signed([*pairs.items()], "hmac", Secret("fake-secret"))

@@ -27,7 +27,9 @@ def callback_pairs(
     if kind in {"code_twice", "state_twice"}:
         name = kind.removesuffix("_twice")
         pairs += [(name, "second") for found, _ in pairs if found == name]
-    return (*pairs, *parse_qsl(options.callback_parameters, keep_blank_values=True))
+    own = parse_qsl(options.callback_parameters, keep_blank_values=True)
+    names = {name for name, _ in own}
+    return (*(pair for pair in pairs if pair[0] not in names), *own)
 
 
 def signed(pairs: Pairs, secret: str, name: str, style: CallbackHmac) -> Pairs:

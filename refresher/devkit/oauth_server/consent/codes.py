@@ -23,6 +23,7 @@ class Consented:
     has_refresh_token: bool
     expires_at: float
     host: str | None = None
+    more: tuple[tuple[str, str], ...] = ()
     family: Family | None = None
     is_spent: bool = False
 

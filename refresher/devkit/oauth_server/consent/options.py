@@ -62,7 +62,8 @@ class ConsentOptions:
         IdToken, "the id_token that scope openid gives, and what is wrong in it"
     ] = "right"
     callback_parameters: Annotated[
-        str, "further parameters of each callback, such as shop=acme.example&realmId=1"
+        str,
+        "parameters of each callback, in place of those of that name: shop=other.example&realmId=1",
     ] = ""
     callback_hmac: Annotated[
         CallbackHmac, "sign the callback's parameters with the client's secret, as Shopify does"

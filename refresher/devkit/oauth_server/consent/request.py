@@ -23,6 +23,8 @@ class AuthorizeRequest:
 
     pairs: Pairs = field(repr=False)
     host: str | None = None
+    more: Pairs = ()
+    """what an application may ask for besides at an entry's provider"""
 
     @classmethod
     def of(cls, query: str) -> "AuthorizeRequest":

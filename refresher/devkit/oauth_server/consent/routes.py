@@ -119,6 +119,7 @@ class ConsentRoutes:
             has_refresh_token=self._is_offline(asked, account),
             expires_at=state.clock.now() + state.options.code_lifetime_seconds,
             host=asked.host,
+            more=asked.more,
         )
         state.codes.add(code, consented)
         state.ledger.count("codes_given")

@@ -73,7 +73,8 @@ def issued_body(
     """Returns a good answer: tokens and lives under the entry's names, kept fields beside them.
 
     `beside` is what an answer to a code tells: it wins, and a scope of None is not told.
-    A slot that is refreshed apart is a family of its own: its token is at the top of its own answers.
+    A slot that is refreshed apart is a family of its own: its token is at the top of its own answers,
+    but for the answer to a code that asked for more.
     """
     inner: dict[str, Any] = {}
     for name in entry.keep_fields:
@@ -83,10 +84,10 @@ def issued_body(
         if text is not None:
             put(_named(entry, name), text, inner)
     for name in names(entry, "together"):
-        slot = entry.slots[name]
-        there: dict[str, Any] = dict(slot.where)
-        put(_named(entry, "access_token"), kept_value(name, issued.family), there)
-        put((*slot.path, 0) if slot.where else slot.path, there, inner)
+        token = {"access_token": kept_value(name, issued.family)}
+        _put_slot(entry, name, token, inner)
+    for name, other in issued.slots.items():
+        _put_slot(entry, name, _token_fields(entry, other, options, chosen, now), inner)
     if issued.consented is not None:
         identity.tell(entry, issued.consented, inner)
     body: dict[str, Any] = inner
@@ -96,6 +97,16 @@ def issued_body(
     if entry.success_without_error_codes:
         put(ways(entry.error_path)[0], _as_told(min(entry.success_without_error_codes)), body)
     return body
+
+
+def _put_slot(
+    entry: Provider, name: str, told: Mapping[str, object], inner: dict[str, Any]
+) -> None:
+    slot = entry.slots[name]
+    there: dict[str, Any] = dict(slot.where)
+    for field, value in told.items():
+        put(_named(entry, field), value, there)
+    put((*slot.path, 0) if slot.where else slot.path, there, inner)
 
 
 def _tokens_path(entry: Provider, issued: Issued) -> Path:

@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from refresher.devkit.oauth_server.consent.request import AuthorizeRequest
@@ -46,7 +47,8 @@ def read_authorize(entry: Provider, came: Arrived) -> AuthorizeRequest:
     expected |= again if is_again else dict(entry.authorize_parameters)
     of_session = set(consent.parameters) - expected.keys()
     found.query(expected, {name: text for name, text in sent.items() if name not in of_session})
-    return _normal(entry, consent, found.values, sent)
+    more = tuple((name, text) for name, text in sent.items() if name in of_session)
+    return replace(_normal(entry, consent, found.values, sent), more=more)
 
 
 def _normal(

@@ -3,7 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
@@ -14,8 +14,9 @@ from refresher.devkit.oauth_server.entry.consents import code_client_auth
 from refresher.devkit.oauth_server.entry.proof import check_assertions
 from refresher.devkit.oauth_server.entry.request import NO_PLUGINS
 from refresher.devkit.oauth_server.state import ProviderState
-from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, RefreshClaim, Reply
+from refresher.devkit.oauth_server.tokens import AccessClaim, Denied, Issued, RefreshClaim, Reply
 from refresher.rules.providers import ClientAuth, Provider, Rotation, Strategy
+from refresher.rules.slots import names
 
 ROTATIONS = {Rotation.ALWAYS: "always", Rotation.SOMETIMES: "sometimes", Rotation.NEVER: "none"}
 _SECRET = {ClientAuth.BASIC, ClientAuth.BASIC_RAW, ClientAuth.POST}
@@ -56,6 +57,7 @@ def _of_consent(entry: Provider) -> dict[str, Any]:
     return {
         "pkce": {"required": "required", "no": "ignored"}.get(entry.pkce or "", "optional"),
         "tell_issuer": consent.announces_iss,
+        "issuer": consent.issuer or entry.issuer or "",
         "offline": "never" if consent.refresh_token == "never" else "always",
         "callback_hmac": "right" if consent.callback_hmac else "none",
         "code_token_lifetime_seconds": _SHORT_SECONDS if consent.second_step else None,
@@ -114,7 +116,14 @@ def redeem(entry: Provider, values: Values, state: ProviderState, now: float) ->
     refusal = check_client(code_client_auth(entry), values, state.clients) or check_assertions(
         entry, values, state, now
     )
-    return refusal or exchange.redeem(state, values, values.get("client_id", ""))
+    reply = refusal or exchange.redeem(state, values, values.get("client_id", ""))
+    if not isinstance(reply, Issued) or reply.consented is None or not reply.consented.more:
+        return reply
+    slots = {
+        name: state.book.grant(f"{reply.consented.account}.{name}", now, state.options)
+        for name in names(entry, "apart")
+    }
+    return replace(reply, slots=slots)
 
 
 def second_step(values: Values, state: ProviderState, now: float) -> Reply:
