@@ -72,13 +72,11 @@ def check_secrets(catalogue: Catalogue) -> list[str]:
 
 
 def _provider_warnings(catalogue: Catalogue, provider: Provider, today: date) -> Iterator[str]:
-    if provider.checked_on is not None:
-        age = (today - provider.checked_on).days
-        if age > MAX_AGE_DAYS:
-            where = f" against {provider.sources[0]}" if provider.sources else ""
-            yield f"its facts are {age} days old ({provider.checked_on}); check them{where}"
-    if provider.unsure:
-        yield f"not confirmed by its documentation: {', '.join(provider.unsure)}"
+    consent = provider.connect
+    yield from _age("its facts", provider, today)
+    yield from _age("its facts of the consent", consent, today) if consent else ()
+    if unsure := (*provider.unsure, *(consent.unsure if consent else ())):
+        yield f"not confirmed by its documentation: {', '.join(dict.fromkeys(unsure))}"
     if trusts_any_server(provider):
         yield "host_pattern lets a connection name any server; list those that you trust"
     ambiguous = sorted(provider.dead_grant_errors & AMBIGUOUS_CODES)
@@ -93,6 +91,13 @@ def _provider_warnings(catalogue: Catalogue, provider: Provider, today: date) ->
             "access_token_lifetime_seconds is not set, so an answer without expires_in is taken to "
             f"last {FALLBACK_LIFETIME_SECONDS:g} seconds"
         )
+
+
+def _age(what: str, told: Provider | Consent, today: date) -> Iterator[str]:
+    age = (today - told.checked_on).days if told.checked_on else 0
+    if age > MAX_AGE_DAYS:
+        where = f" against {told.sources[0]}" if told.sources else ""
+        yield f"{what} are {age} days old ({told.checked_on}); check them{where}"
 
 
 def _app_warnings(app: AppEntry, provider: Provider) -> Iterator[str]:

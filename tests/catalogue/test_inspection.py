@@ -47,12 +47,15 @@ def test_facts_older_than_a_year_are_worth_a_look():
     assert check(CATALOGUE, CHECKED + timedelta(days=366), ["linkedin"]) == [
         f"linkedin: its facts are 366 days old ({CHECKED}); check them against {FIRST_SOURCE}"
     ]
+    later = check(CATALOGUE, CHECKED + timedelta(days=400), ["linkedin"])
+    assert "linkedin: its facts of the consent are " in later[-1]
 
 
 def test_unconfirmed_facts_are_named():
     """What the documentation does not confirm is listed by field."""
     assert check(CATALOGUE, CHECKED, ["tiktok"]) == [
-        "tiktok: not confirmed by its documentation: refresh_token_clock"
+        "tiktok: not confirmed by its documentation: refresh_token_clock, pkce, pkce_encoding, "
+        "other_account"
     ]
 
 
