@@ -20,10 +20,11 @@ from refresher.connections.consent_steps import Ask, Trying
 from refresher.connections.parties import party_of, present_other_secret
 from refresher.errors import CannotDecrypt, DatabaseUnavailable, UnknownProvider
 from refresher.outbound.exchange import Outgoing
-from refresher.rules import accounts, codes
+from refresher.rules import codes
 from refresher.rules.authorize import Code, Party, code_request, code_url
-from refresher.rules.connect import Attempt, Problem, Session, Trouble
-from refresher.rules.connection import Reply, Secret
+from refresher.rules.connect import Problem, Session, Trouble
+from refresher.rules.connect_steps import SendCode
+from refresher.rules.connection import Reply
 from refresher.rules.fillings import Stamp
 from refresher.rules.held import Held
 from refresher.rules.placeholders import UnbuildableRequest
@@ -45,14 +46,8 @@ PAUSES_SECONDS = (0.5, 2.0)
 MOST_STEPS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A callback whose attempt is spent and whose session is exchanging: its code may be sent, once."""
-
-    session: Session
-    attempt: Attempt
-    code: Secret
-    pairs: accounts.Pairs
+Ticket = SendCode
+"""A callback whose attempt is spent and whose session is exchanging: its code may be sent, once."""
 
 
 @dataclass(frozen=True, slots=True)

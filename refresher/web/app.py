@@ -31,6 +31,7 @@ from refresher.web import (
     tokens,
     webhooks,
 )
+from refresher.web.connect.app import ConnectPages, is_page
 from refresher.web.docs import pages
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
@@ -66,6 +67,7 @@ class Api:
         health = process_pages(probe, services.settings, at_port=True) if probe is not None else []
         own = [first, *_documents(services.settings.public_url), *health]
         self._headers = _headers(services.settings)
+        self._connect = ConnectPages(services) if services.settings.connect else None
         self._router = Router(own, default=behind, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,11 +78,16 @@ class Api:
                 message["headers"] = [*message["headers"], *self._headers]
             return send(message)
 
+        if self._connect is not None and is_page(scope["path"]):
+            await self._connect(scope, receive, send)
+            return
         served = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
         await self._router(served, receive, with_headers)
 
     def close(self) -> None:
         """Lets what is under way end, and gives threads back."""
+        if self._connect is not None:
+            self._connect.close()
         self.state.close()
 
 

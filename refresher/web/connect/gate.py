@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
 from starlette.requests import cookie_parser
 from starlette.types import Receive, Scope
 
@@ -18,6 +19,7 @@ from refresher.rules.limits import Allowance
 from refresher.rules.visitors import Network
 from refresher.web import reading
 
+log = structlog.get_logger()
 PER_SECOND, AT_ONCE = 10.0, 30.0
 UNKNOWN_PER_SECOND = 50.0
 MOST_ADDRESSES = 10_000
@@ -30,9 +32,9 @@ class Visitor:
     """One request, as far as it counts here."""
 
     method: str
-    path: str
     query: bytes
     headers: Mapping[bytes, bytes]
+    peer: str
     address: str
     receive: Receive
 
@@ -40,6 +42,12 @@ class Visitor:
     def only_looks(self) -> bool:
         """Whether nothing may change because of it (C7)."""
         return self.method == "HEAD" or visitors.is_looking_ahead(self.headers)
+
+    @property
+    def is_through_stranger(self) -> bool:
+        """Whether a proxy says for whom it asks, and nobody has said that it is to be believed."""
+        told = self.headers.get(b"x-forwarded-for")
+        return told is not None and self.address == visitors.address_of(self.peer, "", ())
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -54,8 +62,8 @@ def visitor_of(scope: Scope, receive: Receive, trusted: Sequence[Network]) -> Vi
     peer = scope["client"][0] if scope.get("client") else ""
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     address = visitors.address_of(peer, forwarded, trusted)
-    path = scope["path"]
-    return Visitor(scope["method"], path, scope["query_string"], headers, address, receive)
+    method, query = scope["method"], scope["query_string"]
+    return Visitor(method, query, headers, peer, address, receive)
 
 
 class Gate:
@@ -65,11 +73,13 @@ class Gate:
         self._rate = PER_SECOND / processes
         self._addresses: OrderedDict[str, Allowance] = OrderedDict()
         unknown = UNKNOWN_PER_SECOND / processes
+        self._has_told = False
         self._unknown = Allowance(unknown, unknown, time.monotonic())
 
-    def wait_seconds(self, address: str) -> float:
+    def wait_seconds(self, visitor: Visitor) -> float:
         """Counts a request of this address; returns 0, or for how long it must wait."""
-        now = time.monotonic()
+        self._notice_proxy(visitor)
+        now, address = time.monotonic(), visitor.address
         allowance = self._addresses.pop(address, None)
         if allowance is None:
             allowance = Allowance(self._rate, AT_ONCE, now, AT_ONCE)
@@ -77,6 +87,17 @@ class Gate:
         if len(self._addresses) > MOST_ADDRESSES:
             self._addresses.popitem(last=False)
         return allowance.take(now)
+
+    def _notice_proxy(self, visitor: Visitor) -> None:
+        """Tells once that all people may be taken for one."""
+        if visitor.is_through_stranger and not self._has_told:
+            self._has_told = True
+            log.warning(
+                "connect pages are asked for through a proxy that is not trusted: all who come "
+                "through it count as one address",
+                proxy=visitor.peer,
+                instead="name it in REFRESHER_TRUSTED_PROXIES",
+            )
 
     def unknown_wait_seconds(self) -> float:
         """Counts a link or a state that nobody knows; returns 0, or for how long to wait."""

@@ -6,6 +6,7 @@ style sheet stands in the page, and the policy names it by its hash: nothing is 
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cached_property
@@ -26,7 +27,7 @@ USUAL: dict[str, object] = dict.fromkeys(
         *("reconnect", "scopes", "missing", "action", "host", "asks_host", "host_hint"),
         "host_wrong",
     )
-)
+) | {"scope_words": {}}
 """Every value that a template may use; None where there is nothing."""
 FORMS = ("start", "leave", "wait", "connected", "ending")
 _POLICY = (
@@ -36,10 +37,46 @@ _POLICY = (
 SAFE = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
+    "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "x-robots-tag": "noindex, nofollow",
 }
 """What is not said of a page alone, but of whatever is answered here."""
+
+
+TONES: Mapping[str, str] = {
+    **dict.fromkeys(("denied", "expired", "right_ended", "unknown", "unknown_result"), "still"),
+    **dict.fromkeys(("app_wrong", "provider_trouble", "outcome_unknown", "internal"), "bad"),
+    "connected_already": "good",
+}
+"""How an ending looks that does not only warn."""
+STATUS: Mapping[str, int] = {
+    **dict.fromkeys(("bad_callback", "wrong_issuer", "wrong_host"), 400),
+    **dict.fromkeys(("other_browser", "other_site"), 403),
+    **dict.fromkeys(("unknown", "unknown_result"), 404),
+    **dict.fromkeys(("expired", "right_ended", "too_many_attempts", "connected_already"), 410),
+    **dict.fromkeys(("app_wrong",), 422),
+    "wrong_method": 405,
+    "too_large": 413,
+    "too_many_requests": 429,
+    "away": 503,
+}
+"""Of an ending that refuses; a bug is 500."""
+
+
+class Refused(Exception):
+    """An ending that is no answer of the story: its page's code, and what its headers say."""
+
+    def __init__(
+        self, code: str, *, retry_after_seconds: float | None = None, allow: str | None = None
+    ) -> None:
+        super().__init__(code)
+        self.code, self.status = code, STATUS.get(code, 500)
+        self.headers: dict[str, str] = {}
+        if retry_after_seconds is not None:
+            self.headers["retry-after"] = str(max(1, math.ceil(retry_after_seconds)))
+        if allow is not None:
+            self.headers["allow"] = "GET, HEAD" if allow == "GET" else allow
 
 
 class Pages:
@@ -52,6 +89,13 @@ class Pages:
     def page(self, form: str, values: Mapping[str, object], status: int = 200) -> Response:
         """Returns a page of this form (start, leave, wait, connected, ending)."""
         return Response(self._text(form, values), status, self._headers(values))
+
+    def refusal(self, refused: Refused) -> Response:
+        """Returns the page that says why something is refused."""
+        values = {"code": str(refused.code), "tone": TONES.get(refused.code, "warn")}
+        made = self.page("ending", values, refused.status)
+        made.headers.update(refused.headers)
+        return made
 
     def faults(self) -> list[TemplateFault]:
         """Returns what is wrong with the user's templates, tried with a sample of each form."""
