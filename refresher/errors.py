@@ -18,6 +18,7 @@
     ├── NoSuchApp                no OAuth client of ours has this name
     ├── NoSuchConnection         no connection has this id
     ├── EgressRefused            a URL leads where no request may go
+    ├── DiscoveryRefused         a server that nobody wrote an entry for cannot be connected to
     ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
     ├── NoSuchWebhook            no webhook endpoint has this id
     ├── Conflict                 what is asked contradicts what is stored
@@ -154,6 +155,12 @@ class NoSuchConnection(RefresherError):
 
 class EgressRefused(RefresherError):
     """A URL leads where no request may go: a private address, or no https."""
+
+    exit_code = 2
+
+
+class DiscoveryRefused(RefresherError):
+    """A server, or an issuer, that nobody wrote an entry for cannot be connected to; says why."""
 
     exit_code = 2
 

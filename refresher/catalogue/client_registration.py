@@ -39,21 +39,31 @@ class Registered:
     """when the secret ends, in seconds since 1970; None: never"""
 
 
-def way(metadata: Metadata, document_url: str) -> How | None:
+def callback_url(public_url: str, slug: str) -> str:
+    """Returns our redirect URI at a provider: each has its own, so that none answers for another."""
+    return f"{public_url}/connect/callback/{slug}"
+
+
+def document_url(public_url: str, slug: str) -> str:
+    """Returns where the document about us stands that one issuer reads."""
+    return f"{public_url}/connect/client/{slug}.json"
+
+
+def way(metadata: Metadata, at: str) -> How | None:
     """Returns how we can be known there; None: only by hand. A document is read over https only."""
-    if metadata.takes_documents and document_url.startswith("https://"):
+    if metadata.takes_documents and at.startswith("https://"):
         return "document"
     return "dynamic" if metadata.registration_url else None
 
 
-def document(document_url: str, redirect_uri: str, client_name: str) -> dict[str, object]:
+def document(at: str, redirect_uri: str, client_name: str) -> dict[str, object]:
     """Returns what the document about us says; one for each issuer: each has its own redirect URI."""
-    return {"client_id": document_url, **_told(redirect_uri, client_name, ClientAuth.NONE)}
+    return {"client_id": at, **_told(redirect_uri, client_name, ClientAuth.NONE)}
 
 
-def by_document(document_url: str) -> Registered:
+def by_document(at: str) -> Registered:
     """Returns the client that the document makes us: a public one."""
-    return Registered("document", document_url, ClientAuth.NONE)
+    return Registered("document", at, ClientAuth.NONE)
 
 
 def request(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,10 @@ from refresher.rules.clients import ClientCredentials
 from refresher.rules.providers import Provider
 from refresher.rules.signals import SignalSource
 
+SLUG = re.compile(r"i-[0-9a-f]{16}")
+"""What the provider of an issuer is called that a connect session named, and no entry does."""
 log = structlog.get_logger()
-Origin = Literal["built-in", "file"]
+Origin = Literal["built-in", "file", "discovered"]
 DEFAULT_APP = "default"
 
 
@@ -81,7 +84,8 @@ class Catalogue:
     """Providers by name, in the order of their names; those of the shelf are read when asked for.
 
     An entry that is wrong is as good as none, and stands in `broken`. `look_again` tells what the
-    user's file has by now: asked of it is whoever wants a provider that is not there.
+    user's file has by now: asked of it is whoever wants a provider that is not there. `resolver` makes
+    an entry whole whose endpoints its issuer tells, `finder` knows the issuers without an entry.
     """
 
     def __init__(  # noqa: PLR0913  it is made of what a file may have
@@ -99,6 +103,7 @@ class Catalogue:
         self._looked_up = {n: one for n, one in providers.items() if one.is_looked_up}
         self._providers = {n: one for n, one in providers.items() if n not in self._looked_up}
         self.resolver: Callable[[Provider], Provider] = lambda provider: provider
+        self.finder: Callable[[str], Provider | None] = lambda _slug: None
         self._origins = dict(origins)
         self.apps, self.signals, self.unusable = apps, signals, unusable
         self._broken = tuple(broken)
@@ -122,6 +127,8 @@ class Catalogue:
     def __contains__(self, name: object) -> bool:
         if name in self._providers or name in self._looked_up:
             return True
+        if isinstance(name, str) and SLUG.fullmatch(name):
+            return self.finder(name) is not None
         return name in self._on_shelf - self._missing
 
     def __iter__(self) -> Iterator[str]:
@@ -165,7 +172,8 @@ class Catalogue:
     def origin(self, name: str) -> Origin:
         """Returns whether the entry is ours, or the user's file wrote or changed it."""
         self[name]
-        return self._origins.get(name, "built-in")
+        found = SLUG.fullmatch(name)
+        return self._origins.get(name, "discovered" if found else "built-in")
 
     def look_again(self) -> None:
         """Takes in what the user's file has by now and lacked, or garbled; the rest stays as it is."""
@@ -189,6 +197,8 @@ class Catalogue:
 
     def _sought(self, name: str) -> Provider | None:
         """Returns a provider that nobody asked for yet, or that was not there."""
+        if SLUG.fullmatch(name) and name not in self._looked_up:
+            return self.finder(name)
         if name not in self:
             self.look_again()
         if name in self._looked_up:

@@ -80,7 +80,7 @@ def read(
     if not isinstance(resource, str) or next(_faults("resource", resource, allow_loopback), None):
         raise Unfit(f"{place} names no resource that could be asked for")
     same = normalised(resource, allow_loopback=allow_loopback)
-    if not _covers(same, server):
+    if not covers(same, server):
         raise Unfit(f"{place} is the metadata of another resource ({resource} instead of {server})")
     named = given.get("authorization_servers")
     issuers = words(named)
@@ -105,7 +105,8 @@ def _faults(field: str, url: str, allow_loopback: bool) -> Iterator[str]:  # noq
         yield f"{field} is longer than {MAX_TEXT_VALUE:,} characters"
 
 
-def _covers(above: str, server: str) -> bool:
+def covers(above: str, server: str) -> bool:
+    """Whether a resource is this server, or above it by whole segments of the path."""
     if _origin(above) != _origin(server):
         return False
     if above == server:

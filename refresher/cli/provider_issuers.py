@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from json import dumps
 from pathlib import Path
@@ -16,15 +16,14 @@ import typer
 
 from refresher.catalogue import load as load_entries
 from refresher.catalogue import user_file
-from refresher.catalogue.discovery import Metadata, Unfit
+from refresher.catalogue.discovery import Metadata
 from refresher.catalogue.tables import NAME_PATTERN
-from refresher.catalogue.urls import url_faults
+from refresher.cli import provider_servers as server
 from refresher.cli import session
 from refresher.cli.output import Json, WrongUse, command, done, emit, note
 from refresher.errors import CatalogueError
-from refresher.outbound.metadata import fetch
 from refresher.rules.providers import ClientAuth
-from refresher.runtime.services import catalogue_from, egress_from
+from refresher.runtime.services import catalogue_from
 from refresher.settings import Settings, load
 from refresher.store import audit, issuers
 
@@ -40,10 +39,13 @@ COMMON = {"www", "accounts", "account", "login", "auth", "oauth", "id", "sso", "
 @command(
     app,
     "refresher providers add https://login.acme.example",
+    "refresher providers add https://mcp.acme.example/mcp --name acme-mcp",
     "refresher providers add https://login.acme.example --name acme --dry-run",
 )
 def add(
-    issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="Its URL, as it names itself.")],
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="An issuer, as it names itself; or an MCP server.")
+    ],
     name: Annotated[str | None, typer.Option(help="What the entry is called.")] = None,
     file: Annotated[
         Path | None, typer.Option(help="The providers file, if not REFRESHER_PROVIDERS_FILE.")
@@ -51,26 +53,34 @@ def add(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the entry.")] = False,
     json: Json = False,
 ) -> None:
-    """Ask an issuer for its metadata, and write an entry for it into the providers file.
+    """Ask an issuer or an MCP server for its metadata, and write an entry into the providers file.
 
-    The entry names the issuer: its token endpoint is looked up, and looked up again once a day.
+    The entry names the issuer: its endpoints are looked up, and looked up again once a day. Where the
+    issuer registers clients by itself, refresher becomes one, and its app is stored.
     """
     settings = load()
-    chosen = name or _name(issuer)
+    chosen = name or _name(url)
     if not re.fullmatch(NAME_PATTERN, chosen):
         raise WrongUse(f'"{chosen}" is no name for a provider: give another one with --name')
-    metadata = _asked(settings, issuer)
-    text = entry(chosen, issuer, metadata, datetime.now(UTC).date())
+    found = server.look(settings, url)
     target = file or settings.providers_file
     if not dry_run:
+        _check_free(settings, target, chosen)
+    client = None if dry_run else server.client(settings, chosen, found)
+    auth = client.client_auth.value if client else _method(found.metadata)
+    text = entry(chosen, found, auth, datetime.now(UTC).date())
+    if not dry_run:
         _write(settings, target, chosen, text)
+    if client is not None:
+        server.store(settings, chosen, client)
     if json:
         written = None if dry_run else str(target)
-        emit({"name": chosen, "file": written, "entry": text, "metadata": metadata.plain()})
+        told = {"name": chosen, "file": written, "entry": text, "metadata": found.metadata.plain()}
+        emit({**told, "registered": client.how if client else None})
         return
     typer.echo(text, nl=False)
     if not dry_run:
-        note(f"Written to {target}. Its app: `refresher apps set {chosen} --client-id …`.")
+        note(f"Written to {target}. {server.next_step(settings, chosen, client)}")
 
 
 @command(app, "refresher providers confirm acme")
@@ -91,16 +101,23 @@ def confirm(
     done(now.document, f"{name}: tokens are asked for at {url} from now on.", json=json)
 
 
-def entry(name: str, issuer: str, found: Metadata, today: date) -> str:
+def entry(name: str, looked: server.Looked, client_auth: str | None, today: date) -> str:
     """Returns the table of an entry: what the metadata says, and no more."""
+    found, resource = looked.metadata, looked.resource
+    consents = found.authorize_url is not None
     given: dict[str, object] = {
-        "issuer": issuer,
-        "client_auth": _method(found),
+        "extends": ("mcp" if resource else "oidc") if consents else None,
+        "title": urlsplit(resource or looked.issuer).netloc if consents else None,
+        "issuer": looked.issuer,
+        "client_auth": client_auth,
         "authorize_url": found.authorize_url,
         "introspection_url": found.introspection_url,
-        "pkce": "supported" if "S256" in found.challenge_methods else None,
+        "pkce": "supported" if "S256" in found.challenge_methods and not resource else None,
+        "default_scopes": list(looked.scopes) or None,
     }
     lines = [f"{field} = {_toml(value)}" for field, value in given.items() if value is not None]
+    if resource:
+        lines.append(f"default_placeholders = {{ resource = {_toml(resource)} }}")
     lines += [f"checked_on = {today}", f"sources = [{_toml(found.source)}]"]
     if found.scopes:
         lines.append(f"notes = {_toml('scopes it knows: ' + ' '.join(found.scopes))}")
@@ -123,31 +140,25 @@ def _method(found: Metadata) -> str | None:
     return None
 
 
-def _asked(settings: Settings, issuer: str) -> Metadata:
-    loopback = settings.allow_insecure_hosts == "loopback"
-    for fault in url_faults("ISSUER", issuer, allow_loopback=loopback):
-        raise WrongUse(fault)
-    with closing(egress_from(settings)) as egress:
-        ((_, found),) = fetch(egress, [issuer], allow_loopback=loopback)
-    if isinstance(found, Unfit):
-        raise CatalogueError(str(found))
-    return found
-
-
 def _name(issuer: str) -> str:
     labels = (urlsplit(issuer).hostname or "").split(".")
     telling = [one for one in labels[:-1] if one not in COMMON] or labels
     return re.sub(r"[^a-z0-9_-]", "", telling[-1])
 
 
-def _write(settings: Settings, file: Path | None, name: str, text: str) -> None:
-    """Appends the entry to the file, which is exchanged whole once the entry is known to be right."""
+def _check_free(settings: Settings, file: Path | None, name: str) -> None:
     if file is None:
         raise WrongUse("no providers file: set REFRESHER_PROVIDERS_FILE, or give --file")
     path = file.resolve()
     known = user_file.read(path, strict=True).named("providers") if path.exists() else set()
     if name in known or name in catalogue_from(settings):
         raise WrongUse(f'there is a provider called "{name}": give another name with --name')
+
+
+def _write(settings: Settings, file: Path | None, name: str, text: str) -> None:
+    """Appends the entry to the file, which is exchanged whole once the entry is known to be right."""
+    assert file is not None  # it was checked
+    path = file.resolve()
     before = path.read_text("utf-8") if path.exists() else ""
     new = path.with_name(f"{path.stem}.{os.getpid()}.toml")
     try:

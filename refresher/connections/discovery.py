@@ -25,9 +25,10 @@ LOOK_SECONDS = 60.0
 def look(services: Services) -> None:
     """Asks the issuers that are due, and keeps what they say."""
     named = {one.issuer for one in services.catalogue.looked_up if one.issuer}
-    if not named:
-        return
     with services.database.transaction() as db:
+        named.update(issuers.without_entry(db))
+        if not named:
+            return
         due = issuers.claim(db, named, keep_seconds=KEEP_SECONDS, retry_seconds=RETRY_SECONDS)
     before = {one.issuer: one for one in due}
     loopback = services.settings.allow_insecure_hosts == "loopback"

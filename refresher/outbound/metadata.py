@@ -95,12 +95,26 @@ async def asking(egress: Egress, *, allow_loopback: bool) -> AsyncIterator[Asker
         await sender.close()
 
 
-async def in_time(work: Awaitable[T]) -> T:
-    """Returns what comes of several questions; raises `Unfit` when that takes too long."""
+def asked(egress: Egress, work: Callable[[Asker], Awaitable[T]], *, allow_loopback: bool) -> T:
+    """Returns what comes of several questions; raises `Unfit`. For threads that run no event loop."""
+
+    async def in_a_loop() -> T:
+        async with asking(egress, allow_loopback=allow_loopback) as asker:
+            return await _in_time(work(asker))
+
+    return asyncio.run(in_a_loop())
+
+
+async def _in_time(work: Awaitable[T]) -> T:
     try:
         return await asyncio.wait_for(work, SECONDS_IN_ALL)
     except TimeoutError:
         raise Unfit(f"no whole answer within {SECONDS_IN_ALL:g} s") from None
+
+
+def ask_issuer(egress: Egress, issuer: str, *, allow_loopback: bool) -> Metadata:
+    """Returns what one issuer says; raises `Unfit`. For threads that run no event loop."""
+    return asked(egress, lambda asker: asker.metadata(issuer), allow_loopback=allow_loopback)
 
 
 def fetch(
@@ -115,7 +129,7 @@ def fetch(
             async def ask(issuer: str) -> tuple[str, Metadata | Unfit]:
                 async with turns:
                     try:
-                        return issuer, await in_time(asker.metadata(issuer))
+                        return issuer, await _in_time(asker.metadata(issuer))
                     except Unfit as error:
                         return issuer, error
 

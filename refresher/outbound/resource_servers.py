@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -15,7 +16,8 @@ from refresher.catalogue import client_registration, protected_resources
 from refresher.catalogue.client_registration import Registered
 from refresher.catalogue.discovery import Metadata, Unfit
 from refresher.catalogue.protected_resources import ResourceMetadata
-from refresher.outbound.metadata import Asker
+from refresher.outbound.egress import Egress
+from refresher.outbound.metadata import Asker, asked
 from refresher.outbound.sender import JSON, Wire
 from refresher.rules.bodies import header
 from refresher.rules.challenges import bearer
@@ -42,8 +44,23 @@ class Resource:
     challenged: tuple[str, ...]
 
 
-async def ask(asker: Asker, server: str) -> Resource:
-    """Returns what a server says of itself; `server` is its normalised URL. Raises `Unfit`."""
+def ask(egress: Egress, server: str, *, allow_loopback: bool) -> Resource:
+    """Returns what a server says of itself; `server` is its normalised URL. Raises `Unfit`.
+
+    For threads that run no event loop, as is `register`.
+    """
+    return asked(egress, partial(_ask, server=server), allow_loopback=allow_loopback)
+
+
+def register(
+    egress: Egress, metadata: Metadata, told: Mapping[str, object], *, allow_loopback: bool
+) -> Registered:
+    """Returns our client at an issuer, registered by RFC 7591 with what is `told`; raises `Unfit`."""
+    work = partial(_register, metadata=metadata, told=told)
+    return asked(egress, work, allow_loopback=allow_loopback)
+
+
+async def _ask(asker: Asker, server: str) -> Resource:
     said = await _challenge(asker, server)
     loopback = asker.allow_loopback
 
@@ -55,8 +72,7 @@ async def ask(asker: Asker, server: str) -> Resource:
     return Resource(await asker.first(of, where), tuple(said.get("scope", "").split()))
 
 
-async def register(asker: Asker, metadata: Metadata, told: Mapping[str, object]) -> Registered:
-    """Returns our client at an issuer, registered by RFC 7591 with what is `told`; raises `Unfit`."""
+async def _register(asker: Asker, metadata: Metadata, told: Mapping[str, object]) -> Registered:
     if metadata.registration_url is None:
         raise Unfit("it registers nobody by itself")
     wire = Wire(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from refresher.catalogue.discovery import Metadata, resolved
+from refresher.catalogue.generic import entry
 from refresher.errors import DatabaseUnavailable
-from refresher.rules.providers import Provider
+from refresher.rules.providers import ClientAuth, Provider
 from refresher.store import issuers
 from refresher.store.session import Database
 
@@ -16,7 +18,10 @@ ASK_AGAIN_SECONDS = 1.0
 
 
 class KeptMetadata:
-    """Makes whole an entry whose endpoints its issuer tells; asks nobody but the database."""
+    """Makes whole an entry whose endpoints its issuer tells; asks nobody but the database.
+
+    It also knows the issuers that connect sessions named, by their slugs.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,9 +42,51 @@ class KeptMetadata:
         self._known[provider.name] = now + lasts, found
         return found
 
+    def named(self, slug: str) -> Provider | None:
+        """Returns the provider of an issuer that no entry names, whole; None where nobody named it."""
+        until, found = self._known.get(slug, (0.0, None))
+        now = time.monotonic()
+        if now < until:
+            return found
+        try:
+            found = self._of_slug(slug)
+        except DatabaseUnavailable:
+            if found is None:
+                raise
+        if found is not None:
+            self._known[slug] = now + KEEP_SECONDS, found
+        return found
+
+    def _of_slug(self, slug: str) -> Provider | None:
+        with self._database.transaction() as db:
+            kept = issuers.of_slug(db, slug)
+        if kept is None or kept.document is None:
+            return None
+        bare = entry(kept.issuer, ClientAuth(kept.client_auth or ClientAuth.NONE))
+        return resolved(bare, Metadata.of(kept.document))
+
     def _read(self, provider: Provider) -> Provider:
         with self._database.transaction() as db:
             kept = issuers.find(db, provider.issuer or "")
         if kept is None or kept.document is None:
             return provider
         return resolved(provider, Metadata.of(kept.document))
+
+
+class Findings:
+    """What was found out about servers lately, in this process; safe to use from every thread."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._known: dict[str, tuple[float, Any]] = {}
+
+    def get(self, key: str) -> Any:
+        """Returns what is known of it; None: nothing, or not any more."""
+        until, found = self._known.get(key, (0.0, None))
+        return found if time.monotonic() < until else None
+
+    def put(self, key: str, found: object, seconds: float) -> None:
+        """Remembers it so long; when there is too much, everything else is forgotten."""
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[key] = time.monotonic() + seconds, found

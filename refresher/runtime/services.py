@@ -35,7 +35,7 @@ from refresher.runtime.cipher import Cipher, parse_key, read_keys
 from refresher.runtime.clients import KnownSecrets
 from refresher.runtime.couriers import Couriers
 from refresher.runtime.deadlines import Lookout
-from refresher.runtime.issuers import KeptMetadata
+from refresher.runtime.issuers import Findings, KeptMetadata
 from refresher.runtime.limits import ClaimWindow, Pacer
 from refresher.runtime.log import Seldom
 from refresher.runtime.metrics import Meter
@@ -75,6 +75,7 @@ class Services:
     seldom: Seldom = field(default_factory=Seldom)
     lookout: Lookout = field(default_factory=Lookout)
     known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
+    findings: Findings = field(default_factory=Findings)
     stopping: threading.Event = field(default_factory=threading.Event)
     deliverers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")
@@ -129,7 +130,8 @@ def build(settings: Settings) -> Services:
     known = catalogue_from(settings)
     holder_id = uuid7()
     database = database_from(settings, name=workers.session_name(holder_id))
-    known.resolver = KeptMetadata(database)
+    known.resolver = kept = KeptMetadata(database)
+    known.finder = kept.named
     spool = Spool(settings)
     return Services(
         settings=settings,

@@ -16,7 +16,8 @@ class KeptIssuer:
     """What is kept of one issuer.
 
     `proposed` is what it says now, where tokens would go to hosts that they never went to. `trouble` is
-    why the last look failed; `document` is what counts meanwhile, as of `read_at`.
+    why the last look failed; `document` is what counts meanwhile, as of `read_at`. Those that a connect
+    session named have a `slug`, which is their provider's name, and how our client proves itself there.
     """
 
     issuer: str
@@ -25,15 +26,46 @@ class KeptIssuer:
     asked_at: datetime
     trouble: str | None
     proposed: dict[str, Any] | None
+    slug: str | None = None
+    client_auth: str | None = None
 
 
-_COLUMNS = "issuer, document, read_at, asked_at, trouble, proposed"
+_COLUMNS = "issuer, document, read_at, asked_at, trouble, proposed, slug, client_auth"
 
 
 def find(db: Db, issuer: str) -> KeptIssuer | None:
     """Returns what is kept of an issuer."""
     sql = f"select {_COLUMNS} from issuer where issuer = :issuer"  # noqa: S608  columns of ours
     return first(db, KeptIssuer, sql, issuer=issuer)
+
+
+def of_slug(db: Db, slug: str) -> KeptIssuer | None:
+    """Returns what is kept of the issuer whose provider is called so."""
+    sql = f"select {_COLUMNS} from issuer where slug = :slug"  # noqa: S608  columns of ours
+    return first(db, KeptIssuer, sql, slug=slug)
+
+
+def without_entry(db: Db, *, most: int = 10_000) -> Sequence[str]:
+    """Returns the issuers that no entry names, and where we have a client."""
+    sql = (
+        "select issuer from issuer where exists "
+        "(select 1 from app where app.provider = issuer.slug) order by issuer limit :most"
+    )
+    return [row[0] for row in run(db, sql, most=most)]
+
+
+def discovered(
+    db: Db, issuer: str, document: Mapping[str, object], slug: str, client_auth: str
+) -> None:
+    """Stores an issuer that a connect session named, and how our client proves itself there."""
+    sql = """
+        insert into issuer (issuer, document, read_at, asked_at, slug, client_auth)
+        values (:issuer, cast(:document as jsonb), refresher_now(), refresher_now(), :slug, :auth)
+        on conflict (issuer) do update set slug = excluded.slug, client_auth = excluded.client_auth,
+            document = coalesce(issuer.document, excluded.document),
+            read_at = coalesce(issuer.read_at, excluded.read_at)
+        """
+    run(db, sql, issuer=issuer, document=json.dumps(document), slug=slug, auth=client_auth)
 
 
 def claim(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -11,7 +11,7 @@ from refresher.rules.connection import App, Sealed
 from refresher.store import pause_list
 from refresher.store.events import Event, append
 from refresher.store.pause_list import Chosen
-from refresher.store.session import Db, many, one, run
+from refresher.store.session import Db, first, many, one, run
 
 _NAMESPACE = UUID("3f0a6a0e-7c52-4d7e-9a3b-53f2b5c0d8e4")
 
@@ -82,7 +82,8 @@ def put(
         values (:id, :provider, :name, :client_id, :client_secret, :material, :material_names)
         on conflict (provider, name) do update set client_id = excluded.client_id,
             client_secret = excluded.client_secret, material = excluded.material,
-            material_names = excluded.material_names, updated_at = refresher_now()
+            material_names = excluded.material_names, updated_at = refresher_now(),
+            registered = null, secret_ends_at = null
         """
     run(
         db,
@@ -97,6 +98,64 @@ def put(
     )
     pause_list.end(db, Chosen(provider, app_name=name, scope="app"))
     _resume_waiting(db, provider, name)
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """A client as it is stored, its secret sealed."""
+
+    provider: str
+    name: str
+    client_id: str
+    client_secret: Sealed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How our client at an issuer came to be: `how` is None where somebody gave it by hand."""
+
+    client_id: str
+    how: str | None
+    is_over: bool
+    """Whether its secret has ended."""
+    is_fresh: bool
+    """Whether it was stored within the last hour."""
+
+
+def registration(db: Db, provider: str, name: str) -> Registration | None:
+    """Returns how an app came to be; None where there is none."""
+    sql = """
+        select client_id, registered as how, updated_at > refresher_now() - interval '1 hour'
+                as is_fresh, coalesce(secret_ends_at <= refresher_now(), false) as is_over
+        from app where provider = :provider and name = :name
+        """
+    return first(db, Registration, sql, provider=provider, name=name)
+
+
+def register(
+    db: Db, app: NewApp, how: str, ends_epoch: float | None, *, instead_of: str | None
+) -> bool:
+    """Stores a client that registered itself; False where another process was sooner.
+
+    `ends_epoch` is when its secret ends, in seconds since 1970. `instead_of` is the id of the client
+    before, None where there was none. Its pause ends.
+    """
+    sql = """
+        insert into app (id, provider, name, client_id, client_secret, registered, secret_ends_at)
+        values (:id, :provider, :name, :client_id, :client_secret, :how, to_timestamp(:ends_epoch))
+        on conflict (provider, name) do update set client_id = excluded.client_id,
+            client_secret = excluded.client_secret, material = null, material_names = '{}',
+            registered = excluded.registered, secret_ends_at = excluded.secret_ends_at,
+            updated_at = refresher_now()
+        where app.client_id = :instead_of
+        returning id
+        """
+    given = {**asdict(app), "how": how, "ends_epoch": ends_epoch, "instead_of": instead_of}
+    if run(db, sql, id=app_id(app.provider, app.name), **given).first() is None:
+        return False
+    pause_list.end(db, Chosen(app.provider, app_name=app.name, scope="app"))
+    _resume_waiting(db, app.provider, app.name)
+    return True
 
 
 def delete(db: Db, provider: str, name: str) -> bool:

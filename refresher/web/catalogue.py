@@ -60,7 +60,7 @@ class ProviderView:
     name: str
     title: str
     category: Category | None
-    origin: Literal["built-in", "file"]
+    origin: Literal["built-in", "file", "discovered"]
     strategy: Strategy
     token_url: str
     revocation_url: str | None

@@ -87,7 +87,7 @@ def test_json_has_the_entry_and_the_metadata(cli: Cli, issuer: Issuer, tmp_path:
     ("arguments", "sentence"),
     [
         (["{url}/other"], "answers with 404"),
-        (["http://acme.example"], "ISSUER must begin with https://"),
+        (["http://acme.example"], "URL must begin with https://"),
         (["{url}", "--name", "google"], 'there is a provider called "google"'),
         (["{url}", "--name", "A b"], '"A b" is no name for a provider'),
         (["{url}", "--name", "dot", "--file", "no/where.toml"], "cannot be written: No such"),

@@ -1,4 +1,4 @@
-"""The tables of who and what comes from outside: API keys, repeated requests, links, signals, answers.
+"""The tables of who and what is outside: API keys, requests, links, signals, answers, apps, issuers.
 
 An answer of a provider that could not be read is kept, sealed, until somebody can read it.
 """
@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -143,8 +144,27 @@ kept_answer = Table(
     Index("kept_answer_received_at_idx", "received_at"),
 )
 
+app = Table(
+    "app",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default="default"),
+    Column("client_id", Text, nullable=False),
+    Column("client_secret", LargeBinary),
+    # All else that is the app's own (keys, certificate, former secret, values), sealed as one text.
+    Column("material", LargeBinary),
+    Column("material_names", ARRAY(Text), nullable=False, server_default="{}"),
+    # `dynamic` or `document` where we registered ourselves; null: by hand.
+    Column("registered", Text),
+    instant("secret_ends_at"),
+    instant("created_at", default_now=True),
+    instant("updated_at", default_now=True),
+    UniqueConstraint("provider", "name"),
+)
+
 issuer = Table(
-    # The metadata of authorization servers that entries of the providers file name.
+    # The metadata of authorization servers that entries, or connect sessions, name.
     "issuer",
     metadata,
     Column("issuer", Text, primary_key=True),
@@ -156,4 +176,8 @@ issuer = Table(
     Column("trouble", Text),
     # What it says now and nobody confirmed yet: tokens would go to other hosts.
     Column("proposed", JSONB),
+    # What its provider is called where no entry names it.
+    Column("slug", Text, unique=True),
+    # How our client proves itself there, as it was registered.
+    Column("client_auth", Text),
 )

@@ -38,22 +38,6 @@ installation = Table(
     CheckConstraint("is_this", name="one_row"),
 )
 
-app = Table(
-    "app",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("provider", Text, nullable=False),
-    Column("name", Text, nullable=False, server_default="default"),
-    Column("client_id", Text, nullable=False),
-    Column("client_secret", LargeBinary),
-    # All else that is the app's own (keys, certificate, former secret, values), sealed as one text.
-    Column("material", LargeBinary),
-    Column("material_names", ARRAY(Text), nullable=False, server_default="{}"),
-    instant("created_at", default_now=True),
-    instant("updated_at", default_now=True),
-    UniqueConstraint("provider", "name"),
-)
-
 connection = Table(
     "connection",
     metadata,
