@@ -45,7 +45,8 @@ def create(
     """Make an API key and print it, once: only its hash is stored.
 
     Scopes: read (everything but tokens), token (access tokens), write (register, refresh, steer and
-    delete connections), admin (apps, for a key of all organizations). None implies another.
+    delete connections), connect (make connect sessions and look at them, nothing else), admin (apps,
+    for a key of all organizations). None implies another.
     """
     with session.database() as database:
         made = api_keys.create(

@@ -46,10 +46,6 @@ PAUSES_SECONDS = (0.5, 2.0)
 MOST_STEPS = 5
 
 
-Ticket = SendCode
-"""A callback whose attempt is spent and whose session is exchanging: its code may be sent, once."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Ready:
     """A code that may leave; `hidden` are texts that nothing may repeat."""
@@ -59,7 +55,7 @@ class _Ready:
     hidden: tuple[str, ...]
 
 
-async def carry(services: Services, ticket: Ticket) -> None:
+async def carry(services: Services, ticket: SendCode) -> None:
     """Sends the code of a callback, holds what came, and goes on with it as far as that leads.
 
     Where Postgres is away the session is left as it stands: its time as exchanging ends by itself.
@@ -80,7 +76,7 @@ def advance(services: Services, session_id: UUID) -> None:
     asyncio.run(_advance(services, session_id))
 
 
-async def _exchanged(services: Services, ticket: Ticket) -> bool:
+async def _exchanged(services: Services, ticket: SendCode) -> bool:
     """Returns whether an answer is held."""
     ready = await services.couriers.work(_ready, services, ticket)
     if isinstance(ready, Trouble):
@@ -92,7 +88,7 @@ async def _exchanged(services: Services, ticket: Ticket) -> bool:
     return await services.couriers.work(_keep, services, ticket, ready, reply)
 
 
-def _ready(services: Services, ticket: Ticket) -> _Ready | Trouble:
+def _ready(services: Services, ticket: SendCode) -> _Ready | Trouble:
     """Returns the request, or why there is none: nothing has left then."""
     attempt = ticket.attempt
     try:
@@ -133,7 +129,7 @@ async def _asked(services: Services, session: Session, request: TokenRequest) ->
         return Reply(failure="timeout")
 
 
-def _keep(services: Services, ticket: Ticket, ready: _Ready, reply: Reply) -> bool:
+def _keep(services: Services, ticket: SendCode, ready: _Ready, reply: Reply) -> bool:
     """Commits the whole answer before anybody is asked anything (C17); False where there is none."""
     provider, attempt, session = ready.party.provider, ticket.attempt, ticket.session
     trouble = codes.refusal(provider, reply, time.time(), ready.hidden)
@@ -158,7 +154,7 @@ def _keep(services: Services, ticket: Ticket, ready: _Ready, reply: Reply) -> bo
     return _outlast(hold)
 
 
-def _give_up(services: Services, ticket: Ticket, trouble: Trouble) -> None:
+def _give_up(services: Services, ticket: SendCode, trouble: Trouble) -> None:
     """Says why no answer is held; the person may begin again."""
     _outlast(lambda: promotion.give_up(services, ticket.session, ticket.attempt.id, trouble))
 

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from refresher.connections import arrival
 from refresher.connections.connect_orders import ConnectRefused, Order, aimed, new_session, whose
 from refresher.errors import NoSuchConnection, RefresherError
 from refresher.rules import redirects
@@ -171,6 +172,7 @@ def complete(services: Services, session_id: UUID, code: str, verifier: str, by:
             raise ConnectRefused("not_confirmed", f"the session is not confirmed: {why}")
         connect_steps.confirm(db, session_id)
         _note(db, by, "connect_session_completed", session)
+    arrival.advance(services, session_id)
     return find(services, session_id, by)
 
 

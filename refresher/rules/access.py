@@ -30,6 +30,7 @@ class Scope(StrEnum):
     READ = "read"
     TOKEN = "token"
     WRITE = "write"
+    CONNECT = "connect"
     ADMIN = "admin"
 
 

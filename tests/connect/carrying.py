@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from refresher.connections import arrival
-from refresher.connections.arrival import Ticket
 from refresher.rules.connect import Attempt, Outcome, Session
+from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.consent import Consent, Identity
 from refresher.rules.requests import TokenRequest
@@ -45,7 +45,7 @@ def answering(world: World, *replies: Reply | Callable[[TokenRequest], Reply]) -
 def carry(world: World, session: Session, attempt: Attempt | None = None, *pairs: Any) -> Session:
     """Sends the code of an attempt, and returns the session afterwards."""
     attempt = attempt or exchange(world, session)
-    ticket = Ticket(session, attempt, Secret("the-code"), [("code", "the-code"), *pairs])
+    ticket = SendCode(session, attempt, Secret("the-code"), [("code", "the-code"), *pairs])
     asyncio.run(arrival.carry(world.services, ticket))
     return now(world, session)
 

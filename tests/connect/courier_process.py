@@ -7,7 +7,7 @@ import sys
 from uuid import UUID
 
 from refresher.connections import arrival
-from refresher.connections.arrival import Ticket
+from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Secret
 from refresher.runtime import checkpoints
 from refresher.runtime.services import services
@@ -21,7 +21,7 @@ def _main(session_id: str, attempt_id: str, point: str) -> None:
     assert session is not None
     assert attempt is not None
     checkpoints.install(lambda at: os.kill(os.getpid(), signal.SIGKILL) if at == point else None)
-    ticket = Ticket(session, attempt, Secret(os.environ["THE_CODE"]), ())
+    ticket = SendCode(session, attempt, Secret(os.environ["THE_CODE"]), ())
     asyncio.run(arrival.carry(services(), ticket))
 
 

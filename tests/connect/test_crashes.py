@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from refresher.connections import arrival
-from refresher.connections.arrival import Ticket
 from refresher.rules.connect import Outcome, State
+from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Reply, Secret
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
@@ -62,7 +62,7 @@ def test_who_dies_leaves_nothing_half_done(
     id_ = connected(world)
     answering(world, granted(**AGAIN, **ANN))
     session = make(world, id_)
-    ticket = Ticket(session, exchange(world, session), Secret("the-code"), ())
+    ticket = SendCode(session, exchange(world, session), Secret("the-code"), ())
     dies_at(point)
     with pytest.raises(Dead):
         asyncio.run(arrival.carry(world.services, ticket))
@@ -91,7 +91,7 @@ def test_two_processes_that_go_on_at_once_promote_once(world: World) -> None:
         session = make(world, external_id=name)
         checkpoints.install(None)
         dies_at("code_held")
-        ticket = Ticket(session, exchange(world, session), Secret("the-code"), ())
+        ticket = SendCode(session, exchange(world, session), Secret("the-code"), ())
         with pytest.raises(Dead):
             asyncio.run(arrival.carry(world.services, ticket))
         checkpoints.install(None)

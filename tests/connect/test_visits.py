@@ -193,10 +193,6 @@ def test_the_application_confirms_who_came_back(world: World, ann: Visitor) -> N
         with pytest.raises(ConnectRefused) as caught:
             connect.complete(world.services, session_id, *wrong, ANN)
         assert caught.value.code == "not_confirmed"
-    assert connect.complete(world.services, session_id, code, VERIFIER, ANN).confirmed_at
-    with pytest.raises(ConnectRefused, match="already"):
-        connect.complete(world.services, session_id, code, VERIFIER, ANN)
-    assert isinstance(ann.result(made), Waiting)
 
 
 def test_a_session_that_is_done_leads_back(world: World, ann: Visitor) -> None:

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from refresher.connections import arrival
-from refresher.connections.arrival import Ticket
 from refresher.connections.parties import party_of
 from refresher.rules.authorize import Asking, asked_scopes, authorize_url, code_url
 from refresher.rules.connect import Finish, Flow, Kind, Outcome, hashed
+from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Secret
 from refresher.runtime.checkpoints import Point
 from refresher.store import connect, connect_attempts, connect_steps
@@ -28,7 +28,7 @@ from tests.processes import Spawner
 BACK = "http://127.0.0.1:8000/connect/callback/fake"
 
 
-def consented(sandbox: Sandbox, external_id: str = "ann") -> Ticket:
+def consented(sandbox: Sandbox, external_id: str = "ann") -> SendCode:
     """Returns the callback of a person who was sent to the provider and allowed it."""
     session_id, attempt_id = uuid4(), uuid4()
     new = NewSession(
@@ -51,7 +51,7 @@ def consented(sandbox: Sandbox, external_id: str = "ann") -> Ticket:
         attempt = connect_attempts.begin(db, begun)
         assert connect_steps.enter_exchanging(db, session, attempt)
     pairs = parse_qsl(urlsplit(callback).query)
-    return Ticket(session, attempt, Secret(dict(pairs)["code"]), pairs)
+    return SendCode(session, attempt, Secret(dict(pairs)["code"]), pairs)
 
 
 def test_a_consent_becomes_a_connection_that_is_refreshed(refresher_sandbox: Sandbox) -> None:
