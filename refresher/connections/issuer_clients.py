@@ -51,7 +51,8 @@ def as_client(
         case "document":
             return client_registration.by_document(at)
         case "dynamic":
-            told = client_registration.request(metadata, back, PRODUCT, scopes)
+            product = settings.connect_name or PRODUCT
+            told = client_registration.request(metadata, back, product, scopes)
             loopback = settings.allow_insecure_hosts == "loopback"
             return register(egress, metadata, told, allow_loopback=loopback)
         case _:

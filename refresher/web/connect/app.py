@@ -6,6 +6,7 @@ path or a query is in no log: routes are told by their patterns (C25).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,13 +34,21 @@ def is_page(path: str) -> bool:
     return path == ROOT or path.startswith(f"{ROOT}/")
 
 
+Handle = Callable[[Visitor, str], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A pattern, the method that it takes (GET stands for HEAD, too), and what answers."""
+    """A pattern with one part that counts, the method that it takes (GET: HEAD, too), what answers."""
 
     pattern: str
     method: str
-    handle: Callable[[Visitor], Awaitable[Response]]
+    handle: Handle
+
+    def part(self, path: str) -> str | None:
+        """Returns the part of a path that counts here; None for a path of another form."""
+        found = re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", self.pattern), path)
+        return found and found[1]
 
 
 class ConnectPages:
@@ -51,18 +60,26 @@ class ConnectPages:
         self._pages = Pages(settings.connect_name, settings.connect_templates)
         self._gate = Gate(settings.web_processes)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="connect")
-        self._visits = Visits(services, self._pages, self._gate, self._threads)
+        self._visits = visits = Visits(services, self._pages, self._gate, self._threads)
+        self._nowhere = Route("/connect/…", "GET", visits.nothing_here)
+        self._routes = (
+            Route("/connect/callback/{slug}", "GET", visits.callback),
+            Route("/connect/result/{session}", "GET", visits.result),
+            Route("/connect/result/{session}/again", "POST", visits.again),
+            Route("/connect/client/{file}", "GET", visits.client),
+            Route("/connect/{link}/start", "POST", visits.start),
+            Route("/connect/{link}", "GET", visits.look),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, whatever happens; returns once what it began has ended, too.
 
         So a server that is asked to stop waits for a code that is under way.
         """
-        route = Route("/connect/…", "GET", self._visits.nothing_here)
+        route, part = self._route(scope["path"])
         try:
             visitor = visitor_of(scope, receive, self._trusted)
-            route = self._route(scope["path"])
-            answer = await self._admit(route, visitor)
+            answer = await self._admit(route, part, visitor)
         except Refused as refused:
             answer = self._pages.refusal(refused)
         except Exception as error:  # noqa: BLE001  every error is a page
@@ -77,33 +94,20 @@ class ConnectPages:
         """Ends the threads."""
         self._threads.shutdown()
 
-    async def _admit(self, route: Route, visitor: Visitor) -> Response:
+    async def _admit(self, route: Route, part: str, visitor: Visitor) -> Response:
         wait = self._gate.wait_seconds(visitor)
         if wait > 0:
             raise Refused("too_many_requests", retry_after_seconds=wait)
         method = "GET" if visitor.method == "HEAD" else visitor.method
         if method != route.method:
             raise Refused("wrong_method", allow=route.method)
-        return await route.handle(visitor)
+        return await route.handle(visitor, part)
 
-    def _route(self, path: str) -> Route:
-        visits = self._visits
-        match path.split("/")[2:]:
-            case ["callback", slug]:
-                pattern = "/connect/callback/{slug}"
-                return Route(pattern, "GET", lambda v: visits.callback(v, slug))
-            case ["result", session]:
-                pattern = "/connect/result/{session}"
-                return Route(pattern, "GET", lambda v: visits.result(v, session))
-            case ["result", session, "again"]:
-                pattern = "/connect/result/{session}/again"
-                return Route(pattern, "POST", lambda v: visits.again(v, session))
-            case [link, "start"]:
-                return Route("/connect/{link}/start", "POST", lambda v: visits.start(v, link))
-            case [link]:
-                return Route("/connect/{link}", "GET", lambda v: visits.look(v, link))
-            case _:
-                return Route("/connect/…", "GET", visits.nothing_here)
+    def _route(self, path: str) -> tuple[Route, str]:
+        for route in self._routes:
+            if (part := route.part(path)) is not None:
+                return route, part
+        return self._nowhere, ""
 
 
 def _told(error: Exception, method: str, pattern: str) -> Refused:

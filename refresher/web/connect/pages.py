@@ -13,6 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+import orjson
 import structlog
 from markupsafe import Markup
 from starlette.responses import Response
@@ -154,6 +155,12 @@ def elsewhere(url: str) -> Response:
 def nothing() -> Response:
     """Returns the answer to who only looks ahead: it shows nothing, and has changed nothing."""
     return Response(status_code=204, headers={**SAFE, "referrer-policy": "no-referrer"})
+
+
+def document(told: Mapping[str, object]) -> Response:
+    """Returns an answer for programs, which may keep it for an hour."""
+    headers = {**SAFE, "cache-control": "max-age=3600", "referrer-policy": "no-referrer"}
+    return Response(orjson.dumps(told), 200, headers, "application/json")
 
 
 def _tell(fault: TemplateFault) -> None:

@@ -14,7 +14,11 @@ from uuid import UUID
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
+from refresher.catalogue.client_registration import callback_url, document_url
+from refresher.catalogue.client_registration import document as client_document
+from refresher.catalogue.tables import NAME_PATTERN
 from refresher.connections import arrival, departures, visits
+from refresher.connections.issuer_clients import PRODUCT
 from refresher.connections.visit_values import (
     Confirm,
     Connected,
@@ -33,12 +37,14 @@ from refresher.runtime.services import Services
 from refresher.web import problems, reading
 from refresher.web.connect import showing
 from refresher.web.connect.gate import Gate, Visitor
-from refresher.web.connect.pages import Pages, Refused, elsewhere, nothing
+from refresher.web.connect.pages import Pages, Refused, document, elsewhere, nothing
 
 T = TypeVar("T")
 MOST_PARAMETERS, MOST_FORM_BYTES = 500, 4_096
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 """What a link looks like: 32 bytes in base64url."""
+CLIENT_FILE = re.compile(rf"({NAME_PATTERN})\.json")
+"""What the document about us is called that one issuer reads: `client_registration.document_url`."""
 WAIT_SECONDS = 3.0
 """How long the callback waits for what came of the code, before it shows a page that waits."""
 LOOK_SECONDS, MOST_LOOKS = 2, 30
@@ -114,9 +120,17 @@ class Visits:
         again = partial(departures.again, self._services, _session_id(session), visitor.cookies)
         return self._leaving(await self._beginning(again))
 
-    async def nothing_here(self, visitor: Visitor) -> Response:
+    async def client(self, visitor: Visitor, file: str) -> Response:
+        """Tells an issuer who we are, where our client's id is this very address (D8)."""
+        found, settings = CLIENT_FILE.fullmatch(file), self._services.settings
+        if found is None or not self._origin.startswith("https://"):
+            return await self.nothing_here(visitor)
+        at, back = document_url(self._origin, found[1]), callback_url(self._origin, found[1])
+        return document(client_document(at, back, settings.connect_name or PRODUCT))
+
+    async def nothing_here(self, visitor: Visitor, part: str = "") -> Response:
         """Answers for an address that is none of ours."""
-        del visitor
+        del visitor, part
         self._count_unknown()
         raise Refused("unknown")
 
