@@ -32,6 +32,12 @@ WithNotifications = Annotated[
     bool,
     typer.Option("--with-notifications", help="Break one connection, and show what is told of it."),
 ]
+WithConnect = Annotated[
+    bool,
+    typer.Option(
+        "--with-connect", help="Have somebody connect by the pages, and see it kept fresh."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of every chance that the provider takes.")]
 Directory = Annotated[
     Path | None, typer.Option(help="Keep database and logs here, not in a temporary folder.")
@@ -46,6 +52,7 @@ app = typer.Typer()
     "refresher demo",
     "refresher demo --kill",
     "refresher demo --with-notifications",
+    "refresher demo --with-connect",
     "refresher demo --connections 1000 --json",
 )
 def demo(
@@ -56,6 +63,7 @@ def demo(
     seed: Seed = 1,
     directory: Directory = None,
     with_notifications: WithNotifications = False,
+    with_connect: WithConnect = False,
     json: Json = False,
 ) -> None:
     """Watch connections being kept fresh against an OAuth server that rotates and forgives nothing.
@@ -66,7 +74,11 @@ def demo(
     refresh token is presented once more, and the provider has to forgive that, as most do for some
     seconds. Exits with 1 when a token was lost or spent twice, or nothing was refreshed.
     """
-    plan = check(Plan(connections, lifetime, seconds, kill, seed, directory, with_notifications))
+    plan = check(
+        Plan(
+            connections, lifetime, seconds, kill, seed, directory, with_notifications, with_connect
+        )
+    )
     console = Console(stderr=json, highlight=False)
     verdict = perform(plan, console)
     _close(console, verdict, directory)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from refresher.devkit.browser import Browser as Browser
     from refresher.devkit.oauth_server import FakeProvider as FakeProvider
     from refresher.devkit.oauth_server import FaultRule as FaultRule
     from refresher.devkit.oauth_server import Options as Options
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from refresher.testing.trace import run_with_trace as run_with_trace
 
 _HOMES = {
+    "Browser": "refresher.devkit.browser",
     "EventRecorder": "refresher.testing.history",
     "FakeProvider": "refresher.devkit.oauth_server",
     "FaultRule": "refresher.devkit.oauth_server",
@@ -40,6 +42,7 @@ _HOMES = {
     "run_with_trace": "refresher.testing.trace",
 }
 __all__ = [
+    "Browser",
     "EventRecorder",
     "FakeProvider",
     "FaultRule",

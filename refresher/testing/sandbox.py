@@ -12,13 +12,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
-from refresher.connections import registration
+from refresher.connections import connect, registration
+from refresher.connections.connect_orders import Order
 from refresher.connections.oauth_apps import sync_apps
+from refresher.devkit.browser import Browser
 from refresher.devkit.oauth_server import FakeProvider
 from refresher.refresh import dispatch, recovery
 from refresher.refresh.steps import refresh
+from refresher.rules.access import Actor
 from refresher.rules.connection import Claim, Sealed
 from refresher.rules.registration import connection_id, read
 from refresher.runtime import services as wiring
@@ -32,6 +36,7 @@ from refresher.store.standing import Snapshot
 from refresher.store.sweep import Swept
 from refresher.testing.history import EventRecorder
 from refresher.testing.stepper import Stepper
+from refresher.testing.visiting import PUBLIC_URL, Served
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -73,6 +78,7 @@ class FrozenClock:
 
 
 PROVIDER, ORGANIZATION = "fake", "test"
+TESTER = Actor("cli:test")
 _PROVIDERS_FILE = """
 [providers.{name}]
 {fields}
@@ -129,6 +135,7 @@ class Sandbox:
         self.provider = provider
         self.clock = FrozenClock(services.database, provider)
         self.recorder = EventRecorder(services.database)
+        self._served: Served | None = None
 
     @classmethod
     def build(
@@ -146,6 +153,7 @@ class Sandbox:
             "providers_file": file,
             "data_directory": folder,
             "allow_insecure_hosts": "loopback",
+            "public_url": PUBLIC_URL,
             **settings,
         }
         services = wiring.build(load(**given))
@@ -154,6 +162,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Gives back threads and connections."""
+        if self._served is not None:
+            self._served.close()
         self.services.close()
 
     def connect(self, external_id: str = "account-1", **fields: object) -> UUID:
@@ -170,7 +180,7 @@ class Sandbox:
         return self.take(
             {
                 "organization_id": ORGANIZATION,
-                "provider": entry.name if entry else PROVIDER,
+                "provider": self._provider_name,
                 "external_id": external_id,
                 "access_token": grant.access_token,
                 "refresh_token": grant.refresh_token,
@@ -179,6 +189,29 @@ class Sandbox:
                 **fields,
             }
         )
+
+    def connect_url(self, external_id: str | None = None, **order: Any) -> str:
+        """Returns a link by which a person connects an account, as an application asks for one.
+
+        `order` are the fields of `Order`, such as `scopes=("read",)` or `return_url`.
+        """
+        given = {"organization_id": ORGANIZATION, "provider": self._provider_name, **order}
+        made = connect.make(self.services, Order(external_id=external_id, **given), TESTER)
+        return made.url
+
+    def visitor(self, account: str = "ann") -> Browser:
+        """Returns the browser of a person who is logged in as `account` at the fake provider."""
+        if self._served is None:
+            self._served = Served(self.services)
+        browser = self._served.browser(self.services.settings.public_url or PUBLIC_URL)
+        if self.provider is not None:
+            browser.open(f"{self.provider.url}/login?account={quote(account)}")
+        return browser
+
+    @property
+    def _provider_name(self) -> str:
+        entry = self.provider.entry if self.provider else None
+        return entry.name if entry else PROVIDER
 
     def take(self, given: dict[str, object]) -> UUID:
         """Takes one connection in the import format (docs: README); returns its id."""

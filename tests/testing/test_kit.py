@@ -9,7 +9,7 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from refresher.devkit.oauth_server import HeldTokens
+from refresher.devkit.oauth_server import FakeProvider, HeldTokens
 from refresher.refresh import dispatch
 from refresher.testing import EventRecorder, FrozenClock, Sandbox, run_with_trace
 
@@ -24,6 +24,19 @@ def test_an_account_is_connected_refreshed_and_seen(refresher_sandbox: Sandbox) 
     second = refresher_sandbox.tokens(id_)
     assert first[0] != second[0]
     assert refresher_sandbox.state(id_).credential_version == 2
+
+
+def test_a_person_connects(refresher_sandbox: Sandbox, refresher_provider: FakeProvider) -> None:
+    """A visitor goes through the real pages and the provider's, and what came of it is kept fresh."""
+    refresher_provider.admin.change_options(consent="page")
+    url = refresher_sandbox.connect_url("calendar", scopes=("read",), for_whom="Ann")
+    with refresher_sandbox.visitor("ann") as browser:
+        assert "Ann" in browser.open(url).words
+        assert browser.submit().title == "Allow access?"
+        assert browser.submit("Allow").title == "fake is connected"
+        assert all(name.startswith("__Host-rfc-") for name in browser.jar.names("connect.test"))
+    refresher_sandbox.clock.advance(3000)
+    assert refresher_sandbox.tick()["refreshed"] == 1
 
 
 def test_what_cannot_be_taken_is_told(refresher_sandbox: Sandbox) -> None:

@@ -4,7 +4,7 @@ It keeps to what browsers do with a top-level navigation, and to nothing else: n
 frames drawn. Reading order: `sites.py` (what is whose), `cookies.py`, `page.py`, `browser.py`.
 """
 
-from refresher.devkit.browser.browser import Blocked, Browser
+from refresher.devkit.browser.browser import Blocked, Browser, Unreachable
 from refresher.devkit.browser.page import Form, Page
 
-__all__ = ["Blocked", "Browser", "Form", "Page"]
+__all__ = ["Blocked", "Browser", "Form", "Page", "Unreachable"]

@@ -24,6 +24,10 @@ class Blocked(Exception):
     """A browser would not have gone on; the message says by which header."""
 
 
+class Unreachable(Exception):
+    """Nobody answers there."""
+
+
 @dataclass(frozen=True)
 class _Step:
     """One request of a navigation: `url_list` are its URLs up to this one."""
@@ -62,6 +66,8 @@ class Browser:
         self.jar = Jar()
         self.page: Page | None = None
         self.history: list[str] = []
+        self.timings: list[tuple[str, float]] = []
+        """How many seconds each answer took, by path."""
         self._hosts, self._address, self._pace = dict(hosts or {}), address, pace
         self._sends_fetch_metadata = sends_fetch_metadata
         self._transport = httpx.HTTPTransport(verify=False, trust_env=False)
@@ -194,11 +200,7 @@ class Browser:
         target = url if served is None else served + url[len(_base(url)) :]
         request = httpx.Request(step.method, target, headers=self._headers(step), content=step.body)
         request.extensions["timeout"] = httpx.Timeout(_TIMEOUT_SECONDS).as_dict()
-        response = self._transport.handle_request(request)
-        try:
-            response.read()
-        finally:
-            response.close()
+        response = self._sent(request)
         self.jar.take(response.headers.get_list("set-cookie"), url)
         location = response.headers.get("location")
         leads_on = response.status_code in _REDIRECTS and location is not None
@@ -210,6 +212,19 @@ class Browser:
             hops,
             urljoin(url, location) if leads_on else None,
         )
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        began = time.perf_counter()
+        try:
+            response = self._transport.handle_request(request)
+            try:
+                response.read()
+            finally:
+                response.close()
+        except httpx.TransportError as error:
+            raise Unreachable(f"{request.url}: {error!r}") from error
+        self.timings.append((request.url.path, time.perf_counter() - began))
+        return response
 
     def _headers(self, step: _Step) -> dict[str, str]:
         headers = {"User-Agent": "Visitor/1.0", "Accept": "text/html,*/*;q=0.8", **step.more}

@@ -51,6 +51,10 @@ class Jar:
         found.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in found)
 
+    def names(self, host: str) -> list[str]:
+        """Returns the names of the cookies of a host."""
+        return [cookie.name for cookie in self if cookie.host == host]
+
     def clear(self) -> None:
         """Forgets all, as another browser would know nothing."""
         self._cookies.clear()

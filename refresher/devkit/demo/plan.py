@@ -29,6 +29,7 @@ class Plan:
     seed: int = 1
     directory: Path | None = None
     with_notifications: bool = False
+    with_connect: bool = False
 
     @property
     def grace_seconds(self) -> float:

@@ -84,6 +84,7 @@ class Viewer:
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 CHART_LINES = 5
 LOG_LINES = 4
+NOTES_SHOWN = 3
 WIDTH = 80
 
 
@@ -204,9 +205,10 @@ def _log(view: DemoView) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", width=10)
     table.add_column()
-    for note in view.notes:
+    notes = view.notes[-NOTES_SHOWN:]
+    for note in notes:
         table.add_row(_clock(note.at_seconds), Text(note.text, style="bold magenta"))
-    for event in view.events[: LOG_LINES - len(view.notes)]:
+    for event in view.events[: LOG_LINES - len(notes)]:
         due = f", due again in {event.due_in_seconds:.1f} s" if event.due_in_seconds else ""
         why = f" ({event.reason})" if event.reason else ""
         at = max(0.0, view.now_seconds - event.age_seconds)

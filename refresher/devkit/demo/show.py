@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from refresher.devkit.demo import notifications
-from refresher.devkit.demo.interruption import Interruption, Phase
+from refresher.devkit.demo import connecting, notifications
+from refresher.devkit.demo.connecting import Visitor
+from refresher.devkit.demo.interruption import Interruption, Note, Phase
 from refresher.devkit.demo.plan import Plan
 from refresher.devkit.demo.screen import DemoView, Viewer, frame, progress_line
 from refresher.devkit.demo.stage import STOP_SECONDS, Stage, is_registered, set_up
@@ -42,6 +43,8 @@ class DemoVerdict:
     forgiven: int
     lateness_p50_ms: float | None
     lateness_p99_ms: float | None
+    connected: int | None = None
+    """people who connected meanwhile, where one was to"""
 
     @property
     def double_spends(self) -> int:
@@ -51,11 +54,14 @@ class DemoVerdict:
     @property
     def is_good(self) -> bool:
         """Whether something was refreshed, and nothing lost or spent twice."""
-        return self.refreshed > 0 and self.lost == 0 and self.double_spends == 0
+        kept = self.refreshed > 0 and self.lost == 0 and self.double_spends == 0
+        return kept and self.connected != 0
 
     def as_json(self) -> dict[str, float | None]:
         """Returns the line of `--json`."""
+        told = {} if self.connected is None else {"connected": self.connected}
         return {
+            **told,
             "connections": self.connections,
             "refreshed": self.refreshed,
             "expired_seconds": self.expired_seconds,
@@ -66,22 +72,25 @@ class DemoVerdict:
         }
 
 
-def judge(stage: Stage) -> DemoVerdict:
+def judge(stage: Stage, visitor: Visitor | None = None) -> DemoVerdict:
     """Returns the verdict; call it when the scheduler has stopped, so that nothing moves."""
     judged = list(stage.provider.check(_opened(stage.services)))
     with stage.services.database.transaction() as db:
         refreshes = statistics.refreshes_since(db, stage.started_at)
     served = stage.provider.summary()
+    connected = None if visitor is None else int(visitor.has_connected)
+    connections = stage.plan.connections + (connected or 0)
     still_expired = sum(word.expired_for_seconds or 0.0 for word in judged)
     return DemoVerdict(
-        connections=stage.plan.connections,
+        connections=connections,
         refreshed=refreshes.refreshed,
         expired_seconds=round(refreshes.expired_seconds + still_expired, 3),
-        lost=stage.plan.connections - sum(map(_is_good, judged)),
+        lost=connections - sum(map(_is_good, judged)),
         presented_twice=served.presented_twice,
         forgiven=served.replayed_in_grace,
         lateness_p50_ms=_milliseconds(refreshes.lateness_p50_seconds),
         lateness_p99_ms=_milliseconds(refreshes.lateness_p99_seconds),
+        connected=connected,
     )
 
 
@@ -92,6 +101,8 @@ def table(verdict: DemoVerdict) -> Table:
     made.add_column("", justify="right")
     made.add_column("according to", style="dim")
     made.add_row("connections", f"{verdict.connections:,}", "this demo")
+    if verdict.connected is not None:
+        made.add_row("connected meanwhile", f"{verdict.connected}", "the visitor")
     made.add_row("refreshes", f"{verdict.refreshed:,}", "refresh_event")
     expired = f"{verdict.expired_seconds:g} s"
     made.add_row(
@@ -159,12 +170,16 @@ def perform(plan: Plan, console: Console) -> DemoVerdict:
     def say(done: str) -> None:
         console.print(f"[green]✓[/] {done}", soft_wrap=True)
 
-    with set_up(plan, say) as stage, notifications.prepared(stage) as told:
+    with (
+        set_up(plan, say) as stage,
+        notifications.prepared(stage) as told,
+        connecting.prepared(stage) as visitor,
+    ):
         with suppress(KeyboardInterrupt):
-            _watch(stage, console)
+            _watch(stage, visitor, console)
         stage.scheduler.stop(STOP_SECONDS)
         _show_told(told(), console)
-        verdict = judge(stage)
+        verdict = judge(stage, visitor)
         complaint = None if verdict.is_good else stage.scheduler.last_complaint()
         if complaint:
             console.print(f"The scheduler complained: {complaint}", markup=False, soft_wrap=True)
@@ -178,15 +193,15 @@ def _show_told(told: notifications.Shown, console: Console) -> None:
             console.print(f"  │ {line}", markup=False, soft_wrap=True)
 
 
-def _watch(stage: Stage, console: Console) -> None:
+def _watch(stage: Stage, visitor: Visitor | None, console: Console) -> None:
     if not console.is_terminal:
-        _run(stage, _lines(console))
+        _run(stage, visitor, _lines(console))
         return
     with Live(console=console, auto_refresh=False) as live:
-        _run(stage, lambda view: live.update(frame(view), refresh=True))
+        _run(stage, visitor, lambda view: live.update(frame(view), refresh=True))
 
 
-def _run(stage: Stage, show: Show) -> None:
+def _run(stage: Stage, visitor: Visitor | None, show: Show) -> None:
     """Looks, interrupts and shows, a few times a second, until the time is over.
 
     A restart that is under way then is waited for: it must end, or the demo has failed. So is what
@@ -201,11 +216,18 @@ def _run(stage: Stage, show: Show) -> None:
     ):
         starting = interruption.phase is Phase.STARTING
         interruption.step(now, is_registered=starting and is_registered(stage))
+        if visitor is not None:
+            visitor.step(now)
         if now - shown_at >= FRAME_SECONDS:
-            show(viewer.look(now, interruption.phase, interruption.notes))
+            show(viewer.look(now, interruption.phase, _notes(interruption, visitor)))
             shown_at = now
         sleep(STEP_SECONDS)
-    show(viewer.look(now, interruption.phase, interruption.notes))
+    show(viewer.look(now, interruption.phase, _notes(interruption, visitor)))
+
+
+def _notes(interruption: Interruption, visitor: Visitor | None) -> list[Note]:
+    notes = [*interruption.notes, *(visitor.notes if visitor else ())]
+    return sorted(notes, key=lambda note: note.at_seconds)
 
 
 def _lines(console: Console) -> Show:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -81,11 +82,20 @@ class Stage:
     provider: FakeProviderClient
     scheduler: SchedulerProcess
     started_at: datetime
+    environment: Mapping[str, str]
+    """what the processes are given"""
+    directory: Path
+    leash: Leash
+    port: int
+    """where pages are served, if any are"""
 
 
 @contextmanager
-def set_up(plan: Plan, say: Say) -> Iterator[Stage]:
-    """Starts everything, imports the connections, and takes all of it down at the end."""
+def set_up(plan: Plan, say: Say, **settings: str) -> Iterator[Stage]:
+    """Starts everything, imports the connections, and takes all of it down at the end.
+
+    `settings` are variables that the processes are given besides.
+    """
     with ExitStack() as stack:
         directory = stack.enter_context(_directory(plan))
         key = development_key(directory)
@@ -96,12 +106,20 @@ def set_up(plan: Plan, say: Say) -> Iterator[Stage]:
         say(f"PostgreSQL started and migrated in {monotonic() - began:.1f} s")
         provider = stack.enter_context(_provider(plan, directory / "provider.log"))
         say(f"{_strictness(plan)} OAuth server runs at {provider.url}")
-        environment = _environment(directory, postgres.plain_url, key, plan, provider.url)
+        port = _free_port()
+        environment = {
+            **_environment(directory, postgres.plain_url, key, plan, provider.url),
+            **({"REFRESHER_PUBLIC_URL": f"http://127.0.0.1:{port}"} if plan.with_connect else {}),
+            **settings,
+        }
         services = build(_settings(environment))
         stack.callback(services.close)
-        scheduler = SchedulerProcess(environment, directory / "scheduler.log", _leash(stack))
+        leash = _leash(stack)
+        scheduler = SchedulerProcess(environment, directory / "scheduler.log", leash)
         stack.callback(scheduler.stop, STOP_SECONDS)
-        stage = Stage(plan, services, provider, scheduler, _now(services))
+        stage = Stage(
+            plan, services, provider, scheduler, _now(services), environment, directory, leash, port
+        )
         _start(stage, say)
         _import(stage, say)
         yield stage
@@ -144,6 +162,7 @@ def _provider(plan: Plan, log: Path) -> Iterator[FakeProviderClient]:
         "grace-seconds": f"{plan.grace_seconds:g}",
         "lifetime-seconds": f"{plan.lifetime_seconds:g}",
         "seed": str(plan.seed),
+        "consent": "page",
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", value)]
     command = [sys.executable, "-m", "refresher.devkit.oauth_server", "--exit-with-parent"]
@@ -191,6 +210,14 @@ token_url = "{url}/token"
 rotation = "always"
 reuse_grace_seconds = {plan.grace_seconds:g}
 access_token_lifetime_seconds = {plan.lifetime_seconds:g}
+authorize_url = "{url}/authorize"
+
+[providers.{NAME}.connect]
+scopes = ["openid"]
+scope_words = {{ read = "read your calendar" }}
+issuer = "{url}"
+jwks_url = "{url}/jwks"
+identity = {{ found_in = ["id_token"], paths = ["sub"], label_path = "email" }}
 
 [apps.{NAME}]
 client_id = "{CLIENT_ID}"
@@ -234,6 +261,13 @@ def _environment(
         "REFRESHER_LOG_FORMAT": "json",
         "REFRESHER_PROVIDERS_FILE": str(file),
     }
+
+
+def _free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:

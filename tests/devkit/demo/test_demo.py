@@ -57,7 +57,7 @@ def run_demo(*arguments, env=None):
 def runs():
     """Two small demos, at the same time: one with a clean restart, one with kill -9."""
     sizes = ["--connections", "20", "--lifetime", "6", "--seconds", "10", "--json"]
-    sizes += ["--with-notifications"]
+    sizes += ["--with-notifications", "--with-connect"]
     # Settings of the user's own environment must not reach a demo.
     env = {"DATABASE_URL": "postgresql://no.invalid/x", "REFRESHER_LEAD_SHARE": "0.9"}
     ways = {"SIGTERM": (), "kill -9": ("--kill",)}
@@ -74,8 +74,9 @@ def test_a_demo_keeps_every_token_through_a_restart(runs, how):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("\n") == 1
     told = json.loads(ran.stdout)
-    assert list(told) == KEYS
-    assert told["connections"] == 20
+    assert list(told) == ["connected", *KEYS]
+    assert (told["connections"], told["connected"]) == (21, 1)
+    assert "“The demo's OAuth server is connected”" in ran.stderr
     assert told["refreshed"] >= 20
     assert (told["lost"], told["double_spends"]) == (0, 0)
     assert how in ran.stderr
@@ -197,13 +198,16 @@ def test_a_folder_with_a_database_is_not_used_again(tmp_path):
         ({"presented_twice": 1}, False),
         ({"presented_twice": 1, "forgiven": 1}, True),
         ({"expired_seconds": 1.5}, True),
+        ({"connected": 0}, False),
+        ({"connected": 1}, True),
     ],
 )
 def test_a_verdict_is_good_when_nothing_was_lost_or_spent_twice(changed, is_good):
     """Lost tokens, unforgiven second uses and no refresh at all are failures; lateness is a figure."""
     verdict = replace(GOOD, **changed)
     assert verdict.is_good is is_good
-    assert list(verdict.as_json()) == KEYS
+    told = verdict.as_json()
+    assert (told.pop("connected", None), list(told)) == (verdict.connected, KEYS)
 
 
 @pytest.mark.parametrize(

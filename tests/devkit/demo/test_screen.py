@@ -56,6 +56,9 @@ def test_a_frame_fits_a_small_terminal(phase):
     """The live view never needs more than 80 columns and 24 lines, with the longest notes too."""
     notes = [Note(10, "scheduler killed with kill -9, whatever it was doing")]
     notes += [Note(12, "started again after 45.0 s: due times are rows, nothing slept")]
+    notes = [
+        Note(n, "the button leads to the provider, which asks: “Allow access?”") for n in (1, 2)
+    ] + notes
     plan = Plan(connections=100_000, lifetime_seconds=3600, kill=True)
     lines = printed(frame(view(plan=plan, notes=notes, phase=phase))).splitlines()
     assert len(lines) <= 22
