@@ -29,7 +29,7 @@ from refresher.rules.fillings import Stamp
 from refresher.rules.held import Held
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.requests import TokenRequest
-from refresher.runtime import checkpoints
+from refresher.runtime import checkpoints, tracing
 from refresher.runtime.services import Services
 from refresher.store import connect_steps
 from refresher.store.session import retrying
@@ -83,7 +83,7 @@ async def _exchanged(services: Services, ticket: SendCode) -> bool:
         await services.couriers.work(_give_up, services, ticket, ready)
         return False
     checkpoints.reach("code_sending")
-    reply = await _sent_once(services, ticket.session, ready.request)
+    reply = await _sent_once(services, ticket.session, ready)
     checkpoints.reach("code_answered")
     return await services.couriers.work(_keep, services, ticket, ready, reply)
 
@@ -109,24 +109,29 @@ def _ready(services: Services, ticket: SendCode) -> _Ready | Trouble:
     return _Ready(party, request, tuple(s.reveal() for s in (ticket.code, verifier) if s))
 
 
-async def _sent_once(services: Services, session: Session, request: TokenRequest) -> Reply:
+async def _sent_once(services: Services, session: Session, ready: _Ready) -> Reply:
     """Returns the answer to a code; it goes a second time only where the first has not left (C15)."""
     began = time.monotonic()
-    reply = await _asked(services, session, request)
+    reply = await _asked(services, session, ready.party, ready.request)
     if not codes.may_go_again(reply) or time.monotonic() - began > AGAIN_SECONDS - 1:
         return reply
     await asyncio.sleep(1.0)
-    return await _asked(services, session, request)
+    return await _asked(services, session, ready.party, ready.request)
 
 
-async def _asked(services: Services, session: Session, request: TokenRequest) -> Reply:
+async def _asked(
+    services: Services, session: Session, party: Party, request: TokenRequest
+) -> Reply:
     """Returns the reply of somebody else's server, by the rules of every request (C16)."""
     outgoing = Outgoing(session.id, request, TOTAL_SECONDS, session.organization_id)
     try:
         async with asyncio.timeout(TOTAL_SECONDS):
-            return await services.exchange.ask(outgoing)
+            reply = await services.exchange.ask(outgoing)
     except TimeoutError:
-        return Reply(failure="timeout")
+        reply = Reply(failure="timeout", elapsed_seconds=TOTAL_SECONDS)
+    services.meter.replied([(party, reply)])
+    tracing.exchanged([(party, reply)])
+    return reply
 
 
 def _keep(services: Services, ticket: SendCode, ready: _Ready, reply: Reply) -> bool:
@@ -186,7 +191,7 @@ async def _advance(services: Services, session_id: UUID) -> bool:
         step = await services.couriers.work(consent_steps.next_step, services, session_id)
         if not isinstance(step, Ask):
             return step is Trying.DONE
-        reply = await _asked(services, step.session, step.request)
+        reply = await _asked(services, step.session, step.party, step.request)
         if not await services.couriers.work(consent_steps.take_in, services, step, reply):
             return False
     return False

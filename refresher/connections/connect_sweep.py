@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from refresher.connections import arrival
-from refresher.connections.departures import right_of
+from refresher.connections.rights import right_of
 from refresher.errors import RefresherError
 from refresher.rules.connect_steps import overtaken
 from refresher.runtime.services import Services

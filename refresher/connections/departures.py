@@ -9,9 +9,10 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher.connections.connect import note
+from refresher.connections.rights import right_of
 from refresher.connections.visit_values import Leave, LinkEnded, OtherBrowser, StartRefused
-from refresher.errors import CannotDecrypt, UnknownProvider
-from refresher.rules import redirects, return_urls
+from refresher.errors import CannotDecrypt
+from refresher.rules import redirects
 from refresher.rules.authorize import (
     Asking,
     Party,
@@ -35,11 +36,9 @@ from refresher.rules.connect import (
     is_of,
 )
 from refresher.rules.connect_steps import (
-    Right,
     startable,
 )
 from refresher.rules.connection import Secret
-from refresher.rules.consent import why_not
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
 from refresher.runtime import clients
@@ -88,23 +87,6 @@ def startable_of(services: Services, session: Session, stands: Standing) -> Prov
     return services.catalogue[session.provider]
 
 
-def right_of(services: Services, session: Session, stands: Standing) -> Right:
-    """Returns whether what the session was made with still holds (C11)."""
-    target, url = stands.target, session.return_url
-    listed = services.settings.connect_return_urls
-    try:
-        entry_fault = why_not(services.catalogue[session.provider])
-    except UnknownProvider as error:
-        entry_fault = str(error)
-    return Right(
-        key_alive=stands.key_alive,
-        connection_gone=session.kind is Kind.RECONNECT and (target is None or target.deleted),
-        connection_disabled=target is not None and target.disabled and not target.deleted,
-        return_url_fault=url and return_urls.fault(url, session.finish, listed, stands.return_urls),
-        provider_fault=entry_fault,
-    )
-
-
 def _begin(services: Services, db: Db, session: Session, host: str | None) -> Leave:
     stands = connect.standing(db, session)
     provider = startable_of(services, session, stands)
@@ -124,7 +106,7 @@ def _begin(services: Services, db: Db, session: Session, host: str | None) -> Le
     cookie = secrets.token_urlsafe(SECRET_BYTES)
     attempt = _attempt(services, session, party, asking, slug, goes_to, cookie)
     connect_attempts.begin(db, attempt)
-    note(db, _maker(session), "connect_session_used", session)
+    note(db, session.maker, "connect_session_used", session)
     name = cookie_name(attempt.state_hash, secure=secure(services))
     title = provider.title or provider.name
     return Leave(url, name, cookie, int(ATTEMPT_SECONDS), provider.name, title)
@@ -220,11 +202,6 @@ def attempt_of(
 def secure(services: Services) -> bool:
     """Whether browsers reach us by https, so that a cookie may say so."""
     return (services.settings.public_url or "").startswith("https://")
-
-
-def _maker(session: Session) -> str:
-    """Returns in whose name a link is used: whoever uses it needs none."""
-    return session.key_id or session.made_by.removeprefix("by ")
 
 
 OTHER = "this was begun in another browser"

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from refresher.connections.registration import take_within
+from refresher.connections.rights import right_of
 from refresher.errors import InvalidConnection, QuotaReached
 from refresher.rules.accounts import Account
 from refresher.rules.connect import (
@@ -86,7 +87,7 @@ def reopen(
             return connect_steps.reopen(db, session.id, trouble)
 
     if retrying(work):
-        _log(session, trouble)
+        _tell(services, session, trouble.code.value, why=trouble.sentence)
 
 
 def give_up(services: Services, session: Session, attempt_id: UUID, trouble: Trouble) -> bool:
@@ -96,13 +97,14 @@ def give_up(services: Services, session: Session, attempt_id: UUID, trouble: Tro
         waits = now is not None and now.state is State.EXCHANGING and now.attempt_id == attempt_id
         done = waits and connect_steps.reopen(db, session.id, trouble)
     if done:
-        _log(session, trouble)
+        _tell(services, session, trouble.code.value, why=trouble.sentence)
     return done
 
 
-def _log(session: Session, trouble: Trouble) -> None:
+def _tell(services: Services, session: Session, outcome: str, **more: str) -> None:
     about = {"session_id": str(session.id), "provider": session.provider}
-    log.info("connect", **about, problem=trouble.code.value, why=trouble.sentence)
+    log.info("connect", **about, outcome=outcome, **more)
+    services.meter.consented(session.provider, outcome)
 
 
 def _settle(services: Services, whole: Whole) -> None:
@@ -110,16 +112,16 @@ def _settle(services: Services, whole: Whole) -> None:
         session = connect.locked(db, whole.session.id)
         if session is None or (session.state, session.held) != (State.HELD, whole.session.held):
             return
+        right = right_of(services, session, connect.standing(db, session)).trouble
+        if right is not None:
+            raise Refused(right, for_good=right.code is Problem.RIGHT_ENDED)
         made = _made(db, replace(whole, session=session))
         if session.finish is Finish.APPLICATION and session.confirmed_at is None:
             connect_steps.ready(db, session.id, made.result)
             return
         _store(services, db, made)
         checkpoints.reach("promoting")
-    log.info(
-        "connect", session_id=str(session.id), provider=session.provider, outcome="connected",
-        connection_id=str(made.new.id),
-    )  # fmt: skip
+    _tell(services, session, "connected", connection_id=str(made.new.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,5 +231,5 @@ def _store(services: Services, db: Db, made: _Made) -> None:
     promotion.note_account(db, new.id, account.id if account else None, label)
     deed = "connected" if target is None else "reconnected"
     about, whose = f"connect session {session.id}", session.organization_id
-    audit.append(db, [AuditEntry(session.made_by, deed, whose, new.id, subject=about)])
+    audit.append(db, [AuditEntry(session.maker, deed, whose, new.id, subject=about)])
     connect_steps.end(db, session.id, Outcome.CONNECTED, connection_id=new.id, result=made.result)

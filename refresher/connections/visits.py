@@ -18,11 +18,11 @@ from refresher.connections.departures import (
     asks_host,
     attempt_of,
     of_link,
-    right_of,
     secure,
     start,
     startable_of,
 )
+from refresher.connections.rights import right_of
 from refresher.connections.visit_values import (
     Confirm,
     Connected,

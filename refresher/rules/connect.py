@@ -193,6 +193,11 @@ class Session:
     exchange_until: datetime | None = None
     result: Result | None = None
 
+    @property
+    def maker(self) -> str:
+        """In whose name it is written down what people do with its link: they have none here."""
+        return self.key_id or self.made_by.removeprefix("by ")
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

@@ -64,7 +64,7 @@ def test_a_code_becomes_a_connection(world: World) -> None:
     audit = world.one(
         "select key_id, action, subject from audit where connection_id = :id", id=row.id
     )
-    assert tuple(audit) == ("by cli:ann", "connected", f"connect session {session.id}")
+    assert tuple(audit) == ("cli:ann", "connected", f"connect session {session.id}")
     notice = world.one("select payload from outbox where kind = 'connection.connected'").payload
     assert notice["account_label"] == "a•••@acme.example"
     world.pass_time(3600)

@@ -114,6 +114,22 @@ def test_a_session_ends_with_the_connection_that_it_was_for(world: World, change
     assert stored(world, id_)[1]["refresh_token"] == "rt-1"
 
 
+def test_what_is_held_ends_with_the_key_that_the_session_was_made_by(world: World) -> None:
+    """Revoked while the application had the last word: nothing is stored (C11)."""
+    answering(world, granted(**PAIR, **ANN))
+    key = "insert into api_key (id, secret_hash, name, scopes) values ('k1', sha256(''), 'k', '{}')"
+    world.run(key)
+    session = make(world, finish="application", finish_challenge="x", key_id="k1")
+    assert carry(world, session).state is State.HELD
+    world.run("update api_key set revoked_at = refresher_now()")
+    with world.services.database.transaction() as db:
+        assert connect_steps.confirm(db, session.id)
+    arrival.advance(world.services, session.id)
+    after = now(world, session)
+    assert (after.outcome, after.held) == (Outcome.CANCELLED, None)
+    assert count(world, "connection") == 0
+
+
 def test_an_account_that_nobody_knew_is_learned(world: World) -> None:
     """A connection that was imported learns it with its first reconnect, and says so (C20)."""
     id_ = world.connect(organization_id="org-1")

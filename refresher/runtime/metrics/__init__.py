@@ -205,6 +205,11 @@ class Meter:
         if self._families is not None:
             self._families.tick_failures.labels(job).inc()
 
+    def consented(self, provider: str, outcome: str) -> None:
+        """Counts a consent that came to a connection, or why not."""
+        if self._families is not None:
+            self._families.consents.labels(self._label(provider), outcome).inc()
+
     def paused(self, provider: str, sort: Sort) -> None:
         """Counts a pause that was ordered, or prolonged."""
         if self._families is not None:

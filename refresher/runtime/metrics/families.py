@@ -52,6 +52,9 @@ class Families:
             "commit_rows", "Rows settled by one commit.", ROWS_BUCKETS
         )
         self.claims = self._counter("claims", "Rows claimed because they were due.")
+        self.consents = self._counter(
+            "consents", "Consents that came back, by provider and outcome.", "provider", "outcome"
+        )
         self._add_what_goes_wrong()
         self._add_jobs()
 

@@ -53,6 +53,7 @@ def _after_everything(world: World) -> Scrape:
     world.services.meter.tick_failed("tick")
     world.hold("provider", "acme", sort="silent", seconds=30, reason="status 503")
     world.services.meter.paused("acme", Sort.LIMITED)
+    world.services.meter.consented("acme", "connected")
     return scrape(world)
 
 
