@@ -89,7 +89,7 @@ def _token(party: Party, held: Held) -> Secret:
 
 
 def _account(services: Services, held: Held, party: Party) -> Account | Unasked | Trouble | None:
-    answer = whole_answer(party.provider, held)
+    answer = codes.answer_of(party.provider, held.first)  # a second step tells no account
     told: dict[Place, object] = {"answer": answer, "callback": held.callback}
     if "id_token" in party.consent.identity.found_in:
         claims = id_tokens.believed(
