@@ -22,6 +22,8 @@
     ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
     ├── NoSuchWebhook            no webhook endpoint has this id
     ├── Conflict                 what is asked contradicts what is stored
+    ├── ConnectRefused           a connect session cannot be begun or completed; `code` tells why
+    ├── NoSuchSession            no connect session has this id
     ├── TokenUnavailable         no valid access token can be had; `code` tells why
     └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
         ├── NotAuthorized        its key is unknown or revoked, or lacks a scope
@@ -35,8 +37,9 @@ traceback.
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class RefresherError(Exception):
@@ -194,6 +197,33 @@ class TokenUnavailable(RefresherError):
         super().__init__(sentence)
         self.code = code
         self.retry_after_seconds = retry_after_seconds
+        self.reconnects: Callable[..., Any] | None = None
+
+    def reconnect_url(self, **wishes: Any) -> Any:
+        """Begins a connect session for this account, as `Refresher.reconnect_url` does.
+
+        Only where the SDK raised this; to be awaited where that was an `AsyncRefresher`.
+        """
+        if self.reconnects is None:
+            sentence = "only an error of the SDK knows where to connect the account again"
+            raise ConnectRefused("cannot_connect", sentence)
+        return self.reconnects(**wishes)
+
+
+class ConnectRefused(RefresherError):
+    """A connect session cannot be begun, or completed, like this; `code` tells why."""
+
+    exit_code = 2
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class NoSuchSession(RefresherError):
+    """No connect session has this id."""
+
+    exit_code = 2
 
 
 class ApiError(RefresherError):

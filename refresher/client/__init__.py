@@ -12,14 +12,17 @@ the direct mode does, when it is opened. The errors are those of `refresher.erro
 
 from refresher.client.aio import AsyncRefresher
 from refresher.client.auth import ConnectionAuth
+from refresher.client.connecting import ConnectProblem, ConnectStart, ConnectStatus
 from refresher.client.sync import Refresher
 from refresher.client.values import Connection, Event
 from refresher.errors import (
     ApiError,
     ApiUnavailable,
     Conflict,
+    ConnectRefused,
     InvalidConnection,
     NoSuchConnection,
+    NoSuchSession,
     NotAuthorized,
     RefresherError,
     TokenUnavailable,
@@ -35,12 +38,17 @@ __all__ = [
     "ApiUnavailable",
     "AsyncRefresher",
     "Conflict",
+    "ConnectProblem",
+    "ConnectRefused",
+    "ConnectStart",
+    "ConnectStatus",
     "Connection",
     "ConnectionAuth",
     "Ending",
     "Event",
     "InvalidConnection",
     "NoSuchConnection",
+    "NoSuchSession",
     "NotAuthorized",
     "RefreshResult",
     "Refresher",

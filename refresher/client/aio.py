@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from refresher.client import looking, operations
+from refresher.client import connecting, looking, operations
 from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
+from refresher.client.connecting import ConnectStart, ConnectStatus, Whom, Wishes
 from refresher.client.looking import Rights
 from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
+from refresher.errors import TokenUnavailable
 from refresher.rules.serving import RefreshResult, Served
 
 T = TypeVar("T")
@@ -117,6 +120,43 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
         """Returns what this API key may do; straight on a database, everything."""
         return await self._run(looking.rights())
 
+    async def connect_url(self, **whom: Unpack[Whom]) -> ConnectStart:
+        """Begins a connect session: send the person to `url`, and keep the rest in *their* session.
+
+        `provider` and `external_id` say what becomes of it, `scopes` what is asked for besides; an
+        account that is connected already is a reconnect. With `return_url` the person comes back there
+        with `connect_code`, for `connect_complete`. All that it takes: docs/connect.md.
+        """
+        return await self._run(connecting.begin({**whom}))
+
+    async def reconnect_url(self, connection_id: Id, **wishes: Unpack[Wishes]) -> ConnectStart:
+        """Begins a session in which the same account is connected again; `scopes` are added."""
+        return await self._run(connecting.reconnect(connection_id, wishes))
+
+    async def connect_complete(self, session_id: Id, *, code: str, verifier: str) -> ConnectStatus:
+        """Makes it a connection: `code` came to the return URL, `verifier` is the user's session's.
+
+        Once, and within ten minutes. Raises `ConnectRefused` where one of them is not the session's.
+        """
+        return await self._run(connecting.complete(session_id, code, verifier))
+
+    async def connect_status(self, session_id: Id) -> ConnectStatus:
+        """Returns how a connect session stands; raises `NoSuchSession`."""
+        return await self._run(connecting.status(session_id))
+
+    async def connect_wait(self, session_id: Id, wait_seconds: float = 600.0) -> ConnectStatus:
+        """Waits until a connect session has ended, so long at most, and returns how it stands."""
+        for look in connecting.looks(session_id, wait_seconds):
+            found = await self._run(look)
+            if found.is_over:
+                break
+            await asyncio.sleep(connecting.PAUSE_SECONDS)
+        return found
+
+    async def connect_cancel(self, session_id: Id) -> ConnectStatus:
+        """Ends a connect session, and withdraws its link."""
+        return await self._run(connecting.cancel(session_id))
+
     async def aclose(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""
         if self._http is not None:
@@ -136,9 +176,14 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
         await self.aclose()
 
     async def _run(self, operation: Call[T]) -> T:
-        if self._http is not None:
-            return await self._http.run_async(operation)
-        direct: Any = self._direct
-        if operation.here_async is not None:
-            return await operation.here_async(direct)
-        return await asyncio.to_thread(operation.here, direct)
+        try:
+            if self._http is not None:
+                return await self._http.run_async(operation)
+            direct: Any = self._direct
+            if operation.here_async is not None:
+                return await operation.here_async(direct)
+            return await asyncio.to_thread(operation.here, direct)
+        except TokenUnavailable as error:
+            if operation.of is not None:
+                error.reconnects = partial(self.reconnect_url, operation.of)
+            raise

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from refresher.client.looking import ConnectionPage, Rights, cursor_of, place_of
 from refresher.client.values import Connection, Event, EventPage, made
-from refresher.connections import lifecycle, registration, revocation
+from refresher.connections import connect, lifecycle, registration, revocation
 from refresher.connections.oauth_apps import sync_apps
 from refresher.errors import InvalidConnection
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import Scope
+from refresher.rules.connect import Finish, Flow
+from refresher.rules.connect_view import view
 from refresher.rules.registration import read
 from refresher.runtime.services import build
 from refresher.settings import load
@@ -40,9 +43,7 @@ class Direct:
     def register(self, given: Mapping[str, object]) -> Connection:
         """Takes a connection in, as an import does."""
         new = read(dict(given))
-        if not self._apps_synced:  # as before an import: a new provider's app comes with its file
-            sync_apps(self.services)
-            self._apps_synced = True
+        self._sync_apps()
         taken = registration.take(self.services, [new], self._by)
         if taken.rejected:
             raise InvalidConnection(taken.rejected[0])
@@ -90,6 +91,34 @@ class Direct:
     def rights() -> Rights:
         """Whoever has the database and its keys may do everything."""
         return Rights(None, frozenset(Scope))
+
+    def connect_begin(self, body: Mapping[str, object]) -> dict[str, object]:
+        """Makes a connect session, and returns what the API answers to it."""
+        self._sync_apps()
+        known: Any = {**body}
+        for name, kind in (("connection_id", UUID), ("flow", Flow), ("finish", Finish)):
+            if name in known:
+                known[name] = kind(known[name])
+        made = connect.make(self.services, connect.Order(**known), self._by)
+        return {**asdict(view(made.session)), "url": made.url}
+
+    def connect_status(self, session_id: UUID) -> dict[str, object]:
+        """Returns how a connect session stands."""
+        return asdict(view(connect.find(self.services, session_id, self._by)))
+
+    def connect_complete(self, session_id: UUID, code: str, verifier: str) -> dict[str, object]:
+        """Gives the application's word, and carries it out."""
+        return asdict(view(connect.complete(self.services, session_id, code, verifier, self._by)))
+
+    def connect_cancel(self, session_id: UUID) -> dict[str, object]:
+        """Ends a connect session."""
+        return asdict(view(connect.cancel(self.services, session_id, self._by)))
+
+    def _sync_apps(self) -> None:
+        """As before an import: a new provider's app comes with its file."""
+        if not self._apps_synced:
+            sync_apps(self.services)
+            self._apps_synced = True
 
 
 def _public(versioned: Versioned) -> Connection:

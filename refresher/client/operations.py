@@ -63,7 +63,9 @@ class Call(Generic[T]):
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     wait_seconds: float = 0.0
-    about: Literal["token", "registration", "other"] = "other"
+    about: Literal["token", "registration", "connect", "other"] = "other"
+    of: UUID | None = None
+    """The connection whose token is asked for."""
 
 
 def token(
@@ -90,6 +92,7 @@ def token(
         body={name: value for name, value in ask.items() if value is not None},
         wait_seconds=wait_seconds,
         about="token",
+        of=id_,
     )
 
 
@@ -105,6 +108,7 @@ def refresh(given: Id, *, wait_seconds: float) -> Call[RefreshResult]:
         body={"wait_seconds": wait_seconds},
         wait_seconds=wait_seconds,
         about="token",
+        of=id_,
     )
 
 

@@ -20,8 +20,10 @@ from refresher.errors import (
     ApiError,
     ApiUnavailable,
     Conflict,
+    ConnectRefused,
     InvalidConnection,
     NoSuchConnection,
+    NoSuchSession,
     NotAuthorized,
     RefresherError,
     SettingsError,
@@ -223,6 +225,8 @@ def error_in(response: httpx.Response, about: str = "other") -> RefresherError:
         return TokenUnavailable(why, sentence, retry_after_seconds=retry)
     if about == "registration" and code in ABOUT_FIELDS:
         return InvalidConnection(sentence)
+    if about == "connect" and status in {404, 409, 422}:
+        return _of_session(str(code), sentence)
     match status:
         case 404 if code == Why.NO_SUCH_CONNECTION:
             return NoSuchConnection(sentence)
@@ -234,6 +238,14 @@ def error_in(response: httpx.Response, about: str = "other") -> RefresherError:
             kind = ApiUnavailable if status >= 500 else ApiError
     named = str(code) if code is not None else None
     return kind(sentence, status=status, code=named, retry_after_seconds=retry)
+
+
+def _of_session(code: str, sentence: str) -> RefresherError:
+    if code == "no_such_session":
+        return NoSuchSession(sentence)
+    if code == Why.NO_SUCH_CONNECTION:
+        return NoSuchConnection(sentence)
+    return ConnectRefused(code, sentence)
 
 
 def _problem(response: httpx.Response) -> Mapping[str, Any]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from refresher.connections import arrival
-from refresher.connections.connect_orders import ConnectRefused, Order, aimed, new_session, whose
-from refresher.errors import NoSuchConnection, RefresherError
+from refresher.connections.connect_orders import Order, aimed, new_session, whose
+from refresher.errors import ConnectRefused, NoSuchConnection, NoSuchSession
 from refresher.rules import redirects
 from refresher.rules.access import Actor
 from refresher.rules.connect import (
@@ -37,12 +37,6 @@ from refresher.store.session import Db
 
 __all__ = ["ConnectRefused", "Made", "NoSuchSession", "Order", "SessionFilter"]
 PATH = "/connect/"
-
-
-class NoSuchSession(RefresherError):
-    """No connect session of this organization has this id."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)

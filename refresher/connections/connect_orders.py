@@ -10,7 +10,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher.catalogue.entries import DEFAULT_APP
-from refresher.errors import RefresherError
+from refresher.errors import ConnectRefused
 from refresher.rules import return_urls
 from refresher.rules.access import Actor
 from refresher.rules.connect import Finish, Flow, Kind, shown
@@ -25,16 +25,6 @@ from refresher.store.session import Db
 
 LONGEST_SECONDS = {Flow.REDIRECT: 3_600.0, Flow.LINK: 30 * 86_400.0}
 SHORTEST_SECONDS = 60.0
-
-
-class ConnectRefused(RefresherError):
-    """A session is not made, or not completed; `code` says why, as the API does."""
-
-    exit_code = 2
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from refresher.settings import Settings
 from refresher.web import (
     answers,
     catalogue,
+    connect_sessions,
     connections,
     organizations,
     recipients,
@@ -40,7 +41,13 @@ from refresher.web.token_endpoint import TokenApp
 
 ROUTERS = (
     *(tokens.router, connections.router, resume.router, webhooks.router, recipients.router),
-    *(organizations.router, catalogue.router, answers.router, status.router),
+    *(
+        connect_sessions.router,
+        organizations.router,
+        catalogue.router,
+        answers.router,
+        status.router,
+    ),
     *(resume.visits, signals.router),
 )
 OPERATIONS = [route for one in ROUTERS for route in one.routes if isinstance(route, ApiRoute)]

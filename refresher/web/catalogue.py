@@ -16,6 +16,7 @@ from refresher.catalogue import AppEntry, checked_app, telling
 from refresher.connections.oauth_apps import end_rotation, rotate_secret, store_app
 from refresher.errors import UnknownProvider
 from refresher.rules.changes import announced
+from refresher.rules.connect_view import ConnectView, connecting
 from refresher.rules.connection import Secret
 from refresher.rules.facts import Category, Change
 from refresher.rules.providers import Provider, Rotation, Strategy
@@ -83,6 +84,7 @@ class ProviderView:
     notes: str
     changes: list[ProviderChange]
     warnings: list[str]
+    connect: ConnectView
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +228,23 @@ def _shown(caller: Caller, providers: Sequence[Provider]) -> list[ProviderView]:
     """Returns these providers, with warnings for those in use by the organization that asks."""
     with caller.database.transaction() as db:
         used = inspection.in_use(db, caller.organization_id)
+        with_app = {provider for provider, _ in oauth_apps.names(db)}
     near = announced([one for one in providers if one.name in used.providers], used.today)
     return [
-        _view(caller, one, [told.sentence for told in near if told.provider == one.name])
+        _view(
+            caller,
+            one,
+            [told.sentence for told in near if told.provider == one.name],
+            has_app=one.name in with_app or not one.needs_app,
+        )
         for one in providers
     ]
 
 
-def _view(caller: Caller, provider: Provider, warnings: list[str]) -> ProviderView:
+def _view(
+    caller: Caller, provider: Provider, warnings: list[str], *, has_app: bool
+) -> ProviderView:
+    settings = caller.services.settings
     return ProviderView(
         name=provider.name,
         title=provider.title,
@@ -261,6 +272,7 @@ def _view(caller: Caller, provider: Provider, warnings: list[str]) -> ProviderVi
         notes=provider.notes,
         changes=[_change(one) for one in provider.changes],
         warnings=warnings,
+        connect=connecting(provider, settings.public_url, is_on=settings.connect, has_app=has_app),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from refresher.connections.lifecycle import Changed, HoldsGrant
 from refresher.errors import (
     CannotDecrypt,
+    ConnectRefused,
     DatabaseNotMigrated,
     DatabaseUnavailable,
     EgressRefused,
@@ -21,6 +22,7 @@ from refresher.errors import (
     InvalidWebhook,
     NoSuchApp,
     NoSuchConnection,
+    NoSuchSession,
     NoSuchWebhook,
     QuotaReached,
     TokenUnavailable,
@@ -51,6 +53,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "no_such_recipient": (404, "There is no such recipient"),
     "no_such_organization": (404, "There is no such organization"),
     "invalid_link": (404, "There is no such link"),
+    "no_such_session": (404, "There is no such connect session"),
     "no_such_link": (404, "The connection has no such link"),
     "method_not_allowed": (405, "The method is not offered here"),
     "token_unavailable": (409, "No valid token can be had until a person acts"),
@@ -59,6 +62,14 @@ CODES: Mapping[str, tuple[int, str]] = {
     "quota_reached": (409, "The organization has as many of these as it may have"),
     "webhook_disabled": (409, "The webhook endpoint is disabled"),
     "not_waiting": (409, "The connection does not wait to be resumed"),
+    "disabled": (409, "The connection is disabled"),
+    "connection_exists": (409, "The connection exists already"),
+    "connect_disabled": (409, "Nobody connects accounts here"),
+    "public_url_missing": (409, "It is not known where people come back to"),
+    "cannot_connect": (409, "The provider's entry does not say how to connect"),
+    "app_missing": (409, "No OAuth client of ours is stored for the provider"),
+    "redirect_uri_refused": (409, "The provider takes no such redirect URI"),
+    "not_confirmed": (409, "The connect session is not confirmed"),
     "request_under_way": (409, "A request with this Idempotency-Key is under way"),
     "link_expired": (410, "The link has expired"),
     "link_used": (410, "The link was used already"),
@@ -71,6 +82,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "invalid_webhook": (422, "The webhook endpoint cannot be stored"),
     "invalid_recipient": (422, "The recipient cannot be stored"),
     "invalid_app": (422, "The OAuth client cannot be stored"),
+    "return_url_refused": (422, "The return URL is not an allowed one"),
     "invalid_organization": (422, "The organization cannot be stored"),
     "tokens_needed": (422, "The connection can only go on with new tokens"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
@@ -88,6 +100,7 @@ NONE_SUCH = {
     "{recipient_id}": "no_such_recipient",
     "{answer_id}": "no_such_answer",
     "{organization_id}": "no_such_organization",
+    "{session_id}": "no_such_session",
 }
 """What a path answers where there is no such thing, or it is another organization's."""
 PROBLEM_JSON = "application/problem+json"
@@ -106,6 +119,12 @@ _TOLD: Mapping[type[Exception], str] = {
     CannotDecrypt: "token_unavailable",
 }
 """Errors whose sentence is for the caller."""
+_NONE: Mapping[type[Exception], tuple[str, str]] = {
+    NoSuchConnection: ("no_such_connection", "no connection has this id"),
+    NoSuchWebhook: ("no_such_webhook", "no webhook endpoint has this id"),
+    NoSuchSession: ("no_such_session", "no connect session has this id"),
+}
+"""Errors whose sentence would repeat what was asked for."""
 
 
 class Problem(Exception):
@@ -187,11 +206,11 @@ def of(error: Exception) -> Problem | None:
         # Where the database is, and what it said, is in our log and not for the caller.
         sentence = "the database cannot be reached at the moment: try again"
         return Problem("database_unavailable", sentence, retry_after_seconds=RETRY_SECONDS)
-    if isinstance(error, NoSuchConnection):
-        return Problem("no_such_connection", "no connection has this id")
-    if isinstance(error, NoSuchWebhook):
-        return Problem("no_such_webhook", "no webhook endpoint has this id")
+    for kind, (none, sentence) in _NONE.items():
+        if isinstance(error, kind):
+            return Problem(none, sentence)
     code = next((code for kind, code in _TOLD.items() if isinstance(error, kind)), None)
+    code = error.code if isinstance(error, ConnectRefused) else code
     reason = "undecryptable" if isinstance(error, CannotDecrypt) else None
     return Problem(code, str(error), reason=reason) if code else None
 

@@ -16,9 +16,9 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def serving(services: Services) -> Iterator[str]:
+def serving(services: Services, port: int | None = None) -> Iterator[str]:
     """Serves the API as the web process does, and yields its URL."""
-    port, api, heartbeat = free_port(), Api(services), Heartbeat(services, "web")
+    port, api, heartbeat = port or free_port(), Api(services), Heartbeat(services, "web")
     heartbeat.start()
     config = uvicorn.Config(api, host=LOOPBACK, port=port, log_config=None, lifespan="off")
     server = uvicorn.Server(config)

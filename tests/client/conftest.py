@@ -14,12 +14,17 @@ from refresher.runtime import services
 from refresher.runtime.cipher import new_key
 from refresher.settings import load
 from tests.client import api
+from tests.ports import LOOPBACK, free_port
 
+BACK = "https://app.example/connected"
 PROVIDERS = """
 [providers.acme]
 token_url = "{url}/token"
+authorize_url = "{url}/authorize"
 access_token_lifetime_seconds = 3600
 slots.user = {{ path = ["authed_user"] }}
+identity_url = "{url}/userinfo"
+connect.identity = {{ found_in = "userinfo", paths = ["sub"], label_path = "email" }}
 
 [providers.google]
 extends = "google"
@@ -75,14 +80,17 @@ def place(
     """A database with the provider's app, and an API in front of it."""
     file: Path = tmp_path_factory.mktemp("sdk") / "providers.toml"
     file.write_text(PROVIDERS.format(url=provider.url))
+    port = free_port()
     direct: dict[str, Any] = {
         "database_url": module_database_url,
         "encryption_keys": new_key(),
         "providers_file": str(file),
+        "public_url": f"http://{LOOPBACK}:{port}",
+        "connect_return_urls": [BACK],
     }
     behind = services.build(load(**direct))
     sync_apps(behind)
-    with api.serving(behind) as url:
+    with api.serving(behind, port) as url:
         yield Place(provider, direct, {"api_url": url, "api_key": api.new_key(behind)})
     behind.close()
 

@@ -11,6 +11,7 @@ from tests.web.kit import Site
 from tests.world import World
 
 EVERY = frozenset(Scope)
+PUBLIC_URL, BACK = "https://refresher.test", "https://app.example/connected"
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def site(world: World) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def shared(module_database_url: str) -> Iterator[Site]:
     """The same, shared by the tests of one module."""
-    world = World(module_database_url)
+    world = World(module_database_url, public_url=PUBLIC_URL, connect_return_urls=[BACK])
     with Site.opened(world) as opened:
         yield opened
     world.close()

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,15 @@ import httpx
 from uuid_utils.compat import uuid7
 
 from refresher.connections import api_keys
+from refresher.connections.connect import Order, make
 from refresher.connections.resume_links import make_link
 from refresher.notify import endpoints
 from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.rules.access import Actor, Scope
 from refresher.rules.connection import Sealed
+from refresher.rules.consent import Consent, Identity
+from refresher.runtime.services import Services
 from refresher.store import answers, recipients
 from refresher.store.answers import KeptAnswer
 from refresher.store.session import Db
@@ -26,6 +30,7 @@ from refresher.web.app import Api
 from tests.world import START, World
 
 ORIGIN = "http://refresher.test"
+CONSENT = Consent(identity=Identity(found_in=("answer",), paths=(("id",),)))
 HOOK, ADDRESS = "https://foreign.example/hooks", "private@foreign.example"
 
 
@@ -33,6 +38,7 @@ class Site:
     """One API. `site("GET", "/v1/whoami")` asks with the key of all scopes, `key=` with another."""
 
     def __init__(self, world: World) -> None:
+        world.describe("acme", authorize_url="https://acme.example/authorize", connect=CONSENT)
         self.world = world
         self.actor = Actor("cli:ann")
         known = world.services.catalogue
@@ -101,6 +107,8 @@ class Site:
         if "{answer_id}" in path:
             with services.database.transaction() as db:
                 made["answer_id"] = str(_kept(db, self.world.connect("foreign")))
+        if "{session_id}" in path:
+            made["session_id"] = str(_session(services, organization_id, self.actor))
         return {name: value for name, value in made.items() if f"{{{name}}}" in path}
 
     def __call__(
@@ -122,6 +130,13 @@ class Site:
     def run(self, work: Any) -> Any:
         """Returns what a coroutine returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
+def _session(services: Services, organization_id: str, by: Actor) -> UUID:
+    """Makes a connect session, wherever people come back to."""
+    settings = services.settings.model_copy(update={"public_url": "https://refresher.test"})
+    order = Order(organization_id, "acme", "foreign", for_whom="private words")
+    return make(replace(services, settings=settings), order, by).session.id
 
 
 def _kept(db: Db, connection_id: UUID) -> UUID:

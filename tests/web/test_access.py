@@ -27,6 +27,11 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/v1/recipients"): {"address": "new@new.example"},
     ("PATCH", "/v1/recipients/{recipient_id}"): {"choices": {"connection.recovered": "none"}},
     ("PUT", "/v1/organizations/{organization_id}"): {"name": "stolen"},
+    ("POST", "/v1/connect/sessions"): {"provider": "acme", "external_id": "new"},
+    ("POST", "/v1/connect/sessions/{session_id}/complete"): {
+        "code": "stolen",
+        "verifier": "stolen".ljust(43, "-"),
+    },
     ("POST", "/v1/answers/reread"): {"provider": "acme"},
 }
 ids = [f"{route.method} {route.path}" for route in ROUTES]
@@ -50,6 +55,7 @@ HELD = (
     "select * from organization where id = 'org'",
     "select * from resume_link order by id",
     "select * from kept_answer order by id",
+    "select * from connect_session where organization_id = 'org' order by id",
 )
 
 
@@ -86,7 +92,7 @@ def test_each_route_needs_its_own_scope(shared: Site, route: Route) -> None:
 @every_route
 def test_another_tenant_sees_and_changes_nothing(shared: Site, other: str, route: Route) -> None:
     """With the other tenant's key, a foreign id is an unknown one, and no list holds anything of it."""
-    shared.parameters("{id} {webhook_id} {recipient_id} {answer_id}")
+    shared.parameters("{id} {webhook_id} {recipient_id} {answer_id} {session_id}")
     given = shared.parameters(route.path)
     before = held(shared)
     answer = ask(shared, route, given, other)
@@ -98,7 +104,7 @@ def test_another_tenant_sees_and_changes_nothing(shared: Site, other: str, route
     else:
         assert answer.status_code in {200, 201}, answer.text
     told = answer.text.replace(answer.request.url.path, "")
-    names = ("id", "webhook_id", "recipient_id", "link_id", "answer_id")
+    names = ("id", "webhook_id", "recipient_id", "link_id", "answer_id", "session_id")
     ids = [given[name] for name in names if name in given]
     for leaked in ("foreign", "private", '"org"', *ids):
         assert leaked not in told
