@@ -90,9 +90,11 @@ def test_doctor_tells_of_mail(cli: Cli, tmp_path: Path):
     assert "nobody is told by mail" in cli("doctor", "--json").stdout
     cli("recipients", "add", "ann@acme.example", "--organization", "org-1")
     (tmp_path / "plain.html").write_text("{{ oops")
-    cli.env["REFRESHER_MAIL_TEMPLATES"] = str(tmp_path)
+    (tmp_path / "wait.html").write_text("{{ oops }}")
+    cli.env["REFRESHER_MAIL_TEMPLATES"] = cli.env["REFRESHER_CONNECT_TEMPLATES"] = str(tmp_path)
     told = cli("doctor", "--json").stdout
     for part in ("are only printed", "plain.html does not render", "no link to reconnect"):
         assert part in told
+    assert "wait.html does not render: 'oops' is undefined" in told
     cli.env["REFRESHER_RECONNECT_URL"] = LINK
     assert "no link to reconnect" not in cli("doctor", "--json").stdout

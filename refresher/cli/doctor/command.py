@@ -10,6 +10,7 @@ import typer
 from refresher.cli import session
 from refresher.cli.doctor import (
     Finding,
+    connect,
     fail,
     installation,
     issuers,
@@ -54,6 +55,7 @@ def findings_now() -> Iterator[Finding]:
         yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
         return
     yield from setup.check(settings)
+    yield from connect.check(settings)
     if flows_on("redis", settings):
         yield from redis.check(settings)
     if settings.database_url is None:

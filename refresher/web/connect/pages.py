@@ -19,6 +19,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from refresher.outbound.rendering import TemplateFault, Templates
+from refresher.rules.connect import Problem
 
 log = structlog.get_logger()
 USUAL: dict[str, object] = dict.fromkeys(
@@ -63,6 +64,8 @@ STATUS: Mapping[str, int] = {
     "away": 503,
 }
 """Of an ending that refuses; a bug is 500."""
+ENDINGS = tuple(dict.fromkeys((*(problem.value for problem in Problem), *STATUS, "internal")))
+"""The codes of all pages of the form `ending`."""
 
 
 class Refused(Exception):
@@ -99,12 +102,15 @@ class Pages:
         return made
 
     def faults(self) -> list[TemplateFault]:
-        """Returns what is wrong with the user's templates, tried with a sample of each form."""
+        """Returns what is wrong with the user's templates, tried with samples of every page."""
         found: list[TemplateFault] = []
-        for form in FORMS:
-            sample = SAMPLE | {"code": "denied", "style": self._style}
+        for form, code in (
+            *((form, "") for form in FORMS),
+            *(("ending", code) for code in ENDINGS),
+        ):
+            sample = SAMPLE | {"code": code, "style": self._style}
             self._templates.render(f"{form}.html", sample, found.append)
-        return found
+        return list(dict.fromkeys(found))
 
     def _text(self, form: str, values: Mapping[str, object]) -> str:
         whole = {**USUAL, "product": self._product, "style": self._style, **values}

@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from refresher.web.connect.pages import FORMS, SAMPLE, Pages
+from refresher.web.connect.pages import ENDINGS, FORMS, SAMPLE, Pages
 from tests.web.connect.contrast import colours, contrast
 
 GOOGLE = {"provider": "Google"}
-PROBLEMS = (
-    *("denied", "wrong_account", "scope_missing", "no_refresh_token", "provider_trouble"),
-    *("app_wrong", "other_browser", "expired", "unknown", "away", "internal", "bad_callback"),
-)
+OF_THE_ANSWER = {"bad_callback", "wrong_issuer", "wrong_host", "refused_code"}
+"""What a person need not tell apart: the answer could not be used."""
 
 
 class Tags(HTMLParser):
@@ -58,7 +56,7 @@ def every_page(pages: Pages) -> dict[str, Response]:
     made = {form: pages.page(form, SAMPLE) for form in FORMS}
     return made | {
         code: pages.page("ending", {**SAMPLE, "code": code, "tone": "warn", "again": "/again"})
-        for code in PROBLEMS
+        for code in ENDINGS
     }
 
 
@@ -73,6 +71,13 @@ def test_every_page_is_one_that_anybody_can_use() -> None:
         labels = [a["for"] for a in tags.names("label")]
         assert labels == [a["id"] for a in tags.names("input")], code
         assert all("hidden" not in a for a in tags.names("input")), code
+
+
+def test_every_ending_has_its_own_words() -> None:
+    """But those that are the same to a person."""
+    usual = "could not be used. Please begin again"
+    pages = every_page(Pages("Acme"))
+    assert {c for c in ENDINGS if usual in Tags(pages[c]).words} == OF_THE_ANSWER
 
 
 def test_every_page_has_the_headers() -> None:
