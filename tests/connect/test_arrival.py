@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from refresher.connections import arrival
+from refresher.errors import DatabaseUnavailable
 from refresher.rules.connect import Outcome, Problem, State
+from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.consent import SecondStep
 from refresher.rules.providers import BodyForm
 from refresher.rules.registration import connection_id
+from refresher.store import connect_steps
 from tests.connect.carrying import (
     ANN,
     PAIR,
@@ -23,7 +28,7 @@ from tests.connect.carrying import (
     entry,
     stored,
 )
-from tests.connect.sessions import exchange, make, now
+from tests.connect.sessions import begin, exchange, make, now
 from tests.world import World, granted, refused
 
 
@@ -172,3 +177,64 @@ def test_a_short_lived_token_never_becomes_a_connection(world: World) -> None:
     assert after.trouble is not None
     assert after.trouble.code is Problem.NO_REFRESH_TOKEN
     assert count(world, "connection") == 0
+
+
+def test_an_answer_waits_for_postgres_and_is_stored_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is away for a moment; nothing is sent again."""
+    hold, away = connect_steps.hold, [1, 2]
+
+    def tried(*given: Any, **more: Any) -> bool:
+        if away:
+            away.pop()
+            raise DatabaseUnavailable("away")
+        return hold(*given, **more)
+
+    monkeypatch.setattr(connect_steps, "hold", tried)
+    answering(world, granted(**PAIR, **ANN))
+    assert carry(world, make(world)).outcome is Outcome.CONNECTED
+    assert len(world.script.asked) == 1
+
+
+def test_an_answer_that_cannot_be_stored_is_lost_and_the_person_begins_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session ends its exchange by its own time; the connection is as it was."""
+
+    def away(*_given: Any, **_more: Any) -> bool:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(connect_steps, "hold", away)
+    id_ = world.connect(organization_id="org-1")
+    answering(world, granted(access_token="at-2", refresh_token="rt-2", **ANN))
+    session = make(world, id_)
+    assert carry(world, session).state is State.EXCHANGING
+    assert world.token(id_, "refresh_token") == "refresh-of-c1"
+
+
+def test_an_organization_has_four_codes_under_way_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one waits; another organization's does not (C16)."""
+    most, now_under_way = [0], [0]
+
+    async def slow(*_given: Any) -> bool:
+        now_under_way[0] += 1
+        most[0] = max(most[0], now_under_way[0])
+        await asyncio.sleep(0.02)
+        now_under_way[0] -= 1
+        return False
+
+    monkeypatch.setattr(arrival, "_exchanged", slow)
+    session = make(world)
+    ticket = SendCode(session, begin(world, session), Secret("x"), ())
+    other = replace(ticket, session=replace(session, organization_id="other"))
+
+    async def all_at_once(*tickets: SendCode) -> None:
+        await asyncio.gather(*(arrival.carry(world.services, one) for one in tickets))
+
+    asyncio.run(all_at_once(*[ticket] * 9))
+    assert most == [4]
+    asyncio.run(all_at_once(*[ticket] * 9, other))
+    assert most == [5]
