@@ -20,6 +20,7 @@ from refresher.rules.authorize import Party, userinfo_request
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Reply
 from refresher.rules.consent import Place
+from refresher.rules.kept_fields import as_answer
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
 from refresher.runtime import clients
@@ -96,7 +97,8 @@ def _asked(
 
 def _stored(one: Unknown) -> dict[Place, object]:
     """Returns where an account may stand in what was kept of an answer or a callback."""
-    return {"answer": one.kept_fields or {}, "callback": one.kept_fields or {}}
+    kept = as_answer(one.kept_fields or {})
+    return {"answer": kept, "callback": kept}
 
 
 def _tells_claims(provider: Provider) -> bool:

@@ -45,6 +45,21 @@ def kept(names: tuple[str, ...], answer: Mapping[str, object]) -> KeptFields:
     return found
 
 
+def as_answer(fields: Mapping[str, object]) -> dict[str, object]:
+    """Returns the fields as they stood in their answer: `team.id` within `team`, and as it is, too."""
+    whole: dict[str, object] = dict(fields)
+    for name, value in fields.items():
+        *above, last = name.split(".")
+        inner = whole
+        for key in above:
+            deeper = inner.get(key)
+            if not isinstance(deeper, dict):
+                deeper = inner[key] = {}
+            inner = deeper
+        inner[last] = value
+    return whole
+
+
 def plain_text(fields: KeptFields) -> str | None:
     """Returns the fields that are no secrets as JSON, None when there are none."""
     return _text({name: value for name, value in fields.items() if not is_secret(name)})

@@ -77,6 +77,8 @@ def test_an_account_is_told_by_what_stays(provider: Provider):
         return
     for path in consent.identity.paths:
         assert path[-1] not in MAIL, f"{path} is no account"
+    if "answer" in consent.identity.found_in:  # what is handed in without a consent tells it, too
+        assert {".".join(map(str, p)) for p in consent.identity.paths} <= {*provider.keep_fields}
     if "id_token" in consent.identity.found_in:
         assert "openid" in (*consent.scopes, *provider.default_scopes)
         assert consent.issuer

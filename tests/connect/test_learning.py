@@ -60,6 +60,12 @@ def test_what_was_kept_of_an_answer_tells_without_asking(world: World) -> None:
     answering(world)
     assert learned(world) == Learned(learned=1)
     assert account(world, "a") == ("7", "ann@acme.example")
+    entry(world, replace(ANSWER, paths=(("team", "id"),), label_path=()))
+    world.describe("acme", keep_fields=("team.id",))
+    world.connect("b", access_token=None, refresh_token=None, expires_in=None,
+                  answer={"access_token": "at", "expires_in": 3600, "team": {"id": "T1"}})  # fmt: skip
+    assert learned(world) == Learned(learned=1)
+    assert account(world, "b") == ("T1", None)
 
 
 @pytest.mark.parametrize(

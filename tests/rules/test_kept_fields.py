@@ -71,3 +71,20 @@ def test_secrets_and_the_rest_part_and_come_together() -> None:
     assert kept_fields.from_secret_text(secret) == {"id_token": "i"}
     assert kept_fields.plain_text({"id_token": "i"}) is None
     assert kept_fields.secret_text({"n": 1}) is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "whole"),
+    [
+        ({}, {}),
+        ({"n": 1}, {"n": 1}),
+        ({"team.id": "T"}, {"team.id": "T", "team": {"id": "T"}}),
+        ({"a.b": 1, "a.c": 2}, {"a.b": 1, "a.c": 2, "a": {"b": 1, "c": 2}}),
+        ({"a": 1, "a.b": 2}, {"a": {"b": 2}, "a.b": 2}),
+    ],
+)
+def test_kept_fields_stand_again_as_in_their_answer(
+    kept: dict[str, object], whole: dict[str, object]
+) -> None:
+    """So that a way into the answer leads to them."""
+    assert kept_fields.as_answer(kept) == whole
