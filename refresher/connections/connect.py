@@ -33,7 +33,7 @@ from refresher.store import audit, connect, connect_steps, oauth_apps
 from refresher.store.audit import AuditEntry
 from refresher.store.connect import NewSession, SessionFilter, Target
 from refresher.store.quotas import Limited, Quota
-from refresher.store.session import Db
+from refresher.store.session import Db, retrying
 
 __all__ = ["ConnectRefused", "Made", "NoSuchSession", "Order", "SessionFilter"]
 PATH = "/connect/"
@@ -147,11 +147,15 @@ def cancel(services: Services, session_id: UUID, by: Actor) -> Session:
 
     Raises `NoSuchSession`.
     """
-    with services.database.transaction() as db:
-        session = _known(connect.locked(db, session_id, by.organization_id), session_id)
-        if connect_steps.end(db, session_id, Outcome.CANCELLED):
-            _note(db, by, "connect_session_cancelled", session)
-        return _known(connect.find(db, session_id), session_id)
+
+    def work() -> Session:
+        with services.database.transaction() as db:
+            session = _known(connect.locked(db, session_id, by.organization_id), session_id)
+            if connect_steps.end(db, session_id, Outcome.CANCELLED):
+                _note(db, by, "connect_session_cancelled", session)
+            return _known(connect.find(db, session_id), session_id)
+
+    return retrying(work)
 
 
 def complete(services: Services, session_id: UUID, code: str, verifier: str, by: Actor) -> Session:

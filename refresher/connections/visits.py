@@ -66,7 +66,7 @@ from refresher.rules.connect_steps import (
 )
 from refresher.runtime.services import Services
 from refresher.store import connect, connect_attempts, connect_steps
-from refresher.store.session import Db
+from refresher.store.session import Db, retrying
 
 __all__ = [
     "Arrival",
@@ -127,13 +127,17 @@ def arrive(
 ) -> Arrival:
     """Takes a callback, once (C12 to C14); `SendCode` is the only leave there is to send its code."""
     callback = read_callback(pairs)
-    with services.database.transaction() as db:
-        known = _known(services, db, callback)
-        step = arrived(callback, slug, known, cookies, secure=secure(services))
-        if known is None or isinstance(step, ShowPage | ShowResult):
-            assert isinstance(step, ShowPage | ShowResult)
-            return step
-        return _take(db, known, step, pairs)
+
+    def work() -> Arrival:
+        with services.database.transaction() as db:
+            known = _known(services, db, callback)
+            step = arrived(callback, slug, known, cookies, secure=secure(services))
+            if known is None or isinstance(step, ShowPage | ShowResult):
+                assert isinstance(step, ShowPage | ShowResult)
+                return step
+            return _take(db, known, step, pairs)
+
+    return retrying(work)
 
 
 def _take(

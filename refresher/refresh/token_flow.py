@@ -153,6 +153,7 @@ def refresh(
         assert whole is not None
         root, row = whole.stored.root_id, whole.row
         ending: RefreshResult | None = None
+        _check_consent(connection_id, row)
         match row.state:
             case "leased":
                 ending = yield Await(root, row.lease_token, until)
@@ -178,6 +179,11 @@ def _check_pace(connection_id: UUID, row: DueRow) -> None:
     held = serving.held_back(row) if row.state == "idle" else None
     if held is not None and held.reason is Why.PACED:
         raise unavailable(connection_id, held.reason, None, held.retry_after_seconds)
+
+
+def _check_consent(connection_id: UUID, row: DueRow) -> None:
+    if soon := serving.while_consented(row):
+        raise unavailable(connection_id, soon.reason, soon.detail, soon.retry_after_seconds)
 
 
 def _parties(whole: TokenAndRow) -> Parties:

@@ -60,7 +60,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
-    """The schedule row of the root at the same moment, and the last event that tells of an attempt."""
+    """The root's schedule row at the same moment, and the last event that tells of an attempt.
+
+    `consent_seconds`: how long the code of a new consent may be under way still; None: none is.
+    """
 
     state: Literal["idle", "leased", "parked", "none"]
     lease_token: int = 0
@@ -72,6 +75,7 @@ class DueRow:
     since_seconds: float = 0.0
     provider: str = ""
     begun: bool = False
+    consent_seconds: float | None = None
 
 
 class Need(StrEnum):
@@ -135,8 +139,7 @@ def needs(stored: Stored, ask: Ask, *, rejected: bool) -> Need | None:
 
 def as_stored(stored: Stored) -> Serve:
     """Returns the service of a token that will do, with what a caller should know about it."""
-    ended = stored.status == Status.RECONNECT_REQUIRED
-    return Serve(ParkReason.RECONNECT_REQUIRED) if ended else Serve()
+    return Serve(ParkReason(stored.status)) if stored.status != Status.ACTIVE else Serve()
 
 
 def next_step(
@@ -161,6 +164,8 @@ def next_step(
     if need is Need.ENDING and not survives and _is_as_planned(row):
         return Serve(Why.OLD_TOKEN_DIES)
     impatient = Refuse(Why.STILL_REFRESHING, None, SOON_SECONDS) if late else None
+    if consented := while_consented(row):
+        return _instead(need, consented)
     match row.state:
         case "leased":
             return _instead(need, impatient) if impatient else Wait(row.lease_token)
@@ -171,6 +176,17 @@ def next_step(
             return _instead(need, obstacle) if obstacle else Refresh(row.lease_token)
         case _:
             assert_never(row.state)
+
+
+def while_consented(row: DueRow) -> Refuse | None:
+    """Returns what stands against a refresh while a consent is under way; not where it is stopped."""
+    waits = row.consent_seconds is not None and row.state != "leased"
+    waits &= row.parked_reason in {
+        None,
+        ParkReason.MID_OAUTH,
+        ParkReason.RECONNECT_REQUIRED,
+    }
+    return Refuse(Why.STILL_REFRESHING, "a consent is under way", SOON_SECONDS) if waits else None
 
 
 def is_dying(row: DueRow, *, survives: bool) -> bool:
@@ -187,10 +203,9 @@ def _is_as_planned(row: DueRow) -> bool:
 def _is_short_lived(stored: Stored, row: DueRow, tried: str | None) -> bool:
     """Whether the provider gives no more life than this: else every call would refresh."""
     # What an import tells is what was left then, not a whole life; so only a refresh counts.
-    if row.last_event not in SUCCESSES:
-        return False
     share = MOST_OF_A_LIFE * (stored.lifetime_seconds or 0.0)
-    return tried is not None or 0 < share <= (stored.left_seconds or 0.0)
+    lasts = tried is not None or 0 < share <= (stored.left_seconds or 0.0)
+    return row.last_event in SUCCESSES and lasts
 
 
 def _parked(need: Need, row: DueRow) -> NextStep:
@@ -219,9 +234,7 @@ def _obstacle(need: Need, row: DueRow, interval_seconds: float, tried: str | Non
         return Refuse(Why.REFRESH_FAILED, told, max(left, SOON_SECONDS))
     if row.last_event in SUCCESSES and need is Need.REJECTED and (left > 0 or tried):
         return Refuse(Why.REFRESHED_JUST_NOW, None, max(left, SOON_SECONDS))
-    if tried:
-        return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS)
-    return None
+    return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS) if tried else None
 
 
 def held_back(row: DueRow) -> Refuse | None:
@@ -229,10 +242,9 @@ def held_back(row: DueRow) -> Refuse | None:
     by = row.postponed_by
     if by is None or (row.due_in_seconds or 0.0) <= 0:
         return None
-    if by.startswith(PACE):
-        return Refuse(Why.PACED, None, row.due_in_seconds)
-    reason = Why.APP_PAUSED if by.startswith("app:") else Why.PROVIDER_PAUSED
-    return Refuse(reason, by, row.due_in_seconds)
+    paced, of_app = by.startswith(PACE), by.startswith("app:")
+    reason = Why.PACED if paced else Why.APP_PAUSED if of_app else Why.PROVIDER_PAUSED
+    return Refuse(reason, None if paced else by, row.due_in_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +286,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class RefreshResult:
-    """How one refresh ended; `by_us` is false when another process was at it already.
-
-    `outcome` is the kind of the event that was written, such as `refreshed` or `transient`.
-    """
+    """How one refresh ended, as its event is called; `by_us` is false when another was at it."""
 
     outcome: str
     by_us: bool

@@ -6,6 +6,7 @@ application has set stays. Whoever sets or takes it has locked the session, then
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from refresher.rules.connect import Session
@@ -50,6 +51,16 @@ def let_go(db: Db, connection_id: UUID, session_id: UUID) -> None:
         """  # noqa: S608  our own words
     run(db, sql, **values)
     run(db, f"{_DUE} and {_WHOLE}", **values)
+
+
+def disown(db: Db, ids: Sequence[UUID]) -> None:
+    """Leaves these connections held back as their application says: it is theirs from now on."""
+    sql = (
+        "update connect_session set guard_set = false "
+        "where connection_id = any(cast(:ids as uuid[])) and guard_set"
+    )
+    if ids:
+        run(db, sql, ids=list(ids))
 
 
 def release_stranded(db: Db) -> int:

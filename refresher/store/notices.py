@@ -9,7 +9,7 @@ does none of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from refresher.rules.notices import (
 )
 from refresher.store import outbox
 from refresher.store.outbox import News
-from refresher.store.session import Db, run
+from refresher.store.session import Db, many, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ def record(db: Db, changes: Sequence[Change]) -> int:
     """
     if not changes:
         return 0
-    told = _standings(db, changes)
-    judged = [(c, told[c.subject], _judged(c, told[c.subject])) for c in changes]
+    told, consenting = _standings(db, changes), _consenting(db, changes)
+    judged = [(c, told[c.subject], _judged(c, told[c.subject], consenting)) for c in changes]
     _update(db, [(change, judgement) for change, _, judgement in judged])
     news = [
         News(change.subject, judgement.kind, _facts(change, before))
@@ -201,9 +201,24 @@ def _update(db: Db, judged: Sequence[tuple[Change, Notice]]) -> None:
     )
 
 
-def _judged(change: Change, standing: ToldBefore) -> Notice:
+def _judged(change: Change, standing: ToldBefore, consenting: Collection[str]) -> Notice:
+    """Returns what is told; while a person consents anew, the old grant's end is held back."""
     scope: SubjectScope = change.subject[0]
-    return verdict(scope, change.state, standing, proven=change.proven)
+    proven = change.proven and change.subject[1] not in consenting
+    return verdict(scope, change.state, standing, proven=proven)
+
+
+def _consenting(db: Db, changes: Sequence[Change]) -> set[str]:
+    """Returns the connections whose grant has ended while a consent for them is on its way."""
+    ended = [c.subject[1] for c in changes if c.state is NewsState.RECONNECT_REQUIRED]
+    if not ended:
+        return set()
+    sql = """
+        select c.id::text from connection c join connect_session x
+            on x.connection_id = coalesce(c.slot_of, c.id) and x.ended_at is null
+        where c.id = any(cast(:ids as uuid[])) and x.state in ('exchanging', 'held')
+        """
+    return set(many(db, str, sql, ids=sorted(ended)))
 
 
 def _facts(change: Change, before: ToldBefore) -> Mapping[str, object]:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from refresher.rules.connection import Sealed
 from refresher.rules.registering import Existing
-from refresher.store import grant_ends, notices
+from refresher.store import connect_guard, grant_ends, notices
 from refresher.store.events import AFTERWARDS, STORED
 from refresher.store.session import Db, many, one, run
 
@@ -241,6 +241,7 @@ def stage(db: Db, rows: Sequence[Prepared]) -> None:
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         for row in rows:
             copy.write_row(_cells(row))
+    connect_guard.disown(db, [row.id for row in rows if row.in_between_steps])
 
 
 def _cells(r: Prepared) -> tuple[object, ...]:

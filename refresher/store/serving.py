@@ -43,8 +43,11 @@ _WITH_ROW = f""",
         coalesce(s.lease_token, 0), s.parked_reason, s.postponed_by,
         extract(epoch from s.due_at - refresher_now())::float8, e.kind, e.reason,
         coalesce(extract(epoch from refresher_now() - e.occurred_at), 0)::float8,
-        r.provider, coalesce({BEGUN}, false)
-"""
+        r.provider, coalesce({BEGUN}, false),
+        (select extract(epoch from max(x.exchange_until) - refresher_now())::float8
+         from connect_session x where x.connection_id = coalesce(r.slot_of, r.id)
+           and x.ended_at is null and x.exchange_until > refresher_now())
+"""  # noqa: S608  our own words
 _FROM = " from connection c join connection r on r.id = coalesce(c.root_id, c.id) "
 _SCHEDULE = """
     left join refresh_schedule s on s.connection_id = r.id

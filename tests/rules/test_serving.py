@@ -42,6 +42,13 @@ TOKEN_ENDING = replace(TOKEN, left_seconds=5.0)
 IDLE = DueRow("idle", 7)
 LEASED = DueRow("leased", 7)
 FAILED = replace(IDLE, last_event="transient", last_reason="http_500", since_seconds=4.0)
+SOON = Refuse(Why.STILL_REFRESHING, "a consent is under way", 1.0)
+CONSENTED = [
+    (Need.EXPIRED, IDLE),
+    (Need.ABSENT, IDLE),
+    (Need.EXPIRED, DueRow("parked", 7, "mid_oauth")),
+    (Need.EXPIRED, DueRow("parked", 7, "reconnect_required")),
+]
 DONE = replace(IDLE, last_event="refreshed", since_seconds=4.0)
 
 
@@ -92,6 +99,15 @@ def test_a_token_that_will_do_tells_what_to_know(changed, expected):
         (Need.ABSENT, DueRow("parked", 7, "mid_oauth"), Refuse(ParkReason.MID_OAUTH)),
         (Need.EXPIRED, DueRow("parked", 7, "unheard of"), Refuse(ParkReason.MISSING)),
         (Need.EXPIRED, DueRow("none"), Refuse(ParkReason.MISSING)),
+        # A consent is under way: a row that waits for nothing else has a token soon.
+        *((need, replace(row, consent_seconds=50.0), SOON) for need, row in CONSENTED),
+        (Need.ENDING, replace(IDLE, consent_seconds=50.0), Serve(SOON.reason, SOON.detail)),
+        (Need.EXPIRED, replace(LEASED, consent_seconds=50.0), Wait(7)),
+        (
+            Need.EXPIRED,
+            DueRow("parked", 7, "disabled", consent_seconds=50.0),
+            Refuse(ParkReason.DISABLED),
+        ),
         # A failure a moment ago is not repeated by the next caller.
         (Need.ENDING, FAILED, Serve(Why.REFRESH_FAILED, "transient (http_500)")),
         (Need.EXPIRED, FAILED, Refuse(Why.REFRESH_FAILED, "transient (http_500)", 6.0)),
