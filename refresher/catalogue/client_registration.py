@@ -39,14 +39,9 @@ class Registered:
     """when the secret ends, in seconds since 1970; None: never"""
 
 
-def callback_url(public_url: str, slug: str) -> str:
-    """Returns our redirect URI at a provider: each has its own, so that none answers for another."""
-    return f"{public_url}/connect/callback/{slug}"
-
-
 def document_url(public_url: str, slug: str) -> str:
     """Returns where the document about us stands that one issuer reads."""
-    return f"{public_url}/connect/client/{slug}.json"
+    return f"{public_url.rstrip('/')}/connect/client/{slug}.json"
 
 
 def way(metadata: Metadata, at: str) -> How | None:

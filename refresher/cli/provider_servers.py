@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
-from refresher.catalogue.client_registration import Registered, callback_url, document_url, way
+from refresher.catalogue.client_registration import Registered, document_url, way
 from refresher.catalogue.discovery import Metadata, Unfit
 from refresher.catalogue.protected_resources import normalised
 from refresher.catalogue.urls import told_url_faults
@@ -16,6 +16,7 @@ from refresher.errors import CatalogueError
 from refresher.outbound.egress import Egress
 from refresher.outbound.metadata import ask_issuer
 from refresher.outbound.resource_servers import ask
+from refresher.rules.redirects import redirect_uri
 from refresher.runtime.services import cipher_from, egress_from
 from refresher.settings import Settings
 
@@ -87,5 +88,5 @@ def next_step(settings: Settings, name: str, registered: Registered | None) -> s
     if registered is not None:
         return f"It registered refresher as a client. Now: `refresher connect {name}`."
     base = settings.public_url
-    back = f", with the redirect URI {callback_url(base, name)} there" if base else ""
+    back = f", with the redirect URI {redirect_uri(base, name)} there" if base else ""
     return f"Its app: `refresher apps set {name} --client-id …`{back}."

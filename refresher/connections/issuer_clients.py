@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from refresher.catalogue import client_registration
-from refresher.catalogue.client_registration import Registered, callback_url, document_url
+from refresher.catalogue.client_registration import Registered, document_url
 from refresher.catalogue.discovery import Metadata, Unfit
 from refresher.catalogue.entries import DEFAULT_APP
 from refresher.outbound.egress import Egress
 from refresher.outbound.resource_servers import register
 from refresher.rules.access import Actor
 from refresher.rules.clients import ClientCredentials
+from refresher.rules.redirects import redirect_uri
 from refresher.runtime import clients
 from refresher.runtime.cipher import Cipher
 from refresher.settings import Settings
@@ -17,8 +18,6 @@ from refresher.store import audit, oauth_apps
 from refresher.store.oauth_apps import NewApp
 from refresher.store.session import Db
 
-PRODUCT = "refresher"
-"""What we are called where nothing else is said."""
 
 
 def check_fit(issuer: str, metadata: Metadata, *, needs_pkce: bool) -> None:
@@ -46,13 +45,12 @@ def as_client(
     base = settings.public_url
     if base is None:
         raise Unfit("REFRESHER_PUBLIC_URL is not set: no server can lead people back to us")
-    back, at = callback_url(base, name), document_url(base, name)
+    back, at = redirect_uri(base, name), document_url(base, name)
     match client_registration.way(metadata, at):
         case "document":
             return client_registration.by_document(at)
         case "dynamic":
-            product = settings.connect_name or PRODUCT
-            told = client_registration.request(metadata, back, product, scopes)
+            told = client_registration.request(metadata, back, product(settings), scopes)
             loopback = settings.allow_insecure_hosts == "loopback"
             return register(egress, metadata, told, allow_loopback=loopback)
         case _:
@@ -82,3 +80,8 @@ def store_client(
     if stored:
         audit.note(db, by, "app_registered", subject=f"app:{name}/{DEFAULT_APP}")
     return stored
+
+
+def product(settings: Settings) -> str:
+    """Returns what the product is called that people connect their accounts to."""
+    return settings.connect_name or "refresher"

@@ -74,6 +74,8 @@ class Settings(RefreshSettings):
     """how long one lasts that is handed on"""
     connect_return_urls: Annotated[tuple[str, ...], NoDecode, SPLIT] = ()
     """where people may go afterwards, query apart; an organization's own are on these origins"""
+    connect_discovery: Literal["listed", "any"] = "listed"
+    """whether sessions may name any MCP server or issuer, or only those of your providers file"""
     connect_templates: Path | None = None
     """a folder with your own pages; a file takes the place of ours of the same name"""
     quota_sessions: QuotaCount = 1_000

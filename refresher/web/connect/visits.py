@@ -14,11 +14,11 @@ from uuid import UUID
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from refresher.catalogue.client_registration import callback_url, document_url
+from refresher.catalogue.client_registration import document_url
 from refresher.catalogue.client_registration import document as client_document
 from refresher.catalogue.tables import NAME_PATTERN
 from refresher.connections import arrival, departures, visits
-from refresher.connections.issuer_clients import PRODUCT
+from refresher.connections.issuer_clients import product
 from refresher.connections.visit_values import (
     Confirm,
     Connected,
@@ -32,6 +32,7 @@ from refresher.connections.visit_values import (
 )
 from refresher.rules.connect import Problem
 from refresher.rules.connect_steps import SendCode, ShowPage, ShowResult
+from refresher.rules.redirects import redirect_uri
 from refresher.rules.visitors import is_own_form, is_whole_page
 from refresher.runtime.services import Services
 from refresher.web import problems, reading
@@ -125,8 +126,8 @@ class Visits:
         found, settings = CLIENT_FILE.fullmatch(file), self._services.settings
         if found is None or not self._origin.startswith("https://"):
             return await self.nothing_here(visitor)
-        at, back = document_url(self._origin, found[1]), callback_url(self._origin, found[1])
-        return document(client_document(at, back, settings.connect_name or PRODUCT))
+        at, back = document_url(self._origin, found[1]), redirect_uri(self._origin, found[1])
+        return document(client_document(at, back, product(settings)))
 
     async def nothing_here(self, visitor: Visitor, part: str = "") -> Response:
         """Answers for an address that is none of ours."""
