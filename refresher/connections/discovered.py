@@ -50,30 +50,29 @@ def discovered(
     server_url: str | None = None,
     issuer: str | None = None,
     by: Actor,
-    anything: bool,
 ) -> Discovered:
     """Returns the provider of an MCP server, or of an issuer; raises `DiscoveryRefused`.
 
-    Without `anything` only what the operator has added: an entry names the issuer, or the resource.
+    With REFRESHER_CONNECT_DISCOVERY at `listed` only what the operator has added: an entry of the
+    providers file names the issuer, or the resource.
     """
     if (server_url is None) == (issuer is None):
         raise DiscoveryRefused("give server_url or issuer: one of them")
     try:
         if server_url is not None:
             server = normalised(server_url, allow_loopback=_loopback(services))
-            return _of_server(services, server, by, anything=anything)
-        return _of_issuer(services, issuer or "", by, anything=anything)
+            return _of_server(services, server, by)
+        return _of_issuer(services, issuer or "", by)
     except Unfit as error:
         raise DiscoveryRefused(str(error)) from None
 
 
-def _of_server(services: Services, server: str, by: Actor, *, anything: bool) -> Discovered:
+def _of_server(services: Services, server: str, by: Actor) -> Discovered:
     for entry in services.catalogue.looked_up:
         resource = entry.default_placeholders.get(RESOURCE)
         if resource and covers(resource, server):
             return Discovered(entry.name)
-    if not anything:
-        raise _unlisted(server)
+    _refuse_unlisted(services, server)
     said = _remembered(
         services,
         server,
@@ -90,23 +89,23 @@ def _of_server(services: Services, server: str, by: Actor, *, anything: bool) ->
     return Discovered(slug(at), {RESOURCE: found.resource}, scopes)
 
 
-def _of_issuer(services: Services, issuer: str, by: Actor, *, anything: bool) -> Discovered:
+def _of_issuer(services: Services, issuer: str, by: Actor) -> Discovered:
     for entry in services.catalogue.looked_up:
         if entry.issuer == issuer and not entry.default_placeholders.get(RESOURCE):
             return Discovered(entry.name)
     for fault in told_url_faults("issuer", issuer, allow_loopback=_loopback(services)):
         raise Unfit(fault)
-    if not anything:
-        raise _unlisted(issuer)
+    _refuse_unlisted(services, issuer)
     _make_known(services, issuer, (), by, needs_pkce=False)
     return Discovered(slug(issuer))
 
 
-def _unlisted(url: str) -> DiscoveryRefused:
-    return DiscoveryRefused(
-        f"{url} is not among the servers that the operator has added: `refresher providers add {url}` "
-        "adds it"
-    )
+def _refuse_unlisted(services: Services, url: str) -> None:
+    if services.settings.connect_discovery == "listed":
+        raise DiscoveryRefused(
+            f"{url} is not among the servers that the operator has added: `refresher providers add "
+            f"{url}` adds it, REFRESHER_CONNECT_DISCOVERY=any lets sessions name any"
+        )
 
 
 def _known_issuers(services: Services, found: ResourceMetadata) -> set[str]:

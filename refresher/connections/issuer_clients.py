@@ -19,7 +19,6 @@ from refresher.store.oauth_apps import NewApp
 from refresher.store.session import Db
 
 
-
 def check_fit(issuer: str, metadata: Metadata, *, needs_pkce: bool) -> None:
     """Raises `Unfit` for an issuer where nobody can consent; an MCP server's must take S256."""
     if metadata.authorize_url is None:

@@ -56,6 +56,7 @@ def asking(world: World) -> Iterator[Services]:
         replace(world.services, catalogue=known, exchange=exchange),
         allow_insecure_hosts="loopback",
         public_url=PUBLIC,
+        connect_discovery="any",
     )
     exchange.close()
 
@@ -65,15 +66,15 @@ def with_settings(services: Services, **changed: Any) -> Services:
     return replace(services, settings=services.settings.model_copy(update=changed))
 
 
-def found(services: Services, *, anything: bool = True, **named: Any) -> Discovered:
+def found(services: Services, **named: Any) -> Discovered:
     """Returns what is found."""
-    return discovered(services, by=BY, anything=anything, **named)
+    return discovered(services, by=BY, **named)
 
 
-def refused(services: Services, *, anything: bool = True, **named: Any) -> str:
+def refused(services: Services, **named: Any) -> str:
     """Returns the sentence of a refusal."""
     with pytest.raises(DiscoveryRefused) as why:
-        found(services, anything=anything, **named)
+        found(services, **named)
     return str(why.value)
 
 
@@ -210,14 +211,14 @@ def test_what_may_not_be_asked_is_not_asked(asking: Services, named: dict[str, A
 
 def test_only_what_is_listed_unless_any_may_be_named(issuer: Issuer, asking: Services):
     """An entry of the providers file is found by its resource, or its issuer; nobody is asked."""
-    url = issuer.serve()
-    assert "`refresher providers add" in refused(asking, anything=False, server_url=url)
-    assert "`refresher providers add" in refused(asking, anything=False, issuer=issuer.url)
+    url, asking = issuer.serve(), with_settings(asking, connect_discovery="listed")
+    assert "`refresher providers add" in refused(asking, server_url=url)
+    assert "`refresher providers add" in refused(asking, issuer=issuer.url)
     mine = Provider("mine", issuer=issuer.url)
     ours = replace(mine, name="ours", default_placeholders={"resource": issuer.url})
     listed = replace(asking, catalogue=Catalogue({"mine": mine, "ours": ours}, {}))
-    assert found(listed, anything=False, server_url=url) == Discovered("ours")
-    assert found(listed, anything=False, issuer=issuer.url) == Discovered("mine")
+    assert found(listed, server_url=url) == Discovered("ours")
+    assert found(listed, issuer=issuer.url) == Discovered("mine")
     assert issuer.asked == []
 
 

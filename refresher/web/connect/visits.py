@@ -14,8 +14,8 @@ from uuid import UUID
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from refresher.catalogue.client_registration import document_url
 from refresher.catalogue.client_registration import document as client_document
+from refresher.catalogue.client_registration import document_url
 from refresher.catalogue.tables import NAME_PATTERN
 from refresher.connections import arrival, departures, visits
 from refresher.connections.issuer_clients import product
