@@ -20,6 +20,7 @@ from refresher.connections.consent_steps import Ask, Trying
 from refresher.connections.parties import party_of, present_other_secret
 from refresher.errors import CannotDecrypt, DatabaseUnavailable, UnknownProvider
 from refresher.outbound.exchange import Outgoing
+from refresher.outbound.key_sets import KeysWanted
 from refresher.rules import codes
 from refresher.rules.authorize import Code, Party, code_request, code_url
 from refresher.rules.connect import Problem, Session, Trouble
@@ -39,6 +40,11 @@ TOTAL_SECONDS = 20.0
 """How long an answer is waited for, its turn included."""
 AGAIN_SECONDS = 10.0
 """For so long a code may go once more that has certainly not left."""
+TURN_SECONDS = 15.0
+"""For so long a code waits for its organization's others: then it is never sent."""
+TOO_MANY = Trouble(
+    Problem.PROVIDER_TROUBLE, "too many codes of this organization wait for their provider"
+)
 STORE_SECONDS = 20.0
 """For so long an answer waits for Postgres: no longer than its session counts as exchanging."""
 PAUSES_SECONDS = (0.5, 2.0)
@@ -60,15 +66,30 @@ async def carry(services: Services, ticket: SendCode) -> None:
 
     Where Postgres is away the session is left as it stands: its time as exchanging ends by itself.
     """
+    place = services.couriers.place(ticket.session.organization_id)
     try:
-        async with services.couriers.place(ticket.session.organization_id):
+        if not await _has(place):
+            await services.couriers.work(_give_up, services, ticket, TOO_MANY)
+            return
+        try:
             kept = await _exchanged(services, ticket)
+        finally:
+            place.release()
         if kept:
             checkpoints.reach("code_held")
             await _patiently(services, ticket.session.id)
     except DatabaseUnavailable as error:
         # An answer that came is lost: the person begins again, and what was stored lives on.
         log.error("a consent is left to itself", session_id=str(ticket.session.id), why=str(error))  # noqa: TRY400
+
+
+async def _has(place: asyncio.Semaphore) -> bool:
+    """Waits for a place, no longer than there is time to send a code afterwards."""
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            return await place.acquire()
+    except TimeoutError:
+        return False
 
 
 def advance(services: Services, session_id: UUID) -> None:
@@ -189,9 +210,15 @@ async def _advance(services: Services, session_id: UUID) -> bool:
     """Does what can be done now; False where trouble that passes is in the way."""
     for _ in range(MOST_STEPS):
         step = await services.couriers.work(consent_steps.next_step, services, session_id)
-        if not isinstance(step, Ask):
+        if isinstance(step, Trying):
             return step is Trying.DONE
-        reply = await _asked(services, step.session, step.party, step.request)
-        if not await services.couriers.work(consent_steps.take_in, services, step, reply):
+        if not await _done(services, step):
             return False
     return False
+
+
+async def _done(services: Services, step: Ask | KeysWanted) -> bool:
+    if isinstance(step, KeysWanted):
+        return await services.couriers.fetch_keys(step.url)
+    reply = await _asked(services, step.session, step.party, step.request)
+    return await services.couriers.work(consent_steps.take_in, services, step, reply)

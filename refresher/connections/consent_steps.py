@@ -16,7 +16,7 @@ from refresher.connections import id_tokens, promotion
 from refresher.connections.parties import party_of
 from refresher.connections.promotion import Whole
 from refresher.errors import CannotDecrypt, UnknownProvider
-from refresher.outbound.key_sets import KeysUnavailable
+from refresher.outbound.key_sets import KeysUnavailable, KeysWanted
 from refresher.rules import bodies, codes
 from refresher.rules.accounts import Account, Unasked, account_in
 from refresher.rules.authorize import Party, second_request, userinfo_request
@@ -49,8 +49,8 @@ class Trying(Enum):
     LATER = "later"
 
 
-def next_step(services: Services, session_id: UUID) -> Ask | Trying:
-    """Returns what is to be asked next; settles the session where nothing is."""
+def next_step(services: Services, session_id: UUID) -> Ask | KeysWanted | Trying:
+    """Returns what is to be asked or fetched next; settles the session where nothing is."""
     with services.database.reading() as db:
         session = connect.find(db, session_id)
     if session is None or session.state is not State.HELD or session.held is None:
@@ -62,6 +62,8 @@ def next_step(services: Services, session_id: UUID) -> Ask | Trying:
     except (UnbuildableRequest, CannotDecrypt, UnknownProvider) as error:
         promotion.reopen(services, session, Trouble(Problem.APP_WRONG, str(error)))
         return Trying.DONE
+    except KeysWanted as wanted:
+        return wanted
     except KeysUnavailable:
         return Trying.LATER
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import jwt
 
-from refresher.outbound.key_sets import ALGORITHMS, KeySets, KeysWanted
+from refresher.outbound.key_sets import ALGORITHMS, KeySets
 from refresher.rules.accounts import Expected, claims_fault, claims_of, issuer_of
 from refresher.rules.authorize import Party, uses_nonce, uses_pkce
 from refresher.rules.connect import Problem, Trouble
@@ -23,7 +23,8 @@ def believed(
 ) -> Mapping[str, object] | Trouble | None:
     """Returns what an id_token says, None where there is none, or why it is not believed.
 
-    Waits for the issuer's keys where they are not here yet; raises `KeysUnavailable`.
+    Raises `KeysWanted` where the issuer's keys are to be fetched first, `KeysUnavailable` where they
+    cannot be had now.
     """
     claims = claims_of(token)
     if claims is None:
@@ -47,18 +48,10 @@ def believed(
 def _signature_fault(token: str, url: str, keys: KeySets) -> str | None:
     try:
         key_id = jwt.get_unverified_header(token).get("kid")
-        key = _key(keys, url, key_id) if isinstance(key_id, str) else None
+        key = keys.key(url, key_id) if isinstance(key_id, str) else None
         if key is None:
             return "the id_token names no key of its issuer"
         jwt.PyJWS().decode(token, key, algorithms=ALGORITHMS)
     except jwt.PyJWTError as error:
         return f"the id_token is not signed by its issuer ({type(error).__name__})"
     return None
-
-
-def _key(keys: KeySets, url: str, key_id: str) -> jwt.PyJWK | None:
-    try:
-        return keys.key(url, key_id)
-    except KeysWanted:
-        keys.fetch(url)
-        return keys.key(url, key_id)

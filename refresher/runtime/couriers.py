@@ -23,6 +23,8 @@ T = TypeVar("T")
 AT_A_TIME = 4
 """How many codes of one organization are on their way at a time, in one process (M21)."""
 THREADS = 4
+KEY_THREADS = 16
+"""They wait for issuers, who may be slow: each set of keys is fetched once an hour."""
 
 
 class Couriers:
@@ -31,6 +33,7 @@ class Couriers:
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="connect")
+        self._key_threads = ThreadPoolExecutor(KEY_THREADS, thread_name_prefix="issuers")
         self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def place(self, organization_id: str) -> asyncio.Semaphore:
@@ -45,6 +48,17 @@ class Couriers:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, copy_context().run, function, *given)
 
+    async def fetch_keys(self, url: str) -> bool:
+        """Fetches an issuer's keys; False where they cannot be had now."""
+        from refresher.outbound.key_sets import KeysUnavailable  # noqa: PLC0415  a slow import
+
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._key_threads, self.keys.fetch, url)
+        except KeysUnavailable:
+            return False
+        return True
+
     @cached_property
     def keys(self) -> KeySets:
         """The public keys of issuers."""
@@ -54,5 +68,6 @@ class Couriers:
 
     def close(self) -> None:
         """Gives back the threads; what is under way ends first."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._threads, self._key_threads):
+            threads.shutdown(wait=True, cancel_futures=True)
         self._egress.close()

@@ -16,6 +16,7 @@ from refresher.rules.connection import Reply, Secret
 from refresher.rules.consent import SecondStep
 from refresher.rules.providers import BodyForm
 from refresher.rules.registration import connection_id
+from refresher.runtime.couriers import AT_A_TIME
 from refresher.store import connect_steps
 from tests.connect.carrying import (
     ANN,
@@ -238,3 +239,22 @@ def test_an_organization_has_four_codes_under_way_at_a_time(
     assert most == [4]
     asyncio.run(all_at_once(*[ticket] * 9, other))
     assert most == [5]
+
+
+def test_a_code_that_has_no_turn_in_time_is_not_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its organization's others wait for a provider that hangs: the person begins again."""
+    monkeypatch.setattr(arrival, "TURN_SECONDS", 0.0)
+    session = make(world)
+    ticket = SendCode(session, exchange(world, session), Secret("x"), ())
+
+    async def behind_others() -> None:
+        place = world.services.couriers.place(session.organization_id)
+        for _ in range(AT_A_TIME):
+            await place.acquire()
+        await arrival.carry(world.services, ticket)
+
+    asyncio.run(behind_others())
+    assert not world.script.asked
+    assert now(world, session).trouble == arrival.TOO_MANY

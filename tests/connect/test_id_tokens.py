@@ -44,23 +44,17 @@ def key(name: str) -> ec.EllipticCurvePrivateKey:
 
 
 class Keys:
-    """Keys that must be fetched first, or cannot be had."""
+    """Keys of one URL, or none yet."""
 
-    def __init__(self, *, away: bool = False) -> None:
-        self.fetched: list[str] = []
-        self._away = away
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble = trouble
 
     def key(self, url: str, key_id: str) -> object:
         """Returns the public key "k1" of the issuer."""
-        if not self.fetched:
-            raise KeysWanted(url)
+        assert url == "https://i.example/keys"
+        if self.trouble is not None:
+            raise self.trouble
         return key("issuer").public_key() if key_id == "k1" else None
-
-    def fetch(self, url: str) -> None:
-        """Notes it."""
-        if self._away:
-            raise KeysUnavailable(url)
-        self.fetched.append(url)
 
 
 def told(
@@ -82,11 +76,9 @@ def told(
     return found
 
 
-def test_a_good_token_is_believed_and_its_keys_are_fetched_first():
-    """Once: they are kept."""
-    keys = Keys()
-    assert told(keys) == CLAIMS
-    assert keys.fetched == ["https://i.example/keys"]
+def test_a_good_token_is_believed():
+    """Its signature is one of the issuer's keys."""
+    assert told() == CLAIMS
 
 
 @pytest.mark.parametrize(
@@ -105,10 +97,11 @@ def test_another_token_is_not(given: dict[str, Any], sentence: str):
     assert told(**given) == sentence
 
 
-def test_keys_that_cannot_be_had_decide_nothing():
-    """It is tried again from what is held."""
-    with pytest.raises(KeysUnavailable):
-        told(Keys(away=True))
+@pytest.mark.parametrize("trouble", [KeysWanted("https://i.example/keys"), KeysUnavailable("away")])
+def test_keys_that_are_not_here_decide_nothing(trouble: Exception):
+    """They are fetched, or it is tried again from what is held."""
+    with pytest.raises(type(trouble)):
+        told(Keys(trouble))
 
 
 def test_without_keys_the_connection_to_the_token_endpoint_is_the_proof():
