@@ -1,10 +1,11 @@
 """`python -m bench.connect`: many people connect at once while connections are refreshed, all for real.
 
-    python -m bench.connect --connections 500 --people 50 --rounds 3
+    python -m bench.connect --connections 500 --people 50 --think 5 --rounds 3
 
 A scheduler that refreshes, a web process with the pages, an OAuth server that asks and rotates: all on
-this machine, beside the visitors. Windows without visitors and with them take turns in one run, so that
-a noisy minute hits both. Read ratios.
+this machine, beside the visitors. All of them begin within one thinking time and read each page for
+another, of 0.2 to 1 of `--think` seconds; with 0, all press each button in the same instant. Windows
+without visitors and with them take turns in one run, so that a noisy minute hits both. Read ratios.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from random import Random
 from statistics import quantiles
 from threading import Barrier
 from time import monotonic, sleep
@@ -32,6 +34,9 @@ from refresher.store import statistics
 from refresher.store.registration import database_now
 
 PUBLIC_URL = "https://connect.example"
+ROOT, CALLBACK = "/connect/", "/connect/callback/"
+"""A callback waits for the provider, and for what it answers to be stored; the others are pages."""
+WHICH = ("p50", "p99", "max")
 SETTINGS = {
     "REFRESHER_PUBLIC_URL": PUBLIC_URL,
     "REFRESHER_TRUSTED_PROXIES": "127.0.0.1",
@@ -49,10 +54,12 @@ class Window:
     late_max: float | None
     connected: int = 0
     connected_in_seconds: float = 0.0
-    pages: int = 0
     page_p50: float | None = None
     page_p99: float | None = None
     page_max: float | None = None
+    callback_p50: float | None = None
+    callback_p99: float | None = None
+    callback_max: float | None = None
 
 
 def main() -> None:
@@ -77,13 +84,13 @@ def _window(stage: Stage, people: int, number: int, given: argparse.Namespace) -
     with stage.services.database.transaction() as db:
         since = database_now(db)
     began = monotonic()
-    walks = _visited(stage, people, number, given.spread) if people else []
+    walks = _visited(stage, people, number, given.think) if people else []
     took = monotonic() - began
     sleep(max(0.0, given.window - took))
     with stage.services.database.transaction() as db:
         done = statistics.refreshes_since(db, since)
         longest = longest_lateness_seconds(db, since)
-    seconds = [seconds for walk in walks for seconds in walk.page_seconds]
+    own = [one for walk in walks for one in walk.timings if one[0].startswith(ROOT)]
     return Window(
         people,
         done.refreshed,
@@ -92,21 +99,22 @@ def _window(stage: Stage, people: int, number: int, given: argparse.Namespace) -
         _ms(longest),
         sum(walk.has_connected for walk in walks),
         round(took, 1),
-        len(seconds),
-        *(_ms(one) for one in _spread_of(seconds)),
+        *_spread_of([seconds for path, seconds in own if not path.startswith(CALLBACK)]),
+        *_spread_of([seconds for path, seconds in own if path.startswith(CALLBACK)]),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One person's way: whether it led to a connection, and how long each page of ours took."""
+    """One person's way: whether it led to a connection, and how long each answer took, by path."""
 
     has_connected: bool
-    page_seconds: list[float]
+    timings: list[tuple[str, float]]
 
 
-def _visited(stage: Stage, people: int, number: int, spread_seconds: float) -> list[Walk]:
-    barrier = Barrier(people)
+def _visited(stage: Stage, people: int, number: int, think_seconds: float) -> list[Walk]:
+    barrier, dice = Barrier(people), Random(number)
+    thinking = [[dice.uniform(0.2, 1) * think_seconds for _ in range(2)] for _ in range(people)]
 
     def walk(person: int) -> Walk:
         account = f"person-{number}-{person}"
@@ -116,13 +124,13 @@ def _visited(stage: Stage, people: int, number: int, spread_seconds: float) -> l
         with Browser({PUBLIC_URL: f"http://127.0.0.1:{stage.port}"}, address=address) as browser:
             browser.open(f"{stage.provider.url}/login?account={account}")
             barrier.wait()
-            sleep(spread_seconds * person / people)
+            sleep(think_seconds * person / people)
             browser.open(made.url)
-            browser.submit()
-            browser.submit("Allow")
-            ours = [s for path, s in browser.timings if path.startswith("/connect/")]
+            for button, seconds in zip((None, "Allow"), thinking[person], strict=True):
+                sleep(seconds)
+                browser.submit(button)
         session = connect.find(stage.services, made.session.id, BY)
-        return Walk(session.outcome is Outcome.CONNECTED, ours)
+        return Walk(session.outcome is Outcome.CONNECTED, browser.timings)
 
     with ThreadPoolExecutor(people) as pool:
         return list(pool.map(walk, range(people)))
@@ -132,7 +140,7 @@ def _spread_of(seconds: list[float]) -> tuple[float | None, float | None, float 
     if len(seconds) < 2:
         return None, None, None
     cuts = quantiles(seconds, n=100, method="inclusive")
-    return cuts[49], cuts[98], max(seconds)
+    return _ms(cuts[49]), _ms(cuts[98]), _ms(max(seconds))
 
 
 def _ms(seconds: float | None) -> float | None:
@@ -140,18 +148,22 @@ def _ms(seconds: float | None) -> float | None:
 
 
 def _table(windows: Iterable[Window]) -> str:
-    lines = [
-        "| people | refreshes | late p50 | p99 | longest | connected | pages | p50 | p99 | longest |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    """Returns it for docs/performance.md: milliseconds, as p50 / p99 / longest."""
+    names = ("late", "page", "callback")
+    titles = ["people", "refreshes", *names, "connected"]
+    lines = [" | ".join(titles), " | ".join("---:" for _ in titles)]
     for one in windows:
-        late = f"{one.late_p50} ms | {one.late_p99} ms | {one.late_max} ms"
-        seen = (
-            f"{one.page_p50} ms | {one.page_p99} ms | {one.page_max} ms" if one.people else " | | "
+        told = asdict(one)
+        spreads = (
+            " / ".join(
+                "–" if (ms := told[f"{name}_{which}"]) is None else f"{ms:,.0f}" for which in WHICH
+            )
+            for name in names
         )
         lines.append(
-            f"| {one.people} | {one.refreshed} | {late} | {one.connected} | {one.pages} | {seen} |"
+            " | ".join([str(one.people), str(one.refreshed), *spreads, str(one.connected)])
         )
+    lines = [f"| {line} |" for line in lines]
     return "\n".join(lines)
 
 
@@ -165,7 +177,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--connections", type=int, default=500, help="that are refreshed meanwhile")
     parser.add_argument("--lifetime", type=float, default=20.0, help="of their tokens, in seconds")
     parser.add_argument("--people", type=int, default=50, help="who connect at once")
-    parser.add_argument("--spread", type=float, default=0.0, help="seconds in which they begin")
+    parser.add_argument("--think", type=float, default=5.0, help="seconds that a page is read")
     parser.add_argument("--window", type=float, default=20.0, help="seconds of each window")
     parser.add_argument("--rounds", type=int, default=3, help="a window without, one with people")
     parser.add_argument("--json", action="store_true", help="print JSON")

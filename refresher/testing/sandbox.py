@@ -154,6 +154,7 @@ class Sandbox:
             "data_directory": folder,
             "allow_insecure_hosts": "loopback",
             "public_url": PUBLIC_URL,
+            "trusted_proxies": "127.0.0.1",
             **settings,
         }
         services = wiring.build(load(**given))

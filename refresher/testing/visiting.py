@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from itertools import count
 from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -23,11 +24,17 @@ class Served:
     """The pages of these services, on a free port of this machine until it is left."""
 
     def __init__(self, services: Services) -> None:
+        self._numbers = count()
         self._pages = ConnectPages(services)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            self._pages, ws="none", lifespan="off", log_config=None, access_log=False
+            self._pages,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # the pages read them themselves
         )
         self._server = uvicorn.Server(config)
         sockets = {"sockets": [self._socket]}
@@ -35,8 +42,9 @@ class Served:
         self._thread.start()
 
     def browser(self, public_url: str) -> Browser:
-        """Returns a browser for which they are at `public_url`."""
-        return Browser({public_url: self.url}, pace=0)
+        """Returns a browser for which they are at `public_url`; each is at an address of its own."""
+        address = f"203.0.113.{next(self._numbers) % 254 + 1}"
+        return Browser({public_url: self.url}, address=address, pace=0)
 
     def close(self) -> None:
         """Ends them, when what they have begun has ended."""
