@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 Headers = Mapping[bytes, bytes]
@@ -57,8 +58,15 @@ def is_looking_ahead(headers: Headers) -> bool:
     return any(word in told for word in _LOOKING)
 
 
+def origin_of(url: str) -> str:
+    """Returns the origin of a URL as browsers write it: small letters, no usual port (RFC 6454)."""
+    parts = urlsplit(url.lower())
+    usual = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
+
+
 def is_own_form(headers: Headers, origin: str) -> bool:
-    """Whether a POST comes from a page of ours (C8), whose address begins with `origin`."""
+    """Whether a POST comes from a page of ours (C8), whose origin is `origin`."""
     site = headers.get(b"sec-fetch-site")
     if site is not None:
         return site == b"same-origin"

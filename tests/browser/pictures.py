@@ -49,8 +49,11 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "start-reconnect": ("start", START | ACCOUNT | {"reconnect": True}),
     "start-host": ("start", START | HOST),
     "start-host-wrong": ("start", START | HOST | {"host": "acme.example", "host_wrong": True}),
-    "leave": ("leave", {"provider": "Google", "onward": "https://accounts.google.com"}),
-    "wait": ("wait", {"provider": "Google", "tone": "still"}),
+    "leave": (
+        "leave",
+        {"provider": "Google", "tone": "busy", "onward": "https://accounts.google.com"},
+    ),
+    "wait": ("wait", {"provider": "Google", "tone": "busy"}),
     "connected": (
         "connected",
         {"provider": "Google", "tone": "good", "account": "ann@acme.example"}

@@ -11,6 +11,7 @@ from refresher.rules.visitors import (
     is_looking_ahead,
     is_own_form,
     is_whole_page,
+    origin_of,
 )
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -56,6 +57,21 @@ def test_an_address_is_believed_as_far_as_proxies_are_trusted(
 def test_what_is_fetched_ahead_is_known(headers: dict[bytes, bytes], looking: bool) -> None:
     """By what browsers of today and of yesterday say."""
     assert is_looking_ahead(headers) is looking
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Connect.Example", "https://connect.example"),
+        ("https://connect.example:443", "https://connect.example"),
+        ("https://connect.example:8443", "https://connect.example:8443"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("", "://"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_do(url: str, origin: str) -> None:
+    """So that what an operator wrote and what a browser sends are the same text."""
+    assert origin_of(url) == origin
 
 
 @pytest.mark.parametrize(

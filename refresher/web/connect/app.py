@@ -116,7 +116,9 @@ def _told(error: Exception, method: str, pattern: str) -> Refused:
     match problem.code:
         case "database_unavailable":
             return Refused("away", retry_after_seconds=problem.retry_after_seconds)
-        case "too_large" | "invalid_header" | "invalid_json":
+        case "too_large":
             return Refused("too_large")
+        case "invalid_header" | "invalid_json":
+            return Refused("wrong_request")
         case _:
             return Refused("internal")

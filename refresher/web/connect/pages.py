@@ -53,7 +53,7 @@ TONES: Mapping[str, str] = {
 }
 """How an ending looks that does not only warn."""
 STATUS: Mapping[str, int] = {
-    **dict.fromkeys(("bad_callback", "wrong_issuer", "wrong_host"), 400),
+    **dict.fromkeys(("bad_callback", "wrong_issuer", "wrong_host", "wrong_request"), 400),
     **dict.fromkeys(("other_browser", "other_site"), 403),
     **dict.fromkeys(("unknown", "unknown_result"), 404),
     **dict.fromkeys(("expired", "right_ended", "too_many_attempts", "connected_already"), 410),

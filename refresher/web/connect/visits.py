@@ -33,7 +33,7 @@ from refresher.connections.visit_values import (
 from refresher.rules.connect import Problem
 from refresher.rules.connect_steps import SendCode, ShowPage, ShowResult
 from refresher.rules.redirects import redirect_uri
-from refresher.rules.visitors import is_own_form, is_whole_page
+from refresher.rules.visitors import is_own_form, is_whole_page, origin_of
 from refresher.runtime.services import Services
 from refresher.web import problems, reading
 from refresher.web.connect import showing
@@ -57,7 +57,7 @@ class Visits:
 
     def __init__(self, services: Services, pages: Pages, gate: Gate, threads: Executor) -> None:
         self._services, self._pages, self._gate, self._threads = services, pages, gate, threads
-        self._origin = services.settings.public_url or ""
+        self._public_url = services.settings.public_url or ""
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def look(self, visitor: Visitor, link: str) -> Response:
@@ -124,10 +124,13 @@ class Visits:
     async def client(self, visitor: Visitor, file: str) -> Response:
         """Tells an issuer who we are, where our client's id is this very address (D8)."""
         found, settings = CLIENT_FILE.fullmatch(file), self._services.settings
-        if found is None or not self._origin.startswith("https://"):
+        if found is None or not self._public_url.startswith("https://"):
             return await self.nothing_here(visitor)
-        at, back = document_url(self._origin, found[1]), redirect_uri(self._origin, found[1])
-        return document(client_document(at, back, product(settings)))
+        base, name = self._public_url, found[1]
+        told = client_document(
+            document_url(base, name), redirect_uri(base, name), product(settings)
+        )
+        return document(told)
 
     async def nothing_here(self, visitor: Visitor, part: str = "") -> Response:
         """Answers for an address that is none of ours."""
@@ -154,14 +157,14 @@ class Visits:
         """Returns the page that looks again by itself, and after a minute by a button."""
         here, values = f"/connect/result/{session_id}", showing.of_provider(title)
         if looks >= MOST_LOOKS:
-            return self._pages.page("wait", values | {"tone": "still", "onward": here})
-        answer = self._pages.page("wait", values | {"tone": "still"})
+            return self._pages.page("wait", values | {"tone": "busy", "onward": here})
+        answer = self._pages.page("wait", values | {"tone": "busy"})
         answer.headers["refresh"] = f"{LOOK_SECONDS}; url={here}?look={looks + 1}"
         return answer
 
     def _leaving(self, leave: Leave) -> Response:
         """Returns the page that moves on by itself: a redirect would be the form's, and blocked."""
-        values = showing.of_provider(leave.title) | {"tone": "still", "onward": leave.url}
+        values = showing.of_provider(leave.title) | {"tone": "busy", "onward": leave.url}
         answer = _with_cookie(self._pages.page("leave", values), leave)
         answer.headers["refresh"] = f"0; url={leave.url}"
         return answer
@@ -202,7 +205,7 @@ class Visits:
             problems.told(error, "GET", "/connect/callback/{slug}")
 
     def _check_form(self, visitor: Visitor) -> None:
-        if not is_own_form(visitor.headers, self._origin):
+        if not is_own_form(visitor.headers, origin_of(self._public_url)):
             raise Refused("other_site")
 
     def _count_unknown(self) -> None:

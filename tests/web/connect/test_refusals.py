@@ -15,6 +15,7 @@ from refresher.errors import DatabaseUnavailable
 from refresher.rules.limits import Allowance
 from refresher.web.connect import gate
 from refresher.web.connect.gate import Gate
+from tests import loopback
 from tests.web.connect.stage import Stage
 from tests.web.connect.test_visits import BUTTON
 
@@ -65,6 +66,15 @@ def test_a_form_of_ours_is_small(stage: Stage) -> None:
     for body in (b"\xff\xfe", b"&" * 600, b'{"host": "x"}'):
         answer = stage.ask("POST", f"{url}/start", content=body, headers=ours)
         is_page(answer, 200, "Going to Fake")
+
+
+def test_headers_that_contradict_themselves_are_a_page(stage: Stage) -> None:
+    """Of two, a proxy on the way may have believed the other one."""
+    _, url = stage.link()
+    twice = [("content-type", "text/a"), ("content-type", "text/b")]
+    with loopback.client() as client:
+        answer = client.get(stage.here + url.removeprefix(stage.url), headers=twice)
+    is_page(answer, 400, "cannot be used like that")
 
 
 def test_who_begins_gets_a_cookie_of_that_attempt(stage: Stage) -> None:

@@ -85,7 +85,7 @@ def test_the_application_has_the_last_word(stage: Stage) -> None:
         connect.complete(stage.services, session.id, answer["connect_code"], "w" * 43, ACTOR)
     assert stage.now(session).state is State.HELD
     connect.complete(stage.services, session.id, answer["connect_code"], VERIFIER, ACTOR)
-    assert stage.now(session).confirmed_at is not None
+    assert stage.now(session).outcome is Outcome.CONNECTED
 
 
 def test_a_hop_is_none_in_a_frame_or_ahead(stage: Stage) -> None:
