@@ -33,6 +33,8 @@ COMMANDS = {
     "apps": ("apps", "Store our OAuth clients at the providers."),
     "encryption": ("encryption", "Make, change and count keys for sealing tokens."),
     "keys": ("api_keys", "Make, list and revoke API keys."),
+    "connect": ("connect", "Connect an account: opens a page, and waits for the consent."),
+    "connect sessions": ("connect_sessions", "Look at sessions in which accounts are connected."),
     "connections": ("connections", "Import, look at and steer connections."),
     "token": ("token", "Print the stored access token of a connection, and nothing else."),
     "events": ("events", "Show the history of one connection, the newest event last."),
@@ -113,6 +115,8 @@ class Commands(RootGroup):
         """Returns what is called, its module imported; raises `WrongUse` for what has moved."""
         if args and args[0] in MOVED:
             raise WrongUse(f"there is no command {args[0]} any more: {MOVED[args[0]]}")
+        if (both := " ".join(args[:2])) in COMMANDS:
+            args = [both, *args[2:]]
         name, found, rest = super().resolve_command(ctx, args)
         return name, load(name) if name else found, rest
 

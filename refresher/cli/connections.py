@@ -1,7 +1,7 @@
 """`refresher connections`: list them and show one. What changes them is in the modules beside.
 
 `import_command.py`: import; `lifecycle.py`: pause, resume, disable, delete; `refresh.py`: refresh now;
-`resume_link.py`: URLs that resume one.
+`resume_link.py`: URLs that resume one; `connect_sessions.py`: those that connect an account again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import import_command, lifecycle, reasons, refresh, resume_link, session
+from refresher.cli import (
+    connect_sessions,
+    import_command,
+    lifecycle,
+    reasons,
+    refresh,
+    resume_link,
+    session,
+)
 from refresher.cli.arguments import SHORTEST_PREFIX, Id, check_names, find, view_of
 from refresher.cli.output import (
     SHOWN,
@@ -50,8 +58,9 @@ State = Literal["scheduled", "leased", "parked", "idle"]
 app = typer.Typer()
 group = typer.Typer(help="Import, look at and steer connections.", no_args_is_help=True)
 app.add_typer(group, name="connections")
-for part in (import_command, refresh, lifecycle, resume_link):
-    group.add_typer(part.app)
+for part in (import_command.app, refresh.app, lifecycle.app, resume_link.app):
+    group.add_typer(part)
+group.add_typer(connect_sessions.links)
 
 
 @command(

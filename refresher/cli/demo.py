@@ -174,8 +174,8 @@ def _next_steps(running: Running) -> list[str]:
     file, providers = _short(running.environment_file), _short(running.foundation.providers_file)
     return [
         f"set -a; . {shlex.quote(file)}; set +a       # other commands find all this",
-        f"your OAuth app: in {providers}, or `refresher apps set google --client-id YOUR_CLIENT_ID`",
-        "refresher connections import connections.jsonl",
+        "refresher connect google       # asks for your OAuth app there, and opens the page",
+        f"refresher connections import connections.jsonl       # those you have; apps: {providers}",
     ]
 
 

@@ -54,12 +54,12 @@ def database(settings: Settings | None = None) -> Iterator[Database]:
 
 
 @contextmanager
-def services() -> Iterator[Services]:
+def services(settings: Settings | None = None) -> Iterator[Services]:
     """Opens everything but Redis, on a database that is checked to be migrated.
 
     Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
     """
-    settings = load()
+    settings = settings or load()
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}
     log.configure(settings.model_copy(update=quiet))
     opened = build(settings)

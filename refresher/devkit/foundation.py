@@ -22,12 +22,11 @@ from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import SettingsError
 from refresher.runtime.cipher import new_key, parse_key
 from refresher.runtime.services import cipher_from
-from refresher.runtime.serving.sockets import HERE
+from refresher.runtime.serving.sockets import HERE, LOOPBACK
 from refresher.settings import PREFIX, Settings, variable
 from refresher.settings.names import OF_THE_SDK, known_variables
 
 KEY_FILE = "development.key"
-LOOPBACK = "127.0.0.1"
 ENVIRONMENT_FILE = "env"
 
 

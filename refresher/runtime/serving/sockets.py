@@ -22,6 +22,7 @@ from refresher.errors import SettingsError
 EVERYWHERE = "::"
 EVERYWHERE_IPV4 = "0.0.0.0"  # noqa: S104  what `::` means on a machine without IPv6
 HERE = "localhost"
+LOOPBACK = "127.0.0.1"
 BACKLOG = 512
 NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}
 Address = tuple[int, str]
