@@ -126,8 +126,11 @@ def _identity_faults(provider: Provider, consent: Consent) -> Iterator[str]:
         yield 'connect.identity.body is set, but a GET has none: set method = "POST"'
     if identity.body is not None and not _is_object(identity.body):
         yield "connect.identity.body is no JSON object"
-    if consent.jwks_url and "id_token" not in identity.found_in:
+    reads_claims = "id_token" in identity.found_in or consent.callback_claims
+    if consent.jwks_url and not reads_claims:
         yield 'connect.jwks_url is set, but identity.found_in does not have "id_token"'
+    if consent.callback_claims and "openid" not in (*consent.scopes, *provider.default_scopes):
+        yield 'connect.callback_claims is set, but scopes lack "openid": no id_token comes'
 
 
 def _is_object(text: str) -> bool:

@@ -93,7 +93,7 @@ def _token(party: Party, held: Held) -> Secret:
 def _account(services: Services, held: Held, party: Party) -> Account | Unasked | Trouble | None:
     answer = codes.answer_of(party.provider, held.first)  # a second step tells no account
     told: dict[Place, object] = {"answer": answer, "callback": held.callback}
-    if "id_token" in party.consent.identity.found_in:
+    if "id_token" in party.consent.identity.found_in or party.consent.callback_claims:
         claims = id_tokens.believed(
             party, held, answer.get("id_token"), services.couriers.keys, time.time()
         )

@@ -12,7 +12,13 @@ from collections.abc import Mapping
 import jwt
 
 from refresher.outbound.key_sets import ALGORITHMS, KeySets
-from refresher.rules.accounts import Expected, claims_fault, claims_of, issuer_of
+from refresher.rules.accounts import (
+    Expected,
+    callback_fault,
+    claims_fault,
+    claims_of,
+    issuer_of,
+)
 from refresher.rules.authorize import Party, uses_nonce, uses_pkce
 from refresher.rules.connect import Problem, Trouble
 from refresher.rules.held import Held
@@ -39,6 +45,8 @@ def believed(
     fault = claims_fault(claims, expected, now_epoch_seconds)
     if fault is None and party.consent.jwks_url is not None:
         fault = _signature_fault(str(token), party.url(party.consent.jwks_url), keys)
+    if fault is None:
+        fault = callback_fault(party.consent, claims, held.callback)
     if fault is None:
         return claims
     name = provider.title or provider.name

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from refresher.rules.bodies import at
 from refresher.rules.connect import is_of
 from refresher.rules.connection import Secret, value
-from refresher.rules.consent import Place
+from refresher.rules.consent import Consent, Place
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
 from refresher.rules.placeholders import HOST, PLACEHOLDER, PLAIN_HOST, PLAIN_WORD
 from refresher.rules.providers import Provider
@@ -140,6 +140,19 @@ def claims_fault(
     if expected.issuer is not None and claims.get("iss") != expected.issuer:
         return f"the id_token is of another issuer than {expected.issuer}"
     return _end_fault(claims.get("exp"), now_epoch_seconds) or _nonce_fault(claims, expected)
+
+
+def callback_fault(
+    consent: Consent, claims: Mapping[str, object], callback: Mapping[str, str]
+) -> str | None:
+    """Returns why a callback is not that of an id_token; None: the claims that there are confirm it.
+
+    A callback passes through the browser, whose owner may put another account into it.
+    """
+    for name, claim in consent.callback_claims.items():
+        if claim in claims and str(claims[claim]) != callback.get(name):
+            return f"{name} of the callback is another than {claim} of the id_token"
+    return None
 
 
 def _end_fault(ends: object, now_epoch_seconds: float) -> str | None:

@@ -64,7 +64,7 @@ def kept_of_callback(provider: Provider, pairs: Pairs) -> dict[str, str]:
     consent = provider.connect
     if consent is None:
         return {}
-    named = {*consent.keep_from_callback}
+    named = {*consent.keep_from_callback, *consent.callback_claims}
     if "callback" in consent.identity.found_in:
         named |= {str(path[0]) for path in consent.identity.paths}
         named |= {str(name) for name in consent.identity.label_path[:1]}

@@ -124,6 +124,8 @@ class Consent:
     """the keys that sign its id_tokens"""
     keep_from_callback: tuple[SomeText, ...] = ()
     """fields of the callback that callers need beside the token, such as `realmId`"""
+    callback_claims: Texts = field(default_factory=_nothing)
+    """fields of the callback that an id_token must confirm by a claim: `{ realmId = "realmid" }`"""
     host_from_callback: SomeText | None = None
     """the field of the callback with the connection's host, or a URL on it: the code goes there"""
     host_from_answer: Steps = ()

@@ -122,6 +122,7 @@ def test_who_cannot_connect_is_told_why(provider: Provider, why: str | None):
         (CONNECT + USERINFO.replace("url", 'body = "[]", url'), "body is no JSON object"),
         (CONNECT + USERINFO.replace("url", 'body = "{", url'), "body is no JSON object"),
         (WHOLE + 'jwks_url = "https://a.example"', 'found_in does not have "id_token"'),
+        (WHOLE + 'callback_claims = { a = "b" }', 'scopes lack "openid"'),
         (WHOLE + 'host_from_callback = "shop"', "host_from_callback is set, but host_pattern"),
         (ANY + "asks_host = true", "host_pattern matches any server"),
         (WHOLE + 'unsure = ["identiy"]', 'no field (did you mean "identity"'),
@@ -142,6 +143,9 @@ sources = ["https://acme.example/docs"]
 code_parameters = { of = "{host}", secret = "{client_secret}" }
 other_account = { prompt = "login" }
 second_step = { url = "https://{host}/long", parameters = { client_secret = "{client_secret}" } }
+scopes = ["openid"]
+callback_claims = { shop = "shop" }
+jwks_url = "https://acme.example/keys"
 """
     assert load_text(OWN + more)["acme"].connect
     own = USERINFO.replace("url", 'headers = { Authorization = "Zoho {access_token}" }, url')

@@ -117,3 +117,9 @@ def test_without_a_challenge_only_the_nonce_ties_a_token_to_its_attempt():
     assert told(nonce=None) == {**CLAIMS, "nonce": None}
     bare = replace(ACME, pkce="no")
     assert told(nonce=None, provider=bare) == "the id_token has no nonce"
+
+
+def test_a_callback_of_another_account_than_the_token_is_refused():
+    """What passed through the browser is confirmed by what did not."""
+    named = replace(ACME, connect=replace(CONSENT, callback_claims={"company": "sub"}))
+    assert told(provider=named) == "company of the callback is another than sub of the id_token"

@@ -15,6 +15,7 @@ from refresher.rules.accounts import (
     Expected,
     Unasked,
     account_in,
+    callback_fault,
     claims_fault,
     claims_of,
     is_signed,
@@ -183,6 +184,28 @@ def test_an_id_token_is_for_us_of_its_issuer_and_of_this_attempt(
 ):
     """OpenID Connect Core 1.0 section 3.1.3.7, with two minutes for clocks that differ."""
     assert claims_fault({**GOOD, **claims}, replace(EXPECTED, **expected), NOW) == fault
+
+
+@pytest.mark.parametrize(
+    ("claims", "callback", "fault"),
+    [
+        ({}, {"realmId": "1"}, None),
+        ({"realmid": "1"}, {"realmId": "1"}, None),
+        ({"realmid": 1}, {"realmId": "1"}, None),
+        ({"realmid": "2"}, {"realmId": "1"}, "realmId of the callback is another than realmid of"),
+        ({"realmid": "2"}, {}, "realmId of the callback is another than realmid of"),
+    ],
+)
+def test_a_claim_confirms_what_passed_through_the_browser(
+    claims: dict[str, object], callback: dict[str, str], fault: str | None
+):
+    """Where there is one: somebody else's company in a callback is refused."""
+    consent = Consent(
+        identity=Identity(found_in=("callback",), paths=(("realmId",),)),
+        callback_claims={"realmId": "realmid"},
+    )
+    said = callback_fault(consent, claims, callback)
+    assert said is None if fault is None else said and said.startswith(fault)
 
 
 ZOHO = replace(entry(), host_pattern=r"accounts\.zoho\.(com|eu)|127\.0\.0\.1:[0-9]+")

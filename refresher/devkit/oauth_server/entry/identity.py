@@ -46,6 +46,7 @@ def tell(entry: Provider, consented: Consented, into: dict[str, Any]) -> None:
 def claims(entry: Provider, consented: Consented, issuer: str) -> dict[str, Any]:
     """Returns the claims of an id_token, its issuer with those filled in that it names."""
     told = told_account(entry, consented.account, profile(consented.account))
+    told |= dict.fromkeys(consent_of(entry).callback_claims.values(), consented.account)
     known = {**told, "host": consented.host or ""}
     return {**told, "iss": _CLAIM.sub(lambda found: str(known.get(found[1], "")), issuer)}
 
