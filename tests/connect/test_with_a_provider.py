@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
-
-import pytest
 
 from refresher.connections import arrival
 from refresher.connections.parties import party_of
@@ -17,13 +13,11 @@ from refresher.rules.authorize import Asking, asked_scopes, authorize_url, code_
 from refresher.rules.connect import Finish, Flow, Kind, Outcome, hashed
 from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Secret
-from refresher.runtime.checkpoints import Point
 from refresher.store import connect, connect_attempts, connect_steps
 from refresher.store.connect import NewSession
 from refresher.store.connect_attempts import NewAttempt
 from refresher.testing.sandbox import Sandbox
 from tests import loopback
-from tests.processes import Spawner
 
 BACK = "http://127.0.0.1:8000/connect/callback/fake"
 
@@ -73,37 +67,3 @@ def test_a_consent_becomes_a_connection_that_is_refreshed(refresher_sandbox: San
     assert sandbox.tokens(after.connection_id) != before
     totals = sandbox.provider.admin.summary()
     assert (totals.code_requests, totals.codes_exchanged) == (1, 1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("point", "sent"),
-    [("code_sending", 0), ("code_answered", 1), ("code_held", 1), ("promoting", 1)],
-)
-def test_a_process_that_is_killed_sends_no_code_twice(
-    refresher_sandbox: Sandbox, spawn: Spawner, tmp_path: Path, point: Point, sent: int
-) -> None:
-    """Kill -9 at each point; from what is held another process goes on, without the browser (T16)."""
-    sandbox = refresher_sandbox
-    assert sandbox.provider is not None
-    ticket = consented(sandbox)
-    settings = sandbox.services.settings
-    env = {
-        "DATABASE_URL": settings.database,
-        "REFRESHER_ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
-        "REFRESHER_PROVIDERS_FILE": str(tmp_path / "providers.toml"),
-        "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback",
-        "REFRESHER_DATA_DIRECTORY": str(tmp_path),
-        "THE_CODE": ticket.code.reveal(),
-    }
-    arguments = (str(ticket.session.id), str(ticket.attempt.id), point)
-    process = spawn("-m", "tests.connect.courier_process", *arguments, env=env)
-    assert process.wait() == -signal.SIGKILL, process.output
-    held = point in {"code_held", "promoting"}
-    arrival.advance(sandbox.services, ticket.session.id)
-    with sandbox.services.database.reading() as db:
-        after = connect.find(db, ticket.session.id)
-    assert after is not None
-    assert after.outcome == (Outcome.CONNECTED if held else None)
-    assert sandbox.provider.admin.summary().code_requests == sent
-    assert (after.connection_id is not None) == held
