@@ -1,9 +1,10 @@
-"""Flask: the OAuth dance of your application, whose end is handed to refresher.
+"""Flask: an account is connected without any OAuth code: begun here, finished by who began it.
 
     flask --app examples/flask_app.py run
 
-From `/callback` on nobody stores or refreshes a token here: the connection's id is all that is kept.
-Doing the dance again for the same account is a reconnect, which resumes what was parked.
+`/connect` sends the user to refresher, which sends them to the provider and back to `/connected`. What
+is kept on the way is in *this user's* session: so an account that somebody else consented to, by a
+link that went astray, is connected to nobody.
 """
 
 from __future__ import annotations
@@ -11,16 +12,12 @@ from __future__ import annotations
 import os
 import secrets
 from functools import cache
-from urllib.parse import urlencode
 
-import httpx
 from flask import Flask, abort, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from refresher.client import InvalidConnection, Refresher
+from refresher.client import ConnectRefused, Refresher
 
-AUTHORIZE_URL, TOKEN_URL = os.environ["AUTHORIZE_URL"], os.environ["TOKEN_URL"]
-CLIENT_ID, CLIENT_SECRET = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]
 app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()
 
@@ -33,26 +30,27 @@ def refresher() -> Refresher:
 
 @app.get("/connect")
 def connect() -> Response:
-    """Sends the user to the provider, to consent."""
-    session["state"] = secrets.token_urlsafe()
-    asked = {"response_type": "code", "client_id": CLIENT_ID, "state": session["state"]}
-    asked["redirect_uri"] = url_for("callback", _external=True)
-    return redirect(f"{AUTHORIZE_URL}?{urlencode(asked)}")
+    """Sends the user away to consent; the same again is a reconnect."""
+    start = refresher().connect_url(
+        organization_id="org-1",
+        provider="acme",
+        external_id=request.args.get("account", "me"),  # whoever is logged in here
+        return_url=url_for("connected", _external=True),  # in REFRESHER_CONNECT_RETURN_URLS
+    )
+    session["connecting"] = [str(start.session_id), start.verifier]
+    return redirect(start.url, 303)
 
 
-@app.get("/callback")
-def callback() -> dict[str, str]:
-    """Exchanges the code, and registers what the provider answered, as it came."""
-    if request.args.get("state") != session.pop("state", secrets.token_urlsafe()):
-        abort(400, "this did not begin at /connect")
-    form = {"grant_type": "authorization_code", "code": request.args.get("code", "")}
-    form["redirect_uri"] = url_for("callback", _external=True)
-    answer = httpx.post(TOKEN_URL, data=form, auth=(CLIENT_ID, CLIENT_SECRET)).json()
-    account = request.args.get("account", "me")  # whoever is logged in here
+@app.get("/connected")
+def connected() -> dict[str, object]:
+    """Confirms that this user is who consented. The connection's id is all that is kept."""
+    session_id, verifier = session.pop("connecting", None) or abort(400, "begin at /connect")
+    if request.args.get("connect_status") != "confirm":
+        return {"connected": False, "why": request.args.get("connect_status")}
     try:
-        made = refresher().register(
-            answer, organization_id="org-1", provider="acme", external_id=account
+        done = refresher().connect_complete(
+            session_id, code=request.args.get("connect_code", ""), verifier=verifier
         )
-    except InvalidConnection as error:
-        abort(400, str(error))  # in the provider's words, such as access_denied
-    return {"connection_id": str(made.id), "status": made.status}
+    except ConnectRefused as error:
+        abort(409, str(error))
+    return {"connected": done.is_connected, "connection_id": str(done.connection_id)}

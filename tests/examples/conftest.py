@@ -17,11 +17,15 @@ from refresher.devkit.oauth_server import FakeProvider, IssuedGrant
 from tests.devkit.conftest import Up
 from tests.devkit.postgres.kit import wait_for_clean_stop
 from tests.guard import Guard
+from tests.ports import LOOPBACK, free_port
 from tests.processes import Process, Spawner
 
 PROVIDERS = """
 [providers.acme]
 token_url = "{url}/token"
+authorize_url = "{url}/authorize"
+identity_url = "{url}/userinfo"
+connect.identity = {{ found_in = "userinfo", paths = ["sub"] }}
 
 [apps.acme]
 client_id = "fake-client"
@@ -38,6 +42,8 @@ class House:
     environment: dict[str, str]
     beside: dict[str, str]
     """What programs are given that stand beside refresher, on its database."""
+    ports: list[int]
+    """Of applications to which people may return: each takes one."""
 
     def command(self, *words: str) -> dict[str, Any]:
         """Runs a command of refresher's, and returns what it printed."""
@@ -89,10 +95,16 @@ def house(guard: Guard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
         stack.callback(spawn.close)
         file = Path(folder) / "providers.toml"
         file.write_text(PROVIDERS.format(url=provider.url))
-        up = Up(spawn, data, {"REFRESHER_PROVIDERS_FILE": str(file)})
+        ports = [free_port() for _ in range(3)]
+        back = [f"http://{LOOPBACK}:{port}/connected" for port in ports]
+        settings = {
+            "REFRESHER_PROVIDERS_FILE": str(file),
+            "REFRESHER_CONNECT_RETURN_URLS": ",".join(back),
+        }
+        up = Up(spawn, data, settings)
         up.process.wait_for('"environment_file"')
-        running = House(provider, spawn, {}, up.environment)
-        scopes = ("--scope", "token", "--scope", "write", "--scope", "read")
+        running = House(provider, spawn, {}, up.environment, ports)
+        scopes = ("--scope", "token", "--scope", "write", "--scope", "read", "--scope", "connect")
         key = running.command("keys", "create", "--name", "examples", *scopes)
         running.environment = {
             "REFRESHER_API_URL": up.told[0]["api"],

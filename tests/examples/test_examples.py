@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import orjson
 import pytest
 from celery import Celery
 
+from refresher.devkit.browser import Browser
 from tests.examples.conftest import House
 from tests.ports import LOOPBACK, free_port
 from tests.processes import Process
@@ -23,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
-LINE_LIMIT = 60
+LINE_LIMIT = 95
 
 
 def page(process: Process, url: str, **asked: object) -> httpx.Response:
@@ -82,71 +78,45 @@ def test_a_rejected_token_is_replaced_by_itself(house: House) -> None:
     assert (answer.status_code, answer.json()) == (200, {"sub": grant.external_id})
 
 
-@contextmanager
-def authorization_server(house: House) -> Iterator[str]:
-    """Stands before the provider for the dance: sends back with a code, gives one grant for it."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query)
-            self.send_response(302)
-            self.send_header(
-                "Location", f"{query['redirect_uri'][0]}?code=once&state={query['state'][0]}"
-            )
-            self.end_headers()
-
-        def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            said: dict[str, object] = {"error": "invalid_grant"}
-            if form["code"] == ["once"] and codes.pop():
-                grant = house.grant()
-                said = {"token_type": "Bearer", "access_token": grant.access_token}
-                said |= {"refresh_token": grant.refresh_token, "expires_in": 3600}
-            body = orjson.dumps(said)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    codes = [False, True]
-    server = HTTPServer((LOOPBACK, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://{LOOPBACK}:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def test_fastapi_connects_an_account(house: House) -> None:
+    """The user consents and is back with a connection, whose token is served; a stranger is not."""
+    # Given
+    base = f"http://{LOOPBACK}:{(port := house.ports.pop())}"
+    words = ("--app-dir", "examples", "--port", str(port), "fastapi_app:app")
+    running = house.run("-m", "uvicorn", *words)
+    assert page(running, f"{base}/connected?connect_status=confirm").status_code == 409
+    with Browser() as ann:
+        # When
+        back = ann.open(f"{base}/connect/ann")
+    # Then
+    assert back.status == 200, (back.words, running.output)
+    made = orjson.loads(back.text)["connection_id"]
+    assert page(running, f"{base}/profiles/{made}").json()["profile"] == {"sub": "ann"}
 
 
-def test_flask_hands_over_the_end_of_the_dance(house: House) -> None:
-    """What the token endpoint answered is registered; a forged state and a spent code are refused."""
-    base = f"http://{LOOPBACK}:{(port := free_port())}"
-    with authorization_server(house) as server:
-        running = house.run(
-            *("-m", "flask", "--app", "examples/flask_app.py", "run", "--port", str(port)),
-            AUTHORIZE_URL=f"{server}/authorize",
-            TOKEN_URL=f"{server}/token",
-            CLIENT_ID="fake-client",
-            CLIENT_SECRET="fake-secret",
-        )
-        assert page(running, f"{base}/callback?code=once&state=forged").status_code == 400
-        with httpx.Client(follow_redirects=True, timeout=60) as browser:
-            # When
-            answer = browser.get(f"{base}/connect")
-            # Then
-            assert answer.status_code == 200, running.output
-            assert answer.json()["status"] == "active"
-            again = browser.get(f"{base}/connect")
-            assert (again.status_code, "invalid_grant" in again.text) == (400, True)
+def test_flask_connects_who_began_it(house: House) -> None:
+    """Who comes back in the browser that began is connected; in another browser nobody is."""
+    # Given
+    base = f"http://{LOOPBACK}:{(port := house.ports.pop())}"
+    running = house.run(
+        *("-m", "flask", "--app", "examples/flask_app.py", "run", "--port", str(port))
+    )
+    page(running, f"{base}/connected")
+    with Browser() as ann, Browser() as ben:
+        # When the link of Ann's is stolen after her consent
+        stopped = ann.open(f"{base}/connect?account=flask", until=f"{base}/connected")
+        assert stopped.next_url is not None, (stopped.words, running.output)
+        assert ben.open(stopped.next_url).status == 400
+        # Then it is still hers
+        told = orjson.loads(ann.go_on().text)
+        assert told["connected"], running.output
+        assert page(running, f"{base}/connected").status_code == 400
 
 
 def test_django_shows_who_must_connect_again(house: House) -> None:
-    """A banner comes with the webhook of a dead grant; a message with a wrong signature is refused."""
+    """A banner comes with the webhook of a dead grant, and goes with the reconnect that it leads to."""
     # Given
-    base = f"http://{LOOPBACK}:{(port := free_port())}"
+    base = f"http://{LOOPBACK}:{(port := house.ports.pop())}"
     event = ("--organization", "org-1", "--event", "connection.*")
     made = house.command("webhooks", "add", f"{base}/hooks", *event)
     words = ("examples/django_app.py", "runserver", "--noreload", str(port))
@@ -163,6 +133,13 @@ def test_django_shows_who_must_connect_again(house: House) -> None:
         60,
         lambda: running.output,
     )
+    # When its user follows that
+    with Browser() as owner:
+        owner.open(f"{house.provider.url}/login?account={grant.external_id}")
+        back = owner.open(f"{base}/reconnect/{grant.external_id}")
+    # Then
+    assert back.text == "Thank you.", (back.words, running.output)
+    wait_until(lambda: not page(running, f"{base}/banner/{grant.external_id}").text, 60)
 
 
 def test_cron_goes_through_all_accounts(house: House) -> None:
