@@ -18,11 +18,11 @@
     ├── NoSuchApp                no OAuth client of ours has this name
     ├── NoSuchConnection         no connection has this id
     ├── EgressRefused            a URL leads where no request may go
-    ├── DiscoveryRefused         a server that nobody wrote an entry for cannot be connected to
     ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
     ├── NoSuchWebhook            no webhook endpoint has this id
     ├── Conflict                 what is asked contradicts what is stored
     ├── ConnectRefused           a connect session cannot be begun or completed; `code` tells why
+    │   └── DiscoveryRefused     … to a server that nobody wrote an entry for
     ├── NoSuchSession            no connect session has this id
     ├── TokenUnavailable         no valid access token can be had; `code` tells why
     └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
@@ -162,12 +162,6 @@ class EgressRefused(RefresherError):
     exit_code = 2
 
 
-class DiscoveryRefused(RefresherError):
-    """A server, or an issuer, that nobody wrote an entry for cannot be connected to; says why."""
-
-    exit_code = 2
-
-
 class Conflict(RefresherError):
     """What is asked contradicts what is stored, such as to delete a grant that others use."""
 
@@ -218,6 +212,13 @@ class ConnectRefused(RefresherError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class DiscoveryRefused(ConnectRefused):
+    """A server, or an issuer, that nobody wrote an entry for cannot be connected to; says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("discovery_refused", sentence)
 
 
 class NoSuchSession(RefresherError):

@@ -67,6 +67,7 @@ class ConnectStatus:
     attempts: int = 0
     connection_id: UUID | None = None
     account: str | None = None
+    scopes: tuple[str, ...] = ()
     granted_scopes: tuple[str, ...] | None = None
     missing_scopes: tuple[str, ...] = ()
     also_connected_as: tuple[UUID, ...] = ()
@@ -188,6 +189,19 @@ def cancel(given: Id) -> Call[ConnectStatus]:
 def challenge(verifier: str) -> str:
     """Returns the S256 of a verifier, as RFC 7636 section 4.2 makes it."""
     return urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+def opened(given: Id) -> Call[tuple[ConnectStatus, ...]]:
+    """The sessions of a connection that are open, the newest ones."""
+    id_ = as_id(given)
+    return Call(
+        "GET",
+        PATH,
+        read=lambda document: tuple(_status(one) for one in document["items"]),
+        here=lambda direct: tuple(_status(one) for one in direct.connect_opened(id_)),
+        params={"state": "open", "connection_id": str(id_)},
+        about="connect",
+    )
 
 
 def _started(document: Mapping[str, Any], verifier: str | None) -> ConnectStart:

@@ -13,17 +13,21 @@ from uuid import UUID
 from refresher.client.looking import ConnectionPage, Rights, cursor_of, place_of
 from refresher.client.values import Connection, Event, EventPage, made
 from refresher.connections import connect, lifecycle, registration, revocation
+from refresher.connections.discovered import with_provider
 from refresher.connections.oauth_apps import sync_apps
 from refresher.errors import InvalidConnection
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import Scope
-from refresher.rules.connect import Finish, Flow
+from refresher.rules.connect import Finish, Flow, State
 from refresher.rules.connect_view import view
 from refresher.rules.registration import read
 from refresher.runtime.services import build
 from refresher.settings import load
 from refresher.store import connections, events
+from refresher.store.connect import SessionFilter
 from refresher.store.connections import Filter, Versioned
+
+MOST_OPENED = 50
 
 
 class Direct:
@@ -95,7 +99,7 @@ class Direct:
     def connect_begin(self, body: Mapping[str, object]) -> dict[str, object]:
         """Makes a connect session, and returns what the API answers to it."""
         self._sync_apps()
-        known: Any = {**body}
+        known: Any = with_provider(self.services, body, self._by)
         for name, kind in (("connection_id", UUID), ("flow", Flow), ("finish", Finish)):
             if name in known:
                 known[name] = kind(known[name])
@@ -105,6 +109,12 @@ class Direct:
     def connect_status(self, session_id: UUID) -> dict[str, object]:
         """Returns how a connect session stands."""
         return asdict(view(connect.find(self.services, session_id, self._by)))
+
+    def connect_opened(self, connection_id: UUID) -> list[dict[str, object]]:
+        """Returns the sessions of a connection that are open."""
+        chosen = SessionFilter(state=State.OPEN, connection_id=connection_id)
+        found = connect.listed(self.services, chosen, self._by, before=None, limit=MOST_OPENED)
+        return [asdict(view(one)) for one in found]
 
     def connect_complete(self, session_id: UUID, code: str, verifier: str) -> dict[str, object]:
         """Gives the application's word, and carries it out."""

@@ -16,6 +16,7 @@ from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
 from refresher.client.connecting import ConnectStart, ConnectStatus, Whom, Wishes
 from refresher.client.looking import Rights
 from refresher.client.operations import PAGE, Call, Fields, Id, as_given
+from refresher.client.stepping import Response
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.errors import TokenUnavailable
@@ -170,6 +171,23 @@ class Refresher(Connected[httpx.Client]):
                 break
             time.sleep(connecting.PAUSE_SECONDS)
         return found
+
+    def step_up(
+        self, connection_id: Id, response: Response, **wishes: Unpack[Wishes]
+    ) -> ConnectStart | None:
+        """Begins a session for the scopes that a 403 with `insufficient_scope` asks for (RFC 6750).
+
+        The same one while it is open: at most one for each connection. None where the answer asks for
+        nothing that more consent could give, or the person is on the way already.
+        """
+        steps = self._step_ups.steps(connection_id, response, wishes)
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(self._run(call))
+        except StopIteration as done:
+            found: ConnectStart | None = done.value
+            return found
 
     def connect_cancel(self, session_id: Id) -> ConnectStatus:
         """Ends a connect session, and withdraws its link."""

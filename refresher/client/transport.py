@@ -16,6 +16,7 @@ import httpx
 
 from refresher import __version__
 from refresher.client.operations import Call
+from refresher.client.stepping import StepUps
 from refresher.errors import (
     ApiError,
     ApiUnavailable,
@@ -67,6 +68,7 @@ class Connected(Generic[Client]):
             api_url = os.environ.get(API_URL) or None
         if api_url is not None and api_key is None:
             api_key = os.environ.get(API_KEY) or None
+        self._step_ups = StepUps()
         self._http: OverHttp | None = None
         self._direct: Direct | None = None
         if api_url is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -65,6 +65,26 @@ def discovered(
         return _of_issuer(services, issuer or "", by)
     except Unfit as error:
         raise DiscoveryRefused(str(error)) from None
+
+
+def with_provider(services: Services, given: Mapping[str, Any], by: Actor) -> dict[str, Any]:
+    """Returns what a session is asked to be for, with the provider of `server_url` or `issuer`.
+
+    Scopes that are asked for win over those that the server names. Raises `DiscoveryRefused`.
+    """
+    rest = {name: value for name, value in given.items() if name not in {"server_url", "issuer"}}
+    server_url, issuer = given.get("server_url"), given.get("issuer")
+    if server_url is None and issuer is None:
+        return rest
+    if rest.get("provider") or rest.get("connection_id"):
+        raise DiscoveryRefused("give one of provider, connection_id, server_url and issuer")
+    found = discovered(services, server_url=server_url, issuer=issuer, by=by)
+    return {
+        **rest,
+        "provider": found.provider,
+        "placeholders": {**(rest.get("placeholders") or {}), **found.placeholders},
+        "scopes": rest.get("scopes") or found.scopes,
+    }
 
 
 def _of_server(services: Services, server: str, by: Actor) -> Discovered:

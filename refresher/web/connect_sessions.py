@@ -16,11 +16,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from refresher.connections import connect
+from refresher.connections.discovered import with_provider
 from refresher.rules.access import Scope
-from refresher.rules.connect import Finish, Flow, State
+from refresher.rules.connect import Finish, Flow, Session, State
 from refresher.rules.connect_view import SessionView, view
 from refresher.store.connect import SessionFilter
-from refresher.web.dependencies import NOT_ITS_OWN, ONCE, Connector, Id, with_problems
+from refresher.web.dependencies import NOT_ITS_OWN, ONCE, Caller, Connector, Id, with_problems
 from refresher.web.paging import Page, page, read_id
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
@@ -32,6 +33,7 @@ MAKING = (
     *("connect_disabled", "public_url_missing", "cannot_connect", "app_missing"),
     *("redirect_uri_refused", "return_url_refused", "connection_exists", "disabled"),
     *("organization_mismatch", "invalid_connection", "no_such_connection", "quota_reached"),
+    *("discovery_refused", "too_many_waiting"),
 )
 """The problems of beginning a session."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
@@ -47,6 +49,8 @@ class SessionOrder(Given):
         None, description="Left out: the account's own id, where the provider tells it."
     )
     connection_id: UUID | None = Field(None, description="Instead of these: this one's reconnect.")
+    server_url: Needed | None = Field(None, description="Instead of a provider: an MCP server's.")
+    issuer: Needed | None = Field(None, description="Instead of a provider: an OpenID issuer.")
     app: Needed | None = None
     host: Needed | None = None
     placeholders: dict[str, Text] = Field(default_factory=dict)
@@ -112,7 +116,7 @@ class NewSession:
 
 
 @router.post("", status_code=201, openapi_extra=with_problems(*MAKING))
-def begin_connect_session(caller: Connector, body: SessionOrder) -> NewSession:
+async def begin_connect_session(caller: Connector, body: SessionOrder) -> NewSession:
     """Begin a connect session.
 
     The answer's `url` is for the person whose account it is: open it in their browser. An account that
@@ -124,10 +128,17 @@ def begin_connect_session(caller: Connector, body: SessionOrder) -> NewSession:
     if body.allow_account_change and Scope.WRITE not in caller.key.scopes:
         sentence = f"allow_account_change needs a key with the scope `{Scope.WRITE}`"
         raise Problem("scope_missing", sentence)
-    order = connect.Order(**{**body.model_dump(), "organization_id": body.organization_id or own})
+    # A server that nobody wrote an entry for is somebody else's, and may take its time.
+    on = caller.outside if body.server_url or body.issuer else caller.in_thread
+    seen, url = await on(_begin, caller, body)
+    return NewSession(seen.id, url, seen.state, seen.connection_id, seen.expires_at)
+
+
+def _begin(caller: Caller, body: SessionOrder) -> tuple[Session, str]:
+    given = {**body.model_dump(), "organization_id": body.organization_id or caller.organization_id}
+    order = connect.Order(**with_provider(caller.services, given, caller.actor))
     made = connect.make(caller.services, order, caller.actor)
-    seen = made.session
-    return NewSession(seen.id, made.url, seen.state, seen.connection_id, seen.expires_at)
+    return made.session, made.url
 
 
 @router.get("", openapi_extra=with_problems("invalid_cursor"))

@@ -81,6 +81,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "invalid_connection": (422, "The connection cannot be stored"),
     "invalid_webhook": (422, "The webhook endpoint cannot be stored"),
     "invalid_recipient": (422, "The recipient cannot be stored"),
+    "discovery_refused": (422, "The server cannot be connected to"),
     "invalid_app": (422, "The OAuth client cannot be stored"),
     "return_url_refused": (422, "The return URL is not an allowed one"),
     "invalid_organization": (422, "The organization cannot be stored"),

@@ -11,7 +11,7 @@ import pytest
 from refresher.catalogue import Catalogue
 from refresher.catalogue.generic import slug
 from refresher.connections import discovery
-from refresher.connections.discovered import Discovered, discovered
+from refresher.connections.discovered import Discovered, discovered, with_provider
 from refresher.errors import DiscoveryRefused
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange
@@ -268,3 +268,19 @@ def test_the_metadata_of_a_discovered_issuer_is_read_again(
     assert asking.catalogue[slug(issuer.url)].token_url == f"{issuer.url}/token"
     (row,) = world.rows("select trouble from issuer")
     assert "tokens go to evil.example: confirm it" in row.trouble
+
+
+def test_a_session_names_a_server_instead_of_a_provider(issuer: Issuer, asking: Services):
+    """Its provider and resource come to what else is asked for; scopes that are named count alone."""
+    url = issuer.serve()
+    given: dict[str, Any] = {"external_id": "7", "server_url": url, "issuer": None, "scopes": []}
+    whole = with_provider(asking, given, BY)
+    name = slug(issuer.url)
+    assert whole == {
+        "external_id": "7", "provider": name, "placeholders": {"resource": url},
+        "scopes": ("read", "write"),
+    }  # fmt: skip
+    assert with_provider(asking, {**given, "scopes": ["read"]}, BY)["scopes"] == ["read"]
+    assert with_provider(asking, {"provider": "x"}, BY) == {"provider": "x"}
+    with pytest.raises(DiscoveryRefused, match="give one of provider, connection_id"):
+        with_provider(asking, {**given, "provider": "x"}, BY)

@@ -114,6 +114,11 @@ def test_a_hundred_that_wait_hold_no_thread(shared: Site) -> None:
         ({"expires_in_seconds": 86_400}, 422, "invalid_body", "expires_in_seconds"),
         ({"parameters": {"prompt": "none"}}, 422, "invalid_body", "parameters"),
         ({"connection_id": "7"}, 422, "invalid_body", "connection_id"),
+        ({"server_url": "https://a.example/"}, 422, "discovery_refused", "give one of provider"),
+        (
+            {"provider": None, "issuer": "https://a.example"},
+            *(422, "discovery_refused", "REFRESHER_CONNECT_DISCOVERY"),
+        ),
         ({"link": "mine"}, 422, "invalid_body", "link"),
     ],
 )
