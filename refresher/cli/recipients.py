@@ -15,6 +15,8 @@ from refresher.cli.output import Json, WrongUse, command, distance, done, listin
 from refresher.errors import did_you_mean
 from refresher.rules.addresses import RECONNECT_WORDS, address_fault, canonical, template_fault
 from refresher.rules.notices import Kind
+from refresher.rules.return_urls import list_fault
+from refresher.settings import load
 from refresher.store import audit, recipients
 from refresher.store.recipients import Recipient
 
@@ -122,6 +124,7 @@ def remove(
         "--reconnect-url 'https://app.example/connections/{external_id}/reconnect'"
     ),
     "refresher organizations set org-1 --reconnect-url ''",
+    "refresher organizations set org-1 --return-url https://app.example/orgs/1/settings",
     name="set",
 )
 def set_organization(
@@ -134,28 +137,47 @@ def set_organization(
             "{provider} or {organization_id} in it; empty forgets it."
         ),
     ] = None,
+    return_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A page to which a connect session may send people back; repeat it for all that there "
+            "are; empty forgets them."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Set an organization's name, or the page to which its reconnect links lead.
+    """Set an organization's name, its reconnect page, or where people return to after a consent.
 
-    Without a page of its own an organization has that of REFRESHER_RECONNECT_URL.
+    Without a page of its own an organization has that of REFRESHER_RECONNECT_URL. Return URLs are on
+    the origins of REFRESHER_CONNECT_RETURN_URLS, whose own pages are for every organization.
     """
+    changes, urls = _judged(organization, name, reconnect_url, return_url)
+    with session.database() as database, database.transaction() as db:
+        stored = recipients.set_organization(db, organization, changes, return_urls=urls)
+        audit.note(db, session.actor(), "organization_stored", organization, "organization")
+    name, page = stored.name or "not set", stored.reconnect_url or "not set"
+    ways = f", return URLs {', '.join(stored.return_urls)}" if stored.return_urls else ""
+    done(stored, f"{organization}: name {name}, reconnect page {page}{ways}", json=json)
+
+
+def _judged(
+    organization: str, name: str | None, page: str | None, urls: list[str] | None
+) -> tuple[dict[str, str | None], list[str] | None]:
+    """Returns what changes; an empty text forgets what is stored."""
     if not organization.strip():
         raise WrongUse("the organization's id is empty")
-    fault = template_fault(reconnect_url, RECONNECT_WORDS) if reconnect_url else None
-    if fault:
+    if fault := template_fault(page, RECONNECT_WORDS) if page else None:
         raise WrongUse(f"--reconnect-url {fault}")
     if name is not None and not (name + "x").isprintable():
         raise WrongUse("--name holds a control character")
-    given = {"name": name, "reconnect_url": reconnect_url}
+    given = {"name": name, "reconnect_url": page}
     changes = {field: value or None for field, value in given.items() if value is not None}
-    if not changes:
-        raise WrongUse("nothing to set: give --name or --reconnect-url")
-    with session.database() as database, database.transaction() as db:
-        stored = recipients.set_organization(db, organization, changes)
-        audit.note(db, session.actor(), "organization_stored", organization, "organization")
-    name, page = stored.name or "not set", stored.reconnect_url or "not set"
-    done(stored, f"{organization}: name {name}, reconnect page {page}", json=json)
+    if not changes and urls is None:
+        raise WrongUse("nothing to set: give --name, --reconnect-url or --return-url")
+    listed = None if urls is None else [url for url in urls if url]
+    if why := list_fault(listed or [], load().connect_return_urls):
+        raise WrongUse(f"--return-url: {why}")
+    return changes, listed
 
 
 @command(organizations_group, "refresher organizations list --json", name="list")

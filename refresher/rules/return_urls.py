@@ -38,6 +38,13 @@ def entry_fault(entry: str, origins: Collection[str] | None = None) -> str | Non
     return None
 
 
+def list_fault(entries: Iterable[str], of_operator: Collection[str]) -> str | None:
+    """Returns the first fault of an organization's list, as a sentence; None for a good one."""
+    origins = origins_of(of_operator)
+    faults = ((entry, entry_fault(entry, origins)) for entry in entries)
+    return next((f"{entry} {why}" for entry, why in faults if why), None)
+
+
 def _page_fault(entry: str) -> str | None:
     parts = urlsplit(entry)
     if parts.scheme not in {"https", "http"} or not parts.hostname:

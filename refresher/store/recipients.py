@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -31,11 +31,12 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """What messages know of an organization."""
+    """What messages and consents know of an organization."""
 
     id: str
     name: str | None
     reconnect_url: str | None
+    return_urls: list[str] = field(default_factory=list)
 
 
 _COLUMNS = (
@@ -96,15 +97,21 @@ def of(db: Db, organizations: Collection[str | None]) -> Sequence[Recipient]:
 
 
 def set_organization(
-    db: Db, organization_id: str, changes: Mapping[str, str | None]
+    db: Db,
+    organization_id: str,
+    changes: Mapping[str, str | None],
+    *,
+    return_urls: Sequence[str] | None = None,
 ) -> Organization:
-    """Stores what messages know of an organization; a field that is not in `changes` stays."""
+    """Stores what is known of an organization; a field that is not given stays."""
     sql = """
-        insert into organization as o (id, name, reconnect_url) values (:id, :name, :reconnect_url)
+        insert into organization as o (id, name, reconnect_url, return_urls)
+        values (:id, :name, :reconnect_url, coalesce(cast(:return_urls as text[]), '{}'))
         on conflict (id) do update set updated_at = refresher_now(),
             name = case when :has_name then excluded.name else o.name end,
-            reconnect_url = case when :has_url then excluded.reconnect_url else o.reconnect_url end
-        returning id, name, reconnect_url
+            reconnect_url = case when :has_url then excluded.reconnect_url else o.reconnect_url end,
+            return_urls = coalesce(cast(:return_urls as text[]), o.return_urls)
+        returning id, name, reconnect_url, return_urls
         """
     return one(
         db,
@@ -113,6 +120,7 @@ def set_organization(
         id=organization_id,
         name=changes.get("name"),
         reconnect_url=changes.get("reconnect_url"),
+        return_urls=None if return_urls is None else list(return_urls),
         has_name="name" in changes,
         has_url="reconnect_url" in changes,
     )
@@ -194,7 +202,7 @@ def drop(
 def organization(db: Db, organization_id: str, only: str | None) -> Organization | None:
     """Returns what was set for an organization, or None; also where it is not the `only` one."""
     sql = (
-        "select id, name, reconnect_url from organization "
+        "select id, name, reconnect_url, return_urls from organization "
         "where id = :id and (cast(:only as text) is null or id = :only)"
     )
     return first(db, Organization, sql, id=organization_id, only=only)
@@ -205,7 +213,7 @@ def organizations(
 ) -> Sequence[Organization]:
     """Returns the organizations that something was set for, in the order of their ids."""
     sql = """
-        select id, name, reconnect_url from organization
+        select id, name, reconnect_url, return_urls from organization
         where (cast(:only as text) is null or id = :only) and id > :after
         order by id limit :limit
         """

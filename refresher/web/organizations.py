@@ -1,4 +1,4 @@
-"""Organizations: what messages know of one, its name and its reconnect page."""
+"""Organizations: name and reconnect page for messages, and the pages that consents lead to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from pydantic import Field
 
 from refresher.rules.addresses import RECONNECT_WORDS, template_fault
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
+from refresher.rules.return_urls import list_fault
 from refresher.store import recipients
 from refresher.store.audit import note
 from refresher.store.recipients import Organization
@@ -16,13 +18,29 @@ from refresher.web.dependencies import ONCE, Caller, Reader, Writer, with_proble
 from refresher.web.paging import Page, page, read_texts
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
-from refresher.web.shapes import CLEAN, OrganizationBody, PageQuery
+from refresher.web.shapes import CLEAN, Given, Label, PageQuery, WebUrl
 
 router = APIRouter(prefix="/v1/organizations", tags=["organizations"], route_class=ApiRoute)
 OrganizationId = Annotated[
     str, Path(json_schema_extra={"minLength": 1, "maxLength": MAX_TEXT_LENGTH})
 ]
 ONE = "/{organization_id:path}"  # an organization's id is the caller's, and may have a /
+
+
+class OrganizationBody(Given):
+    """What is said of an organization, as a whole; null or left out is forgotten."""
+
+    name: Label | None = Field(None, description="As people know it.")
+    reconnect_url: WebUrl | None = Field(
+        None,
+        description="Your page on which a person connects again, with {external_id}, "
+        "{connection_id}, {provider} or {organization_id} in it. null: REFRESHER_RECONNECT_URL.",
+    )
+    return_urls: list[WebUrl] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Where else people return to after a consent, on the operator's origins.",
+    )
 
 
 @router.get("", openapi_extra=with_problems("invalid_cursor"))
@@ -48,9 +66,9 @@ def show_organization(caller: Reader, organization_id: OrganizationId) -> Organi
 def put_organization(
     caller: Writer, organization_id: OrganizationId, body: OrganizationBody
 ) -> Organization:
-    """Set an organization's name and reconnect page.
+    """Set an organization's name, reconnect page and return URLs.
 
-    Both as a whole: what is null or left out is forgotten.
+    All as a whole: what is null or left out is forgotten.
     """
     id_ = _known(caller, organization_id)
     fault = template_fault(body.reconnect_url, RECONNECT_WORDS) if body.reconnect_url else None
@@ -58,9 +76,11 @@ def put_organization(
         raise Problem("invalid_organization", f"reconnect_url: it {fault}")
     if body.name is not None and not (body.name.strip() and body.name.isprintable()):
         raise Problem("invalid_organization", "name: it is empty or holds a control character")
+    if why := list_fault(body.return_urls, caller.services.settings.connect_return_urls):
+        raise Problem("invalid_organization", f"return_urls: {why}")
     changes = {"name": body.name, "reconnect_url": body.reconnect_url}
     with caller.database.transaction() as db:
-        stored = recipients.set_organization(db, id_, changes)
+        stored = recipients.set_organization(db, id_, changes, return_urls=body.return_urls)
         note(db, caller.actor, "organization_stored", id_, "organization")
     return stored
 

@@ -209,17 +209,6 @@ class Choices(Given):
     choices: dict[Kind, Choice | None]
 
 
-class OrganizationBody(Given):
-    """What messages say of an organization, as a whole; null or left out is forgotten."""
-
-    name: Label | None = Field(None, description="As people know it.")
-    reconnect_url: WebUrl | None = Field(
-        None,
-        description="Your page on which a person connects again, with {external_id}, "
-        "{connection_id}, {provider} or {organization_id} in it. null: REFRESHER_RECONNECT_URL.",
-    )
-
-
 class RereadBody(Given):
     """Whose answers to read again."""
 

@@ -63,11 +63,23 @@ def test_an_organization_gets_name_and_page(cli: Cli):
     """Each is set alone, and an empty one is forgotten."""
     set_ = ["organizations", "set", "org-1"]
     assert cli(*set_, "--name", "Acme", "--json").json["name"] == "Acme"
-    both = {"id": "org-1", "name": "Acme", "reconnect_url": LINK}
+    both = {"id": "org-1", "name": "Acme", "reconnect_url": LINK, "return_urls": []}
     assert cli(*set_, "--reconnect-url", LINK, "--json").json == both
     assert cli("organizations", "list", "--json").lines == [both]
     assert cli(*set_, "--reconnect-url", "", "--json").json["reconnect_url"] is None
     assert "Acme" in cli("organizations", "list").stdout
+
+
+def test_an_organization_gets_return_urls(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    """On the operator's origins, all of them at once; an empty one forgets them."""
+    monkeypatch.setenv("REFRESHER_CONNECT_RETURN_URLS", "https://app.example/")
+    set_ = ["organizations", "set", "org-1"]
+    pages = ["https://app.example/a", "https://app.example/b"]
+    given = [part for page in pages for part in ("--return-url", page)]
+    assert cli(*set_, *given, "--json").json["return_urls"] == pages
+    assert cli(*set_, "--name", "Acme", "--json").json["return_urls"] == pages
+    assert "return URLs https://app.example/a" in cli(*set_, "--name", "A").stdout
+    assert cli(*set_, "--return-url", "", "--json").json["return_urls"] == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +89,7 @@ def test_an_organization_gets_name_and_page(cli: Cli):
         (["--reconnect-url", "http://app.example/{external_id}"], "must begin with https://"),
         (["--reconnect-url", "https://app.example/{account}"], "has {account}, and knows"),
         (["--name", "a\nb"], "control character"),
+        (["--return-url", "https://app.example/x"], "origin of REFRESHER_CONNECT_RETURN_URLS"),
     ],
 )
 def test_a_wrong_page_is_refused_in_a_sentence(cli: Cli, arguments: list[str], part: str):

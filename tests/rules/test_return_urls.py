@@ -3,7 +3,7 @@
 import pytest
 
 from refresher.rules.connect import Finish
-from refresher.rules.return_urls import entry_fault, fault, origins_of, with_answer
+from refresher.rules.return_urls import entry_fault, fault, list_fault, origins_of, with_answer
 
 PAGE = Finish.PAGE
 OPERATOR = (
@@ -128,3 +128,11 @@ def test_an_answer_stands_behind_what_the_url_has() -> None:
     """The application's own query stays as it is."""
     assert with_answer("https://a.example/x", {"a": "1 &"}) == "https://a.example/x?a=1+%26"
     assert with_answer("https://a.example/x?b=%2F", {"a": "1"}) == "https://a.example/x?b=%2F&a=1"
+
+
+def test_a_list_of_an_organization_has_its_first_fault_told() -> None:
+    """By the entry that it is about."""
+    assert list_fault(["https://app.example/a"], OPERATOR) is None
+    told = list_fault(["https://app.example/a", "https://x.example/"], OPERATOR)
+    assert told is not None
+    assert told.startswith("https://x.example/ must be on an origin")

@@ -168,7 +168,8 @@ def test_an_organization_s_page_is_judged_and_set_as_a_whole(site: Site) -> None
     for wrong in ("https://{provider}.example/", "http://app.example/", "https://app.example/{x}"):
         answer = site("PUT", path, json={"name": "other", "reconnect_url": wrong})
         refused(answer, 422, "invalid_organization")
-    assert site("GET", path).json() == {"id": "org", "name": "Acme", "reconnect_url": page}
+    known = {"id": "org", "name": "Acme", "reconnect_url": page, "return_urls": []}
+    assert site("GET", path).json() == known
     assert site("PUT", path, json={"name": "Acme"}).json()["reconnect_url"] is None
     refused(site("GET", "/v1/organizations/%00"), 404, "no_such_organization")
 
