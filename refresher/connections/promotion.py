@@ -216,6 +216,8 @@ def _store(services: Services, db: Db, made: _Made) -> None:
     session, new, target = made.whole.session, made.new, made.target
     if made.accepted.drops and target is not None:
         promotion.drop_refresh_token(db, target.id)
+    if made.accepted.account_changed and target is not None:
+        promotion.forget_other_account(db, target.id)
     quota = Quota(Limited.CONNECTIONS, session.organization_id, services.settings.quota_connections)
     room = quota.room(db) if target is None or target.deleted else None
     taken = take_within(services, db, [new])

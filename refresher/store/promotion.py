@@ -67,6 +67,22 @@ def drop_refresh_token(db: Db, connection_id: UUID) -> None:
     run(db, sql, id=connection_id)
 
 
+def forget_other_account(db: Db, connection_id: UUID) -> None:
+    """Forgets what is stored of the account before: kept fields, and the tokens beside the main one.
+
+    What the new grant brings is stored after this; a refresh that is under way is fenced.
+    """
+    kept = "update connection set kept_fields = null, kept_secrets = null where id = :id"
+    run(db, kept, id=connection_id)
+    slots = """
+        update connection set access_token = null, refresh_token = null, expires_at = null,
+            kept_fields = null, kept_secrets = null,
+            credential_version = credential_version + 1, grant_number = grant_number + 1
+        where slot_of = :id
+        """
+    run(db, slots, id=connection_id)
+
+
 def note_account(db: Db, connection_id: UUID, account: str | None, label: str | None) -> None:
     """Stores whose account a connection is."""
     sql = "update connection set account = :account, account_label = :label where id = :id"

@@ -69,7 +69,7 @@ def count(world: World, table: str, where: str = "true") -> int:
 
 def connected(world: World, **fields: Any) -> UUID:
     """Returns a connection of Ann's that a consent made."""
-    answering(world, granted(**{**PAIR, **ANN}, **fields))
+    answering(world, granted(**{**PAIR, **ANN, **fields}))
     session = carry(world, make(world, external_id="c1", scopes=["a", "b"]))
     assert session.outcome is Outcome.CONNECTED
     assert session.connection_id is not None

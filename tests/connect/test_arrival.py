@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,17 @@ import pytest
 
 from refresher.connections import arrival
 from refresher.errors import DatabaseUnavailable
+from refresher.rules.clients import ClientCredentials
 from refresher.rules.connect import Outcome, Problem, State
 from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.consent import SecondStep
 from refresher.rules.providers import BodyForm
 from refresher.rules.registration import connection_id
+from refresher.runtime.clients import sealed
 from refresher.runtime.couriers import AT_A_TIME
 from refresher.store import connect_steps
+from refresher.store.oauth_apps import app_id, put
 from tests.connect.carrying import (
     ANN,
     PAIR,
@@ -258,3 +262,18 @@ def test_a_code_that_has_no_turn_in_time_is_not_sent(
     asyncio.run(behind_others())
     assert not world.script.asked
     assert now(world, session).trouble == arrival.TOO_MANY
+
+
+def test_the_other_of_two_secrets_is_presented_the_next_time(world: World) -> None:
+    """While an app's secret is being changed: never with the same code (C15)."""
+    id_ = app_id("acme", "default")
+    client = ClientCredentials("app-id", Secret("new"), previous_client_secret=Secret("old"))
+    app = sealed(world.services.cipher, id_, client)
+    with world.services.database.transaction() as db:
+        put(db, "acme", "default", "app-id", app.client_secret, app.material)
+    answering(world, refused("invalid_client", 401), granted(**PAIR, **ANN))
+    session = make(world)
+    assert carry(world, session).state is State.OPEN
+    assert carry(world, session).outcome is Outcome.CONNECTED
+    shown = [b64decode(one.headers["Authorization"][6:]) for one in world.script.asked]
+    assert shown == [b"app-id:new", b"app-id:old"]

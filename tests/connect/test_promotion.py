@@ -8,6 +8,7 @@ import pytest
 
 from refresher.connections import arrival
 from refresher.rules.connect import Outcome, Problem, Result, State, Trouble
+from refresher.rules.providers import Slot
 from refresher.store import connect_steps
 from tests.connect.carrying import (
     ANN,
@@ -128,6 +129,21 @@ def test_what_is_held_ends_with_the_key_that_the_session_was_made_by(world: Worl
     after = now(world, session)
     assert (after.outcome, after.held) == (Outcome.CANCELLED, None)
     assert count(world, "connection") == 0
+
+
+def test_a_session_that_may_change_the_account_leaves_nothing_of_the_old_one(world: World) -> None:
+    """Neither its kept fields nor its tokens in other slots; and it is told (C21)."""
+    world.describe("acme", slots={"user": Slot(("user",))}, keep_fields=("team", "plan"))
+    user = {"user": {"access_token": "user-1", "refresh_token": "user-rt-1"}}
+    id_ = connected(world, team="t1", plan="big", **user)
+    slot = world.one("select id from connection where slot_of = :id", id=id_).id
+    answering(world, granted(access_token="at-2", refresh_token="rt-2", team="t2", **BEN))
+    after = carry(world, make(world, id_, allow_account_change=True))
+    assert after.outcome is Outcome.CONNECTED
+    row, tokens = stored(world, id_)
+    assert (row.account, row.kept_fields, tokens["refresh_token"]) == ("8", {"team": "t2"}, "rt-2")
+    assert stored(world, slot)[1] == {}
+    assert count(world, "outbox", "kind = 'connection.account_changed'") == 1
 
 
 def test_an_account_that_nobody_knew_is_learned(world: World) -> None:
