@@ -67,7 +67,7 @@ def make_within(services: Services, db: Db, order: Order, by: Actor, link: Secre
     provider = services.catalogue[name]
     new = new_session(services, db, replace(order, organization_id=organization_id), provider, by)
     new = replace(aimed(new, order, target, provider), link_hash=hashed(link.reveal()))
-    _check_place(services, db, new, provider)
+    new = _placed(services, db, new, provider)
     quota = Quota(Limited.SESSIONS, organization_id, services.settings.quota_sessions)
     quota.keep(quota.room(db))
     session = connect.insert(db, new)
@@ -101,8 +101,11 @@ def _target(db: Db, order: Order, by: Actor) -> Target | None:
     return None if found is None or found.deleted else found
 
 
-def _check_place(services: Services, db: Db, new: NewSession, provider: Provider) -> None:
-    """Refuses what no attempt could begin with: app, host, placeholders, redirect URI."""
+def _placed(services: Services, db: Db, new: NewSession, provider: Provider) -> NewSession:
+    """Returns it with what we know ourselves of its place: a refresh may name the redirect URI again.
+
+    Refuses what no attempt could begin with: app, host, placeholders, redirect URI.
+    """
     app = oauth_apps.find(db, new.provider, new.app_name)
     if app is None:
         raise ConnectRefused(
@@ -110,16 +113,19 @@ def _check_place(services: Services, db: Db, new: NewSession, provider: Provider
             f"no app {new.provider}/{new.app_name} is stored: `refresher apps set {new.provider}`",
         )
     client = clients.opened(services.cipher, app)
+    slug = redirects.slug(provider, new.host)
+    uri = redirects.redirect_uri(services.settings.public_url or "", slug, client)
+    if fault := redirects.fault(provider, uri):
+        raise ConnectRefused("redirect_uri_refused", fault)
+    if redirects.OWN in provider.placeholders and redirects.OWN not in client.placeholders:
+        new = replace(new, placeholders={redirects.OWN: uri, **new.placeholders})
     asks = provider.connect is not None and provider.connect.asks_host and new.host is None
     try:
         brought = {*client.placeholders, *((HOST,) if asks else ())}
         check_values(provider, new.host, new.placeholders, brought)
     except UnbuildableRequest as error:
         raise ConnectRefused("invalid_body", str(error)) from error
-    slug = redirects.slug(provider, new.host)
-    uri = redirects.redirect_uri(services.settings.public_url or "", slug, client)
-    if fault := redirects.fault(provider, uri):
-        raise ConnectRefused("redirect_uri_refused", fault)
+    return new
 
 
 def find(services: Services, session_id: UUID, by: Actor) -> Session:

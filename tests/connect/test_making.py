@@ -54,6 +54,16 @@ def test_without_a_name_of_its_own_the_account_is_the_name(world: World) -> None
     assert (session.external_id, session.connection_id) == (None, None)
 
 
+def test_where_refreshes_name_the_redirect_uri_again_ours_is_kept(world: World) -> None:
+    """A placeholder of the entry that nobody needs to fill in."""
+    shape = {"placeholders": {"redirect_uri": "https://[!-~]+"}}
+    describe(world, **shape, parameters={"redirect_uri": "{redirect_uri}"})
+    ours = "https://refresher.example/connect/callback/acme"
+    assert make(world).session.placeholders == {"redirect_uri": ours}
+    own = {"redirect_uri": "https://app.example/back"}
+    assert make(world, placeholders=own).session.placeholders == own
+
+
 def test_an_account_that_is_there_is_connected_again(world: World) -> None:
     """By its names, or by its id; with what is stored of it."""
     id_ = world.connect("7", scopes=["read"])
