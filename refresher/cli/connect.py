@@ -19,8 +19,9 @@ from refresher.cli.app_material import checked
 from refresher.cli.output import CannotDo, Json, WrongUse, command, emit, note, plain
 from refresher.connections import connect as consent
 from refresher.connections.connect import Order
+from refresher.connections.discovered import Discovered, discovered
 from refresher.connections.oauth_apps import store_app, sync_apps
-from refresher.errors import RefresherError
+from refresher.errors import DiscoveryRefused, RefresherError
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connect import Outcome, Session, State
 from refresher.rules.connect_view import view
@@ -28,7 +29,7 @@ from refresher.rules.connection import Secret
 from refresher.rules.providers import Provider
 from refresher.rules.redirects import fault, redirect_uri, slug
 from refresher.runtime.services import Services
-from refresher.settings import load
+from refresher.settings import Settings, load
 from refresher.store import oauth_apps
 
 WAIT_SECONDS = 600.0
@@ -47,11 +48,15 @@ class NotConnected(RefresherError):
     app,
     "refresher connect google",
     "refresher connect google --scope https://www.googleapis.com/auth/calendar.readonly",
+    "refresher connect https://mcp.acme.example/mcp",
     "refresher connect shopify --host acme.myshopify.com --organization acme --external-id shop",
     "ID=$(refresher connect github --no-browser); refresher token $ID",
 )
 def connect(
-    provider: Annotated[str, typer.Argument(help="The provider, such as google.")],
+    provider: Annotated[
+        str,
+        typer.Argument(help="The provider, such as google; or an issuer's, or MCP server's, URL."),
+    ],
     scope: Annotated[list[str] | None, typer.Option(help="Ask for this too; repeat it.")] = None,
     organization: Annotated[str, typer.Option(help="Whose connection it is.")] = "default",
     external_id: Annotated[
@@ -68,15 +73,17 @@ def connect(
     at the provider is not known yet, asks for it. Ends with 5 when nothing was connected within ten
     minutes. Sessions that are open or over: `refresher connect sessions list`.
     """
-    with session.services(pages.with_address(load())) as services:
-        entry = services.catalogue[provider]
+    with session.services(_settings(provider)) as services:
+        found_at = _discovered(services, provider)
+        entry = services.catalogue[found_at.provider]
         if entry.connect is not None:  # else it is refused below, and nothing is asked for
             _have_app(services, entry, app_name, host)
         order = Order(
             provider=entry.name,
             organization_id=organization,
             external_id=external_id,
-            scopes=tuple(scope or ()),
+            placeholders=found_at.placeholders,
+            scopes=tuple(scope or found_at.scopes),
             host=host,
             app=app_name,
         )
@@ -86,7 +93,27 @@ def connect(
             if not no_browser:
                 pages.open_page(made.url)
             found = _wait(services, made.session.id)
-    _tell(found, json=json)
+    _tell(found, entry.title or entry.name, json=json)
+
+
+def _settings(given: str) -> Settings:
+    """Returns the settings; who has this command line adds the servers that sessions may name."""
+    settings = pages.with_address(load())
+    return settings.model_copy(update={"connect_discovery": "any"} if "://" in given else {})
+
+
+def _discovered(services: Services, given: str) -> Discovered:
+    """Returns the provider that a name means, or a URL; registers us where we are not known."""
+    if "://" not in given:
+        return Discovered(given)
+    try:
+        return discovered(services, issuer=given, by=session.actor())
+    except DiscoveryRefused as no_issuer:
+        said = f"{given} is no issuer: {no_issuer}"
+    try:
+        return discovered(services, server_url=given, by=session.actor())
+    except DiscoveryRefused as no_server:
+        raise WrongUse(f"{said}; and no MCP server: {no_server}") from None
 
 
 def _have_app(services: Services, provider: Provider, name: str, host: str | None) -> None:
@@ -140,14 +167,14 @@ def _wait(services: Services, session_id: UUID) -> Session:
             time.sleep(LOOK_SECONDS)
 
 
-def _tell(found: Session, *, json: bool) -> None:
+def _tell(found: Session, what: str, *, json: bool) -> None:
     seen = view(found)
     if json:
         emit(seen)
     if found.outcome is not Outcome.CONNECTED:
         why = seen.problem.sentence if seen.problem else "nobody consented"
-        raise NotConnected(f"{found.provider} was not connected within ten minutes: {why}")
+        raise NotConnected(f"{what} was not connected within ten minutes: {why}")
     if not json:
         typer.echo(str(found.connection_id))
     whose = f" as {seen.account}" if seen.account else ""
-    note(f"{found.provider} is connected{whose}: `refresher token {found.connection_id}`.")
+    note(f"{what} is connected{whose}: `refresher token {found.connection_id}`.")

@@ -122,6 +122,7 @@ def test_without_an_app_the_redirect_uri_is_told(here: Cli, provider: FakeProvid
         (["connect", "gogle"], 2, 'did you mean "google"'),
         (["connect", "lost"], 2, "[connect]"),
         (["connect"], 2, "provider"),
+        (["connect", "ftp://acme.example"], 2, "no MCP server"),
         (["connect", "sessions", "cancel", "0199a2b4-0000-7000-8000-000000000009"], 2, "session"),
         (["connections", "reconnect-link", "nobody"], 2, "nobody"),
         (["connections", "reconnect-link", "c1", "--expires-in", "7"], 2, "--expires-in"),
