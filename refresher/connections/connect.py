@@ -16,6 +16,7 @@ from refresher.errors import ConnectRefused, NoSuchConnection, NoSuchSession
 from refresher.rules import redirects
 from refresher.rules.access import Actor
 from refresher.rules.connect import (
+    PATH,
     SECRET_BYTES,
     Outcome,
     Session,
@@ -36,7 +37,6 @@ from refresher.store.quotas import Limited, Quota
 from refresher.store.session import Db, retrying
 
 __all__ = ["ConnectRefused", "Made", "NoSuchSession", "Order", "SessionFilter"]
-PATH = "/connect/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
-from refresher.notify import mail_text
+from refresher.notify import mail_links, mail_text
 from refresher.notify.delivery import BATCH, Channel
+from refresher.notify.mail_text import WayBack
 from refresher.outbound.mail import Message
 from refresher.outbound.mail_templates import Rendered
 from refresher.rules import addresses
@@ -68,7 +69,7 @@ def _plan(services: Services, db: Db) -> int:
 
 def _planned(who: Recipient, news: list[OutboxEntry], recent: int, burst: int) -> list[Planned]:
     """Returns what this recipient is to be told: the first few at once, the others together."""
-    wanted = [(entry, rules.choice(who.choices, entry.kind)) for entry in news]
+    wanted = [(entry, rules.choice(who.choices, entry.kind, entry.payload)) for entry in news]
     immediate = [entry.id for entry, how in wanted if how is Choice.IMMEDIATE]
     now = set(immediate[: rules.at_once(len(immediate), recent, burst)])
     return [
@@ -109,7 +110,9 @@ def _begun(services: Services, db: Db, lease: Lease) -> Leaving | str:
         mails.delete(db, mail)
         log.info("mail not sent: what it told is over", mail=str(mail.id), form=mail.form)
         return "over"
-    message = compose(services, mail, now)
+    template = mail_text.reconnect_template(mail, services.settings.reconnect_url)
+    way_back = template or mail_links.links(services, db, mail)
+    message = compose(services, mail, now, way_back)
     wait = mails.begin(db, mail, spacing_seconds=services.settings.mail_spacing_seconds)
     if wait > 0:
         leases.release(db, "mail", [lease], due_in_seconds=wait)
@@ -132,15 +135,11 @@ def _titles(services: Services, mail: LeasedMail) -> dict[str, str]:
     return {one.name: one.title for one in services.catalogue.those(named)}
 
 
-def compose(services: Services, mail: LeasedMail, now: datetime) -> Message:
+def compose(services: Services, mail: LeasedMail, now: datetime, way_back: WayBack) -> Message:
     """Returns the mail in its words; the user's templates cannot keep it from being one."""
     sender = sender_address(services.settings.mail_from)
     unsubscribe = _unsubscribe_url(services, mail)
-    values = mail_text.values(
-        mail,
-        default_reconnect_url=services.settings.reconnect_url,
-        titles=_titles(services, mail),
-    )
+    values = mail_text.values(mail, way_back, _titles(services, mail))
     rendered: Rendered = services.renderer.render(
         mail.form, {**values, "unsubscribe_url": unsubscribe}
     )
@@ -229,7 +228,7 @@ def samples() -> dict[str, dict[str, object]]:
 
     def made(form: Form, entries: tuple[OutboxEntry, ...]) -> dict[str, object]:
         link = "https://app.example/connections/{external_id}/reconnect"
-        words = mail_text.values(letter(form, entries), default_reconnect_url=link)
+        words = mail_text.values(letter(form, entries), link)
         return {**words, "unsubscribe_url": "https://app.example/unsubscribe"}
 
     return {"plain": made("plain", told[:1]), "digest": made("digest", told)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from refresher.notify.mail_words import WORDS
 from refresher.rules import addresses
@@ -23,6 +24,8 @@ _PROPER = {
     "quickbooks": "QuickBooks", "tiktok": "TikTok", "youtube": "YouTube",
 }  # fmt: skip
 _NO_TITLES: Mapping[str, str] = {}
+WayBack = str | Mapping[UUID, str]
+"""How a broken connection is mended: at somebody's page (a template), or by a link of its own."""
 _DELAYS = {
     "provider_failing": "{provider} does not answer properly at present",
     "provider_paused": "{provider} asked us to wait",
@@ -40,18 +43,20 @@ def provider_name(provider: str, titles: Mapping[str, str] = _NO_TITLES) -> str:
     return known or provider.replace("-", " ").replace("_", " ").title()
 
 
-def values(
-    mail: LeasedMail,
-    *,
-    default_reconnect_url: str | None,
-    titles: Mapping[str, str] = _NO_TITLES,
-) -> dict[str, object]:
-    """Returns what a mail's templates are given; `titles` are what the providers are called."""
+def reconnect_template(mail: LeasedMail, default_reconnect_url: str | None) -> str | None:
+    """Returns the page of the organization, else of the installation; None: nobody named one."""
     template = mail.reconnect_url or default_reconnect_url
     if template and addresses.template_fault(template, addresses.RECONNECT_WORDS):
-        template = default_reconnect_url  # stored before today's rules
+        return default_reconnect_url  # stored before today's rules
+    return template
+
+
+def values(
+    mail: LeasedMail, way_back: WayBack, titles: Mapping[str, str] = _NO_TITLES
+) -> dict[str, object]:
+    """Returns what a mail's templates are given; `titles` are what the providers are called."""
     known = [entry for entry in mail.entries if entry.kind in set(Kind)]
-    told = [(Kind(entry.kind), notice(entry, template, titles)) for entry in known]
+    told = [(Kind(entry.kind), notice(entry, way_back, titles)) for entry in known]
     name = mail.organization_name and named(mail.organization_name)
     organization = {"id": mail.organization_id, "name": name}
     common: dict[str, object] = {"organization": organization, "why": _why(mail)}
@@ -61,12 +66,11 @@ def values(
 
 
 def notice(
-    entry: OutboxEntry, reconnect_template: str | None, titles: Mapping[str, str] = _NO_TITLES
+    entry: OutboxEntry, way_back: WayBack, titles: Mapping[str, str] = _NO_TITLES
 ) -> dict[str, object]:
     """Returns one entry in words."""
     kind = Kind(entry.kind)
     words, facts = WORDS[kind], _facts(entry, titles)
-    template = reconnect_template if words.action else None
     return {
         "kind": kind.value,
         "label": words.label,
@@ -74,10 +78,16 @@ def notice(
         **{name: getattr(words, name).format_map(facts) for name in _FILLED},
         "action": words.action,
         "subject": facts["subject"],
-        "link": addresses.fill(template, entry.payload) if template else None,
+        "link": _link(entry, way_back) if words.action else None,
         "facts": _listed(entry, facts),
         "payload": entry.payload,
     }
+
+
+def _link(entry: OutboxEntry, way_back: WayBack) -> str | None:
+    if isinstance(way_back, str):
+        return addresses.fill(way_back, entry.payload)
+    return way_back.get(entry.connection_id) if entry.connection_id else None
 
 
 def _facts(entry: OutboxEntry, titles: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,8 @@ from uuid import UUID
 
 from refresher.rules.connection import Sealed
 
+PATH = "/connect/"
+"""What a link begins with, behind our public URL."""
 SECRET_BYTES = 32
 """Of a link, a state, a cookie and a one-time code each: 43 characters of base64url."""
 MOST_ATTEMPTS = 10

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, assert_never
 
+from refresher.rules.connect import Flow
 from refresher.rules.notices import Kind
 
 GIVE_UP_SECONDS = 4 * 86_400.0
@@ -48,10 +49,15 @@ DEFAULTS: Mapping[Kind, Choice] = {
 """What holds for a recipient who has not chosen: what needs a person comes at once."""
 
 
-def choice(chosen: Mapping[str, str], kind: str) -> Choice:
-    """Returns how a recipient hears of `kind`; news of another version go into the digest."""
+def choice(chosen: Mapping[str, str], kind: str, facts: Mapping[str, object]) -> Choice:
+    """Returns how a recipient hears of `kind`; news of another version go into the digest.
+
+    That somebody used a link that was handed on is told at once: it may have been another person.
+    """
     if kind in chosen:
         return Choice(chosen[kind])
+    if kind == Kind.CONNECTED and facts.get("flow") == Flow.LINK:
+        return Choice.IMMEDIATE
     return DEFAULTS[Kind(kind)] if kind in set(Kind) else Choice.DIGEST
 
 

@@ -78,6 +78,8 @@ class Settings(RefreshSettings):
     """whether sessions may name any MCP server or issuer, or only those of your providers file"""
     connect_templates: Path | None = None
     """a folder with your own pages; a file takes the place of ours of the same name"""
+    connect_in_mails: bool = True
+    """a mail about a broken connection has a link to reconnect it, where no page of yours is set"""
     quota_sessions: QuotaCount = 1_000
     """connect sessions of an organization that are open"""
     trusted_proxies: Networks = ()

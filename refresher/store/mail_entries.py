@@ -85,6 +85,44 @@ def make_digests(db: Db) -> int:
     return len(waiting)
 
 
+def is_told(db: Db, mail_id: UUID, connection_id: UUID) -> bool:
+    """Whether the recipient of a mail can be told once more of this connection."""
+    values = {"mail": mail_id, "connection": connection_id}
+    return run(db, _TOLD, **values, after=0.0).first() is not None
+
+
+def tell_again(
+    db: Db, mail_id: UUID, connection_id: UUID, new_id: UUID, *, after_seconds: float
+) -> bool:
+    """Has what the recipient of a mail was told of a connection last go again, in a mail of its own.
+
+    False where it was told less than `after_seconds` ago, or nobody is there to be told.
+    """
+    values = {"mail": mail_id, "connection": connection_id, "after": after_seconds}
+    row = run(db, f"{_TOLD} for update of r", **values).first()
+    if row is None:
+        return False
+    _make(db, "plain", [(new_id, row.recipient_id)])
+    sql = """
+        update mail_entry set mail_id = :new, delivered_at = null
+        where recipient_id = :recipient and outbox_id = :outbox
+        """
+    run(db, sql, new=new_id, recipient=row.recipient_id, outbox=row.outbox_id)
+    return True
+
+
+# A mail that is under way is not told again; its recipient has it in a moment.
+_TOLD = """
+    select r.id as recipient_id, o.id as outbox_id
+    from mail m join recipient r on r.id = m.recipient_id and r.blocked_at is null
+    join mail_entry e on e.recipient_id = r.id
+    join outbox o on o.id = e.outbox_id and o.connection_id = :connection
+    join mail last on last.id = e.mail_id and last.state in (2, 3)
+      and last.created_at <= refresher_now() - :after * interval '1 second'
+    where m.id = :mail order by o.sequence desc limit 1
+    """
+
+
 _WAITING = """
     select r.id from recipient r
     where r.blocked_at is null

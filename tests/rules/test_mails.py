@@ -24,20 +24,25 @@ DAY = 86_400.0
 
 
 @pytest.mark.parametrize(
-    ("chosen", "kind", "expected"),
+    ("chosen", "kind", "expected", "facts"),
     [
-        ({}, "connection.reconnect_required", Choice.IMMEDIATE),
-        ({}, "connection.recovered", Choice.DIGEST),
-        ({}, "app.misconfigured", Choice.IMMEDIATE),
-        ({}, "webhook.disabled", Choice.IMMEDIATE),
-        ({"connection.recovered": "none"}, "connection.recovered", Choice.NONE),
-        ({"connection.recovered": "none"}, "connection.expiring", Choice.DIGEST),
-        ({}, "connection.of_a_newer_version", Choice.DIGEST),
+        ({}, "connection.connected", Choice.DIGEST, {"flow": "redirect"}),
+        ({}, "connection.connected", Choice.IMMEDIATE, {"flow": "link"}),
+        ({"connection.connected": "none"}, "connection.connected", Choice.NONE, {"flow": "link"}),
+        ({}, "connection.reconnect_required", Choice.IMMEDIATE, {}),
+        ({}, "connection.recovered", Choice.DIGEST, {}),
+        ({}, "app.misconfigured", Choice.IMMEDIATE, {}),
+        ({}, "webhook.disabled", Choice.IMMEDIATE, {}),
+        ({"connection.recovered": "none"}, "connection.recovered", Choice.NONE, {}),
+        ({"connection.recovered": "none"}, "connection.expiring", Choice.DIGEST, {}),
+        ({}, "connection.of_a_newer_version", Choice.DIGEST, {}),
     ],
 )
-def test_a_recipient_hears_as_it_chose(chosen: dict[str, str], kind: str, expected: Choice) -> None:
+def test_a_recipient_hears_as_it_chose(
+    chosen: dict[str, str], kind: str, expected: Choice, facts: dict[str, object]
+) -> None:
     """What was chosen counts; the rest comes at once only if it needs a person."""
-    assert choice(chosen, kind) is expected
+    assert choice(chosen, kind, facts) is expected
 
 
 @pytest.mark.parametrize(

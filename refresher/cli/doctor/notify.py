@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from refresher.cli.doctor import Finding, ok, warn
 from refresher.cli.output import distance, many
-from refresher.notify import mail_channel
+from refresher.notify import mail_channel, mail_links
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
 from refresher.rules.words import span
@@ -45,8 +45,11 @@ def check_mail(
         and name not in foreign
         and not any(o.reconnect_url for o in pages)
     ):
-        mend = f"set {name}, or `refresher organizations set ID --reconnect-url`"
-        yield warn("mail", "messages have no link to reconnect", mend)
+        if mail_links.are_made(settings):
+            yield ok("mail", "messages reconnect by links of ours, where the account is known")
+        else:
+            mend = f"set {name}, or `refresher organizations set ID --reconnect-url`"
+            yield warn("mail", "messages have no link to reconnect", mend)
     if not standing.reason:
         waiting = many(standing.due + standing.under_way, "mail")
         yield ok("mail", f"{many(len(known), 'recipient')}; {waiting} to send")

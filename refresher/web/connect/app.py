@@ -68,6 +68,7 @@ class ConnectPages:
             Route("/connect/result/{session}/again", "POST", visits.again),
             Route("/connect/client/{file}", "GET", visits.client),
             Route("/connect/{link}/start", "POST", visits.start),
+            Route("/connect/{link}/send", "POST", visits.send),
             Route("/connect/{link}", "GET", visits.look),
         )
 

@@ -49,7 +49,7 @@ SAFE = {
 TONES: Mapping[str, str] = {
     **dict.fromkeys(("denied", "expired", "right_ended", "unknown", "unknown_result"), "still"),
     **dict.fromkeys(("app_wrong", "provider_trouble", "outcome_unknown", "internal"), "bad"),
-    "connected_already": "good",
+    **dict.fromkeys(("connected_already", "link_sent"), "good"),
 }
 """How an ending looks that does not only warn."""
 STATUS: Mapping[str, int] = {
@@ -64,7 +64,9 @@ STATUS: Mapping[str, int] = {
     "away": 503,
 }
 """Of an ending that refuses; a bug is 500."""
-ENDINGS = tuple(dict.fromkeys((*(problem.value for problem in Problem), *STATUS, "internal")))
+ENDINGS = tuple(
+    dict.fromkeys((*(problem.value for problem in Problem), *STATUS, "link_sent", "internal"))
+)
 """The codes of all pages of the form `ending`."""
 
 
@@ -72,10 +74,16 @@ class Refused(Exception):
     """An ending that is no answer of the story: its page's code, and what its headers say."""
 
     def __init__(
-        self, code: str, *, retry_after_seconds: float | None = None, allow: str | None = None
+        self,
+        code: str,
+        *,
+        retry_after_seconds: float | None = None,
+        allow: str | None = None,
+        again: str | None = None,
     ) -> None:
         super().__init__(code)
         self.code, self.status = code, STATUS.get(code, 500)
+        self.again = again
         self.headers: dict[str, str] = {}
         if retry_after_seconds is not None:
             self.headers["retry-after"] = str(max(1, math.ceil(retry_after_seconds)))
@@ -96,7 +104,8 @@ class Pages:
 
     def refusal(self, refused: Refused) -> Response:
         """Returns the page that says why something is refused."""
-        values = {"code": str(refused.code), "tone": TONES.get(refused.code, "warn")}
+        code = str(refused.code)
+        values = {"code": code, "tone": TONES.get(code, "warn"), "again": refused.again}
         made = self.page("ending", values, refused.status)
         made.headers.update(refused.headers)
         return made

@@ -30,7 +30,8 @@ from refresher.connections.visit_values import (
     StartRefused,
     Waiting,
 )
-from refresher.rules.connect import Problem
+from refresher.notify import mail_links
+from refresher.rules.connect import PATH, Problem
 from refresher.rules.connect_steps import SendCode, ShowPage, ShowResult
 from refresher.rules.redirects import redirect_uri
 from refresher.rules.visitors import is_own_form, is_whole_page, origin_of
@@ -38,7 +39,7 @@ from refresher.runtime.services import Services
 from refresher.web import problems, reading
 from refresher.web.connect import showing
 from refresher.web.connect.gate import Gate, Visitor
-from refresher.web.connect.pages import Pages, Refused, document, elsewhere, nothing
+from refresher.web.connect.pages import TONES, Pages, Refused, document, elsewhere, nothing
 
 T = TypeVar("T")
 MOST_PARAMETERS, MOST_FORM_BYTES = 500, 4_096
@@ -85,6 +86,14 @@ class Visits:
             values = showing.start(view, link) | {"host": host, "host_wrong": True}
             return self._pages.page("start", values, 422)
         return self._leaving(leave)
+
+    async def send(self, visitor: Visitor, link: str) -> Response:
+        """Has a new link sent to the address that an ended one came to, and to no other."""
+        self._check_form(visitor)
+        if SECRET.fullmatch(link) is None or not await self._in_thread(mail_links.send_again, link):
+            self._count_unknown()
+            raise Refused("too_many_requests", retry_after_seconds=mail_links.AGAIN_SECONDS)
+        return self._pages.page("ending", {"code": "link_sent", "tone": TONES["link_sent"]})
 
     async def callback(self, visitor: Visitor, slug: str) -> Response:
         """Takes the provider's answer, and leads to an address without parameters (C26)."""
@@ -174,7 +183,14 @@ class Visits:
         if SECRET.fullmatch(link) is None:
             self._count_unknown()
             raise Refused("unknown")
-        return await self._beginning(partial(ask, self._services, link))
+        try:
+            return await self._beginning(partial(ask, self._services, link))
+        except Refused as refused:
+            if refused.code == Problem.EXPIRED and await self._in_thread(
+                mail_links.may_send_again, link
+            ):
+                refused.again = f"{PATH}{link}/send"
+            raise
 
     async def _beginning(self, ask: Callable[[], T]) -> T:
         try:
