@@ -39,6 +39,7 @@ from refresher.rules.connect_steps import (
     startable,
 )
 from refresher.rules.connection import Secret
+from refresher.rules.fillings import check_values
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
 from refresher.runtime import clients
@@ -97,6 +98,8 @@ def _begin(services: Services, db: Db, session: Session, host: str | None) -> Le
     slug = redirects.slug(provider, place)
     try:
         party = _party(services, db, session, provider, place)
+        if host is not None:  # good for every request, not for those of the consent alone
+            check_values(provider, host, session.placeholders, party.client.placeholders)
         asking = _asking(services, session, party, target, slug)
         url, goes_to = authorize_url(party, asking), code_url(party)
     except UnbuildableRequest as error:

@@ -112,7 +112,7 @@ def view(session: Session, also_connected_as: Sequence[UUID] = ()) -> SessionVie
         required_scopes=session.required_scopes,
         account=result.account_label or result.account if result else None,
         granted_scopes=result.granted_scopes if result else None,
-        missing_scopes=result.missing_scopes if result else (),
+        missing_scopes=_missing(session),
         waits_for_application=session.state is State.HELD and session.ready_at is not None,
         also_connected_as=also_connected_as,
         made_by=session.made_by,
@@ -121,3 +121,11 @@ def view(session: Session, also_connected_as: Sequence[UUID] = ()) -> SessionVie
         expires_at=session.expires_at,
         ended_at=session.ended_at,
     )
+
+
+def _missing(session: Session) -> Sequence[str]:
+    """Returns the scopes that were asked for and not granted, also where that was the trouble."""
+    if session.result is not None:
+        return session.result.missing_scopes
+    named = session.trouble.detail.get("missing_scopes") if session.trouble else None
+    return [str(scope) for scope in named] if isinstance(named, Sequence) else ()

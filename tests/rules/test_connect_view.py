@@ -73,7 +73,14 @@ def test_what_could_open_a_session_is_not_told() -> None:
         (OPEN, {"problem": None, "account": None, "granted_scopes": None, "missing_scopes": ()}),
         (
             replace(OPEN, trouble=Trouble(Problem.DENIED, "access_denied")),
-            {"problem": {"code": Problem.DENIED, "sentence": "access_denied"}},
+            {
+                "problem": {"code": Problem.DENIED, "sentence": "access_denied"},
+                "missing_scopes": (),
+            },
+        ),
+        (
+            replace(OPEN, trouble=Trouble(Problem.SCOPE_MISSING, "no", {"missing_scopes": ["a"]})),
+            {"missing_scopes": ["a"]},
         ),
         (
             replace(OPEN, result=Result("17", "ann@acme.example", ("read",), ("write",))),
