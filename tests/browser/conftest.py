@@ -14,7 +14,7 @@ from tests import loopback
 from tests.browser import application, chromium
 from tests.browser.application import Application
 from tests.browser.chromium import Chromium
-from tests.browser.deployment import FAKE, OIDC_PROVIDER, TOOLKIT, Deployment, entry
+from tests.browser.deployment import FAKE, OIDC_PROVIDER, SHOP, TOOLKIT, Deployment, entry
 from tests.browser.journey import Journey
 from tests.browser.people import AtDjango, AtFake, AtOidcProvider
 from tests.foreign.programs import running
@@ -54,7 +54,7 @@ def bare(
 ) -> Iterator[Deployment]:
     """A deployment that is not started yet."""
     spawner = Spawner(guard, folder)
-    given = {"REFRESHER_CONNECT_RETURN_URLS": app.url}
+    given = {"REFRESHER_CONNECT_RETURN_URLS": app.url, "REFRESHER_WEB_PROCESSES": "2"}
     yield Deployment(spawner, module_database_url, folder, given)
     spawner.close()
 
@@ -119,7 +119,8 @@ def deployment(
     """The deployment, started with an entry for each."""
     oidc, toolkit = servers
     told = {"url": elsewhere(fake_provider)}
-    bare.start(entry(OIDC_PROVIDER, oidc) + entry(TOOLKIT, toolkit) + entry(FAKE, told))
+    entries = entry(OIDC_PROVIDER, oidc) + entry(TOOLKIT, toolkit)
+    bare.start(entries + entry(FAKE, told) + entry(SHOP, told))
     yield bare
     bare.close()
 

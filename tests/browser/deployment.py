@@ -6,6 +6,7 @@ Servers that we did not write are entries of the file; how each tells whose acco
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,26 @@ scope_words = { "calendars" = "read your calendars" }
 client_id = "fake-client"
 client_secret = "fake-secret"
 """
+SHOP = r"""
+[providers.shop]
+title = "Acme Shop"
+token_url = "<url>/token"
+authorize_url = "<url>/authorize"
+host_pattern = '[a-z]+\.shops\.example'
+host_example = "acme.shops.example"
+revocation_url = "https://{host}/revoke"
+rotation = "always"
+
+[providers.shop.connect]
+host_from_callback = "shop"
+callback_hmac = "hmac"
+asks_host = true
+identity = { found_in = "callback", paths = ["shop"] }
+
+[apps.shop]
+client_id = "fake-client"
+client_secret = "fake-secret"
+"""
 
 
 def entry(text: str, server: Mapping[str, Any]) -> str:
@@ -117,10 +138,9 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings of its processes."""
+        """The settings of both processes."""
         return {
             "DATABASE_URL": self.database_url,
-            "PORT": str(self.port),
             "REFRESHER_CONNECT_NAME": "Acme",
             "REFRESHER_DATA_DIRECTORY": str(self.folder),
             "REFRESHER_ENCRYPTION_KEYS": self._encryption_key,
@@ -139,9 +159,19 @@ class Deployment:
             self.services.database, name="application", scopes=frozenset(Scope),
             organization_id=None, by=Actor("cli:ann"),
         ).text.reveal()  # fmt: skip
-        self.web = self.spawn("-m", "refresher.web", env=self.environment)
         self.scheduler = self.spawn("-m", "refresher.scheduler", env=self.environment)
+        self.start_web()
+
+    def start_web(self) -> None:
+        """Runs a web process, and waits until it serves."""
+        settings = {**self.environment, "PORT": str(self.port)}
+        self.web = self.spawn("-m", "refresher.web", env=settings)
         wait_until(self._serves, reason=self.spawn.outputs)
+
+    def kill_web(self) -> None:
+        """Kills the web process with -9, and waits until its children have followed it."""
+        self.web.kill()
+        wait_until(lambda: not self._listens())
 
     def close(self) -> None:
         """Ends what runs in this process; the others end with their test."""
@@ -209,6 +239,10 @@ class Deployment:
             "allow_insecure_hosts": AT_HOME["REFRESHER_ALLOW_INSECURE_HOSTS"],
         }
         return wiring.build(load(**given))
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _serves(self) -> bool:
         try:
