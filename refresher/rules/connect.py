@@ -131,7 +131,8 @@ class Result:
 
     `account` is the provider's own id of whoever consented, None where nobody tells; `account_label`
     what people call it. `account_learned`: nobody knew it before; `account_changed`: it is another one
-    than before, which whoever made the session had allowed.
+    than before, which whoever made the session had allowed. `also_connected_as`: the ids of the
+    organization's other connections of this account, for two of them may spoil each other's grant.
     """
 
     account: str | None = None
@@ -140,6 +141,7 @@ class Result:
     missing_scopes: Sequence[str] = ()
     account_learned: bool = False
     account_changed: bool = False
+    also_connected_as: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

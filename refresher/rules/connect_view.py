@@ -88,8 +88,8 @@ def connecting(
     )
 
 
-def view(session: Session, also_connected_as: Sequence[UUID] = ()) -> SessionView:
-    """Returns what is told of a session; `also_connected_as`: others of the same account."""
+def view(session: Session) -> SessionView:
+    """Returns what is told of a session."""
     trouble, result = session.trouble, session.result
     return SessionView(
         id=session.id,
@@ -114,7 +114,7 @@ def view(session: Session, also_connected_as: Sequence[UUID] = ()) -> SessionVie
         granted_scopes=result.granted_scopes if result else None,
         missing_scopes=_missing(session),
         waits_for_application=session.state is State.HELD and session.ready_at is not None,
-        also_connected_as=also_connected_as,
+        also_connected_as=[UUID(id_) for id_ in result.also_connected_as] if result else (),
         made_by=session.made_by,
         created_at=session.created_at,
         opened_at=session.opened_at,

@@ -57,7 +57,7 @@ def disown(db: Db, ids: Sequence[UUID]) -> None:
     """Leaves these connections held back as their application says: it is theirs from now on."""
     sql = (
         "update connect_session set guard_set = false "
-        "where connection_id = any(cast(:ids as uuid[])) and guard_set"
+        "where connection_id = any(cast(:ids as uuid[])) and guard_set and ended_at is null"
     )
     if ids:
         run(db, sql, ids=list(ids))

@@ -8,7 +8,7 @@ connection that exists, and told in the outbox, in the same transaction.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from refresher.rules.connect import (
@@ -158,7 +158,7 @@ def end(
         outcome=outcome.value,
         problem=trouble_text(trouble),
         connection_id=connection_id,
-        result=None if result is None else _text(result),
+        result=None if result is None else _text(_whole(db, session, connection_id, result)),
     )
     _let_go(db, session)
     if outcome is Outcome.CONNECTED:
@@ -173,6 +173,25 @@ def _tell_end(db: Db, session: Session, outcome: Outcome, trouble: Trouble | Non
     why = trouble or Trouble(Problem.EXPIRED, f"the session is {outcome.value}")
     _write_failure(db, session, why)
     outbox.tell_session(db, session, outcome, trouble)
+
+
+def _whole(db: Db, session: Session, connection_id: UUID | None, result: Result) -> Result:
+    """Returns the result with the other connections of the same account."""
+    sql = """
+        select id::text from connection
+        where organization_id = :organization_id and provider = :provider and account = :account
+          and id <> :id and slot_of is null and deleted_at is null order by id limit 20
+        """
+    others = many(
+        db,
+        str,
+        sql,
+        organization_id=session.organization_id,
+        provider=session.provider,
+        account=result.account,
+        id=connection_id,
+    )
+    return replace(result, also_connected_as=others)
 
 
 def _connected(session: Session, connection_id: UUID, result: Result) -> News:

@@ -87,7 +87,7 @@ def test_an_application_has_the_last_word(world: World) -> None:
     session = make(world, finish="application", finish_challenge="x")
     after = carry(world, session)
     assert (after.state, after.ready_at is not None) == (State.HELD, True)
-    assert after.result == Result("7", "ann@acme.example", [], [])
+    assert after.result == Result("7", "ann@acme.example", [], [], also_connected_as=[])
     arrival.advance(world.services, session.id)
     assert count(world, "connection") == 0
     world.pass_time(300)
@@ -151,7 +151,9 @@ def test_an_account_that_nobody_knew_is_learned(world: World) -> None:
     id_ = world.connect(organization_id="org-1")
     answering(world, granted(**PAIR, **ANN))
     after = carry(world, make(world, id_))
-    assert after.result == Result("7", "ann@acme.example", [], [], account_learned=True)
+    assert after.result == Result(
+        "7", "ann@acme.example", [], [], account_learned=True, also_connected_as=[]
+    )
     assert stored(world, id_)[0].account == "7"
 
 

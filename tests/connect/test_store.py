@@ -7,12 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from refresher.rules.connect import (
-    EXCHANGE_SECONDS,
-    HELD_SECONDS,
-    Finish,
     Outcome,
     Problem,
-    Result,
     State,
     Trouble,
     hashed,
@@ -215,84 +211,3 @@ def test_a_failure_stands_in_the_history_of_a_connection(world: World) -> None:
             (entry,) = outbox.take(db, consumer, limit=9)
             assert (entry.kind, entry.sequence) == ("connect.ended", 1)
             assert entry.payload["connection_id"] == str(id_)
-
-
-def test_the_application_has_its_word_once(world: World) -> None:
-    """A code is given out only when all else is done, and is worth nothing after the word."""
-    session = make(world, finish=Finish.APPLICATION)
-    attempt = exchange(world, session)
-    assert hold(world, session, attempt)
-    code = hashed("code")
-    with world.services.database.transaction() as db:
-        assert not connect_steps.give_code(db, session.id, code)
-        assert connect_steps.ready(db, session.id, Result(account_label="ann@acme.example"))
-        assert connect_steps.give_code(db, session.id, code)
-    assert now(world, session).finish_code_hash == code
-    with world.services.database.transaction() as db:
-        assert connect_steps.confirm(db, session.id)
-        assert not connect_steps.confirm(db, session.id)
-        assert not connect_steps.give_code(db, session.id, code)
-    told = now(world, session).result
-    assert told is not None
-    assert (told.account_label, told.missing_scopes) == ("ann@acme.example", [])
-
-
-def test_what_is_held_is_due_until_it_waits_for_the_application(world: World) -> None:
-    """Whoever stored it has a while for it alone."""
-    page, application = make(world), make(world, finish=Finish.APPLICATION)
-    for session in (page, application):
-        assert hold(world, session, exchange(world, session))
-    with world.services.database.transaction() as db:
-        assert connect_steps.due_for_advance(db) == []
-    world.pass_time(11)
-    with world.services.database.transaction() as db:
-        assert set(connect_steps.due_for_advance(db)) == {page.id, application.id}
-        assert connect_steps.ready(db, application.id, Result())
-        assert connect_steps.due_for_advance(db) == [page.id]
-        assert connect_steps.confirm(db, application.id)
-        assert len(connect_steps.due_for_advance(db)) == 2
-
-
-def test_what_does_not_go_on_by_itself_is_overdue(world: World) -> None:
-    """A code without an answer, an answer without an end, and a key that was revoked."""
-    sending, holding, revoked, fine = (make(world) for _ in range(4))
-    exchange(world, sending)
-    assert hold(world, holding, exchange(world, holding))
-    world.run(
-        "insert into api_key (id, name, scopes, secret_hash, revoked_at) values ('k', 'k', '{}', "
-        "decode(repeat('00', 32), 'hex'), refresher_now())"
-    )
-    world.run("update connect_session set key_id = 'k' where id = :id", id=revoked.id)
-    with world.services.database.transaction() as db:
-        assert connect_steps.overdue(db) == [revoked.id]
-    world.pass_time(EXCHANGE_SECONDS)
-    with world.services.database.transaction() as db:
-        assert set(connect_steps.overdue(db)) == {revoked.id, sending.id}
-    world.pass_time(HELD_SECONDS - EXCHANGE_SECONDS)
-    with world.services.database.transaction() as db:
-        assert set(connect_steps.overdue(db)) == {revoked.id, sending.id, holding.id}
-        assert fine.id not in connect_steps.overdue(db)
-
-
-def test_old_ones_are_forgotten(world: World) -> None:
-    """Attempts after a day, sessions thirty days after their end, an open one never."""
-    id_ = world.connect()
-    session, open_one = make(world), make(world)
-    begin(world, session)
-    begin(world, open_one)
-    with world.services.database.transaction() as db:
-        result = Result(account="1", granted_scopes=["read"])
-        assert connect_steps.end(
-            db, session.id, Outcome.CONNECTED, connection_id=id_, result=result
-        )
-        assert connect_attempts.forget_old(db) == 0
-    world.pass_time(86_400 + 901)
-    with world.services.database.transaction() as db:
-        assert connect_attempts.forget_old(db) == 2
-        assert connect_steps.forget_old(db) == 0
-    world.pass_time(29 * 86_400)
-    with world.services.database.transaction() as db:
-        assert connect_steps.forget_old(db) == 1
-        assert connect.find(db, session.id) is None
-        assert connect.find(db, open_one.id) is not None
-    assert ended(world) == []
