@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from refresher.settings import Settings, variable
 from tests.web.kit import Site, refused
 from tests.web.rows import EVERY
+from tests.world import World
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 MAKERS = {
     ("PUT", "/v1/connections"): "id",
     ("POST", "/v1/webhooks"): "webhook_id",
     ("PUT", "/v1/recipients"): "recipient_id",
+    ("POST", "/v1/connect/sessions"): "session_id",
 }
 ELSEWHERE = {
     # Told in security.md: an example would have to be signed by a provider.
     "/v1/signals/{provider}",
+    # Told in connect.md: a person must have consented.
+    "/v1/connect/sessions/{session_id}/complete",
     # Told below the list of answers: there must be one.
     "/v1/answers/{answer_id}",
     "/v1/answers/{answer_id}/reread",
 }
 BLOCKS = re.findall(r"```(http|json)\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def site(database_url: str) -> Iterator[Site]:
+    """The API at an address to which people come back."""
+    world = World(database_url, public_url="https://refresher.example")
+    with Site.opened(world) as opened:
+        yield opened
+    world.close()
 
 
 def requests() -> list[tuple[str, str, dict[str, str], Any, Any]]:
