@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -11,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from refresher.connections import arrival
-from refresher.rules.connect import Outcome, State
+from refresher.outbound.sender import Wire
+from refresher.rules.connect import Outcome, Problem, State
 from refresher.rules.connect_steps import SendCode
 from refresher.rules.connection import Reply, Secret
 from refresher.runtime import checkpoints
@@ -141,3 +143,29 @@ def test_a_refresh_that_comes_due_meanwhile_waits_and_goes_on(world: World) -> N
     answering(world, granted(access_token="at-9", refresh_token="rt-9", expires_in=3600))
     world.tick()
     assert stored(world, id_)[1]["refresh_token"] == "rt-9"
+
+
+def test_an_answer_that_comes_too_late_is_no_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person begins again after twenty seconds; the code is not sent a second time (T17)."""
+    entry(world)
+    id_ = connected(world)
+    came = threading.Event()
+
+    async def late(wire: Wire) -> Reply:
+        assert wire.request is not None
+        world.script.asked.append(wire.request)
+        await asyncio.to_thread(came.wait, 30)
+        return granted(**AGAIN, **ANN)
+
+    monkeypatch.setattr(arrival, "TOTAL_SECONDS", 0.05)
+    monkeypatch.setattr(world.script, "send", late)
+    world.script.asked.clear()
+    session = make(world, id_)
+    after = carry(world, session)
+    came.set()
+    assert after.trouble is not None
+    assert (after.trouble.code, after.state) == (Problem.OUTCOME_UNKNOWN, State.OPEN)
+    assert len(world.script.asked) == 1
+    assert stored(world, id_)[1]["refresh_token"] == "rt-1"
