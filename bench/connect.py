@@ -70,6 +70,7 @@ def main() -> None:
     with set_up(plan, _say, **SETTINGS) as stage, pages(stage):
         # What visitors bring lives longer than the run: the refreshes are the same in all windows.
         stage.provider.change_options(code_token_lifetime_seconds=86_400)
+        _visited(stage, 1, -1, 0.0)  # modules are loaded, connections opened
         sleep(given.lifetime)
         windows = []
         for number in range(given.rounds):

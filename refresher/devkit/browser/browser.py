@@ -1,5 +1,6 @@
 """One browser of one person: what it sends on each navigation, and how far that leads."""
 
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from refresher.devkit.browser.cookies import Jar
 from refresher.devkit.browser.page import Page
 
 _TIMEOUT_SECONDS = 60.0
+_KEPT_SECONDS = 2.0
 _MOST_STEPS = 80
 _REPLACES_SECONDS = 1.0  # a page that moves on so soon is no step of the history, as in Chrome
 _POST_BECOMES_GET = {301, 302, 303}
@@ -70,7 +72,12 @@ class Browser:
         """How many seconds each answer took, by path."""
         self._hosts, self._address, self._pace = dict(hosts or {}), address, pace
         self._sends_fetch_metadata = sends_fetch_metadata
-        self._transport = httpx.HTTPTransport(verify=False, trust_env=False)
+        self._transport = httpx.HTTPTransport(
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # nobody is asked by TLS here
+            trust_env=False,
+            # Sooner than servers close what is idle; a browser would just ask once more.
+            limits=httpx.Limits(keepalive_expiry=_KEPT_SECONDS),
+        )
 
     def open(self, url: str, *, until: str | None = None) -> Page:
         """Opens a URL that was typed, or came by mail. Stops before a URL that has `until` in it."""
