@@ -37,6 +37,7 @@ COMMANDS = {
     "connect sessions": ("connect_sessions", "Look at sessions in which accounts are connected."),
     "connections": ("connections", "Import, look at and steer connections."),
     "token": ("token", "Print the stored access token of a connection, and nothing else."),
+    "mcp": ("mcp", "Serve an agent over stdio, as an MCP server."),
     "events": ("events", "Show the history of one connection, the newest event last."),
     "inspect": ("inspect", "Show how a connection stands or stood, and its last attempts."),
     "explain": ("explain", "Say why a connection is or is not going to be refreshed."),
