@@ -2,7 +2,7 @@
 
 `carry` follows the callback, as a coroutine; `advance` goes on with what anybody held, in any process,
 and may be called as often as anybody likes. Nothing stands between the provider's answer and its commit
-in the session's row. What it becomes: `promotion.py`. The states: docs/connect.md.
+in the session's row. What it becomes: `promotion.py`. The states: docs/consents.md.
 """
 
 from __future__ import annotations

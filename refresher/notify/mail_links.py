@@ -1,7 +1,7 @@
 """The way back in a mail: a connect session for each broken connection that it tells of.
 
 Only where nobody named a page of their own, people can connect there, and the account is known: else
-whoever opens the mail could put another one in its place (C20 of docs/connect.md). The link is made of
+whoever opens the mail could put another one in its place (C20 of docs/consents.md). The link is made of
 our key and the mail's id: a mail that goes again has the same one, and no row tells it.
 """
 

@@ -1,8 +1,8 @@
 """The values of a consent: a session, its attempts, and what became of them. Pure.
 
 A connect session is the permission to connect one account once; an attempt is one way to the provider
-and back. How they follow each other: docs/connect.md. What a start and a callback come to is decided in
-`connect_steps.py`; how they are stored: `store/connect.py`, `store/connect_attempts.py`.
+and back. How they follow each other: docs/consents.md. What a start and a callback come to is decided
+in `connect_steps.py`; how they are stored: `store/connect.py`, `store/connect_attempts.py`.
 """
 
 from __future__ import annotations

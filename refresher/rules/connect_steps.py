@@ -1,4 +1,4 @@
-"""Decides what a start, a callback and an application's word come to (C3 to C14 of docs/connect.md).
+"""Decides what a start, a callback and an application's word come to (C3 to C14 of docs/consents.md).
 
 Pure: sessions and attempts in, unions out. Who may go on is looked at again at each of them, for a link
 must not outlive the right that made it (`Right`, C11).

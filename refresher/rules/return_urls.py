@@ -1,4 +1,4 @@
-"""Where a person may be sent back to after a consent (C10 of docs/connect.md). Pure.
+"""Where a person may be sent back to after a consent (C10 of docs/consents.md). Pure.
 
 A return URL is taken only where all before its query equals, as a text, an entry of the operator's list
 or of the organization's: no prefix, no pattern, no other spelling. RFC 9700 section 4.11 is why.

@@ -1,4 +1,4 @@
-"""How a session goes on: code sent, answer held, ready, open again, ended. See docs/connect.md.
+"""How a session goes on: code sent, answer held, ready, open again, ended. See docs/consents.md.
 
 Each takes a session that the caller has locked (`connect.locked`), and returns False, changing nothing,
 where it does not stand where the step begins. What ends or fails is written into the history of a

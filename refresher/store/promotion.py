@@ -1,6 +1,6 @@
 """What a promotion reads and writes beside the upsert of `registration.py`: accounts, and old grants.
 
-Whoever calls has locked the session before. docs/connect.md.
+Whoever calls has locked the session before. docs/consents.md.
 """
 
 from __future__ import annotations

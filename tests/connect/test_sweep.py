@@ -118,6 +118,24 @@ def test_what_the_application_confirms_is_connected_at_once(world: World) -> Non
     assert "connect_status=connected" in (told.return_url or "")
 
 
+def test_a_right_that_ends_while_the_application_is_asked(world: World) -> None:
+    """Looked at again in the promotion: nothing is stored, and what was held is gone (C11)."""
+    id_ = world.connect("7")
+    given = {"finish": Finish.APPLICATION, "finish_challenge": CHALLENGE, "return_url": PAGE}
+    made, ann = make(world, connection_id=id_, **given), Visitor(world)
+    keep(world, ann.back(ann.leave(made)))
+    look(world, 11)
+    view = ann.result(made)
+    assert isinstance(view, Confirm)
+    world.run("update connection set disabled_at = refresher_now()")
+    code = view.return_url.rpartition("connect_code=")[2]
+    after = connect.complete(world.services, made.session.id, code, VERIFIER, ANN)
+    assert (after.outcome, after.held) == (Outcome.CANCELLED, None)
+    assert after.trouble is not None
+    assert after.trouble.code is Problem.RIGHT_ENDED
+    assert world.token(id_) == "access-of-7"
+
+
 def test_links_end_by_themselves(world: World) -> None:
     """By time, with an entry in the outbox; and with the key that made them, at once."""
     late, revoked = make(world, external_id="1"), make(world, external_id="2")
