@@ -66,11 +66,12 @@ def request(
 ) -> dict[str, object]:
     """Returns what a dynamic registration says (RFC 7591 section 2).
 
-    The scopes are those that may ever be asked for: some servers refuse all that was not named here. No
-    `resource`: it is none of the members, and servers refuse it.
+    The scopes are those that may ever be asked for, and those that every consent asks for: some servers
+    refuse all that was not named here. No `resource`: it is none of the members, servers refuse it.
     """
     told = _told(redirect_uri, client_name, _proof(metadata))
-    return told | ({"scope": " ".join(scopes)} if scopes else {})
+    asked = dict.fromkeys((*scopes, *metadata.always_asked))
+    return told | ({"scope": " ".join(asked)} if scopes else {})
 
 
 def read(metadata: Metadata, reply: Reply) -> Registered:

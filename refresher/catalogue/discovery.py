@@ -94,6 +94,11 @@ class Metadata:
         """Returns it as JSON has it."""
         return asdict(self)
 
+    @property
+    def always_asked(self) -> tuple[str, ...]:
+        """Those of its scopes that every consent asks for."""
+        return tuple(scope for scope in ASKED if scope in self.scopes)
+
 
 def places(issuer: str) -> tuple[str, ...]:
     """Returns where it may stand, in the order to ask.
@@ -242,7 +247,7 @@ def _with_consent(provider: Provider, consent: Consent, metadata: Metadata) -> P
     """
     scopes, extra = consent.scopes, dict(provider.authorize_parameters)
     if not scopes:
-        scopes = tuple(scope for scope in ASKED if scope in metadata.scopes)
+        scopes = metadata.always_asked
     if OFFLINE in scopes:
         extra.setdefault("prompt", "consent")
     identity = consent.identity

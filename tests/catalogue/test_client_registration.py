@@ -88,6 +88,8 @@ def test_a_registration_asks_for_what_the_server_can(
     assert (asked["application_type"], asked["token_endpoint_auth_method"]) == (kind, proof)
     assert (asked["scope"], asked["redirect_uris"], "resource" in asked) == ("a b", [back], False)
     assert "scope" not in request(server(), back, "Acme", ())
+    lists = server(scopes=("openid", "offline_access", "all"))
+    assert request(lists, back, "Acme", ("a",))["scope"] == "a openid offline_access"
 
 
 @pytest.mark.parametrize(

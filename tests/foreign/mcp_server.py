@@ -16,7 +16,6 @@ import uvicorn
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
-from pydantic import AnyHttpUrl
 
 
 class Introspection:
@@ -46,11 +45,16 @@ def main() -> None:
     server = MCPServer(
         "numbers",
         token_verifier=Introspection(issuer, secret),
-        auth=AuthSettings(
-            issuer_url=AnyHttpUrl(issuer), resource_server_url=AnyHttpUrl(url),
-            required_scopes=["read"], validate_token_resource=True,
+        # From texts: a URL of pydantic's would add a slash, and the issuer be another.
+        auth=AuthSettings.model_validate(
+            {
+                "issuer_url": issuer,
+                "resource_server_url": url,
+                "required_scopes": ["read"],
+                "validate_token_resource": True,
+            }
         ),
-    )  # fmt: skip
+    )
 
     @server.tool()
     def add(a: int, b: int) -> int:
