@@ -10,7 +10,7 @@ from refresher.rules.addresses import LOOPBACK
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.providers import Provider
 
-CALLBACK = "/connect/callback/"
+CALLBACK, SELF = "/connect/callback/", "/connect/self/"
 OWN = "redirect_uri"
 """The value of an app that stands in the place of ours: an address of its owner that leads to us."""
 _STRANGER = "stranger-7c1d.example.net"
@@ -22,12 +22,13 @@ def slug(provider: Provider, host: str | None) -> str:
     Where anybody's server may be the host, each host has its own: else one of them could have the code
     of another sent to it.
     """
-    if host is None or not _is_anybody_s(provider):
+    if host is None or not has_own_hosts(provider):
         return provider.name
     return f"{provider.name}-{sha256(host.lower().encode()).hexdigest()[:8]}"
 
 
-def _is_anybody_s(provider: Provider) -> bool:
+def has_own_hosts(provider: Provider) -> bool:
+    """Whether anybody's server may be the host, so that each has a redirect URI of its own."""
     where = urlsplit(provider.authorize_url or "").netloc
     pattern = provider.host_pattern
     return where == "{host}" and pattern is not None and bool(re.fullmatch(pattern, _STRANGER))

@@ -184,6 +184,18 @@ def return_urls(db: Db, organization_id: str) -> Sequence[str]:
     return found or ()
 
 
+def set_up_wrong(db: Db, *, limit: int) -> list[tuple[str, int, str]]:
+    """Returns providers whose app was found set up wrong this week: how often, and the last words."""
+    sql = """
+        select provider, count(*), (array_agg(problem ->> 'sentence' order by id desc))[1]
+        from (select * from connect_session order by id desc limit 10000) lately
+        where problem ->> 'code' = :code and created_at > refresher_now() - interval '7 days'
+        group by provider order by provider limit :limit
+        """
+    rows = run(db, sql, code=Problem.APP_WRONG.value, limit=limit)
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def as_session(row: RowMapping) -> Session:
     """Returns a row as a value."""
     values: dict[str, Any] = {**row}

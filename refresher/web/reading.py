@@ -54,7 +54,8 @@ def headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     for name, values in joined.items():
         if len(values) > 1 and name in SINGLE:
             raise Problem("invalid_header", f"{name.decode()} is given twice: send it once")
-    return {name: b", ".join(values) for name, values in joined.items()}
+    between = {b"cookie": b"; "}  # RFC 9113, section 8.2.3
+    return {name: between.get(name, b", ").join(values) for name, values in joined.items()}
 
 
 def path_id(text: str, code: str = "no_such_connection") -> UUID:

@@ -80,6 +80,7 @@ def _of_tables(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from work.check(settings, database)
     yield from issuers.check(settings, database)
     yield from proofs.check(settings, database)
+    yield from connect.check_tables(settings, database)
     yield from notify.check_mail(settings, database, foreign)
     yield from notify.check_webhooks(settings, database)
 

@@ -67,6 +67,7 @@ class ConnectPages:
             Route("/connect/result/{session}", "GET", visits.result),
             Route("/connect/result/{session}/again", "POST", visits.again),
             Route("/connect/client/{file}", "GET", visits.client),
+            Route("/connect/self/{nonce}", "GET", visits.self_check),
             Route("/connect/{link}/start", "POST", visits.start),
             Route("/connect/{link}/send", "POST", visits.send),
             Route("/connect/{link}", "GET", visits.look),

@@ -37,7 +37,7 @@ from refresher.rules.redirects import redirect_uri
 from refresher.rules.visitors import is_own_form, is_whole_page, origin_of
 from refresher.runtime.services import Services
 from refresher.web import problems, reading
-from refresher.web.connect import showing
+from refresher.web.connect import self_check, showing
 from refresher.web.connect.gate import Gate, Visitor
 from refresher.web.connect.pages import TONES, Pages, Refused, document, elsewhere, nothing
 
@@ -140,6 +140,12 @@ class Visits:
             document_url(base, name), redirect_uri(base, name), product(settings)
         )
         return document(told)
+
+    async def self_check(self, visitor: Visitor, nonce: str) -> Response:
+        """Proves to `refresher doctor` that the public URL leads here."""
+        if self_check.NONCE.fullmatch(nonce) is None:
+            return await self.nothing_here(visitor)
+        return self_check.answer(self._services.cipher, visitor, nonce)
 
     async def nothing_here(self, visitor: Visitor, part: str = "") -> Response:
         """Answers for an address that is none of ours."""
