@@ -149,3 +149,9 @@ def test_small_questions() -> None:
     assert sent.session_id == SESSION.id
     for hidden in ("code-1", repr(SESSION.link_hash), repr(ATTEMPT.cookie_hash), "b'held'"):
         assert hidden not in repr(sent)
+
+
+def test_a_link_is_used_in_the_name_of_its_maker() -> None:
+    """The key's id, or who made it on the command line."""
+    assert session().maker == "cli:ann"
+    assert session(key_id="k", made_by="by API key k").maker == "k"

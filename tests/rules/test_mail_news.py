@@ -117,3 +117,9 @@ def test_of_the_same_thing_the_newest_is_told() -> None:
     other = replace(first, id=UUID(int=3), subject=("connection", "c2"))
     expected = {first.id: Fate.DROP, again.id: Fate.TELL, other.id: Fate.TELL}
     assert fates([again, first, other]) == expected
+
+
+@pytest.mark.parametrize("kind", [Kind.CONNECTED, Kind.ACCOUNT_CHANGED, Kind.CONNECT_ENDED])
+def test_what_came_of_a_consent_is_told_as_it_was(kind: Kind) -> None:
+    """It happened: nobody has to do anything about it, so nothing can be over."""
+    assert still_so(NewsNow(UUID(int=1), kind, ("session", "1"), 1, NOW))
