@@ -27,7 +27,7 @@ USUAL: dict[str, object] = dict.fromkeys(
         *("code", "title", "words", "tone", "foot", "button", "again", "onward", "back"),
         *("provider", "organization", "for_whom", "account", "used", "session", "detail"),
         *("reconnect", "scopes", "missing", "action", "host", "asks_host", "host_hint"),
-        "host_wrong",
+        *("host_wrong", "sends"),
     )
 ) | {"scope_words": {}}
 """Every value that a template may use; None where there is nothing."""
@@ -106,6 +106,7 @@ class Pages:
         """Returns the page that says why something is refused."""
         code = str(refused.code)
         values = {"code": code, "tone": TONES.get(code, "warn"), "again": refused.again}
+        values |= {"sends": refused.again}
         made = self.page("ending", values, refused.status)
         made.headers.update(refused.headers)
         return made

@@ -93,7 +93,7 @@ def test_an_attempt_that_was_begun_in_time_may_end(stage: Stage) -> None:
         assert "is connected" in liv.open(callback).words
         pass_by(stage, 1_000)
         page = liv.open(too_late)
-        assert "This link has ended" in page.words
+        assert "That took too long" in page.words
         assert [b[0] for f in page.forms for b in f.buttons] == ["Try again"]
     assert stage.now(one).outcome is Outcome.CONNECTED
     assert stage.now(other).state is State.OPEN
