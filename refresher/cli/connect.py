@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -73,27 +74,38 @@ def connect(
     at the provider is not known yet, asks for it. Ends with 5 when nothing was connected within ten
     minutes. Sessions that are open or over: `refresher connect sessions list`.
     """
+    wanted = Order(
+        organization_id=organization,
+        external_id=external_id,
+        scopes=tuple(scope or ()),
+        host=host,
+        app=app_name,
+    )
     with session.services(_settings(provider)) as services:
-        found_at = _discovered(services, provider)
-        entry = services.catalogue[found_at.provider]
-        if entry.connect is not None:  # else it is refused below, and nothing is asked for
-            _have_app(services, entry, app_name, host)
-        order = Order(
-            provider=entry.name,
-            organization_id=organization,
-            external_id=external_id,
-            placeholders=found_at.placeholders,
-            scopes=tuple(scope or found_at.scopes),
-            host=host,
-            app=app_name,
-        )
-        made = consent.make(services, order, session.actor())
-        with _withdrawn_at_the_end(services, made.session.id), pages.served(services, made.url):
-            note(f"Open this page in a browser:\n\n    {made.url}\n")
-            if not no_browser:
-                pages.open_page(made.url)
-            found = _wait(services, made.session.id)
+        order = _aimed(services, provider, wanted)
+        found = _led(services, order, opens=not no_browser)
+        entry = services.catalogue[found.provider]
     _tell(found, entry.title or entry.name, json=json)
+
+
+def _aimed(services: Services, given: str, wanted: Order) -> Order:
+    """Returns the order with the provider that is meant, at which our app is known then."""
+    at = _discovered(services, given)
+    entry = services.catalogue[at.provider]
+    if entry.connect is not None:  # else it is refused anyway, and nothing is asked for
+        _have_app(services, entry, wanted.app or "", wanted.host)
+    scopes = wanted.scopes or at.scopes
+    return replace(wanted, provider=entry.name, placeholders=at.placeholders, scopes=scopes)
+
+
+def _led(services: Services, order: Order, *, opens: bool) -> Session:
+    """Makes a session, leads to its page, and returns how it stands when it is over, or the time is."""
+    made = consent.make(services, order, session.actor())
+    with _withdrawn_at_the_end(services, made.session.id), pages.served(services, made.url):
+        note(f"Open this page in a browser:\n\n    {made.url}\n")
+        if opens:
+            pages.open_page(made.url)
+        return _wait(services, made.session.id)
 
 
 def _settings(given: str) -> Settings:

@@ -90,11 +90,13 @@ def test_what_fails_is_told_and_may_be_tried_again(here: Cli, provider: FakeProv
         ann.open(url)
         page = ann.submit()
         assert "did not allow" in page.words
+        stderr = process.stderr
+        assert stderr is not None
+        wait_until(lambda: b"access_denied" in stderr.readline(), 30)
         ann.submit("Try again")
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=60)
     told: dict[str, Any] = json.loads(stdout)
     assert (process.returncode, told["outcome"], told["attempts"]) == (0, "connected", 2)
-    assert "access_denied" in stderr.decode()
 
 
 def test_an_interrupt_withdraws_the_link(here: Cli) -> None:
@@ -114,6 +116,40 @@ def test_without_an_app_the_redirect_uri_is_told(here: Cli, provider: FakeProvid
     ran.refused("apps set acme --client-id", "no terminal")
     uri = f"http://{LOOPBACK}:{here.env['PORT']}/connect/callback/acme"
     assert uri in ran.stderr
+
+
+def test_with_a_terminal_the_app_is_asked_for_and_the_page_opened(
+    here: Cli, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app is stored, our own page opened, and nobody's consent within the time ends with 5."""
+    # Given
+    (here.folder / "providers.toml").write_text(ENTRY.format(url=provider.url))
+    opened: list[str] = []
+    monkeypatch.setattr("refresher.cli.session.is_terminal", lambda *_: True)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("refresher.cli.connect.WAIT_SECONDS", 0.0)
+    # When
+    ran = here("connect", "acme", stdin="our-client\nour-secret\n")
+    # Then
+    ran.refused("was not connected within ten minutes", code=5)
+    assert "our-secret" not in ran.stdout + ran.stderr
+    (app,) = here("apps", "list", "--json").lines
+    assert (app["provider"], app["client_id"], app["has_secret"]) == ("acme", "our-client", True)
+    assert [url.rsplit("/", 1)[0] for url in opened] == [
+        f"http://{LOOPBACK}:{here.env['PORT']}/connect"
+    ]
+    assert [one["outcome"] for one in listed(here)] == ["cancelled"]
+
+
+def test_accounts_of_imported_connections_are_learned(here: Cli, provider: FakeProvider) -> None:
+    """Asked once, from the provider, with the tokens that were handed in."""
+    grant = provider.admin.create_grants(1)[0]
+    here.connect(grant.external_id, access_token=grant.access_token)
+    here.connect("unknown")
+    ran = here("connections", "learn-accounts", "--json")
+    assert ran.json == {"learned": 1, "untold": 1}
+    assert here.show(grant.external_id)["account_label"]
+    here("connections", "learn-accounts", "--provider", "acne").refused('did you mean "acme"')
 
 
 @pytest.mark.parametrize(

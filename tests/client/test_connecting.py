@@ -54,6 +54,10 @@ def test_an_application_has_the_last_word(refresher: Refresher, ann: Browser) ->
     )
     assert (done.is_connected, done.connection_id) == (True, start.connection_id)
     assert done.connection_id is not None
+    with pytest.raises(ConnectRefused):  # once
+        refresher.connect_complete(
+            start.session_id, code=back["connect_code"], verifier=start.verifier
+        )
     assert refresher.token(done.connection_id).access_token.reveal()
     known = refresher.get(done.connection_id)
     assert (known.account_known, known.account_label) == (True, done.account)
