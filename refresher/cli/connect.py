@@ -39,6 +39,11 @@ LOOK_SECONDS = 0.5
 app = typer.Typer()
 
 
+Whom = Annotated[
+    str, typer.Argument(help="The provider, such as google; or an issuer's, or MCP server's, URL.")
+]
+
+
 class NotConnected(RefresherError):
     """The consent did not come to a connection."""
 
@@ -54,10 +59,7 @@ class NotConnected(RefresherError):
     "ID=$(refresher connect github --no-browser); refresher token $ID",
 )
 def connect(
-    provider: Annotated[
-        str,
-        typer.Argument(help="The provider, such as google; or an issuer's, or MCP server's, URL."),
-    ],
+    provider: Whom,
     scope: Annotated[list[str] | None, typer.Option(help="Ask for this too; repeat it.")] = None,
     organization: Annotated[str, typer.Option(help="Whose connection it is.")] = "default",
     external_id: Annotated[
