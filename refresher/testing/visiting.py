@@ -44,7 +44,7 @@ class Served:
     def browser(self, public_url: str) -> Browser:
         """Returns a browser for which they are at `public_url`; each is at an address of its own."""
         address = f"203.0.113.{next(self._numbers) % 254 + 1}"
-        return Browser({public_url: self.url}, address=address, pace=0)
+        return Browser({public_url: self.url}, address=address, pace=0.5)
 
     def close(self) -> None:
         """Ends them, when what they have begun has ended."""

@@ -113,6 +113,24 @@ def test_a_token_endpoint_in_trouble_gets_no_code_twice(
     assert refresher_provider.admin.summary().codes_sent_twice == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "codes"), [("hang", 0), ("slow", 1)])
+def test_a_code_that_is_answered_too_late_is_not_sent_again(
+    refresher_sandbox: Sandbox,
+    refresher_provider: FakeProvider,
+    ann: Browser,
+    kind: str,
+    codes: int,
+) -> None:
+    """T17: a person waits on a page that moves on by itself, and is told that nobody knows."""
+    refresher_sandbox.connect("calendar")
+    refresher_provider.admin.add_fault(kind, on="code", seconds=25)  # type: ignore[arg-type]
+    assert walked(refresher_sandbox, ann).title == "fake has trouble right now"
+    assert refresher_provider.admin.summary().codes_exchanged == codes
+    assert refresher_provider.admin.summary().codes_sent_twice == 0
+    assert is_kept_fresh(refresher_sandbox)
+
+
 def test_another_account_changes_nothing(
     refresher_sandbox: Sandbox, refresher_provider: FakeProvider, ann: Browser
 ) -> None:
