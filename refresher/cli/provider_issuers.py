@@ -90,7 +90,8 @@ def confirm(
 ) -> None:
     """Let tokens go where an issuer's metadata says now: to a host where they never went."""
     settings = load()
-    issuer = catalogue_from(settings)[name].issuer
+    with session.database(settings) as database:
+        issuer = catalogue_from(settings, database)[name].issuer
     with session.database(settings) as database, database.transaction() as db:
         now = issuers.confirm(db, issuer) if issuer else None
         if now is not None:

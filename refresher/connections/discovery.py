@@ -26,7 +26,7 @@ def look(services: Services) -> None:
     """Asks the issuers that are due, and keeps what they say."""
     named = {one.issuer for one in services.catalogue.looked_up if one.issuer}
     with services.database.transaction() as db:
-        named.update(issuers.without_entry(db))
+        named.update(one.issuer for one in issuers.without_entry(db))
         if not named:
             return
         due = issuers.claim(db, named, keep_seconds=KEEP_SECONDS, retry_seconds=RETRY_SECONDS)

@@ -127,11 +127,9 @@ class Services:
 
 def build(settings: Settings) -> Services:
     """Returns services made from `settings`; raises `SettingsError` or `CatalogueError`."""
-    known = catalogue_from(settings)
     holder_id = uuid7()
     database = database_from(settings, name=workers.session_name(holder_id))
-    known.resolver = kept = KeptMetadata(database)
-    known.finder = kept.named
+    known = catalogue_from(settings, database)
     spool = Spool(settings)
     return Services(
         settings=settings,
@@ -190,10 +188,17 @@ def cipher_from(settings: Settings) -> Cipher:
     return Cipher([parse_key(key) for key in keys])
 
 
-def catalogue_from(settings: Settings) -> Catalogue:
-    """Returns the built-in providers and those of the user's file; one that is wrong stops no other."""
+def catalogue_from(settings: Settings, database: Database | None = None) -> Catalogue:
+    """Returns the built-in providers and those of the user's file; one that is wrong stops no other.
+
+    What issuers tell of themselves, and those without an entry, are in the database.
+    """
     loopback = settings.allow_insecure_hosts == "loopback"
-    return catalogue.load(settings.providers_file, allow_loopback=loopback, tolerant=True)
+    known = catalogue.load(settings.providers_file, allow_loopback=loopback, tolerant=True)
+    if database is not None:
+        known.resolver = kept = KeptMetadata(database)
+        known.finder = kept.named
+    return known
 
 
 def egress_from(settings: Settings) -> Egress:

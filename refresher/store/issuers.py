@@ -45,13 +45,25 @@ def of_slug(db: Db, slug: str) -> KeptIssuer | None:
     return first(db, KeptIssuer, sql, slug=slug)
 
 
-def without_entry(db: Db, *, most: int = 10_000) -> Sequence[str]:
+def without_entry(db: Db, *, most: int = 10_000) -> Sequence[KeptIssuer]:
     """Returns the issuers that no entry names, and where we have a client."""
-    sql = (
-        "select issuer from issuer where exists "
-        "(select 1 from app where app.provider = issuer.slug) order by issuer limit :most"
-    )
-    return [row[0] for row in run(db, sql, most=most)]
+    sql = f"""
+        select {_COLUMNS} from issuer
+        where exists (select 1 from app where app.provider = issuer.slug)
+        order by issuer limit :most
+        """  # noqa: S608  columns of ours
+    return many(db, KeptIssuer, sql, most=most)
+
+
+def resources(db: Db, *, most: int) -> list[tuple[str, str, str]]:
+    """Returns slug, issuer and resource of servers that living connections are for."""
+    sql = """
+        select distinct i.slug, i.issuer, c.placeholders->>'resource' as resource
+        from issuer i join connection c on c.provider = i.slug
+        where c.deleted_at is null and c.placeholders->>'resource' <> ''
+        order by 1, 3 limit :most
+        """
+    return [(row[0], row[1], row[2]) for row in run(db, sql, most=most)]
 
 
 def discovered(

@@ -10,6 +10,7 @@ import pytest
 
 from refresher.catalogue import Catalogue
 from refresher.catalogue.generic import slug
+from refresher.cli.doctor import issuers as doctor
 from refresher.connections import discovery
 from refresher.connections.discovered import Discovered, discovered, with_provider
 from refresher.errors import DiscoveryRefused
@@ -153,12 +154,9 @@ def test_a_strange_server_never_sees_the_secret_of_another(
         ({"issuer": "https://evil.example"}, "is the metadata of another issuer"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "authorization_endpoint must begin"),
         ({"authorization_endpoint": None}, "names no authorization_endpoint: nobody can consent"),
-        ({"token_endpoint": "https://u:p@evil.example/"}, "must not hold a user or a password"),
-        ({"registration_endpoint": "ftp://evil.example/"}, "registration_endpoint must begin"),
         ({"registration_endpoint": None}, "registers no client by itself: register one there by"),
         ({"registration_endpoint": "https://10.0.0.1/r"}, "leads to 10.0.0.1 (private), which"),
         ({"code_challenge_methods_supported": ["plain"]}, "does not say that it takes code chall"),
-        ({"code_challenge_methods_supported": None}, "does not say that it takes code challenges"),
     ],
 )
 def test_an_issuer_that_does_not_fit_is_one_sentence(
@@ -175,7 +173,6 @@ def test_an_issuer_that_does_not_fit_is_one_sentence(
     ("fields", "challenge", "sentence"),
     [
         ({"resource": "https://evil.example/mcp"}, None, "is the metadata of another resource"),
-        ({"authorization_servers": []}, None, "names no authorization server"),
         ({"authorization_servers": ["https://10.0.0.1"]}, None, "leads to 10.0.0.1 (private)"),
         (
             {},
@@ -199,9 +196,6 @@ def test_a_server_that_does_not_fit_is_one_sentence(
         ({"server_url": "https://a.example", "issuer": "https://a.example"}, "one of them"),
         ({"server_url": "https://10.0.0.1/mcp"}, "leads to 10.0.0.1 (private), which only"),
         ({"server_url": "https://169.254.169.254/"}, "leads to 169.254.169.254 (metadata)"),
-        ({"server_url": "http://a.example/mcp"}, "server_url must begin with https://"),
-        ({"server_url": "javascript:alert(1)"}, "server_url must begin with https://"),
-        ({"issuer": "http://a.example"}, "issuer must begin with https://"),
     ],
 )
 def test_what_may_not_be_asked_is_not_asked(asking: Services, named: dict[str, Any], sentence: str):
@@ -268,6 +262,26 @@ def test_the_metadata_of_a_discovered_issuer_is_read_again(
     assert asking.catalogue[slug(issuer.url)].token_url == f"{issuer.url}/token"
     (row,) = world.rows("select trouble from issuer")
     assert "tokens go to evil.example: confirm it" in row.trouble
+    (said,) = doctor.check(asking.settings, asking.database)
+    assert (said.level, slug(issuer.url) in said.message) == ("fail", True)
+
+
+def test_a_server_that_names_another_issuer_moves_nobody(
+    world: World, issuer: Issuer, other: Issuer, asking: Services
+):
+    """Its connections keep theirs, and doctor tells (D5)."""
+    url = issuer.serve()
+    said = found(asking, server_url=url)
+    world.services = asking
+    world.connect(provider=said.provider, placeholders=dict(said.placeholders))
+    assert list(doctor.check(asking.settings, asking.database)) == []
+    issuer.serve(authorization_servers=[other.url])
+    (warned,) = doctor.check(asking.settings, asking.database)
+    assert f"names other issuers now ({other.url})" in warned.message
+    assert warned.level == "warn"
+    issuer.pages = {}
+    (warned,) = doctor.check(asking.settings, asking.database)
+    assert "tells nothing of itself" in warned.message
 
 
 def test_a_session_names_a_server_instead_of_a_provider(issuer: Issuer, asking: Services):
