@@ -77,6 +77,12 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "other-browser": ("ending", {"code": "other_browser", "tone": "warn"}),
     "ended": ("ending", {"code": "expired", "tone": "still"}),
+    "ended-mail": (
+        "ending",
+        {"code": "expired", "tone": "still", "again": "/send", "sends": "/send"},
+    ),
+    "link-sent": ("ending", {"code": "link_sent", "tone": "good"}),
+    "too-long": ("ending", AGAIN | {"code": "expired", "tone": "still"}),
     "too-many": ("ending", {"code": "too_many_requests", "tone": "warn"}),
 }
 
