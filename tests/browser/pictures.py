@@ -9,13 +9,15 @@ What is photographed is what the web process would send, with sample values; no 
 from __future__ import annotations
 
 import io
+import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from refresher.web.connect.pages import Pages
+from refresher.web.connect.pages import TONES, Pages
 from tests.browser import chromium
 from tests.browser.chromium import Chromium
 
@@ -28,7 +30,9 @@ HEIGHTS = {"phone": 720, "desk": 720}
 COLOURS = 96
 SCHEMES = ("light", "dark")
 CALENDAR = "https://www.googleapis.com/auth/calendar.readonly"
+WORDS = {"scope_words": {CALENDAR: "see your calendars"}}
 START: dict[str, Any] = {
+    **WORDS,
     "provider": "Google",
     "organization": "Acme Ltd",
     "for_whom": "Ann Archer",
@@ -41,49 +45,39 @@ HOST = {
     "asks_host": True,
     "host_hint": "acme.zendesk.com",
 }
-ACCOUNT = {"account": "a•••@acme.example"}
-AGAIN = {"provider": "Google", "again": "/again", "back": "https://app.example"}
+MASKED = "a•••@acme.example"
+BUSY = {"provider": "Google", "tone": "busy"}
+CONNECTED = {"tone": "good", "account": "ann@acme.example", "for_whom": "Ann Archer"}
 SESSION = "019e0a5c-7f1e-7cc3-9d5b-3f1c6a1b2c3d"
+
+
+def ending(code: str, *, again: bool = False, **values: Any) -> tuple[str, dict[str, Any]]:
+    """Returns an ending as it looks; `again`: with a button, and the way back."""
+    usual = {"code": code, "tone": TONES.get(code, "warn"), "provider": "Google"}
+    ways = {"again": "/again", "back": "https://app.example"} if again else {}
+    return "ending", {**usual, **ways, **values}
+
+
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "start": ("start", START),
-    "start-reconnect": ("start", START | ACCOUNT | {"reconnect": True}),
+    "start-reconnect": ("start", START | {"account": MASKED, "reconnect": True}),
     "start-host": ("start", START | HOST),
     "start-host-wrong": ("start", START | HOST | {"host": "acme.example", "host_wrong": True}),
-    "leave": (
-        "leave",
-        {"provider": "Google", "tone": "busy", "onward": "https://accounts.google.com"},
-    ),
-    "wait": ("wait", {"provider": "Google", "tone": "busy"}),
-    "connected": (
-        "connected",
-        {"provider": "Google", "tone": "good", "account": "ann@acme.example"}
-        | {"for_whom": "Ann Archer"},
-    ),
-    "denied": ("ending", AGAIN | {"code": "denied", "tone": "still"}),
-    "wrong-account": (
-        "ending",
-        AGAIN | ACCOUNT | {"code": "wrong_account", "tone": "warn", "used": "ben@acme.example"},
-    ),
-    "scope-missing": (
-        "ending",
-        AGAIN | {"code": "scope_missing", "tone": "warn", "missing": (CALENDAR,)},
-    ),
-    "no-refresh-token": ("ending", AGAIN | {"code": "no_refresh_token", "tone": "warn"}),
-    "provider-trouble": ("ending", AGAIN | {"code": "provider_trouble", "tone": "bad"}),
-    "app-wrong": (
-        "ending",
-        {"code": "app_wrong", "tone": "bad", "provider": "Google", "session": SESSION}
-        | {"detail": "redirect_uri_mismatch"},
-    ),
-    "other-browser": ("ending", {"code": "other_browser", "tone": "warn"}),
-    "ended": ("ending", {"code": "expired", "tone": "still"}),
-    "ended-mail": (
-        "ending",
-        {"code": "expired", "tone": "still", "again": "/send", "sends": "/send"},
-    ),
-    "link-sent": ("ending", {"code": "link_sent", "tone": "good"}),
-    "too-long": ("ending", AGAIN | {"code": "expired", "tone": "still"}),
-    "too-many": ("ending", {"code": "too_many_requests", "tone": "warn"}),
+    "leave": ("leave", BUSY | {"onward": "https://accounts.google.com"}),
+    "wait": ("wait", BUSY),
+    "connected": ("connected", {"provider": "Google"} | CONNECTED),
+    "denied": ending("denied", again=True),
+    "wrong-account": ending("wrong_account", again=True, used="ben@acme.example", account=MASKED),
+    "scope-missing": ending("scope_missing", again=True, missing=(CALENDAR,), **WORDS),
+    "no-refresh-token": ending("no_refresh_token", again=True),
+    "provider-trouble": ending("provider_trouble", again=True),
+    "app-wrong": ending("app_wrong", session=SESSION, detail="redirect_uri_mismatch"),
+    "other-browser": ending("other_browser"),
+    "ended": ending("expired"),
+    "ended-mail": ending("expired", again=True, back=None, sends="/send"),
+    "link-sent": ending("link_sent"),
+    "too-long": ending("expired", again=True),
+    "too-many": ending("too_many_requests"),
 }
 
 
@@ -104,10 +98,19 @@ def main() -> None:
 def _save(png: bytes, name: str) -> None:
     """Writes a picture of its commonest colours alone, a third of what a browser makes of it."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    counted = sorted(picture.getcolors(picture.width * picture.height), reverse=True)
-    common = Image.new("P", (1, 1))
-    common.putpalette([part for _, colour in counted[:COLOURS] for part in colour])
-    picture.quantize(palette=common, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+    raw = picture.tobytes()
+    pixels = list(zip(raw[::3], raw[1::3], raw[2::3], strict=True))
+    counted = Counter(pixels)
+    kept = [colour for colour, _ in counted.most_common(COLOURS)]
+    places = {colour: _nearest(colour, kept) for colour in counted}
+    drawn = Image.frombytes("P", picture.size, bytes(places[colour] for colour in pixels))
+    drawn.putpalette([part for colour in kept for part in colour])
+    drawn.save(FOLDER / name, optimize=True)
+
+
+def _nearest(colour: tuple[int, ...], kept: list[tuple[int, int, int]]) -> int:
+    # Pillow's own search is coarse: it would tint every white.
+    return min(range(len(kept)), key=lambda n: math.dist(kept[n], colour))
 
 
 def _tab(browser: Chromium, scheme: str, width: int, height: int) -> Page:
