@@ -54,8 +54,9 @@ def as_client(
             return register(egress, metadata, told, allow_loopback=loopback)
         case _:
             raise Unfit(
-                f"{issuer} registers no client by itself: register one there by hand, with the "
-                f"redirect URI {back}, and store it with `refresher apps set`"
+                f"{issuer} registers no client by itself: `refresher providers add` makes an entry of "
+                "it and names the redirect URI, to register one there by hand; `refresher apps set` "
+                "stores that"
             )
 
 

@@ -154,7 +154,7 @@ def test_a_strange_server_never_sees_the_secret_of_another(
         ({"issuer": "https://evil.example"}, "is the metadata of another issuer"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "authorization_endpoint must begin"),
         ({"authorization_endpoint": None}, "names no authorization_endpoint: nobody can consent"),
-        ({"registration_endpoint": None}, "registers no client by itself: register one there by"),
+        ({"registration_endpoint": None}, "registers no client by itself: `refresher providers"),
         ({"registration_endpoint": "https://10.0.0.1/r"}, "leads to 10.0.0.1 (private), which"),
         ({"code_challenge_methods_supported": ["plain"]}, "does not say that it takes code chall"),
     ],
