@@ -108,6 +108,7 @@ def test_a_providers_file_teaches_the_places(name: str | None, tmp_path: Path) -
     provider.stop()
 
 
+@pytest.mark.slow
 def test_the_process_tells_the_places_of_a_consent(spawn: Spawner) -> None:
     """`--entry` prints what a providers file needs, `[connect]` as a table."""
     process = spawn("-m", "refresher.devkit.oauth_server", "--entry", "google")
