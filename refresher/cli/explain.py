@@ -15,6 +15,7 @@ from refresher.rules.connection import ParkReason, Status
 from refresher.rules.explanation import held_in_words
 from refresher.rules.faults import FaultScope, place_of, scopes
 from refresher.rules.history import Moment, PastEvent
+from refresher.rules.providers import Provider
 from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings, load
@@ -47,15 +48,16 @@ def explain(connection: Id, json: Json = False) -> None:
     with session.database(settings) as database:
         root = find_root(database, connection)
         standing, events = now_of(database, root)
+        provider = catalogue_from(settings, database).get(standing.connection.provider)
         with database.transaction() as db:
             running = workers.processes(db)
-            paused = pause_list.against(db, _scopes(settings, standing))
+            paused = pause_list.against(db, _scopes(provider, standing))
     last = events[-1] if events else None
     said = [
         *_slots(standing),
         *_token(standing),
         *_row(settings, standing, last),
-        *_guard(settings, standing),
+        *_guard(settings, provider, standing),
         *_pauses(paused),
         *_refused(standing, paused, last),
         *_flow(settings, standing, running),
@@ -128,11 +130,13 @@ def _leased(moment: Moment, standing: ConnectionStanding) -> str:
     return f"It is being refreshed{since}: the request left {took} ago."
 
 
-def _guard(settings: Settings, standing: ConnectionStanding) -> Iterator[str]:
+def _guard(
+    settings: Settings, provider: Provider | None, standing: ConnectionStanding
+) -> Iterator[str]:
     moment, connection = standing.moment, standing.connection
     verdict = guards.check(
         connection,
-        catalogue_from(settings).get(connection.provider),
+        provider,
         stop_when_expired=policy_from(settings).expired_tokens == "stop",
         expired=connection.expires_at is not None and connection.expires_at <= standing.now,
     )
@@ -146,9 +150,8 @@ def _guard(settings: Settings, standing: ConnectionStanding) -> Iterator[str]:
                 yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
 
 
-def _scopes(settings: Settings, standing: ConnectionStanding) -> list[FaultScope]:
+def _scopes(provider: Provider | None, standing: ConnectionStanding) -> list[FaultScope]:
     """Returns the scopes whose pauses would hold the connection."""
-    provider = catalogue_from(settings).get(standing.connection.provider)
     if provider is None:
         return []
     place = place_of(provider, standing.connection)
