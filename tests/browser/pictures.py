@@ -15,8 +15,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from refresher.web.connect.pages import TONES, Pages
 from tests.browser import chromium
 from tests.browser.chromium import Chromium
@@ -97,6 +95,8 @@ def main() -> None:
 
 def _save(png: bytes, name: str) -> None:
     """Writes a picture of its commonest colours alone, a third of what a browser makes of it."""
+    from PIL import Image  # noqa: PLC0415 (of the same extra as Playwright)
+
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     raw = picture.tobytes()
     pixels = list(zip(raw[::3], raw[1::3], raw[2::3], strict=True))
