@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from refresher.connections import arrival
 from refresher.rules.connect import Attempt, Outcome, Session
 from refresher.rules.connect_steps import SendCode
@@ -28,6 +30,13 @@ def entry(world: World, identity: Identity = ANSWER, **consent: Any) -> None:
     """Gives acme's entry these facts of a consent."""
     url = "https://acme.example/authorize"
     world.describe("acme", authorize_url=url, connect=Consent(identity=identity, **consent))
+
+
+def acme_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has acme ask people, and tell in its answer who they are; nobody waits between two tries."""
+    monkeypatch.setattr(arrival, "PAUSES_SECONDS", (0.0,))
+    monkeypatch.setattr(arrival, "STORE_SECONDS", 0.2)
+    entry(world)
 
 
 def answering(world: World, *replies: Reply | Callable[[TokenRequest], Reply]) -> None:

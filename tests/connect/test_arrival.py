@@ -26,6 +26,7 @@ from tests.connect.carrying import (
     ANN,
     PAIR,
     USERINFO,
+    acme_asks,
     answering,
     carry,
     connected,
@@ -39,10 +40,7 @@ from tests.world import World, granted, refused
 
 @pytest.fixture(autouse=True)
 def _entry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acme asks people, and tells in its answer who they are; nobody waits between two tries."""
-    monkeypatch.setattr(arrival, "PAUSES_SECONDS", (0.0,))
-    monkeypatch.setattr(arrival, "STORE_SECONDS", 0.2)
-    entry(world)
+    acme_asks(world, monkeypatch)
 
 
 def test_a_code_becomes_a_connection(world: World) -> None:

@@ -1,12 +1,10 @@
 """When a link leads nowhere any more: by time, by its attempts, by the right that made it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from refresher.connections import connect, visits
-from refresher.connections.connect import Made
 from refresher.connections.visits import (
     Failed,
     LinkEnded,
@@ -14,14 +12,18 @@ from refresher.connections.visits import (
     ShowResult,
     StartRefused,
 )
-from refresher.rules.connect import Outcome, Problem, Result, Session, State
-from refresher.rules.connection import Sealed
-from refresher.store import connect_attempts, connect_steps
-from tests.connect.visitor import ANN, Visitor, able, describe, link_of, make
+from refresher.rules.connect import Outcome, Problem, State
+from refresher.store import connect_attempts
+from tests.connect.visitor import (
+    ANN,
+    Visitor,
+    able,
+    describe,
+    link_of,
+    make,
+    now,
+)
 from tests.world import World
-
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 @pytest.fixture
@@ -35,19 +37,6 @@ def world(database_url: str) -> Iterator[World]:
 def ann(world: World) -> Visitor:
     """Ann's browser."""
     return Visitor(world)
-
-
-def now(world: World, made: Made) -> Session:
-    """Returns the session as it is stored."""
-    return connect.find(world.services, made.session.id, ANN)
-
-
-def held(world: World, sent: Any, result: Result | None = None) -> None:
-    """Has the code's answer be kept, and judged."""
-    with world.services.database.transaction() as db:
-        assert connect_steps.hold(db, sent.session_id, sent.attempt.id, Sealed(b"x" * 40))
-        if result is not None:
-            assert connect_steps.ready(db, sent.session_id, result)
 
 
 def test_ten_attempts_are_all(world: World, ann: Visitor) -> None:

@@ -14,6 +14,7 @@ from tests.connect.carrying import (
     ANN,
     BEN,
     PAIR,
+    acme_asks,
     answering,
     carry,
     connected,
@@ -27,10 +28,7 @@ from tests.world import World, granted
 
 @pytest.fixture(autouse=True)
 def _entry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acme asks people, and tells in its answer who they are; nobody waits between two tries."""
-    monkeypatch.setattr(arrival, "PAUSES_SECONDS", (0.0,))
-    monkeypatch.setattr(arrival, "STORE_SECONDS", 0.2)
-    entry(world)
+    acme_asks(world, monkeypatch)
 
 
 def test_another_account_changes_nothing_and_the_right_one_reconnects(world: World) -> None:

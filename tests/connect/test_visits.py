@@ -3,13 +3,12 @@
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from refresher.connections import connect, visits
-from refresher.connections.connect import ConnectRefused, Made
+from refresher.connections.connect import ConnectRefused
 from refresher.connections.visits import (
     Confirm,
     Connected,
@@ -21,16 +20,25 @@ from refresher.connections.visits import (
     ShowResult,
     Waiting,
 )
-from refresher.rules.connect import Finish, Outcome, Problem, Result, Session, State, Trouble
+from refresher.rules.connect import Finish, Outcome, Problem, Result, State, Trouble
 from refresher.rules.connection import Sealed
 from refresher.store import connect as store
 from refresher.store import connect_attempts, connect_steps
 from refresher.store.session import Database
-from tests.connect.visitor import ANN, PAGE, Visitor, able, describe, link_of, make
+from tests.connect.visitor import (
+    ANN,
+    CHALLENGE,
+    PAGE,
+    VERIFIER,
+    Visitor,
+    able,
+    describe,
+    held,
+    link_of,
+    make,
+    now,
+)
 from tests.world import World
-
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 @pytest.fixture
@@ -44,19 +52,6 @@ def world(database_url: str) -> Iterator[World]:
 def ann(world: World) -> Visitor:
     """Ann's browser."""
     return Visitor(world)
-
-
-def now(world: World, made: Made) -> Session:
-    """Returns the session as it is stored."""
-    return connect.find(world.services, made.session.id, ANN)
-
-
-def held(world: World, sent: Any, result: Result | None = None) -> None:
-    """Has the code's answer be kept, and judged."""
-    with world.services.database.transaction() as db:
-        assert connect_steps.hold(db, sent.session_id, sent.attempt.id, Sealed(b"x" * 40))
-        if result is not None:
-            assert connect_steps.ready(db, sent.session_id, result)
 
 
 def test_looking_changes_nothing(world: World) -> None:

@@ -12,13 +12,19 @@ from refresher.connections import connect, visits
 from refresher.connections.connect import Made, Order
 from refresher.connections.visits import Leave
 from refresher.rules.access import Actor
+from refresher.rules.connect import Result, Session
 from refresher.rules.connect_steps import Arrival
+from refresher.rules.connection import Sealed
 from refresher.rules.consent import Consent, Identity
+from refresher.store import connect_steps
 from tests.world import World
 
 ANN = Actor("cli:ann", "org")
 IDENTITY = Identity(found_in=("answer",), paths=(("user_id",),))
 PAGE = "https://app.example/settings"
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+"""RFC 7636, appendix B."""
 
 
 @contextmanager
@@ -52,6 +58,19 @@ def make(world: World, **given: Any) -> Made:
 def link_of(made: Made) -> str:
     """Returns the last part of a session's URL."""
     return made.url.rpartition("/")[2]
+
+
+def now(world: World, made: Made) -> Session:
+    """Returns the session as it is stored."""
+    return connect.find(world.services, made.session.id, ANN)
+
+
+def held(world: World, sent: Any, result: Result | None = None) -> None:
+    """Has the code's answer be kept, and judged."""
+    with world.services.database.transaction() as db:
+        assert connect_steps.hold(db, sent.session_id, sent.attempt.id, Sealed(b"x" * 40))
+        if result is not None:
+            assert connect_steps.ready(db, sent.session_id, result)
 
 
 @dataclass

@@ -10,8 +10,6 @@ import pytest
 
 from refresher.rules.connect import (
     Finish,
-    Flow,
-    Kind,
     Problem,
     Result,
     Session,
@@ -21,39 +19,16 @@ from refresher.rules.connect import (
 from refresher.rules.connect_view import connecting, view
 from refresher.rules.consent import Consent, Identity
 from refresher.rules.providers import Provider
+from tests.rules.sessions import SESSION
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
-OPEN = Session(
+OPEN = replace(
+    SESSION,
     id=UUID(int=1),
-    kind=Kind.NEW,
-    flow=Flow.REDIRECT,
     finish=Finish.APPLICATION,
-    state=State.OPEN,
-    organization_id="org-1",
-    provider="acme",
-    app_name="default",
-    external_id=None,
-    connection_id=None,
-    host=None,
-    placeholders={},
-    parameters={},
     scopes=("read",),
-    required_scopes=(),
-    account_hint=None,
-    return_url=None,
-    for_whom=None,
-    leave_in_between_steps=False,
-    allow_account_change=False,
-    made_by="by cli:ann",
-    key_id=None,
-    outcome=None,
-    trouble=None,
-    attempts=0,
-    attempt_id=None,
     created_at=NOON,
-    opened_at=None,
     expires_at=NOON,
-    ended_at=None,
     link_hash=b"hash-of-the-link",
     finish_challenge="challenge",
 )
