@@ -8,6 +8,7 @@ from functools import partial
 
 from tests.chaos import (
     answers,
+    consents,
     databases,
     freezes,
     hooks,
@@ -173,6 +174,14 @@ OTHERS = (
         50,
         250,
         hooks.kill_between_send_and_mark,
+    ),
+    Fault(
+        "kill-connect",
+        "kill -9 the web process at each of four steps of a consent",
+        "no code sent twice, nothing half stored, what is held connects, guards end within 70 s",
+        80,
+        250,
+        consents.kill_web,
     ),
     Fault(
         "sigterm",

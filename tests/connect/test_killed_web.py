@@ -19,6 +19,7 @@ from refresher.rules.connect import Outcome, Problem, State
 from refresher.runtime.checkpoints import Point
 from refresher.testing.sandbox import Sandbox
 from refresher.testing.triggers import Triggers
+from tests.connect.web_process import environment
 from tests.ports import free_port
 from tests.processes import Spawner
 
@@ -40,24 +41,6 @@ def sandbox(
     made = Sandbox.build(refresher_database_url, refresher_provider, tmp_path, public_url=url)
     yield made
     made.close()
-
-
-def environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    """Returns the web process's settings."""
-    settings = sandbox.services.settings
-    assert settings.public_url is not None
-    return {
-        "DATABASE_URL": settings.database,
-        "PORT": settings.public_url.rpartition(":")[2],
-        "HOST": "127.0.0.1",
-        "REFRESHER_PUBLIC_URL": settings.public_url,
-        "REFRESHER_ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
-        "REFRESHER_PROVIDERS_FILE": str(folder / "providers.toml"),
-        "REFRESHER_DATA_DIRECTORY": str(folder),
-        "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback",
-        "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
-        "CONNECT_TRIGGERS": str(folder / "triggers"),
-    }
 
 
 @pytest.mark.slow
