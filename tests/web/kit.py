@@ -34,11 +34,15 @@ CONSENT = Consent(identity=Identity(found_in=("answer",), paths=(("id",),)))
 HOOK, ADDRESS = "https://foreign.example/hooks", "private@foreign.example"
 
 
+def let_people_connect(world: World) -> None:
+    """Gives acme's entry what a consent needs."""
+    world.describe("acme", authorize_url="https://acme.example/authorize", connect=CONSENT)
+
+
 class Site:
     """One API. `site("GET", "/v1/whoami")` asks with the key of all scopes, `key=` with another."""
 
     def __init__(self, world: World) -> None:
-        world.describe("acme", authorize_url="https://acme.example/authorize", connect=CONSENT)
         self.world = world
         self.actor = Actor("cli:ann")
         known = world.services.catalogue

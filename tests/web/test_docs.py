@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from refresher.settings import Settings, variable
-from tests.web.kit import Site, refused
+from tests.web.kit import Site, let_people_connect, refused
 from tests.web.rows import EVERY
 from tests.world import World
 
@@ -38,6 +38,7 @@ BLOCKS = re.findall(r"```(http|json)\n(.*?)```", TEXT, re.DOTALL)
 def site(database_url: str) -> Iterator[Site]:
     """The API at an address to which people come back."""
     world = World(database_url, public_url="https://refresher.example")
+    let_people_connect(world)
     with Site.opened(world) as opened:
         yield opened
     world.close()
