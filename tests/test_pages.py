@@ -9,6 +9,7 @@ import pytest
 from refresher.rules.registration import read
 from refresher.rules.requests import resolve_url
 from tests import provider_pages
+from tests.browser import pictures
 from tests.pages import PAGES, ROOT, chosen, made, named, rows_of, written
 
 
@@ -49,6 +50,14 @@ def test_a_page_says_how_to_connect_its_provider() -> None:
         read(given)
         build = partial(resolve_url, provider, given.get("host"))
         assert build(placeholders=given.get("placeholders")).startswith("https://"), provider.name
+
+
+def test_every_picture_of_a_page_is_shown() -> None:
+    """`python -m tests.browser.pictures` takes them, and writes the page that shows them."""
+    text = (pictures.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert text == pictures.index()
+    shown = set(re.findall(r"\(([\w-]+\.png)\)", text))
+    assert shown == {file.name for file in pictures.FOLDER.glob("*.png")}
 
 
 def test_a_table_is_made_anew() -> None:

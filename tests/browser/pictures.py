@@ -49,6 +49,15 @@ CONNECTED = {"tone": "good", "account": "ann@acme.example", "for_whom": "Ann Arc
 SESSION = "019e0a5c-7f1e-7cc3-9d5b-3f1c6a1b2c3d"
 
 
+HEAD = (
+    "# The pages of a consent",
+    "",
+    "As Chromium shows them, with sample values; `python -m tests.browser.pictures` takes them",
+    "anew. What they are for: [connect.md](../../connect.md#pages).",
+    "",
+)
+
+
 def ending(code: str, *, again: bool = False, **values: Any) -> tuple[str, dict[str, Any]]:
     """Returns an ending as it looks; `again`: with a button, and the way back."""
     usual = {"code": code, "tone": TONES.get(code, "warn"), "provider": "Google"}
@@ -79,10 +88,21 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def index() -> str:
+    """Returns the page that shows them all."""
+    kinds = [f"{size}-{scheme}" for size in WIDTHS for scheme in SCHEMES]
+    rows = [f"| page | {' | '.join(kind.replace('-', ', ') for kind in kinds)} |", "|---" * 5 + "|"]
+    for name in PAGES:
+        shown = (f"![{name}, {kind}]({name}-{kind}.png)" for kind in kinds)
+        rows.append(f"| {name.replace('-', ' ')} | {' | '.join(shown)} |")
+    return "\n".join([*HEAD, *rows, ""])
+
+
 def main() -> None:
     """Takes the pictures that the command line names."""
     wanted = {n: p for n, p in PAGES.items() if n.startswith(tuple(sys.argv[1:]) or "")}
     FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "README.md").write_text(index(), encoding="utf-8")
     made = Pages("Acme")
     with chromium.running() as browser:
         for scheme in SCHEMES:
