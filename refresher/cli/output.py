@@ -6,6 +6,7 @@ and never read as markup.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -61,7 +62,14 @@ def command(
     group: typer.Typer, *lines: str, name: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Adds a command to a group, under its function's name or another; `lines` are its examples."""
-    return group.command(name, epilog=examples(*lines))
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        told = inspect.getdoc(function) or ""
+        # A terminal breaks lines where it ends, not where the source does.
+        help_ = "\n\n".join(" ".join(part.split()) for part in told.split("\n\n"))
+        return group.command(name, help=help_, epilog=examples(*lines))(function)
+
+    return add
 
 
 def examples(*lines: str) -> str:
