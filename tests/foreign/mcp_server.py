@@ -41,6 +41,7 @@ def main() -> None:
     issuer, secret = sys.argv[1:]
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # who is told of it may come before the server runs
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
     server = MCPServer(
         "numbers",
