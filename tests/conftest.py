@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 from hypothesis import settings
 
 from tests import quick_folder
@@ -80,6 +81,16 @@ def _make_way(request: pytest.FixtureRequest) -> None:
     """
     if request.node.get_closest_marker("acceptance") is None and os.nice(0) == _ordinary_nice:
         os.nice(4)
+
+
+@pytest.fixture(autouse=True)
+def _leave_logging_alone() -> Iterator[None]:
+    """Fails a test that leaves logging configured: loggers would keep that for all that come after."""
+    before = structlog.get_config()
+    yield
+    if (left := structlog.get_config()) != before:
+        structlog.configure(**before)
+        pytest.fail(f"this test leaves logging configured: {left['logger_factory']}")
 
 
 @pytest.fixture(scope="session")

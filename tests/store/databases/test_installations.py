@@ -188,8 +188,11 @@ def test_two_installations_on_one_redis_lose_nothing_and_say_what_they_met(
         assert "uses the same Redis" in said
 
 
-def test_a_status_page_tells_of_the_others(database_url: str, redis_url: str) -> None:
+def test_a_status_page_tells_of_the_others(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`/health/status` has a sentence for each, and stays well: names keep them apart."""
+    monkeypatch.setattr("refresher.runtime.process.configure", lambda _settings: None)
     from refresher.runtime.process import Process  # noqa: PLC0415  as the processes do
 
     with closing(World(database_url, redis_url=redis_url, port=0)) as world:
