@@ -60,10 +60,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
-    """The root's schedule row at the same moment, and the last event that tells of an attempt.
-
-    `consent_seconds`: how long the code of a new consent may be under way still; None: none is.
-    """
+    """The root's schedule row at the same moment, and the last event that tells of an attempt."""
 
     state: Literal["idle", "leased", "parked", "none"]
     lease_token: int = 0
@@ -76,6 +73,7 @@ class DueRow:
     provider: str = ""
     begun: bool = False
     consent_seconds: float | None = None
+    """how long the code of a new consent may be under way still; None: none is"""
 
 
 class Need(StrEnum):
@@ -139,7 +137,8 @@ def needs(stored: Stored, ask: Ask, *, rejected: bool) -> Need | None:
 
 def as_stored(stored: Stored) -> Serve:
     """Returns the service of a token that will do, with what a caller should know about it."""
-    return Serve(ParkReason(stored.status)) if stored.status != Status.ACTIVE else Serve()
+    ended = stored.status == Status.RECONNECT_REQUIRED
+    return Serve(ParkReason.RECONNECT_REQUIRED) if ended else Serve()
 
 
 def next_step(
@@ -180,13 +179,10 @@ def next_step(
 
 def while_consented(row: DueRow) -> Refuse | None:
     """Returns what stands against a refresh while a consent is under way; not where it is stopped."""
-    waits = row.consent_seconds is not None and row.state != "leased"
-    waits &= row.parked_reason in {
-        None,
-        ParkReason.MID_OAUTH,
-        ParkReason.RECONNECT_REQUIRED,
-    }
-    return Refuse(Why.STILL_REFRESHING, "a consent is under way", SOON_SECONDS) if waits else None
+    mended = {None, ParkReason.MID_OAUTH, ParkReason.RECONNECT_REQUIRED}  # by what may come of it
+    if row.consent_seconds is None or row.state == "leased" or row.parked_reason not in mended:
+        return None
+    return Refuse(Why.STILL_REFRESHING, "a consent is under way", SOON_SECONDS)
 
 
 def is_dying(row: DueRow, *, survives: bool) -> bool:
@@ -203,9 +199,10 @@ def _is_as_planned(row: DueRow) -> bool:
 def _is_short_lived(stored: Stored, row: DueRow, tried: str | None) -> bool:
     """Whether the provider gives no more life than this: else every call would refresh."""
     # What an import tells is what was left then, not a whole life; so only a refresh counts.
+    if row.last_event not in SUCCESSES:
+        return False
     share = MOST_OF_A_LIFE * (stored.lifetime_seconds or 0.0)
-    lasts = tried is not None or 0 < share <= (stored.left_seconds or 0.0)
-    return row.last_event in SUCCESSES and lasts
+    return tried is not None or 0 < share <= (stored.left_seconds or 0.0)
 
 
 def _parked(need: Need, row: DueRow) -> NextStep:
@@ -234,7 +231,9 @@ def _obstacle(need: Need, row: DueRow, interval_seconds: float, tried: str | Non
         return Refuse(Why.REFRESH_FAILED, told, max(left, SOON_SECONDS))
     if row.last_event in SUCCESSES and need is Need.REJECTED and (left > 0 or tried):
         return Refuse(Why.REFRESHED_JUST_NOW, None, max(left, SOON_SECONDS))
-    return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS) if tried else None
+    if tried:
+        return Refuse(Why.REFRESH_FAILED, tried, SOON_SECONDS)
+    return None
 
 
 def held_back(row: DueRow) -> Refuse | None:
@@ -242,9 +241,10 @@ def held_back(row: DueRow) -> Refuse | None:
     by = row.postponed_by
     if by is None or (row.due_in_seconds or 0.0) <= 0:
         return None
-    paced, of_app = by.startswith(PACE), by.startswith("app:")
-    reason = Why.PACED if paced else Why.APP_PAUSED if of_app else Why.PROVIDER_PAUSED
-    return Refuse(reason, None if paced else by, row.due_in_seconds)
+    if by.startswith(PACE):
+        return Refuse(Why.PACED, None, row.due_in_seconds)
+    reason = Why.APP_PAUSED if by.startswith("app:") else Why.PROVIDER_PAUSED
+    return Refuse(reason, by, row.due_in_seconds)
 
 
 @dataclass(frozen=True, slots=True)
