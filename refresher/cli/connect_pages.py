@@ -6,14 +6,13 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from ipaddress import ip_address
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
+from refresher.catalogue.discovery import Unfit
 from refresher.cli import session
 from refresher.cli.output import CannotDo
+from refresher.outbound.metadata import ask_ourselves
 from refresher.runtime.services import Services
 from refresher.runtime.serving.sockets import LOOPBACK, listen
 from refresher.settings import Settings
@@ -70,13 +69,9 @@ def is_loopback(url: str) -> bool:
 
 def _status(url: str) -> int | None:
     """Returns what looking at the page answers, which changes nothing; None where nobody listens."""
-    asked = Request(url, method="HEAD")  # noqa: S310  our own address, out of the settings
     try:
-        with urlopen(asked, timeout=PROBE_SECONDS) as answer:  # noqa: S310
-            return int(answer.status)
-    except HTTPError as refused:
-        return refused.code
-    except (URLError, HTTPException, OSError):
+        return ask_ourselves(url, method="HEAD").status
+    except Unfit:
         return None
 
 

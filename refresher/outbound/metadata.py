@@ -139,11 +139,13 @@ def fetch(
     return asyncio.run(all_of_them())
 
 
-def ask_ourselves(url: str, headers: Mapping[str, str]) -> Reply:
+def ask_ourselves(
+    url: str, headers: Mapping[str, str] | None = None, *, method: str = "GET"
+) -> Reply:
     """Returns the answer at an address of ours, wherever it leads. For threads without a loop."""
     anywhere = Egress((ip_network("0.0.0.0/0"), ip_network("::/0")), loopback=True)
 
     async def ask(asker: Asker) -> Reply:
-        return await asker.send(Wire(None, url, {**ASKED, **headers}, method="GET"))
+        return await asker.send(Wire(None, url, {**ASKED, **(headers or {})}, method=method))
 
     return asked(anywhere, ask, allow_loopback=True)
