@@ -14,6 +14,7 @@ from refresher.catalogue.discovery import Metadata, Unfit, answered
 from refresher.rules.addresses import LOOPBACK
 from refresher.rules.connection import Reply, Secret
 from refresher.rules.kinds import ClientAuth
+from refresher.rules.redirects import address
 
 How = Literal["given", "document", "dynamic"]
 """By hand, by a document, by RFC 7591."""
@@ -41,7 +42,7 @@ class Registered:
 
 def document_url(public_url: str, slug: str) -> str:
     """Returns where the document about us stands that one issuer reads."""
-    return f"{public_url.rstrip('/')}/connect/client/{slug}.json"
+    return address(public_url, f"/connect/client/{slug}.json")
 
 
 def way(metadata: Metadata, at: str) -> How | None:

@@ -87,7 +87,7 @@ def connect(
         order = _aimed(services, provider, wanted)
         found = _led(services, order, opens=not no_browser)
         entry = services.catalogue[found.provider]
-    _tell(found, entry.title or entry.name, json=json)
+    _tell(found, entry.known_as, json=json)
 
 
 def _aimed(services: Services, given: str, wanted: Order) -> Order:

@@ -92,10 +92,10 @@ def confirm(
     settings = load()
     with session.database(settings) as database:
         issuer = catalogue_from(settings, database)[name].issuer
-    with session.database(settings) as database, database.transaction() as db:
-        now = issuers.confirm(db, issuer) if issuer else None
-        if now is not None:
-            audit.note(db, session.actor(), "issuer_confirmed", subject=f"provider:{name}")
+        with database.transaction() as db:
+            now = issuers.confirm(db, issuer) if issuer else None
+            if now is not None:
+                audit.note(db, session.actor(), "issuer_confirmed", subject=f"provider:{name}")
     if now is None or now.document is None:
         raise WrongUse(f"there is nothing to confirm: the endpoints of {name} have not moved")
     url = now.document["token_url"]

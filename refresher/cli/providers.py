@@ -130,7 +130,7 @@ def show(name: Name, json: Json = False) -> None:
 def _told(provider: Provider, origin: str) -> Iterator[str]:
     """Yields what is said of a provider in sentences, no line longer than the terminal."""
     of = "your providers file" if origin == "file" else "built in"
-    yield f"{provider.title or provider.name} ({provider.name}), {of}"
+    yield f"{provider.known_as} ({provider.name}), {of}"
     notes = [provider.notes.replace("\n", " ")] if provider.notes else []
     changes = [f"From {one.on} on: {one.what} ({one.url})" for one in provider.changes]
     connecting = " ".join(telling.connecting(provider))

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from refresher.client.operations import Call, Id, as_id
 from refresher.client.values import made
 from refresher.errors import NoSuchSession
+from refresher.rules.connect import s256
 
 PATH = "/v1/connect/sessions"
 LONGEST_WAIT_SECONDS = 20.0
@@ -121,7 +120,7 @@ def begin(given: Mapping[str, object]) -> Call[ConnectStart]:
         body.setdefault("finish", "application")
     verifier = secrets.token_urlsafe(32) if body.get("finish") == "application" else None
     if verifier is not None:
-        body["finish_challenge"] = challenge(verifier)
+        body["finish_challenge"] = s256(verifier)
     return Call(
         "POST",
         PATH,
@@ -184,11 +183,6 @@ def cancel(given: Id) -> Call[ConnectStatus]:
         here=lambda direct: _status(direct.connect_cancel(id_)),
         about="connect",
     )
-
-
-def challenge(verifier: str) -> str:
-    """Returns the S256 of a verifier, as RFC 7636 section 4.2 makes it."""
-    return urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
 def opened(given: Id) -> Call[tuple[ConnectStatus, ...]]:

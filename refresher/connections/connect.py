@@ -30,8 +30,7 @@ from refresher.rules.providers import Provider
 from refresher.rules.registration import connection_id
 from refresher.runtime import clients
 from refresher.runtime.services import Services
-from refresher.store import audit, connect, connect_steps, oauth_apps
-from refresher.store.audit import AuditEntry
+from refresher.store import connect, connect_steps, oauth_apps
 from refresher.store.connect import NewSession, SessionFilter, Target
 from refresher.store.quotas import Limited, Quota
 from refresher.store.session import Db, retrying
@@ -55,25 +54,20 @@ def make(services: Services, order: Order, by: Actor) -> Made:
     organization has REFRESHER_QUOTA_SESSIONS open ones.
     """
     _check_able(services)
-    link = Secret(secrets.token_urlsafe(SECRET_BYTES))
+    link = secrets.token_urlsafe(SECRET_BYTES)
     with services.database.transaction() as db:
-        return make_within(services, db, order, by, link)
-
-
-def make_within(services: Services, db: Db, order: Order, by: Actor, link: Secret) -> Made:
-    """Does the same in a transaction of the caller's, with the caller's link."""
-    target = _target(db, order, by)
-    organization_id, name = whose(order, target, by)
-    provider = services.catalogue[name]
-    new = new_session(services, db, replace(order, organization_id=organization_id), provider, by)
-    new = replace(aimed(new, order, target, provider), link_hash=hashed(link.reveal()))
-    new = _placed(services, db, new, provider)
-    quota = Quota(Limited.SESSIONS, organization_id, services.settings.quota_sessions)
-    quota.keep(quota.room(db))
-    session = connect.insert(db, new)
-    _note(db, by, "connect_session_made", session)
-    url = f"{(services.settings.public_url or '').rstrip('/')}{PATH}{link.reveal()}"
-    return Made(session, link, url)
+        target = _target(db, order, by)
+        organization_id, name = whose(order, target, by)
+        provider = services.catalogue[name]
+        order = replace(order, organization_id=organization_id)
+        new = aimed(new_session(services, db, order, provider, by), order, target, provider)
+        new = _placed(services, db, replace(new, link_hash=hashed(link)), provider)
+        quota = Quota(Limited.SESSIONS, organization_id, services.settings.quota_sessions)
+        quota.keep(quota.room(db))
+        session = connect.insert(db, new)
+        connect.note(db, by.id, "connect_session_made", session)
+    url = redirects.address(services.settings.public_url or "", f"{PATH}{link}")
+    return Made(session, Secret(link), url)
 
 
 def _check_able(services: Services) -> None:
@@ -158,7 +152,7 @@ def cancel(services: Services, session_id: UUID, by: Actor) -> Session:
         with services.database.transaction() as db:
             session = _known(connect.locked(db, session_id, by.organization_id), session_id)
             if connect_steps.end(db, session_id, Outcome.CANCELLED):
-                _note(db, by, "connect_session_cancelled", session)
+                connect.note(db, by.id, "connect_session_cancelled", session)
             return _known(connect.find(db, session_id), session_id)
 
     return retrying(work)
@@ -175,7 +169,7 @@ def complete(services: Services, session_id: UUID, code: str, verifier: str, by:
         if why := unconfirmed(session, code, verifier, stands.now):
             raise ConnectRefused("not_confirmed", f"the session is not confirmed: {why}")
         connect_steps.confirm(db, session_id)
-        _note(db, by, "connect_session_completed", session)
+        connect.note(db, by.id, "connect_session_completed", session)
     arrival.advance(services, session_id)
     return find(services, session_id, by)
 
@@ -184,19 +178,3 @@ def _known(found: Session | None, session_id: UUID) -> Session:
     if found is None:
         raise NoSuchSession(f"no connect session has the id {session_id}")
     return found
-
-
-def _note(db: Db, by: Actor, action: str, session: Session) -> None:
-    note(db, by.id, action, session)
-
-
-def note(db: Db, actor_id: str, action: str, session: Session) -> None:
-    """Writes down who did what with a session, in the transaction of the deed."""
-    entry = AuditEntry(
-        actor_id,
-        action,
-        session.organization_id,
-        session.connection_id,
-        subject=f"connect_session:{session.id}",
-    )
-    audit.append(db, [entry])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher.connections.connect import note
+from refresher.connections.parties import party_within
 from refresher.connections.rights import right_of
 from refresher.connections.visit_values import Leave, LinkEnded, OtherBrowser, StartRefused
 from refresher.errors import CannotDecrypt
@@ -35,16 +35,13 @@ from refresher.rules.connect import (
     hashed,
     is_of,
 )
-from refresher.rules.connect_steps import (
-    startable,
-)
+from refresher.rules.connect_steps import startable
 from refresher.rules.connection import Secret
 from refresher.rules.fillings import check_values
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.rules.providers import Provider
-from refresher.runtime import clients
 from refresher.runtime.services import Services
-from refresher.store import connect, connect_attempts, oauth_apps
+from refresher.store import connect, connect_attempts
 from refresher.store.connect import Standing, Target
 from refresher.store.connect_attempts import NewAttempt
 from refresher.store.session import Db
@@ -97,7 +94,7 @@ def _begin(services: Services, db: Db, session: Session, host: str | None) -> Le
     place = host or session.host or provider.default_host
     slug = redirects.slug(provider, place)
     try:
-        party = _party(services, db, session, provider, place)
+        party = party_within(services, db, session, place)
         if host is not None:  # good for every request, not for those of the consent alone
             check_values(provider, host, session.placeholders, party.client.placeholders)
         asking = _asking(services, session, party, target, slug)
@@ -109,9 +106,9 @@ def _begin(services: Services, db: Db, session: Session, host: str | None) -> Le
     cookie = secrets.token_urlsafe(SECRET_BYTES)
     attempt = _attempt(services, session, party, asking, slug, goes_to, cookie)
     connect_attempts.begin(db, attempt)
-    note(db, session.maker, "connect_session_used", session)
+    connect.note(db, session.maker, "connect_session_used", session)
     name = cookie_name(attempt.state_hash, secure=secure(services))
-    title = provider.title or provider.name
+    title = provider.known_as
     return Leave(url, name, cookie, int(ATTEMPT_SECONDS), provider.name, title)
 
 
@@ -167,16 +164,6 @@ def _issuer(provider: Provider) -> str | None:
     """Returns what `iss` of a callback must be; None where that depends on who signs in."""
     told = (provider.connect and provider.connect.issuer) or provider.issuer
     return told if told and "{" not in told else None
-
-
-def _party(
-    services: Services, db: Db, session: Session, provider: Provider, host: str | None
-) -> Party:
-    app = oauth_apps.find(db, session.provider, session.app_name)
-    if app is None:
-        raise UnbuildableRequest(f"there is no app {session.provider}/{session.app_name} any more")
-    client = clients.opened(services.cipher, app)
-    return Party(provider, client, host, session.placeholders)
 
 
 def _refused(

@@ -49,7 +49,7 @@ def believed(
         fault = callback_fault(party.consent, claims, held.callback)
     if fault is None:
         return claims
-    name = provider.title or provider.name
+    name = provider.known_as
     return Trouble(Problem.ACCOUNT_UNKNOWN, f"{name} told whose account it is, but {fault}")
 
 

@@ -10,6 +10,7 @@ from refresher.rules.placeholders import UnbuildableRequest
 from refresher.runtime import clients
 from refresher.runtime.services import Services
 from refresher.store import oauth_apps
+from refresher.store.session import Db
 
 
 def party_of(services: Services, session: Session, host: str | None) -> Party:
@@ -17,7 +18,13 @@ def party_of(services: Services, session: Session, host: str | None) -> Party:
 
     Raises `UnbuildableRequest` without the app, `UnknownProvider` without the entry, `CannotDecrypt`.
     """
-    provider, app = services.catalogue[session.provider], _app(services, session)
+    with services.database.reading() as db:
+        return party_within(services, db, session, host)
+
+
+def party_within(services: Services, db: Db, session: Session, host: str | None) -> Party:
+    """Does the same in a transaction of the caller's."""
+    provider, app = services.catalogue[session.provider], _app(db, session)
     client = clients.opened(services.cipher, app)
     if _has_two(client) and services.known_secrets.is_former(app):
         client = swapped(client)
@@ -29,15 +36,15 @@ def present_other_secret(services: Services, session: Session) -> None:
 
     Not at once: a code is sent once.
     """
-    app = _app(services, session)
+    with services.database.reading() as db:
+        app = _app(db, session)
     if _has_two(clients.opened(services.cipher, app)):
         known = services.known_secrets
         known.prefer(app, former=not known.is_former(app))
 
 
-def _app(services: Services, session: Session) -> App:
-    with services.database.reading() as db:
-        app = oauth_apps.find(db, session.provider, session.app_name)
+def _app(db: Db, session: Session) -> App:
+    app = oauth_apps.find(db, session.provider, session.app_name)
     if app is None:
         raise UnbuildableRequest(f"there is no app {session.provider}/{session.app_name} any more")
     return app

@@ -34,8 +34,7 @@ from refresher.rules.providers import Provider
 from refresher.rules.registration import NewConnection, connection_id
 from refresher.runtime import checkpoints
 from refresher.runtime.services import Services
-from refresher.store import audit, connect, connect_steps, promotion, registration
-from refresher.store.audit import AuditEntry
+from refresher.store import connect, connect_steps, promotion, registration
 from refresher.store.promotion import Target
 from refresher.store.quotas import Limited, Quota
 from refresher.store.session import Db, retrying
@@ -232,6 +231,5 @@ def _store(services: Services, db: Db, made: _Made) -> None:
     label = account.label if account else None
     promotion.note_account(db, new.id, account.id if account else None, label)
     deed = "connected" if target is None else "reconnected"
-    about, whose = f"connect session {session.id}", session.organization_id
-    audit.append(db, [AuditEntry(session.maker, deed, whose, new.id, subject=about)])
+    connect.note(db, session.maker, deed, session, new.id)
     connect_steps.end(db, session.id, Outcome.CONNECTED, connection_id=new.id, result=made.result)

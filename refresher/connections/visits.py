@@ -36,9 +36,7 @@ from refresher.connections.visit_values import (
     Waiting,
 )
 from refresher.rules import return_urls
-from refresher.rules.authorize import (
-    asked_scopes,
-)
+from refresher.rules.authorize import asked_scopes
 from refresher.rules.callbacks import Callback, read_callback
 from refresher.rules.connect import (
     MOST_ATTEMPTS,
@@ -105,7 +103,7 @@ def opened(services: Services, link: str) -> StartView:
     return StartView(
         session_id=session.id,
         provider=provider.name,
-        title=provider.title or provider.name,
+        title=provider.known_as,
         organization_id=session.organization_id,
         organization_name=stands.organization_name,
         for_whom=session.for_whom,
@@ -173,7 +171,7 @@ def result(services: Services, session_id: UUID, cookies: Mapping[str, str]) -> 
             return _confirm(db, session)
         now = connect.standing(db, session).now
     provider = services.catalogue.get(session.provider)
-    title = (provider and provider.title) or session.provider
+    title = provider.known_as if provider else session.provider
     if session.state in {State.EXCHANGING, State.HELD}:
         return Waiting(session, title)
     if session.outcome is Outcome.CONNECTED:

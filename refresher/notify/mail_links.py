@@ -21,8 +21,7 @@ from refresher.rules.connect import PATH, Finish, Flow, Kind, Outcome, Session, 
 from refresher.rules.notices import Kind as News
 from refresher.runtime.services import Services
 from refresher.settings import Settings
-from refresher.store import audit, connect, mail_entries, oauth_apps
-from refresher.store.audit import AuditEntry
+from refresher.store import connect, mail_entries, oauth_apps
 from refresher.store.connect import NewSession, Target
 from refresher.store.mails import LeasedMail
 from refresher.store.quotas import Limited, Quota
@@ -34,7 +33,7 @@ AGAIN_SECONDS = 600.0
 """How long after a mail its link may be asked for anew."""
 MOST_LINKS = 100
 """Of one mail; a digest tells no more than 50 of a kind one by one."""
-_OF_MAIL = re.compile(r"by mail:([0-9a-f-]{36})")
+_OF_MAIL = re.compile(r"mail:([0-9a-f-]{36})")
 
 
 def are_made(settings: Settings) -> bool:
@@ -51,8 +50,9 @@ def links(services: Services, db: Db, mail: LeasedMail) -> dict[UUID, str]:
     told = dict.fromkeys(e.connection_id for e in mail.entries if e.kind in known)
     broken = [id_ for id_ in told if id_ is not None][:MOST_LINKS]
     found = {id_: _link(services, db, mail, id_) for id_ in broken}
-    base = (services.settings.public_url or "").rstrip("/")
-    return {id_: f"{base}{PATH}{link}" for id_, link in found.items() if link is not None}
+    base = services.settings.public_url or ""
+    made = {id_: link for id_, link in found.items() if link is not None}
+    return {id_: redirects.address(base, f"{PATH}{link}") for id_, link in made.items()}
 
 
 def _link(services: Services, db: Db, mail: LeasedMail, connection_id: UUID) -> str | None:
@@ -106,8 +106,7 @@ def _begin(db: Db, mail: LeasedMail, target: Target, link: str) -> None:
         placeholders=target.placeholders,
     )
     session = connect.insert(db, new)
-    about, whose = f"connect session {session.id}", target.organization_id
-    audit.append(db, [AuditEntry(by.id, "connect_session_made", whose, target.id, subject=about)])
+    connect.note(db, by.id, "connect_session_made", session)
 
 
 def may_send_again(services: Services, link: str) -> bool:
@@ -133,7 +132,7 @@ def send_again(services: Services, link: str) -> bool:
 
 def _told_in(session: Session) -> tuple[UUID, UUID] | None:
     """Returns the mail that brought a session's link, and what it was about, if it has ended."""
-    found = _OF_MAIL.fullmatch(session.made_by)
+    found = _OF_MAIL.fullmatch(session.maker)
     if found is None or session.connection_id is None or session.outcome is Outcome.CONNECTED:
         return None
     return UUID(found[1]), session.connection_id

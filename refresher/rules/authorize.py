@@ -7,14 +7,13 @@ Pure: an entry and its `[connect]` in, a URL or a `TokenRequest` out. What comes
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
-from hashlib import sha256
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from refresher.rules.clients import ClientCredentials
+from refresher.rules.connect import hashed, s256
 from refresher.rules.connection import Secret, value
 from refresher.rules.consent import Consent, SecondStep
 from refresher.rules.fillings import SECRETS, Filling, Stamp
@@ -161,10 +160,8 @@ def _shown(client: ClientCredentials, name: str) -> str | None:
 
 def challenge(consent: Consent, verifier: Secret) -> str:
     """Returns the code challenge (RFC 7636 section 4.2), or the same in hex where an entry says so."""
-    digest = sha256(verifier.reveal().encode()).digest()
-    if consent.pkce_encoding == "hex":
-        return digest.hex()
-    return urlsafe_b64encode(digest).decode().rstrip("=")
+    told = verifier.reveal()
+    return hashed(told).hex() if consent.pkce_encoding == "hex" else s256(told)
 
 
 def code_url(party: Party) -> str:

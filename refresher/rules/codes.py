@@ -115,7 +115,7 @@ def refusal(
         case _:
             assert_never(outcome)
     detail = error_detail(reading, read_answer(reading, reply.body, reply.headers))
-    sentence = f"{provider.title or provider.name}, asked for tokens: {words}"
+    sentence = f"{provider.known_as}, asked for tokens: {words}"
     sentence += f" ({detail})" if detail else ""
     for text in hidden:
         sentence = sentence.replace(text, "***") if text else sentence

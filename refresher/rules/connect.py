@@ -23,8 +23,6 @@ PATH = "/connect/"
 SECRET_BYTES = 32
 """Of a link, a state, a cookie and a one-time code each: 43 characters of base64url."""
 MOST_ATTEMPTS = 10
-MOST_OPEN_SESSIONS = 1_000
-"""How many sessions of an organization may be open at a time."""
 ATTEMPT_SECONDS = 900.0
 EXCHANGE_SECONDS = 60.0
 """How long a code that was sent may be under way, and hold refreshes of its connection back."""
@@ -239,10 +237,14 @@ def is_of(text: str, stored: bytes | None) -> bool:
     return stored is not None and hmac.compare_digest(hashed(text), stored)
 
 
+def s256(verifier: str) -> str:
+    """Returns the S256 of a verifier (RFC 7636 section 4.2)."""
+    return urlsafe_b64encode(hashed(verifier)).decode().rstrip("=")
+
+
 def is_challenge(verifier: str, challenge: str) -> bool:
     """Whether `challenge` is the S256 of `verifier` (RFC 7636 section 4.6), in constant time."""
-    made = urlsafe_b64encode(hashed(verifier)).rstrip(b"=")
-    return hmac.compare_digest(made, challenge.encode())
+    return hmac.compare_digest(s256(verifier).encode(), challenge.encode())
 
 
 def cookie_name(state_hash: bytes, *, secure: bool) -> str:

@@ -86,7 +86,7 @@ def judge(provider: Provider, stored: Stored | None, came: Came, wanted: Wanted)
     if lacking:
         return Trouble(
             Problem.SCOPE_MISSING,
-            f"{_name(provider)} did not grant {', '.join(lacking)[:200]}, which the session requires",
+            f"{provider.known_as} did not grant {', '.join(lacking)[:200]}, which the session requires",
             {"missing_scopes": lacking},
         )
     token = _refresh_token(provider, consent, stored, came, same=whose is Whose.SAME)
@@ -137,7 +137,7 @@ def _unknown(provider: Provider, stored: Stored | None, wanted: Wanted) -> Whose
         return Whose.UNKNOWN
     places = ", ".join(provider.connect.identity.found_in) if provider.connect else "nowhere"
     sentence = (
-        f"{_name(provider)} did not tell whose account it is, where its entry looks: {places}"
+        f"{provider.known_as} did not tell whose account it is, where its entry looks: {places}"
     )
     return Trouble(Problem.ACCOUNT_UNKNOWN, sentence)
 
@@ -147,7 +147,7 @@ def _wrong(provider: Provider, stored: Stored, account: Account) -> Trouble:
     detail: dict[str, object] = {"used": account.label or account.id}
     if stored.account_label:
         detail["wanted"] = masked(stored.account_label)
-    sentence = f"another account of {_name(provider)} consented than the connection's"
+    sentence = f"another account of {provider.known_as} consented than the connection's"
     return Trouble(Problem.WRONG_ACCOUNT, sentence, detail)
 
 
@@ -187,11 +187,7 @@ def _refresh_token(
     if consent.refresh_token == "always" and provider.strategy is Strategy.REFRESH_TOKEN:
         return Trouble(
             Problem.NO_REFRESH_TOKEN,
-            f"{_name(provider)} gave no refresh token: see that the session asks for lasting access "
+            f"{provider.known_as} gave no refresh token: see that the session asks for lasting access "
             "(scopes, authorize_parameters of the entry), and that the app may have it",
         )
     return Token.DROPPED
-
-
-def _name(provider: Provider) -> str:
-    return provider.title or provider.name

@@ -227,6 +227,11 @@ class Provider(Proofs):
     """no two requests for one grant are nearer than so, whatever came of the first"""
 
     @property
+    def known_as(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+    @property
     def is_looked_up(self) -> bool:
         """Whether its endpoints are not known yet: the issuer's metadata tells them."""
         return self.issuer is not None and not self.token_url

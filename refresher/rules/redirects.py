@@ -34,10 +34,15 @@ def has_own_hosts(provider: Provider) -> bool:
     return where == "{host}" and pattern is not None and bool(re.fullmatch(pattern, _STRANGER))
 
 
+def address(public_url: str, path: str) -> str:
+    """Returns where one of our pages is."""
+    return f"{public_url.rstrip('/')}{path}"
+
+
 def redirect_uri(public_url: str, slug: str, client: ClientCredentials | None = None) -> str:
     """Returns what the app must be registered with: our callback, or the address that it brings."""
     own = client.placeholders.get(OWN) if client else None
-    return own or f"{public_url.rstrip('/')}{CALLBACK}{slug}"
+    return own or address(public_url, f"{CALLBACK}{slug}")
 
 
 def fault(provider: Provider, uri: str) -> str | None:
@@ -45,7 +50,7 @@ def fault(provider: Provider, uri: str) -> str | None:
     rule = provider.connect.redirect_rule if provider.connect else "loopback_http"
     parts = urlsplit(uri)
     is_here = parts.hostname in LOOPBACK
-    whose = provider.title or provider.name
+    whose = provider.known_as
     if rule == "https" and parts.scheme != "https":
         return f"{whose} takes https:// alone for a redirect URI, and ours would be {uri}"
     if rule == "loopback_ip" and is_here and parts.hostname == "localhost":

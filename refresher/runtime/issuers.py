@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from refresher.catalogue.discovery import Metadata, resolved
@@ -29,32 +30,26 @@ class KeptMetadata:
 
     def __call__(self, provider: Provider) -> Provider:
         """Returns the entry with its endpoints, or as it is while they are not known yet."""
-        until, found = self._known.get(provider.name, (0.0, provider))
-        now = time.monotonic()
-        if now < until:
-            return found
-        try:
-            found = self._read(provider)
-        except DatabaseUnavailable:
-            if found.is_looked_up:
-                raise
-        lasts = ASK_AGAIN_SECONDS if found.is_looked_up else KEEP_SECONDS
-        self._known[provider.name] = now + lasts, found
-        return found
+        return self._kept(provider.name, lambda: self._read(provider)) or provider
 
     def named(self, slug: str) -> Provider | None:
         """Returns the provider of an issuer that no entry names, whole; None where nobody named it."""
-        until, found = self._known.get(slug, (0.0, None))
+        return self._kept(slug, lambda: self._of_slug(slug))
+
+    def _kept(self, name: str, read: Callable[[], Provider | None]) -> Provider | None:
+        """Returns what was read lately; without a database what was whole before goes on."""
+        until, found = self._known.get(name, (0.0, None))
         now = time.monotonic()
         if now < until:
             return found
         try:
-            found = self._of_slug(slug)
+            found = read()
         except DatabaseUnavailable:
-            if found is None:
+            if found is None or found.is_looked_up:
                 raise
         if found is not None:
-            self._known[slug] = now + KEEP_SECONDS, found
+            lasts = ASK_AGAIN_SECONDS if found.is_looked_up else KEEP_SECONDS
+            self._known[name] = now + lasts, found
         return found
 
     def _of_slug(self, slug: str) -> Provider | None:

@@ -25,6 +25,8 @@ from refresher.rules.connect import (
     State,
     Trouble,
 )
+from refresher.store import audit
+from refresher.store.audit import AuditEntry
 from refresher.store.session import Db, conditions, first, run
 
 
@@ -82,6 +84,15 @@ def insert(db: Db, new: NewSession) -> Session:
     values |= {name: json.dumps(dict(values[name])) for name in ("placeholders", "parameters")}
     values |= {name: list(values[name]) for name in ("scopes", "required_scopes")}
     return as_session(run(db, sql, **values).mappings().one())
+
+
+def note(
+    db: Db, actor_id: str, action: str, session: Session, connection_id: UUID | None = None
+) -> None:
+    """Writes down who did what with a session, and to which connection, if not that which it is for."""
+    about, concerned = f"connect session {session.id}", connection_id or session.connection_id
+    whose = session.organization_id
+    audit.append(db, [AuditEntry(actor_id, action, whose, concerned, subject=about)])
 
 
 def find(db: Db, session_id: UUID, organization_id: str | None = None) -> Session | None:

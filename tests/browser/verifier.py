@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from refresher.client.connecting import challenge
+from refresher.rules.connect import s256
 
 
 @dataclass(frozen=True)
@@ -17,4 +17,4 @@ class Verifier:
     @property
     def challenge(self) -> str:
         """Its S256."""
-        return challenge(self.text)
+        return s256(self.text)

@@ -56,7 +56,7 @@ def _address(settings: Settings, public_url: str) -> Finding:
     from refresher.web.connect import self_check  # noqa: PLC0415  only where there are pages
 
     nonce = secrets.token_hex(16)
-    url = f"{public_url.rstrip('/')}{redirects.SELF}{nonce}"
+    url = redirects.address(public_url, f"{redirects.SELF}{nonce}")
     try:
         proofs = self_check.proofs(cipher_from(settings), nonce)
         reply = ask_ourselves(url, {"Cookie": f"{self_check.COOKIE}={nonce}"})
