@@ -1,0 +1,1 @@
+"""The dashboard: pages under `/ui` for operators, made on the server."""
