@@ -4,19 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from refresher.web.dashboard.charts import (
-    Limit,
-    Over,
-    Rect,
-    Series,
-    columns,
-    lines,
-    mean,
-    phases,
-    plain,
-    seconds,
-    share,
-)
+from refresher.web.dashboard.chart_words import Limit, Over, Series, mean, plain, seconds
+from refresher.web.dashboard.charts import Rect, columns, lines, phases, share
 
 START = datetime(2026, 11, 29, 8, 30, tzinfo=UTC)
 
@@ -68,7 +57,7 @@ def test_a_gap_is_a_gap():
     assert chart.area.count("Z") == 3
     assert "M214.3 8.4L300.0 8.4" in chart.lines[0].path
     assert chart.label.endswith("between 1 and 2; no numbers for 3 h of it")
-    assert chart.table.rows[2] == ("10:30", "–", "–")
+    assert chart.table.rows[3] == ("11:30", "–", "–")
 
 
 def test_nothing_known_draws_nothing():
