@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -54,10 +53,8 @@ def resume_link(
         found = find(services.database, connection)
         by = session.actor()
         made = make_link(services, found, seconds=seconds, by=by, replaces_tokens=replace_tokens)
-        base = services.settings.public_url
-    url = base and f"{base}{made.path}"
-    done({**asdict(made), "url": url}, url or made.path, json=json)
-    if url is None:
+    done(made, made.url or made.path, json=json)
+    if made.url is None:
         note(NO_ADDRESS)
     note(f"{HOW_IT_WORKS}, and ends at {instant(made.expires_at)}.")
 

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from refresher.connections.registration import take_within
 from refresher.errors import InvalidConnection, NoSuchConnection, RefresherError
+from refresher.rules import redirects
 from refresher.rules import resume_links as rules
 from refresher.rules.access import Actor
 from refresher.rules.connection import Status, is_no_token
@@ -54,12 +55,13 @@ class NoSuchLink(RefresherError):
 
 
 @dataclass(frozen=True, slots=True)
-class MadeLink:
-    """A new link. The path is as good as a password until it is used: it is not in the `repr`."""
+class ResumeLink:
+    """A link that resumes one connection, once. Whoever has it needs no API key: treat it as one."""
 
     id: UUID
     connection_id: UUID
     path: str = field(repr=False)
+    url: str | None = field(repr=False)
     expires_at: datetime
 
 
@@ -71,7 +73,7 @@ def make_link(
     by: Actor,
     replaces_tokens: bool = False,
     most: int = 0,
-) -> MadeLink:
+) -> ResumeLink:
     """Returns a link that resumes a connection once, within so many seconds.
 
     With `replaces_tokens` it takes tokens while the connection works, too. Raises `NoSuchConnection`,
@@ -94,7 +96,8 @@ def make_link(
         _note(db, by.id, "resume_link", seen, link_id)
     key_id, key = next(iter(services.cipher.derived(rules.PURPOSE).items()))
     text = rules.sign(Link(link_id, connection_id, int(end.timestamp())), key_id, key)
-    return MadeLink(link_id, connection_id, PATH + text, end)
+    path, base = PATH + text, services.settings.public_url
+    return ResumeLink(link_id, connection_id, path, base and redirects.address(base, path), end)
 
 
 def open_links(database: Database, connection_id: UUID, by: Actor) -> Sequence[LinkView]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +12,7 @@ from starlette.responses import Response
 from refresher.connections.resume_links import (
     LinkRefused,
     NoSuchLink,
+    ResumeLink,
     make_link,
     open_links,
     use_link,
@@ -58,17 +57,6 @@ class ResumeBody(BaseModel):
 
 
 USUAL_LINK = LinkOrder()
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeLink:
-    """A link that resumes one connection, once. Whoever has it needs no API key: treat it as one."""
-
-    id: UUID
-    connection_id: UUID
-    path: str
-    url: str | None
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +106,14 @@ def make_resume_link(
     whose `tokens` (access_token, refresh_token, expires_in …) are stored, whose `retry` tries refused
     tokens again, and whose other members are written down.
     """
-    settings = caller.services.settings
-    made = make_link(
+    return make_link(
         caller.services,
         connection_id,
         seconds=body.expires_in_seconds,
         by=caller.actor,
         replaces_tokens=body.replaces_tokens,
-        most=settings.quota_links,
+        most=caller.services.settings.quota_links,
     )
-    url = settings.public_url and f"{settings.public_url}{made.path}"
-    return ResumeLink(made.id, made.connection_id, made.path, url, made.expires_at)
 
 
 @router.get("/resume-links")
