@@ -18,7 +18,6 @@ from refresher.cli import (
     connect_sessions,
     import_command,
     lifecycle,
-    reasons,
     refresh,
     resume_link,
     session,
@@ -34,12 +33,13 @@ from refresher.cli.output import (
     done,
     emit,
     is_narrow,
-    many,
     note,
     table,
 )
+from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import HealthFacts, in_words
+from refresher.rules.words import many
 from refresher.store import connections, lookup
 from refresher.store.connections import Filter, OperatorView
 from refresher.store.session import Database

@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import typer
 
-from refresher.cli import reasons, session
+from refresher.cli import session
 from refresher.cli.arguments import Id, find_root
-from refresher.cli.inspect import now_of, why_of
 from refresher.cli.output import Json, command, done, instant, plain
-from refresher.rules import guards
-from refresher.rules.connection import ParkReason, Status
-from refresher.rules.explanation import held_in_words
-from refresher.rules.faults import FaultScope, place_of, scopes
-from refresher.rules.history import Moment, PastEvent
-from refresher.rules.providers import Provider
-from refresher.rules.words import span
-from refresher.runtime.services import catalogue_from, policy_from
-from refresher.settings import Settings, load
-from refresher.store import pause_list, workers
-from refresher.store.pause_list import PauseView
-from refresher.store.standing import ConnectionStanding
-from refresher.store.workers import ProcessSeen
-
-LATE_SECONDS = 5.0
-BY_TRYING = frozenset(
-    {
-        ParkReason.UNDECRYPTABLE,
-        ParkReason.UNBUILDABLE_REQUEST,
-        ParkReason.UNREAD_ANSWER,
-        ParkReason.LOST_ANSWER,
-        ParkReason.CRASH_LOOP,
-        ParkReason.UNSTORED,
-    }
-)
-"""What was found out by trying: that no guard says no does not tell that it is over."""
-
+from refresher.insight import explaining
+from refresher.runtime.services import catalogue_from
+from refresher.settings import load
 
 app = typer.Typer()
 
@@ -47,163 +20,8 @@ def explain(connection: Id, json: Json = False) -> None:
     settings = load()
     with session.database(settings) as database:
         root = find_root(database, connection)
-        standing, events = now_of(database, root)
-        provider = catalogue_from(settings, database).get(standing.connection.provider)
-        with database.transaction() as db:
-            running = workers.processes(db)
-            paused = pause_list.against(db, _scopes(provider, standing))
-    last = events[-1] if events else None
-    said = [
-        *_slots(standing),
-        *_token(standing),
-        *_row(settings, standing, last),
-        *_guard(settings, provider, standing),
-        *_pauses(paused),
-        *_refused(standing, paused, last),
-        *_flow(settings, standing, running),
-    ]
-    told = {"id": root, "state": standing.moment.state, "sentences": said}
+        known = catalogue_from(settings, database)
+        found = explaining.gather(database, settings, known, root)
+    said = explaining.sentences(found, instant)
+    told = {"id": root, "state": found.standing.moment.state, "sentences": said}
     done(told, "\n".join(map(plain, said)), json=json)
-
-
-def _slots(standing: ConnectionStanding) -> Iterator[str]:
-    """Names the connection that this is a slot of, or the slots that it has."""
-    if standing.slot_of is not None:
-        yield f'It is the slot "{standing.slot}" of {standing.slot_of}.'
-    for name, slot in standing.slots.items():
-        parked, cause = slot["parked_reason"], slot["status_cause"]
-        why = f", parked as {parked}{f' ({cause})' if cause else ''}" if parked else ""
-        yield f'Its slot "{name}" is {slot["id"]}{why}, and is refreshed apart.'
-
-
-def _token(standing: ConnectionStanding) -> Iterator[str]:
-    connection = standing.connection
-    ends = connection.expires_at
-    if connection.access_token is None:
-        yield "It has no access token."
-    elif ends is None:
-        yield "Nobody tells when its access token ends."
-    elif ends <= standing.now:
-        yield f"Its access token expired at {instant(ends)}."
-    elif connection.status == Status.RECONNECT_REQUIRED:
-        yield (
-            f"Its access token was to be good until {instant(ends)}, but the provider ended the "
-            "grant, so it is not served."
-        )
-    else:
-        yield f"Its access token is good until {instant(ends)}."
-
-
-def _row(settings: Settings, standing: ConnectionStanding, last: PastEvent | None) -> Iterator[str]:
-    moment = standing.moment
-    if moment.state == "none":
-        yield "It has no schedule row: import it again."
-    elif moment.state == "parked" and moment.parked_reason == ParkReason.UNREAD_ANSWER:
-        yield f"It is not scheduled: it is parked as {moment.parked_reason}."
-        yield from reasons.of_unread(standing.connection, standing.unread)
-        return
-    elif moment.state == "parked":
-        mend = reasons.mend_of(moment.parked_reason, standing.connection)
-        cause = f" ({moment.status_cause})" if moment.status_cause else ""
-        yield f"It is not scheduled: it is parked as {moment.parked_reason}{cause}. {_capital(mend)}."
-        if standing.unread is not None:
-            yield reasons.hope_of_unread(standing.unread)
-    elif moment.state == "leased":
-        yield _leased(moment, standing)
-    else:
-        why = why_of(settings, standing, moment, last)
-        because = f", because {why.sentence}" if why else ""
-        assert moment.due_at is not None
-        overdue = (standing.now - moment.due_at).total_seconds()
-        verb = "It has been due since" if overdue > 0 else "It is refreshed next at"
-        yield f"{verb} {instant(moment.due_at)}{because}."
-    if moment.attempt and last and last.reason:
-        failed = "attempt" if moment.attempt == 1 else f"{moment.attempt} attempts"
-        yield f"The last {failed} failed, the newest with: {last.reason}."
-
-
-def _leased(moment: Moment, standing: ConnectionStanding) -> str:
-    since = f" since {instant(moment.claimed_at)}" if moment.claimed_at else ""
-    if moment.begun_at is None:
-        return f"It is claimed{since}, and its refresh has not begun: a worker is to take it."
-    took = span((standing.now - moment.begun_at).total_seconds())
-    return f"It is being refreshed{since}: the request left {took} ago."
-
-
-def _guard(
-    settings: Settings, provider: Provider | None, standing: ConnectionStanding
-) -> Iterator[str]:
-    moment, connection = standing.moment, standing.connection
-    verdict = guards.check(
-        connection,
-        provider,
-        stop_when_expired=policy_from(settings).expired_tokens == "stop",
-        expired=connection.expires_at is not None and connection.expires_at <= standing.now,
-    )
-    match verdict:
-        case guards.Proceed():
-            if moment.state == "parked" and moment.parked_reason not in BY_TRYING:
-                yield "What it was parked for does not hold any more: resuming it would be enough."
-        case guards.Skip(reason):
-            if moment.state != "parked":
-                mend = reasons.mend_of(reason, connection)
-                yield f"When it is due it will be parked as {reason}. {_capital(mend)}."
-
-
-def _scopes(provider: Provider | None, standing: ConnectionStanding) -> list[FaultScope]:
-    """Returns the scopes whose pauses would hold the connection."""
-    if provider is None:
-        return []
-    place = place_of(provider, standing.connection)
-    return [*scopes(place, "provider"), *scopes(place, "app")]
-
-
-def _pauses(paused: list[PauseView]) -> Iterator[str]:
-    for pause in paused:
-        what = "Its app" if pause.scope == "app" else "Its provider"
-        again = "until one row has tried" if pause.probing else f"until {instant(pause.until)}"
-        yield f"{what} {held_in_words(pause.key)} is left alone {again}: {pause.reason}."
-        if pause.scope == "app":
-            command = reasons.apps_set(pause.provider, pause.app or "default")
-            yield f"Put its id and secret right: {command}."
-
-
-def _refused(
-    standing: ConnectionStanding, paused: list[PauseView], last: PastEvent | None
-) -> Iterator[str]:
-    """Names the likely cause where a single connection is refused: a wrong secret, or its token."""
-    if last is None or last.kind != "misconfigured" or any(p.scope == "app" for p in paused):
-        return
-    command = reasons.apps_set(standing.connection.provider, standing.connection.app_name)
-    yield (
-        f"Either its app's id or secret is wrong: {command}; or others of that app are well, and its "
-        "refresh token was given to another client: then the account must be connected again."
-    )
-
-
-def _flow(
-    settings: Settings, standing: ConnectionStanding, running: list[ProcessSeen]
-) -> Iterator[str]:
-    flow = settings.integration_refresh
-    if not flow.enabled:
-        yield "Nothing is refreshed: REFRESHER_INTEGRATION_REFRESH__ENABLED is false."
-        return
-    roles = {process.role for process in running if process.locked or not settings.liveness_lock}
-    needed = {"scheduler": "`python -m refresher.scheduler`"}
-    if flow.transport == "redis":
-        needed["worker"] = "`dramatiq refresher.actors`"
-    for role in sorted(needed.keys() - roles):
-        yield f"No {role} is running: start {needed[role]}."
-    due = standing.moment.due_at
-    late = (
-        standing.moment.state == "idle"
-        and due
-        and (standing.now - due).total_seconds() > LATE_SECONDS
-    )
-    if late and not needed.keys() - roles:
-        yield "It has not been claimed: others are due before it, or all places are taken."
-
-
-def _capital(sentence: str | None) -> str:
-    text = sentence or "`refresher connections resume` makes it due again"
-    return text[:1].upper() + text[1:]

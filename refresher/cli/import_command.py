@@ -21,9 +21,9 @@ import typer
 from refresher.cli import session
 from refresher.cli.import_run import Counts, ImportLine, ImportRun, lines
 from refresher.cli.output import Json, WrongUse, command, done, note
-from refresher.cli.reasons import apps_set, mend
 from refresher.connections.oauth_apps import sync_apps
 from refresher.rules.connection import ParkReason
+from refresher.rules.reasons import apps_set, mend
 from refresher.rules.words import span
 from refresher.runtime.services import Services
 from refresher.store import gauges, inspection

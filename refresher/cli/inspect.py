@@ -6,6 +6,7 @@ With `--at`, how it stood then: the events around that moment tell (rules/histor
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import reasons, session
+from refresher.cli import session
 from refresher.cli.arguments import Id, find_root, read_time
 from refresher.cli.events import LOOK_AGAIN_SECONDS, as_json, show_timeline
 from refresher.cli.output import (
@@ -26,18 +27,15 @@ from refresher.cli.output import (
     emit,
     instant,
 )
+from refresher.insight import looking
+from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
-from refresher.rules.explanation import DueReason, why_due
-from refresher.rules.history import Moment, PastEvent, Untold, state_at
+from refresher.rules.explanation import DueReason
+from refresher.rules.history import Moment, PastEvent
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings, load
-from refresher.store import events
-from refresher.store.events import Around, recent
 from refresher.store.session import Database
 from refresher.store.standing import ConnectionStanding, standing_of
-
-ATTEMPTS_SHOWN = 20
-
 
 app = typer.Typer()
 
@@ -70,27 +68,23 @@ def inspect(
                 raise CannotDo("--at and --follow exclude each other: what was does not go on")
             _show_past(database, settings, root, at, json=json)
             return
-        newest = _show_now(settings, *now_of(database, root), json=json)
+        newest = _show_now(settings, *_now(database, root), json=json)
         while follow:
             time.sleep(LOOK_AGAIN_SECONDS)
-            standing, events = now_of(database, root)
+            standing, events = _now(database, root)
             if events and events[-1].id != newest:
                 newest = _show_now(settings, standing, events, json=json)
 
 
-def now_of(database: Database, root: UUID) -> tuple[ConnectionStanding, list[PastEvent]]:
-    """Returns how a connection stands, and its newest events, the newest last."""
+def _now(database: Database, root: UUID) -> tuple[ConnectionStanding, list[PastEvent]]:
     with database.transaction() as db:
-        standing = standing_of(db, root)
-        events = recent(db, root, limit=ATTEMPTS_SHOWN)[::-1]
-    assert standing is not None
-    return standing, events
+        return looking.now(db, root)
 
 
 def _show_now(
     settings: Settings, standing: ConnectionStanding, events: list[PastEvent], *, json: bool
 ) -> int:
-    why = why_of(settings, standing, standing.moment, events[-1] if events else None)
+    why = _why(settings, standing, standing.moment, events[-1] if events else None)
     _show(standing, standing.moment, why, events, standing.now, json=json)
     return events[-1].id if events else 0
 
@@ -102,51 +96,24 @@ def _show_past(database: Database, settings: Settings, root: UUID, at: str, *, j
         then = read_time("--at", at, standing.now)
         if then > standing.now:
             raise WrongUse(f'--at "{at}" is in the future: events tell only what was')
-        around = events.around(db, root, then)
-    found = state_at(
-        then,
-        past=around.past,
-        later=around.later,
-        now=standing.moment,
-        created_at=standing.created_at,
-    )
-    if isinstance(found, Untold):
-        raise CannotDo(_untold(found.why, standing, around, settings))
-    last = around.past[-1] if around.past else None
-    why = why_of(settings, standing, found, last)
-    _show(standing, found, why, around.past[-ATTEMPTS_SHOWN:], then, json=json)
+        kept_days = settings.event_retention_days
+        found = looking.then(db, standing, then, kept_days=kept_days, instant=instant)
+    why = _why(settings, standing, found.moment, found.last)
+    _show(standing, found.moment, why, found.events, then, json=json)
 
 
-def _untold(why: str, standing: ConnectionStanding, around: Around, settings: Settings) -> str:
-    id_ = standing.connection.id
-    if why == "before_the_first":
-        return f"{id_} did not exist then: it was imported at {instant(standing.created_at)}"
-    if why == "older_version":
-        return f"the last event of {id_} before that time is of an older version, which kept less"
-    kept = (
-        f"events are kept for {settings.event_retention_days} days (REFRESHER_EVENT_RETENTION_DAYS)"
-    )
-    oldest = (
-        f"; the oldest one of {id_} is of {instant(around.oldest_at)}" if around.oldest_at else ""
-    )
-    return f"what happened before that time is pruned: {kept}{oldest}"
-
-
-def why_of(
+def _why(
     settings: Settings, standing: ConnectionStanding, moment: Moment, last: PastEvent | None
 ) -> DueReason | None:
-    """Returns why the row is due when it is, None for one that is parked or of no known provider."""
     provider = catalogue_from(settings).get(standing.connection.provider)
-    if provider is None or moment.due_at is None:
-        return None
-    return why_due(standing.connection.id, moment, last, provider, policy_from(settings))
+    return looking.why(standing, moment, last, provider, policy_from(settings))
 
 
 def _show(
     standing: ConnectionStanding,
     moment: Moment,
     why: DueReason | None,
-    events: list[PastEvent],
+    events: Sequence[PastEvent],
     at: datetime,
     *,
     json: bool,
@@ -177,5 +144,7 @@ def _show(
         because = f" because {why.sentence}" if why else ""
         typer.echo(f"\nnext refresh at {instant(moment.due_at)}{because}\n")
     elif moment.parked_reason == ParkReason.UNREAD_ANSWER and at == standing.now:
-        typer.echo("\n" + "\n".join(reasons.of_unread(connection, standing.unread)) + "\n")
+        typer.echo(
+            "\n" + "\n".join(reasons.of_unread(connection.id, standing.unread, instant)) + "\n"
+        )
     show_timeline(events)

@@ -11,11 +11,12 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import reasons, session
+from refresher.cli import session
 from refresher.cli.arguments import Id, find, view_of
 from refresher.cli.output import CannotDo, Json, command, done, emit, note
 from refresher.connections import lifecycle
 from refresher.connections.revocation import revoke
+from refresher.rules import reasons
 from refresher.runtime.services import Services
 from refresher.store.connections import OperatorView
 from refresher.store.session import Database

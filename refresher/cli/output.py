@@ -156,11 +156,6 @@ def width() -> int:
     return get_terminal_size().columns if sys.stdout.isatty() else WIDE
 
 
-def many(count: int, word: str, words: str | None = None) -> str:
-    """Returns a count with its word: `1 remark`, `2 remarks`, `3 addresses`."""
-    return f"{count:,} {word if count == 1 else words or word + 's'}"
-
-
 def is_narrow() -> bool:
     """Whether whole ids would leave no room for anything else."""
     return width() < ROOMY

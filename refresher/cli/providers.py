@@ -21,7 +21,6 @@ from refresher.cli.output import (
     emit,
     facts,
     listing,
-    many,
     note,
     seconds_of,
     width,
@@ -30,7 +29,7 @@ from refresher.errors import CatalogueError
 from refresher.rules.changes import announced
 from refresher.rules.consent import why_not
 from refresher.rules.providers import Provider
-from refresher.rules.words import span
+from refresher.rules.words import many, span
 from refresher.runtime.services import catalogue_from
 from refresher.settings import load
 from refresher.store import audit, pause_list

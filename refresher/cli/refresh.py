@@ -11,10 +11,11 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import reasons, session
+from refresher.cli import session
 from refresher.cli.arguments import Id, find, view_of
 from refresher.cli.output import CannotDo, Json, command, done, instant, note
 from refresher.errors import TokenUnavailable
+from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
 from refresher.rules.serving import RefreshResult

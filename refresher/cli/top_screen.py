@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from refresher.cli.output import many, plain
-from refresher.rules.words import span
+from refresher.cli.output import plain
+from refresher.rules.words import many, span
 from refresher.store.gauges import MOST_COUNTED, Gauges
 from refresher.store.inspection import Activity, ProviderNow, Recent
 from refresher.store.workers import ProcessSeen

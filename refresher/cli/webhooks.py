@@ -22,12 +22,11 @@ from refresher.cli.output import (
     emit,
     facts,
     listing,
-    many,
     note,
 )
 from refresher.cli.webhook_messages import Organization
 from refresher.notify import endpoints
-from refresher.rules.words import span
+from refresher.rules.words import many, span
 from refresher.runtime.services import cipher_from, egress_from
 from refresher.settings import load
 from refresher.store import webhooks

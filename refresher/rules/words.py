@@ -22,6 +22,11 @@ def span(seconds: float) -> str:
     return f"{_rounded(seconds)} s"
 
 
+def many(count: int, word: str, words: str | None = None) -> str:
+    """Returns a count with its word: `1 remark`, `2 remarks`, `3 addresses`."""
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
 def number(value: float) -> str:
     """Returns a number as people write it: 15552000, 0.2, never 15552000.0 or 1.5552e+07."""
     text = f"{value:.15g}"

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 import redis
 
-from refresher.cli.reasons import MENDS, ON_PURPOSE, mend
 from refresher.rules.connection import ParkReason
+from refresher.rules.reasons import MENDS, ON_PURPOSE, mend
 from refresher.runtime.services import Services
 from refresher.store import inspection, workers
 from tests.cli.kit import Cli

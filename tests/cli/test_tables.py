@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from refresher.cli.output import cell, distance, many, seconds_of
+from refresher.cli.output import cell, distance, seconds_of
 from refresher.cli.tables import layout
-from refresher.rules.words import number, span
+from refresher.rules.words import many, number, span
 from tests.cli.kit import Cli
 from tests.cli.observing.test_inspect import run_sql
 

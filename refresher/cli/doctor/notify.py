@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from refresher.cli.doctor import Finding, ok, warn
-from refresher.cli.output import distance, many
+from refresher.cli.output import distance
 from refresher.notify import mail_channel, mail_links
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
-from refresher.rules.words import span
+from refresher.rules.words import many, span
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients, webhooks
 from refresher.store.mails import MailStanding

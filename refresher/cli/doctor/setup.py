@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from refresher import catalogue
 from refresher.cli.doctor import Finding, fail, ok, warn
-from refresher.cli.output import many
 from refresher.errors import CatalogueError, SettingsError
 from refresher.rules.installation import Agreement, compare
+from refresher.rules.words import many
 from refresher.runtime.cipher import is_open_to_others
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings, variable

@@ -1,16 +1,24 @@
-"""What each reason for parking means to a person, and what makes the connection go on."""
+"""What each reason for parking means to a person, and what makes the connection go on.
+
+Pure. Each mend is a sentence with the commands that do it, and, where the dashboard has a page for it,
+the way there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+from urllib.parse import quote
 from uuid import UUID
 
-from refresher.cli.output import instant, many
-from refresher.rules.connection import Connection, ParkReason
+from refresher.rules.connection import ParkReason
 from refresher.rules.outcomes import UNREAD
-from refresher.store.answers import AnswerView
+from refresher.rules.words import many
 
+Instants = Callable[[datetime], str]
+"""How who shows a sentence writes an instant in it."""
 RESUME = "`refresher connections resume {id}`"
 
 
@@ -28,6 +36,42 @@ class Named(Protocol):
     @property
     def app_name(self) -> str:
         """Which of our apps there it uses."""
+
+
+class Kept(Protocol):
+    """What a sentence needs to know of an answer that is kept because nobody could read it."""
+
+    @property
+    def id(self) -> UUID:
+        """The answer's id."""
+
+    @property
+    def provider(self) -> str:
+        """Whose answer it is."""
+
+    @property
+    def received_at(self) -> datetime:
+        """When it came."""
+
+    @property
+    def bytes(self) -> int:
+        """How long it is."""
+
+    @property
+    def reason(self) -> str:
+        """Why it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where in the dashboard something is mended, and what the link there says.
+
+    `for_everybody`: only keys for all organizations have that page.
+    """
+
+    path: str
+    says: str
+    for_everybody: bool = False
 
 
 MENDS: dict[ParkReason, str] = {
@@ -76,6 +120,29 @@ MENDS: dict[ParkReason, str] = {
         "says why; mend that, and it is stored by itself"
     ),
 }
+_RECONNECT = Way("/ui/connections/{id}/link", "Make a reconnect link")
+_RESUME = Way("/ui/connections/{id}", "Resume it")
+_APP = Way("/ui/apps/{provider}/{app}", "Store the app", for_everybody=True)
+_ENTRY = Way("/ui/providers/{provider}", "See its entry")
+WAYS: dict[ParkReason, Way] = {
+    ParkReason.DISABLED: _RESUME,
+    ParkReason.PAUSED: _RESUME,
+    ParkReason.MID_OAUTH: Way("/ui/connect", "Connect it"),
+    ParkReason.RECONNECT_REQUIRED: _RECONNECT,
+    ParkReason.NO_EXPIRY: _ENTRY,
+    ParkReason.NOTHING_TO_REFRESH_WITH: _RECONNECT,
+    ParkReason.UNKNOWN_PROVIDER: Way("/ui/providers", "See all providers"),
+    ParkReason.APP_NOT_CONFIGURED: Way(
+        "/ui/apps/{provider}/{app}", "Store the app", for_everybody=True
+    ),
+    ParkReason.UNDECRYPTABLE: _RESUME,
+    ParkReason.UNREAD_ANSWER: Way("/ui/providers/{provider}", "See its answers"),
+    ParkReason.LOST_ANSWER: _RECONNECT,
+    ParkReason.CRASH_LOOP: _RESUME,
+}
+"""What has no page is mended outside the dashboard: on a command line, or in a file."""
+_OF_ONE = frozenset({_RECONNECT, _RESUME})
+"""Pages of one connection: where many are meant, a list is looked at."""
 ON_PURPOSE = frozenset({ParkReason.DELETED, ParkReason.DISABLED, ParkReason.PAUSED})
 RESUME_ALONE_HELPS = frozenset(
     {ParkReason.PAUSED, ParkReason.DISABLED, ParkReason.CRASH_LOOP, ParkReason.UNDECRYPTABLE}
@@ -106,15 +173,46 @@ def mend_of(reason: str | None, connection: Named) -> str | None:
     return mend(reason, connection.id, provider=connection.provider, app_name=connection.app_name)
 
 
+def way(
+    reason: str | None,
+    connection_id: UUID | None = None,
+    *,
+    provider: str,
+    app_name: str = "default",
+) -> Way | None:
+    """Returns where the dashboard mends what a row is parked for, None where it does not.
+
+    Without a connection's id it leads to the list of those that are parked so.
+    """
+    found = WAYS.get(ParkReason(reason)) if reason in set(ParkReason) else None
+    if found is None:
+        return None
+    if connection_id is None and found in _OF_ONE:
+        own_word = {*ON_PURPOSE, ParkReason.RECONNECT_REQUIRED}
+        health = reason if reason in own_word else "blocked"
+        return Way(f"/ui/connections?health={health}", "See them")
+    values = {
+        "id": connection_id,
+        "provider": quote(provider, safe=""),
+        "app": quote(app_name, safe=""),
+    }
+    return Way(found.path.format_map(values), found.says, found.for_everybody)
+
+
+def way_of(reason: str | None, connection: Named) -> Way | None:
+    """Returns where the dashboard mends what this connection's row is parked for."""
+    return way(reason, connection.id, provider=connection.provider, app_name=connection.app_name)
+
+
 def apps_set(provider: str = "PROVIDER", app_name: str = "default") -> str:
     """Returns the command that stores an app; only the client id is left to fill in."""
     name = "" if app_name == "default" else f" --name {app_name}"
     return f"`refresher apps set {provider}{name} --client-id YOUR_CLIENT_ID`"
 
 
-def of_unread(connection: Connection, answer: AnswerView | None) -> Iterator[str]:
+def of_unread(connection_id: UUID, answer: Kept | None, instant: Instants) -> Iterator[str]:
     """Yields sentences on a connection parked for this answer; None: it is kept no more."""
-    resume = f"`refresher connections resume {connection.id}`"
+    resume = f"`refresher connections resume {connection_id}`"
     if answer is None:
         yield (
             "The provider answered and we could not read it; that answer is not kept any more. "
@@ -135,7 +233,7 @@ def of_unread(connection: Connection, answer: AnswerView | None) -> Iterator[str
     yield f"Where nothing can be read of it, {resume} presents the old refresh token once more."
 
 
-def hope_of_unread(answer: AnswerView) -> str:
+def hope_of_unread(answer: Kept, instant: Instants) -> str:
     """Returns a sentence on an answer of a connection that has ended since."""
     return (
         f"The provider answered at {instant(answer.received_at)} and we could not read it: "
@@ -144,6 +242,6 @@ def hope_of_unread(answer: AnswerView) -> str:
     )
 
 
-def _why_unread(answer: AnswerView) -> str:
+def _why_unread(answer: Kept) -> str:
     """Returns why it could not be read, in a few words."""
     return answer.reason.removeprefix(UNREAD).lstrip(": ") or answer.reason
