@@ -25,7 +25,7 @@ COMMANDS = {
     "up": ("demo", "Run everything in one process: database, scheduler, refreshes, health."),
     "migrate": ("database", "Create the tables, or bring them up to date."),
     "doctor": (
-        "doctor.command",
+        "doctor",
         "Check everything that must be right, and say how to mend what is not.",
     ),
     "settings": ("settings", "Show every setting as it counts, and where it comes from."),
@@ -165,7 +165,7 @@ def _advice(error: RefresherError) -> str:
     """Returns what to do about a database that cannot be reached."""
     if not isinstance(error, DatabaseUnavailable) or " cannot be used: " not in str(error):
         return ""
-    from refresher.cli.doctor.postgres import reach
+    from refresher.insight.doctor.postgres import reach
 
     return f"; {reach(str(error))}"
 

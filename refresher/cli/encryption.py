@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from refresher.cli import session
-from refresher.cli.doctor.setup import running
 from refresher.cli.output import CannotDo, Json, command, done, emit, note, table
 from refresher.connections.key_rotation import KeyRotation
 from refresher.connections.key_rotation import rotate as run
+from refresher.insight.doctor.setup import running
 from refresher.rules.installation import Agreement, compare
 from refresher.rules.words import many, span
 from refresher.runtime import cipher as ciphers

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from refresher.cli import tables
 from refresher.errors import RefresherError
+from refresher.rules import words
 from refresher.rules.words import number, span
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -191,12 +192,7 @@ def instant(at: datetime) -> str:
 
 def distance(at: datetime | None) -> str:
     """Returns how far off something is: `in 3 min`, `now`, `2 days ago`; nothing for None."""
-    if at is None:
-        return ""
-    left = (at - datetime.now(UTC)).total_seconds()
-    if abs(left) < 1:
-        return "now"
-    return f"in {span(left)}" if left >= 0 else f"{span(-left)} ago"
+    return words.distance(at, datetime.now(UTC))
 
 
 def seconds_of(name: str, value: object) -> object:

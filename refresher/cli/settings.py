@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from pydantic import BaseModel, SecretStr
 
 from refresher.cli.output import Json, command, emit, note, seconds_of, table
 from refresher.errors import SettingsError
-from refresher.rules.masking import MASK, mask
+from refresher.rules.masking import MASK, masked_url
 from refresher.runtime.cipher import key_id, parse_key
 from refresher.settings import PREFIX, Settings, load, variable
 
@@ -99,12 +98,3 @@ def _key(key: SecretStr) -> str:
         return f"{MASK} (id {key_id(parse_key(key.get_secret_value())).hex()})"
     except SettingsError:
         return f"{MASK} (not a key)"
-
-
-def masked_url(url: str) -> str:
-    """Returns a URL without its password: `user:***@host`; nothing at all of what is no URL."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return MASK
-    return mask(url) if parts.scheme and (parts.netloc or parts.path) else MASK

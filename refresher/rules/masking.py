@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 MASK = "***"
 DEEPEST = 8
@@ -68,6 +69,15 @@ def mask(text: str) -> str:
     text = _DOTTED.sub(_jwt, text)
     text = _KNOWN.sub(MASK, text)
     return _RANDOM.sub(_random, text)
+
+
+def masked_url(url: str) -> str:
+    """Returns a URL without its password: `user:***@host`; nothing at all of what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    return mask(url) if parts.scheme and (parts.netloc or parts.path) else MASK
 
 
 def hide_tokens(text: str) -> str:

@@ -8,6 +8,7 @@ never repeat what was given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from refresher.errors import did_you_mean
 
@@ -31,6 +32,16 @@ def number(value: float) -> str:
     """Returns a number as people write it: 15552000, 0.2, never 15552000.0 or 1.5552e+07."""
     text = f"{value:.15g}"
     return f"{value:.0f}" if "e+" in text else text
+
+
+def distance(at: datetime | None, now: datetime) -> str:
+    """Returns how far off something is: `in 3 min`, `now`, `2 days ago`; nothing for None."""
+    if at is None:
+        return ""
+    left = (at - now).total_seconds()
+    if abs(left) < 1:
+        return "now"
+    return f"in {span(left)}" if left >= 0 else f"{span(-left)} ago"
 
 
 def _rounded(value: float) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from refresher.cli.settings import masked_url
 from refresher.connections.oauth_apps import sync_apps
+from refresher.rules.masking import masked_url
 from refresher.runtime.cipher import parse_key
 from refresher.runtime.services import build
 from refresher.settings import load

@@ -10,10 +10,10 @@ import pytest
 
 from refresher.catalogue import Catalogue
 from refresher.catalogue.generic import slug
-from refresher.cli.doctor import issuers as doctor
 from refresher.connections import discovery
 from refresher.connections.discovered import Discovered, discovered, with_provider
 from refresher.errors import DiscoveryRefused
+from refresher.insight.doctor import issuers as doctor
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange
 from refresher.outbound.sender import SendLimits

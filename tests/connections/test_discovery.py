@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from refresher.catalogue import Catalogue
-from refresher.cli.doctor import issuers as doctor
 from refresher.connections import discovery
 from refresher.connections.provider_entries import ProviderEntries
+from refresher.insight.doctor import issuers as doctor
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange
 from refresher.outbound.sender import SendLimits

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from refresher.outbound.rendering import TemplateFault, Templates
 from refresher.rules.connect import Problem
+from refresher.settings import Settings
 
 log = structlog.get_logger()
 USUAL: dict[str, object] = dict.fromkeys(
@@ -145,6 +146,11 @@ class Pages:
     @cached_property
     def _style_hash(self) -> str:
         return b64encode(sha256(self._style.encode()).digest()).decode()
+
+
+def faults(settings: Settings) -> list[TemplateFault]:
+    """Returns what is wrong with the templates that these settings name."""
+    return Pages(settings.connect_name, settings.connect_templates).faults()
 
 
 SAMPLE: dict[str, object] = {

@@ -1,28 +1,20 @@
 """Answers `refresher doctor`: whether the public URL leads here, and what a proxy leaves of a request.
 
-The proof is made of our key, so a page of somebody else's cannot give it; it opens nothing.
+The proof: `insight/self_check.py`.
 """
 
 from __future__ import annotations
 
-import hmac
 import re
 
 from starlette.responses import Response
 
+from refresher.insight.self_check import COOKIE, proofs
 from refresher.runtime.cipher import Cipher
 from refresher.web.connect.gate import Visitor
 from refresher.web.connect.pages import document
 
-PURPOSE = b"refresher connect self check"
 NONCE = re.compile(r"[0-9a-f]{32}")
-COOKIE = "rfc-doctor"
-
-
-def proofs(cipher: Cipher, nonce: str) -> list[str]:
-    """Returns what this installation answers to a nonce: one text for each of its keys."""
-    keys = cipher.derived(PURPOSE).values()
-    return [hmac.digest(key, nonce.encode(), "sha256").hex() for key in keys]
 
 
 def answer(cipher: Cipher, visitor: Visitor, nonce: str) -> Response:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from refresher.cli.doctor import redis as redis_check
+from refresher.insight.doctor import redis as redis_check
 from refresher.runtime.cipher import new_key
 from tests.guard import Guard
 from tests.processes import Spawner

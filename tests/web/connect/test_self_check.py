@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from refresher.cli.doctor import Finding, connect
+from refresher.insight.doctor import Finding, connect
 from refresher.rules.outcomes import Reply
 from refresher.runtime.serving.server import Serving
 from refresher.runtime.serving.sockets import listen
 from refresher.settings import Settings
 from refresher.store import oauth_apps
+from refresher.web.connect.pages import faults
 from tests.ports import free_port
 from tests.web.connect.stage import Stage
 
 
 def asked(stage: Stage, public_url: str | None) -> Finding:
     """What doctor says of this public URL."""
-    (finding,) = connect.check(at(stage, public_url))
+    (finding,) = connect.check(at(stage, public_url), faults)
     return finding
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 
-from refresher.cli.doctor import Finding, ok, warn
-from refresher.cli.output import distance
+from refresher.insight.doctor import Finding, ok, page_of, warn
 from refresher.notify import mail_channel, mail_links
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
-from refresher.rules.words import many, span
+from refresher.rules.words import distance, many, span
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients, webhooks
 from refresher.store.mails import MailStanding
@@ -72,6 +72,7 @@ def _refused(addresses: Sequence[str]) -> Iterator[Finding]:
             "mail",
             f"{len(addresses)} {were} refused: {shown}",
             "`refresher recipients list` tells why; remove or add them again",
+            page_of("recipients"),
         )
 
 
@@ -126,33 +127,38 @@ def check_webhooks(settings: Settings, database: Database) -> Iterator[Finding]:
     if not settings.webhook_delivery.enabled:
         name = variable("webhook_delivery.enabled")
         yield warn("webhooks", f"{name} is false: no webhook is sent", f"set {name} to true")
-    ailing = [told for view in found if (told := _told(view)) is not None]
+    now = datetime.now(UTC)
+    ailing = [told for view in found if (told := _told(view, now)) is not None]
     yield from ailing[:MOST_TOLD]
     if len(ailing) > MOST_TOLD:
         more = f"endpoints that are disabled or failing beside these: {len(ailing) - MOST_TOLD}"
-        yield warn("webhooks", more, "`refresher webhooks list` shows all")
+        yield warn("webhooks", more, "`refresher webhooks list` shows all", page_of("webhooks"))
     waiting = sum(view.waiting for view in found)
     yield ok("webhooks", f"{many(len(found), 'endpoint')}; {many(waiting, 'message')} to send")
 
 
-def _told(view: EndpointView) -> Finding | None:
+def _told(view: EndpointView, now: datetime) -> Finding | None:
+    page = page_of("webhooks", view.id)
     if view.disabled_at:
         return warn(
             "webhooks",
             f"{view.url} is disabled: {view.disabled_reason}; messages held: {view.held}",
             f"see to it, then `refresher webhooks enable {view.id}`",
+            page,
         )
     if view.failing_since:
         return warn(
             "webhooks",
-            f"{view.url} fails since {distance(view.failing_since)}; "
+            f"{view.url} fails since {distance(view.failing_since, now)}; "
             f"messages that wait: {view.waiting}",
             f"`refresher webhooks deliveries {view.id}` tells why",
+            page,
         )
     if view.failed:
         return warn(
             "webhooks",
             f"messages to {view.url} that were given up: {view.failed}",
             f"`refresher webhooks replay {view.id} --failed` sends them again",
+            page,
         )
     return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import RedisUnavailable
+from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.refresh import spool_entries
 from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.restored import RestoreGuard

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from refresher.cli.doctor import Finding, fail, warn
 from refresher.errors import CannotDecrypt, CatalogueError, SettingsError
+from refresher.insight.doctor import Finding, fail, page_of, warn
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.providers import CERTIFIED, Provider
 from refresher.rules.reasons import apps_set
@@ -49,17 +49,19 @@ def _findings(view: AppView, provider: Provider, client: ClientCredentials) -> I
     from refresher.rules import app_checks, keys  # noqa: PLC0415  dear, and few apps have a key
 
     which, command = f"{view.provider}/{view.name}", apps_set(view.provider, view.name)
+    page = page_of("apps", view.provider, view.name)
     for sentence in app_checks.lacking(client, provider):
-        yield fail(
-            "apps", f"the app {which} cannot prove itself: {sentence}", f"{command}, with it"
-        )
+        message = f"the app {which} cannot prove itself: {sentence}"
+        yield fail("apps", message, f"{command}, with it", page)
     if client.certificate is None:
         return
     ends, now = keys.end_of(client.certificate), datetime.now(UTC)
     mend = f"{command}, with a new certificate that the provider knows"
     if ends <= now:
-        yield fail("apps", f"the certificate of the app {which} ended on {ends:%Y-%m-%d}", mend)
+        yield fail(
+            "apps", f"the certificate of the app {which} ended on {ends:%Y-%m-%d}", mend, page
+        )
     elif ends <= now + AHEAD:
         left = span((ends - now).total_seconds())
         message = f"the certificate of the app {which} ends in {left}, on {ends:%Y-%m-%d}"
-        yield warn("apps", message, mend)
+        yield warn("apps", message, mend, page)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, DatabaseUnavailable
+from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.rules.words import span
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, migrate

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from refresher import catalogue
-from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import CatalogueError, SettingsError
+from refresher.insight.doctor import Finding, fail, ok, page_of, warn
 from refresher.rules.installation import Agreement, compare
 from refresher.rules.words import many
 from refresher.runtime.cipher import is_open_to_others
@@ -60,7 +60,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
     loaded.providers  # noqa: B018  reads each
     mend = "mend it, and what waits for it goes on by itself; `refresher providers check` tries it"
     for broken in loaded.broken:
-        yield fail("providers", broken.why, mend)
+        yield fail("providers", broken.why, mend, page_of("providers"))
     for one in loaded.unusable:
         yield warn(
             "providers",
@@ -72,7 +72,9 @@ def _providers(settings: Settings) -> Iterator[Finding]:
     if remarks:
         remarks_ = many(len(remarks), "remark")
         message = f"{len(loaded)} are known, with {remarks_} on those of your file"
-        yield warn("providers", message, "read them: `refresher providers check`")
+        yield warn(
+            "providers", message, "read them: `refresher providers check`", page_of("providers")
+        )
         return
     yield ok("providers", f"{len(loaded)} are known, {len(own)} of them from your file")
 
@@ -102,26 +104,30 @@ def foreign_settings(settings: Settings, processes: Sequence[LivingProcess]) -> 
     return {name for p in doing for name in differing(p.runs_with.settings, ours)}
 
 
-def check_agreement(settings: Settings, processes: Sequence[LivingProcess]) -> Iterator[Finding]:
+def check_agreement(
+    settings: Settings, processes: Sequence[LivingProcess], here: str = "this terminal"
+) -> Iterator[Finding]:
     """Yields findings on keys and settings; nothing where no process tells its own."""
     try:
         ours = cipher_from(settings).key_ids
     except SettingsError:
         ours = []
-    said = [*_keys_agree(processes, ours), *_settings_agree(settings, processes)]
+    said = [*_keys_agree(processes, ours, here), *_settings_agree(settings, processes, here)]
     yield from dict.fromkeys(said)
     if processes and not said:
-        yield ok("agreement", "what runs has the keys and settings of this terminal")
+        yield ok("agreement", f"what runs has the keys and settings of {here}")
 
 
-def _keys_agree(processes: Sequence[LivingProcess], ours: Sequence[str]) -> Iterator[Finding]:
-    here = f"this terminal with {ours[0]}" if ours else "this terminal has none"
+def _keys_agree(
+    processes: Sequence[LivingProcess], ours: Sequence[str], here: str
+) -> Iterator[Finding]:
+    own = f"{here} with {ours[0]}" if ours else f"{here} has none"
     for process in processes:
         theirs = process.runs_with.keys
         agreement = compare(theirs, ours)
         if agreement is Agreement.SAME:
             continue
-        seals = f"the {process.role} on {process.host} runs with key {theirs[0]}, {here}"
+        seals = f"the {process.role} on {process.host} runs with key {theirs[0]}, {own}"
         if agreement is Agreement.OTHER_SEALS:
             yield warn("agreement", f"{seals}: both are known to both", "put the new one first")
         else:
@@ -134,9 +140,11 @@ def _keys_agree(processes: Sequence[LivingProcess], ours: Sequence[str]) -> Iter
             )
 
 
-def _settings_agree(settings: Settings, processes: Sequence[LivingProcess]) -> Iterator[Finding]:
+def _settings_agree(
+    settings: Settings, processes: Sequence[LivingProcess], here: str
+) -> Iterator[Finding]:
     names = sorted(foreign_settings(settings, processes))
     if names:
         shown = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-        message = f"what runs has other values than this terminal of {shown}"
+        message = f"what runs has other values than {here} of {shown}"
         yield warn("agreement", message, f"what is said of these holds here alone: {TAKE_OVER}")

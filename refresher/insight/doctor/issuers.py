@@ -7,8 +7,8 @@ from contextlib import closing
 
 from refresher.catalogue.discovery import Unfit
 from refresher.catalogue.generic import RESOURCE
-from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import CatalogueError
+from refresher.insight.doctor import Finding, fail, ok, page_of, warn
 from refresher.outbound.resource_servers import ask
 from refresher.rules.providers import Provider
 from refresher.runtime.services import catalogue_from, egress_from
@@ -54,23 +54,26 @@ def _moved(settings: Settings, database: Database, named: Sequence[Provider]) ->
             try:
                 said = ask(egress, resource, allow_loopback=loopback).metadata.issuers
             except Unfit as error:
-                yield warn("issuers", f"{name}: {resource} tells nothing of itself: {error}", MEND)
+                message = f"{name}: {resource} tells nothing of itself: {error}"
+                yield warn("issuers", message, MEND, page_of("providers", name))
                 continue
             if issuer not in said:
                 others = ", ".join(said)
                 message = f"{resource} names other issuers now ({others}): {name} keeps {issuer}"
-                yield warn("issuers", message, "connect its accounts again, if that is right")
+                mend = "connect its accounts again, if that is right"
+                yield warn("issuers", message, mend, page_of("providers", name))
 
 
 def _finding(name: str, issuer: str | None, kept: KeptIssuer | None) -> Finding:
+    page = page_of("providers", name)
     if kept is not None and kept.proposed is not None:
         mend = f"`refresher providers confirm {name}`, if its operator says so"
-        return fail("issuers", f"{name}: {kept.trouble}", mend)
+        return fail("issuers", f"{name}: {kept.trouble}", mend, page)
     if kept is None or kept.document is None:
         why = kept.trouble if kept and kept.trouble else "no scheduler has asked it yet"
         message = f"the metadata of {issuer} is not known, so {name} waits: {why}"
-        return fail("issuers", message, "mend its issuer, or give it token_url")
+        return fail("issuers", message, "mend its issuer, or give it token_url", page)
     if kept.trouble is not None:
         message = f"{name}: what was read on {kept.read_at:%Y-%m-%d} goes on; {kept.trouble}"
-        return warn("issuers", message, "mend its issuer, or give it token_url")
+        return warn("issuers", message, "mend its issuer, or give it token_url", page)
     return ok("issuers", f"{name}: the metadata of {issuer} is known")

@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import redis
 
-from refresher.cli.doctor import Finding, fail, ok, warn
-from refresher.cli.settings import masked_url
 from refresher.errors import SettingsError
+from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.rules.installation import PREFIX
+from refresher.rules.masking import masked_url
 from refresher.settings import Settings
 
 MOST_KEYS = 1_000

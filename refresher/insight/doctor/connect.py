@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from refresher.catalogue import Catalogue
 from refresher.catalogue.discovery import Unfit
-from refresher.cli.doctor import Finding, ok, warn
 from refresher.errors import RefresherError
+from refresher.insight.doctor import Finding, ok, page_of, warn
+from refresher.insight.self_check import COOKIE, proofs
 from refresher.outbound.metadata import ask_ourselves
+from refresher.outbound.rendering import TemplateFault
 from refresher.rules import redirects
 from refresher.rules.consent import why_not
 from refresher.rules.outcomes import Reply
@@ -21,17 +23,19 @@ from refresher.store import connect, oauth_apps, promotion
 from refresher.store.oauth_apps import AppView
 from refresher.store.session import Database, Db
 
+PageFaults = Callable[[Settings], Sequence[TemplateFault]]
+"""What is wrong with the user's templates of the pages; who knows the pages brings it."""
 MOST_TOLD = 20
 """So many apps are told one by one."""
 CHECK, PUBLIC_URL, PROXIES = "connect", "REFRESHER_PUBLIC_URL", "REFRESHER_TRUSTED_PROXIES"
 
 
-def check(settings: Settings) -> Iterator[Finding]:
+def check(settings: Settings, page_faults: PageFaults) -> Iterator[Finding]:
     """Yields findings on the pages of consents, and on the address where they are."""
     if not settings.connect:
         return
     if settings.connect_templates is not None:
-        yield from _templates(settings)
+        yield from _templates(page_faults(settings))
     if settings.public_url is None:
         yield ok(CHECK, f"{PUBLIC_URL} is not set, so nobody can connect an account by a page")
     elif fault := redirects.public_url_fault(settings.public_url):
@@ -40,10 +44,8 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield _address(settings, settings.public_url)
 
 
-def _templates(settings: Settings) -> Iterator[Finding]:
-    from refresher.web.connect.pages import Pages  # noqa: PLC0415  only for who has pages of his own
-
-    for fault in Pages(settings.connect_name, settings.connect_templates).faults():
+def _templates(faults: Sequence[TemplateFault]) -> Iterator[Finding]:
+    for fault in faults:
         yield warn(
             "connect templates",
             f"{fault.template} does not render: {fault.why}",
@@ -53,17 +55,15 @@ def _templates(settings: Settings) -> Iterator[Finding]:
 
 def _address(settings: Settings, public_url: str) -> Finding:
     """Asks ourselves from outside: whether the public URL leads here, with its cookies."""
-    from refresher.web.connect import self_check  # noqa: PLC0415  only where there are pages
-
     nonce = secrets.token_hex(16)
     url = redirects.address(public_url, f"{redirects.SELF}{nonce}")
     try:
-        proofs = self_check.proofs(cipher_from(settings), nonce)
-        reply = ask_ourselves(url, {"Cookie": f"{self_check.COOKIE}={nonce}"})
+        expected = proofs(cipher_from(settings), nonce)
+        reply = ask_ourselves(url, {"Cookie": f"{COOKIE}={nonce}"})
     except (RefresherError, Unfit) as error:
         return warn(CHECK, f"{PUBLIC_URL} could not be asked: {error}", "set it right")
     told = _told(reply)
-    if told.get("proof") not in proofs:
+    if told.get("proof") not in expected:
         why = reply.failure or f"what answers there ({reply.status}) is not this installation"
         mend = f"start `python -m refresher.web`, or set {PUBLIC_URL} to where it is reached"
         return warn(CHECK, f"{public_url} does not lead here: {why}", mend)
@@ -94,7 +94,12 @@ def check_tables(settings: Settings, database: Database) -> Iterator[Finding]:
         yield from _accounts(known, db)
         for provider, count, sentence in connect.set_up_wrong(db, limit=MOST_TOLD):
             message = f"{provider}: {count} connect sessions of this week met a wrong setting"
-            yield warn(CHECK, f"{message}; the last: {sentence}", "set its app right there")
+            yield warn(
+                CHECK,
+                f"{message}; the last: {sentence}",
+                "set its app right there",
+                page_of("providers", provider),
+            )
 
 
 def _apps(public_url: str, known: Catalogue, db: Db) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
-from refresher.cli.doctor import Finding, fail, ok, warn
 from refresher.errors import CannotDecrypt, CatalogueError, SettingsError
+from refresher.insight.doctor import Finding, fail, ok, page_of, warn
 from refresher.rules.changes import announced
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import held_in_words
@@ -63,11 +63,14 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from _parked(schedule, missing_apps)
     for provider, app, count in missing_apps:
         message = f"the app {provider}/{app} is not stored; connections that wait: {_many(count)}"
-        yield fail("apps", message, apps_set(provider, app))
+        yield fail("apps", message, apps_set(provider, app), page_of("apps", provider, app))
     for provider in sorted({row[0] for row in unknown}):
         message = f"connections wait for the provider {provider}: it has no entry, or a wrong one"
         yield fail(
-            "providers", message, "add or mend it in REFRESHER_PROVIDERS_FILE; they go on then"
+            "providers",
+            message,
+            "add or mend it in REFRESHER_PROVIDERS_FILE; they go on then",
+            page_of("connections", provider=provider),
         )
     yield from _unread(unread)
     yield from _paused(paused)
@@ -129,6 +132,7 @@ def _overdue(settings: Settings, schedule: ScheduleHealth) -> Finding:
         f"{span(schedule.oldest_overdue_seconds)}",
         "see that scheduler and worker run and log no errors; if they do, raise "
         "REFRESHER_MAX_IN_FLIGHT or start another worker",
+        page_of("connections", health="late"),
     )
 
 
@@ -142,6 +146,7 @@ def _tokens(now: Gauges, dead: Sequence[UUID]) -> Iterator[Finding]:
             f"access tokens that are dead now, and to be refreshed: {now.expired_tokens:,} ({named})",
             f"mend what is wrong here; `refresher explain {first}` tells what keeps one from being "
             "refreshed, `refresher connections list --expired` shows all, and each is tried again",
+            page_of("connections", health="expired"),
         )
     if now.quarantined:
         yield warn(
@@ -163,11 +168,17 @@ def _parked(
             "`refresher connections list --state parked` shows them"
         )
         if reason in OURS_TO_MEND:
-            yield fail("parked", message, advice)
+            yield fail("parked", message, advice, page_of("connections", health="blocked"))
         elif reason in ON_PURPOSE:
             yield ok("parked", message)
         else:
-            yield warn("parked", message, advice)
+            yield warn("parked", message, advice, _parked_page(reason))
+
+
+def _parked_page(reason: str) -> str:
+    """Returns the list in which connections are that are parked for this."""
+    word = reason if reason in {"reconnect_required", "mid_oauth"} else "blocked"
+    return page_of("connections", health="connecting" if word == "mid_oauth" else word)
 
 
 def _unread(parked: Sequence[tuple[str, str, int]]) -> Iterator[Finding]:
@@ -181,6 +192,7 @@ def _unread(parked: Sequence[tuple[str, str, int]]) -> Iterator[Finding]:
             f"`refresher answers list --provider {provider}` shows what is kept; say in its entry "
             "where the tokens stand (answer_names, response_path), then "
             f"`refresher answers reread --provider {provider}`",
+            page_of("providers", provider),
         )
 
 
@@ -190,11 +202,13 @@ def _paused(paused: Sequence[PauseView]) -> Iterator[Finding]:
         who = f"{held_in_words(pause.key)} ({pause.reason}); next try {left}"
         if pause.scope == "app":
             message = f"the provider refuses the app {who}"
-            yield fail("apps", message, f"put its id and secret right: {_set_app(pause)}")
+            mend_ = f"put its id and secret right: {_set_app(pause)}"
+            yield fail("apps", message, mend_, _app_page(pause))
         else:
             command = f"`refresher providers unpause {pause.provider}` has it tried at once"
             message = f"left alone for a while: {who}"
-            yield warn("providers", message, f"nothing: it goes on by itself; {command}")
+            advice = f"nothing: it goes on by itself; {command}"
+            yield warn("providers", message, advice, page_of("providers", pause.provider))
 
 
 def _refused(refused: Sequence[PauseView]) -> Iterator[Finding]:
@@ -204,7 +218,12 @@ def _refused(refused: Sequence[PauseView]) -> Iterator[Finding]:
             f"the provider refused the app {one.key} to {', '.join(one.told[-3:])} ({one.reason}), "
             "and to no other yet",
             f"its id or secret is wrong: {_set_app(one)}; or that refresh token is another client's",
+            _app_page(one),
         )
+
+
+def _app_page(pause: PauseView) -> str:
+    return page_of("apps", pause.provider, pause.app or "default")
 
 
 def _set_app(pause: PauseView) -> str:
@@ -218,7 +237,8 @@ def _changes(settings: Settings, used: InUse) -> Iterator[Finding]:
     except CatalogueError:
         return  # told already, by the check of the providers
     for one in announced(known.those(used.providers), used.today):
-        yield warn("providers", one.sentence, f"read {one.change.url}, and see what it asks of you")
+        advice = f"read {one.change.url}, and see what it asks of you"
+        yield warn("providers", one.sentence, advice, page_of("providers", one.provider))
 
 
 def _sealed(settings: Settings, sealed: Sequence[SealedValue]) -> Iterator[Finding]:

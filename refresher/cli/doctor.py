@@ -1,0 +1,60 @@
+"""`refresher doctor`: how the command line shows what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import typer
+
+from refresher.cli.output import Json, command, emit, table
+from refresher.errors import SettingsError
+from refresher.insight.doctor import Finding, fail
+from refresher.insight.doctor.order import findings
+from refresher.outbound.rendering import TemplateFault
+from refresher.settings import Settings, load
+
+app = typer.Typer()
+
+
+@command(app, "refresher doctor", "refresher doctor --json | jq '.findings[] | .mend'")
+def doctor(json: Json = False) -> None:
+    """Check settings, database, Redis and the work itself, and say how to mend what is wrong.
+
+    The exit code is 1 when something is wrong. A warning is worth reading and changes no exit code.
+    """
+    found = list(_found())
+    failed = sum(finding.level == "fail" for finding in found)
+    if json:
+        emit({"ok": not failed, "findings": [_described(finding) for finding in found]})
+    else:
+        table(["level", "check", "found"], [row for finding in found for row in _rows(finding)])
+        warned = sum(finding.level == "warn" for finding in found)
+        typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(found)} checked.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _found() -> Iterator[Finding]:
+    try:
+        settings = load()
+    except SettingsError as error:
+        yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
+        return
+    yield from findings(settings, _page_faults)
+
+
+def _page_faults(settings: Settings) -> list[TemplateFault]:
+    from refresher.web.connect.pages import faults  # noqa: PLC0415  only for who has own pages
+
+    return faults(settings)
+
+
+def _described(finding: Finding) -> dict[str, object]:
+    names = ("check", "level", "message", "mend")
+    return {name: getattr(finding, name) for name in names}
+
+
+def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
+    yield finding.level, finding.check, finding.message
+    if finding.mend:
+        yield "", "", f"→ {finding.mend}"
