@@ -18,6 +18,7 @@ from refresher.errors import TokenUnavailable
 from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
+from refresher.rules.refresh_words import because
 from refresher.rules.serving import RefreshResult
 from refresher.rules.unavailable import SENTENCES, Why
 from refresher.rules.words import span
@@ -99,16 +100,8 @@ def _tell(services: Services, root: UUID, ending: RefreshResult, *, json: bool) 
         "parked_reason": view.parked_reason,
     }
     who = "" if ending.by_us else " by another process"
-    sentence = f"{root}: {ending.outcome}{who}{_because(ending, view)}"
+    sentence = f"{root}: {ending.outcome}{who}{because(ending, view.postponed_by)}"
     done(told, f"{sentence}; {_next(view)}.", json=json)
-
-
-def _because(ending: RefreshResult, view: OperatorView) -> str:
-    if ending.outcome in SUCCESSES:
-        return ""
-    paused = view.postponed_by
-    why = ending.reason or (f"{paused} is paused" if paused else None)
-    return f" ({why})" if why else ""
 
 
 def _next(view: OperatorView) -> str:
