@@ -19,6 +19,7 @@ from refresher.connections import connect_sweep, discovery
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.connections.provider_entries import ProviderEntries
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
+from refresher.insight import history
 from refresher.notify import watch
 from refresher.notify.flow import ChannelFlow
 from refresher.notify.mail_channel import MAIL
@@ -101,6 +102,7 @@ class Scheduler:
         self._ticks.every(connect_sweep.LOOK_SECONDS, self.look_at_consents, "connect")
         self._ticks.every(watch.LOOK_SECONDS, self.tell, "tell")
         self._ticks.every(LOOK_SECONDS, self.look_around, "neighbours")
+        self._ticks.every(history.LOOK_SECONDS, self.take_sample, "samples")
         self._mail.start()
         self._webhooks.start()
         self._ticks.start()
@@ -158,6 +160,7 @@ class Scheduler:
         keep_answers(self._services)
         connect_sweep.forget_old(self._services)
         watch.forget_old(self._services)
+        history.forget_old(self._services)
         self._mail.tidy()
         self._webhooks.tidy()
         self._entries.resume()
@@ -197,6 +200,10 @@ class Scheduler:
         neighbours.introduce()
         for one in neighbours.met():
             self._met.warning("not alone on this redis", one.sentence, why=one.sentence)
+
+    def take_sample(self) -> None:
+        """Stores what the last quarter of a minute came to, for charts."""
+        history.take_sample(self._services)
 
     def tell(self) -> None:
         """Notes what people are to be told that no refresh could know."""
