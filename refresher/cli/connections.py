@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -38,7 +37,7 @@ from refresher.cli.output import (
 )
 from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
-from refresher.rules.explanation import HealthFacts, in_words
+from refresher.rules.standing_word import Health
 from refresher.rules.words import many
 from refresher.store import connections, lookup
 from refresher.store.connections import Filter, OperatorView
@@ -92,8 +91,8 @@ def list_(
 ) -> None:
     """List connections in the order of their ids: how they do, and what is next; never tokens.
 
-    The health is ok, retrying (with the failures since the last success), waiting (for the end of a
-    pause), expired, reconnect, connecting, stuck, paused or off.
+    The health is fresh, late, retrying (with the failures since the last success), waiting (for the end
+    of a pause), expired, refreshing, blocked, reconnect_required, connecting, paused or disabled.
     """
     chosen = Filter(
         organization_id=_printable(organization),
@@ -129,11 +128,12 @@ def show(connection: Id, json: Json = False) -> None:
         view = view_of(database, found)
         with database.transaction() as db:
             siblings = lookup.siblings(db, found)
-    described = {"health": health_of(view), **asdict(view), "siblings": siblings}
+    described = {"health": view.health, **asdict(view), "siblings": siblings}
     if json:
         emit(described)
         return
-    details({**described, "state": SHOWN.get(view.state, view.state)})
+    state = SHOWN.get(view.state, view.state)
+    details({**described, "health": health_of(view), "state": state})
     if view.root_id:
         note(f"It shares the grant of {view.root_id}; state and times are that one's.")
     mend = reasons.mend(
@@ -150,7 +150,7 @@ def _listed(found: Iterator[OperatorView], *, json: bool) -> tuple[int, UUID | N
     for view in found:
         count, last = count + 1, view.id
         if json:
-            emit({"health": health_of(view), **asdict(view)})
+            emit({"health": view.health, **asdict(view)})
         else:
             rows.append(_row(view))
     if rows:
@@ -201,20 +201,9 @@ def _row(view: OperatorView) -> list[object]:
 
 
 def health_of(view: OperatorView) -> str:
-    """Returns in one word how a connection does, `retrying` with its failures."""
-    return in_words(
-        HealthFacts(
-            status=view.status,
-            parked_reason=view.parked_reason,
-            postponed_by=view.postponed_by,
-            failures=view.attempt,
-            is_deleted=view.deleted_at is not None,
-            is_disabled=view.disabled_at is not None,
-            is_paused=view.paused_at is not None,
-            in_between_steps=view.in_between_steps,
-            is_expired=view.expires_at is not None and view.expires_at <= datetime.now(UTC),
-        )
-    )
+    """Returns in one word how a connection stands, `retrying` with its failures."""
+    counted = view.health is Health.RETRYING
+    return f"{view.health} ({view.attempt})" if counted else view.health.value
 
 
 def _printable(text: str | None) -> str | None:

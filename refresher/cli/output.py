@@ -36,12 +36,13 @@ NAMED = {"attempt": "failures", "lease_token": "attempt"}
 """Fields that people read under another name: an attempt is known by the number of its lease."""
 
 _STYLES = {
-    "ok": "green", "scheduled": "green", "refreshed": "green", "adopted": "green",
-    "leased": "cyan", "warn": "yellow", "parked": "yellow", "retrying": "yellow",
-    "waiting": "yellow", "paused": "yellow", "transient": "yellow", "rate_limited": "yellow",
-    "malformed": "yellow", "unreadable": "red",
-    "off": "dim", "fail": "bold red", "expired": "bold red",
-    "reconnect": "bold red", "stuck": "bold red", "misconfigured": "bold red", "revoked": "red",
+    "ok": "green", "fresh": "green", "scheduled": "green", "refreshed": "green", "adopted": "green",
+    "leased": "cyan", "refreshing": "cyan", "warn": "yellow", "late": "yellow", "parked": "yellow",
+    "retrying": "yellow", "waiting": "yellow", "paused": "yellow", "transient": "yellow",
+    "rate_limited": "yellow", "malformed": "yellow", "unreadable": "red",
+    "disabled": "dim", "deleted": "dim", "connecting": "dim", "fail": "bold red",
+    "expired": "bold red", "reconnect_required": "bold red", "blocked": "bold red",
+    "misconfigured": "bold red", "revoked": "red",
 }  # fmt: skip
 _WORD = re.compile(r"(\w+)(?: \(\d+\)|: \w+)?")
 """A word that may have a colour, with its count or its reason."""

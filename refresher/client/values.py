@@ -24,6 +24,7 @@ class Connection:
     answer has told, and what it lacks is in `missing_scopes`. `note` tells what a call did not do.
     `slots` are the tokens beside the main one, by name: `id`, `status`, `state` and more of each.
     `account_label` is what people call the account; `account_known`: a reconnect can tell another one.
+    `health` is how it stands in one word: `fresh`, `retrying`, `reconnect_required` and so on.
     """
 
     id: UUID
@@ -59,6 +60,7 @@ class Connection:
     slots: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     account_known: bool = False
     account_label: str | None = None
+    health: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

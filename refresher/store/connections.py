@@ -16,9 +16,11 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from refresher.rules.connection import ParkReason, Status
+from refresher.rules.standing_word import Health
 from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, conditions, first, many, one, run
 from refresher.store.tables.base import SLOTS, STATE, STATES
+from refresher.store.words import HEALTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class ConnectionView:
     nobody told; `granted_scopes` is None until an answer has told. `kept_fields` are those that are no
     secrets. `note` tells what a call did not do. `slots` are its tokens beside the main one, by name;
     each is a connection of its own, with a `slot`, and stands only in lists that ask for them.
-    `account_known`: a consent can tell whether it is of the same account.
+    `account_known`: a consent can tell whether it is of the same account. `health` is how it stands, in
+    one word.
     """
 
     id: UUID
@@ -68,6 +71,11 @@ class ConnectionView:
     slots: dict[str, dict[str, Any]]
     account_known: bool
     account_label: str | None
+    health: Health
+
+    def __post_init__(self) -> None:
+        """Takes the word as Postgres tells it."""
+        object.__setattr__(self, "health", Health(self.health))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,8 @@ _COLUMNS = f"""
     ) as missing_scopes, r.kept_fields, c.in_between_steps, c.paused_at, c.disabled_at, c.created_at,
     c.updated_at, c.app_name as app, c.host, c.placeholders, c.metadata, null::text as note,
     c.slot, c.slot_of,
-    {SLOTS} as slots, r.account is not null as account_known, r.account_label
+    {SLOTS} as slots, r.account is not null as account_known, r.account_label,
+    {HEALTH} as health
 """  # noqa: S608  our own names
 """The columns of `ConnectionView`. `offline_access` is never missing: no token has it."""
 _WITH_ROOT = """
