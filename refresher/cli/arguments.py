@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated
 from uuid import UUID
@@ -20,6 +20,7 @@ from refresher.errors import (
     did_you_mean,
 )
 from refresher.notify import endpoints
+from refresher.rules import times
 from refresher.runtime.services import catalogue_from
 from refresher.settings import load
 from refresher.store import connections, lookup, webhooks
@@ -41,13 +42,6 @@ Id = Annotated[
 WebhookId = Annotated[
     str, typer.Argument(help="The endpoint's id, or its beginning (8 characters or more).")
 ]
-
-_SIZES = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_UNIT = re.compile(
-    r"s(?:ecs?|econds?)?|m(?:ins?|inutes?)?|h(?:rs?|ours?)?|d(?:ays?)?|w(?:eeks?)?", re.IGNORECASE
-)
-_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?|an?)\s*([a-z]{1,7})", re.IGNORECASE)
-_AGO = re.compile(r"-\s*(.+?)(?:\s+ago)?|(.+?)\s*ago", re.IGNORECASE)
 
 
 def find(database: Database, given: str) -> UUID:
@@ -166,38 +160,15 @@ def read_time(option: str, given: str, now: datetime, *, is_utc: bool = False) -
 
     An instant without an offset is refused, unless `is_utc` says how it is meant.
     """
-    text = given.strip()
-    ago = _AGO.fullmatch(text)
-    seconds = _seconds(ago[1] or ago[2]) if ago else None
-    if seconds is not None:
-        try:
-            return now - timedelta(seconds=seconds)
-        except OverflowError:
-            raise WrongUse(f'{option} "{given}" is longer ago than there are dates') from None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUse(
-            f'{option} "{given}" is no time: give ISO 8601 with an offset, such as '
-            '2026-03-01T12:00:00Z, or a distance, such as "10m ago" or "1 day ago"'
-        ) from None
-    if at.tzinfo is None and not is_utc:
-        raise WrongUse(f'{option} "{given}" has no offset: add Z for UTC, or one such as +01:00')
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return times.instant(given, now, UTC if is_utc else None)
+    except times.NoTime as error:
+        raise WrongUse(f'{option} "{given}" {error}') from None
 
 
 def read_span(option: str, given: str) -> float:
     """Returns the seconds of a span such as `2h`."""
-    seconds = _seconds(given.strip())
+    seconds = times.span(given)
     if seconds is None:
         raise WrongUse(f"{option} must be a number with its unit: 90s, 30min, 2h or 7d")
     return seconds
-
-
-def _seconds(text: str) -> float | None:
-    """Returns a span in seconds; None for what is none."""
-    found = _SPAN.fullmatch(text)
-    if found is None or _UNIT.fullmatch(found[2]) is None:
-        return None
-    count = 1.0 if found[1].lower() in {"a", "an"} else float(found[1])
-    return count * _SIZES[found[2][0].lower()]

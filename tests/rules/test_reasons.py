@@ -97,4 +97,4 @@ def test_sentences_of_an_unread_answer_write_instants_as_they_are_told_to() -> N
     assert said[0].startswith(f"The provider answered at at {NOW:%H:%M} and we could not read it")
     assert "1 byte)" in said[1]
     assert "unreadable" in reasons.hope_of_unread(kept, str)
-    assert "not kept any more" in next(reasons.of_unread(kept.id, None, str))
+    assert "not kept any more" in " ".join(reasons.of_unread(kept.id, None, str))

@@ -1,0 +1,94 @@
+"""The sentence with which a connection's page begins: its word, since when, what comes next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+
+from refresher.rules.history import Moment, PastEvent
+from refresher.rules.reasons import Instants
+from refresher.rules.standing_word import Health, NoteFacts, label, note
+from refresher.rules.words import span
+
+NOW_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the sentence is made of; `since` is when it came to stand so, None where nobody knows."""
+
+    word: Health
+    moment: Moment
+    now: datetime
+    since: datetime | None = None
+
+    @property
+    def notes(self) -> NoteFacts:
+        """What a note beside the word is made of."""
+        moment = self.moment
+        return NoteFacts(moment.parked_reason, moment.postponed_by, moment.status_cause)
+
+
+def headline(verdict: Verdict, instant: Instants) -> str:
+    """Returns the sentence; `instant` writes an instant with its zone: `14:53:40 UTC`."""
+    name = label(verdict.word)
+    since = f" since {instant(verdict.since)}" if verdict.since else ""
+    match verdict.word:
+        case Health.FRESH | Health.LATE | Health.RETRYING:
+            return f"{name}. {_next(verdict, instant)}"
+        case Health.EXPIRED:
+            return f"{name}{since}. {_next(verdict, instant)}"
+        case Health.WAITING:
+            return f"{name}: {note(verdict.word, verdict.notes)}. {_next(verdict, instant)}"
+        case Health.BLOCKED:
+            why = note(verdict.word, verdict.notes)
+            return f"{name}{since}: {why}." if why else f"{name}: it has no schedule row."
+        case Health.CONNECTING:
+            return f"{name}: its OAuth steps are not finished."
+        case _:
+            return f"{name}{since}."
+
+
+def since(word: Health, moment: Moment, events: Sequence[PastEvent]) -> datetime | None:
+    """Returns since when it stands so; `events` are its newest, the oldest first.
+
+    For what stands in events alone, it is the first of the newest events in a row that were left so;
+    none where all of them were: it may be so for longer.
+    """
+    told = {
+        Health.DELETED: moment.deleted_at,
+        Health.DISABLED: moment.disabled_at,
+        Health.PAUSED: moment.paused_at,
+        Health.REFRESHING: moment.claimed_at,
+        Health.EXPIRED: moment.expires_at,
+    }
+    if word in told:
+        return told[word]
+    if word not in {Health.RECONNECT_REQUIRED, Health.BLOCKED}:
+        return None
+    newest_first = list(reversed(events))
+    alike = list(takewhile(lambda event: _left_so(event, word, moment), newest_first))
+    return alike[-1].occurred_at if 0 < len(alike) < len(newest_first) else None
+
+
+def _left_so(event: PastEvent, word: Health, moment: Moment) -> bool:
+    """Whether an event left it as it stands now."""
+    if word is Health.RECONNECT_REQUIRED:
+        return event.status == moment.status
+    return event.parked_reason is not None and event.parked_reason == moment.parked_reason
+
+
+def _next(verdict: Verdict, instant: Instants) -> str:
+    """Returns when its next refresh is, or since when it has been due."""
+    due = verdict.moment.due_at
+    if due is None:
+        return "It is in no schedule."
+    seconds = (due - verdict.now).total_seconds()
+    what = "attempt" if verdict.word in {Health.RETRYING, Health.WAITING} else "refresh"
+    if seconds >= NOW_SECONDS:
+        return f"The next {what} is in {span(seconds)}, at {instant(due)}."
+    if seconds > -NOW_SECONDS:
+        return f"The next {what} is due now."
+    return f"Its next {what} has been due for {span(-seconds)}, since {instant(due)}."
