@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -18,10 +17,10 @@ from rich.live import Live
 
 from refresher.cli import session
 from refresher.cli.output import Json, command, emit
-from refresher.cli.top_screen import Picture, QueueNow, TopView, picture
-from refresher.errors import DatabaseUnavailable, RefresherError
+from refresher.cli.top_screen import Picture, TopView, picture
+from refresher.errors import DatabaseUnavailable
+from refresher.insight import looks
 from refresher.settings import Settings, load
-from refresher.store import inspection, installation
 from refresher.store.session import Database
 
 Once = Annotated[bool, typer.Option("--once", help="Show one picture and end.")]
@@ -55,36 +54,10 @@ def _looker(settings: Settings, database: Database) -> Callable[[], TopView]:
     """Returns what takes a look at everything."""
 
     def look() -> TopView:
-        with database.transaction() as db:
-            now = inspection.activity(db, has_lock=settings.liveness_lock)
-            name = installation.name(db)
-        return TopView(now, queue_now(settings, name))
+        now = looks.work_now(settings, database)
+        return TopView(now.activity, now.queue)
 
     return look
-
-
-def queue_now(settings: Settings, installation: UUID) -> QueueNow:
-    """Returns depth and age of the queue; a Redis that is away is told, not raised."""
-    flow = settings.integration_refresh
-    if flow.transport == "in_process":
-        return QueueNow(flow.transport, flow.queue, None)
-    from refresher.runtime.broker import (  # noqa: PLC0415  it reads the environment
-        make_broker,
-        name_queues,
-        queue_age_seconds,
-        queue_depth,
-    )
-
-    try:
-        broker = make_broker(settings)
-        name_queues(installation, broker)
-        try:
-            depth, age = queue_depth(broker, flow.queue), queue_age_seconds(broker, flow.queue)
-        finally:
-            broker.close()
-    except RefresherError as error:
-        return QueueNow(flow.transport, flow.queue, None, trouble=str(error))
-    return QueueNow(flow.transport, flow.queue, depth, age)
 
 
 def _emit_all(look: Callable[[], TopView], *, once: bool, interval: float) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from refresher.cli.output import plain
+from refresher.insight.queue import QueueNow
 from refresher.rules.words import many, span
 from refresher.store.gauges import MOST_COUNTED, Gauges
 from refresher.store.inspection import Activity, ProviderNow, Recent
@@ -25,17 +26,6 @@ MOST_PROVIDERS = 8
 MOST_PROCESSES = 8
 LATE_SECONDS = 30.0
 BREAKER_STYLES = {"closed": "green", "waiting": "yellow", "probing": "yellow"}
-
-
-@dataclass(frozen=True, slots=True)
-class QueueNow:
-    """The queue at a glance; `depth` is None where it is in a scheduler's memory, or not to be had."""
-
-    transport: str
-    name: str
-    depth: int | None
-    oldest_seconds: float | None = None
-    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from refresher.rules.connection import ParkReason
-from refresher.store import outbox
-from refresher.store.session import Db, many, one, run
+from refresher.store import outbox, token_lives
+from refresher.store.session import Db, one, run
+from refresher.store.token_lives import MOST_OPENED, EndsNext
 from refresher.store.workers import WITH_LOCK
 
 MOST_COUNTED = 10_001
@@ -150,8 +150,6 @@ def _count(db: Db, state: int) -> int:
     return one(db, int, sql, most=MOST_COUNTED)
 
 
-MOST_OPENED = 2_000
-"""How many connections of each kind are looked up for the life that their tokens have left."""
 STATEMENT_MILLISECONDS = 3_000
 
 
@@ -171,6 +169,8 @@ class Gauges:
 
     `parked` has every reason. `processes` counts by role and whether the liveness lock stands.
     `outbox_seconds` is how long the oldest notification has waited that is to be told, 0 without one.
+    Of the expired tokens, `ended_idle` are refreshed by nobody at this moment; `ends_next` is the
+    living one that ends first.
     """
 
     idle: int
@@ -184,6 +184,8 @@ class Gauges:
     pauses: tuple[Paused, ...]
     processes: Mapping[tuple[str, bool], int] = field(default_factory=dict)
     outbox_seconds: float = 0.0
+    ended_idle: int = 0
+    ends_next: EndsNext | None = None
 
 
 _SCHEDULE = """
@@ -200,28 +202,6 @@ _PARKED = """
         where state = 2 and parked_reason = reason limit :most) p)
     from unnest(cast(:reasons as text[])) reason
     """
-_LOOKED_AT = """
-    with looked_at as (
-        (select connection_id from refresh_schedule where state = 0 order by due_at limit :most)
-        union
-        (select connection_id from refresh_schedule
-         where state = 0 and (attempt > 0 or postponed_by is not null) order by due_at limit :most)
-        union
-        (select connection_id from refresh_schedule where state = 1 limit :most)
-    )
-"""
-"""The rows whose token may be dead: the first that are due, in trouble, or in flight."""
-_LIVES = f"""
-    {_LOOKED_AT}
-    select count(*) filter (where c.expires_at <= refresher_now()) as expired,
-        extract(epoch from min(c.expires_at) - refresher_now())::float8 as least
-    from looked_at l join connection c on c.id = l.connection_id
-    """  # noqa: S608  our own names
-_EXPIRED = f"""
-    {_LOOKED_AT}
-    select c.id from looked_at l join connection c on c.id = l.connection_id
-    where c.expires_at <= refresher_now() order by c.expires_at, c.id limit :limit
-    """  # noqa: S608  our own names
 _PAUSES = """
     select scope, provider, sort, extract(epoch from until - refresher_now())::float8 as left_seconds
     from pause where refusals > 0
@@ -262,7 +242,7 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
     run(db, f"set local statement_timeout = {STATEMENT_MILLISECONDS}")
     row = run(db, _SCHEDULE, most=MOST_COUNTED).one()
     late = overdue(db)
-    lives = run(db, _LIVES, most=MOST_OPENED).one()
+    lives = token_lives.nearest(db)
     return Gauges(
         idle=row.idle if row.idle < MOST_COUNTED else max(row.idle, row.idle_estimate or 0),
         leased=row.leased,
@@ -270,17 +250,14 @@ def read(db: Db, *, has_lock: bool) -> Gauges:
         overdue=late.rows,
         oldest_overdue_seconds=late.oldest_seconds,
         expired_tokens=lives.expired,
-        least_life_seconds=lives.least,
+        least_life_seconds=lives.least_seconds,
         quarantined=row.quarantined,
         pauses=tuple(Paused(**r) for r in run(db, _PAUSES).mappings()),
         processes=_processes(db, has_lock=has_lock),
         outbox_seconds=outbox_oldest_seconds(db),
+        ended_idle=lives.ended_idle,
+        ends_next=lives.next,
     )
-
-
-def expired(db: Db, *, limit: int) -> list[UUID]:
-    """Returns connections whose token is dead now and that are to be refreshed, the longest first."""
-    return many(db, UUID, _EXPIRED, most=MOST_OPENED, limit=limit)
 
 
 def outbox_oldest_seconds(db: Db) -> float:

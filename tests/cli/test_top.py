@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from refresher.cli.top import as_json
-from refresher.cli.top_screen import QueueNow, TopView, picture
+from refresher.cli.top_screen import TopView, picture
+from refresher.insight.queue import QueueNow
 from refresher.rules.outcomes import Reply
 from refresher.store import inspection, workers
 from tests.cli.kit import Cli

@@ -15,7 +15,7 @@ from refresher.rules.reasons import ON_PURPOSE, apps_set, mend
 from refresher.rules.words import span
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings
-from refresher.store import gauges, inspection, pause_list, sealed, workers
+from refresher.store import gauges, inspection, pause_list, sealed, token_lives, workers
 from refresher.store.gauges import Gauges, ScheduleHealth
 from refresher.store.inspection import InUse
 from refresher.store.pause_list import PauseView
@@ -54,7 +54,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
         values = sealed.sealed_sample(db, uuid4(), limit=SAMPLE) + sealed.sealed_secrets(db)
     with database.transaction() as db:
         now = gauges.read(db, has_lock=settings.liveness_lock)
-        dead = gauges.expired(db, limit=MOST_NAMED)
+        dead = token_lives.expired(db, limit=MOST_NAMED)
         used = inspection.in_use(db)
     yield from _processes(settings, running, schedule)
     yield from _failing(settings, running)

@@ -12,7 +12,7 @@ from refresher.notify.mail_channel import MAIL
 from refresher.rules.connection import ParkReason
 from refresher.rules.notices import Kind
 from refresher.rules.outcomes import Reply
-from refresher.store import gauges, inspection, outbox, recipients, workers
+from refresher.store import gauges, inspection, outbox, recipients, token_lives, workers
 from refresher.store.gauges import Gauges
 from tests.notify.webhooks.kit import add, claim, deliver, happen
 from tests.ports import free_port
@@ -62,7 +62,7 @@ def test_expired_tokens_in_backoff_are_found_far_behind_the_next_due_rows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows after a failure or in a pause are looked at by themselves, however many are due before."""
-    monkeypatch.setattr(gauges, "MOST_OPENED", 2)
+    monkeypatch.setattr(token_lives, "MOST_OPENED", 2)
     world.connect("failing", expires_in=60)
     world.pass_time(59)
     world.script.answer = lambda _request: Reply(503)
@@ -202,7 +202,7 @@ def test_no_look_reads_a_whole_table(world: World) -> None:
     _much_to_tell(world)
     values = {"most": 100, "reasons": list(ParkReason), "consumers": list(outbox.CONSUMERS)}
     looks = (
-        *(gauges._SCHEDULE, gauges._PARKED, gauges._LIVES, gauges._OUTBOX, gauges._OVERDUE),
+        *(gauges._SCHEDULE, gauges._PARKED, token_lives._LIVES, gauges._OUTBOX, gauges._OVERDUE),
         inspection._OF_ALL,
     )
     for statement in looks:
