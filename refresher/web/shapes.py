@@ -281,6 +281,15 @@ class ProviderQuery(Given):
     category: Text | None = None
 
 
+class HistoryQuery(Given):
+    """Which hours, and of whom."""
+
+    hours: float = Field(
+        default=6.0, ge=1.0, le=720.0, description="So many hours back, in 120 points."
+    )
+    provider: Text | None = Field(default=None, description="Of this provider alone.")
+
+
 class AnswerQuery(PageQuery):
     """Which kept answers, and which page of them."""
 

@@ -31,7 +31,8 @@ def _row(operation: ApiRoute) -> Route:
         method=next(iter(operation.methods or ())),
         path=operation.path_format,
         scope=operation.needed,
-        for_all_organizations=operation.needed is Scope.ADMIN,
+        for_all_organizations=operation.needed is Scope.ADMIN
+        or operation.path_format == "/v1/stats/history",
         body=operation.takes.get("body"),
         bodies=extra.get("requestBody", {}).get("content", {}),
         is_open=isinstance(operation, OpenRoute),

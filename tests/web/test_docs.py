@@ -83,7 +83,8 @@ def _key(site: Site, path: str, bound: str) -> str | None:
     """Returns the key that the page says a path needs."""
     if "{token}" in path:
         return None
-    return site.key if "/v1/apps" in path or "/pauses" in path else bound
+    for_all = ("/v1/apps", "/pauses", "/history")
+    return site.key if any(part in path for part in for_all) else bound
 
 
 def _made(method: str, path: str, given: dict[str, Any]) -> dict[str, str]:

@@ -88,6 +88,7 @@ def test_a_body_without_a_length_is_cut_off_as_well(shared: Site) -> None:
         ("/v1/connections?provider=a&provider=b", "twice"),
         ("/v1/connections?external_id=%00", "external_id"),
         ("/v1/stats?x=1", "no query parameters"),
+        ("/v1/stats/history?hours=721", "hours"),
     ],
 )
 def test_a_wrong_query_names_its_parameter(shared: Site, path: str, part: str) -> None:
