@@ -26,7 +26,7 @@ from refresher.cli.output import (
 )
 from refresher.cli.webhook_messages import Organization
 from refresher.notify import endpoints
-from refresher.rules.words import many, span
+from refresher.rules.words import counted, span
 from refresher.runtime.services import cipher_from, egress_from
 from refresher.settings import load
 from refresher.store import webhooks
@@ -103,7 +103,8 @@ def show(webhook: WebhookId, organization: Organization = None, json: Json = Fal
     if json:
         emit(view)
         return
-    details(asdict(view))
+    told = {name: counted(getattr(view, name)) for name in ("waiting", "held", "failed")}
+    details(asdict(view) | told)
     if view.disabled_at:
         note(f"It is sent nothing: mend it, then `refresher webhooks enable {view.id}`.")
     if view.failed:
@@ -120,7 +121,7 @@ def remove(
     """Remove an endpoint, with its messages: those that wait for it are never sent."""
     with session.database() as database:
         view = find_endpoint(database, webhook, organization)
-        waiting = many(view.waiting + view.held, "message")
+        waiting = counted(view.waiting + view.held, "message")
         session.confirm(f"Remove {view.url}, and {waiting} for it?", to="remove it", yes=yes)
         removed = endpoints.remove(database, view.id, session.actor())
     done({"id": view.id, "removed": removed}, f"{view.id} ({view.url}) is removed.", json=json)
@@ -210,9 +211,9 @@ def _row(view: EndpointView) -> list[object]:
         view.url,
         view.events,
         _state(view),
-        view.waiting,
-        view.held,
-        view.failed,
+        counted(view.waiting),
+        counted(view.held),
+        counted(view.failed),
     ]
 
 

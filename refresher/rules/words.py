@@ -12,6 +12,9 @@ from datetime import datetime
 
 from refresher.errors import did_you_mean
 
+MOST_COUNTED = 10_001
+"""Where counting rows ends for people: what is more is told as "10,000+"."""
+
 
 def span(seconds: float) -> str:
     """Returns a length of time as people say it: 5 ms, 45 s, 12 min, 3.5 h, 60 days."""
@@ -26,6 +29,14 @@ def span(seconds: float) -> str:
 def many(count: int, word: str, words: str | None = None) -> str:
     """Returns a count with its word: `1 remark`, `2 remarks`, `3 addresses`."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def counted(count: int, word: str | None = None) -> str:
+    """Returns a count that ends at `MOST_COUNTED`: `38`, `10,000+`; with its word `38 messages`."""
+    if word is not None and count < MOST_COUNTED:
+        return many(count, word)
+    shown = f"{count:,}" if count < MOST_COUNTED else f"{MOST_COUNTED - 1:,}+"
+    return shown if word is None else f"{shown} {word}s"
 
 
 def number(value: float) -> str:

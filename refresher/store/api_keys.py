@@ -64,6 +64,18 @@ def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
+def newest(db: Db, *, before: tuple[datetime, str] | None = None, limit: int) -> list[ApiKey]:
+    """Returns keys, the newest first; those behind the key of this instant and id."""
+    made_at, key_id = before or (None, None)
+    sql = f"""
+        select {_COLUMNS} from api_key
+        where cast(:made_at as timestamptz) is null or (created_at, id) < (:made_at, :id)
+        order by created_at desc, id desc limit :limit
+        """  # noqa: S608  our own column names
+    rows = run(db, sql, made_at=made_at, id=key_id, limit=limit).mappings()
+    return [_key(row) for row in rows]
+
+
 def revoke(db: Db, key_id: str) -> ApiKey | None:
     """Revokes a key, once; returns it, or None when there is none."""
     update = "update api_key set revoked_at = coalesce(revoked_at, refresher_now()) where id = :id"

@@ -79,11 +79,21 @@ def about(db: Db, by: Actor, action: str, connection_id: UUID) -> None:
 
 
 def recent(
-    db: Db, *, key_id: str | None = None, connection_id: UUID | None = None, limit: int = 50
+    db: Db,
+    *,
+    organization_id: str | None = None,
+    key_id: str | None = None,
+    connection_id: UUID | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[PastAuditEntry]:
-    """Returns the newest entries, of one key or about one connection if given, the newest first."""
-    given = {"key_id": key_id, "connection_id": connection_id}
-    where = conditions({f"{name} = :{name}": value for name, value in given.items()})
+    """Returns the newest entries, the newest first, those before `before` if given.
+
+    Of one organization, of one key or about one connection: an index serves each of them alone.
+    """
+    given = {"organization_id": organization_id, "key_id": key_id, "connection_id": connection_id}
+    wanted = {f"{name} = :{name}": value for name, value in given.items()}
+    where = conditions({**wanted, "id < :before": before})
     columns = ", ".join(f.name for f in fields(PastAuditEntry))
     sql = f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
-    return many(db, PastAuditEntry, sql, **given, limit=limit)
+    return many(db, PastAuditEntry, sql, **given, before=before, limit=limit)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from refresher.rules import words
 from refresher.rules.connection import ParkReason
 from refresher.store import outbox, token_lives
 from refresher.store.session import Db, one, run
 from refresher.store.token_lives import MOST_OPENED, EndsNext
 from refresher.store.workers import WITH_LOCK
 
-MOST_COUNTED = 10_001
+MOST_COUNTED = words.MOST_COUNTED
 
 
 @dataclass(frozen=True, slots=True)

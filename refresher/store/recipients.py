@@ -14,6 +14,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher.rules.mails import Choice
+from refresher.rules.words import MOST_COUNTED
 from refresher.store.session import Db, first, many, one, run
 
 
@@ -137,22 +138,47 @@ def page(
 
     All of `only` must be the recipient's organization ("" for operators); None is any.
     """
+    wanted = {one for one in only if one is not None}
+    if len(wanted) > 1:
+        return []
+    # Of one organization, its part of the index is read and no more.
+    own = "r.organization_id = :own and" if wanted else ""
     sql = f"""
         select {_COLUMNS} from recipient r
-        where r.organization_id = all(array_remove(cast(:only as text[]), null))
-          and (r.organization_id, r.address) > (:organization, :address)
+        where {own} (r.organization_id, r.address) > (:organization, :address)
         order by r.organization_id, r.address limit :limit
         """  # noqa: S608  our own column names
     organization, address = after
-    return many(
-        db,
-        Recipient,
-        sql,
-        only=list(only),
-        organization=organization,
-        address=address,
-        limit=limit,
-    )
+    values = {"own": next(iter(wanted), None), "organization": organization, "address": address}
+    return many(db, Recipient, sql, **values, limit=limit)
+
+
+def blocked(db: Db, organization_id: str | None = None, *, limit: int) -> Sequence[Recipient]:
+    """Returns recipients whose address a mail server refused, by organization and address."""
+    own = "r.organization_id = :own and" if organization_id is not None else ""
+    sql = f"""
+        select {_COLUMNS} from recipient r
+        where {own} r.blocked_at is not null
+        order by r.organization_id, r.address limit :limit
+        """  # noqa: S608  our own column names
+    return many(db, Recipient, sql, own=organization_id, limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many are told, counted up to `MOST_COUNTED`, and whether messages have a page to lead to."""
+
+    known: int
+    has_page: bool
+
+
+def told(db: Db) -> Told:
+    """Returns it; reads no more rows than are counted."""
+    sql = """
+        select (select count(*) from (select from recipient limit :most) r) as known,
+            exists(select from organization where reconnect_url is not null) as has_page
+        """
+    return one(db, Told, sql, most=MOST_COUNTED)
 
 
 def find(db: Db, recipient_id: UUID, organization_id: str | None) -> Recipient | None:

@@ -9,7 +9,7 @@ from refresher.insight.doctor import Finding, ok, page_of, warn
 from refresher.notify import mail_channel, mail_links
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
-from refresher.rules.words import distance, many, span
+from refresher.rules.words import MOST_COUNTED, counted, distance, many, span
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients, webhooks
 from refresher.store.mails import MailStanding
@@ -28,23 +28,19 @@ def check_mail(
     nothing about the mails that go out there.
     """
     with database.transaction() as db:
-        known = recipients.page(db)
-        pages = recipients.organizations(db)
+        told = recipients.told(db)
+        blocked = recipients.blocked(db, limit=MOST_COUNTED)
         standing = mails.standing(db)
-    if not known:
+    if not told.known:
         yield ok("mail", "nobody is told by mail (`refresher recipients add` changes that)")
         return
     if not any(name.startswith(variable("mail_")) for name in foreign):
         yield from _templates(settings)
-        yield from _transport(settings, len(known))
+        yield from _transport(settings, told.known)
     yield from _passage(standing)
-    yield from _refused([r.address for r in known if r.blocked_at is not None])
+    yield from _refused([r.address for r in blocked])
     name = variable("reconnect_url")
-    if (
-        settings.reconnect_url is None
-        and name not in foreign
-        and not any(o.reconnect_url for o in pages)
-    ):
+    if settings.reconnect_url is None and name not in foreign and not told.has_page:
         if mail_links.are_made(settings):
             yield ok("mail", "messages reconnect by links of ours, where the account is known")
         else:
@@ -52,7 +48,7 @@ def check_mail(
             yield warn("mail", "messages have no link to reconnect", mend)
     if not standing.reason:
         waiting = many(standing.due + standing.under_way, "mail")
-        yield ok("mail", f"{many(len(known), 'recipient')}; {waiting} to send")
+        yield ok("mail", f"{counted(told.known, 'recipient')}; {waiting} to send")
 
 
 def _transport(settings: Settings, known: int) -> Iterator[Finding]:
@@ -60,7 +56,7 @@ def _transport(settings: Settings, known: int) -> Iterator[Finding]:
         name = variable("notification_email.enabled")
         yield warn("mail", f"{name} is false, and people wait to be told", f"set {name} to true")
     if settings.mail_transport == "console":
-        message = f"mails to {many(known, 'recipient')} are only printed"
+        message = f"mails to {counted(known, 'recipient')} are only printed"
         yield warn("mail", message, f"set {variable('mail_transport')} to smtp or http")
 
 
@@ -70,7 +66,7 @@ def _refused(addresses: Sequence[str]) -> Iterator[Finding]:
         were = "address was" if len(addresses) == 1 else "addresses were"
         yield warn(
             "mail",
-            f"{len(addresses)} {were} refused: {shown}",
+            f"{counted(len(addresses))} {were} refused: {shown}",
             "`refresher recipients list` tells why; remove or add them again",
             page_of("recipients"),
         )
@@ -134,7 +130,7 @@ def check_webhooks(settings: Settings, database: Database) -> Iterator[Finding]:
         more = f"endpoints that are disabled or failing beside these: {len(ailing) - MOST_TOLD}"
         yield warn("webhooks", more, "`refresher webhooks list` shows all", page_of("webhooks"))
     waiting = sum(view.waiting for view in found)
-    yield ok("webhooks", f"{many(len(found), 'endpoint')}; {many(waiting, 'message')} to send")
+    yield ok("webhooks", f"{many(len(found), 'endpoint')}; {counted(waiting, 'message')} to send")
 
 
 def _told(view: EndpointView, now: datetime) -> Finding | None:
@@ -142,7 +138,7 @@ def _told(view: EndpointView, now: datetime) -> Finding | None:
     if view.disabled_at:
         return warn(
             "webhooks",
-            f"{view.url} is disabled: {view.disabled_reason}; messages held: {view.held}",
+            f"{view.url} is disabled: {view.disabled_reason}; messages held: {counted(view.held)}",
             f"see to it, then `refresher webhooks enable {view.id}`",
             page,
         )
@@ -150,14 +146,14 @@ def _told(view: EndpointView, now: datetime) -> Finding | None:
         return warn(
             "webhooks",
             f"{view.url} fails since {distance(view.failing_since, now)}; "
-            f"messages that wait: {view.waiting}",
+            f"messages that wait: {counted(view.waiting)}",
             f"`refresher webhooks deliveries {view.id}` tells why",
             page,
         )
     if view.failed:
         return warn(
             "webhooks",
-            f"messages to {view.url} that were given up: {view.failed}",
+            f"messages to {view.url} that were given up: {counted(view.failed)}",
             f"`refresher webhooks replay {view.id} --failed` sends them again",
             page,
         )

@@ -42,6 +42,7 @@ api_key = Table(
     instant("revoked_at"),
     instant("last_used_at"),
     CheckConstraint("length(secret_hash) = 32", name="secret_hash_is_sha256"),
+    Index("api_key_created_at_id_idx", "created_at", "id"),
 )
 
 idempotency = Table(
@@ -82,6 +83,7 @@ audit = Table(
         postgresql_where=text("connection_id is not null"),
     ),
     Index("audit_key_id_id_idx", "key_id", "id"),
+    Index("audit_organization_id_id_idx", "organization_id", "id"),
 )
 
 

@@ -111,6 +111,12 @@ recipient = Table(
     Column("blocked_reason", Text),
     instant("created_at", default_now=True),
     UniqueConstraint("organization_id", "address"),
+    # For people: whom no mail reaches.
+    Index(
+        "recipient_blocked_idx",
+        *("organization_id", "address"),
+        postgresql_where=text("blocked_at is not null"),
+    ),
 )
 
 mail = Table(
@@ -249,6 +255,12 @@ webhook_delivery = Table(
         "webhook_delivery_order_idx",
         *("endpoint_id", "subject", "sequence"),
         postgresql_where=text("state < 3"),
+    ),
+    # For people: what is held for an endpoint and what was given up, to be counted and listed.
+    Index(
+        "webhook_delivery_unsent_idx",
+        *("endpoint_id", "state", "id"),
+        postgresql_where=text("state = any (array[2, 4])"),
     ),
     # For people: an endpoint's messages, the newest first.
     Index("webhook_delivery_endpoint_id_id_idx", "endpoint_id", "id"),
