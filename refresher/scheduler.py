@@ -36,7 +36,7 @@ from refresher.runtime.process import Process, spare_collections, starting
 from refresher.runtime.services import Services, services
 from refresher.runtime.serving.ports import Application
 from refresher.runtime.shutdown import GRACE_SECONDS, Stop, end_within
-from refresher.store import pauses, workers
+from refresher.store import pauses, web_sessions, workers
 from refresher.store.mails import MOST_BUSY
 
 log = structlog.get_logger()
@@ -152,10 +152,11 @@ class Scheduler:
         self._services.restored.check()
 
     def tidy(self) -> None:
-        """Forgets processes that stopped long ago, and keeps the events' table in shape."""
+        """Forgets processes and sessions that ended long ago, and keeps the events' table in shape."""
         with self._services.database.transaction() as db:
             workers.forget_old(db)
             pauses.forget_old(db)
+            web_sessions.forget_old(db)
         keep_events(self._services)
         keep_answers(self._services)
         connect_sweep.forget_old(self._services)

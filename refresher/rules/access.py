@@ -46,11 +46,13 @@ class Refusal(StrEnum):
 class Actor:
     """Who does something, as events and the audit name them: a key's id, or `cli:ann`.
 
-    `organization_id` None may act for every organization.
+    `organization_id` None may act for every organization. `person`: who it is, where several share a
+    key and a proxy tells them apart.
     """
 
     id: str
     organization_id: str | None = None
+    person: str | None = None
 
     @property
     def key_id(self) -> str | None:
@@ -60,7 +62,14 @@ class Actor:
     @property
     def told(self) -> str:
         """Who it was, as the end of a sentence."""
-        return f"by {self.id}" if self.key_id is None else f"by API key {self.id}"
+        person = "" if self.person is None else f", {self.person}"
+        return f"by {self.id}" if self.key_id is None else f"by API key {self.id}{person}"
+
+    def about(self, subject: str | None = None) -> str | None:
+        """Returns the `subject` of an entry of the audit: what it is about, and which person it was."""
+        if self.person is None:
+            return subject
+        return f"by {self.person}" if subject is None else f"{subject}, by {self.person}"
 
 
 def somebody(program: str, user: str) -> Actor:
@@ -121,8 +130,13 @@ def judge(stored: ApiKey | None, secret: Secret, now: datetime) -> ApiKey | Refu
     """
     if stored is None or not hmac.compare_digest(hashed(secret), stored.secret_hash):
         return Refusal.UNKNOWN
+    return standing(stored, now) or stored
+
+
+def standing(stored: ApiKey, now: datetime) -> Refusal | None:
+    """Returns why a key does not count any more; None where it does."""
     if stored.revoked_at is not None:
         return Refusal.REVOKED
     if stored.expires_at is not None and stored.expires_at <= now:
         return Refusal.EXPIRED
-    return stored
+    return None

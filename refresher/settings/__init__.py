@@ -10,7 +10,13 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from refresher.errors import SettingsError
-from refresher.settings.checks import connect_faults, contradictions, mail_faults, unreadable_urls
+from refresher.settings.checks import (
+    connect_faults,
+    contradictions,
+    dashboard_faults,
+    mail_faults,
+    unreadable_urls,
+)
 from refresher.settings.database_url import sqlalchemy_url
 from refresher.settings.model import Settings
 from refresher.settings.names import (
@@ -57,6 +63,7 @@ def load(**overrides: object) -> Settings:
         *contradictions(settings),
         *mail_faults(settings),
         *connect_faults(settings),
+        *dashboard_faults(settings),
     ]
     if faults:
         raise SettingsError("; ".join(faults))

@@ -171,6 +171,21 @@ def connect_faults(s: Settings) -> Iterator[str]:
         yield f"{variable('connect_templates')} ({s.connect_templates}) is no folder"
 
 
+def dashboard_faults(s: Settings) -> Iterator[str]:
+    """Yields one sentence for each setting of the dashboard that is wrong beside the others."""
+    if s.dashboard_idle_seconds > s.dashboard_session_seconds and (
+        "dashboard_idle_seconds" in s.model_fields_set
+    ):
+        idle, whole = (_shown(s, f"dashboard_{name}_seconds") for name in ("idle", "session"))
+        yield f"{idle} must not be more than {whole}"
+    parts = ("dashboard_user_header", "dashboard_proxies", "dashboard_proxy_key_id")
+    missing = [name for name in parts if not getattr(s, name)]
+    if missing and len(missing) < len(parts):
+        given = next(name for name in parts if name not in missing)
+        lacking = " and ".join(variable(name) for name in missing)
+        yield f"{variable(given)} is set without {lacking}: set all three, or none"
+
+
 def _sender(s: Settings) -> Iterator[str]:
     name = variable("mail_from")
     try:

@@ -85,6 +85,20 @@ class Settings(RefreshSettings):
     trusted_proxies: Networks = ()
     """whose `X-Forwarded-For` tells a visitor's address (`10.0.0.0/8`); empty: nobody's"""
 
+    # The dashboard
+    dashboard: Literal["on", "read_only", "off"] = "on"
+    """pages at `/ui` for people; `read_only`: nothing can be changed there"""
+    dashboard_session_seconds: Annotated[float, Field(ge=60, le=30 * 86_400)] = 43_200.0
+    """how long somebody stays signed in"""
+    dashboard_idle_seconds: Annotated[float, Field(ge=120, le=30 * 86_400)] = 7_200.0
+    """after so long without a request a session ends"""
+    dashboard_user_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    """in which a proxy that signs people in names them: `X-Forwarded-User`"""
+    dashboard_proxies: Networks = ()
+    """from whom that header is taken (`10.0.0.5`): nobody else may come with it"""
+    dashboard_proxy_key_id: Annotated[str, Field(pattern=r"^[a-z2-7]{12}$")] | None = None
+    """the API key whose rights these people have: its id, the part behind `rfr_`"""
+
     # Mail
     mail_transport: Literal["console", "smtp", "http"] = "console"
     """`console` prints mails beside the log"""

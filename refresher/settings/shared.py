@@ -28,7 +28,7 @@ OF_ONE_PROCESS = frozenset(
     }
 )
 """Settings that each process may have for itself, or that only the web process reads."""
-OF_THE_WEB = ("web_", "api_", "quota_", "connect", "trusted_")
+OF_THE_WEB = ("web_", "api_", "quota_", "connect", "trusted_", "dashboard")
 
 
 def digests(settings: Settings) -> dict[str, str]:

@@ -33,6 +33,7 @@ from refresher.web import (
     webhooks,
 )
 from refresher.web.connect.app import ConnectPages, is_page
+from refresher.web.dashboard import app as dashboard
 from refresher.web.docs import pages
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
@@ -75,6 +76,8 @@ class Api:
         own = [first, *_documents(services.settings.public_url), *health]
         self._headers = _headers(services.settings)
         self._connect = ConnectPages(services) if services.settings.connect else None
+        has_pages = services.settings.dashboard != "off"
+        self._dashboard = dashboard.Dashboard(self.state) if has_pages else None
         self._router = Router(own, default=behind, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,6 +91,9 @@ class Api:
         if self._connect is not None and is_page(scope["path"]):
             await self._connect(scope, receive, send)
             return
+        if self._dashboard is not None and dashboard.is_page(scope["path"]):
+            await self._dashboard(scope, receive, send)
+            return
         served = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
         await self._router(served, receive, with_headers)
 
@@ -95,6 +101,8 @@ class Api:
         """Lets what is under way end, and gives threads back."""
         if self._connect is not None:
             self._connect.close()
+        if self._dashboard is not None:
+            self._dashboard.close()
         self.state.close()
 
 

@@ -45,6 +45,23 @@ api_key = Table(
     Index("api_key_created_at_id_idx", "created_at", "id"),
 )
 
+web_session = Table(
+    # What a browser holds in place of a key; `is_link`: it can only be exchanged for one, once.
+    "web_session",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    # SHA-256 of 256 random bits, which the browser alone has.
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("key_id", Text, ForeignKey("api_key.id"), nullable=False, index=True),
+    Column("is_link", Boolean, nullable=False, server_default="false"),
+    Column("read_only", Boolean, nullable=False),
+    instant("created_at", default_now=True),
+    instant("seen_at", default_now=True),
+    instant("ends_at", required=True),
+    Index("web_session_ends_at_idx", "ends_at"),
+    CheckConstraint("length(secret_hash) = 32", name="secret_hash_is_sha256"),
+)
+
 idempotency = Table(
     # One row a request with an Idempotency-Key; without a status it is still under way.
     "idempotency",

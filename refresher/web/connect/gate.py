@@ -37,6 +37,7 @@ class Visitor:
     peer: str
     address: str
     receive: Receive
+    scheme: str = "http"
 
     @property
     def only_looks(self) -> bool:
@@ -63,15 +64,38 @@ def visitor_of(scope: Scope, receive: Receive, trusted: Sequence[Network]) -> Vi
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     address = visitors.address_of(peer, forwarded, trusted)
     method, query = scope["method"], scope["query_string"]
-    return Visitor(method, query, headers, peer, address, receive)
+    return Visitor(method, query, headers, peer, address, receive, scope.get("scheme", "http"))
+
+
+class Addresses:
+    """How often each address may come: `rate` a second, and `burst` at once."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._addresses: OrderedDict[str, Allowance] = OrderedDict()
+
+    def take(self, address: str) -> float:
+        """Counts one time; returns 0, or for how long this address must wait."""
+        now = time.monotonic()
+        allowance = self._addresses.pop(address, None)
+        if allowance is None:
+            allowance = Allowance(self._rate, self._burst, now, self._burst)
+        self._addresses[address] = allowance
+        if len(self._addresses) > MOST_ADDRESSES:
+            self._addresses.popitem(last=False)
+        return allowance.take(now)
+
+    def give_back(self, address: str) -> None:
+        """Takes back one that need not have been counted."""
+        if (allowance := self._addresses.get(address)) is not None:
+            allowance.give_back()
 
 
 class Gate:
     """The counts of one process, of `processes` that share a port; belongs to its event loop."""
 
     def __init__(self, processes: int = 1) -> None:
-        self._rate = PER_SECOND / processes
-        self._addresses: OrderedDict[str, Allowance] = OrderedDict()
+        self._addresses = Addresses(PER_SECOND / processes, AT_ONCE)
         unknown = UNKNOWN_PER_SECOND / processes
         self._has_told = False
         self._unknown = Allowance(unknown, unknown, time.monotonic())
@@ -79,14 +103,7 @@ class Gate:
     def wait_seconds(self, visitor: Visitor) -> float:
         """Counts a request of this address; returns 0, or for how long it must wait."""
         self._notice_proxy(visitor)
-        now, address = time.monotonic(), visitor.address
-        allowance = self._addresses.pop(address, None)
-        if allowance is None:
-            allowance = Allowance(self._rate, AT_ONCE, now, AT_ONCE)
-        self._addresses[address] = allowance
-        if len(self._addresses) > MOST_ADDRESSES:
-            self._addresses.popitem(last=False)
-        return allowance.take(now)
+        return self._addresses.take(visitor.address)
 
     def _notice_proxy(self, visitor: Visitor) -> None:
         """Tells once that all people may be taken for one."""

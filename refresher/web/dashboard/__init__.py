@@ -1,1 +1,4 @@
-"""The dashboard: pages under `/ui` for operators, made on the server."""
+"""The dashboard: pages under `/ui`, made on the server, for people with a session.
+
+A page is a module of `pages/` with its `ROUTES`; `app.py` is the way of every request.
+"""

@@ -49,7 +49,7 @@ def test_addresses_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> No
     doors = Gate()
     for address in ("a", "b", "c", "a", "d"):
         doors.wait_seconds(coming(address))
-    assert list(doors._addresses) == ["c", "a", "d"]
+    assert list(doors._addresses._addresses) == ["c", "a", "d"]
 
 
 def test_a_proxy_that_nobody_trusts_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
