@@ -5,6 +5,7 @@ A refresh in flight always ends normally, and its tokens are stored; these decid
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
@@ -17,25 +18,19 @@ from refresher.cli.output import CannotDo, Json, command, done, emit, note
 from refresher.connections import lifecycle
 from refresher.connections.revocation import revoke
 from refresher.rules import reasons
+from refresher.rules.access import Actor
+from refresher.rules.deed_words import DONE, REVOCATIONS, Reach, besides
+from refresher.rules.deeds import Deed
 from refresher.runtime.services import Services
 from refresher.store.connections import OperatorView
 from refresher.store.session import Database
 from refresher.store.state_changes import NOTHING_TO_RESUME
 
-DONE = {
-    "paused": "is paused: it keeps its tokens, and is not refreshed until it is resumed",
-    "disabled": "is disabled: it keeps its tokens, and is not refreshed until it is resumed",
-    "deleted": "is deleted: it is not refreshed, and `refresher token` refuses it",
+_DOING: Mapping[Deed, Callable[[Database, Actor, UUID], object]] = {
+    Deed.PAUSE: lifecycle.pause,
+    Deed.DISABLE: lifecycle.disable,
+    Deed.DELETE: lifecycle.delete,
 }
-
-TOLD_OF_REVOCATION = {
-    "revoked": "The provider has ended the grant",
-    "refused": "The provider refuses to end the grant: end it there",
-    "unreachable": "The provider did not answer, so the grant may live on there",
-    "unsupported": "The provider has no way to end a grant: it ends in the account's settings",
-    "nothing_to_revoke": "It has no grant of its own to give back",
-}
-
 
 app = typer.Typer()
 
@@ -43,13 +38,13 @@ app = typer.Typer()
 @command(app, "refresher connections pause 7b0d2a4e")
 def pause(connection: Id, json: Json = False) -> None:
     """Leave a connection alone for a while; `resume` ends it."""
-    _stop(connection, "paused", json=json)
+    _stop(connection, Deed.PAUSE, json=json)
 
 
 @command(app, "refresher connections disable 7b0d2a4e")
 def disable(connection: Id, json: Json = False) -> None:
     """Switch a connection off, such as when its owner has not paid; `resume` ends it."""
-    _stop(connection, "disabled", json=json)
+    _stop(connection, Deed.DISABLE, json=json)
 
 
 @command(app, "refresher connections resume 7b0d2a4e")
@@ -65,11 +60,11 @@ def resume(connection: Id, json: Json = False) -> None:
     if noted:
         _tell(after, f"has {NOTHING_TO_RESUME}", json=json, note=NOTHING_TO_RESUME)
     else:
-        _tell(after, "is resumed", json=json)
+        _tell(after, DONE[Deed.RESUME], json=json)
     reason = before.parked_reason
-    if before.root_id:
-        note(f"It shares the grant of {before.root_id}, which this did not change.")
-    elif reason and reason not in reasons.RESUME_ALONE_HELPS:
+    for sentence in besides(Deed.RESUME, _reach(before)):
+        note(sentence)
+    if not before.root_id and reason and reason not in reasons.RESUME_ALONE_HELPS:
         note(f"It was parked, and may be again: {reasons.mend_of(reason, before)}.")
 
 
@@ -107,7 +102,7 @@ def _delete(
     lifecycle.check_delete(database, session.actor(), view.id)
     whose = f"{view.provider} {view.external_id} of organization {view.organization_id}"
     session.confirm(f"Delete {whose}?", to="delete", yes=yes)
-    _apply(database, view, "deleted", json=json, tell=tell)
+    _apply(database, view, Deed.DELETE, json=json, tell=tell)
     return view
 
 
@@ -117,26 +112,32 @@ def _revoke(services: Services, view: OperatorView, *, json: bool) -> None:
         emit({**asdict(view_of(services.database, view.id)), "revocation": asdict(result)})
     else:
         because = f" ({result.reason})" if result.reason else ""
-        typer.echo(f"{TOLD_OF_REVOCATION[result.outcome.value]}{because}.")
+        typer.echo(f"{REVOCATIONS[result.outcome.value]}{because}.")
 
 
-def _stop(given: str, how: str, *, json: bool) -> None:
+def _stop(given: str, deed: Deed, *, json: bool) -> None:
     with session.database() as database:
-        _apply(database, _living(database, find(database, given)), how, json=json)
+        _apply(database, _living(database, find(database, given)), deed, json=json)
 
 
 def _apply(
-    database: Database, view: OperatorView, how: str, *, json: bool, tell: bool = True
+    database: Database, view: OperatorView, deed: Deed, *, json: bool, tell: bool = True
 ) -> None:
-    doing = {"paused": lifecycle.pause, "disabled": lifecycle.disable, "deleted": lifecycle.delete}
-    doing[how](database, session.actor(), view.id)
+    _DOING[deed](database, session.actor(), view.id)
     after = view_of(database, view.id)
     if tell:
-        _tell(after, DONE[how], json=json)
-    if after.root_id:
-        note(f"Its grant is that of {after.root_id}, which goes on being refreshed.")
-    elif after.state == "leased":
-        note("A refresh is under way: it ends normally, and is the last one.")
+        _tell(after, DONE[deed], json=json)
+    for sentence in besides(deed, _reach(view)):
+        note(sentence)
+
+
+def _reach(view: OperatorView) -> Reach:
+    return Reach(
+        slots=len(view.slots),
+        root_id=str(view.root_id) if view.root_id else None,
+        slot_of=str(view.slot_of) if view.slot_of else None,
+        is_leased=view.state == "leased",
+    )
 
 
 def _tell(view: OperatorView, sentence: str, *, json: bool, **more: object) -> None:

@@ -94,7 +94,8 @@ def deleted_slots(db: Db, main_id: UUID) -> list[UUID]:
     return many(db, UUID, sql, id=main_id)
 
 
-def siblings(db: Db, root_id: UUID) -> list[UUID]:
-    """Returns the living connections that use this one's grant."""
-    sql = "select id from connection where root_id = :id and deleted_at is null order by id"
-    return many(db, UUID, sql, id=root_id)
+def siblings(db: Db, root_id: UUID, *, limit: int | None = None) -> list[UUID]:
+    """Returns the living connections that use this one's grant, the first `limit` of them."""
+    living = "select id from connection where root_id = :id and deleted_at is null"
+    sql = f"{living} order by id limit :limit"
+    return many(db, UUID, sql, id=root_id, limit=limit)

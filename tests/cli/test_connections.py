@@ -135,7 +135,7 @@ def test_a_root_outlives_those_that_share_its_grant(cli: Cli):
     cli("connections", "delete", "root", "--yes").refused(page["id"], code=1)
     assert page["root_id"] in cli("connections", "show", "page").stderr
     assert "goes on being refreshed" in cli("connections", "pause", "page").stderr
-    assert "did not change" in cli("connections", "resume", "page").stderr
+    assert "left as it is" in cli("connections", "resume", "page").stderr
     assert cli("connections", "delete", "page", "--yes").code == 0
     assert cli("connections", "delete", "root", "--yes").code == 0
 
