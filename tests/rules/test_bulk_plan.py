@@ -1,4 +1,4 @@
-"""The plan of a bulk job: signed for one key and a quarter of an hour; its yes, its number, its words."""
+"""The plan of a bulk job: signed for one key and a quarter of an hour; its number and its words."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
