@@ -25,12 +25,12 @@ from refresher.runtime.services import catalogue_from
 from refresher.settings import load
 from refresher.store import connections, lookup, webhooks
 from refresher.store.connections import OperatorView
+from refresher.store.finding import ends
 from refresher.store.lookup import Match
 from refresher.store.session import Database
 from refresher.store.webhooks import EndpointView
 
 SHORTEST_PREFIX = 8
-WHOLE_ID = 32
 MOST_SHOWN = 5
 Id = Annotated[
     str,
@@ -90,11 +90,7 @@ def _matches(database: Database, given: str) -> list[Match]:
 
 
 def _ends(given: str) -> tuple[UUID, UUID] | None:
-    """Returns the first and the last id that begin like this, None where it is no beginning of one."""
-    digits = given.strip().replace("-", "").lower()
-    if re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},{WHOLE_ID}}}", digits) is None:
-        return None
-    return UUID(digits.ljust(WHOLE_ID, "0")), UUID(digits.ljust(WHOLE_ID, "f"))
+    return ends(given, SHORTEST_PREFIX)
 
 
 def _ambiguous(given: str, matches: Sequence[Match]) -> str:

@@ -1,7 +1,6 @@
-"""Finds connections by what people type, and by each other.
+"""Finds connections by what people type whole, and by each other; everything goes through an index.
 
-Everything goes through an index but the external id alone, which is looked up by people and not by the
-service.
+By beginnings of what they type: `finding.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from refresher.store.session import Db, first, many, run
+
+HIGHEST = "\U0010ffff"
+"""Between a text and itself with this behind it are all that begin like it, in the order of bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,12 @@ def between(db: Db, low: UUID, high: UUID, *, limit: int) -> list[Match]:
 
 
 def external_ids_beginning(db: Db, beginning: str, *, limit: int = 500) -> Sequence[str]:
-    """Returns external ids of living connections that begin like this, whatever the case."""
+    """Returns external ids that begin like this, in their order."""
     sql = (
-        "select external_id from connection "
-        "where starts_with(lower(external_id), lower(:beginning)) and deleted_at is null limit :limit"
+        "select external_id from connection where external_id ~>=~ :beginning "
+        "and external_id ~<=~ :above order by external_id using ~<~ limit :limit"
     )
-    return many(db, str, sql, beginning=beginning, limit=limit)
+    return many(db, str, sql, beginning=beginning, above=beginning + HIGHEST, limit=limit)
 
 
 def names(db: Db, column: str, *, limit: int = 200) -> list[str]:

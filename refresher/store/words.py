@@ -29,5 +29,3 @@ HEALTH = f"""
     end
 """
 """The word of the connection `c`, whose grant is that of `r`, whose schedule row is `s`."""
-NO_BLOCKADE = ", ".join(f"'{reason}'" for reason in sorted(PARKED))
-"""What a row is parked for that is no blockade."""

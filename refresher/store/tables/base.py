@@ -37,6 +37,22 @@ PROVIDER = (
 """The provider of the schedule row `s`."""
 
 
+_LIVING = "deleted_at is null"
+_ENABLED = f"disabled_at is null and {_LIVING}"
+SET_ASIDE = {
+    "deleted": "deleted_at is not null",
+    "disabled": f"disabled_at is not null and {_LIVING}",
+    "paused": f"paused_at is not null and {_ENABLED}",
+    "connecting": f"in_between_steps and paused_at is null and {_ENABLED}",
+}
+"""What somebody set aside, by its word: the condition of its index, and of who asks it."""
+BLOCKED = (
+    "state = 2 and parked_reason <> all (array['deleted'::text, 'disabled'::text, 'mid_oauth'::text, "
+    "'missing'::text, 'paused'::text, 'reconnect_required'::text])"
+)
+"""Which schedule rows are parked for another reason than `rules/standing_word.py` has a word for."""
+
+
 def instant(name: str, *, required: bool = False, default_now: bool = False) -> Column[object]:
     """Returns an aware timestamp column; `default_now` fills it with the database's clock."""
     return Column(

@@ -23,11 +23,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    column,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from refresher.store.tables.base import instant, metadata
+from refresher.store.tables.base import BLOCKED, SET_ASIDE, instant, metadata
 
 installation = Table(
     # One row: the name of this installation, which queues, spool and marks in Redis carry.
@@ -106,6 +108,23 @@ connection = Table(
         *("organization_id", "provider", "account"),
         postgresql_where=text("account is not null"),
     ),
+    # People find one by what the provider calls it, by its name, or by the beginning of either.
+    Index(
+        "connection_external_id_idx",
+        "external_id",
+        postgresql_ops={"external_id": "text_pattern_ops"},
+    ),
+    Index(
+        "connection_name_idx",
+        func.lower(column("name", Text)).label("lower_name"),
+        postgresql_ops={"lower_name": "text_pattern_ops"},
+        postgresql_where=text("name is not null"),
+    ),
+    # Lists of what somebody set aside: each holds these alone.
+    *(
+        Index(f"connection_{name}_idx", "id", postgresql_where=text(flag))
+        for name, flag in SET_ASIDE.items()
+    ),
     # A refresh touches no indexed column, so with room on the page it stays heap-only.
     postgresql_with={"fillfactor": "80"},
 )
@@ -144,7 +163,7 @@ refresh_schedule = Table(
     # Rows that wait because of trouble, and no other: their due time tells nothing of their token.
     Index(
         "refresh_schedule_troubled_idx",
-        "due_at",
+        *("due_at", "connection_id"),
         postgresql_where=text("state = 0 and (attempt > 0 or postponed_by is not null)"),
     ),
     # Who waits for what: read when that ends, so that its victims go first.
@@ -158,8 +177,12 @@ refresh_schedule = Table(
     Index("refresh_schedule_lease_until_idx", "lease_until", postgresql_where=text("state = 1")),
     # Only for people and health: a parked row is not touched until something resumes it.
     Index(
-        "refresh_schedule_parked_reason_idx", "parked_reason", postgresql_where=text("state = 2")
+        "refresh_schedule_parked_idx",
+        *("parked_reason", "connection_id"),
+        postgresql_where=text("state = 2"),
     ),
+    # What an operator can mend, whatever the reason: no page walks past those who must reconnect.
+    Index("refresh_schedule_blocked_idx", "connection_id", postgresql_where=text(BLOCKED)),
     postgresql_with={
         "fillfactor": "80",
         "autovacuum_vacuum_scale_factor": "0.01",

@@ -1,0 +1,167 @@
+"""Ways through the connections, each in the order of an index, a bounded piece at a time.
+
+A walk names candidates: schedule rows or connections, the first 10,000 behind a place. Of each, its
+siblings are looked at, too, and what does not fit is left out. So a list costs what is looked at, never
+what there is; where the look ends before enough was found, it says so, and goes on from there.
+Every join is a look-up by key (`limit 1` keeps the planner from reading a table instead).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from refresher.rules.standing_word import LATE_SECONDS, Health
+from refresher.store.tables.base import BLOCKED, SET_ASIDE
+
+MOST_LOOKED = 10_000
+Place = tuple[str, ...]
+"""The name of a walk and where on it: what is behind it comes next."""
+LAST = UUID(int=2**128 - 1)
+
+
+class NoPlace(ValueError):
+    """A place that none of our lists has told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """`wheres` choose candidates, `keys` (column, SQL type) are their order.
+
+    `flag`: siblings for which it holds are candidates themselves. `by_due`: all candidates are taken,
+    and ordered by their due time.
+    """
+
+    name: str
+    keys: tuple[tuple[str, str], ...]
+    wheres: tuple[str, ...] = ("true",)
+    source: str = "connection"
+    flag: str = ""
+    with_siblings: bool = False
+    by_due: bool = False
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The columns that a place behind a row of the list is made of."""
+        if self.by_due:
+            return (("s.due_at", "timestamptz"), ("c.id", "uuid"))
+        own = tuple((f"l.{column}", kind) for column, kind in self.keys)
+        return (*own, ("c.id", "uuid")) if self.with_siblings else own
+
+    def candidates(self, *, goes_on: bool) -> str:
+        """Returns the SQL of the candidates; their ids are called `own_id`."""
+        columns = ", ".join(column for column, _ in self.keys)
+        id_ = "id" if self.source == "connection" else "connection_id"
+        behind = f"and {self._from()}" if goes_on and not self.by_due else ""
+        # In parentheses, so that each has its own order and its own end.
+        parts = [
+            f"(select {id_} as own_id, {columns} from {self.source} where {where} {behind} "  # noqa: S608
+            f"order by {columns} limit :most)"
+            for where in self.wheres
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return (
+            f"(select * from ({' union all '.join(parts)}) u "  # noqa: S608  our own text
+            f"order by {columns} limit :most)"
+        )
+
+    def _from(self) -> str:
+        """The condition that candidates begin at the place, by the first column alone as well."""
+        casts = [f"cast(:after_{n} as {kind})" for n, (_, kind) in enumerate(self.keys)]
+        columns = ", ".join(column for column, _ in self.keys)
+        return f"{self.keys[0][0]} >= {casts[0]} and ({columns}) >= ({', '.join(casts)})"
+
+    def behind(self) -> str:
+        """The condition that rows are behind the place."""
+        columns = ", ".join(column for column, _ in self.places)
+        casts = ", ".join(f"cast(:after_{n} as {kind})" for n, (_, kind) in enumerate(self.places))
+        return f"({columns}) > ({casts})"
+
+    def rows(self, conditions: str, *, goes_on: bool) -> str:
+        """Returns the SQL from `from` on: `c`, its root `r`, its schedule row `s`, under conditions."""
+        siblings = ""
+        if self.with_siblings:
+            apart = f"and not ({self.flag})" if self.flag else ""
+            siblings = f" union all select id from connection where root_id = l.own_id {apart}"  # noqa: S608
+        behind = f"and {self.behind()}" if goes_on else ""
+        return f"""
+            from {self.candidates(goes_on=goes_on)} l
+            cross join lateral (select l.own_id as id{siblings}) m
+            cross join lateral (select * from connection where id = m.id limit 1) c
+            cross join lateral (
+                select * from connection where id = coalesce(c.root_id, c.id) limit 1) r
+            left join lateral (
+                select * from refresh_schedule where connection_id = r.id limit 1) s on true
+            where {conditions} {"and s.state = 0" if self.by_due else ""} {behind}
+            """  # noqa: S608  our own text
+
+    def after(self, place: Sequence[str]) -> dict[str, str]:
+        """Returns the values of a place; raises `NoPlace` for what is none."""
+        if len(place) != len(self.places):
+            raise NoPlace
+        for text, (_, kind) in zip(place, self.places, strict=True):
+            _check(text, kind)
+        return {f"after_{n}": text for n, text in enumerate(place)}
+
+
+def _check(text: str, kind: str) -> None:
+    try:
+        if kind == "uuid":
+            UUID(text)
+        elif kind == "timestamptz" and datetime.fromisoformat(text).tzinfo is None:
+            raise NoPlace
+    except ValueError:
+        raise NoPlace from None
+
+
+ID = (("id", "uuid"),)
+CONNECTION_ID = (("connection_id", "uuid"),)
+DUE = (("due_at", "timestamptz"), ("connection_id", "uuid"))
+ACCOUNT = tuple((c, "text") for c in ("organization_id", "provider", "external_id", "slot"))
+TROUBLED = "state = 0 and (attempt > 0 or postponed_by is not null)"
+LATE_SINCE = f"refresher_now() - interval '{LATE_SECONDS} seconds'"
+
+
+def _set_aside(word: Health) -> Walk:
+    flag = SET_ASIDE[word]
+    return Walk(word, ID, (flag,), flag=flag, with_siblings=True)
+
+
+def _scheduled(name: str, keys: tuple[tuple[str, str], ...], *wheres: str) -> Walk:
+    return Walk(name, keys, wheres, source="refresh_schedule", with_siblings=True)
+
+
+TROUBLE = _scheduled("waiting", DUE, TROUBLED)
+TROUBLE_TO_COME = _scheduled("to come", DUE, f"{TROUBLED} and due_at > refresher_now()")
+OVERDUE = _scheduled("overdue", DUE, "state = 0 and due_at <= refresher_now()")
+BY_REASON = _scheduled("reason", CONNECTION_ID, "state = 2 and parked_reason = :parked_reason")
+PARKED = _scheduled("parked", (("parked_reason", "text"), *CONNECTION_ID), "state = 2")
+LEASED = _scheduled("leased", CONNECTION_ID, "state = 1")
+NEXT = _scheduled("next", DUE, "state = 0")
+WORDS = {
+    **{Health(word): _set_aside(Health(word)) for word in SET_ASIDE},
+    Health.RECONNECT_REQUIRED: _scheduled(
+        "reconnect", CONNECTION_ID, "state = 2 and parked_reason = 'reconnect_required'"
+    ),
+    Health.BLOCKED: _scheduled("blocked", CONNECTION_ID, BLOCKED),
+    Health.REFRESHING: LEASED,
+    # A dead token's row is overdue, or waits because of trouble. Their due times do not overlap.
+    Health.EXPIRED: _scheduled(
+        "expired",
+        DUE,
+        "state = 0 and due_at <= refresher_now()",
+        *TROUBLE_TO_COME.wheres,
+    ),
+    Health.WAITING: TROUBLE,
+    Health.RETRYING: TROUBLE,
+    Health.LATE: _scheduled("late", DUE, f"state = 0 and due_at <= {LATE_SINCE}"),
+}
+"""The walk on which all of a word stand; the fresh ones stand on any."""
+ACCOUNTS = Walk("accounts", ACCOUNT)
+OF_ORGANIZATION = Walk("organization", ACCOUNT, ("organization_id = :organization_id",))
+OF_BOTH = Walk("both", ACCOUNT, ("organization_id = :organization_id and provider = :provider",))
+OF_PROVIDER = Walk("provider", (("external_id", "text"), *ID), ("provider = :provider",))
+OF_EXTERNAL_ID = Walk("external_id", ID, ("external_id = :external_id",))
