@@ -214,6 +214,13 @@ def remove(database: Database, endpoint_id: UUID, by: Actor) -> bool:
         return webhooks.remove(db, endpoint_id)
 
 
+def foreign_event(database: Database, view: EndpointView, event_id: UUID) -> bool:
+    """Whether an event is unknown, or of an organization that the endpoint is not of."""
+    with database.transaction() as db:
+        is_known, organization = replays.event_organization(db, event_id)
+    return not is_known or view.organization_id not in {None, organization}
+
+
 def replay(database: Database, wanted: Replay, by: Actor) -> int:
     """Makes messages due again, delivered ones as well; returns how many, in their old order."""
     with database.transaction() as db:

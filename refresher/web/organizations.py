@@ -8,11 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from refresher.rules.addresses import RECONNECT_WORDS, template_fault
+from refresher.notify import recipients as people
 from refresher.rules.intake_fields import MAX_TEXT_LENGTH
-from refresher.rules.return_urls import list_fault
 from refresher.store import recipients
-from refresher.store.audit import note
 from refresher.store.recipients import Organization
 from refresher.web.dependencies import ONCE, Caller, Reader, Writer, with_problems
 from refresher.web.paging import Page, page, read_texts
@@ -71,18 +69,8 @@ def put_organization(
     All as a whole: what is null or left out is forgotten.
     """
     id_ = _known(caller, organization_id)
-    fault = template_fault(body.reconnect_url, RECONNECT_WORDS) if body.reconnect_url else None
-    if fault:
-        raise Problem("invalid_organization", f"reconnect_url: it {fault}")
-    if body.name is not None and not (body.name.strip() and body.name.isprintable()):
-        raise Problem("invalid_organization", "name: it is empty or holds a control character")
-    if why := list_fault(body.return_urls, caller.services.settings.connect_return_urls):
-        raise Problem("invalid_organization", f"return_urls: {why}")
-    changes = {"name": body.name, "reconnect_url": body.reconnect_url}
-    with caller.database.transaction() as db:
-        stored = recipients.set_organization(db, id_, changes, return_urls=body.return_urls)
-        note(db, caller.actor, "organization_stored", id_, "organization")
-    return stored
+    wanted = Organization(id_, body.name, body.reconnect_url, body.return_urls)
+    return people.put_organization(caller.database, caller.services.settings, caller.actor, wanted)
 
 
 def _known(caller: Caller, given: str) -> str:

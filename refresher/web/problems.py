@@ -28,6 +28,7 @@ from refresher.errors import (
     TokenUnavailable,
     UnknownProvider,
 )
+from refresher.notify.recipients import InvalidOrganization, InvalidRecipient, NoSuchRecipient
 from refresher.refresh.rereading import NoSuchAnswer
 from refresher.rules.unavailable import PASSING, Why
 
@@ -116,6 +117,9 @@ _TOLD: Mapping[type[Exception], str] = {
     Changed: "changed",
     HoldsGrant: "holds_grant",
     QuotaReached: "quota_reached",
+    InvalidRecipient: "invalid_recipient",
+    InvalidOrganization: "invalid_organization",
+    NoSuchRecipient: "no_such_recipient",
     NoSuchAnswer: "no_such_answer",
     CannotDecrypt: "token_unavailable",
 }

@@ -277,9 +277,7 @@ def replay_webhook_deliveries(
 
 def _refuse_foreign(caller: Caller, view: EndpointView, event_id: UUID) -> None:
     """Raises 404 for an event that is unknown, or of an organization that the endpoint is not of."""
-    with caller.database.transaction() as db:
-        is_known, organization = replays.event_organization(db, event_id)
-    if not is_known or view.organization_id not in {None, organization}:
+    if endpoints.foreign_event(caller.database, view, event_id):
         sentence = "no event of the endpoint's organization has this id, or it is not kept any more"
         raise Problem("no_such_event", sentence)
 
