@@ -28,7 +28,6 @@ from refresher.rules.access import (
 )
 from refresher.rules.connection import Secret
 from refresher.store import api_keys, audit
-from refresher.store.audit import AuditEntry
 from refresher.store.session import Database, Db
 
 REMEMBERED_SECONDS = 1.5
@@ -89,7 +88,7 @@ def revoke(database: Database, key_id: str, *, by: Actor) -> ApiKey:
 
 
 def _note(db: Db, by: Actor, action: str, key: ApiKey) -> None:
-    audit.append(db, [AuditEntry(by.id, action, key.organization_id, subject=f"key:{key.id}")])
+    audit.note(db, by, action, key.organization_id, f"key:{key.id}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ def _whole(db: Db, seen: ConnectionView) -> list[UUID]:
 
 
 def _note(db: Db, by: Actor, action: str, seen: ConnectionView) -> None:
-    audit.append(db, [AuditEntry(by.id, action, seen.organization_id, seen.id)])
+    audit.append(db, [AuditEntry(by.id, action, seen.organization_id, seen.id, by.about())])
 
 
 def _found(versioned: Versioned | None, connection_id: UUID) -> Versioned:

@@ -26,7 +26,6 @@ from refresher.rules.delivery import Delivered, DeliveryOutcome, Failed, Gone, u
 from refresher.rules.notices import Kind
 from refresher.runtime.cipher import Cipher
 from refresher.store import audit, delivery_results, replays, webhooks
-from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
 from refresher.store.replays import Replay
 from refresher.store.session import Database, Db
@@ -108,8 +107,7 @@ def _note(
     db: Db, by: Actor, action: str, endpoint_id: UUID, organization_id: str | None = None
 ) -> None:
     """Writes down who did it, in the transaction that does it."""
-    subject = f"webhook:{endpoint_id}"
-    audit.append(db, [AuditEntry(by.id, action, organization_id, subject=subject)])
+    audit.note(db, by, action, organization_id, f"webhook:{endpoint_id}")
 
 
 def _check(egress: Egress | None, wanted: WantedEndpoint) -> None:

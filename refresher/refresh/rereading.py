@@ -114,7 +114,15 @@ def _reread(services: Services, view: AnswerView, by: Actor) -> Reread:
         subject = f"answer:{view.id}"
         audit.append(
             db,
-            [AuditEntry(by.id, "answer_reread", view.organization_id, view.connection_id, subject)],
+            [
+                AuditEntry(
+                    by.id,
+                    "answer_reread",
+                    view.organization_id,
+                    view.connection_id,
+                    by.about(subject),
+                )
+            ],
         )
         how = How.QUARANTINED if settled.fenced else How.STORED
         return Reread(view.id, view.connection_id, how)

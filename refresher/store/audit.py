@@ -66,16 +66,16 @@ def note(
     db: Db, by: Actor, action: str, organization_id: str | None = None, subject: str | None = None
 ) -> None:
     """Writes down who did what to something that is no connection, with the change itself."""
-    append(db, [AuditEntry(by.id, action, organization_id, subject=subject)])
+    append(db, [AuditEntry(by.id, action, organization_id, subject=by.about(subject))])
 
 
 def about(db: Db, by: Actor, action: str, connection_id: UUID) -> None:
     """Writes down who did what to a connection, in the name of its organization."""
     sql = (
-        "insert into audit (key_id, action, organization_id, connection_id) values (:by, :action, "
-        "(select organization_id from connection where id = :id), :id)"
+        "insert into audit (key_id, action, organization_id, connection_id, subject) values "
+        "(:by, :action, (select organization_id from connection where id = :id), :id, :subject)"
     )
-    run(db, sql, by=by.id, action=action, id=connection_id)
+    run(db, sql, by=by.id, action=action, id=connection_id, subject=by.about())
 
 
 def recent(
