@@ -6,8 +6,8 @@ what is set aside, parked or in trouble.
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
