@@ -17,6 +17,7 @@ from math import inf
 from typing import TypeVar, cast
 
 import structlog
+from uuid_utils.compat import uuid7
 
 from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.insight import needs as gathering
@@ -88,6 +89,8 @@ class Look:
     numbers: Numbers | None = None
     lately: Mapping[str, Lately] = field(default_factory=dict)
     history: History | None = None
+    name: str = ""
+    """No other look of any process has it."""
 
     @property
     def counted(self) -> dict[str, int]:
@@ -116,7 +119,8 @@ def take(services: Services, organization_id: str | None, kept: gathering.Kept) 
         activity = inspection.activity(db, has_lock=services.settings.liveness_lock)
         name = installation.name(db)
         look = _of_all(db, services, activity, kept)
-    return replace(look, work=WorkNow(activity, queue_now(services.settings, name)))
+    queue = queue_now(services.settings, name)
+    return replace(look, work=WorkNow(activity, queue), name=uuid7().hex)
 
 
 def _of_all(db: Db, services: Services, activity: Activity, kept: gathering.Kept) -> Look:
@@ -159,7 +163,10 @@ def _of_one(db: Db, services: Services, organization_id: str) -> Look:
     )  # fmt: skip
     is_about = numbers.connections >= MOST_COUNTED
     told = verdict(work, found)
-    return Look(work, is_about, _off(numbers.parked), found, told, pauses, used, numbers=numbers)
+    off = _off(numbers.parked)
+    return Look(
+        work, is_about, off, found, told, pauses, used, numbers=numbers, name=uuid7().hex
+    )  # fmt: skip
 
 
 def _next(services: Services, ends: EndsNext | None) -> Next | None:
@@ -209,6 +216,12 @@ class Looks:
         with self._lock:
             age = max(0.0, time.monotonic() - place.looked_at)
             return Seen(place.look, age, place.trouble, place.is_away)
+
+    def kept(self, organization_id: str | None) -> Look | None:
+        """Returns the last look without asking for a new one."""
+        with self._lock:
+            place = self._places.get(organization_id)
+            return place.look if place else None
 
     def close(self) -> None:
         """Ends the threads; a look under way has a limit of time."""

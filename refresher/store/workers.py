@@ -63,7 +63,8 @@ class LivingProcess:
 class ProcessSeen:
     """A process that has not noted its end; `locked` tells that its liveness lock stands.
 
-    `failing` are its jobs that fail again and again, with the reason.
+    `failing` are its jobs that fail again and again, with the reason. `runs_seconds` is how long it
+    has been running.
     """
 
     role: str
@@ -72,6 +73,7 @@ class ProcessSeen:
     locked: bool
     seen_seconds: float
     failing: Mapping[str, str]
+    runs_seconds: float = 0.0
 
 
 def register(
@@ -167,7 +169,8 @@ def processes(db: Db) -> list[ProcessSeen]:
     """Returns the processes that registered and noted no end."""
     sql = f"""
         select w.role, w.host, w.process_id, l.objid is not null as locked,
-            extract(epoch from refresher_now() - w.seen_at)::float8 as seen_seconds, w.failing
+            extract(epoch from refresher_now() - w.seen_at)::float8 as seen_seconds, w.failing,
+            extract(epoch from refresher_now() - w.started_at)::float8 as runs_seconds
         from {WITH_LOCK}
         where w.stopped_at is null order by w.role, w.host, w.process_id
         """  # noqa: S608  our own names

@@ -23,6 +23,7 @@ from uuid import UUID
 import structlog
 
 from refresher.errors import RefresherError
+from refresher.insight.looks import Looks
 from refresher.outbound.key_sets import KeySets
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import ApiKey
@@ -58,6 +59,7 @@ class Shared:
         self.key_sets = KeySets(egress_from(settings))
         self.lookups = Lookups(services.database)
         self.outside = Outside()
+        self.looks = Looks(services)
         # More threads than connections would only wait for one another.
         size = min(settings.web_threads, settings.database_pool_size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="web")
@@ -87,6 +89,7 @@ class Shared:
         """Lets refreshes under way end, so that no rotated token is lost; then ends the threads."""
         self.on_demand.close()
         self.outside.close()
+        self.looks.close()
         self.lookups.close()
         self._threads.shutdown()
         self.key_sets.close()

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from hashlib import sha256
 from typing import assert_never
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 from starlette.responses import Response
 
 from refresher.errors import RefresherError
 from refresher.web.connect.gate import Visitor
-from refresher.web.dashboard import forms, frame, refusals
+from refresher.web.dashboard import forms, frame, live, refusals
 from refresher.web.dashboard.choices import chosen
 from refresher.web.dashboard.entry import back_to, goto, html
 from refresher.web.dashboard.moments import zone_of
@@ -25,9 +24,6 @@ from refresher.web.dashboard.routing import Answer, Fragment, Goto, Mistaken, Pa
 from refresher.web.dashboard.sessions import Sessions, SignedIn
 from refresher.web.dashboard.visit import Visit
 from refresher.web.state import Shared
-
-AGE = "age"
-"""The part that says when a page was made: it alone is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class Carrying:
 
     def __init__(self, shared: Shared, door: Door, sessions: Sessions, pages: Rendering) -> None:
         self._shared, self._door, self._sessions, self._pages = shared, door, sessions, pages
-        self.numbers: frame.Numbers = lambda _: {}
+        self.numbers: frame.Numbers = live.numbers
 
     def carry(self, asked: Asked) -> Response:
         """Returns what a route answers; every error is a page."""
@@ -60,7 +56,10 @@ class Carrying:
         try:
             if route.method == "POST":
                 self._check(asked.visitor, visit)
-            return self._answered(asked, visit, self._once(visit, route))
+            etag = live.same(visit, route, self.numbers(visit)) if visit.is_live else None
+            if etag is not None and etag == visit.etag:
+                return live.answer(visit, Fragment("", etag))
+            return self._answered(asked, visit, self._once(visit, route), etag)
         except Mistaken as mistaken:
             page = replace(
                 mistaken.page,
@@ -126,18 +125,18 @@ class Carrying:
                 one.keep(answer if isinstance(answer, Goto) else None)
         return answer
 
-    def _answered(self, asked: Asked, visit: Visit, answer: Answer) -> Response:
+    def _answered(self, asked: Asked, visit: Visit, answer: Answer, etag: str | None) -> Response:
         match answer:
             case Page():
                 return (
-                    self._parts(asked, visit, answer)
+                    self._parts(asked, visit, answer, etag)
                     if visit.is_live
                     else self._page(asked, visit, answer)
                 )
             case Goto():
                 return self._goto(asked.visitor, visit, answer)
             case Fragment():
-                return _fragment(visit, answer)
+                return live.answer(visit, answer)
             case _:
                 assert_never(answer)
 
@@ -161,16 +160,10 @@ class Carrying:
             answer.headers.append("set-cookie", spent)
         return answer
 
-    def _parts(self, asked: Asked, visit: Visit, page: Page) -> Response:
+    def _parts(self, asked: Asked, visit: Visit, page: Page, etag: str | None) -> Response:
         """Returns the parts of a page that may be swapped, or 304 where they are as they were."""
         made = self._pages.parts(page, visit, self._around(asked, visit, page))
-        news = "".join(f"{name}\0{text}\0" for name, text in made.items() if name != AGE)
-        etag = f'"{sha256(news.encode()).hexdigest()[:32]}"'
-        texts = [
-            Markup('<template data-part="{}">{}</template>').format(name, Markup(text))  # noqa: S704  a rendered part
-            for name, text in made.items()
-        ]
-        return _fragment(visit, Fragment("\n".join(texts), etag))
+        return live.answer(visit, live.parts(made, etag))
 
     def _refused(self, asked: Asked, visit: Visit, refused: Refused) -> Response:
         if visit.is_live:
@@ -187,11 +180,3 @@ class Carrying:
             numbers = self.numbers(visit)
         section = asked.route.section if asked.route else ""
         return frame.around(page, visit, section, numbers)
-
-
-def _fragment(visit: Visit, answer: Fragment) -> Response:
-    etag = answer.etag or f'"{sha256(answer.html.encode()).hexdigest()[:32]}"'
-    headers = {"etag": etag, "content-type": "text/html; charset=utf-8"}
-    if visit.etag == etag and answer.status == 200:
-        return Response(status_code=304, headers={"etag": etag})
-    return Response(answer.html, answer.status, headers)

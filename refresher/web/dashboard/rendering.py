@@ -85,11 +85,13 @@ class Rendering:
     def parts(self, page: Page, visit: Visit, frame: Mapping[str, object]) -> dict[str, str]:
         """Returns each part of a page that may be swapped, by its name."""
         template = self.templates.get_template(page.template)
-        values = self._values(page, visit, frame)
-        context = template.new_context(values)
+        layout = self.templates.get_template("layout.html")
+        context = template.new_context(self._values(page, visit, frame))
+        for name, block in layout.blocks.items():
+            context.blocks.setdefault(name, []).append(block)
         return {
-            name.removeprefix(PART): "".join(block(context))
-            for name, block in sorted(template.blocks.items())
+            name.removeprefix(PART): "".join(blocks[0](context))
+            for name, blocks in sorted(context.blocks.items())
             if name.startswith(PART)
         }
 

@@ -76,6 +76,8 @@ class Route:
     `outside`: it may wait for somebody else's server as well, in places of its own for each tenant.
     `everybody`: it exists for keys of all organizations alone; for a bound one there is nothing here.
     `section`: which item of the left column is the current one.
+    `same`: what names all that the page shows, at little cost; while it is the same name, who polls is
+    told that nothing changed, and the page is not made. None: it cannot be told so.
     """
 
     method: Literal["GET", "POST"]
@@ -85,6 +87,7 @@ class Route:
     everybody: bool = False
     section: str = ""
     outside: bool = False
+    same: Callable[[Visit], str | None] | None = None
 
     def parts(self, path: str) -> dict[str, str] | None:
         """Returns the named parts of a path, None for a path of another form."""
