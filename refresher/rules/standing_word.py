@@ -45,6 +45,21 @@ class Health(StrEnum):
     """It was due half a minute ago or more."""
     FRESH = "fresh"
 
+    @property
+    def label(self) -> str:
+        """The word as a page shows it: Reconnect required."""
+        return label(self)
+
+    @property
+    def tone(self) -> Tone:
+        """Its colour; red only where somebody must act."""
+        return _LOOKS[self][0]
+
+    @property
+    def shape(self) -> str:
+        """The name of its icon, so that no word is told by colour alone."""
+        return _LOOKS[self][1]
+
 
 @dataclass(frozen=True, slots=True)
 class HealthFacts:
@@ -113,29 +128,19 @@ def label(word: Health) -> str:
 
 
 _LOOKS: Mapping[Health, tuple[Tone, str]] = {
-    Health.DELETED: ("still", "bin"),
-    Health.DISABLED: ("still", "off"),
+    Health.DELETED: ("still", "cross"),
+    Health.DISABLED: ("still", "minus"),
     Health.PAUSED: ("still", "pause"),
     Health.CONNECTING: ("still", "ring"),
     Health.RECONNECT_REQUIRED: ("bad", "cross"),
     Health.BLOCKED: ("bad", "octagon"),
-    Health.REFRESHING: ("plain", "arrow"),
+    Health.REFRESHING: ("plain", "turning"),
     Health.EXPIRED: ("bad", "clock"),
     Health.WAITING: ("still", "hourglass"),
     Health.RETRYING: ("warn", "again"),
     Health.LATE: ("warn", "clock"),
     Health.FRESH: ("good", "tick"),
 }
-
-
-def tone(word: Health) -> Tone:
-    """Returns its colour; red only where somebody must act."""
-    return _LOOKS[word][0]
-
-
-def shape(word: Health) -> str:
-    """Returns the name of its icon, so that no word is told by colour alone."""
-    return _LOOKS[word][1]
 
 
 @dataclass(frozen=True, slots=True)

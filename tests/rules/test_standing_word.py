@@ -10,10 +10,7 @@ from refresher.rules.standing_word import (
     HealthFacts,
     NoteFacts,
     health,
-    label,
     note,
-    shape,
-    tone,
 )
 
 GONE = "reconnect_required"
@@ -70,13 +67,13 @@ def test_no_parked_connection_is_called_well(reason: ParkReason) -> None:
 
 def test_every_word_has_a_label_a_colour_and_a_shape() -> None:
     """Red is what somebody must act on; no two words look alike."""
-    assert label(Health.RECONNECT_REQUIRED) == "Reconnect required"
-    assert {word for word in Health if tone(word) == "bad"} == {
+    assert Health.RECONNECT_REQUIRED.label == "Reconnect required"
+    assert {word for word in Health if word.tone == "bad"} == {
         Health.RECONNECT_REQUIRED,
         Health.BLOCKED,
         Health.EXPIRED,
     }
-    assert len({(tone(word), shape(word)) for word in Health}) == len(Health)
+    assert len({(word.tone, word.shape) for word in Health}) == len(Health)
 
 
 @pytest.mark.parametrize(
