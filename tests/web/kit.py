@@ -129,6 +129,7 @@ class Site:
         headers = dict(arguments.pop("headers", {}))
         if key is not None:
             headers["Authorization"] = f"Bearer {key or self.key}"
+        self._client.cookies.clear()  # whoever has a browser brings their own
         return await self._client.request(method, path, headers=headers, **arguments)
 
     def run(self, work: Any) -> Any:

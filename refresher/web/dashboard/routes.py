@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from refresher.web.dashboard.pages import account, overview
+from refresher.web.dashboard.pages import (
+    account,
+    connect,
+    deeds,
+    editing,
+    overview,
+    reconnect,
+    refreshing,
+)
 from refresher.web.dashboard.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *overview.ROUTES,
     *account.ROUTES,
+    *deeds.ROUTES,
+    *refreshing.ROUTES,
+    *editing.ROUTES,
+    *reconnect.ROUTES,
+    *connect.ROUTES,
 )
