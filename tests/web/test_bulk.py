@@ -59,15 +59,13 @@ def test_a_preview_says_what_its_plan_does(shared: Site, three: list[str]) -> No
 
 def test_an_order_without_a_plan_needs_its_number(shared: Site, three: list[str]) -> None:
     """Another number, or none, begins nothing; an Idempotency-Key makes one job of two."""
-    given = {"json": {**CHOSEN, "ids": three[:2]}}
-    refused(shared("POST", BULK, **given), 422, "invalid_body")
-    given["json"]["number"] = 3
-    answer = shared("POST", BULK, **given)
+    given: dict[str, Any] = {**CHOSEN, "ids": three[:2]}
+    refused(shared("POST", BULK, json=given), 422, "invalid_body")
+    answer = shared("POST", BULK, json={**given, "number": 3})
     refused(answer, 409, "bulk_refused")
     assert (answer.json()["reason"], "it is 2 now" in answer.text) == ("wrong_number", True)
-    given["json"]["number"] = 2
-    once = {**given, "headers": {"idempotency-key": "two"}}
-    made = [shared("POST", BULK, **once).json() for _ in range(2)]
+    given["number"], once = 2, {"idempotency-key": "two"}
+    made = [shared("POST", BULK, json=given, headers=once).json() for _ in range(2)]
     assert made[0] == made[1]
     assert made[0]["selection"] == {"ids": three[:2]}
     stopped = shared("POST", f"{BULK}/{made[0]['id']}/stop").json()
