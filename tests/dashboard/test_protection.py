@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,8 @@ def test_a_proxy_names_people(proxied: Site) -> None:
 
 def test_the_header_of_anybody_else_is_refused(proxied: Site) -> None:
     """Not taken for a guest's: who sends it wants to be somebody."""
-    proxied._client._transport.client = ("192.0.2.7", 1)
+    transport: Any = proxied._client._transport
+    transport.client = ("192.0.2.7", 1)
     answer = Person(proxied).get("/ui", x_forwarded_user="ann")
     assert answer.status_code == 400
     assert Person(proxied).get("/ui").status_code == 303
