@@ -21,7 +21,7 @@ def explain(connection: Id, json: Json = False) -> None:
     with session.database(settings) as database:
         root = find_root(database, connection)
         known = catalogue_from(settings, database)
-        found = explaining.gather(database, settings, known, root)
+        found = explaining.gather(database.transaction, settings, known, root)
     said = explaining.sentences(found, instant)
     told = {"id": root, "state": found.standing.moment.state, "sentences": said}
     done(told, "\n".join(map(plain, said)), json=json)

@@ -5,7 +5,8 @@ Commands in them stand between backticks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,10 +24,11 @@ from refresher.runtime.services import policy_from
 from refresher.settings import Settings
 from refresher.store import pause_list, workers
 from refresher.store.pause_list import PauseView
-from refresher.store.session import Database
+from refresher.store.session import Db
 from refresher.store.standing import ConnectionStanding
 from refresher.store.workers import ProcessSeen
 
+Opened = Callable[[], AbstractContextManager[Db]]
 LATE_SECONDS = 5.0
 BY_TRYING = frozenset(
     {
@@ -64,13 +66,16 @@ class Findings:
         return looking.why(self.standing, self.standing.moment, self.last, self.provider, policy)
 
 
-def gather(database: Database, settings: Settings, known: Catalogue, root: UUID) -> Findings:
-    """Returns what is to be known of a root connection that is there, in a few looks by key."""
-    with database.transaction() as db:
+def gather(opened: Opened, settings: Settings, known: Catalogue, root: UUID) -> Findings:
+    """Returns what is to be known of a root connection that is there, in a few looks by key.
+
+    `opened` opens a transaction to look in.
+    """
+    with opened() as db:
         standing, events = looking.now(db, root)
     # What issuers tell of themselves is read by the catalogue, in a transaction of its own.
     provider = known.get(standing.connection.provider)
-    with database.transaction() as db:
+    with opened() as db:
         running = workers.processes(db)
         paused = pause_list.against(db, _scopes(provider, standing))
     return Findings(settings, standing, events, provider, running, paused)

@@ -101,3 +101,12 @@ def siblings(db: Db, root_id: UUID, *, limit: int | None = None) -> list[UUID]:
     living = "select id from connection where root_id = :id and deleted_at is null"
     sql = f"{living} order by id limit :limit"
     return many(db, UUID, sql, id=root_id, limit=limit)
+
+
+def using(db: Db, root_id: UUID, *, limit: int) -> list[Match]:
+    """Returns the first living connections that use this one's grant."""
+    sql = (
+        _MATCH
+        + "from connection where root_id = :id and deleted_at is null order by id limit :limit"
+    )
+    return many(db, Match, sql, id=root_id, limit=limit)

@@ -21,7 +21,6 @@ from refresher.runtime.serving.server import process_pages
 from refresher.settings import Settings
 from refresher.web import (
     answers,
-    bulk,
     catalogue,
     connect_sessions,
     connections,
@@ -48,7 +47,6 @@ ROUTERS = (
         organizations.router,
         catalogue.router,
         answers.router,
-        bulk.router,
         status.router,
     ),
     *(resume.visits, signals.router),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from refresher.web.dashboard.pages import (
     account,
     connect,
+    connection,
     deeds,
     editing,
     overview,
@@ -15,6 +16,7 @@ from refresher.web.dashboard.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *overview.ROUTES,
+    *connection.ROUTES,
     *account.ROUTES,
     *deeds.ROUTES,
     *refreshing.ROUTES,

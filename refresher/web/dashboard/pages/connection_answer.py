@@ -1,0 +1,89 @@
+"""How a connection stands or stood, in sentences: the answer that its page begins with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from refresher.insight import explaining, looking
+from refresher.insight.explaining import Findings
+from refresher.insight.looking import Then
+from refresher.rules import reasons, standing_word, verdicts
+from refresher.rules.history import Moment
+from refresher.rules.reasons import Instants, Way
+from refresher.rules.standing_word import Health, HealthFacts
+from refresher.rules.verdicts import Verdict
+from refresher.runtime.services import policy_from
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The headline, and the reasons, with commands between backticks; `way` leads to what mends it."""
+
+    word: Health
+    headline: str
+    sentences: Sequence[str]
+    way: Way | None = None
+
+
+def now(
+    word: Health, found: Findings, since: datetime | None, clock: Instants, zoned: Instants
+) -> Answer:
+    """Returns how it stands; `zoned` writes an instant with its zone."""
+    standing = found.standing
+    way = reasons.way_of(standing.moment.parked_reason, standing.connection)
+    return Answer(
+        word,
+        verdicts.headline(Verdict(word, standing.moment, standing.now, since), zoned),
+        explaining.sentences(found, clock),
+        # The page has buttons of its own for what is done to this connection.
+        None if way is None or str(standing.connection.id) in way.path else way,
+    )
+
+
+def then(found: Findings, stood: Then, clock: Instants, zoned: Instants) -> Answer:
+    """Returns how it stood."""
+    moment = stood.moment
+    word = word_of(moment, stood.at)
+    since = verdicts.since(word, moment, stood.events)
+    said = verdicts.headline(Verdict(word, moment, stood.at, since), zoned)
+    return Answer(word, said, list(_then(found, stood, clock)))
+
+
+def word_of(moment: Moment, at: datetime) -> Health:
+    """Returns the word for how it stood at an instant."""
+    due = moment.due_at
+    return standing_word.health(
+        HealthFacts(
+            state=moment.state,
+            status=moment.status,
+            parked_reason=moment.parked_reason,
+            postponed_by=moment.postponed_by,
+            failures=moment.attempt,
+            is_deleted=moment.deleted_at is not None,
+            is_disabled=moment.disabled_at is not None,
+            is_paused=moment.paused_at is not None,
+            in_between_steps=moment.in_between_steps,
+            is_expired=moment.expires_at is not None and moment.expires_at <= at,
+            late_seconds=-1.0 if due is None else (at - due).total_seconds(),
+        )
+    )
+
+
+def _then(found: Findings, stood: Then, clock: Instants) -> Sequence[str]:
+    moment, connection = stood.moment, found.standing.connection
+    said = []
+    if moment.expires_at is not None:
+        verb = "was good until" if moment.expires_at > stood.at else "had ended at"
+        said.append(f"Its access token {verb} {clock(moment.expires_at)}.")
+    why = looking.why(
+        found.standing, moment, stood.last, found.provider, policy_from(found.settings)
+    )
+    if moment.due_at is not None:
+        because = f", because {why.sentence}" if why else ""
+        said.append(f"Its next refresh was to be at {clock(moment.due_at)}{because}.")
+    if moment.parked_reason is not None:
+        mend = reasons.mend_of(moment.parked_reason, connection)
+        said.append(f"It was parked as {moment.parked_reason}" + (f": {mend}." if mend else "."))
+    return said
