@@ -15,7 +15,7 @@ from functools import partial
 import dramatiq
 import structlog
 
-from refresher.connections import connect_sweep, discovery
+from refresher.connections import bulk_work, connect_sweep, discovery
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.connections.provider_entries import ProviderEntries
 from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
@@ -100,6 +100,7 @@ class Scheduler:
         self._ticks.every(SECRET_FILES_SECONDS, self.look_at_secret_files, "secret files")
         self._ticks.every(discovery.LOOK_SECONDS, self.look_at_issuers, "issuers")
         self._ticks.every(connect_sweep.LOOK_SECONDS, self.look_at_consents, "connect")
+        self._ticks.every(bulk_work.LOOK_SECONDS, self.look_at_bulk_jobs, "bulk")
         self._ticks.every(watch.LOOK_SECONDS, self.tell, "tell")
         self._ticks.every(LOOK_SECONDS, self.look_around, "neighbours")
         self._ticks.every(history.LOOK_SECONDS, self.take_sample, "samples")
@@ -160,6 +161,7 @@ class Scheduler:
         keep_events(self._services)
         keep_answers(self._services)
         connect_sweep.forget_old(self._services)
+        bulk_work.forget_old(self._services)
         watch.forget_old(self._services)
         history.forget_old(self._services)
         self._mail.tidy()
@@ -192,6 +194,10 @@ class Scheduler:
     def look_at_consents(self) -> None:
         """Goes on with consents whose browser or process is gone, and ends what is over."""
         connect_sweep.look(self._services)
+
+    def look_at_bulk_jobs(self) -> None:
+        """Works off what is due of bulk jobs."""
+        bulk_work.look(self._services)
 
     def look_around(self) -> None:
         """Leaves our card in Redis, and says who else is there."""

@@ -43,6 +43,7 @@ COMMANDS = {
     "explain": ("explain", "Say why a connection is or is not going to be refreshed."),
     "replay": ("replay", "Run a recorded attempt's decisions again through today's rules."),
     "top": ("top", "Watch the work: what is due, late, parked and in flight, and by whom."),
+    "dashboard": ("dashboard", "Sign in to the dashboard on this machine, by a link."),
     "answers": ("answers", "Look at answers that we could not read, and read them again."),
     "recipients": ("recipients", "Say who is told by mail, and how."),
     "organizations": ("recipients", "Say what messages need of an organization."),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from refresher.cli import dashboard, session
 from refresher.cli.output import Json, command, emit
 from refresher.devkit.demo.plan import Plan, check
 from refresher.devkit.demo.show import DemoVerdict, perform, table
@@ -102,26 +104,29 @@ def _close(console: Console, verdict: DemoVerdict, directory: Path | None) -> No
 
 
 @command(app, "refresher up", "DATABASE_URL=postgresql://localhost/refresher refresher up")
-def up(json: Json = False) -> None:
+def up(json: Json = False, no_open: dashboard.NoOpen = False) -> None:
     """Run everything in one process: database, scheduler, refreshes, health.
 
     Without DATABASE_URL an embedded PostgreSQL keeps its data in REFRESHER_DATA_DIRECTORY
     (.refresher), with a development key beside it. With REDIS_URL a worker process is started too.
-    Stop it with Ctrl-C; the next start goes on with the same data.
+    On a terminal it prints a link that signs in to the dashboard once, and opens it. Stop it with
+    Ctrl-C; the next start goes on with the same data.
     """
     inherited = dict(os.environ)
-    tell = _tell_as_json if json else _tell
+    tell = _tell_as_json if json else partial(_tell, no_open=no_open)
     if run(tell):
         sys.stdout.flush()
-        os.execve(sys.executable, sys.orig_argv, inherited)  # noqa: S606  ourselves
+        once = [] if "--no-open" in sys.orig_argv else ["--no-open"]  # it is open already
+        os.execve(sys.executable, [*sys.orig_argv, *once], inherited)  # noqa: S606  ourselves
 
 
-def _tell(running: Running) -> None:
+def _tell(running: Running, *, no_open: bool = False) -> None:
     """Prints what runs and where, and what to do next."""
+    link = _sign_in_link(running)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for what, where in _what_runs(running).items():
+    for what, where in (_what_runs(running) | _dashboard(running, link)).items():
         table.add_row(f"  {what}", where)
     # In one piece: log lines of other threads must not run into it.
     page = StringIO()
@@ -142,6 +147,25 @@ def _tell(running: Running) -> None:
     console.print()
     sys.stdout.write(page.getvalue())
     sys.stdout.flush()
+    if link is not None and not no_open:
+        dashboard.open_page(link)
+
+
+def _sign_in_link(running: Running) -> str | None:
+    """Returns a link that signs in once, for who reads it on a terminal; None where nobody does."""
+    is_off = running.settings.dashboard == "off" or not running.port
+    if is_off or not sys.stdout.isatty():
+        return None
+    with session.database() as database:
+        return dashboard.made(database, running.settings, running.port)
+
+
+def _dashboard(running: Running, link: str | None) -> dict[str, str]:
+    if link is not None:
+        return {"dashboard": f"{link} (signs in once, within ten minutes)"}
+    if running.settings.dashboard == "off" or not running.port:
+        return {}
+    return {"dashboard": f"{_url(running)}/ui; `refresher dashboard` signs in"}
 
 
 def _what_runs(running: Running) -> dict[str, str]:
@@ -192,6 +216,7 @@ def _tell_as_json(running: Running) -> None:
             "providers_file": str(foundation.providers_file),
             "development_key": foundation.has_development_key,
             "api": _url(running),
+            "dashboard": _dashboard(running, None).get("dashboard", "").partition(";")[0] or None,
             "health": f"{url}/health" if (url := _url(running)) else None,
         }
     )

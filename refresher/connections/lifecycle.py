@@ -85,7 +85,7 @@ def enable(database: Database, by: Actor, connection_id: UUID, if_match: Tags = 
 
     def apply(db: Db, seen: ConnectionView) -> None:
         for id_ in _whole(db, seen):
-            state_changes.enable(db, id_, by.organization_id)
+            state_changes.enable(db, id_)
             append(db, [Event(id_, "enabled", reason=by.told)])
 
     return _do(database, by, connection_id, if_match, "enabled", apply)

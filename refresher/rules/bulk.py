@@ -65,6 +65,7 @@ class LeftOut(StrEnum):
     BLOCKED = "blocked"
     WAITING = "waiting"
     UNSTORED = "unstored"
+    BEYOND = "beyond_number"
 
 
 _ALREADY: Mapping[Deed, tuple[str, str]] = {
@@ -93,6 +94,7 @@ _WHY: Mapping[LeftOut, tuple[str, str]] = {
         "has a new pair of tokens that waits to be stored",
         "have a new pair of tokens that waits to be stored",
     ),
+    LeftOut.BEYOND: ("is beyond the number of the preview", "are beyond the number of the preview"),
 }
 
 

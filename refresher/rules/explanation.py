@@ -59,6 +59,7 @@ def why_due(
     sentences = {
         "reread": "its kept answer was read again, and the life in that decides",
         "resumed": "it was resumed, which makes a row due at once",
+        "refresh_asked": "a refresh was asked for, of it and of others, each in its turn",
         "swept": "its last refresh ended without an outcome, so it is tried again at once",
         "released": "it was claimed and given back before anything was sent",
         "adopted": "a pair that had come late was taken into use, and its life decides",

@@ -15,6 +15,8 @@ from refresher.store.events import Event, append
 from refresher.store.session import Db, many, run
 
 NOTHING_TO_RESUME = "nothing to resume: it is active"
+_WHEN = "unnest(cast(:ids as uuid[]), cast(:due_ins as float8[])) u(id, due_in)"
+_DUE = "due_at = refresher_now() + u.due_in * interval '1 second'"
 
 
 def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) -> None:
@@ -22,21 +24,26 @@ def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) ->
 
     A refresh in flight ends normally, and its tokens are stored; the next one is not begun.
     """
+    stop_all(db, [connection_id], how, reason=reason)
+
+
+def stop_all(db: Db, ids: Sequence[UUID], how: str, *, reason: str | None = None) -> None:
+    """Does that to several."""
     column = {"paused": "paused_at", "disabled": "disabled_at", "deleted": "deleted_at"}[how]
     run(
         db,
         f"update connection set {column} = coalesce({column}, refresher_now()), "  # noqa: S608
-        "updated_at = refresher_now() where id = :id",
-        id=connection_id,
+        "updated_at = refresher_now() where id = any(cast(:ids as uuid[]))",
+        ids=list(ids),
     )
     run(
         db,
         "update refresh_schedule set state = 2, parked_reason = :how "
-        "where connection_id = :id and state <> 1",
-        id=connection_id,
+        "where connection_id = any(cast(:ids as uuid[])) and state <> 1",
+        ids=list(ids),
         how=how,
     )
-    append(db, [Event(connection_id, how, reason=reason)])
+    append(db, [Event(id_, how, reason=reason) for id_ in ids])
 
 
 def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
@@ -46,26 +53,34 @@ def resume(db: Db, connection_id: UUID, *, reason: str | None = None) -> bool:
     one whose new pair waits to be stored: its stored refresh token is spent. Returns False, and writes
     nothing, where it waits for none of these.
     """
-    lifted = run(
+    return bool(resume_all(db, {connection_id: 0.0}, reason=reason))
+
+
+def resume_all(
+    db: Db, due_in_seconds: Mapping[UUID, float], *, reason: str | None = None
+) -> set[UUID]:
+    """Does that to several, each due in so many seconds; returns those that waited for something."""
+    lifted = many(
         db,
+        UUID,
         "update connection set paused_at = null, disabled_at = null, status = 'active', "
         "status_cause = null, updated_at = refresher_now() "
-        "where id = :id and deleted_at is null "
-        "and (paused_at is not null or disabled_at is not null or status <> 'active')",
-        id=connection_id,
+        "where id = any(cast(:ids as uuid[])) and deleted_at is null "
+        "and (paused_at is not null or disabled_at is not null or status <> 'active') returning id",
+        ids=list(due_in_seconds),
     )
-    unparked = run(
-        db,
-        "update refresh_schedule set state = 0, due_at = refresher_now(), parked_reason = null, "
-        "attempt = 0, starts = 0, lease_token = lease_token + 1 "
-        "where connection_id = :id and state = 2 and parked_reason is distinct from :unstored",
-        id=connection_id,
-        unstored=ParkReason.UNSTORED.value,
-    )
-    if not lifted.rowcount and not unparked.rowcount:
-        return False
-    append(db, [Event(connection_id, "resumed", reason=reason)])
-    return True
+    sql = f"""
+        update refresh_schedule s set state = 0, {_DUE}, parked_reason = null, attempt = 0, starts = 0,
+            lease_token = s.lease_token + 1
+        from {_WHEN}
+        where s.connection_id = u.id and s.state = 2
+          and s.parked_reason is distinct from :unstored
+        returning s.connection_id
+        """  # noqa: S608  our own words
+    values = {**_when(due_in_seconds), "unstored": ParkReason.UNSTORED.value}
+    resumed = {*lifted, *many(db, UUID, sql, **values)}
+    append(db, [Event(id_, "resumed", reason=reason) for id_ in sorted(resumed)])
+    return resumed
 
 
 def resume_known(db: Db, providers: Collection[str]) -> int:
@@ -84,23 +99,47 @@ def resume_known(db: Db, providers: Collection[str]) -> int:
     return len(resumed)
 
 
-def enable(db: Db, connection_id: UUID, organization_id: str | None) -> None:
+def enable(db: Db, connection_id: UUID) -> None:
     """Ends `disabled` and nothing else: a row that was parked for it is due, unless it is paused."""
-    sql = """
+    enable_all(db, {connection_id: 0.0})
+
+
+def enable_all(db: Db, due_in_seconds: Mapping[UUID, float]) -> None:
+    """Does that to several, each due in so many seconds."""
+    sql = f"""
         with enabled as (
             update connection set disabled_at = null, updated_at = refresher_now()
-            where id = :id and disabled_at is not null and deleted_at is null
-              and (cast(:organization as text) is null or organization_id = :organization)
+            where id = any(cast(:ids as uuid[])) and disabled_at is not null and deleted_at is null
             returning id, paused_at
         )
         update refresh_schedule s
         set state = case when e.paused_at is null then 0 else 2 end,
-            due_at = case when e.paused_at is null then refresher_now() end,
+            due_at = case when e.paused_at is null
+                then refresher_now() + u.due_in * interval '1 second' end,
             parked_reason = case when e.paused_at is null then null else 'paused' end,
             lease_token = s.lease_token + 1
-        from enabled e where s.connection_id = e.id and s.state = 2 and s.parked_reason = 'disabled'
-        """
-    run(db, sql, id=connection_id, organization=organization_id)
+        from enabled e, {_WHEN}
+        where s.connection_id = e.id and u.id = e.id and s.state = 2
+          and s.parked_reason = 'disabled'
+        """  # noqa: S608  our own words
+    run(db, sql, **_when(due_in_seconds))
+
+
+def bring_forward(
+    db: Db, due_in_seconds: Mapping[UUID, float], *, reason: str | None = None
+) -> set[UUID]:
+    """Makes idle rows due in so many seconds, unless they are sooner; returns those that were idle.
+
+    Nothing else of them changes: a row that waits for a pause should not be among them.
+    """
+    sql = f"""
+        update refresh_schedule s set due_at = least(s.due_at,
+            refresher_now() + u.due_in * interval '1 second')
+        from {_WHEN} where s.connection_id = u.id and s.state + 0 = 0 returning s.connection_id
+        """  # noqa: S608  our own words
+    moved = set(many(db, UUID, sql, **_when(due_in_seconds)))
+    append(db, [Event(id_, "refresh_asked", reason=reason) for id_ in sorted(moved)])
+    return moved
 
 
 def rewrite(
@@ -128,3 +167,7 @@ def rewrite(
         metadata=json.dumps(metadata),
         scopes=None if scopes is None else list(scopes),
     )
+
+
+def _when(due_in_seconds: Mapping[UUID, float]) -> dict[str, object]:
+    return {"ids": list(due_in_seconds), "due_ins": list(due_in_seconds.values())}

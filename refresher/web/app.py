@@ -21,6 +21,7 @@ from refresher.runtime.serving.server import process_pages
 from refresher.settings import Settings
 from refresher.web import (
     answers,
+    bulk,
     catalogue,
     connect_sessions,
     connections,
@@ -47,6 +48,7 @@ ROUTERS = (
         organizations.router,
         catalogue.router,
         answers.router,
+        bulk.router,
         status.router,
     ),
     *(resume.visits, signals.router),

@@ -10,6 +10,7 @@ import orjson
 import structlog
 from starlette.responses import Response
 
+from refresher.connections.bulk import NoSuchJob
 from refresher.connections.lifecycle import Changed, HoldsGrant
 from refresher.errors import (
     CannotDecrypt,
@@ -55,6 +56,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "no_such_organization": (404, "There is no such organization"),
     "invalid_link": (404, "There is no such link"),
     "no_such_session": (404, "There is no such connect session"),
+    "no_such_job": (404, "There is no such bulk job"),
     "no_such_link": (404, "The connection has no such link"),
     "method_not_allowed": (405, "The method is not offered here"),
     "token_unavailable": (409, "No valid token can be had until a person acts"),
@@ -71,6 +73,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "app_missing": (409, "No OAuth client of ours is stored for the provider"),
     "redirect_uri_refused": (409, "The provider takes no such redirect URI"),
     "not_confirmed": (409, "The connect session is not confirmed"),
+    "bulk_refused": (409, "The bulk job is not begun"),
     "request_under_way": (409, "A request with this Idempotency-Key is under way"),
     "link_expired": (410, "The link has expired"),
     "link_used": (410, "The link was used already"),
@@ -103,6 +106,7 @@ NONE_SUCH = {
     "{answer_id}": "no_such_answer",
     "{organization_id}": "no_such_organization",
     "{session_id}": "no_such_session",
+    "{job_id}": "no_such_job",
 }
 """What a path answers where there is no such thing, or it is another organization's."""
 PROBLEM_JSON = "application/problem+json"
@@ -128,6 +132,7 @@ _NONE: Mapping[type[Exception], tuple[str, str]] = {
     NoSuchConnection: ("no_such_connection", "no connection has this id"),
     NoSuchWebhook: ("no_such_webhook", "no webhook endpoint has this id"),
     NoSuchSession: ("no_such_session", "no connect session has this id"),
+    NoSuchJob: ("no_such_job", "no bulk job has this number"),
 }
 """Errors whose sentence would repeat what was asked for."""
 

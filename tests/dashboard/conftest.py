@@ -6,10 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from refresher.web.dashboard import sessions
 from tests.dashboard.kit import Person
 from tests.web.conftest import PUBLIC_URL
 from tests.web.kit import Site, let_people_connect
 from tests.world import World
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets tests ask as often as they like."""
+    monkeypatch.setattr(sessions, "PER_SECOND", 100_000.0)
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ class Person:
         if self.cookies:
             told.setdefault("cookie", "; ".join(f"{n}={v}" for n, v in self.cookies.items()))
         sent = {"data": encoded(fields)} if fields is not None else {}
+        self.site._client.cookies.clear()  # it is nobody's: cookies are ours to keep
         answer = self.site(method, f"{self.origin}{path}", key=None, headers=told, **sent)
         self._keep(answer)
         return answer

@@ -13,13 +13,16 @@ from uuid import UUID
 import httpx
 from uuid_utils.compat import uuid7
 
-from refresher.connections import api_keys
+from refresher.connections import api_keys, bulk
 from refresher.connections.connect import Order, make
 from refresher.connections.resume_links import make_link
 from refresher.notify import endpoints
 from refresher.notify.endpoints import WantedEndpoint
 from refresher.outbound.egress import Egress
 from refresher.rules.access import Actor, Scope
+from refresher.rules.bulk import Deed
+from refresher.rules.bulk_plan import Order as BulkOrder
+from refresher.rules.bulk_plan import Selection
 from refresher.rules.connection import Sealed
 from refresher.rules.consent import Consent, Identity
 from refresher.runtime.services import Services
@@ -111,6 +114,10 @@ class Site:
         if "{answer_id}" in path:
             with services.database.transaction() as db:
                 made["answer_id"] = str(_kept(db, self.world.connect("foreign")))
+        if "{job_id}" in path:
+            order = BulkOrder(Deed.PAUSE, Selection(), START, 1)
+            by = Actor(self.actor.id, organization_id)
+            made["job_id"] = str(bulk.ordered(services.database, by, order).id)
         if "{session_id}" in path:
             made["session_id"] = str(_session(services, organization_id, self.actor))
         return {name: value for name, value in made.items() if f"{{{name}}}" in path}

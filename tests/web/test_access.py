@@ -33,6 +33,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "verifier": "stolen".ljust(43, "-"),
     },
     ("POST", "/v1/answers/reread"): {"provider": "acme"},
+    ("POST", "/v1/bulk/preview"): {"deed": "delete"},
+    ("POST", "/v1/bulk"): {"deed": "delete", "number": 1},
 }
 ids = [f"{route.method} {route.path}" for route in ROUTES]
 every_route = pytest.mark.parametrize("route", ROUTES, ids=ids)
@@ -99,6 +101,8 @@ def test_another_tenant_sees_and_changes_nothing(shared: Site, other: str, route
     code = next((code for part, code in NONE_SUCH.items() if part in route.path), None)
     if code is not None:
         refused(answer, 404, code)
+    elif (route.method, route.path) == ("POST", "/v1/bulk"):
+        refused(answer, 409, "bulk_refused")  # there is nothing of its own to delete
     elif route.for_all_organizations:
         refused(answer, 403, "scope_missing")
     else:

@@ -21,6 +21,7 @@ MAKERS = {
     ("POST", "/v1/webhooks"): "webhook_id",
     ("PUT", "/v1/recipients"): "recipient_id",
     ("POST", "/v1/connect/sessions"): "session_id",
+    ("POST", "/v1/bulk"): "job_id",
 }
 ELSEWHERE = {
     # Told in security.md: an example would have to be signed by a provider.

@@ -4,7 +4,7 @@ Tokens live in `connection`, timing in the narrow `refresh_schedule`; the two ar
 transaction. Why each index exists stands beside it.
 """
 
-from refresher.store.tables import access, consent, core, delivery, events, looks
+from refresher.store.tables import access, bulk, consent, core, delivery, events, looks
 from refresher.store.tables.base import metadata
 
-__all__ = ["access", "consent", "core", "delivery", "events", "looks", "metadata"]
+__all__ = ["access", "bulk", "consent", "core", "delivery", "events", "looks", "metadata"]
