@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,12 @@ def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
         """  # noqa: S608  our own column names
     rows = run(db, sql, organization_id=organization_id).mappings()
     return [_key(row) for row in rows]
+
+
+def names(db: Db, key_ids: Collection[str]) -> dict[str, str]:
+    """Returns the names of these keys, by their ids; of what is no key's id, nothing."""
+    sql = "select id, name from api_key where id = any(cast(:ids as text[]))"
+    return {row.id: row.name for row in run(db, sql, ids=list(key_ids))}
 
 
 def newest(db: Db, *, before: tuple[datetime, str] | None = None, limit: int) -> list[ApiKey]:

@@ -11,6 +11,8 @@ from refresher.rules.access import Actor
 from refresher.store.binary import bigints, texts, uuids
 from refresher.store.session import Db, conditions, many, run
 
+MOST_LOOKED_AT = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -97,3 +99,47 @@ def recent(
     columns = ", ".join(f.name for f in fields(PastAuditEntry))
     sql = f"select {columns} from audit where {where} order by id desc limit :limit"  # noqa: S608
     return many(db, PastAuditEntry, sql, **given, before=before, limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A page of entries. `further`: before this id nobody has looked yet; None: that was all."""
+
+    entries: list[PastAuditEntry]
+    further: int | None
+
+
+def look(
+    db: Db,
+    *,
+    organization_id: str | None,
+    key_id: str | None,
+    connection_id: UUID | None,
+    before: int | None,
+    limit: int,
+    by_organization: bool = False,
+) -> Looked:
+    """Returns entries as `recent` does, from a bounded look.
+
+    Where no index has all that is asked for, the newest 10,000 about the connection, of the key or of
+    the organization are looked at: of the organization first where `by_organization`, so that nothing
+    is read, or can be told, of others.
+    """
+    given = {"connection_id": connection_id, "key_id": key_id, "organization_id": organization_id}
+    asked = [name for name, value in given.items() if value is not None]
+    if by_organization:
+        asked.reverse()
+    walk = asked[0] if asked else None
+    where = conditions({f"{walk} = :{walk}": walk, "id < :before": before})
+    newest = f"select * from audit where {where} order by id desc limit :most"  # noqa: S608
+    fits = conditions({f"{name} = :{name}": True for name in asked})
+    columns = ", ".join(f.name for f in fields(PastAuditEntry))
+    sql = f"select {columns} from ({newest}) a where {fits} order by id desc limit :limit"  # noqa: S608
+    values = {**given, "before": before, "most": MOST_LOOKED_AT if asked[1:] else limit + 1}
+    found = many(db, PastAuditEntry, sql, **values, limit=limit + 1)
+    if len(found) > limit:
+        return Looked(found[:limit], found[limit - 1].id)
+    if not asked[1:]:
+        return Looked(found, None)
+    looked, last = run(db, f"select count(*), min(id) from ({newest}) a", **values).one()  # noqa: S608
+    return Looked(found, last if looked == MOST_LOOKED_AT else None)

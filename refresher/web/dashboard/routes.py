@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from refresher.web.dashboard.pages import (
     account,
+    audit,
     connect,
     connection,
     deeds,
+    doctor,
     editing,
+    keys,
     overview,
     reconnect,
     refreshing,
@@ -19,8 +22,11 @@ ROUTES: tuple[Route, ...] = (
     *connection.ROUTES,
     *account.ROUTES,
     *deeds.ROUTES,
+    *connect.ROUTES,
+    *keys.ROUTES,
+    *audit.ROUTES,
+    *doctor.ROUTES,
+    *reconnect.ROUTES,
     *refreshing.ROUTES,
     *editing.ROUTES,
-    *reconnect.ROUTES,
-    *connect.ROUTES,
 )
