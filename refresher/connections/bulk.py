@@ -89,9 +89,9 @@ def preview(
         ids, are_all = _ids(db, chosen)
         groups = bulk_rows.groups(db, ids, look)
         sample = _sample(db, deed, ids, look)
-    verdicts = [(group, rules.left_out(deed, group.standing)) for group in groups]
+    headlines = [(group, rules.left_out(deed, group.standing)) for group in groups]
     providers, missing = Counter[str](), Counter[LeftOut]()
-    for group, reason in verdicts:
+    for group, reason in headlines:
         if reason is None:
             providers[group.provider] += group.number
         else:

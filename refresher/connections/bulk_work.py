@@ -117,13 +117,15 @@ def _deal(db: Db, catalogue: Catalogue, job: Job, ids: Sequence[UUID]) -> Dealt:
     """Does the deed to those that it still fits."""
     bulk_rows.lock(db, ids)
     rows = bulk_rows.rows(db, ids, _look(job))
-    verdicts = {row.id: rules.left_out(job.deed, row.standing) for row in rows}
-    fits = [row for row in rows if verdicts[row.id] is None]
+    headlines = {row.id: rules.left_out(job.deed, row.standing) for row in rows}
+    fits = [row for row in rows if headlines[row.id] is None]
     todo = fits[: job.most - job.done]
-    verdicts |= dict.fromkeys((row.id for row in fits[len(todo) :]), LeftOut.BEYOND)
+    headlines |= dict.fromkeys((row.id for row in fits[len(todo) :]), LeftOut.BEYOND)
     due_in, spread = _spread(catalogue, job, todo)
     done = _do(db, job, todo, due_in)
-    missing = Counter(verdicts.get(id_, LeftOut.GONE) or LeftOut.ALREADY for id_ in set(ids) - done)
+    missing = Counter(
+        headlines.get(id_, LeftOut.GONE) or LeftOut.ALREADY for id_ in set(ids) - done
+    )
     # What was idle a moment ago is leased by now: its schedule row is nobody's to lock here.
     if job.deed is Deed.REFRESH and LeftOut.ALREADY in missing:
         missing[LeftOut.UNDER_WAY] += missing.pop(LeftOut.ALREADY)

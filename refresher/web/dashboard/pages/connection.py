@@ -16,7 +16,7 @@ from refresher.insight import explaining, looking
 from refresher.insight.explaining import Findings
 from refresher.insight.looking import CannotTell, Then
 from refresher.notify.watch import KEEP_DAYS
-from refresher.rules import times, verdicts
+from refresher.rules import headlines, times
 from refresher.rules.deeds import Offers, offers
 from refresher.rules.history import Moment
 from refresher.rules.reasons import Instants
@@ -121,7 +121,7 @@ def show(visit: Visit) -> Page:
 
 def _present(visit: Visit, of: Subject, found: Findings, untold: str | None) -> ConnectionPage:
     standing = found.standing
-    since = verdicts.since(of.health, standing.moment, found.events)
+    since = headlines.since(of.health, standing.moment, found.events)
     with visit.reading() as db:
         history, beside = _looked(visit, db, of, found)
     return ConnectionPage(

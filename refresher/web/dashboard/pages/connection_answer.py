@@ -9,11 +9,11 @@ from datetime import datetime
 from refresher.insight import explaining, looking
 from refresher.insight.explaining import Findings
 from refresher.insight.looking import Then
-from refresher.rules import reasons, standing_word, verdicts
+from refresher.rules import headlines, reasons, standing_word
+from refresher.rules.headlines import Stands
 from refresher.rules.history import Moment
 from refresher.rules.reasons import Instants, Way
 from refresher.rules.standing_word import Health, HealthFacts
-from refresher.rules.verdicts import Verdict
 from refresher.runtime.services import policy_from
 
 
@@ -35,7 +35,7 @@ def now(
     way = reasons.way_of(standing.moment.parked_reason, standing.connection)
     return Answer(
         word,
-        verdicts.headline(Verdict(word, standing.moment, standing.now, since), zoned),
+        headlines.headline(Stands(word, standing.moment, standing.now, since), zoned),
         explaining.sentences(found, clock),
         # The page has buttons of its own for what is done to this connection.
         None if way is None or str(standing.connection.id) in way.path else way,
@@ -46,8 +46,8 @@ def then(found: Findings, stood: Then, clock: Instants, zoned: Instants) -> Answ
     """Returns how it stood."""
     moment = stood.moment
     word = word_of(moment, stood.at)
-    since = verdicts.since(word, moment, stood.events)
-    said = verdicts.headline(Verdict(word, moment, stood.at, since), zoned)
+    since = headlines.since(word, moment, stood.events)
+    said = headlines.headline(Stands(word, moment, stood.at, since), zoned)
     return Answer(word, said, list(_then(found, stood, clock)))
 
 

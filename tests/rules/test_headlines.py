@@ -1,4 +1,4 @@
-"""`rules/verdicts.py`: the sentence with which a connection's page begins."""
+"""`rules/headlines.py`: the sentence with which a connection's page begins."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from refresher.rules.headlines import Stands, headline, since
 from refresher.rules.history import Moment, PastEvent
 from refresher.rules.standing_word import Health
-from refresher.rules.verdicts import Verdict, headline, since
 from tests.rules.samples import HOUR, ID, NOW
 
 EARLIER = NOW - timedelta(minutes=5)
@@ -69,7 +69,7 @@ def test_the_sentence_says_how_it_stands_and_what_comes_next(
     word: str, moment: Moment, begun: datetime | None, says: str
 ) -> None:
     """Since when, as far as anybody knows."""
-    assert headline(Verdict(Health(word), moment, NOW, begun), clock) == says
+    assert headline(Stands(Health(word), moment, NOW, begun), clock) == says
 
 
 def past(n: int, **given: str) -> PastEvent:

@@ -16,7 +16,7 @@ NOW_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Stands:
     """What the sentence is made of; `since` is when it came to stand so, None where nobody knows."""
 
     word: Health
@@ -31,19 +31,19 @@ class Verdict:
         return NoteFacts(moment.parked_reason, moment.postponed_by, moment.status_cause)
 
 
-def headline(verdict: Verdict, instant: Instants) -> str:
+def headline(stands: Stands, instant: Instants) -> str:
     """Returns the sentence; `instant` writes an instant with its zone: `14:53:40 UTC`."""
-    name = label(verdict.word)
-    since = f" since {instant(verdict.since)}" if verdict.since else ""
-    match verdict.word:
+    name = label(stands.word)
+    since = f" since {instant(stands.since)}" if stands.since else ""
+    match stands.word:
         case Health.FRESH | Health.LATE | Health.RETRYING:
-            return f"{name}. {_next(verdict, instant)}"
+            return f"{name}. {_next(stands, instant)}"
         case Health.EXPIRED:
-            return f"{name}{since}. {_next(verdict, instant)}"
+            return f"{name}{since}. {_next(stands, instant)}"
         case Health.WAITING:
-            return f"{name}: {note(verdict.word, verdict.notes)}. {_next(verdict, instant)}"
+            return f"{name}: {note(stands.word, stands.notes)}. {_next(stands, instant)}"
         case Health.BLOCKED:
-            why = note(verdict.word, verdict.notes)
+            why = note(stands.word, stands.notes)
             return f"{name}{since}: {why}." if why else f"{name}: it has no schedule row."
         case Health.CONNECTING:
             return f"{name}: its OAuth steps are not finished."
@@ -80,13 +80,13 @@ def _left_so(event: PastEvent, word: Health, moment: Moment) -> bool:
     return event.parked_reason is not None and event.parked_reason == moment.parked_reason
 
 
-def _next(verdict: Verdict, instant: Instants) -> str:
+def _next(stands: Stands, instant: Instants) -> str:
     """Returns when its next refresh is, or since when it has been due."""
-    due = verdict.moment.due_at
+    due = stands.moment.due_at
     if due is None:
         return "It is in no schedule."
-    seconds = (due - verdict.now).total_seconds()
-    what = "attempt" if verdict.word in {Health.RETRYING, Health.WAITING} else "refresh"
+    seconds = (due - stands.now).total_seconds()
+    what = "attempt" if stands.word in {Health.RETRYING, Health.WAITING} else "refresh"
     if seconds >= NOW_SECONDS:
         return f"The next {what} is in {span(seconds)}, at {instant(due)}."
     if seconds > -NOW_SECONDS:
