@@ -34,6 +34,10 @@ ARGUMENTS = (
 CALLBACKS = "*/connect/callback/*"
 WAIT_MILLISECONDS = 30_000
 """Against hanging only: a busy machine may take ten times as long."""
+needs_chromium = pytest.mark.skipif(
+    not (CHROMIUM and HAS_PLAYWRIGHT) and COMPLETE not in os.environ,
+    reason="needs Chromium and Playwright: `make browser` fetches them",
+)
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM and HAS_PLAYWRIGHT and FETCHED.exists()) and COMPLETE not in os.environ,
     reason="needs Chromium, Playwright and OAuth servers out of npm: `make browser` fetches them",
