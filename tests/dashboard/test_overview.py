@@ -56,7 +56,7 @@ def test_what_needs_a_person_stands_first_with_its_link(site: Site, person: Pers
         "invalid_client since 12:00. 3 connections wait for it; the first of their tokens ends at",
         "Refreshes a second", "of 4,000", "0 switched off",
         "app refused", "invalid_client, app acme/default, next try in 15 min",
-        "scheduler", "sched-1, since <1 ms ago", "alive", "1 running, none missing",
+        "scheduler", "sched-1, for <1 ms", "alive", "1 running, none missing",
         "Connect an account",
     ):  # fmt: skip
         assert part in page.words, part

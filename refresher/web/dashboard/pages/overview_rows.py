@@ -20,7 +20,7 @@ MOST_PROVIDERS, MOST_IN_TROUBLE, MOST_PROCESSES = 7, 12, 50
 FROZEN_SECONDS = 60.0
 MANY_FAIL, MOST_FAIL = 0.02, 0.05
 """From which share of answers without a token on a number is amber, and red."""
-SMALL_RATE = 0.05
+SHORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
