@@ -80,10 +80,10 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
     if log is not None:
         sql.checkpoint(db)
     say(f"{due_told(stage.plan)}; from then on the time counts")
-    _await(stage, db, due_at)
+    until(stage, db, due_at)
     logged_before = log.stat().st_size if log else 0
     used = usage.cpu_seconds(kinds)
-    ended_at, finished = _watch(stage, db, after, stage.plan.wanted)
+    ended_at, finished = watch(stage, db, after, stage.plan.wanted)
     used_at_end = usage.cpu_seconds(kinds)
     return Measured(
         due_at=due_at,
@@ -95,7 +95,8 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
     )
 
 
-def _await(stage: Stage, db: Db, instant: datetime) -> None:
+def until(stage: Stage, db: Db, instant: datetime) -> None:
+    """Waits for an instant of the database's clock."""
     while not sql.is_past(db, instant):
         stage.crew.demand()
         sleep(LOOK_SECONDS)
@@ -104,12 +105,12 @@ def _await(stage: Stage, db: Db, instant: datetime) -> None:
 def _warm_up(stage: Stage, db: Db) -> None:
     after, plan = sql.newest_event(db), stage.plan
     some = sql.make_some_due(db, plan.processes * plan.threads * WARM_UP_ROWS)
-    _, finished = _watch(stage, db, after, some)
+    _, finished = watch(stage, db, after, some)
     if not finished:
         raise BenchFailed(f"the warm-up did not end: {_complaint(stage)}")
 
 
-def _watch(stage: Stage, db: Db, after: int, connections: int) -> tuple[datetime, bool]:
+def watch(stage: Stage, db: Db, after: int, connections: int) -> tuple[datetime, bool]:
     """Returns when the last outcome was there, and whether that was the end."""
     patience = STALLED_SECONDS + 20 * stage.plan.latency_seconds
     moved_at, written = monotonic(), -1
