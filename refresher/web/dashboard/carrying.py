@@ -47,6 +47,7 @@ class Carrying:
     def __init__(self, shared: Shared, door: Door, sessions: Sessions, pages: Rendering) -> None:
         self._shared, self._door, self._sessions, self._pages = shared, door, sessions, pages
         self.numbers: frame.Numbers = live.numbers
+        self._alike = live.Alike()
 
     def carry(self, asked: Asked) -> Response:
         """Returns what a route answers; every error is a page."""
@@ -57,8 +58,8 @@ class Carrying:
             if route.method == "POST":
                 self._check(asked.visitor, visit)
             etag = live.same(visit, route, self.numbers(visit)) if visit.is_live else None
-            if etag is not None and etag == visit.etag:
-                return live.answer(visit, Fragment("", etag))
+            if etag is not None and (told := self._told_before(visit, etag)):
+                return live.answer(visit, told)
             return self._answered(asked, visit, self._once(visit, route), etag)
         except Mistaken as mistaken:
             page = replace(
@@ -125,6 +126,10 @@ class Carrying:
                 one.keep(answer if isinstance(answer, Goto) else None)
         return answer
 
+    def _told_before(self, visit: Visit, etag: str) -> Fragment | None:
+        """Returns what need not be made again: the browser has it, or somebody like this one had it."""
+        return Fragment("", etag) if etag == visit.etag else self._alike.find(visit, etag)
+
     def _answered(self, asked: Asked, visit: Visit, answer: Answer, etag: str | None) -> Response:
         match answer:
             case Page():
@@ -163,7 +168,10 @@ class Carrying:
     def _parts(self, asked: Asked, visit: Visit, page: Page, etag: str | None) -> Response:
         """Returns the parts of a page that may be swapped, or 304 where they are as they were."""
         made = self._pages.parts(page, visit, self._around(asked, visit, page))
-        return live.answer(visit, live.parts(made, etag))
+        told = live.parts(made, etag)
+        if page.is_alike and etag is not None:
+            self._alike.keep(visit, etag, told)
+        return live.answer(visit, told)
 
     def _refused(self, asked: Asked, visit: Visit, refused: Refused) -> Response:
         if visit.is_live:

@@ -21,6 +21,7 @@ AGE = "age"
 ONCE = re.compile(r'name="once" value="[^"]*"')
 """What is another in every form, whatever it is the form of."""
 OLD_SECONDS, PATIENCE_SECONDS = 60.0, 0.1
+MOST_ALIKE = 32
 HEADERS = {"content-type": "text/html; charset=utf-8"}
 
 
@@ -48,6 +49,28 @@ def parts(made: Mapping[str, str], etag: str | None) -> Fragment:
         for name, text in made.items()
     ]
     return Fragment("\n".join(texts), etag or _tag(news))
+
+
+class Alike:
+    """Keeps the parts that many are shown alike. Safe to use from every thread."""
+
+    def __init__(self) -> None:
+        self._kept: dict[object, Fragment] = {}
+
+    def find(self, visit: Visit, etag: str) -> Fragment | None:
+        """Returns what was made for somebody like this visitor."""
+        return self._kept.get(_like(visit, etag))
+
+    def keep(self, visit: Visit, etag: str, made: Fragment) -> None:
+        """Keeps it, and the newest of what is kept already."""
+        rest = list(self._kept.items())[1 - MOST_ALIKE :]
+        self._kept = {**dict(rest), _like(visit, etag): made}
+
+
+def _like(visit: Visit, etag: str) -> tuple[object, ...]:
+    key = visit.key
+    address = visit.path, tuple(visit.query_pairs), etag, str(visit.zone)
+    return (*address, key.scopes, key.organization_id, visit.session.read_only)
 
 
 def answer(visit: Visit, told: Fragment) -> Response:

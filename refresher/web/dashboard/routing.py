@@ -21,6 +21,8 @@ class Page:
     """A template and what it shows: `view` is a frozen dataclass, in the template under that name.
 
     `more` are further names for the template. `has_live_parts` false: nothing in it is polled for.
+    `is_alike`: whoever has the same rights, zone and address sees the same, so it is made once for all
+    of them while the route's `same` holds; no form may be in its parts.
     """
 
     template: str
@@ -30,6 +32,7 @@ class Page:
     section: str | None = None
     more: Mapping[str, object] = field(default_factory=dict)
     has_live_parts: bool = True
+    is_alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)

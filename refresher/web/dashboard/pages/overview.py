@@ -75,7 +75,7 @@ def show(visit: Visit) -> Page:
         if seen.is_away:
             raise DatabaseUnavailable(seen.trouble or "Postgres cannot be used")
         raise TooSlow(seen.trouble or "the first look at the work takes long")
-    return Page("overview.html", view(visit, seen, seen.look), "Overview")
+    return Page("overview.html", view(visit, seen, seen.look), "Overview", is_alike=True)
 
 
 def same(visit: Visit) -> str | None:

@@ -212,10 +212,10 @@ def processes(seen: Sequence[ProcessSeen], *, has_lock: bool) -> tuple[tuple[Pro
 def _process(one: ProcessSeen, *, has_lock: bool) -> ProcessRow:
     lives = one.locked if has_lock else one.seen_seconds < FROZEN_SECONDS
     word, tone, shape = _standing(one, lives=lives)
-    since = f"since {span(max(0.0, one.runs_seconds))} ago"
-    return ProcessRow(
-        one.role, one.host, since, word, tone, shape, span(max(0.0, one.seen_seconds))
-    )
+    since = f"for {span(max(0.0, one.runs_seconds))}"
+    seen = one.seen_seconds
+    shown = _seconds(seen) if seen < SHORT_SECONDS else span(seen)
+    return ProcessRow(one.role, one.host, since, word, tone, shape, shown)
 
 
 def _standing(one: ProcessSeen, *, lives: bool) -> tuple[str, Tone, str]:
