@@ -39,8 +39,9 @@ from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
 from refresher.rules.standing_word import Health
 from refresher.rules.words import many
-from refresher.store import connections, lookup
+from refresher.store import connections, lists, lookup
 from refresher.store.connections import Filter, OperatorView
+from refresher.store.lists import Chosen, Found
 from refresher.store.session import Database
 
 PAGE = 1_000
@@ -65,6 +66,7 @@ group.add_typer(connect_sessions.links)
 @command(
     group,
     "refresher connections list --provider google --state parked",
+    "refresher connections list --health reconnect_required",
     "refresher connections list --failing",
     "refresher connections list --expired --count",
     "refresher connections list --reason reconnect_required --json | jq -r .id",
@@ -75,6 +77,7 @@ def list_(
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
     reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
+    health: Annotated[Health | None, typer.Option(help="Only those that stand so.")] = None,
     expired: Annotated[
         bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
     ] = False,
@@ -89,10 +92,9 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,
     json: Json = False,
 ) -> None:
-    """List connections in the order of their ids: how they do, and what is next; never tokens.
+    """List connections by their ids, with --health by what is due: how they stand; never tokens.
 
-    The health is fresh, late, retrying (with the failures since the last success), waiting (for the end
-    of a pause), expired, refreshing, blocked, reconnect_required, connecting, paused or disabled.
+    The health is a word of --health; behind `retrying` stand the failures since the last success.
     """
     chosen = Filter(
         organization_id=_printable(organization),
@@ -104,7 +106,9 @@ def list_(
         slots=slots,
     )
     with session.database() as database:
-        if count:
+        if stand := _standing(health, chosen, after):
+            _list_standing(database, stand, limit=limit, count=count, json=json)
+        elif count:
             _count(database, chosen, json=json)
         else:
             _list(database, chosen, limit=limit, after=after, json=json)
@@ -162,7 +166,64 @@ def _listed(found: Iterator[OperatorView], *, json: bool) -> tuple[int, UUID | N
 def _count(database: Database, chosen: Filter, *, json: bool) -> None:
     with database.transaction() as db:
         found = connections.count(db, chosen)
+    _tell_count(found, json=json)
+
+
+def _tell_count(found: int, *, json: bool) -> None:
     done({"count": found}, str(found), json=json)
+
+
+def _standing(health: Health | None, chosen: Filter, after: UUID | None) -> Chosen | None:
+    """Returns the choice by a word, None without one; raises `WrongUse` for filters beside it."""
+    if health is None:
+        return None
+    if after or chosen.state or chosen.parked_reason or chosen.expired or chosen.failing:
+        raise WrongUse(
+            "--health goes without --state, --reason, --expired, --failing and --after: it says as much"
+        )
+    return Chosen(
+        health,
+        chosen.provider,
+        organization_id=chosen.organization_id,
+        slots=chosen.slots,
+        sees_deleted=True,
+    )
+
+
+def _count_standing(database: Database, chosen: Chosen) -> int:
+    return sum(len(found.ids) for found in _pages_standing(database, chosen, 10**9))
+
+
+def _pages_standing(database: Database, chosen: Chosen, limit: int) -> Iterator[Found]:
+    """Yields what there is in the order of the list, each look bounded."""
+    after = None
+    while limit > 0:
+        with database.transaction() as db:
+            found = lists.ids(db, chosen, after=after, limit=min(limit, PAGE))
+        yield found
+        limit, after = limit - len(found.ids), found.after
+        if after is None:
+            return
+
+
+def _list_standing(
+    database: Database, chosen: Chosen, *, limit: int, count: bool, json: bool
+) -> None:
+    """Lists in the order of what is due, or of ids where nothing is; or counts."""
+    if count:
+        _tell_count(_count_standing(database, chosen), json=json)
+        return
+
+    def views() -> Iterator[OperatorView]:
+        for found in _pages_standing(database, chosen, limit):
+            with database.transaction() as db:
+                yield from connections.views_of(db, found.ids)
+
+    listed, _ = _listed(views(), json=json)
+    if not listed:
+        _say_none(database, Filter(chosen.organization_id, chosen.provider, state=chosen.health))
+    if listed == limit:
+        note(f"There may be more: --limit {10 * limit}")
 
 
 def _say_none(database: Database, chosen: Filter) -> None:

@@ -104,10 +104,14 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
                 return
 
     async def connections(
-        self, *, organization_id: str | None = None, provider: str | None = None
+        self,
+        *,
+        organization_id: str | None = None,
+        provider: str | None = None,
+        health: str | None = None,
     ) -> AsyncIterator[Connection]:
-        """Yields connections in the order of their names, read page by page."""
-        chosen = {"organization_id": organization_id, "provider": provider}
+        """Yields connections, all or those that stand so (`health="expired"`), read page by page."""
+        chosen = {"organization_id": organization_id, "provider": provider, "health": health}
         cursor: str | None = None
         while True:
             page = await self._run(looking.connections(chosen, cursor=cursor))

@@ -21,11 +21,13 @@ from refresher.rules.access import Scope
 from refresher.rules.connect import Finish, Flow, State
 from refresher.rules.connect_view import view
 from refresher.rules.registration import read
+from refresher.rules.standing_word import Health
 from refresher.runtime.services import build
 from refresher.settings import load
-from refresher.store import connections, events
+from refresher.store import connections, events, lists
 from refresher.store.connect import SessionFilter
-from refresher.store.connections import Filter, Versioned
+from refresher.store.connections import Versioned
+from refresher.store.lists import Chosen
 
 MOST_OPENED = 50
 
@@ -85,11 +87,15 @@ class Direct:
         self, chosen: Mapping[str, str], *, cursor: str | None, limit: int
     ) -> ConnectionPage:
         """Returns a page of connections."""
-        wanted = Filter(chosen.get("organization_id"), chosen.get("provider"))
+        given: dict[str, Any] = {**chosen}
+        if "health" in given:
+            given["health"] = Health(given["health"])
+        wanted = Chosen(**given, slots=False)
         with self.services.database.transaction() as db:
-            found = connections.page(db, wanted, None, after=place_of(cursor), limit=limit)
-        shown = tuple(made(Connection, asdict(one)) for one in found)
-        return ConnectionPage(shown, cursor_of(shown[-1]) if len(shown) == limit else None)
+            found = lists.ids(db, wanted, after=place_of(cursor), limit=limit)
+            shown = connections.of(db, found.ids, None)
+        items = tuple(made(Connection, asdict(one)) for one in shown)
+        return ConnectionPage(items, cursor_of(found.after) if found.after else None)
 
     @staticmethod
     def rights() -> Rights:

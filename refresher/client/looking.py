@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,17 +45,14 @@ def rights() -> Call[Rights]:
     return Call("GET", "/v1/whoami", read=_rights, here=lambda direct: direct.rights())
 
 
-def cursor_of(last: Connection) -> str:
-    """Returns where a list goes on behind a connection, without an API."""
-    return json.dumps([last.organization_id, last.provider, last.external_id, last.slot])
+def cursor_of(place: Sequence[str]) -> str:
+    """Returns where a list goes on behind a place, without an API."""
+    return json.dumps(place)
 
 
-def place_of(cursor: str | None) -> tuple[str, str, str, str] | None:
+def place_of(cursor: str | None) -> tuple[str, ...] | None:
     """Returns the place that `cursor_of` wrote."""
-    if cursor is None:
-        return None
-    organization_id, provider, external_id, slot = json.loads(cursor)
-    return organization_id, provider, external_id, slot
+    return None if cursor is None else tuple(json.loads(cursor))
 
 
 def _page(document: Any) -> ConnectionPage:

@@ -123,10 +123,14 @@ class Refresher(Connected[httpx.Client]):
                 return
 
     def connections(
-        self, *, organization_id: str | None = None, provider: str | None = None
+        self,
+        *,
+        organization_id: str | None = None,
+        provider: str | None = None,
+        health: str | None = None,
     ) -> Iterator[Connection]:
-        """Yields connections in the order of their names, read page by page."""
-        chosen = {"organization_id": organization_id, "provider": provider}
+        """Yields connections, all or those that stand so (`health="expired"`), read page by page."""
+        chosen = {"organization_id": organization_id, "provider": provider, "health": health}
         cursor: str | None = None
         while True:
             page = self._run(looking.connections(chosen, cursor=cursor))

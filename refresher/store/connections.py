@@ -8,6 +8,7 @@ writes is in `settlement.py`, new and returning connections are in `registration
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -179,6 +180,13 @@ def views(
     return many(db, OperatorView, sql, **values, after=after, limit=limit)
 
 
+def views_of(db: Db, ids: Sequence[UUID]) -> list[OperatorView]:
+    """Returns these connections in the order of their ids here, deleted ones too."""
+    sql = f"{_VIEW} where c.id = any(cast(:ids as uuid[]))"
+    found = {view.id: view for view in many(db, OperatorView, sql, ids=list(ids))}
+    return [found[id_] for id_ in ids if id_ in found]
+
+
 def count(db: Db, chosen: Filter) -> int:
     """Returns how many connections there are of this kind."""
     where, values = _where(chosen)
@@ -205,26 +213,12 @@ def locked(db: Db, connection_id: UUID, organization_id: str | None) -> Versione
     return _one(db, _SEEN + " and c.id = :id for update of c", connection_id, organization_id)
 
 
-def page(
-    db: Db,
-    chosen: Filter,
-    organization_id: str | None,
-    *,
-    after: tuple[str, str, str, str] | None,
-    limit: int,
-) -> list[ConnectionView]:
-    """Returns connections ordered by organization, provider and external id, those behind `after`.
-
-    That is the order of an index, and the one that the filters narrow from the left.
-    """
-    where, values = _where(chosen)
-    place = "c.organization_id, c.provider, c.external_id, c.slot"
-    if after is not None:
-        where += f" and ({place}) > (:after_0, :after_1, :after_2, :after_3)"
-        values |= {f"after_{n}": part for n, part in enumerate(after)}
-    sql = f"{_SEEN} and {where} order by {place} limit :limit"
-    rows = run(db, sql, **values, organization=organization_id, limit=limit).mappings()
-    return [_versioned(row).seen for row in rows]
+def of(db: Db, ids: Sequence[UUID], organization_id: str | None) -> list[ConnectionView]:
+    """Returns these connections in the order of their ids here, those that are this organization's."""
+    sql = f"{_SEEN} and c.id = any(cast(:ids as uuid[]))"
+    rows = run(db, sql, ids=list(ids), organization=organization_id).mappings()
+    found = {row["id"]: _versioned(row).seen for row in rows}
+    return [found[id_] for id_ in ids if id_ in found]
 
 
 def numbers(db: Db, organization_id: str | None) -> Numbers:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from refresher.connections import lifecycle, registration
 from refresher.connections.revocation import Revocation, revoke
 from refresher.errors import InvalidConnection
+from refresher.rules.connection import ParkReason
 from refresher.rules.history import PastEvent
 from refresher.rules.registration import read
-from refresher.store import connections
-from refresher.store.connections import ConnectionView, Filter, Versioned
+from refresher.rules.standing_word import Health
+from refresher.store import connections, finding, lists
+from refresher.store.connections import ConnectionView, Versioned
 from refresher.store.events import page as past_events
+from refresher.store.finding import Unsearchable
+from refresher.store.lists import Chosen
+from refresher.store.walks import NoPlace
 from refresher.web.dependencies import (
     NOT_ITS_OWN,
     ONCE,
@@ -28,15 +34,16 @@ from refresher.web.dependencies import (
     Writer,
     with_problems,
 )
-from refresher.web.paging import Page, page, read_number, read_texts
+from refresher.web.paging import NOT_OURS, Page, page, read_number, read_place, write
 from refresher.web.problems import Problem
 from refresher.web.routes import ApiRoute
 from refresher.web.shapes import (
     ConnectionChange,
-    ConnectionQuery,
     DeleteQuery,
+    Flag,
     PageQuery,
     Registration,
+    Text,
 )
 
 router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=ApiRoute)
@@ -50,6 +57,21 @@ class Deleted:
     id: UUID
     deleted: Literal[True]
     revocation: Revocation | None
+
+
+class ConnectionQuery(PageQuery):
+    """Which connections, and which page of them."""
+
+    organization_id: Text | None = None
+    provider: Text | None = None
+    state: Literal["idle", "leased", "parked"] | None = None
+    reason: ParkReason | None = Field(None, description="Only those parked for this reason.")
+    health: Health | None = Field(None, description="Only those that stand so.")
+    external_id: Text | None = None
+    find: str | None = Field(
+        None, description="Those that this text may mean, without other filters."
+    )
+    slots: Flag = Field(default=False, description="Also the tokens beside the main ones.")
 
 
 @router.put(
@@ -82,21 +104,44 @@ def register_connection(caller: Writer, body: Registration, plain: Plain) -> Sho
 def list_connections(
     caller: Reader, query: Annotated[ConnectionQuery, Query()]
 ) -> Page[ConnectionView]:
-    """List connections."""
-    asked = query.model_dump(exclude={"cursor", "limit", "reason"})
-    chosen = Filter(**asked, parked_reason=query.reason)
-    place = read_texts(chosen, query.cursor, 4)
-    after = (place[0], place[1], place[2], place[3]) if place else None
+    """List connections.
+
+    `health`, `state` and `reason` look at 10,000 candidates for a page at most: it may be short, or
+    empty, while `next_cursor` leads on. `find` is a search: by external id, name or id, or the
+    beginning of one (4 digits of an id), the exact one first; it has no next page.
+    """
+    if query.find is not None:
+        return _found(caller, query, query.find)
+    asked = query.model_dump(exclude={"cursor", "limit", "reason", "find"})
+    chosen = Chosen(**asked, parked_reason=query.reason)
+    if caller.organization_id is not None:
+        if chosen.organization_id not in {None, caller.organization_id}:
+            return Page([], None)
+        chosen = replace(chosen, organization_id=caller.organization_id)
+    after = read_place(chosen, query.cursor)
     with caller.database.transaction() as db:
-        found = connections.page(
-            db, chosen, caller.organization_id, after=after, limit=query.limit + 1
-        )
-    return page(
-        chosen,
-        found,
-        query.limit,
-        lambda one: [one.organization_id, one.provider, one.external_id, one.slot],
-    )
+        try:
+            found = lists.ids(db, chosen, after=after, limit=query.limit)
+        except NoPlace:
+            raise Problem("invalid_cursor", NOT_OURS) from None
+        shown = connections.of(db, found.ids, caller.organization_id)
+    return Page(shown, write(chosen, found.after) if found.after else None)
+
+
+def _found(caller: Caller, query: ConnectionQuery, text: str) -> Page[ConnectionView]:
+    """Returns those that a text may mean; there is no next page."""
+    others = query.model_fields_set - {"find", "limit", "organization_id"}
+    if others:
+        raise Problem("invalid_query", f"find goes without {', '.join(sorted(others))}")
+    own = caller.organization_id
+    if own is not None and query.organization_id not in {None, own}:
+        return Page([], None)
+    with caller.database.transaction() as db:
+        try:
+            found = finding.search(db, text, own or query.organization_id, limit=query.limit)
+        except Unsearchable as error:
+            raise Problem("invalid_query", f"find: {error}") from None
+        return Page(connections.of(db, [row.id for row in found.rows], own), None)
 
 
 @router.get("/{id}")

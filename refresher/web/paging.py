@@ -11,7 +11,7 @@ from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
@@ -55,11 +55,8 @@ def read(listing: object, cursor: str | None, kinds: Sequence[type]) -> list[str
     """Returns the place, None without a cursor; raises a problem for anything that we did not write."""
     if cursor is None:
         return None
-    try:
-        place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (NotBase64, ValueError):
-        place = None
-    if not isinstance(place, list) or [type(p) for p in place] != [str, *kinds]:
+    place = _parts(cursor)
+    if [type(p) for p in place] != [str, *kinds]:
         raise Problem("invalid_cursor", NOT_OURS)
     if place[0] != _mark(listing):
         raise Problem(
@@ -77,6 +74,15 @@ def read_texts(listing: object, cursor: str | None, count: int) -> tuple[str, ..
     return None if place is None else tuple(str(part) for part in place)
 
 
+def read_place(listing: object, cursor: str | None) -> tuple[str, ...] | None:
+    """Returns a place of some texts; whether it is one of this list, the list must say."""
+    if cursor is None:
+        return None
+    parts = _parts(cursor)
+    place = read(listing, cursor, [str] * (len(parts) - 1)) or []
+    return tuple(str(part) for part in place)
+
+
 def read_number(listing: object, cursor: str | None) -> int | None:
     """Returns a place of one number."""
     place = read(listing, cursor, [int])
@@ -90,6 +96,16 @@ def read_id(listing: object, cursor: str | None) -> UUID | None:
         return None if place is None else UUID(str(place[0]))
     except ValueError:
         raise Problem("invalid_cursor", NOT_OURS) from None
+
+
+def _parts(cursor: str) -> list[Any]:
+    try:
+        place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (NotBase64, ValueError):
+        place = None
+    if not isinstance(place, list) or len(place) < 2:
+        raise Problem("invalid_cursor", NOT_OURS)
+    return place
 
 
 def _storable(part: str | int) -> bool:

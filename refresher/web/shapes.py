@@ -6,7 +6,7 @@ An unknown field or parameter is refused, and an error never repeats what was gi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
@@ -19,7 +19,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from refresher.rules.connection import ParkReason
 from refresher.rules.handed_error import refuse_error
 from refresher.rules.intake_fields import (
     MAX_LIFETIME_SECONDS,
@@ -227,17 +226,6 @@ class PageQuery(Given):
 
     cursor: Cursor | None = None
     limit: Limit = 50
-
-
-class ConnectionQuery(PageQuery):
-    """Which connections, and which page of them."""
-
-    organization_id: Text | None = None
-    provider: Text | None = None
-    state: Literal["idle", "leased", "parked"] | None = None
-    reason: ParkReason | None = Field(None, description="Only those parked for this reason.")
-    external_id: Text | None = None
-    slots: Flag = Field(default=False, description="Also the tokens beside the main ones.")
 
 
 class DeleteQuery(Given):

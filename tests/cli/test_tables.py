@@ -171,3 +171,16 @@ def test_expired_and_failing_ones_are_found_and_counted(cli: Cli) -> None:
     listed = cli("connections", "list", "--state", "scheduled", "--json").lines
     assert len(listed) == len(cli("connections", "list", "--state", "idle", "--json").lines) == 3
     assert cli.show("dead")["id"] in cli("doctor").stdout
+
+
+def test_connections_are_listed_by_how_they_stand(cli: Cli) -> None:
+    """The word of the column is the word of the filter; deleted ones are listed where asked for."""
+    cli.connect("well", "held", "gone")
+    assert cli("connections", "pause", "held").code == 0
+    assert cli("connections", "delete", "gone", "--yes").code == 0
+    for word, name in (("fresh", "well"), ("paused", "held"), ("deleted", "gone")):
+        (line,) = cli("connections", "list", "--health", word, "--json").lines
+        assert (line["external_id"], line["health"]) == (name, word)
+        assert cli("connections", "list", "--health", word, "--count").stdout == "1\n"
+    assert "no connection like that" in cli("connections", "list", "--health", "late").stderr
+    assert cli("connections", "list", "--health", "late", "--failing").code == 2

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from refresher.rules.access import Scope
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Provider
 from tests.web.kit import Site, refused
@@ -78,6 +79,38 @@ def test_filters_narrow_the_list(site: Site) -> None:
     assert listed(external_id="c1") == ["c1"]
     assert listed(organization_id="other") == []
     assert listed(state="idle", provider="acme") == ["c1"]
+    assert listed(state="leased") == []
+    assert listed(health="paused") == ["c2"]
+    assert listed(health="fresh") == ["c1", "c3"]
+    assert listed(find="c", organization_id="other") == []
+    assert listed(find="c1") == ["c1"]
+    assert listed(find="c") == ["c1", "c2", "c3"]
+    assert listed(find=str(paused)[:8], limit="1") == ["c2"]
+
+
+def test_a_search_says_what_it_does_not_take(site: Site) -> None:
+    """What no id can be, other filters beside it, a word that there is not: 400 with a sentence."""
+    for query, part in (
+        ({"find": "x" * 10_000}, "find: that is 10,000 characters long"),
+        ({"find": "a\x00"}, "control character"),
+        ({"find": "a", "health": "late"}, "find goes without health"),
+        ({"health": "well"}, "health"),
+    ):
+        answer = site("GET", "/v1/connections", params=query)
+        assert part in refused(answer, 400, "invalid_query")["detail"]
+
+
+def test_a_bound_key_lists_and_finds_its_own(site: Site) -> None:
+    """Whatever it asks for, and nothing where it asks for another's."""
+    for whose in ("one", "two"):
+        for n in range(2):
+            site.world.connect(f"c{n}", organization_id=whose)
+    key = site.new_key([Scope.READ], "one")
+    for query in ({}, {"health": "fresh"}, {"find": "c"}, {"provider": "acme"}, {"state": "idle"}):
+        items = site("GET", "/v1/connections", params=query, key=key).json()["items"]
+        assert [item["organization_id"] for item in items] == ["one", "one"], query
+        other = site("GET", "/v1/connections", params={**query, "organization_id": "two"}, key=key)
+        assert other.json()["items"] == []
 
 
 def test_a_change_is_only_what_is_given(site: Site) -> None:
