@@ -7,13 +7,15 @@ macros of `_parts.html` by their names. Nothing here does I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from refresher.rules.words import span
@@ -21,6 +23,7 @@ from refresher.web.dashboard import forms, moments, static
 from refresher.web.dashboard.routing import Page
 from refresher.web.dashboard.visit import Visit
 
+Block = Callable[[Context], Iterator[str]]
 MOST_SHOWN = 200
 UNSEEN = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff"
@@ -83,17 +86,19 @@ class Rendering:
         return self.templates.get_template(page.template).render(self._values(page, visit, frame))
 
     def parts(self, page: Page, visit: Visit, frame: Mapping[str, object]) -> dict[str, str]:
-        """Returns each part of a page that may be swapped, by its name."""
+        """Returns each part of a page that may be swapped, by its name.
+
+        The page is rendered as ever, for a part may use what stands above it; its parts are noted.
+        """
         template = self.templates.get_template(page.template)
         layout = self.templates.get_template("layout.html")
         context = template.new_context(self._values(page, visit, frame))
-        for name, block in layout.blocks.items():
-            context.blocks.setdefault(name, []).append(block)
-        return {
-            name.removeprefix(PART): "".join(blocks[0](context))
-            for name, blocks in sorted(context.blocks.items())
-            if name.startswith(PART)
-        }
+        made: dict[str, str] = {}
+        for name, block in {**layout.blocks, **template.blocks}.items():
+            if name.startswith(PART):
+                context.blocks[name] = [_noting(made, name.removeprefix(PART), block)]
+        deque(template.root_render_func(context), maxlen=0)
+        return made
 
     def alone(self, template: str, values: Mapping[str, object]) -> str:
         """Returns a document for whoever is not signed in."""
@@ -116,6 +121,16 @@ class Rendering:
         macros = self.templates.get_template("_parts.html").make_module(own)
         about = {"view": page.view, "title": page.title, "page": page, "mistake": None}
         return {**_public(macros), **own, **about, **frame, **page.more}
+
+
+def _noting(made: dict[str, str], name: str, block: Block) -> Block:
+    """Returns a block that also notes what it renders."""
+
+    def noted(context: Context) -> Iterator[str]:
+        made[name] = "".join(block(context))
+        yield made[name]
+
+    return noted
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
