@@ -42,16 +42,21 @@ BUTTONS: Mapping[Deed, str] = {
     Deed.EDIT: "Save the changes",
     Deed.LINK: "Make the link",
 }
-CONSEQUENCES: Mapping[Deed, str] = {
-    Deed.REFRESH: "It is refreshed at once, ahead of everything that waits.",
-    Deed.PAUSE: "It is not refreshed until it is resumed. It keeps its tokens.",
-    Deed.RESUME: "It is refreshed at once, with the tokens it has.",
-    Deed.DISABLE: "It is not refreshed any more: whoever uses it is without a token as soon as the "
-    "stored one ends. It keeps its tokens, and enabling it ends this.",
-    Deed.ENABLE: "It is refreshed at once, unless it is paused as well.",
-    Deed.DELETE: "It is not refreshed any more, and its token is handed out to nobody. Its history "
-    "stays, and registering it again brings it back.",
+CONSEQUENCES: Mapping[Deed, tuple[str, ...]] = {
+    Deed.REFRESH: ("It is refreshed at once, ahead of everything that waits.",),
+    Deed.PAUSE: ("It is not refreshed until it is resumed.", "It keeps its tokens."),
+    Deed.RESUME: ("It is refreshed at once, with the tokens it has.",),
+    Deed.DISABLE: (
+        "It is not refreshed any more until it is enabled.",
+        "Whoever uses it is without a token as soon as the stored one ends. It keeps its tokens.",
+    ),
+    Deed.ENABLE: ("It is refreshed at once, unless it is paused as well.",),
+    Deed.DELETE: (
+        "It is not refreshed any more, and its token is handed out to nobody.",
+        "Its history stays, and registering it again brings it back.",
+    ),
 }
+"""What follows: in a sentence, and what else is to be known."""
 REVOCATIONS: Mapping[str, str] = {
     "revoked": "The provider has ended the grant",
     "refused": "The provider refuses to end the grant: end it there",

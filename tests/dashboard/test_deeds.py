@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import httpx
@@ -12,6 +14,8 @@ from refresher.connections import lifecycle
 from refresher.rules.access import Scope
 from refresher.rules.deeds import Deed
 from refresher.rules.providers import Slot
+from refresher.web.dashboard import forms
+from refresher.web.dashboard.pages import refreshing
 from tests.dashboard.kit import Person, read
 from tests.web.kit import Site
 from tests.world import World, refused
@@ -29,6 +33,7 @@ FITS: dict[Deed, dict[str, int]] = {
     Deed.LINK: dict.fromkeys(STATES, 200) | {"disabled": 409, "deleted": 409},
 }
 """What the POST of each deed answers, by how the connection stands."""
+LINK = re.compile(r"https://refresher\.[a-z]+/connect/[A-Za-z0-9_-]{43}")
 
 
 def put(world: World, id_: UUID, state: str) -> None:
@@ -70,8 +75,11 @@ def address(id_: UUID, deed: Deed) -> str:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_deed_is_done_where_it_fits_how_the_connection_stands(shared: Site, state: str) -> None:
+def test_a_deed_is_done_where_it_fits_how_the_connection_stands(
+    shared: Site, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Deed by state: done (303), shown (200), or a page that says why not (409) and does nothing."""
+    monkeypatch.setattr(refreshing, "WAIT_SECONDS", 0.2)
     person, world = Person.signed_in(shared), shared.world
     told: dict[Deed, int] = {}
     for deed in Deed:
@@ -153,6 +161,31 @@ def test_one_form_sent_twice_is_done_once(shared: Site) -> None:
     assert "is paused" in said(person, answers[1])
 
 
+def test_a_double_click_waits_for_the_answer_of_the_first(
+    shared: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One refresh, told to both; one link, which both show, and nobody later."""
+    person, world = Person.signed_in(shared), shared.world
+    id_ = world.connect("double")
+    before = len(world.script.asked)
+    for deed, status in ((Deed.REFRESH, 303), (Deed.LINK, 200)):
+        path = address(id_, deed)
+        fields = person.form(path, path).filled(None, {})
+        with ThreadPoolExecutor(2) as threads:
+            sent = [threads.submit(person.send, "POST", path, fields) for _ in range(2)]
+        answers = [one.result() for one in sent]
+        assert [one.status_code for one in answers] == [status, status]
+        if deed is Deed.LINK:
+            links = [LINK.findall(answer.text) for answer in answers]
+            assert links[0] == links[1] != []
+            monkeypatch.setattr(forms, "SHOWN_SECONDS", 0.0)
+            late = person.send("POST", path, fields)
+            assert "shown once only" in read(late).words
+            assert LINK.findall(late.text) == []
+    assert len(world.script.asked) == before + 1
+    assert len(world.rows("select 1 from connect_session where connection_id = :id", id=id_)) == 1
+
+
 def test_a_delete_wants_the_external_id(shared: Site) -> None:
     """What was typed stays; what others use is not deleted before them."""
     person, world = Person.signed_in(shared), shared.world
@@ -207,6 +240,23 @@ def test_refresh_now_tells_what_came_of_it(shared: Site, answer: object, words: 
     ).id
     assert sent.headers["location"] == f"/ui/connections/{id_}#e{event}"
     assert words in said(person, sent)
+
+
+def test_a_refresh_that_takes_long_goes_on(shared: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited is told that nothing is lost; one that is held back is told until when."""
+    monkeypatch.setattr(refreshing, "WAIT_SECONDS", 0.2)
+    person, world = Person.signed_in(shared), shared.world
+    id_ = world.connect("slow")
+    put(world, id_, "leased")
+    told = said(person, person.post(address(id_, Deed.REFRESH)))
+    assert "goes on by itself and nothing is lost" in told
+    held = world.connect("held")
+    world.hold("app", "acme/default", sort="refused", reason="invalid_client")
+    told = said(person, person.post(address(held, Deed.REFRESH)))
+    world.run("delete from pause")
+    assert "Nothing was sent: the app acme/default is left alone for a while." in told
+    assert "It is tried again in " in told
+    assert " UTC." in told
 
 
 def test_what_is_typed_into_the_form_stays(shared: Site) -> None:

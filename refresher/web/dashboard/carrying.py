@@ -46,6 +46,7 @@ class Carrying:
 
     def __init__(self, shared: Shared, door: Door, sessions: Sessions, pages: Rendering) -> None:
         self._shared, self._door, self._sessions, self._pages = shared, door, sessions, pages
+        self._shown = forms.ShownOnce()
         self.numbers: frame.Numbers = live.numbers
         self._alike = live.Alike()
 
@@ -105,13 +106,18 @@ class Carrying:
             back = back_to(visitor) if own else frame.ROOT
             raise refusals.stale_form(visit.form_pairs if own else (), back)
 
-    @staticmethod
-    def _once(visit: Visit, route: Route) -> Answer:
+    def _once(self, visit: Visit, route: Route) -> Answer:
         """Has the handler answer; the same form sent twice is carried out once."""
         if route.method == "GET":
             return route.handle(visit)
         one = forms.OneForm(visit.database, visit.key.id, visit.path, visit.form_pairs)
-        if (before := one.begin()) is not None:
+        try:
+            before: Goto | Page | None = one.begin()
+        except forms.Done:
+            before = self._shown.find(one)
+            if before is None:
+                raise
+        if before is not None:
             return before
         try:
             answer = route.handle(visit)
@@ -123,6 +129,8 @@ class Carrying:
             if isinstance(answer, Page) and answer.status >= 400:
                 one.give_up()
             else:
+                if isinstance(answer, Page):
+                    self._shown.keep(one, answer)
                 one.keep(answer if isinstance(answer, Goto) else None)
         return answer
 

@@ -72,7 +72,7 @@ def make(visit: Visit) -> Answer:
         raise Mistaken(f"No link was made: {refused}.", _page(form)) from None
     except ValueError as wrong:
         raise Mistaken(f"No link was made: {wrong}.", _page(form)) from None
-    return _page(replace(_connecting(visit, {}), made=made))
+    return _page(replace(_connecting(visit, dict.fromkeys(FIELDS, "")), made=made))
 
 
 def cancel(visit: Visit) -> Goto:

@@ -79,12 +79,17 @@ class Question:
 
     @property
     def consequence(self) -> str:
-        """What follows."""
-        return CONSEQUENCES[self.deed]
+        """What follows, in a sentence."""
+        return CONSEQUENCES[self.deed][0]
+
+    @property
+    def words(self) -> str:
+        """What else follows, and what else it does."""
+        return " ".join([*CONSEQUENCES[self.deed][1:], *self.besides])
 
     @property
     def besides(self) -> tuple[str, ...]:
-        """What else it does."""
+        """What it does besides."""
         return besides(self.deed, self.of.reach)
 
     @property
