@@ -121,3 +121,22 @@ def snapshot(db: Db, connection_id: UUID) -> Snapshot | None:
         where s.connection_id = :id
         """  # noqa: S608  our own column names
     return first(db, Snapshot, sql, id=connection_id)
+
+
+_VERSION = """
+    select c.xmin || ' ' || r.xmin || ' ' || coalesce(s.xmin::text, '') || ' ' || coalesce((
+        select id from refresh_event where connection_id = r.id order by id desc limit 1), 0)
+    from connection c
+    join connection r on r.id = coalesce(c.root_id, c.id)
+    left join refresh_schedule s on s.connection_id = r.id
+    where c.id = :id
+      and (cast(:organization_id as text) is null or c.organization_id = :organization_id)
+    """
+
+
+def version_of(db: Db, connection_id: UUID, organization_id: str | None) -> str | None:
+    """Returns what is another after each event and change of a connection, or of its root; None: gone.
+
+    Some look-ups by key, and one of the newest event: for who asks again and again.
+    """
+    return first(db, str, _VERSION, id=connection_id, organization_id=organization_id)

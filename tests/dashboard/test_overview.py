@@ -10,7 +10,7 @@ from refresher.errors import DatabaseUnavailable
 from refresher.insight import looks
 from refresher.rules.access import Scope
 from refresher.store import workers
-from tests.dashboard.kit import Person, read
+from tests.dashboard.kit import Person
 from tests.web.kit import Site
 
 
@@ -125,13 +125,3 @@ def test_who_polls_is_told_what_changed_and_nothing_else(
     changed = person.get("/ui/live/overview", if_none_match=first.headers["etag"])
     assert changed.status_code == 200
     assert "No scheduler is running" in changed.text
-
-
-def test_a_page_without_a_cheap_name_is_304_by_its_text(site: Site, person: Person) -> None:
-    """Any page answers below /ui/live; whoever is signed out there is told so, and led nowhere."""
-    first = person.get("/ui/live/account")
-    assert first.status_code == 200
-    again = person.get("/ui/live/account", if_none_match=first.headers["etag"])
-    assert again.status_code == 304
-    assert person.get("/ui/live/overview", cookie="none=1").status_code == 401
-    assert "class" not in read(person.get("/ui/live/nothing")).words

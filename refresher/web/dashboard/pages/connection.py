@@ -22,6 +22,7 @@ from refresher.rules.history import Moment
 from refresher.rules.reasons import Instants
 from refresher.rules.standing_word import Health
 from refresher.store import audit, events, lookup, told
+from refresher.store import standing as standings
 from refresher.store.lookup import Match
 from refresher.store.session import Db
 from refresher.web.dashboard import moments
@@ -117,6 +118,17 @@ def show(visit: Visit) -> Page:
     stood, untold = _stood(visit, found)
     view = _past(visit, of, found, stood) if stood else _present(visit, of, found, untold)
     return Page("connection.html", view, f"{of.name}, {of.at}", has_live_parts=stood is None)
+
+
+def same(visit: Visit) -> str | None:
+    """Returns what names all that the page shows: its newest event, its rows, and the minute.
+
+    By the minute what is told in words of time is told anew, and who else was told by then.
+    """
+    id_ = visit.uuid("id")
+    with visit.database.reading() as db:
+        version = standings.version_of(db, id_, visit.key.organization_id)
+    return None if version is None else f"{id_} {version} {visit.now:%H:%M}"
 
 
 def _present(visit: Visit, of: Subject, found: Findings, untold: str | None) -> ConnectionPage:
@@ -225,4 +237,4 @@ def _before(visit: Visit) -> int | None:
     return int(given) if given.isascii() and given.isdigit() and 0 < len(given) < 19 else None
 
 
-ROUTES = (Route("GET", "/ui/connections/{id}", show, section="connections"),)
+ROUTES = (Route("GET", "/ui/connections/{id}", show, section="connections", same=same),)
