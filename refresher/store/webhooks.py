@@ -96,6 +96,35 @@ def show(db: Db, endpoint_id: UUID, organization_id: str | None = None) -> Endpo
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How endpoints do, counted up to `MOST_COUNTED`."""
+
+    number: int
+    disabled: int
+    failing: int
+
+
+def summary(db: Db, organization_id: str | None = None) -> Summary:
+    """Returns how the endpoints of one organization, or all, do."""
+    sql = f"""
+        select count(*) as number, count(disabled_at) as disabled,
+            count(*) filter (where disabled_at is null and failing_since is not null) as failing
+        from (select disabled_at, failing_since from webhook_endpoint e where {_OWN} limit :most) e
+        """  # noqa: S608  our own condition
+    return one(db, Summary, sql, organization_id=organization_id, most=MOST_COUNTED)
+
+
+def usual_seconds(db: Db, endpoint_id: UUID) -> float | None:
+    """Returns how long an endpoint's answers take, smoothed; None where none came yet."""
+    sql = (
+        "select case when delivered_at is not null then usual_seconds end from webhook_endpoint "
+        "where id = :id"
+    )
+    found: float | None = run(db, sql, id=endpoint_id).scalar()
+    return found
+
+
 def lock(db: Db, endpoint_id: UUID, organization_id: str | None = None) -> bool:
     """Keeps an endpoint as it is until the transaction ends; False when there is none."""
     sql = f"select true from webhook_endpoint e where id = :id and {_OWN} for update"  # noqa: S608

@@ -10,10 +10,14 @@ from refresher.web.dashboard.pages import (
     deeds,
     doctor,
     editing,
+    endpoint,
+    endpoint_deeds,
     keys,
     overview,
     reconnect,
     refreshing,
+    replaying,
+    webhooks,
 )
 from refresher.web.dashboard.routing import Route
 
@@ -23,6 +27,10 @@ ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
     *deeds.ROUTES,
     *connect.ROUTES,
+    *webhooks.ROUTES,
+    *endpoint.ROUTES,
+    *endpoint_deeds.ROUTES,
+    *replaying.ROUTES,
     *keys.ROUTES,
     *audit.ROUTES,
     *doctor.ROUTES,
