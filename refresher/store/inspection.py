@@ -103,8 +103,12 @@ def in_use(db: Db, organization_id: str | None = None) -> InUse:
     sql, of = (_OF_ALL, {}) if organization_id is None else (
         _OF_ONE, {"organization_id": organization_id}
     )  # fmt: skip
-    today = one(db, datetime, "select refresher_now()").astimezone(UTC).date()
-    return InUse(tuple(many(db, str, sql, most=MOST_COUNTED, **of)), today)
+    return InUse(tuple(many(db, str, sql, most=MOST_COUNTED, **of)), today(db))
+
+
+def today(db: Db) -> date:
+    """Returns which day the database's clock has (UTC)."""
+    return one(db, datetime, "select refresher_now()").astimezone(UTC).date()
 
 
 MOST_EVENTS = 20_000
@@ -191,7 +195,7 @@ def activity(db: Db, *, has_lock: bool) -> Activity:
     return Activity(
         gauges=gauges.read(db, has_lock=has_lock),
         recent=recent(db),
-        providers=tuple(_providers(db)),
+        providers=tuple(providers(db)),
         processes=tuple(workers.processes(db)),
     )
 
@@ -218,7 +222,8 @@ def breaker_state(pause: Paused) -> str:
     return "open" if pause.left_seconds > 0 else "probing"
 
 
-def _providers(db: Db) -> list[ProviderNow]:
+def providers(db: Db) -> list[ProviderNow]:
+    """Returns the providers with something in flight, or a pause."""
     found = run(db, _PROVIDERS, most=MOST_COUNTED).all()
     return [
         ProviderNow(

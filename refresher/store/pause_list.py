@@ -10,7 +10,7 @@ from typing import Literal
 from refresher.rules.faults import FaultScope, Sort
 from refresher.store import waiting
 from refresher.store.pauses import PauseSeen
-from refresher.store.session import Db, many
+from refresher.store.session import Db, many, run
 
 MOST_LISTED = 1_000
 
@@ -102,3 +102,29 @@ def end(db: Db, chosen: Chosen) -> list[PauseView]:
     ]
     waiting.end(db, seen, proven=False, own=True)
     return [p for p in found if p.refusals]
+
+
+_PROBE = """
+    update pause set until = least(until, refresher_now()), again_at = least(again_at, refresher_now())
+    where refusals > 0 and provider = :provider
+    returning scope || ':' || key
+    """
+_FIRST = """
+    update refresh_schedule set due_at = refresher_now() where connection_id in (
+        select first.connection_id from unnest(cast(:names as text[])) held(name)
+        cross join lateral (
+            select s.connection_id from refresh_schedule s
+            where s.state = 0 and s.waits_for = held.name order by s.due_at limit 1) first)
+      and state = 0 and due_at > refresher_now()
+    """
+
+
+def probe_now(db: Db, provider: str) -> list[str]:
+    """Has one row try now behind each pause of a provider; returns the pauses' names.
+
+    The others wait on: if it is refreshed the pause ends, and they go on; if not, it lasts. Where no
+    row waits yet, whoever is due next tries.
+    """
+    names = sorted(set(run(db, _PROBE, provider=provider).scalars()))
+    run(db, _FIRST, names=names[:MOST_LISTED])
+    return names

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from refresher.rules.history import FAILURES
+from refresher.rules.standing_word import LATE_SECONDS
 from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, first, one, run
 
@@ -24,8 +25,6 @@ FEW_EVENTS, MOST_EVENTS = 2_000, 20_000
 MOST_LOOKED_UP = 5_000
 MOST_PAGES = 1_200
 DUE_MINUTES = 60
-LATE_SECONDS = 30.0
-"""So long after its due time a row is late: until then it is on its way."""
 KEEP_WHOLE_DAYS, KEEP_DAYS = 2.0, 30.0
 THIN = 20
 """Of what is older than two days one slot of so many is kept."""

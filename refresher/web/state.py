@@ -24,6 +24,7 @@ import structlog
 
 from refresher.errors import RefresherError
 from refresher.insight.looks import Looks
+from refresher.insight.provider_looks import ProviderLooks
 from refresher.outbound.key_sets import KeySets
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import ApiKey
@@ -58,6 +59,7 @@ class Shared:
         self.egress = egress_from(settings)
         self.key_sets = KeySets(egress_from(settings))
         self.lookups = Lookups(services.database)
+        self.providers = ProviderLooks(services)
         self.outside = Outside()
         self.looks = Looks(services)
         # More threads than connections would only wait for one another.

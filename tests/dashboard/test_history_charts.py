@@ -45,7 +45,7 @@ def test_answers_of_a_provider_are_told_by_the_minute():
         {},
     )
     chart = history_charts.answers(found, clock)
-    assert chart.title == "Answers a minute, 6 h"
+    assert chart.title == "Answers a minute"
     assert "all always 90; without a token always 30" in chart.label
     assert "p50 always 0.31 s" in history_charts.times(found, clock).label
 

@@ -72,7 +72,13 @@ class Chart:
 
 
 def lines(
-    title: str, series: Sequence[Series], over: Over, *, say: Say = plain, note: str = ""
+    title: str,
+    series: Sequence[Series],
+    over: Over,
+    *,
+    say: Say = plain,
+    note: str = "",
+    has_area: bool = True,
 ) -> Chart:
     """Returns one line with the area below it, or two: the second is dashed."""
     known = [v for s in series for v in s.values if v is not None]
@@ -88,7 +94,7 @@ def lines(
         axis=(over.at(0), over.at(0.5), over.at(1)),
         table=line_table(series, over, say),
         note=note,
-        area=_area(series[0].values, top),
+        area=_area(series[0].values, top) if has_area else "",
         lines=drawn,
         legend=drawn if len(drawn) > 1 else (),
         is_empty=not known,

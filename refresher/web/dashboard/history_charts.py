@@ -35,7 +35,8 @@ def lateness(history: History, clock: Clock) -> Chart:
     p99 = _values(history, lambda point: point.lateness_p99_seconds)
     p50 = _values(history, lambda point: point.lateness_p50_seconds)
     both = [Series("p99", p99, (("p99", max),)), Series("p50", p50, (("p50", mean),))]
-    return lines("Lateness", both, _over(history, clock), say=seconds)
+    over = _over(history, clock)
+    return lines("Lateness", both, over, say=seconds, has_area=False)
 
 
 def answers(history: History, clock: Clock) -> Chart:
@@ -44,12 +45,13 @@ def answers(history: History, clock: Clock) -> Chart:
     good = _values(history, lambda point: _a_minute(point.refreshed_per_second))
     both = [_sum(one, other) for one, other in zip(good, bad, strict=True)]
     return lines(
-        f"Answers a minute, {_hours(history)}",
+        "Answers a minute",
         [
             Series("all", both, (("All, a minute", mean),)),
             Series("without a token", bad, (("Without a token", mean),)),
         ],
         _over(history, clock),
+        note=_hours(history),
     )
 
 
@@ -58,8 +60,9 @@ def times(history: History, clock: Clock) -> Chart:
     p99 = _values(history, lambda point: point.answer_p99_seconds)
     p50 = _values(history, lambda point: point.answer_p50_seconds)
     both = [Series("p99", p99, (("p99", max),)), Series("p50", p50, (("p50", mean),))]
+    over = _over(history, clock)
     return lines(
-        f"Time to answer, {_hours(history)}", both, _over(history, clock), say=_short_seconds
+        "Time to answer", both, over, say=short_seconds, note=_hours(history), has_area=False
     )
 
 
@@ -102,6 +105,6 @@ def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
-def _short_seconds(value: float) -> str:
+def short_seconds(value: float) -> str:
     """Returns seconds with two digits behind the point where an answer is quick: 0.31 s."""
     return f"{value:.2f} s" if 0 < value < 1 else seconds(value)

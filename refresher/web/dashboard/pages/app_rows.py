@@ -1,0 +1,119 @@
+"""Our OAuth clients as rows: which there are, and whether they are taken. Never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from refresher.rules.connection import ParkReason
+from refresher.rules.provider_standing import Tone
+from refresher.store import inspection, oauth_apps, troubles
+from refresher.store.oauth_apps import AppView
+from refresher.store.session import Db
+from refresher.web.dashboard.visit import Visit
+
+SHOWN_WHOLE, EACH_END = 12, 4
+PREVIOUS = "previous_client_secret"
+
+
+@dataclass(frozen=True, slots=True)
+class AppRow:
+    """An app: its state, its client id in short, what is stored of it, and who waits for it.
+
+    `client_id` is None where connections name an app that is not stored.
+    """
+
+    provider: str
+    title: str
+    name: str
+    link: str
+    word: str
+    tone: Tone
+    note: str
+    client_id: str | None
+    secret: str
+    besides: Sequence[str]
+    origin: str
+    waiting: int
+    changed_at: datetime | None
+    paused_until: datetime | None
+
+    @property
+    def key(self) -> str:
+        """What it is called: `google/default`."""
+        return f"{self.provider}/{self.name}"
+
+
+def link(provider: str, name: str) -> str:
+    """Returns the address of an app's page."""
+    return f"/ui/apps/{quote(provider, safe='')}/{quote(name, safe='')}"
+
+
+def rows(visit: Visit, db: Db, provider: str | None = None) -> list[AppRow]:
+    """Returns the apps, of one provider or of all: those that are lacking, or refused, first."""
+    stored = [one for one in oauth_apps.every(db) if provider in {None, one.provider}]
+    refused = [one for one in stored if one.pause_reason is not None]
+    behind = troubles.behind(db, [f"app:{one.provider}/{one.name}" for one in refused[:20]])
+    waits = {name.removeprefix("app:"): one.waiting for name, one in behind.items()}
+    of_file = {(one.provider, one.name) for one in visit.services.catalogue.apps}
+    have = {(one.provider, one.name) for one in stored}
+    lacking = [
+        _lacking(visit, name, app, number)
+        for name, app, number in inspection.parked_for(db, ParkReason.APP_NOT_CONFIGURED)
+        if provider in {None, name} and (name, app) not in have
+    ]
+    found = [_row(visit, one, of_file, waits) for one in stored]
+    return lacking + sorted(found, key=lambda row: (row.tone == "good", row.key))
+
+
+def shortened(client_id: str) -> str:
+    """Returns as much of a client id as tells it from others."""
+    if len(client_id) <= SHOWN_WHOLE:
+        return client_id
+    return f"{client_id[:EACH_END]}…{client_id[-EACH_END:]}"
+
+
+def _row(
+    visit: Visit, app: AppView, of_file: set[tuple[str, str]], waits: dict[str, int]
+) -> AppRow:
+    key = f"{app.provider}/{app.name}"
+    is_refused = app.pause_reason is not None
+    entry = visit.services.catalogue.get(app.provider)
+    return AppRow(
+        provider=app.provider,
+        title=entry.known_as if entry else app.provider,
+        name=app.name,
+        link=link(app.provider, app.name),
+        word="refused" if is_refused else "taken",
+        tone="bad" if is_refused else "good",
+        note=app.pause_reason or "",
+        client_id=shortened(app.client_id),
+        secret="stored, sealed" if app.has_secret else "none: a public client",
+        besides=app.material,
+        origin="providers file" if (app.provider, app.name) in of_file else "stored",
+        waiting=waits.get(key, 0),
+        changed_at=app.updated_at,
+        paused_until=app.paused_until if is_refused else None,
+    )
+
+
+def _lacking(visit: Visit, provider: str, name: str, waiting: int) -> AppRow:
+    entry = visit.services.catalogue.get(provider)
+    return AppRow(
+        provider=provider,
+        title=entry.known_as if entry else provider,
+        name=name,
+        link=link(provider, name),
+        word="not stored",
+        tone="bad",
+        note="connections wait for it",
+        client_id=None,
+        secret="",
+        besides=(),
+        origin="",
+        waiting=waiting,
+        changed_at=None,
+        paused_until=None,
+    )
