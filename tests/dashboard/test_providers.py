@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from uuid import UUID
 
 from refresher.catalogue.entries import Broken
 from refresher.rules.access import Scope
@@ -14,7 +13,6 @@ from tests.dashboard.kit import HERE, Person
 from tests.refresh.pausing import hold
 
 MINUTE = 60.0
-NOTHING = {"lateness_p50_seconds": None, "lateness_p99_seconds": None, "late": 0, "leased": 0}
 
 
 def left_alone(world, scope="provider", key="acme", sort="silent", **given):
@@ -39,7 +37,7 @@ def sampled(world, **providers):
     """What the last slots came to."""
     at = world.clock.now - timedelta(seconds=30)
     with world.services.database.transaction() as db:
-        one = Sample(at, 1.0, 0.0, **NOTHING, due=None, providers=providers)
+        one = Sample(at, 1.0, 0.0, None, None, 0, 0, due=None, providers=providers)
         samples._put(db, one)
 
 
@@ -49,7 +47,7 @@ def described(world, **facts):
     known["acme"] = replace(known["acme"], **facts)
 
 
-def unread(world) -> UUID:
+def unread(world):
     """A connection whose last answer nobody could read."""
     connection_id = world.connect("unread")
     world.script.answer = lambda _: Reply(200, {}, b'{"accessToken": "secret-in-it", "life": 1}')

@@ -67,8 +67,8 @@ def test_a_provider_stands_in_one_word(facts, state, label, tone):
             {"refreshed": 2.0, "failed": 3.0},
             "Most of its answers bring no token.",
             (
-                "60 % of its 5 answers in the last 10 minutes brought none. Each connection is tried again "
-                "by itself; `refresher explain` tells why one stands so."
+                "60 % of its 5 answers in the last 10 minutes brought none. Each connection is tried "
+                "again by itself; `refresher explain` tells why one stands so."
             ),
         ),
         (
@@ -87,16 +87,17 @@ def test_a_provider_stands_in_one_word(facts, state, label, tone):
             {"holds": [replace(REFUSED, waiting=682, first_ends_at=NOW + timedelta(minutes=4))]},
             "It refuses our app quickbooks/default: invalid_client.",
             (
-                "Since 14:24. 682 connections wait. No connection ends by it; the first of their tokens "
-                "ends at 14:36. As soon as a right secret is stored, all go on, spread over a few seconds."
+                "Since 14:24. 682 connections wait. No connection ends by it; the first of their "
+                "tokens ends at 14:36. As soon as a right secret is stored, all go on, spread "
+                "over a few seconds."
             ),
         ),
         (
             {"holds": [replace(SILENT, waiting=1, ended=1)]},
             "It is left alone: HTTP 503.",
             (
-                "Since 14:24. 1 connection waits. No connection ends by it; 1 of their access tokens has "
-                "ended. One of them tries in 2 min."
+                "Since 14:24. 1 connection waits. No connection ends by it; 1 of their access tokens "
+                "has ended. One of them tries in 2 min."
             ),
         ),
         (

@@ -40,8 +40,6 @@ ROUTES: tuple[Route, ...] = (
     *reconnect.ROUTES,
     *refreshing.ROUTES,
     *editing.ROUTES,
-    *reconnect.ROUTES,
-    *connect.ROUTES,
     *providers.ROUTES,
     *provider.ROUTES,
     *provider_deeds.ROUTES,
