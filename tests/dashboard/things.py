@@ -19,6 +19,7 @@ from refresher.rules.bulk_plan import Order, Selection
 from refresher.store import recipients
 from refresher.web.dashboard.routes import ROUTES
 from refresher.web.dashboard.routing import Route
+from tests.dashboard.kit import HERE, Person, read
 from tests.web.kit import ADDRESS, HOOK, Site, _kept, _session
 from tests.world import START
 
@@ -119,3 +120,22 @@ def has_owner(route: Route) -> bool:
 
 def _begins(pattern: str, prefix: str) -> bool:
     return pattern == prefix or pattern.startswith(f"{prefix}/")
+
+
+def crawled(person: Person, things: Things, most: int = 150) -> dict[str, str]:
+    """Returns every page of the dashboard that there is by its address, with its live parts."""
+    wanted = [things.path(route) for route in LIVE]
+    found: dict[str, str] = {}
+    while wanted and len(found) < most:
+        path = wanted.pop(0).partition("#")[0]
+        if path in found:
+            continue
+        answer = person.get(path)
+        assert answer.status_code not in {429, 500, 503}, (path, answer.status_code)
+        found[path] = f"{answer.headers}\n{answer.text}"
+        live = person.get(f"/ui/live{path.removeprefix('/ui') or '/overview'}")
+        assert live.status_code not in {429, 500, 503}, (path, live.status_code)
+        found[f"live {path}"] = live.text
+        links = read(answer).links.values() if answer.status_code == 200 else ()
+        wanted += [link.removeprefix(HERE) for link in links if link.startswith(f"{HERE}/ui")]
+    return found
