@@ -12,6 +12,7 @@ CREATE TABLE bulk_job (
     id BIGINT GENERATED ALWAYS AS IDENTITY CONSTRAINT bulk_job_pkey PRIMARY KEY,
     made_by TEXT NOT NULL,
     key_id TEXT,
+    person TEXT,
     organization_id TEXT,
     plan_id UUID CONSTRAINT bulk_job_plan_id_key UNIQUE,
     deed TEXT NOT NULL,

@@ -23,6 +23,7 @@ from refresher.runtime.cipher import Cipher
 from refresher.store import bulk, bulk_rows, registration
 from refresher.store.bulk import Job
 from refresher.store.bulk_rows import Look, Row
+from refresher.store.looking import looking
 from refresher.store.session import Database, Db
 
 SAMPLE = 20
@@ -79,11 +80,20 @@ def narrowed(selection: Selection, by: Actor) -> Selection:
 
 
 def preview(
-    database: Database, catalogue: Catalogue, by: Actor, deed: Deed, selection: Selection
+    database: Database,
+    catalogue: Catalogue,
+    by: Actor,
+    deed: Deed,
+    selection: Selection,
+    *,
+    seconds: float = 10.0,
 ) -> Preview:
-    """Returns what this deed would do now; nothing is done. Reads a bounded number of connections."""
+    """Returns what this deed would do now; nothing is done. Reads a bounded number of connections.
+
+    Raises `TooSlow` where a statement takes longer than `seconds`.
+    """
     chosen = narrowed(selection, by)
-    with database.transaction() as db:
+    with looking(database, seconds) as db:
         as_of = registration.database_now(db)
         look = Look(chosen.organization_id, as_of, chosen.health)
         ids, are_all = _ids(db, chosen)

@@ -73,9 +73,15 @@ def _batch(database: Database, catalogue: Catalogue, job_id: int | None, size: i
             _gather(db, job)
         elif ids := bulk.next_rows(db, job, size):
             bulk.advance(db, job, _deal(db, catalogue, job, ids))
+            _end_if_done(db, job)
         else:
             bulk.end(db, job.id, JobState.DONE)
         return True
+
+
+def _end_if_done(db: Db, job: Job) -> None:
+    if not bulk.next_rows(db, job, 1):
+        bulk.end(db, job.id, JobState.DONE)
 
 
 def _fail_first(database: Database, job_id: int | None) -> bool:
@@ -176,6 +182,6 @@ def _do(db: Db, job: Job, todo: Sequence[Row], due_in: Mapping[UUID, float]) -> 
 
 
 def _write_down(db: Db, job: Job, rows: Iterable[Row]) -> None:
-    action, subject = AUDITED[job.deed], f"bulk:{job.id}"
+    action, subject = AUDITED[job.deed], job.actor.about(f"bulk:{job.id}")
     entries = [AuditEntry(job.made_by, action, r.organization_id, r.id, subject) for r in rows]
     audit.append(db, entries)

@@ -192,6 +192,20 @@ def sentence(job: Progress) -> str:
             assert_never(job.state)
 
 
+def under_way(number: int) -> str:
+    """Returns how many jobs are under way, in a sentence."""
+    if number == 0:
+        return "No bulk job is under way."
+    return "One bulk job is under way." if number == 1 else f"{number:,} bulk jobs are under way."
+
+
+def tone(job: Progress) -> Literal["good", "warn", "plain"]:
+    """Returns the colour of how far it is."""
+    if job.state is JobState.DONE:
+        return "warn" if job.failed else "good"
+    return "warn" if job.state is JobState.STOPPED else "plain"
+
+
 def _did(job: Progress) -> str:
     told = f"{job.done:,} {VERBS[job.deed][1]}"
     told += f", {job.skipped:,} left out" if job.skipped else ""

@@ -32,6 +32,7 @@ class Job:
     id: int
     made_by: str
     key_id: str | None
+    person: str | None
     organization_id: str | None
     deed: Deed
     selection: Selection
@@ -59,7 +60,7 @@ class Job:
     @property
     def actor(self) -> Actor:
         """Who began it, with the organization that the key was bound to then."""
-        return Actor(self.made_by, self.organization_id)
+        return Actor(self.made_by, self.organization_id, self.person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,16 @@ _VISIBLE = "(cast(:organization as text) is null or organization_id = :organizat
 def add(db: Db, by: Actor, order: Order) -> Job:
     """Begins a job and returns it; of a plan that has one already, that one."""
     sql = f"""
-        insert into bulk_job (made_by, key_id, organization_id, plan_id, deed, selection, as_of, most)
-        values (:made_by, :key_id, :organization, :plan, :deed, cast(:selection as jsonb), :as_of,
-                :most)
+        insert into bulk_job
+            (made_by, key_id, person, organization_id, plan_id, deed, selection, as_of, most)
+        values (:made_by, :key_id, :person, :organization, :plan, :deed,
+            cast(:selection as jsonb), :as_of, :most)
         on conflict (plan_id) do nothing returning {_COLUMNS}
         """  # noqa: S608  our own column names
     values = {
         "made_by": by.id,
         "key_id": by.key_id,
+        "person": by.person,
         "organization": by.organization_id,
         "plan": order.plan_id,
         "deed": order.deed.value,

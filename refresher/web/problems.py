@@ -32,6 +32,7 @@ from refresher.errors import (
 from refresher.notify.recipients import InvalidOrganization, InvalidRecipient, NoSuchRecipient
 from refresher.refresh.rereading import NoSuchAnswer
 from refresher.rules.unavailable import PASSING, Why
+from refresher.store.looking import TooSlow
 
 log = structlog.get_logger()
 CODES: Mapping[str, tuple[int, str]] = {
@@ -212,7 +213,7 @@ def of(error: Exception) -> Problem | None:
         return error
     if isinstance(error, TokenUnavailable):
         return _of_token(error)
-    if isinstance(error, DatabaseUnavailable | DatabaseNotMigrated):
+    if isinstance(error, DatabaseUnavailable | DatabaseNotMigrated | TooSlow):
         # Where the database is, and what it said, is in our log and not for the caller.
         sentence = "the database cannot be reached at the moment: try again"
         return Problem("database_unavailable", sentence, retry_after_seconds=RETRY_SECONDS)

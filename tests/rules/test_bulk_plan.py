@@ -93,6 +93,15 @@ def test_a_yes_counts_with_its_number(
         assert order(plan, typed) == Order(deed, CHOSEN, NOW, number or 20_000, PLAN.id)
 
 
+@pytest.mark.parametrize(
+    ("number", "words_"),
+    [(0, "No bulk job is"), (1, "One bulk job is"), (1_000, "1,000 bulk jobs are")],
+)
+def test_jobs_are_counted_in_words(number: int, words_: str) -> None:
+    """None, one, several."""
+    assert words.under_way(number).startswith(words_)
+
+
 def test_a_refusal_names_the_command_that_does_it() -> None:
     """With the same filters, quoted for a shell."""
     selection = Selection(provider="hub spot", app="main", organization_id="org", health="late")
@@ -135,6 +144,7 @@ def test_the_preview_is_told_in_words() -> None:
         (Progress(Deed.PAUSE, JobState.GATHERING, 0, 0, 0, 0), "Looking which connections are"),
         (Progress(Deed.PAUSE, JobState.WORKING, 9, 4, 1, 0), "5 of 9 connections dealt with; 4"),
         (Progress(Deed.PAUSE, JobState.DONE, 9, 7, 1, 1), "Done: 7 paused, 1 left out, 1 failed."),
+        (Progress(Deed.PAUSE, JobState.DONE, 9, 9, 0, 0), "Done: 9 paused."),
         (Progress(Deed.PAUSE, JobState.STOPPED, 9, 2, 0, 0), "Stopped. 2 paused, 7 left as they"),
         (
             Progress(Deed.PAUSE, JobState.STOPPED, 2, 2, 0, 0, "by ann"),
@@ -145,3 +155,5 @@ def test_the_preview_is_told_in_words() -> None:
 def test_a_job_is_told_in_words(job: Progress, expected: str) -> None:
     """How far it is, what it did, what it left."""
     assert words.sentence(job).startswith(expected)
+    tones = {JobState.DONE: "warn" if job.failed else "good", JobState.STOPPED: "warn"}
+    assert words.tone(job) == tones.get(job.state, "plain")

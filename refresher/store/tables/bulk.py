@@ -26,6 +26,7 @@ bulk_job = Table(
     # Who began it, as events and the audit name them; the key is judged again at each batch.
     Column("made_by", Text, nullable=False),
     Column("key_id", Text),
+    Column("person", Text),
     # The organization that the key was bound to, null for all of them.
     Column("organization_id", Text),
     # The plan it was made of: a form that is sent twice makes one job.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from refresher.web.dashboard.pages import (
     account,
     audit,
+    bulk,
     connect,
     connection,
     deeds,
@@ -38,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
     *doctor.ROUTES,
     *reconnect.ROUTES,
+    *bulk.ROUTES,
     *refreshing.ROUTES,
     *editing.ROUTES,
     *providers.ROUTES,
