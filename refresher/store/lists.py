@@ -72,12 +72,14 @@ class Found:
     """Ids in their order. `after` is where the list goes on, None at its end.
 
     `is_cut`: the look ended before there were enough; `looked` is how many candidates it had.
+    `order` is what they are ordered by, in words.
     """
 
     ids: list[UUID]
     after: Place | None
     looked: int
     is_cut: bool
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,13 @@ class Listed:
     after: Place | None
     looked: int
     is_cut: bool
+    order: str = ""
 
 
 def page(db: Db, chosen: Chosen, *, after: Place | None = None, limit: int = 50) -> Listed:
     """Returns a page of connections; raises `NoPlace` for a place of another list."""
     found = ids(db, chosen, after=after, limit=limit)
-    return Listed(rows(db, found.ids), found.after, found.looked, found.is_cut)
+    return Listed(rows(db, found.ids), found.after, found.looked, found.is_cut, found.order)
 
 
 def batch(db: Db, chosen: Chosen, *, after: Place | None, before: datetime, limit: int) -> Found:
@@ -120,13 +123,13 @@ def ids(
     )
     values = {**_values(chosen), **place, "before": before}
     found = run(db, sql, **values, limit=limit + 1, most=MOST_LOOKED).mappings().all()
+    ids_ = [row["id"] for row in found[:limit]]
     if len(found) > limit:
-        after = _place(walk, found[limit - 1])
-        return Found([row["id"] for row in found[:limit]], after, looked=0, is_cut=False)
-    end = None if walk.by_due else _last_looked(db, walk, {**values}, goes_on=bool(after))
-    return Found(
-        [row["id"] for row in found], end, looked=MOST_LOOKED if end else 0, is_cut=end is not None
-    )
+        behind = _place(walk, found[limit - 1])
+        return Found(ids_, behind, looked=0, is_cut=False, order=walk.order)
+    end = None if walk.by_due else _last_looked(db, walk, values, goes_on=bool(after))
+    is_cut = end is not None
+    return Found(ids_, end, looked=MOST_LOOKED if is_cut else 0, is_cut=is_cut, order=walk.order)
 
 
 def _last_looked(db: Db, walk: Walk, values: dict[str, Any], *, goes_on: bool) -> Place | None:

@@ -69,6 +69,15 @@ def names(db: Db, column: str, *, limit: int = 200) -> list[str]:
     return many(db, str, sql, limit=limit)
 
 
+def app_names(db: Db, provider: str | None, *, limit: int = 200) -> list[str]:
+    """Returns the names of our apps at a provider, or of the first thousand at all."""
+    if provider is not None:
+        sql = "select name from app where provider = :provider order by name limit :limit"
+        return many(db, str, sql, provider=provider, limit=limit)
+    sql = "select distinct name from (select name from app limit 1000) a order by name limit :limit"
+    return many(db, str, sql, limit=limit)
+
+
 def root_of(db: Db, connection_id: UUID) -> UUID | None:
     """Returns the id whose grant this connection uses: its root's or its own; None if unknown."""
     sql = "select coalesce(root_id, id) from connection where id = :id"

@@ -43,6 +43,14 @@ class Walk:
     by_due: bool = False
 
     @property
+    def order(self) -> str:
+        """The order in words."""
+        if self.by_due or self.keys == DUE:
+            return "what is due first"
+        words = [IN_WORDS[column] for column, _ in self.keys if column in IN_WORDS]
+        return ", ".join(words) or "id"
+
+    @property
     def places(self) -> tuple[tuple[str, str], ...]:
         """The columns that a place behind a row of the list is made of."""
         if self.by_due:
@@ -117,6 +125,12 @@ def _check(text: str, kind: str) -> None:
         raise NoPlace from None
 
 
+IN_WORDS = {
+    "organization_id": "organization",
+    "provider": "provider",
+    "external_id": "external id",
+    "parked_reason": "reason",
+}
 ID = (("id", "uuid"),)
 CONNECTION_ID = (("connection_id", "uuid"),)
 DUE = (("due_at", "timestamptz"), ("connection_id", "uuid"))

@@ -8,6 +8,7 @@ from refresher.web.dashboard.pages import (
     bulk,
     connect,
     connection,
+    connections,
     deeds,
     doctor,
     editing,
@@ -27,6 +28,7 @@ from refresher.web.dashboard.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *overview.ROUTES,
+    *connections.ROUTES,
     *connection.ROUTES,
     *account.ROUTES,
     *deeds.ROUTES,
