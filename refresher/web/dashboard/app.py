@@ -163,7 +163,10 @@ class Dashboard:
                 "REFRESHER_DASHBOARD_PROXIES lists who may.",
             ) from None
         if person is not None:
-            return await self._in_thread(self._sessions.of_person, person, self._proxy_key_id)
+            found = await self._in_thread(self._sessions.of_person, person, self._proxy_key_id)
+            if isinstance(found, Over):
+                raise _no_key_for_people()
+            return found
         secret = self._door.cookie(visitor, SESSION)
         if not secret:
             return None
@@ -214,6 +217,17 @@ class Dashboard:
 
     async def _in_thread(self, work: Callable[..., T], *given: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+
+
+def _no_key_for_people() -> Refused:
+    return Refused(
+        403,
+        "Not allowed",
+        "Nobody may enter by the proxy at the moment.",
+        "The API key that REFRESHER_DASHBOARD_PROXY_KEY_ID names is unknown, revoked or expired, or "
+        "may not read.",
+        "bad",
+    )
 
 
 def _pattern(path: str) -> str:

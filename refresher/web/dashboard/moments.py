@@ -50,9 +50,12 @@ def when(at: datetime | None, now: datetime, zone: tzinfo, shown: str | None = N
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """Returns how long ago it was: `21 min ago`; what is yet to come as `inside` says it."""
+    """Returns how long ago it was: `21 min ago`, `just now`; what is to come as `inside` does."""
     seconds = (now - at).total_seconds()
-    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+    if -1 < seconds < 1:
+        return "just now"
+    whole = float(round(abs(seconds))) if abs(seconds) < 120 else abs(seconds)
+    return f"{span(whole)} ago" if seconds > 0 else f"in {span(whole)}"
 
 
 def inside(at: datetime, now: datetime) -> str:

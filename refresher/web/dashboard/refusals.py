@@ -17,7 +17,7 @@ HIDDEN = ("key", "secret", "password", "token", "certificate")
 """Parts of the names of fields whose content is never shown again."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Refused(Exception):
     """A page that says why not. `words` say what to do; `typed` is what a form held."""
 
