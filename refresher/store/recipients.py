@@ -153,32 +153,50 @@ def page(
     return many(db, Recipient, sql, **values, limit=limit)
 
 
-def blocked(db: Db, organization_id: str | None = None, *, limit: int) -> Sequence[Recipient]:
+def blocked(
+    db: Db,
+    organization_id: str | None = None,
+    *,
+    after: tuple[str, str] = ("", ""),
+    limit: int,
+) -> Sequence[Recipient]:
     """Returns recipients whose address a mail server refused, by organization and address."""
     own = "r.organization_id = :own and" if organization_id is not None else ""
     sql = f"""
         select {_COLUMNS} from recipient r
         where {own} r.blocked_at is not null
+          and (r.organization_id, r.address) > (:organization, :address)
         order by r.organization_id, r.address limit :limit
         """  # noqa: S608  our own column names
-    return many(db, Recipient, sql, own=organization_id, limit=limit)
+    organization, address = after
+    values = {"own": organization_id, "organization": organization, "address": address}
+    return many(db, Recipient, sql, **values, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How many are told, counted up to `MOST_COUNTED`, and whether messages have a page to lead to."""
+    """How many are told and how many addresses were refused, counted up to `MOST_COUNTED`.
+
+    `has_page`: whether any organization has a page of its own to reconnect.
+    """
 
     known: int
+    refused: int
     has_page: bool
 
 
-def told(db: Db) -> Told:
-    """Returns it; reads no more rows than are counted."""
-    sql = """
-        select (select count(*) from (select from recipient limit :most) r) as known,
+def told(db: Db, organization_id: str | None = None) -> Told:
+    """Returns it, of one organization ("" for operators) or of all; reads no more than is counted."""
+    own = "organization_id = :own" if organization_id is not None else "true"
+    sql = f"""
+        select (select count(*) from (
+                select from recipient where {own} limit :most) r) as known,
+            (select count(*) from (
+                select from recipient where {own} and blocked_at is not null
+                order by organization_id, address limit :most) r) as refused,
             exists(select from organization where reconnect_url is not null) as has_page
-        """
-    return one(db, Told, sql, most=MOST_COUNTED)
+        """  # noqa: S608  our own condition
+    return one(db, Told, sql, own=organization_id, most=MOST_COUNTED)
 
 
 def find(db: Db, recipient_id: UUID, organization_id: str | None) -> Recipient | None:

@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from refresher.rules.words import MOST_COUNTED
+from refresher.store.counting import Counted
 from refresher.store.session import Db, conditions, run
 from refresher.store.tables.base import IDLE, LEASED
 from refresher.store.tables.delivery import DELIVERED, FAILED, HELD
@@ -126,14 +127,6 @@ def event_organization(db: Db, event_id: UUID) -> tuple[bool, str | None]:
     sql = "select organization_id from outbox where id = :id"
     row = run(db, sql, id=event_id).first()
     return (False, None) if row is None else (True, row.organization_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How many messages a replay would send; `is_cut` when there may be more than were looked at."""
-
-    number: int
-    is_cut: bool
 
 
 def count(db: Db, wanted: Replay) -> Counted:

@@ -75,7 +75,12 @@ def put_organization(
 
 def _known(caller: Caller, given: str) -> str:
     """Returns the id of the path; raises 404 unless the key may know it."""
-    is_id = given.strip() and len(given) <= MAX_TEXT_LENGTH and re.fullmatch(CLEAN, given)
-    if not is_id or caller.organization_id not in {None, given}:
+    if not is_known(given, caller.organization_id):
         raise Problem("no_such_organization", "no organization has this id")
     return given
+
+
+def is_known(given: str, own: str | None) -> bool:
+    """Whether a key of this organization (None: of all) may know what this id names."""
+    is_id = given.strip() and len(given) <= MAX_TEXT_LENGTH and re.fullmatch(CLEAN, given)
+    return bool(is_id) and own in {None, given}

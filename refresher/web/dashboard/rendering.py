@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.runtime import Context
@@ -114,7 +114,7 @@ class Rendering:
             "when": partial(_when, visit),
             "ago": partial(_ago, visit),
             "inside": partial(_ago, visit),
-            "csrf": partial(forms.token, visit.services.cipher, visit.session),
+            "csrf": partial(_token, visit),
             "once": forms.once,
             "zone_name": f"{visit.now.astimezone(visit.zone):%Z}",
         }
@@ -148,6 +148,10 @@ def _when(visit: Visit, at: datetime | None, shown_as: str | None = None) -> Mar
 
 def _ago(visit: Visit, at: datetime) -> str:
     return moments.ago(at, visit.now)
+
+
+def _token(visit: Visit, action: str) -> str:
+    return forms.token(visit.services.cipher, visit.session, unquote(action))
 
 
 def _address(name: str) -> str | None:

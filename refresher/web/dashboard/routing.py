@@ -128,6 +128,11 @@ def find(routes: Sequence[Route], path: str) -> Found | None:
 
 @lru_cache(maxsize=1_000)
 def _expression(pattern: str) -> re.Pattern[str]:
-    pieces = re.split(r"\{(\w+)\}", pattern)
-    texts = [f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(pieces)]
+    pieces = re.split(r"\{(\w+\*?)\}", pattern)
+    texts = [_part(p) if n % 2 else re.escape(p) for n, p in enumerate(pieces)]
     return re.compile("".join(texts))
+
+
+def _part(name: str) -> str:
+    """Returns the expression of a named part; one with a star may hold slashes."""
+    return f"(?P<{name[:-1]}>.+)" if name.endswith("*") else f"(?P<{name}>[^/]+)"

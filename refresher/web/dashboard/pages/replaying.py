@@ -11,7 +11,8 @@ from refresher.notify import endpoints
 from refresher.rules.access import Scope
 from refresher.rules.words import counted, many
 from refresher.store import replays
-from refresher.store.replays import Counted, Replay
+from refresher.store.counting import Counted
+from refresher.store.replays import Replay
 from refresher.store.webhooks import EndpointView
 from refresher.web.dashboard.asking import mistakes_on
 from refresher.web.dashboard.pages import endpoint as page_of
@@ -72,7 +73,7 @@ def _ask(visit: Visit, fields: Mapping[str, str]) -> Page:
         shown,
         sentence=_sentence(found),
         number=_number(found),
-        is_any=found.number > 0 or found.is_cut,
+        is_any=found.number > 0 or found.is_capped,
     )
     return replace(blank, view=view)
 
@@ -107,14 +108,14 @@ def _instant(visit: Visit, name: str, text: str) -> datetime | None:
 
 
 def _sentence(found: Counted) -> str:
-    if not found.number and not found.is_cut:
+    if not found.number and not found.is_capped:
         return "Nothing would be sent again."
     return f"{_number(found)} would be sent again, with their old ids and in their old order."
 
 
 def _number(found: Counted) -> str:
     told = counted(found.number, "message")
-    return f"{told} or more" if found.is_cut and "+" not in told else told
+    return f"{told} or more" if found.is_capped and "+" not in told else told
 
 
 ROUTES = (
