@@ -104,7 +104,7 @@ MADE: dict[str, Callable[[Things], str]] = {
     "/ui/recipients/{id}": lambda things: f"/ui/recipients/{things.recipient}",
     "/ui/answers/{id}": lambda things: f"/ui/answers/{things.answer}",
     "/ui/bulk/{job}": lambda things: f"/ui/bulk/{things.job}",
-    "/ui/organizations/{id}": lambda _: f"/ui/organizations/{ORGANIZATION}",
+    "/ui/organizations/{id*}": lambda _: f"/ui/organizations/{ORGANIZATION}",
     "/ui/keys/{id}": lambda things: f"/ui/keys/{things.key}",
     "/ui/providers/{name}": lambda _: "/ui/providers/acme",
     "/ui/apps/{provider}/{name}": lambda _: "/ui/apps/acme/default",
