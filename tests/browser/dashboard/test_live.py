@@ -69,7 +69,7 @@ def test_14_a_page_stays_up_to_date_while_somebody_looks(dash: Dash) -> None:
 
 
 def test_14_postgres_away_and_back(dash: Dash, postgres: PostgresServer) -> None:
-    """The last look stays with its age, another page keeps what it shows; both come back by themselves."""
+    """The last look stays with its age, another page keeps what it shows; both come back."""
     one = dash.connect("live-2")
     ann = dash.person()
     page, other = ann.page, ann.context.new_page()
