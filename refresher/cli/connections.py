@@ -14,6 +14,7 @@ from uuid import UUID
 import typer
 
 from refresher.cli import (
+    bulk,
     connect_sessions,
     import_command,
     lifecycle,
@@ -61,6 +62,7 @@ app.add_typer(group, name="connections")
 for part in (import_command.app, refresh.app, lifecycle.app, resume_link.app):
     group.add_typer(part)
 group.add_typer(connect_sessions.links)
+group.add_typer(bulk.group, name="bulk")
 
 
 @command(

@@ -7,7 +7,7 @@ is worked off by the scheduler (`bulk_work.py`), batch by batch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -114,6 +114,21 @@ def preview(
     if deed in MAKE_DUE:
         spread = rules.spread_seconds(providers, rates(catalogue, providers))
     return Preview(plan, dict(providers.most_common()), dict(missing), sample, spread)
+
+
+def counted(
+    database: Database, selection: Selection, tell: Callable[[int], None] = lambda _: None
+) -> int:
+    """Returns how many match, however many; `tell` hears how many there are so far."""
+    number = 0
+    after: str | None = None
+    while True:
+        with database.transaction() as db:
+            ids, after = bulk_rows.matching(db, selection, after=after, limit=MOST)
+        number += len(ids)
+        tell(number)
+        if after is None:
+            return number
 
 
 def signed(cipher: Cipher, plan: Plan, by: Actor) -> str:

@@ -230,6 +230,8 @@ def _selection(visit: Visit, asked: Mapping[str, str], ids: Sequence[str]) -> Se
     word = asked.get("health") or None
     if word is not None and word not in LABELS:
         raise ValueError(f"There is no word of health “{word[:40]}”: choose again")
+    if not all(asked.get(name, "").isprintable() for name in FIELDS):
+        raise ValueError("There is a control character in a filter, which no stored name has")
     if len(ids) > MOST_CHOSEN:
         raise ValueError(f"There are more than {MOST_CHOSEN} chosen: use the filters instead")
     if any(ID.fullmatch(id_) is None for id_ in ids):
