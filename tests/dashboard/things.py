@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from uuid import UUID
 
@@ -89,7 +90,8 @@ class Things:
         """A bulk job."""
         chosen = Selection(ids=(self.connection,), organization_id=ORGANIZATION)
         order = Order(Deed.PAUSE, chosen, START, 1)
-        return bulk.ordered(self.site.world.services.database, self.site.actor, order).id
+        by = replace(self.site.actor, organization_id=ORGANIZATION)
+        return bulk.ordered(self.site.world.services.database, by, order).id
 
     @cached_property
     def key(self) -> str:
