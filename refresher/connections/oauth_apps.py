@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from refresher.catalogue import AppEntry, Catalogue
+from refresher.catalogue import AppEntry, Catalogue, checked_app
 from refresher.catalogue.watching import Stamp, stamp
 from refresher.errors import CannotDecrypt, InvalidApp, NoSuchApp
 from refresher.rules.access import Actor
 from refresher.rules.clients import ClientCredentials, material_names
 from refresher.rules.connection import App, Secret
+from refresher.rules.providers import Provider
 from refresher.runtime import clients
 from refresher.runtime.cipher import Cipher
 from refresher.runtime.services import Services, catalogue_from
@@ -45,6 +46,37 @@ def store_app(
         )
         audit.note(db, by, "app_stored", subject=f"app:{app.provider}/{app.name}")
     return True
+
+
+def store_secret(
+    database: Database,
+    cipher: Cipher,
+    app: AppEntry,
+    provider: Provider | None,
+    by: Actor,
+    *,
+    keeps_old: bool = False,
+) -> bool:
+    """Stores the id and the secret of an app, new or not; False: they are stored already.
+
+    Whatever else is stored of it stays. With `keeps_old` the secret before stays beside the new one,
+    where both are of the same client id. Raises `InvalidApp` where its provider asks for more.
+    """
+    with database.transaction() as db:
+        stored = oauth_apps.find(db, app.provider, app.name)
+    before = _opened(cipher, stored) if stored else None
+    client = app.client
+    if before is not None:
+        is_same = (
+            before.client_id == client.client_id and before.client_secret != client.client_secret
+        )
+        client = replace(
+            before,
+            client_id=client.client_id,
+            client_secret=client.client_secret,
+            previous_client_secret=before.client_secret if keeps_old and is_same else None,
+        )
+    return store_app(database, cipher, replace(app, client=checked_app(client, provider)), by)
 
 
 def rotate_secret(

@@ -190,18 +190,24 @@ def used_by(db: Db, provider: str, name: str, *, most: int = 10_001) -> int:
     return one(db, int, sql, provider=provider, name=name, most=most)
 
 
+_VIEW = """
+    select a.provider, a.name, a.client_id, a.client_secret is not null as has_secret,
+        a.material_names as material, p.until as paused_until, p.reason as pause_reason, a.updated_at
+    from app a left join lateral (
+        select until, reason from pause where scope = 'app' and provider = a.provider
+            and app_name = a.name and refusals > 0 order by until desc limit 1) p on true
+"""
+
+
 def every(db: Db) -> Sequence[AppView]:
     """Returns all apps in the order of their names."""
-    sql = """
-        select a.provider, a.name, a.client_id, a.client_secret is not null as has_secret,
-            a.material_names as material,
-            p.until as paused_until, p.reason as pause_reason, a.updated_at
-        from app a left join lateral (
-            select until, reason from pause where scope = 'app' and provider = a.provider
-                and app_name = a.name and refusals > 0 order by until desc limit 1) p on true
-        order by a.provider, a.name
-        """
-    return many(db, AppView, sql)
+    return many(db, AppView, f"{_VIEW} order by a.provider, a.name")
+
+
+def show(db: Db, provider: str, name: str) -> AppView | None:
+    """Returns one app, or None."""
+    sql = f"{_VIEW} where a.provider = :provider and a.name = :name"
+    return first(db, AppView, sql, provider=provider, name=name)
 
 
 def _resume_waiting(db: Db, provider: str, name: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from refresher.web.dashboard.pages import (
     account,
+    app_form,
+    apps,
     audit,
     bulk,
     connect,
@@ -48,6 +50,8 @@ ROUTES: tuple[Route, ...] = (
     *bulk.ROUTES,
     *refreshing.ROUTES,
     *editing.ROUTES,
+    *apps.ROUTES,
+    *app_form.ROUTES,
     *providers.ROUTES,
     *provider.ROUTES,
     *provider_deeds.ROUTES,

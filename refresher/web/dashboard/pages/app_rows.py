@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from refresher.catalogue.tables import NAME_PATTERN
+from refresher.insight.provider_looks import MOST_LOOKED_BEHIND
 from refresher.rules.connection import ParkReason
 from refresher.rules.provider_standing import Tone
-from refresher.store import inspection, oauth_apps, troubles
+from refresher.store import inspection, oauth_apps, pause_list, troubles
 from refresher.store.oauth_apps import AppView
+from refresher.store.pause_list import Chosen
 from refresher.store.session import Db
 from refresher.web.dashboard.visit import Visit
 
@@ -51,12 +55,15 @@ def link(provider: str, name: str) -> str:
     return f"/ui/apps/{quote(provider, safe='')}/{quote(name, safe='')}"
 
 
+def is_name(text: str) -> bool:
+    """Whether an app may be called so."""
+    return re.fullmatch(NAME_PATTERN, text) is not None
+
+
 def rows(visit: Visit, db: Db, provider: str | None = None) -> list[AppRow]:
     """Returns the apps, of one provider or of all: those that are lacking, or refused, first."""
     stored = [one for one in oauth_apps.every(db) if provider in {None, one.provider}]
-    refused = [one for one in stored if one.pause_reason is not None]
-    behind = troubles.behind(db, [f"app:{one.provider}/{one.name}" for one in refused[:20]])
-    waits = {name.removeprefix("app:"): one.waiting for name, one in behind.items()}
+    waits = waiting(db, provider)
     of_file = {(one.provider, one.name) for one in visit.services.catalogue.apps}
     have = {(one.provider, one.name) for one in stored}
     lacking = [
@@ -68,6 +75,17 @@ def rows(visit: Visit, db: Db, provider: str | None = None) -> list[AppRow]:
     return lacking + sorted(found, key=lambda row: (row.tone == "good", row.key))
 
 
+def waiting(db: Db, provider: str | None) -> dict[tuple[str, str], int]:
+    """Returns how many connections wait until an app is taken again, by provider and app."""
+    held = pause_list.held(db, Chosen(provider, scope="app"))[:MOST_LOOKED_BEHIND]
+    behind = troubles.behind(db, [f"{one.scope}:{one.key}" for one in held]) if held else {}
+    counts: dict[tuple[str, str], int] = {}
+    for one in held:
+        key = one.provider, one.app or "default"
+        counts[key] = counts.get(key, 0) + behind[f"{one.scope}:{one.key}"].waiting
+    return counts
+
+
 def shortened(client_id: str) -> str:
     """Returns as much of a client id as tells it from others."""
     if len(client_id) <= SHOWN_WHOLE:
@@ -76,9 +94,8 @@ def shortened(client_id: str) -> str:
 
 
 def _row(
-    visit: Visit, app: AppView, of_file: set[tuple[str, str]], waits: dict[str, int]
+    visit: Visit, app: AppView, of_file: set[tuple[str, str]], waits: dict[tuple[str, str], int]
 ) -> AppRow:
-    key = f"{app.provider}/{app.name}"
     is_refused = app.pause_reason is not None
     entry = visit.services.catalogue.get(app.provider)
     return AppRow(
@@ -93,7 +110,7 @@ def _row(
         secret="stored, sealed" if app.has_secret else "none: a public client",
         besides=app.material,
         origin="providers file" if (app.provider, app.name) in of_file else "stored",
-        waiting=waits.get(key, 0),
+        waiting=waits.get((app.provider, app.name), 0),
         changed_at=app.updated_at,
         paused_until=app.paused_until if is_refused else None,
     )
