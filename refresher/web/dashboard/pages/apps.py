@@ -46,9 +46,7 @@ def new(visit: Visit) -> Answer:
     if not provider:
         return page
     if provider not in visit.services.catalogue:
-        sentence = (
-            f"The catalogue has no provider “{provider[:64]}”: look it up under Providers."
-        )
+        sentence = f"The catalogue has no provider “{provider[:64]}”: look it up under Providers."
         raise Mistaken(sentence, page)
     if not app_rows.is_name(name):
         sentence = f"“{name[:64]}” is no name for an app: use a to z, 0 to 9, - and _."
