@@ -14,7 +14,9 @@ PAGE = "/ui/apps/acme/default"
 def opened(world, provider="acme", name="default"):
     """The client that is stored, in the clear."""
     with world.services.database.transaction() as db:
-        return clients.opened(world.services.cipher, oauth_apps.find(db, provider, name))
+        stored = oauth_apps.find(db, provider, name)
+    assert stored is not None
+    return clients.opened(world.services.cipher, stored)
 
 
 def test_a_new_secret_lets_all_go_on_and_is_in_no_answer(site, person):
