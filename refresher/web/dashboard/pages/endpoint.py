@@ -18,11 +18,13 @@ from refresher.web.dashboard.pages.webhooks import (
     row,
     standing,
 )
+from refresher.web.dashboard.rendering import stranger
 from refresher.web.dashboard.routing import NotHere, Page, Route, Tone
 from refresher.web.dashboard.visit import Visit
 from refresher.web.paging import read_number, write
 
 A_PAGE = 50
+MOST_OF_A_REASON = 150
 TONES: dict[str, Tone | str] = {
     "waiting": "plain",
     "sending": "plain",
@@ -121,7 +123,8 @@ def etag_of(endpoint: EndpointView) -> str:
 def _sentence(visit: Visit, endpoint: EndpointView) -> tuple[str, str]:
     if endpoint.disabled_at:
         held = counted(endpoint.held, "message")
-        why = f"{endpoint.disabled_reason}, {distance(endpoint.disabled_at, visit.now)}."
+        reason = stranger(endpoint.disabled_reason, MOST_OF_A_REASON)
+        why = f"{reason}, {distance(endpoint.disabled_at, visit.now)}."
         more = " Enabled again, it is sent all of them, in their order." if endpoint.held else ""
         return f"It is disabled: {held} {_are(endpoint.held)} held for it.", f"{why}{more}"
     if endpoint.failing_since:
