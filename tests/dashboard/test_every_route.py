@@ -37,6 +37,7 @@ class Who:
 PEOPLE = (
     Who("reader", frozenset({Scope.READ})),
     Who("writer", frozenset({Scope.READ, Scope.WRITE, Scope.CONNECT})),
+    Who("connector", frozenset({Scope.READ, Scope.CONNECT})),
     Who("admin", frozenset(PUBLIC)),
     Who("bound", frozenset(PUBLIC), ORGANIZATION),
     Who("read-only", frozenset(PUBLIC), read_only=True),
@@ -60,7 +61,7 @@ def expected(route: Route, who: Who) -> set[int]:
     if is_bound and found.is_everybodys:
         return {404}
     scopes = {Scope.READ} if who.read_only else who.scopes
-    if route.scope not in scopes or (route.scope is Scope.ADMIN and is_bound):
+    if not {route.scope, route.or_scope} & scopes or (route.scope is Scope.ADMIN and is_bound):
         return {403}
     return {404} if who.organization_id == "another" and has_owner(route) else IN
 

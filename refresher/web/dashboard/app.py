@@ -147,8 +147,8 @@ class Dashboard:
         if route is None or (is_live and route.method != "GET"):
             raise refusals.wrong_method(["GET"] if is_live else list(found.routes))
         is_bound = key.organization_id is not None
-        if route.scope not in key.scopes or (route.scope is Needs.ADMIN and is_bound):
-            raise refusals.scope_missing(route.scope, is_bound=is_bound)
+        if not route.is_open_to(key.scopes) or (route.scope is Needs.ADMIN and is_bound):
+            raise refusals.scope_missing(route.scope, route.or_scope, is_bound=is_bound)
         return route
 
     async def _signed_in(self, visitor: Visitor) -> SignedIn | Over | None:

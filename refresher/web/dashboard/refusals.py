@@ -68,13 +68,14 @@ def read_only() -> Refused:
     )
 
 
-def scope_missing(scope: str, *, is_bound: bool) -> Refused:
+def scope_missing(scope: str, or_scope: str | None = None, *, is_bound: bool) -> Refused:
     """Returns the page for a deed that the key may not do."""
     for_all = " of all organizations" if is_bound and scope == "admin" else ""
+    either = f"{scope} or {or_scope}" if or_scope else scope
     return Refused(
         403,
         "Not allowed",
-        f"This needs a key{for_all} with the scope {scope}: nothing was changed.",
+        f"This needs a key{for_all} with the scope {either}: nothing was changed.",
         "Your key lacks it. Whoever makes keys can give you one that may.",
         link="/ui/account",
         link_text="Account",

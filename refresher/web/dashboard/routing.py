@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -78,7 +78,7 @@ class Route:
 
     `outside`: it may wait for somebody else's server as well, in places of its own for each tenant.
     `everybody`: it exists for keys of all organizations alone; for a bound one there is nothing here.
-    `section`: which item of the left column is the current one.
+    `section`: which item of the left column is the current one. `or_scope`: does as well as `scope`.
     `same`: what names all that the page shows, at little cost; while it is the same name, who polls is
     told that nothing changed, and the page is not made. None: it cannot be told so.
     """
@@ -91,6 +91,11 @@ class Route:
     section: str = ""
     outside: bool = False
     same: Callable[[Visit], str | None] | None = None
+    or_scope: Scope | None = None
+
+    def is_open_to(self, scopes: Collection[Scope]) -> bool:
+        """Whether a key with these scopes may ask."""
+        return self.scope in scopes or (self.or_scope is not None and self.or_scope in scopes)
 
     def parts(self, path: str) -> dict[str, str] | None:
         """Returns the named parts of a path, None for a path of another form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from refresher.connections import connect
 from refresher.connections.connect import Made, Order
@@ -159,8 +160,9 @@ def _page(form: Connecting) -> Page:
     return Page("connect.html", form, title, more={"many": many})
 
 
+_POST: dict[str, Any] = {"scope": Scope.WRITE, "or_scope": Scope.CONNECT, "section": "connections"}
 ROUTES = (
     Route("GET", PATTERN, show, section="connections"),
-    Route("POST", PATTERN, make, Scope.WRITE, section="connections"),
-    Route("POST", PATTERN + "/{session}/cancel", cancel, Scope.WRITE, section="connections"),
+    Route("POST", PATTERN, make, **_POST),
+    Route("POST", PATTERN + "/{session}/cancel", cancel, **_POST),
 )

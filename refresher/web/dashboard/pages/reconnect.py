@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from refresher.connections import connect, reconnects
 from refresher.connections.reconnects import Reconnecting, ReconnectLink
@@ -114,7 +114,5 @@ def _page(linking: Linking) -> Page:
     return Page("reconnect.html", linking, f"Connect {linking.of.name} again")
 
 
-ROUTES = (
-    Route("GET", PATTERN, show, Scope.WRITE, section="connections"),
-    Route("POST", PATTERN, make, Scope.WRITE, section="connections"),
-)
+_NEEDS: dict[str, Any] = {"scope": Scope.WRITE, "or_scope": Scope.CONNECT, "section": "connections"}
+ROUTES = (Route("GET", PATTERN, show, **_NEEDS), Route("POST", PATTERN, make, **_NEEDS))
