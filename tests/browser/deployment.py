@@ -159,7 +159,8 @@ class Deployment:
             self.services.database, name="application", scopes=frozenset(Scope),
             organization_id=None, by=Actor("cli:ann"),
         ).text.reveal()  # fmt: skip
-        self.scheduler = self.spawn("-m", "refresher.scheduler", env=self.environment)
+        nowhere = {**self.environment, "PORT": "0"}  # several deployments may run beside each other
+        self.scheduler = self.spawn("-m", "refresher.scheduler", env=nowhere)
         self.start_web()
 
     def start_web(self) -> None:
