@@ -65,7 +65,7 @@ def beside(event: PastEvent, failed_before: int = 0) -> str:
 
 def _beside(event: PastEvent, failed_before: int) -> Iterator[str]:
     if event.lease_token is not None and event.claimed_at is not None:
-        yield f"attempt {event.lease_token:,}"
+        yield f"attempt {event.lease_token}"
     if event.reason:
         yield (
             "as we asked"

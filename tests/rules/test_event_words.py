@@ -37,21 +37,21 @@ ATTEMPT = {"lease_token": 1204, "claimed_at": NOW}
 @pytest.mark.parametrize(
     ("past", "failed", "says"),
     [
-        (event("refreshed", **ATTEMPT), 0, "attempt 1,204"),
-        (event("refreshed", **ATTEMPT), 1, "attempt 1,204, after 1 failure"),
+        (event("refreshed", **ATTEMPT), 0, "attempt 1204"),
+        (event("refreshed", **ATTEMPT), 1, "attempt 1204, after 1 failure"),
         (event("paused", reason="by API key abc", lease_token=3), 0, "by API key abc"),
         (
             event(
                 "transient", **ATTEMPT, reason="status 503", next_due_at=NOW + timedelta(minutes=2)
             ),
             0,
-            "attempt 1,204, status 503, tried again after 2 min",
+            "attempt 1204, status 503, tried again after 2 min",
         ),
         (event("transient", next_due_at=NOW), 0, "tried again at once"),
         (
             event("revoked", **ATTEMPT, parked_reason="reconnect_required", reason="invalid_grant"),
             0,
-            "attempt 1,204, invalid_grant, parked as reconnect_required",
+            "attempt 1204, invalid_grant, parked as reconnect_required",
         ),
         (event("postponed", postponed_by="app:acme/x#org"), 0, "waits for acme/x, for org"),
         (event("revocation", reason="revoked"), 0, "as we asked"),
