@@ -126,7 +126,7 @@ def _tell(running: Running, *, no_open: bool = False) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for what, where in (_what_runs(running) | _dashboard(running, link)).items():
+    for what, where in _what_runs(running).items():
         table.add_row(f"  {what}", where)
     # In one piece: log lines of other threads must not run into it.
     page = StringIO()
@@ -141,6 +141,9 @@ def _tell(running: Running, *, no_open: bool = False) -> None:
         "\nrefresher is up. Ctrl-C stops it; the next `refresher up` goes on from there.\n"
     )
     console.print(table)
+    if link is not None:
+        console.print("\nThe dashboard; this link signs in once, within ten minutes:\n")
+        console.print(f"  {link}", soft_wrap=True)
     console.print("\nNext, in another terminal:\n")
     for number, step in enumerate(_next_steps(running), 1):
         console.print(f"  {number}. {step}", soft_wrap=True)
@@ -153,19 +156,16 @@ def _tell(running: Running, *, no_open: bool = False) -> None:
 
 def _sign_in_link(running: Running) -> str | None:
     """Returns a link that signs in once, for who reads it on a terminal; None where nobody does."""
-    is_off = running.settings.dashboard == "off" or not running.port
-    if is_off or not sys.stdout.isatty():
+    if _dashboard(running) is None or not sys.stdout.isatty():
         return None
     with session.database() as database:
         return dashboard.made(database, running.settings, running.port)
 
 
-def _dashboard(running: Running, link: str | None) -> dict[str, str]:
-    if link is not None:
-        return {"dashboard": f"{link} (signs in once, within ten minutes)"}
-    if running.settings.dashboard == "off" or not running.port:
-        return {}
-    return {"dashboard": f"{_url(running)}/ui; `refresher dashboard` signs in"}
+def _dashboard(running: Running) -> str | None:
+    """Returns where the dashboard is, None where it is off."""
+    is_off = running.settings.dashboard == "off" or not running.port
+    return None if is_off else f"{_url(running)}/ui"
 
 
 def _what_runs(running: Running) -> dict[str, str]:
@@ -185,6 +185,8 @@ def _what_runs(running: Running) -> dict[str, str]:
     else:
         told["API"] = f"{url}, described at {url}/docs; keys: `refresher keys create`"
         told["health"] = f"{url}/health"
+    if (page := _dashboard(running)) is not None:
+        told["dashboard"] = f"{page}; `refresher dashboard` signs in"
     told["providers"] = f"{_short(foundation.providers_file)}, read again when it changes"
     if foundation.has_development_key:
         told["key"] = (
@@ -216,7 +218,7 @@ def _tell_as_json(running: Running) -> None:
             "providers_file": str(foundation.providers_file),
             "development_key": foundation.has_development_key,
             "api": _url(running),
-            "dashboard": _dashboard(running, None).get("dashboard", "").partition(";")[0] or None,
+            "dashboard": _dashboard(running),
             "health": f"{url}/health" if (url := _url(running)) else None,
         }
     )

@@ -92,6 +92,7 @@ def test_up_is_for_this_machine_and_says_where(start_up):
     assert up.environment["REFRESHER_HOST"] == "localhost"
     assert up.environment["REFRESHER_ALLOW_INSECURE_HOSTS"] == "loopback"
     assert up.environment["REFRESHER_PUBLIC_URL"] == told["api"]
+    assert loopback.get(told["dashboard"]).headers["location"] == "/ui/sign-in"
     root = loopback.get(f"{told['api']}/")
     assert (root.status_code, root.headers["location"]) == (307, "/docs")
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
