@@ -18,8 +18,10 @@ from refresher.rules.words import many, span
 
 Tone = Literal["good", "warn", "bad", "still"]
 MANY_ANSWERS = 5.0
-BAD_SHARE, POOR_SHARE = 0.5, 0.02
-"""From which share of answers without a token on it is said of a provider, or marked."""
+MOST_FAIL = 0.5
+"""From which share of answers without a token on it is said of a provider."""
+AMBER_SHARE, RED_SHARE = 0.02, 0.05
+"""From which share on the number is amber, and red."""
 
 
 class ProviderState(StrEnum):
@@ -33,6 +35,8 @@ class ProviderState(StrEnum):
     FAILING = "failing"
     ANSWERS = "answers"
     QUIET = "quiet"
+    NOT_HELD = "not_held"
+    """Nothing holds it up; what it answers is not known to whoever looks."""
 
 
 LOOKS: dict[ProviderState, tuple[str, Tone, str]] = {
@@ -44,6 +48,7 @@ LOOKS: dict[ProviderState, tuple[str, Tone, str]] = {
     ProviderState.FAILING: ("mostly fails", "warn", "triangle"),
     ProviderState.ANSWERS: ("answers", "good", "tick"),
     ProviderState.QUIET: ("quiet", "still", "ring"),
+    ProviderState.NOT_HELD: ("not held up", "good", "tick"),
 }
 """What each is called, its colour, and its shape."""
 UNREAD = (
@@ -150,9 +155,9 @@ def trouble(title: str, name: str, hold: Hold, now: datetime) -> Trouble:
 
 def share_tone(share: float | None) -> Tone | None:
     """Returns how the share of answers without a token is marked; None: as any other number."""
-    if share is None or share < POOR_SHARE:
+    if share is None or share < AMBER_SHARE:
         return None
-    return "warn" if share < BAD_SHARE else "bad"
+    return "warn" if share < RED_SHARE else "bad"
 
 
 def _state(facts: ProviderFacts, hold: Hold | None) -> ProviderState:
@@ -162,11 +167,17 @@ def _state(facts: ProviderFacts, hold: Hold | None) -> ProviderState:
         return ProviderState.UNREAD
     if hold is not None:
         return OF_SORT[hold.sort]
+    return _by_answers(facts)
+
+
+def _by_answers(facts: ProviderFacts) -> ProviderState:
+    if facts.refreshed is None:
+        return ProviderState.NOT_HELD
     answers = (facts.refreshed or 0.0) + (facts.failed or 0.0)
     share = facts.failed_share
     if share is None:
         return ProviderState.QUIET
-    if share >= BAD_SHARE and answers >= MANY_ANSWERS:
+    if share >= MOST_FAIL and answers >= MANY_ANSWERS:
         return ProviderState.FAILING
     return ProviderState.ANSWERS
 
@@ -186,12 +197,11 @@ def _told(
 
 def _of_answers(facts: ProviderFacts, state: ProviderState) -> tuple[str, Words]:
     share = facts.failed_share
-    if state is ProviderState.QUIET or share is None:
+    if share is None or state is ProviderState.NOT_HELD:
         if not facts.connections:
             return "No connection uses it.", ()
-        known = facts.refreshed is not None
-        asked = "Nothing was asked of it in the last 10 minutes." if known else ""
-        return "Nothing holds it up.", (asked,) if asked else ()
+        asked = ("Nothing was asked of it in the last 10 minutes.",)
+        return "Nothing holds it up.", asked if state is ProviderState.QUIET else ()
     answers = (facts.refreshed or 0.0) + (facts.failed or 0.0)
     of = f"of its {many(round(answers), 'answer')} in the last 10 minutes"
     if state is ProviderState.FAILING:

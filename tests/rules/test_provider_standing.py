@@ -36,7 +36,7 @@ WELL = ProviderFacts("quickbooks", "QuickBooks Online", connections=4, refreshed
     [
         ({}, ProviderState.ANSWERS, "answers", "good"),
         ({"refreshed": 0.0, "failed": 0.0}, ProviderState.QUIET, "quiet", "still"),
-        ({"refreshed": None, "failed": None}, ProviderState.QUIET, "quiet", "still"),
+        ({"refreshed": None, "failed": None}, ProviderState.NOT_HELD, "not held up", "good"),
         ({"refreshed": 2.0, "failed": 3.0}, ProviderState.FAILING, "mostly fails", "warn"),
         ({"refreshed": 0.0, "failed": 3.0}, ProviderState.ANSWERS, "answers", "good"),
         ({"holds": [LIMITED]}, ProviderState.WAITING, "asked us to wait", "still"),
@@ -153,7 +153,7 @@ def test_what_holds_everybody_matters_more_than_a_part():
 
 
 @pytest.mark.parametrize(
-    ("share", "tone"), [(None, None), (0.01, None), (0.024, "warn"), (0.5, "bad")]
+    ("share", "tone"), [(None, None), (0.01, None), (0.024, "warn"), (0.061, "bad")]
 )
 def test_a_share_is_marked_from_some_height_on(share, tone):
     """A few failures are as any other number."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refresher.insight.looks import Look, WorkNow
 from refresher.rules.faults import Sort
 from refresher.rules.needs import amount
+from refresher.rules.provider_standing import ProviderFacts, share_tone, standing
 from refresher.rules.standing_word import Tone
 from refresher.rules.words import span
 from refresher.store.gauges import MOST_COUNTED
@@ -18,8 +19,6 @@ from refresher.store.workers import ProcessSeen
 
 MOST_PROVIDERS, MOST_IN_TROUBLE, MOST_PROCESSES = 7, 12, 50
 FROZEN_SECONDS = 60.0
-MANY_FAIL, MOST_FAIL = 0.02, 0.05
-"""From which share of answers without a token on a number is amber, and red."""
 SHORT_SECONDS = 10.0
 
 
@@ -147,7 +146,9 @@ def providers(look: Look, titles: Mapping[str, str]) -> tuple[ProviderRow, ...]:
         return -(done.per_second if done else 0.0), -flying.get(name, 0), name
 
     rest = sorted(calm, key=busy)[: max(0, MOST_PROVIDERS - len(trouble))]
-    rows = (_provider(name, worst.get(name), titles.get(name, name)) for name in (*trouble, *rest))
+    rows = (
+        _provider(look, name, worst.get(name), titles.get(name, name)) for name in (*trouble, *rest)
+    )
     if look.work is None:
         return tuple(rows)
     return tuple(
@@ -165,9 +166,9 @@ def _worst(pauses: Sequence[PauseView]) -> dict[str, PauseView]:
     return found
 
 
-def _provider(name: str, pause: PauseView | None, title: str) -> ProviderRow:
+def _provider(look: Look, name: str, pause: PauseView | None, title: str) -> ProviderRow:
     if pause is None:
-        return ProviderRow(name, title, "answers", "good", "tick", "")
+        return ProviderRow(name, title, *_in_a_word(look, name), "")
     left = span(pause.left_seconds)
     whom = "".join(f" {word} {what}" for word, what in (
         ("at", pause.host), ("for", pause.organization_id)) if what)  # fmt: skip
@@ -186,9 +187,22 @@ def _provider(name: str, pause: PauseView | None, title: str) -> ProviderRow:
             return ProviderRow(name, title, "asked us to wait", "still", "hourglass", note)
 
 
+def _in_a_word(look: Look, name: str) -> tuple[str, Tone, str]:
+    """Returns how a provider stands that nothing holds up, as its own page says it."""
+    done, known = look.lately.get(name), look.work is not None
+    facts = ProviderFacts(
+        name,
+        name,
+        refreshed=(done.refreshed if done else 0.0) if known else None,
+        failed=(done.failed if done else 0.0) if known else None,
+    )
+    told = standing(facts, look.facts.now)
+    return told.label, told.tone, told.shape
+
+
 def _with_numbers(row: ProviderRow, under_way: int, done: Lately | None) -> ProviderRow:
     share = done.failed_share if done else None
-    tone = "" if share is None or share < MANY_FAIL else "bad" if share >= MOST_FAIL else "warn"
+    tone = share_tone(share) or ""
     return ProviderRow(
         row.name, row.title, row.word, row.tone, row.shape, row.note,
         under_way=f"{under_way:,}",
