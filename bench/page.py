@@ -50,6 +50,11 @@ sizes: `python -m bench.refreshes --help`.
 
 <!-- watching:begin -->
 <!-- watching:end -->
+
+## What open dashboards cost
+
+<!-- dashboards:begin -->
+<!-- dashboards:end -->
 """
 
 

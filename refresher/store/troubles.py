@@ -35,25 +35,26 @@ class Behind:
 
 
 _BEHIND = """
-    select p.name,
-        (select count(*) from (select 1 from refresh_schedule s
-            where s.state = 0 and s.waits_for = p.name limit :most) w) as waiting,
-        t.ended, t.first_ends_at
-    from unnest(cast(:names as text[])) p(name)
-    cross join lateral (
-        select count(*) filter (where c.expires_at <= refresher_now()) as ended,
-            min(c.expires_at) filter (where c.expires_at > refresher_now()) as first_ends_at
-        from (select connection_id from refresh_schedule s
-              where s.state = 0 and s.waits_for = p.name order by due_at limit :most_opened) w
-        join connection c on c.id = w.connection_id
-    ) t
+    select cast(:name as text) as name,
+        (select count(*) from (select 1 from refresh_schedule
+            where state = 0 and waits_for = :name limit :most) w) as waiting,
+        count(*) filter (where c.expires_at <= refresher_now()) as ended,
+        min(c.expires_at) filter (where c.expires_at > refresher_now()) as first_ends_at
+    from (select connection_id from refresh_schedule
+          where state = 0 and waits_for = :name order by due_at limit :most_opened) w
+    join connection c on c.id = w.connection_id
     """
 
 
 def behind(db: Db, names: Sequence[str]) -> Mapping[str, Behind]:
-    """Returns who waits for these scopes (`app:google/default`)."""
-    found = many(db, Behind, _BEHIND, names=list(names), most=MOST_COUNTED, most_opened=MOST_OPENED)
-    return {one.name: one for one in found}
+    """Returns who waits for these scopes (`app:google/default`); each is asked for by itself.
+
+    So the planner knows which one it is, and how rare.
+    """
+    return {
+        name: one(db, Behind, _BEHIND, name=name, most=MOST_COUNTED, most_opened=MOST_OPENED)
+        for name in names
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,11 @@ _GONE_OF_ONE = f"""
             or exists (select from webhook_endpoint e where e.disabled_at is null
                 and (e.organization_id = :organization_id or e.organization_id is null))
             then 0 else count(*) end as untold
-    from (select id, provider, updated_at from connection
-          where organization_id = :organization_id and deleted_at is null
-            and status = 'reconnect_required' limit :most) c
+    from (select id, provider, updated_at, status from connection
+          where organization_id = :organization_id and deleted_at is null limit :most) c
     join refresh_schedule s on s.connection_id = c.id and s.state = 2
         and s.parked_reason = '{ParkReason.RECONNECT_REQUIRED}'
+    where c.status = 'reconnect_required'
     group by 1 order by number desc, provider
     """  # noqa: S608  our own word
 

@@ -119,13 +119,13 @@
   });
 
   function count(form) {
-    const boxes = all('input[name="id"]', form), number = boxes.filter((box) => box.checked).length;
+    const boxes = all('input[name="id"]:not(:disabled)', form), number = boxes.filter((box) => box.checked).length;
     all("[data-chosen]", form).forEach((place) => { place.textContent = `${number} chosen`; });
     all("[data-all]", form).forEach((box) => { box.checked = number > 0 && number === boxes.length; });
   }
 
   document.addEventListener("change", ({ target }) => {
-    if (target.matches("[data-all]")) all('input[name="id"]', target.form).forEach((box) => { box.checked = target.checked; });
+    if (target.matches("[data-all]")) all('input[name="id"]:not(:disabled)', target.form).forEach((box) => { box.checked = target.checked; });
     if (target.matches('[data-all], input[name="id"]') && target.form) count(target.form);
   });
 
