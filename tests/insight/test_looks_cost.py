@@ -74,6 +74,7 @@ def _statements(world: World, organization_id: str | None) -> list[tuple[str, An
 
 def _most_rows(node: dict[str, Any]) -> float:
     """Returns the most rows that any node of a plan reads, discarded ones included."""
-    own = float(node["Actual Rows"]) * node["Actual Loops"]
-    own += float(node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    loops = float(node["Actual Loops"])
+    own = float(node["Actual Rows"]) * loops
+    own += float(node.get("Rows Removed by Filter", 0)) * loops
     return max([own, *map(_most_rows, node.get("Plans", []))])
