@@ -66,6 +66,21 @@ def test_a_database_that_is_away(person: Person, monkeypatch: pytest.MonkeyPatch
     assert Person(person.site).sign_in(key).status_code == 503
 
 
+def test_a_form_that_meets_a_database_that_is_away(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is done, and what was typed stays to be read; secrets do not."""
+
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("canary")
+
+    monkeypatch.setattr("refresher.store.idempotency.take", away)
+    answer = person.post("/ui/account/look", once="1", zone="Mars/Olympus", client_secret="canary")
+    assert answer.status_code == 503
+    assert "Mars/Olympus" in read(answer).words
+    assert "canary" not in answer.text
+
+
 def test_a_look_is_short_and_writes_nothing(person: Person) -> None:
     """A statement that takes too long is ended, and one that writes is refused."""
     database = person.site.world.services.database

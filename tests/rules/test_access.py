@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from refresher.rules.access import (
+    Actor,
     ApiKey,
     Refusal,
     Scope,
     hashed,
     judge,
     presented,
+    standing,
     written,
 )
 from refresher.rules.connection import Secret
@@ -25,6 +27,39 @@ def key(**more: object) -> ApiKey:
     """Returns a key that counts."""
     fields = {"expires_at": None, "revoked_at": None, **more}
     return ApiKey(ID, "n", None, frozenset({Scope.READ}), hashed(SECRET), NOW, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("more", "refusal"),
+    [
+        ({}, None),
+        ({"expires_at": NOW + timedelta(seconds=1)}, None),
+        ({"expires_at": NOW}, Refusal.EXPIRED),
+        ({"revoked_at": NOW, "expires_at": NOW}, Refusal.REVOKED),
+    ],
+)
+def test_a_key_counts_until_it_does_not(more, refusal):
+    """Revoked or expired, whoever asks: a session's key is judged without its secret."""
+    assert standing(key(**more), NOW) is refusal
+
+
+@pytest.mark.parametrize(
+    ("actor", "told", "subject", "about"),
+    [
+        (Actor(ID), f"by API key {ID}", "key:x", "key:x"),
+        (Actor("cli:ann"), "by cli:ann", None, None),
+        (
+            Actor(ID, "org", "ann@x.example"),
+            f"by API key {ID}, ann@x.example",
+            None,
+            "by ann@x.example",
+        ),
+        (Actor(ID, None, "ann"), f"by API key {ID}, ann", "key:x", "key:x, by ann"),
+    ],
+)
+def test_who_acts_is_told(actor, told, subject, about):
+    """A person whom a proxy names stands beside the key that people share there."""
+    assert (actor.told, actor.about(subject)) == (told, about)
 
 
 def test_a_key_is_read_as_it_is_written():

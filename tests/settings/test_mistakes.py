@@ -120,6 +120,27 @@ def test_the_tests_own_variables_are_let_through(monkeypatch: pytest.MonkeyPatch
     ("knobs", "sentence"),
     [
         (
+            {"dashboard_idle_seconds": 7_200, "dashboard_session_seconds": 3_600},
+            (
+                "REFRESHER_DASHBOARD_IDLE_SECONDS (7200) must not be more than "
+                "REFRESHER_DASHBOARD_SESSION_SECONDS (3600)"
+            ),
+        ),
+        (
+            {"dashboard_user_header": "X-User"},
+            (
+                "REFRESHER_DASHBOARD_USER_HEADER is set without REFRESHER_DASHBOARD_PROXIES and "
+                "REFRESHER_DASHBOARD_PROXY_KEY_ID: set all three, or none"
+            ),
+        ),
+        (
+            {"dashboard_proxies": "10.0.0.5", "dashboard_proxy_key_id": "abcdefghijkl"},
+            (
+                "REFRESHER_DASHBOARD_PROXIES is set without REFRESHER_DASHBOARD_USER_HEADER: set "
+                "all three, or none"
+            ),
+        ),
+        (
             {"http_connect_seconds": 20},
             (
                 "REFRESHER_HTTP_CONNECT_SECONDS (20) must be less than "

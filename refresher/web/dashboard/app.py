@@ -72,7 +72,7 @@ class Dashboard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, whatever happens. HEAD is served as GET."""
-        path, method, began = scope["path"], scope["method"], time.monotonic()
+        path, method, began = scope["path"].rstrip("/"), scope["method"], time.monotonic()
         pattern = _pattern(path)
         try:
             visitor = visitor_of(scope, receive, self._shared.services.settings.trusted_proxies)

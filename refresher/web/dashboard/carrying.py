@@ -71,6 +71,8 @@ class Carrying:
             return self._page(asked, visit, page)
         except Exception as error:  # noqa: BLE001  it is a page
             refused = refusals.of(error, asked.visitor.method, route.pattern)
+            if not isinstance(error, Refused):  # that one has what it may show
+                refused.typed = refusals.shown_again(visit.form_pairs)
             return self._refused(asked, visit, refused)
 
     def refusal(self, asked: Asked, refused: Refused) -> Response:

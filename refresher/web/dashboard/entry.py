@@ -20,7 +20,7 @@ from refresher.rules.access import ApiKey, Refusal, Scope, presented
 from refresher.rules.words import span
 from refresher.web.connect.gate import Addresses, Visitor
 from refresher.web.dashboard import forms, refusals
-from refresher.web.dashboard.protection import BOUNCED, SESSION, Door
+from refresher.web.dashboard.protection import BOUNCED, SESSION, Door, tells_where_from
 from refresher.web.dashboard.refusals import Refused
 from refresher.web.dashboard.rendering import Rendering
 from refresher.web.dashboard.routing import Tone
@@ -161,7 +161,7 @@ class Entry:
 
     def _check(self, visitor: Visitor) -> None:
         """Refuses forms of other sites, and who tries too often."""
-        if not self._door.is_own_form(visitor):
+        if tells_where_from(visitor) and not self._door.is_own_form(visitor):
             raise refusals.stale_form((), SIGN_IN)
         wait = self._tries.take(visitor.address)
         if wait > 0:

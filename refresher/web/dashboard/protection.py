@@ -110,6 +110,11 @@ class WrongPeer(Exception):
     """Somebody names a person who may not: the request is refused, not taken for a guest's."""
 
 
+def tells_where_from(visitor: Visitor) -> bool:
+    """Whether a browser sent it: every one tells where a form is from (Fetch, "Origin" header)."""
+    return not {b"sec-fetch-site", b"origin"}.isdisjoint(visitor.headers)
+
+
 def is_from_outside(visitor: Visitor) -> bool:
     """Whether a link of another site led here, for a whole page."""
     headers = visitor.headers

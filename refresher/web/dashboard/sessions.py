@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -115,8 +116,8 @@ class Sessions:
             self._forget(mark)
             return over
         if (now - stored.seen_at).total_seconds() > web_sessions.SEEN_SECONDS:
-            with self._database.transaction() as db:
-                web_sessions.seen(db, stored.id)
+            with suppress(DatabaseUnavailable), self._database.transaction() as db:
+                web_sessions.seen(db, stored.id)  # else later: who looks needs no write
         session = Session(stored.id, mark, self._read_only or stored.read_only, stored.ends_at)
         return self._remember(mark, SignedIn(session, narrowed(key, session), now, before))
 
