@@ -114,11 +114,11 @@ class Dashboard:
             found = self._found(asked)
             route = self._admit(asked, found)
             fields = await forms.read(visitor) if route.method == "POST" else ()
-            whole = replace(asked, parts=found.parts, route=route, fields=fields)
+            asked = replace(asked, parts=found.parts, route=route, fields=fields)
             if not route.outside:
-                return await self._in_thread(self._carrying.carry, whole)
+                return await self._in_thread(self._carrying.carry, asked)
             tenant = tenant_of(asked.signed_in.key)
-            return await self._shared.outside.run(tenant, self._carrying.carry, whole)
+            return await self._shared.outside.run(tenant, self._carrying.carry, asked)
         except Exception as error:  # noqa: BLE001  every error is a page
             refused = refusals.of(error, visitor.method, _pattern(asked.path))
         return await self._in_thread(self._carrying.refusal, asked, refused)

@@ -25,6 +25,9 @@ from refresher.web.dashboard.sessions import Sessions, SignedIn
 from refresher.web.dashboard.visit import Visit
 from refresher.web.state import Shared
 
+STRANGE = frozenset({403, 409})
+"""Statuses of pages that do not show what came: it may be another site's, or is done already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -184,6 +187,8 @@ class Carrying:
         return live.answer(visit, told)
 
     def _refused(self, asked: Asked, visit: Visit, refused: Refused) -> Response:
+        if asked.fields and refused.status not in STRANGE:
+            refused = refusals.with_form(refused, asked.fields)
         if visit.is_live:
             answer = html(escape(refused.sentence), refused.status)
         else:

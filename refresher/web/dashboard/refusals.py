@@ -13,13 +13,17 @@ from refresher.web.dashboard.routing import NotHere, Tone
 
 Pairs = Sequence[tuple[str, str]]
 AGAIN_SECONDS = 5
+PASSING = frozenset({429, 503})
 HIDDEN = ("key", "secret", "password", "token", "certificate")
 """Parts of the names of fields whose content is never shown again."""
 
 
 @dataclass(eq=False)
 class Refused(Exception):
-    """A page that says why not. `words` say what to do; `typed` is what a form held."""
+    """A page that says why not. `words` say what to do; `typed` is what a form held.
+
+    `again` are the fields of a form that may be sent again as it was.
+    """
 
     status: int
     title: str
@@ -29,6 +33,7 @@ class Refused(Exception):
     link: str | None = None
     link_text: str = "Go on"
     typed: Pairs = ()
+    again: Pairs = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -111,10 +116,25 @@ def shown_again(typed: Pairs) -> list[tuple[str, str]]:
     """Returns what a form held, but secrets and our own fields."""
     ours = {CSRF, ONCE, "if_match"}
     return [
-        (name, value)
+        (name, value.replace("\r\n", "\n"))
         for name, value in typed
-        if value and name not in ours and not any(word in name.lower() for word in HIDDEN)
+        if value and name not in ours and not _is_secret(name)
     ]
+
+
+def with_form(refused: Refused, fields: Pairs) -> Refused:
+    """Returns the page with what a form held; where waiting helps, with a button to send it again.
+
+    It is the same form then, number and entity tag too: what was done after all is not done twice.
+    """
+    refused.typed = shown_again(fields)
+    if refused.status in PASSING and not any(_is_secret(name) and value for name, value in fields):
+        refused.again = [(name, value.replace("\r\n", "\n")) for name, value in fields]
+    return refused
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in HIDDEN)
 
 
 def of(error: Exception, method: str, pattern: str) -> Refused:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from refresher.connections import lifecycle
 from refresher.connections.lifecycle import Changed
-from refresher.errors import InvalidConnection
+from refresher.errors import InvalidConnection, NoSuchConnection
 from refresher.rules.access import Scope
 from refresher.rules.deed_words import DONE
 from refresher.rules.deeds import Deed
@@ -50,6 +50,8 @@ def save(visit: Visit) -> Answer:
         after = lifecycle.change(visit.database, visit.actor, of.id, given, tags(visit))
     except Changed:
         raise Mistaken(f"{deeds.CHANGED} {_now(of)}", _page(edited), CONFLICT) from None
+    except NoSuchConnection:
+        return deeds.page(Question(subject(visit), Deed.EDIT, deeds.GONE), CONFLICT)
     except InvalidConnection as wrong:
         raise Mistaken(f"Nothing was changed: {wrong}.", _page(edited)) from None
     name = after.seen.name or after.seen.external_id

@@ -9,6 +9,7 @@ from refresher.connections import lifecycle
 from refresher.errors import TokenUnavailable
 from refresher.rules import refresh_words
 from refresher.rules.access import Scope
+from refresher.rules.connection import ParkReason
 from refresher.rules.deeds import Deed, why_not
 from refresher.rules.refresh_words import Told
 from refresher.rules.unavailable import Why
@@ -43,7 +44,7 @@ def act(visit: Visit) -> Answer:
 
 
 def _refused(visit: Visit, of: Subject, error: TokenUnavailable) -> Answer:
-    if error.code == Why.NO_SUCH_CONNECTION:
+    if error.code in {Why.NO_SUCH_CONNECTION, ParkReason.DELETED}:
         return deeds.page(Question(subject(visit), Deed.REFRESH, deeds.GONE), CONFLICT)
     _, due_at = _next(visit, of)
     told = refresh_words.refused(
