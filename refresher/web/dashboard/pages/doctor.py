@@ -41,7 +41,7 @@ class Found:
 
     check: str
     tone: Tone
-    message: str
+    message: Sequence[Piece]
     mend: Sequence[Piece]
     page: str | None
 
@@ -140,11 +140,18 @@ def _sentence(failed: int, warned: int) -> str:
 
 
 def _found(one: Finding) -> Found:
-    pieces = (one.mend or "").split("`")
-    mend = [Piece(text, is_command=n % 2 == 1) for n, text in enumerate(pieces) if text]
-    if mend and not mend[0].is_command:
-        mend[0] = replace(mend[0], text=mend[0].text[:1].upper() + mend[0].text[1:])
-    return Found(one.check, TONES[one.level], one.message, mend, one.page)
+    return Found(
+        one.check, TONES[one.level], _pieces(one.message), _pieces(one.mend or ""), one.page
+    )
+
+
+def _pieces(text: str) -> list[Piece]:
+    """Returns a sentence with its commands told apart, which stand between backticks."""
+    parts = text.split("`")
+    made = [Piece(part, is_command=n % 2 == 1) for n, part in enumerate(parts) if part]
+    if made and not made[0].is_command:
+        made[0] = replace(made[0], text=made[0].text[:1].upper() + made[0].text[1:])
+    return made
 
 
 ROUTES = (

@@ -129,12 +129,13 @@ def create(visit: Visit) -> Page:
 
 
 def revoke(visit: Visit) -> Goto:
-    """Revokes a key, and ends its sessions."""
+    """Revokes a key: its sessions are refused as it is, and whoever has one is told why."""
     try:
         revoked = api_keys.revoke(visit.database, visit.parts["id"], by=visit.actor)
     except NoSuchKey:
         raise NotHere from None
-    ended = visit.end_sessions(revoked.id)
+    with visit.reading() as db:
+        ended = len(web_sessions.of_key(db, revoked.id))
     more = f" {many(ended, 'session')} ended with it." if ended else ""
     said = f"{revoked.name} is revoked: every process refuses it within a second or two.{more}"
     return Goto("/ui/keys", said)
@@ -188,8 +189,10 @@ def _row(visit: Visit, key: ApiKey) -> KeyRow:
 def _sentence(rows: Sequence[KeyRow], *, is_whole: bool) -> str:
     able = sum(row.tone != "still" for row in rows)
     if not is_whole:
-        return f"{many(able, 'key')} of this page {'is' if able == 1 else 'are'} taken."
-    return f"{many(able, 'key')} {'is' if able == 1 else 'are'} taken; {len(rows) - able} ended."
+        return f"{many(able, 'key')} of this page {'works' if able == 1 else 'work'}."
+    ended = len(rows) - able
+    more = f"; {ended} {'has' if ended == 1 else 'have'} ended" if ended else ""
+    return f"{many(able, 'key')} {'works' if able == 1 else 'work'}{more}."
 
 
 def _scopes(visit: Visit) -> set[Scope]:
