@@ -36,7 +36,7 @@ def test_somebody_is_told_and_told_no_more(site: Site, person: Person) -> None:
     words = person.page("/ui/recipients").words
     assert "2 recipients are told by mail" in words
     assert "ann@acme.example" in words
-    assert "ann@acme" not in person.page("/ui/recipients?only=operators").words
+    assert "ann@acme" not in person.page("/ui/recipients?which=operators").words
     assert "ops@us" not in person.page("/ui/recipients?organization=org-1").words
     path = person.page("/ui/recipients").links["ann@acme.example"].removeprefix(HERE)
     said = person.followed(person.submit(f"{path}/remove", f"{path}/remove"))
@@ -53,11 +53,11 @@ def test_a_refused_address_is_told_again(site: Site, person: Person) -> None:
     assert (
         "1 recipient is told by mail; 1 address was refused." in person.page("/ui/recipients").words
     )
-    listed = person.page("/ui/recipients?only=refused").words
+    listed = person.page("/ui/recipients?which=refused").words
     assert "550 no such user" in listed
-    said = person.followed(person.submit("/ui/recipients?only=refused", f"{path}/unblock"))
+    said = person.followed(person.submit("/ui/recipients?which=refused", f"{path}/unblock"))
     assert "is told again" in said.words
-    assert "No address was refused" in person.page("/ui/recipients?only=refused").words
+    assert "No address was refused" in person.page("/ui/recipients?which=refused").words
 
 
 def test_choices_are_kept(site: Site, person: Person) -> None:
@@ -119,7 +119,7 @@ def test_a_bound_key_knows_its_own_alone(site: Site) -> None:
     assert bound.get(path).status_code == 404
     posts = ("", "/unblock", "/remove")
     assert {bound.post(f"{path}{word}").status_code for word in posts} == {404}
-    for page in ("/ui/recipients?organization=org-1", "/ui/recipients?only=operators"):
+    for page in ("/ui/recipients?organization=org-1", "/ui/recipients?which=operators"):
         assert "acme.example" not in bound.get(page).text
     said = bound.followed(bound.post("/ui/recipients", address="b@mine.example", operators="on"))
     assert "told of the connections of mine" in said.words

@@ -13,6 +13,7 @@ from refresher.store import replays, webhooks
 from refresher.store.replays import STATES, DeliveryView
 from refresher.store.webhooks import EndpointView
 from refresher.web.dashboard.asking import mark, place
+from refresher.web.dashboard.moments import ago
 from refresher.web.dashboard.pages.webhooks import (
     Standing,
     row,
@@ -124,11 +125,11 @@ def _sentence(visit: Visit, endpoint: EndpointView) -> tuple[str, str]:
     if endpoint.disabled_at:
         held = counted(endpoint.held, "message")
         reason = stranger(endpoint.disabled_reason, MOST_OF_A_REASON)
-        why = f"{reason}, {distance(endpoint.disabled_at, visit.now)}."
+        why = f"{reason}, {ago(endpoint.disabled_at, visit.now)}."
         more = " Enabled again, it is sent all of them, in their order." if endpoint.held else ""
         return f"It is disabled: {held} {_are(endpoint.held)} held for it.", f"{why}{more}"
     if endpoint.failing_since:
-        since = distance(endpoint.failing_since, visit.now)
+        since = ago(endpoint.failing_since, visit.now)
         left = endpoint.paused_until and distance(endpoint.paused_until, visit.now)
         waiting = counted(endpoint.waiting, "message")
         again = f"The next try is {left}. " if left and left.startswith("in ") else ""

@@ -118,8 +118,8 @@ def remove(visit: Visit) -> Goto:
 
 
 def _list(visit: Visit) -> Page:
-    operators = visit.is_everybodys and visit.query.get("only") == "operators"
-    refused = visit.query.get("only") == "refused"
+    operators = visit.is_everybodys and visit.query.get("which") == "operators"
+    refused = visit.query.get("which") == "refused"
     whose = "" if operators else visit.organization_id
     listing = ("recipients", whose, refused)
     at, said = place(lambda name, cursor: read_texts(name, cursor, 2), listing, _cursor(visit))

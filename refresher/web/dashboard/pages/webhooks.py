@@ -9,10 +9,11 @@ from uuid import UUID
 from refresher.notify import endpoints
 from refresher.notify.endpoints import WantedEndpoint
 from refresher.rules.access import Scope
-from refresher.rules.words import counted, distance
+from refresher.rules.words import counted
 from refresher.store import webhooks
 from refresher.store.webhooks import EndpointView, Summary
 from refresher.web.dashboard.asking import fitting, mistakes_on, place
+from refresher.web.dashboard.moments import ago
 from refresher.web.dashboard.routing import Page, Route, Tone
 from refresher.web.dashboard.visit import Visit
 from refresher.web.paging import read_id, write
@@ -104,14 +105,14 @@ def row(visit: Visit, view: EndpointView) -> EndpointRow:
 def standing(visit: Visit, view: EndpointView) -> Standing:
     """Returns how an endpoint does."""
     if view.disabled_at:
-        since = distance(view.disabled_at, visit.now)
+        since = ago(view.disabled_at, visit.now)
         return Standing("disabled", "bad", f"{view.disabled_reason}, {since}")
     if view.failing_since:
-        return Standing("failing", "warn", f"since {distance(view.failing_since, visit.now)}")
+        return Standing("failing", "warn", f"since {ago(view.failing_since, visit.now)}")
     if view.failed:
-        return Standing("arrives", "good", f"{counted(view.failed, 'message')} given up")
+        return Standing("arrives", "warn", f"{counted(view.failed, 'message')} given up")
     if view.delivered_at:
-        return Standing("arrives", "good", f"the last {distance(view.delivered_at, visit.now)}")
+        return Standing("arrives", "good", f"the last {ago(view.delivered_at, visit.now)}")
     return Standing("new", "still", "nothing was sent to it yet")
 
 
