@@ -40,8 +40,7 @@ _STANDING = f"""
     exists (select 1 from connection t join refresh_schedule z on z.connection_id = t.id
         where t.slot_of = c.id and t.deleted_at is null and z.state = 2) as slot_parked,
     c.root_id is not null as is_sibling,
-    exists (select 1 from connection t left join chosen x on x.id = t.id
-        where t.root_id = c.id and t.deleted_at is null and x.id is null) as holds_grant,
+    c.id in (select root_id from held) as holds_grant,
     ({_CHANGED}) or coalesce({HEALTH} <> :word, false) as changed
 """  # noqa: S608  our own words
 """The columns of `Standing`."""
@@ -52,7 +51,14 @@ _FROM = """
     where cast(:organization as text) is null or c.organization_id = :organization
 """
 _KEYS = ", ".join(["provider", *Standing.__dataclass_fields__])
-_CHOSEN = "with chosen as materialized (select unnest(cast(:beside as uuid[])) as id)"
+_HELD = """
+    with held as materialized (
+        select distinct t.root_id from unnest(cast(:ids as uuid[])) u(id)
+        join connection t on t.root_id = u.id and t.deleted_at is null
+        left join unnest(cast(:beside as uuid[])) x(id) on x.id = t.id
+        where x.id is null)
+"""
+"""Those whose grant is used by a living connection that was not chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ def rows(
     `beside` are chosen as well: they hold nobody back.
     """
     sql = f"""
-        {_CHOSEN}
+        {_HELD}
         select c.id, c.organization_id, c.provider, c.external_id, c.name, c.updated_at,
             r.status_cause as cause, {_STANDING} {_FROM} order by c.id
         """
@@ -157,7 +163,7 @@ def rows(
 def groups(db: Db, ids: Sequence[UUID], look: Look) -> list[Group]:
     """Returns how many stand how, of these and no others."""
     sql = f"""
-        {_CHOSEN}
+        {_HELD}
         select {_KEYS}, count(*) as number
         from (select c.provider, {_STANDING} {_FROM}) one group by {_KEYS}
         """  # noqa: S608  our own words

@@ -35,10 +35,10 @@ def work_off(url: str, job_id: int, kill_at: int) -> None:
         step()
         return plain(*given)
 
-    binary.answer = answer
+    binary.answer = answer  # type: ignore[assignment]
     for name in ("before_cursor_execute", "commit"):
         event.listen(database.engine, name, step)
-    bulk_work.BATCH = 3
+    bulk_work.BATCH = 3  # type: ignore[attr-defined]  # smaller than there are
     while bulk.find(database, whoever("cli"), job_id).ended_at is None:
         bulk_work.work(database, Catalogue({}, {}), job_id)
 

@@ -91,6 +91,7 @@ def test_a_stale_or_foreign_plan_is_asked_again(
     [
         ("do=explode", "There is no such deed."),
         ("do=pause&health=happy", "There is no word of health “happy”: choose again."),
+        ("do=pause&chosen=1", "Nothing is chosen: tick connections in their list"),
         ("do=pause&provider=a%00b", "There is a control character in a filter"),
         ("do=pause&id=1", "There is something chosen that is no connection's id."),
         ("do=pause&" + "&".join(["id=" + "0" * 8] * 201), "more than 200 chosen"),

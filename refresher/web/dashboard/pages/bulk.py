@@ -24,6 +24,9 @@ LISTED = 50
 LABELS = {word.value: label(word) for word in Health}
 FIELDS = ("health", "provider", "app", "organization")
 LOOK_SECONDS = 1.0
+NONE_CHOSEN = (
+    "Nothing is chosen: tick connections in their list, or take all that match the filter."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ def show(visit: Visit) -> Page:
     """Shows what would be done, or the last jobs where nothing is asked for."""
     if not visit.query.get("do"):
         return _jobs(visit)
+    if "chosen" in visit.query and not visit.queries("id"):
+        raise Mistaken(NONE_CHOSEN, _jobs(visit))
     return _question(visit, visit.query, visit.queries("id"))
 
 
