@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from refresher.web import problems, reading
+from refresher.web import connect, problems, reading
 from refresher.web.dependencies import Admitted
 from refresher.web.routes import ApiRoute, Handle
 from refresher.web.state import Shared
@@ -64,13 +65,21 @@ class LinkPage:
 
 
 def _page(title: str, sentence: str, button: str = "") -> bytes:
-    return _template().render(title=title, sentence=sentence, button=button).encode()
+    values = {"title": title, "sentence": sentence, "button": button, "style": _style()}
+    return _template().render(values).encode()
 
 
 @cache
 def _template() -> Template:
     text = files(__package__).joinpath("link_page.html").read_text("utf-8")
     return Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
+
+
+@cache
+def _style() -> Markup:
+    """Returns the style sheet of the pages on which people connect: these look like them."""
+    text = files(connect).joinpath("templates", "style.css").read_text("utf-8")
+    return Markup(text)  # noqa: S704  our own file
 
 
 @dataclass(frozen=True, slots=True)
