@@ -1,8 +1,9 @@
 """Looks at the whole deployment: one for all who watch, taken only while somebody asks.
 
-A look is kept for 5 s in each process, what costs more for 30 s. However many watch, Postgres is asked
-by one thread for each organization at most; who asks waits as long as he can afford, and has the last
-look until then. A database that is away leaves the last look, with the reason.
+A look is kept for 5 s in each process, up to 15 s where it took long, what costs more for 30 s. However
+many watch, Postgres is asked by one thread for each organization at most; who asks waits as long as he
+can afford, and has the last look until then. A database that is away leaves the last look, with the
+reason.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from refresher.store.token_lives import EndsNext
 log = structlog.get_logger()
 T = TypeVar("T")
 KEPT_SECONDS, KEPT_LONGER_SECONDS, AGAIN_SECONDS = 5.0, 30.0, 1.0
+KEPT_TIMES, MOST_KEPT_SECONDS = 50.0, 15.0
 LIMIT_SECONDS = 3.0
 MOST_KEPT = 1_000
 HOURS = 6.0
@@ -180,6 +182,11 @@ def _off(parked: Mapping[str, int]) -> int:
     return parked.get(ParkReason.DISABLED, 0) + parked.get(ParkReason.PAUSED, 0)
 
 
+def kept_seconds(took_seconds: float) -> float:
+    """Returns how long a look is kept that took so long: where Postgres is busy, it is asked less."""
+    return max(KEPT_SECONDS, min(MOST_KEPT_SECONDS, KEPT_TIMES * took_seconds))
+
+
 @dataclass
 class _Place:
     """What is kept of one organization, or of all: the last look, and the one under way."""
@@ -187,6 +194,7 @@ class _Place:
     look: Look | None = None
     looked_at: float = 0.0
     tried_at: float = 0.0
+    took_seconds: float = 0.0
     trouble: str | None = None
     is_away: bool = False
     under_way: Future[None] | None = None
@@ -207,7 +215,7 @@ class Looks:
         with self._lock:
             place = self._place(organization_id)
             now = time.monotonic()
-            kept = AGAIN_SECONDS if place.trouble else KEPT_SECONDS
+            kept = AGAIN_SECONDS if place.trouble else kept_seconds(place.took_seconds)
             if place.under_way is None and now - place.tried_at > kept:
                 place.under_way = self._threads.submit(self._take, organization_id, place)
             flight = place.under_way
@@ -216,12 +224,6 @@ class Looks:
         with self._lock:
             age = max(0.0, time.monotonic() - place.looked_at)
             return Seen(place.look, age, place.trouble, place.is_away)
-
-    def kept(self, organization_id: str | None) -> Look | None:
-        """Returns the last look without asking for a new one."""
-        with self._lock:
-            place = self._places.get(organization_id)
-            return place.look if place else None
 
     def close(self) -> None:
         """Ends the threads; a look under way has a limit of time."""
@@ -236,6 +238,7 @@ class Looks:
 
     def _take(self, organization_id: str | None, place: _Place) -> None:
         look, trouble, is_away = None, None, False
+        began = time.monotonic()
         try:
             look = take(self._services, organization_id, self._dear)
         except RefresherError as error:
@@ -248,6 +251,7 @@ class Looks:
             with self._lock:
                 if look is not None:
                     place.look, place.looked_at = look, now
+                    place.took_seconds = now - began
                 place.tried_at, place.under_way = now, None
                 place.trouble, place.is_away = trouble, is_away
 

@@ -165,6 +165,7 @@ def test_one_look_serves_all_who_ask(world: World, monkeypatch: pytest.MonkeyPat
     assert len(taken) == 1
     assert all(one is found[0] and one is not None for one in found)
     monkeypatch.setattr(looks, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(looks, "KEPT_TIMES", 0.0)
     assert kept.seen(None, patience_seconds=30).look is not found[0]
     assert len(taken) == 2
     kept.close()
@@ -174,6 +175,7 @@ def test_who_cannot_wait_has_the_last_look(world: World, monkeypatch: pytest.Mon
     """While a look takes long, the one before is there, with its age; and nothing before the first."""
     gate, real = threading.Event(), looks.take
     monkeypatch.setattr(looks, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(looks, "KEPT_TIMES", 0.0)
 
     def held(*given: Any) -> Look:
         gate.wait(30)
@@ -197,6 +199,7 @@ def test_without_postgres_the_last_look_stays_with_the_reason(
 ) -> None:
     """A database that is away is told beside the last look; it is back by itself."""
     monkeypatch.setattr(looks, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(looks, "KEPT_TIMES", 0.0)
     monkeypatch.setattr(looks, "AGAIN_SECONDS", 0.0)
     kept, real = Looks(world.services), looks.take
     first = kept.seen(None, patience_seconds=30)
@@ -219,3 +222,9 @@ def test_what_costs_more_is_kept_longer() -> None:
     assert memory("a", lambda: 1) == memory("a", lambda: 2) == 1
     assert looks._Memory(0.0)("a", lambda: 3) == 3
     assert Lately("x", 3, 1, 1, None, None).failed_share == 0.25
+
+
+@pytest.mark.parametrize(("took", "kept"), [(0.01, 5.0), (0.1, 5.0), (0.2, 10.0), (3.0, 15.0)])
+def test_where_looks_take_long_they_are_taken_less_often(took: float, kept: float) -> None:
+    """At most a fiftieth of the time is spent on them, down to one in 15 s."""
+    assert looks.kept_seconds(took) == kept

@@ -26,8 +26,9 @@ from refresher.web.dashboard.visit import Visit
 
 PATIENCE_SECONDS = 3.0
 """So long a page waits for a first look."""
-SHORT_PATIENCE_SECONDS = 1.0
+SHORT_PATIENCE_SECONDS = 0.5
 """So long for a newer one, where there is one to show."""
+OLD_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,7 @@ class OverviewView:
 
 def show(visit: Visit) -> Page:
     """Shows the page; where there is not even an old look, that Postgres is away."""
-    looks = visit.shared.looks
-    had = looks.kept(visit.organization_id)
-    patience = PATIENCE_SECONDS if had is None else SHORT_PATIENCE_SECONDS
-    seen = looks.seen(visit.organization_id, patience_seconds=patience)
+    seen = _seen(visit)
     if seen.look is None:
         if seen.is_away:
             raise DatabaseUnavailable(seen.trouble or "Postgres cannot be used")
@@ -80,8 +78,19 @@ def show(visit: Visit) -> Page:
 
 def same(visit: Visit) -> str | None:
     """Returns what names the look that is shown: while it is the same, so is the page."""
-    seen = visit.shared.looks.seen(visit.organization_id, patience_seconds=SHORT_PATIENCE_SECONDS)
+    seen = _seen(visit)
     return None if seen.look is None or seen.trouble else seen.look.name
+
+
+def _seen(visit: Visit) -> Seen:
+    """Returns the last look; who polls waits for no newer one, which is there the next time."""
+    looks, whose = visit.shared.looks, visit.organization_id
+    seen = looks.seen(whose, patience_seconds=0.0)
+    if seen.look is None:
+        return looks.seen(whose, patience_seconds=PATIENCE_SECONDS)
+    if visit.is_live and seen.age_seconds < OLD_SECONDS:
+        return seen
+    return looks.seen(whose, patience_seconds=SHORT_PATIENCE_SECONDS)
 
 
 def view(visit: Visit, seen: Seen, look: Look) -> OverviewView:

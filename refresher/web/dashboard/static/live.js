@@ -41,7 +41,7 @@
       delete body.dataset.away;
       const kept = answer.status === 304 || swap(await answer.text());
       if (answer.status !== 304) tag = kept ? answer.headers.get("ETag") || "" : "";
-      age(answer.headers.get("X-Updated"));
+      else age(answer.headers.get("X-Updated"));
     } else {
       fail(parsed(await answer.text()).body.textContent.trim() || FAILED);
     }
