@@ -230,7 +230,7 @@ def _lacking(db: Db, provider: str, name: str) -> int:
 
 
 ROUTES = (
-    Route("GET", "/ui/apps/{provider}/{name}", show, Scope.ADMIN, everybody=True, section="apps"),
+    Route("GET", "/ui/apps/{provider}/{name}", show, everybody=True, section="apps"),
     Route("POST", "/ui/apps/{provider}/{name}", store, Scope.ADMIN, everybody=True, section="apps"),
     Route(
         "POST",

@@ -95,6 +95,6 @@ def _sentence(rows: Sequence[AppRow]) -> tuple[str, Words, Tone]:
 
 
 ROUTES = (
-    Route("GET", "/ui/apps", show, Scope.ADMIN, everybody=True, section="apps"),
+    Route("GET", "/ui/apps", show, everybody=True, section="apps"),
     Route("GET", "/ui/apps/new", new, Scope.ADMIN, everybody=True, section="apps"),
 )
