@@ -48,6 +48,8 @@ ITEMS = (
     Item("Keys and audit", "/ui/keys", "keys", gap=True, everybody=True),
     Item("Doctor", "/ui/doctor", "doctor", everybody=True),
 )
+AUDIT = Item("Audit", "/ui/audit", "keys", gap=True)
+"""For keys of one organization, to which there are no keys."""
 
 
 def around(page: Page, visit: Visit, section: str, numbers: Mapping[str, int]) -> dict[str, object]:
@@ -100,6 +102,7 @@ def _proofs(cipher: Cipher, session: Session, told: str) -> list[str]:
 
 
 def _items(visit: Visit, section: str, numbers: Mapping[str, int]) -> list[Item]:
+    items = ITEMS if visit.is_everybodys else (*ITEMS, AUDIT)
     return [
         Item(
             item.name,
@@ -110,7 +113,7 @@ def _items(visit: Visit, section: str, numbers: Mapping[str, int]) -> list[Item]
             numbers.get(item.section, 0),
             item.section == section,
         )
-        for item in ITEMS
+        for item in items
         if visit.is_everybodys or not item.everybody
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
@@ -140,18 +140,15 @@ def _sentence(failed: int, warned: int) -> str:
 
 
 def _found(one: Finding) -> Found:
-    return Found(
-        one.check, TONES[one.level], _pieces(one.message), _pieces(one.mend or ""), one.page
-    )
+    mend = one.mend or ""
+    told = mend[:1].upper() + mend[1:]
+    return Found(one.check, TONES[one.level], _pieces(one.message), _pieces(told), one.page)
 
 
 def _pieces(text: str) -> list[Piece]:
     """Returns a sentence with its commands told apart, which stand between backticks."""
     parts = text.split("`")
-    made = [Piece(part, is_command=n % 2 == 1) for n, part in enumerate(parts) if part]
-    if made and not made[0].is_command:
-        made[0] = replace(made[0], text=made[0].text[:1].upper() + made[0].text[1:])
-    return made
+    return [Piece(part, is_command=n % 2 == 1) for n, part in enumerate(parts) if part]
 
 
 ROUTES = (

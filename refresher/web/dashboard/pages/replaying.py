@@ -110,7 +110,8 @@ def _instant(visit: Visit, name: str, text: str) -> datetime | None:
 def _sentence(found: Counted) -> str:
     if not found.number and not found.is_capped:
         return "Nothing would be sent again."
-    return f"{_number(found)} would be sent again, with their old ids and in their old order."
+    how = "with its old id" if found.number == 1 else "with their old ids and in their old order"
+    return f"{_number(found)} would be sent again, {how}."
 
 
 def _number(found: Counted) -> str:
