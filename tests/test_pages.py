@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from refresher.rules.registration import read
 from refresher.rules.requests import resolve_url
 from tests import provider_pages
 from tests.browser import pictures
+from tests.browser.dashboard import pictures as dashboard
 from tests.pages import PAGES, ROOT, chosen, made, named, rows_of, written
 
 
@@ -52,12 +55,19 @@ def test_a_page_says_how_to_connect_its_provider() -> None:
         assert build(placeholders=given.get("placeholders")).startswith("https://"), provider.name
 
 
-def test_every_picture_of_a_page_is_shown() -> None:
+@pytest.mark.parametrize(
+    ("folder", "index"),
+    [
+        (pictures.FOLDER, pictures.index),
+        (pictures.PICTURES / "dashboard", dashboard.index),
+    ],
+)
+def test_every_picture_of_a_page_is_shown(folder: Path, index: Callable[[], str]) -> None:
     """`python -m tests.browser.pictures` takes them, and writes the page that shows them."""
-    text = (pictures.FOLDER / "README.md").read_text(encoding="utf-8")
-    assert text == pictures.index()
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert text == index()
     shown = set(re.findall(r"\(([\w-]+\.png)\)", text))
-    assert shown == {file.name for file in pictures.FOLDER.glob("*.png")}
+    assert shown == {file.name for file in folder.glob("*.png")}
 
 
 def test_a_table_is_made_anew() -> None:

@@ -1,9 +1,11 @@
-"""Takes pictures of the pages of a consent, light and dark, as wide as a phone and as a desk.
+"""Takes pictures of the pages of a consent and of the dashboard, light and dark, for desk and phone.
 
-    python -m tests.browser.pictures            all of them, into docs/pictures/connect/
-    python -m tests.browser.pictures start      those whose names begin so
+    python -m tests.browser.pictures                      all of them, into docs/pictures/
+    python -m tests.browser.pictures connect/start        those whose names begin so
+    python -m tests.browser.pictures dashboard/overview
 
-What is photographed is what the web process would send, with sample values; no server runs.
+What is photographed is what the web process would send: pages of a consent with sample values, those of
+the dashboard of the deployment in `dashboard/demo.py`.
 """
 
 from __future__ import annotations
@@ -18,14 +20,18 @@ from typing import TYPE_CHECKING, Any
 from refresher.web.connect.pages import TONES, Pages
 from tests.browser import chromium
 from tests.browser.chromium import Chromium
+from tests.browser.dashboard import pictures as dashboard
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-FOLDER = Path(__file__).parents[2] / "docs" / "pictures" / "connect"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+FOLDER = PICTURES / "connect"
 WIDTHS = {"phone": 390, "desk": 1280}
 HEIGHTS = {"phone": 720, "desk": 720}
 COLOURS = 96
+MANY_COLOURS = 240
+"""Of a page on which small shapes have colours of their own."""
 SCHEMES = ("light", "dark")
 CALENDAR = "https://www.googleapis.com/auth/calendar.readonly"
 WORDS = {"scope_words": {CALENDAR: "see your calendars"}}
@@ -100,20 +106,36 @@ def index() -> str:
 
 def main() -> None:
     """Takes the pictures that the command line names."""
-    wanted = {n: p for n, p in PAGES.items() if n.startswith(tuple(sys.argv[1:]) or "")}
+    wanted = tuple(sys.argv[1:])
+    (PICTURES / "dashboard" / "README.md").write_text(dashboard.index(), encoding="utf-8")
+    with dashboard.one_font(), chromium.running() as browser:
+        for name, png in dashboard.take(browser, _of("dashboard/", wanted)):
+            _save(png, PICTURES / "dashboard" / name, MANY_COLOURS)
+    with chromium.running() as browser:
+        consents(browser, _of("connect/", wanted))
+
+
+def consents(browser: Chromium, wanted: tuple[str, ...]) -> None:
+    """Takes those of the pages of a consent, and writes the page that shows them all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "README.md").write_text(index(), encoding="utf-8")
-    made = Pages("Acme")
-    with chromium.running() as browser:
-        for scheme in SCHEMES:
-            for size, width in WIDTHS.items():
-                page = _tab(browser, scheme, width, HEIGHTS[size])
-                for name, (form, values) in wanted.items():
-                    page.set_content(bytes(made.page(form, values).body).decode())
-                    _save(page.screenshot(full_page=True), f"{name}-{size}-{scheme}.png")
+    made, chosen = Pages("Acme"), {n: p for n, p in PAGES.items() if n.startswith(wanted)}
+    for scheme in SCHEMES:
+        for size, width in WIDTHS.items():
+            page = _tab(browser, scheme, width, HEIGHTS[size])
+            for name, (form, values) in chosen.items():
+                page.set_content(bytes(made.page(form, values).body).decode())
+                _save(page.screenshot(full_page=True), FOLDER / f"{name}-{size}-{scheme}.png")
 
 
-def _save(png: bytes, name: str) -> None:
+def _of(folder: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the beginnings of names that are wanted of a folder's; ("",) for all."""
+    if not wanted:
+        return ("",)
+    return tuple(one.removeprefix(folder) for one in wanted if one.startswith(folder))
+
+
+def _save(png: bytes, path: Path, colours: int = COLOURS) -> None:
     """Writes a picture of its commonest colours alone, a third of what a browser makes of it."""
     from PIL import Image  # noqa: PLC0415 (of the same extra as Playwright)
 
@@ -121,11 +143,12 @@ def _save(png: bytes, name: str) -> None:
     raw = picture.tobytes()
     pixels = list(zip(raw[::3], raw[1::3], raw[2::3], strict=True))
     counted = Counter(pixels)
-    kept = [colour for colour, _ in counted.most_common(COLOURS)]
+    kept = [colour for colour, _ in counted.most_common(colours)]
     places = {colour: _nearest(colour, kept) for colour in counted}
     drawn = Image.frombytes("P", picture.size, bytes(places[colour] for colour in pixels))
     drawn.putpalette([part for colour in kept for part in colour])
-    drawn.save(FOLDER / name, optimize=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn.save(path, optimize=True)
 
 
 def _nearest(colour: tuple[int, ...], kept: list[tuple[int, int, int]]) -> int:

@@ -167,6 +167,20 @@ insert into mail_entry (recipient_id, outbox_id, mail_id, delivered_at)
 select md5('recipient 0')::uuid, md5('notice ' || c.id)::uuid, md5('mail')::uuid, refresher_now() - interval '127 minutes'
 from connection c where c.external_id in ('44871902', '44871377');
 
+-- Nothing of it was made at this very moment, and nothing is a test's.
+delete from app where provider in ('acme', 'paced');
+update app set created_at = refresher_now() - interval '210 days', updated_at = refresher_now() - interval '34 days';
+delete from api_key where name = 'test';
+update api_key set created_at = refresher_now() - interval '150 days',
+    last_used_at = case when name = 'ops-laptop' then null else refresher_now() - interval '2 hours' end;
+delete from audit;
+update connection set updated_at = created_at where id not in (select id from crowd);
+update connection c set created_at = refresher_now() - (20 + w.n % 300) * interval '1 day',
+    updated_at = refresher_now() - (1 + w.n % 300) * interval '7 hours'
+from crowd w where w.id = c.id;
+update webhook_endpoint set created_at = refresher_now() - interval '90 days';
+update recipient set created_at = refresher_now() - interval '80 days';
+
 -- Who did what.
 insert into audit (key_id, action, organization_id, connection_id, occurred_at, count)
 select v.key_id, v.action, 'org-2041', c.id, refresher_now() - v.ago * interval '1 minute', v.count

@@ -6,6 +6,7 @@ What the tab asks for is answered by the application itself, headers and all; no
 from __future__ import annotations
 
 from contextlib import suppress
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tests.browser.chromium import Chromium
@@ -14,6 +15,8 @@ from tests.dashboard.kit import HERE, Person
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
+
+ONWARD = '<!doctype html><meta http-equiv="refresh" content="0; url={}"><title>onward</title>'
 
 
 class Window:
@@ -38,7 +41,8 @@ class Window:
         return self.tab
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends it; what its pages still ask for is answered by nobody."""
+        self._profile.context.unroute_all(behavior="ignoreErrors")
         self._profile.context.close()
 
     def _note(self, message: Any) -> None:
@@ -59,4 +63,10 @@ class Window:
         )
         with suppress(KeyError):
             del answer.headers["content-length"]
+        if "location" in answer.headers:
+            # Where a redirect leads, Playwright asks the network: a page leads there instead.
+            onward = ONWARD.format(escape(answer.headers.pop("location")))
+            told = {**answer.headers, "content-type": "text/html; charset=utf-8"}
+            route.fulfill(status=200, headers=told, body=onward)
+            return
         route.fulfill(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
