@@ -4,7 +4,8 @@
 
 `setup.py`: settings, keys, providers, and whether what runs has the same; `postgres.py` and `redis.py`:
 the two servers; `installation.py`: what waits for Postgres, neighbours, a restored backup; `work.py`:
-what the tables tell about the work itself; `notify.py`: mail and webhooks.
+what the tables tell about the work itself; `notify.py`: mail and webhooks; `dashboard.py`: a
+proxy's key.
 Every check yields `Finding`s; what it finds it never raises.
 """
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from refresher.insight.doctor import (
     Finding,
     connect,
+    dashboard,
     installation,
     issuers,
     notify,
@@ -57,5 +58,6 @@ def _of_tables(settings: Settings, database: Database, here: str) -> Iterator[Fi
     yield from issuers.check(settings, database)
     yield from proofs.check(settings, database)
     yield from connect.check_tables(settings, database)
+    yield from dashboard.check(settings, database)
     yield from notify.check_mail(settings, database, foreign)
     yield from notify.check_webhooks(settings, database)
