@@ -55,6 +55,7 @@ ACCOUNTS = (
     ("org-2061", "microsoft", "ms-0001", None, 3_599),
 )
 BULK_JOB = 1
+REFUSED = UUID(bytes=md5(b"recipient blocked", usedforsecurity=False).digest())
 ENDPOINT = UUID(bytes=md5(b"endpoint net", usedforsecurity=False).digest())
 LIFE, STORED_AGO = 3_599.0, 26.43 * 60
 """Of the access token of the connection whose page is looked at, in seconds."""
