@@ -158,6 +158,18 @@ def test_what_deserves_a_look_stands_on_the_page(site, person):
     assert not [to for to in page.links.values() if to.startswith("javascript")]
 
 
+def test_an_entry_of_a_stranger_s_file_stays_text(site, person):
+    """Marks and controls in names, notes and remarks of a providers file are shown, and do nothing."""
+    site.world.connect()
+    hostile = '<script>alert(1)</script>"onload=x\u202e' + "w" * 3_000
+    described(site.world, title=hostile, notes=hostile, category=hostile)
+    for path in ("/ui/providers", "/ui/providers/acme", "/ui/providers?letter=a", "/ui/apps"):
+        page = person.page(path)
+        assert "<script>alert" not in page.text
+        assert "\u202e" not in page.text
+        assert "w" * 2_500 not in page.text
+
+
 def test_an_entry_that_is_broken_says_why(site, person):
     """A provider without a usable entry has a page while connections name it; others are 404."""
     world = site.world

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -105,10 +105,11 @@ def _is_known(known: Catalogue, look: ProviderLook) -> bool:
 def _view(visit: Visit, db: Db, look: ProviderLook) -> ProviderPage:
     known, name = visit.services.catalogue, look.facts.name
     entry = known.get(name)
-    told = standing(look.facts, visit.now)
     unread = answers.page(
         db, visit.organization_id, provider=name, unread_only=True, limit=MOST_ANSWERS + 1
     )
+    waits = look.facts.unread if visit.organization_id is None else len(unread)
+    told = standing(replace(look.facts, unread=waits), visit.now)
     rates = visit.organization_id is None
     shows_apps = visit.may(Scope.ADMIN) and rates
     apps = app_rows.rows(visit, db, name) if shows_apps else []
