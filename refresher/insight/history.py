@@ -24,7 +24,10 @@ def take_sample(services: Services) -> None:
     """Takes the sample of the last slot, where nobody has."""
     try:
         with services.database.transaction() as db:
-            samples.take(db)
+            sample = samples.take(db)
+        if sample is not None:
+            with services.database.transaction() as db:
+                samples.add_due(db, sample)
     except (DatabaseError, RefresherError) as error:
         _skipped(error)
 

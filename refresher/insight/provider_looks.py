@@ -23,7 +23,7 @@ from refresher.store.session import Db
 from refresher.store.troubles import Behind
 
 T = TypeVar("T")
-KEPT_SECONDS = 30.0
+KEPT_SECONDS, KEPT_SHORT_SECONDS = 30.0, 5.0
 MOST_LOOKED_BEHIND = 20
 NONE = ProviderCount(0, is_about=False)
 
@@ -72,7 +72,7 @@ class ProviderLooks:
         unread = self._keep(("unread", organization_id), lambda: _unread(db, organization_id))
         behind = self._behind(db, pauses) if organization_id is None else {}
         flying = _flying(db) if organization_id is None else None
-        lately = sample_history.lately(db) if organization_id is None else None
+        lately = self._lately(db) if organization_id is None else None
         return [
             ProviderLook(
                 facts=self._facts(
@@ -139,11 +139,14 @@ class ProviderLooks:
             return {}
         return self._keep(("behind", *names), lambda: troubles.behind(db, names))
 
-    def _keep(self, key: object, make: Callable[[], T]) -> T:
+    def _lately(self, db: Db) -> Mapping[str, Lately]:
+        return self._keep("lately", lambda: sample_history.lately(db), KEPT_SHORT_SECONDS)
+
+    def _keep(self, key: object, make: Callable[[], T], seconds: float = KEPT_SECONDS) -> T:
         with self._lock:
             now = time.monotonic()
             self._kept = {k: v for k, v in self._kept.items() if now - v[0] < KEPT_SECONDS}
-            if key in self._kept:
+            if key in self._kept and now - self._kept[key][0] < seconds:
                 return cast("T", self._kept[key][1])
         made = make()
         with self._lock:

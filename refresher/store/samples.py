@@ -51,6 +51,7 @@ class Sample:
     providers: Mapping[str, list[float | None]]
 
 
+# A provider is looked up by key, row by row: for a join the planner may read the whole table instead.
 # The newest by id are nearly the newest by time; a slot's events are among them unless there are more.
 # `is_whole` tells that none is missing.
 _EVENTS = """
@@ -62,7 +63,8 @@ _EVENTS = """
             and kind = any(cast(:kinds as text[]))
     ), looked_up as (
         select c.provider, s.* from (select * from slot order by id desc limit :looked_up) s
-        join connection c on c.id = s.connection_id
+        cross join lateral (
+            select provider from connection where id = s.connection_id offset 0) c
     ), by_provider as (
         select provider, count(*) filter (where kind = 'refreshed') as refreshed,
             count(*) filter (where kind <> 'refreshed') as failed,
@@ -114,7 +116,7 @@ def take(db: Db) -> Sample | None:
 
 def _look(db: Db, at: datetime) -> Sample:
     found = _events(db, at)
-    over = SLOT_SECONDS if found.is_whole else max(found.span or 0.0, 0.001)
+    over = SLOT_SECONDS if found.is_whole else max(found.span or 0.0, 1.0)
     attempts = found.refreshed + found.failed
     scale = SLOT_SECONDS / over * max(1.0, attempts / MOST_LOOKED_UP)
     counts = run(db, _COUNTS, most=MOST_COUNTED, late=LATE_SECONDS).one()
@@ -126,7 +128,7 @@ def _look(db: Db, at: datetime) -> Sample:
         lateness_p99_seconds=found.p99,
         late=counts.late,
         leased=counts.leased,
-        due=due_curve(db) if at.second < SLOT_SECONDS else None,
+        due=None,
         providers={name: _scaled(p, scale) for name, p in (found.providers or {}).items()},
     )
 
@@ -169,11 +171,12 @@ _PAGES = """
     select pg_relation_size('refresh_schedule'::regclass)::float8
         / current_setting('block_size')::float8
     """
+# The clock is asked once, and not for each row.
 _DUE = """
-    select floor(extract(epoch from due_at - refresher_now()) / 60)::int as minute, count(*) as rows
+    select floor(extract(epoch from due_at - cast(:now as timestamptz)) / 60)::int as minute,
+        count(*) as rows
     from refresh_schedule tablesample system (cast(:percent as float4))
-    where state = 0 and due_at >= refresher_now()
-      and due_at < refresher_now() + :minutes * interval '1 minute'
+    where state = 0 and due_at >= :now and due_at < :until
     group by 1
     """
 
@@ -183,11 +186,21 @@ def due_curve(db: Db) -> list[int]:
 
     Counted in a sample of 1,200 pages and scaled; exact where the table has no more.
     """
-    pages = max(1.0, one(db, float, _PAGES))
-    percent = min(100.0, 100.0 * MOST_PAGES / pages)
-    found = run(db, _DUE, percent=percent, minutes=DUE_MINUTES)
+    now = one(db, datetime, "select refresher_now()")
+    percent = min(100.0, 100.0 * MOST_PAGES / max(1.0, one(db, float, _PAGES)))
+    until = now + timedelta(minutes=DUE_MINUTES)
+    found = run(db, _DUE, percent=percent, now=now, until=until)
     counts = {row.minute: round(row.rows * 100.0 / percent) for row in found}
     return [counts.get(minute, 0) for minute in range(DUE_MINUTES)]
+
+
+def add_due(db: Db, sample: Sample) -> None:
+    """Adds what falls due to one sample of each minute; the sample stands without it as well."""
+    if sample.at.second >= SLOT_SECONDS:
+        return
+    run(db, f"set local statement_timeout = {STATEMENT_MILLISECONDS}")
+    sql = "update look_sample set due = cast(:due as integer[]) where at = :at"
+    run(db, sql, at=sample.at, due=due_curve(db))
 
 
 _PUT = """
