@@ -95,7 +95,7 @@ def preview(
     chosen = narrowed(selection, by)
     with looking(database, seconds) as db:
         as_of = registration.database_now(db)
-        look = Look(chosen.organization_id, as_of, chosen.health)
+        look = Look(deed, chosen.organization_id, as_of, chosen.health)
         ids, are_all = _ids(db, chosen)
         groups = bulk_rows.groups(db, ids, look)
         sample = _sample(db, deed, ids, look)

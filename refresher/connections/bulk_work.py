@@ -104,7 +104,7 @@ def _lacks_right(db: Db, job: Job) -> str | None:
 
 
 def _look(job: Job) -> Look:
-    return Look(job.selection.organization_id, job.as_of, job.selection.health)
+    return Look(job.deed, job.selection.organization_id, job.as_of, job.selection.health)
 
 
 def _gather(db: Db, job: Job) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from refresher.rules.bulk import Standing
+from refresher.rules.bulk import Deed, Standing
 from refresher.rules.bulk_plan import Selection
 from refresher.rules.standing_word import Health
 from refresher.store import lists
@@ -37,24 +37,36 @@ _STANDING = f"""
     coalesce(s.state = 1, false) as leased,
     coalesce(s.state = 0 and s.due_at > refresher_now() and s.postponed_by not like 'rate:%', false)
         as waits,
-    exists (select 1 from connection t join refresh_schedule z on z.connection_id = t.id
-        where t.slot_of = c.id and t.deleted_at is null and z.state = 2) as slot_parked,
+    :deed = 'resume' and exists (
+        select 1 from (
+            select id from connection where slot_of = c.id and deleted_at is null offset 0) t
+        cross join lateral (select state from refresh_schedule where connection_id = t.id limit 1) z
+        where z.state = 2) as slot_parked,
     c.root_id is not null as is_sibling,
     c.id in (select root_id from held) as holds_grant,
     ({_CHANGED}) or coalesce({HEALTH} <> :word, false) as changed
 """  # noqa: S608  our own words
 """The columns of `Standing`."""
+# Each join is a look-up by key: `limit 1` keeps the planner from reading a table instead.
 _FROM = """
-    from unnest(cast(:ids as uuid[])) u(id) join connection c on c.id = u.id
-    join connection r on r.id = coalesce(c.root_id, c.id)
-    left join refresh_schedule s on s.connection_id = r.id
+    from unnest(cast(:ids as uuid[])) u(id)
+    cross join lateral (select * from connection where id = u.id limit 1) c
+    cross join lateral (
+        select c.id, c.status, c.status_cause, c.in_between_steps, c.expires_at
+        where c.root_id is null
+        union all
+        select id, status, status_cause, in_between_steps, expires_at from connection
+        where id = c.root_id limit 1) r
+    left join lateral (select * from refresh_schedule where connection_id = r.id limit 1) s on true
     where cast(:organization as text) is null or c.organization_id = :organization
 """
 _KEYS = ", ".join(["provider", *Standing.__dataclass_fields__])
 _HELD = """
     with held as materialized (
         select distinct t.root_id from unnest(cast(:ids as uuid[])) u(id)
-        join connection t on t.root_id = u.id and t.deleted_at is null
+        cross join lateral (
+            select id, root_id from connection
+            where root_id = u.id and deleted_at is null and :deed = 'delete' offset 0) t
         left join unnest(cast(:beside as uuid[])) x(id) on x.id = t.id
         where x.id is null)
 """
@@ -63,11 +75,12 @@ _HELD = """
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How connections are looked at: whose count, since when nothing changed, in which health.
+    """How connections are looked at: for what, whose, since when nothing changed, in which health.
 
     `organization_id` None: everybody's. `word` None: any; who has another word than this has changed.
     """
 
+    deed: Deed
     organization_id: str | None
     as_of: datetime
     word: str | None = None
@@ -174,7 +187,8 @@ def groups(db: Db, ids: Sequence[UUID], look: Look) -> list[Group]:
 def newest(db: Db, ids: Sequence[UUID], *, limit: int) -> list[UUID]:
     """Returns those of these that changed last."""
     sql = """
-        select c.id from unnest(cast(:ids as uuid[])) u(id) join connection c on c.id = u.id
+        select c.id from unnest(cast(:ids as uuid[])) u(id)
+        cross join lateral (select id, updated_at from connection where id = u.id limit 1) c
         order by c.updated_at desc, c.id limit :limit
         """
     return many(db, UUID, sql, ids=list(ids), limit=limit)
@@ -184,6 +198,7 @@ def _run(
     db: Db, sql: str, ids: Sequence[UUID], look: Look, beside: Sequence[UUID]
 ) -> Sequence[RowMapping]:
     values = {"organization": look.organization_id, "as_of": look.as_of, "word": look.word}
+    values["deed"] = look.deed.value
     chosen = {"ids": list(ids), "beside": list(beside), "quiet": list(QUIET)}
     return run(db, sql, **values, **chosen).mappings().all()
 

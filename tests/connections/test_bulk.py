@@ -170,6 +170,27 @@ def test_a_bulk_refresh_only_makes_rows_due(world: World) -> None:
     assert world.events(later)[-1] == "refreshed"
 
 
+def test_while_others_are_late_a_job_makes_few_rows_due(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next batch comes ten seconds later; what is due by itself goes first."""
+    monkeypatch.setattr(bulk_work, "BATCH", 2)
+    late = world.connect("late", provider="meta")
+    for n in range(4):
+        world.connect(f"c{n}")
+    world.run(
+        "update refresh_schedule set due_at = refresher_now() - interval '11 seconds' "
+        "where connection_id = :id",
+        id=late,
+    )
+    job = begin(world, Deed.REFRESH, provider="acme")
+    assert work_off(world, job, pass_time=False).done == 2
+    world.pass_time(9)
+    assert work_off(world, job, pass_time=False).done == 2
+    world.pass_time(1)
+    assert work_off(world, job, pass_time=False).done == 4
+
+
 def test_those_that_share_a_grant_are_deleted_before_it(world: World) -> None:
     """All chosen: all go; a root whose sibling was not chosen stays."""
     bare = {"access_token": None, "refresh_token": None, "expires_in": None}
