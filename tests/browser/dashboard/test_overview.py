@@ -19,7 +19,7 @@ GONE = """
     where connection_id = :id
     """
 LINKS = {
-    "Put it right": ("/ui/apps/fake/default", ""),
+    "Put it right": ("/ui/apps/fake/default", "fake/default"),
     "Show them": ("/ui/connections?health=reconnect_required", "acme-1"),
     "Open it": ("/ui/webhooks/", "hooks.example.net"),
 }
