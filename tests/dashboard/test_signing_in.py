@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from refresher.connections import api_keys, dashboard_links
 from refresher.rules.access import Actor, Scope
-from refresher.store import web_sessions
+from refresher.store import audit, web_sessions
 from refresher.web.dashboard import sessions
 from tests.dashboard.kit import Person, read
 from tests.web.kit import Site
@@ -79,6 +79,25 @@ def test_wrong_keys_are_told_apart(site: Site) -> None:
         assert (answer.status_code, sentence in read(answer).words) == (status, True), sentence
         assert key not in answer.text
     assert not person.secret
+
+
+def test_who_is_refused_stands_in_the_audit(site: Site) -> None:
+    """Keys that do not count, and deeds that a key may not do: counted, as by the API."""
+    person = Person(site)
+    person.sign_in("rfr_" + "a" * 12 + "_" + "b" * 43)
+    expired = site.new_key([Scope.READ], expires_in_seconds=-1)
+    person.sign_in(expired)
+    reader = Person.signed_in(site, [Scope.READ])
+    assert reader.get("/ui/apps/new").status_code == 403
+    state = site.api.state
+    state.refusals.write(state.refusals.take())
+    with site.world.services.database.transaction() as db:
+        told = {(one.key_id, one.subject) for one in audit.recent(db) if one.action == "refused"}
+    assert told == {
+        ("unknown", "401 unknown, dashboard"),
+        (expired.split("_")[1], "401 expired, dashboard"),
+        (reader.key_id, "403 needs admin"),
+    }
 
 
 def test_an_address_may_try_ten_times(site: Site) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from refresher.rules.access import Scope as Needs
+from refresher.web.auth import note_forbidden
 from refresher.web.connect.gate import Visitor, visitor_of
 from refresher.web.dashboard import forms, refusals, static
 from refresher.web.dashboard.carrying import Asked, Carrying
@@ -138,8 +139,7 @@ class Dashboard:
             raise refusals.nothing_here()
         return found
 
-    @staticmethod
-    def _admit(asked: Asked, found: Found) -> Route:
+    def _admit(self, asked: Asked, found: Found) -> Route:
         """Returns what is to be carried out; raises the page that refuses it."""
         key, method = asked.signed_in.key, asked.visitor.method
         is_live = asked.path.startswith(f"{LIVE}/")
@@ -148,6 +148,7 @@ class Dashboard:
             raise refusals.wrong_method(["GET"] if is_live else list(found.routes))
         is_bound = key.organization_id is not None
         if not route.is_open_to(key.scopes) or (route.scope is Needs.ADMIN and is_bound):
+            note_forbidden(self._shared, key, f"needs {route.scope}")
             raise refusals.scope_missing(route.scope, route.or_scope, is_bound=is_bound)
         return route
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from refresher.connections import dashboard_links
 from refresher.rules.access import ApiKey, Refusal, Scope, presented
 from refresher.rules.words import span
+from refresher.web.auth import STRANGER
 from refresher.web.connect.gate import Addresses, Visitor
 from refresher.web.dashboard import forms, refusals
 from refresher.web.dashboard.protection import BOUNCED, SESSION, Door, tells_where_from
@@ -138,7 +139,11 @@ class Entry:
         if shown is None:
             return Refusal.UNKNOWN
         lookups = self._shared.lookups
-        return lookups.remembered(shown) or await lookups.verdict(shown)
+        verdict = lookups.remembered(shown) or await lookups.verdict(shown)
+        if isinstance(verdict, Refusal):
+            key_id = shown.id if lookups.keyring.knows(shown.id) else STRANGER
+            self._shared.refusals.note(key_id, None, subject=f"401 {verdict}, dashboard")
+        return verdict
 
     async def _admit(
         self, visitor: Visitor, key: ApiKey, *, read_only: bool, wanted: str

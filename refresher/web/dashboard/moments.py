@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from markupsafe import Markup
@@ -16,12 +17,18 @@ def zone_of(name: str) -> tzinfo | None:
     """Returns a time zone by its name in the IANA database; None where there is no such zone."""
     if name in {"", "UTC"}:
         return UTC
-    if len(name) > MOST_OF_A_NAME or name not in available_timezones():
+    if len(name) > MOST_OF_A_NAME or name not in _names():
         return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError):
         return None
+
+
+@cache
+def _names() -> frozenset[str]:
+    """The names of all zones: looked for once, for it takes some milliseconds."""
+    return frozenset(available_timezones())
 
 
 def clock(at: datetime, now: datetime, zone: tzinfo) -> str:
