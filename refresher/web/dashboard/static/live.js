@@ -138,7 +138,8 @@
 
   dress(document);
   all("form:has([data-chosen])").forEach((form) => { all("[data-all]", form).forEach((box) => { box.hidden = false; }); count(form); });
-  one("[data-focus]")?.focus();
+  // Once the browser has gone to the place that the address names, which takes the focus.
+  addEventListener("load", () => one("[data-focus]")?.focus());
   one("form[data-press]")?.requestSubmit();
   if (address && main) begin();
 })();
