@@ -35,12 +35,10 @@ class _By:
     order: str
 
 
-_BY_EXTERNAL_ID = _By(
-    "external_id ~>=~ :text and external_id ~<=~ :above", "external_id using ~<~, id"
-)
+_BY_EXTERNAL_ID = _By("external_id ~>=~ :text and external_id ~<=~ :above", "external_id using ~<~")
 _BY_NAME = _By(
     "name is not null and lower(name) ~>=~ lower(:text) and lower(name) ~<=~ lower(:above)",
-    "lower(name) using ~<~, id",
+    "lower(name) using ~<~",
 )
 _BY_ID = _By("id between :low and :high", "id")
 
@@ -87,10 +85,12 @@ def search(
     }  # fmt: skip
     ways = [_BY_EXTERNAL_ID, _BY_NAME, *([_BY_ID] if between[0] else [])] if wanted else []
     seen = "slot_of is null" + ("" if sees_deleted else " and deleted_at is null")
-    if organization_id is not None and _is_small(db, values):
-        found, is_cut = _within(db, ways, seen, values), False
+    if organization_id is not None and lists.is_small(db, OF_ORGANIZATION, values):
+        with lists.by_index(db):
+            found, is_cut = _within(db, ways, seen, values), False
     else:
-        found, is_cut = _overall(db, ways, seen, values)
+        with lists.by_index(db):
+            found, is_cut = _overall(db, ways, seen, values)
     ordered = sorted(dict.fromkeys(found), key=lambda one: one[1] != wanted)  # stable
     shown = lists.rows(db, [id_ for id_, _ in ordered[:limit]])
     is_cut = is_cut or len(ordered) > limit
@@ -101,25 +101,18 @@ Named = tuple[UUID, str]
 """An id, and the external id or the id in words, as it could have been typed."""
 
 
-def _is_small(db: Db, values: dict[str, Any]) -> bool:
-    sql = f"select 1 from {OF_ORGANIZATION.candidates(goes_on=False)} q offset :most - 1"  # noqa: S608
-    return run(db, sql, **values).first() is None
-
-
 def _within(db: Db, ways: list[_By], seen: str, values: dict[str, Any]) -> list[Named]:
     """Looks at everything that one organization has."""
-    found: list[Named] = []
-    mine = f"""
-        select c.* from {OF_ORGANIZATION.candidates(goes_on=False)} l
-        cross join lateral (select * from connection where id = l.own_id limit 1) c
-        """  # noqa: S608  our own text
-    for way in ways:
-        sql = (
-            f"select id, external_id from ({mine}) c where {seen} and {way.where} "  # noqa: S608
-            f"order by {way.order} limit :limit"
-        )
-        found += [(row.id, row.external_id) for row in run(db, sql, **values)]
-    return found
+    if not ways:
+        return []
+    whole = OF_ORGANIZATION.candidates(goes_on=False)
+    fits = " or ".join(f"({way.where})" for way in ways)
+    first = " ".join(f"when {way.where} then {n}" for n, way in enumerate(ways))
+    sql = (
+        f"select id, external_id from {whole} c where {seen} and ({fits}) "  # noqa: S608  our own text
+        f"order by case {first} end, external_id using ~<~ limit :limit"
+    )
+    return [(row.id, row.external_id) for row in run(db, sql, **values)]
 
 
 def _overall(

@@ -6,7 +6,8 @@ candidates. Beyond that a list says that it was cut, and from where it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from refresher.rules.standing_word import Health, NoteFacts, note
 from refresher.store import walks
-from refresher.store.session import Db, conditions, run
+from refresher.store.session import Db, conditions, one, run
 from refresher.store.walks import LAST, MOST_LOOKED, NoPlace, Place, Walk
 from refresher.store.words import HEALTH
 
@@ -116,13 +117,14 @@ def ids(
     walk = _by_name(chosen, after[0]) if after else _walk(db, chosen)
     place = walk.after(after[1:]) if after else {}
     columns = ", ".join(f"{column} as at_{n}" for n, (column, _) in enumerate(walk.places))
-    order = ", ".join(column for column, _ in walk.places)
+    order = ", ".join(column for column, _ in walk.places[0 if walk.by_due else walk.fixed :])
     sql = (
         f"select c.id, {columns} {walk.rows(_fits(chosen), goes_on=bool(after))} "
         f"{'and c.updated_at <= :before' if before else ''} order by {order} limit :limit"
     )
     values = {**_values(chosen), **place, "before": before}
-    found = run(db, sql, **values, limit=limit + 1, most=MOST_LOOKED).mappings().all()
+    with by_index(db):
+        found = run(db, sql, **values, limit=limit + 1, most=MOST_LOOKED).mappings().all()
     ids_ = [row["id"] for row in found[:limit]]
     if len(found) > limit:
         behind = _place(walk, found[limit - 1])
@@ -134,9 +136,12 @@ def ids(
 
 def _last_looked(db: Db, walk: Walk, values: dict[str, Any], *, goes_on: bool) -> Place | None:
     """Returns the place behind the last candidate, None where the walk ended before the look did."""
-    columns = ", ".join(f"{column} as at_{n}" for n, (column, _) in enumerate(walk.keys))
-    sql = f"select {columns} from {walk.candidates(goes_on=goes_on)} q offset :most - 1"  # noqa: S608
-    last = run(db, sql, **values, most=MOST_LOOKED).mappings().first()
+    columns = ", ".join(column for column, _ in walk.keys)
+    told = ", ".join(f"{column} as at_{n}" for n, (column, _) in enumerate(walk.keys))
+    looked = walk.candidates(goes_on=goes_on, columns=columns)
+    sql = f"select {told} from {looked} q offset :most - 1"  # noqa: S608  our own text
+    with by_index(db):
+        last = run(db, sql, **values, most=MOST_LOOKED).mappings().first()
     if last is None:
         return None
     place = _place(walk, last, len(walk.keys))
@@ -156,7 +161,7 @@ def _walk(db: Db, chosen: Chosen) -> Walk:
         return walks.OF_EXTERNAL_ID
     if narrow is None:
         return of_word or walks.ACCOUNTS
-    if of_word is None or _is_small(db, narrow, chosen):
+    if of_word is None or is_small(db, narrow, _values(chosen)):
         is_next = of_word is walks.NEXT
         return _by_due(narrow) if is_next else narrow
     return of_word
@@ -195,8 +200,30 @@ def _by_name(chosen: Chosen, name: str) -> Walk:
     raise NoPlace
 
 
-def _is_small(db: Db, walk: Walk, chosen: Chosen) -> bool:
-    return _last_looked(db, walk, _values(chosen), goes_on=False) is None
+@contextmanager
+def by_index(db: Db) -> Iterator[None]:
+    """Keeps the planner from reading a table whole that is hardly larger than one look."""
+    run(db, "set local enable_seqscan = off")
+    yield
+    run(db, "set local enable_seqscan = on")
+
+
+def is_small(db: Db, walk: Walk, values: Mapping[str, Any]) -> bool:
+    """Whether a walk has no more candidates than one look takes, so that the look is whole.
+
+    What the planner expects answers for most; else they are counted, and by their index: just then it
+    would rather read the whole table.
+    """
+    if expected(db, walk, values) > 2 * MOST_LOOKED:
+        return False
+    with by_index(db):
+        return run(db, walk.beyond(), **{**values, "most": MOST_LOOKED - 1}).first() is None
+
+
+def expected(db: Db, walk: Walk, values: Mapping[str, Any], where: str = "true") -> int:
+    """Returns how many candidates the planner expects, under one more condition."""
+    sql = f"explain (format json) select 1 from {walk.source} where {walk.wheres[0]} and {where}"  # noqa: S608
+    return int(one(db, list, sql, **values)[0]["Plan"]["Plan Rows"])
 
 
 def _fits(chosen: Chosen) -> str:

@@ -30,8 +30,9 @@ class NoPlace(ValueError):
 class Walk:
     """`wheres` choose candidates, `keys` (column, SQL type) are their order.
 
-    `flag`: siblings for which it holds are candidates themselves. `by_due`: all candidates are taken,
-    and ordered by their due time.
+    `fixed` is how many of the keys are one value throughout: they are no part of an order, so that the
+    planner sees that an index has it. `flag`: siblings for which it holds are candidates themselves.
+    `by_due`: all candidates are taken, and ordered by their due time.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Walk:
     flag: str = ""
     with_siblings: bool = False
     by_due: bool = False
+    fixed: int = 0
 
     @property
     def order(self) -> str:
@@ -55,25 +57,38 @@ class Walk:
         """The columns that a place behind a row of the list is made of."""
         if self.by_due:
             return (("s.due_at", "timestamptz"), ("c.id", "uuid"))
-        own = tuple((f"l.{column}", kind) for column, kind in self.keys)
+        own = tuple((f"{self._alias}.{column}", kind) for column, kind in self.keys)
         return (*own, ("c.id", "uuid")) if self.with_siblings else own
 
-    def candidates(self, *, goes_on: bool) -> str:
-        """Returns the SQL of the candidates; their ids are called `own_id`."""
-        columns = ", ".join(column for column, _ in self.keys)
-        id_ = "id" if self.source == "connection" else "connection_id"
+    @property
+    def _alias(self) -> str:
+        """What a candidate is called: it is the schedule row, or the connection, or one of several."""
+        if self.source == "refresh_schedule":
+            return "s"
+        return "l" if self.with_siblings else "c"
+
+    def candidates(self, *, goes_on: bool, columns: str = "*") -> str:
+        """Returns the SQL of the candidates, `:most` at most."""
+        order = ", ".join(column for column, _ in self.keys[self.fixed :])
         behind = f"and {self._from()}" if goes_on and not self.by_due else ""
         # In parentheses, so that each has its own order and its own end.
         parts = [
-            f"(select {id_} as own_id, {columns} from {self.source} where {where} {behind} "  # noqa: S608
-            f"order by {columns} limit :most)"
+            f"(select {columns} from {self.source} where {where} {behind} "  # noqa: S608  our own text
+            f"order by {order} limit :most)"
             for where in self.wheres
         ]
         if len(parts) == 1:
             return parts[0]
         return (
             f"(select * from ({' union all '.join(parts)}) u "  # noqa: S608  our own text
-            f"order by {columns} limit :most)"
+            f"order by {order} limit :most)"
+        )
+
+    def beyond(self) -> str:
+        """Returns the SQL that has a row where there are more than `:most`; an index alone has that."""
+        return (
+            f"select 1 from {self.source} where {self.wheres[0]} "  # noqa: S608  our own text
+            f"order by {self.keys[self.fixed][0]} offset :most limit 1"
         )
 
     def _from(self) -> str:
@@ -90,21 +105,18 @@ class Walk:
 
     def rows(self, conditions: str, *, goes_on: bool) -> str:
         """Returns the SQL from `from` on: `c`, its root `r`, its schedule row `s`, under conditions."""
-        siblings = ""
-        if self.with_siblings:
-            apart = f"and not ({self.flag})" if self.flag else ""
-            siblings = f" union all select id from connection where root_id = l.own_id {apart}"  # noqa: S608
+        if self.source == "refresh_schedule":
+            joined = _OF_SCHEDULE
+            # Who shares a grant is of the same organization: nobody looks for others' siblings.
+            mine = "c.organization_id = :organization_id"
+            conditions += f" and r.{mine[2:]}" if mine in conditions else ""
+        else:
+            joined = (_WITH_SIBLINGS.format(flag=self.flag) if self.with_siblings else "") + _ROOT
         behind = f"and {self.behind()}" if goes_on else ""
         return f"""
-            from {self.candidates(goes_on=goes_on)} l
-            cross join lateral (select l.own_id as id{siblings}) m
-            cross join lateral (select * from connection where id = m.id limit 1) c
-            cross join lateral (
-                select * from connection where id = coalesce(c.root_id, c.id) limit 1) r
-            left join lateral (
-                select * from refresh_schedule where connection_id = r.id limit 1) s on true
+            from {self.candidates(goes_on=goes_on)} {self._alias} {joined}
             where {conditions} {"and s.state = 0" if self.by_due else ""} {behind}
-            """  # noqa: S608  our own text
+            """
 
     def after(self, place: Sequence[str]) -> dict[str, str]:
         """Returns the values of a place; raises `NoPlace` for what is none."""
@@ -113,6 +125,25 @@ class Walk:
         for text, (_, kind) in zip(place, self.places, strict=True):
             _check(text, kind)
         return {f"after_{n}": text for n, text in enumerate(place)}
+
+
+_OF_SCHEDULE = """
+    cross join lateral (select * from connection where id = s.connection_id limit 1) r
+    cross join lateral (
+        select r.* union all select b.* from connection b where b.root_id = s.connection_id) c
+    """
+_WITH_SIBLINGS = """
+    cross join lateral (
+        select l.* union all select b.* from connection b where b.root_id = l.id and not ({flag})) c
+    """
+_ROOT = """
+    left join lateral (select * from connection where id = c.root_id limit 1) p on true
+    cross join lateral (select coalesce(p.id, c.id) as id,
+        case when p.id is null then c.status else p.status end as status,
+        case when p.id is null then c.expires_at else p.expires_at end as expires_at,
+        case when p.id is null then c.app_name else p.app_name end as app_name) r
+    left join lateral (select * from refresh_schedule where connection_id = r.id limit 1) s on true
+    """
 
 
 def _check(text: str, kind: str) -> None:
@@ -175,7 +206,9 @@ WORDS = {
 }
 """The walk on which all of a word stand; the fresh ones stand on any."""
 ACCOUNTS = Walk("accounts", ACCOUNT)
-OF_ORGANIZATION = Walk("organization", ACCOUNT, ("organization_id = :organization_id",))
-OF_BOTH = Walk("both", ACCOUNT, ("organization_id = :organization_id and provider = :provider",))
+OF_ORGANIZATION = Walk("organization", ACCOUNT, ("organization_id = :organization_id",), fixed=1)
+OF_BOTH = Walk(
+    "both", ACCOUNT, ("organization_id = :organization_id and provider = :provider",), fixed=2
+)
 OF_PROVIDER = Walk("provider", (("external_id", "text"), *ID), ("provider = :provider",))
 OF_EXTERNAL_ID = Walk("external_id", ID, ("external_id = :external_id",))
