@@ -141,5 +141,5 @@
   // Once the browser has gone to the place that the address names, which takes the focus.
   addEventListener("load", () => one("[data-focus]")?.focus());
   one("form[data-press]")?.requestSubmit();
-  if (address && main) begin();
+  if (address && one("main [data-part]")) begin();
 })();
