@@ -111,8 +111,7 @@ def _view(visit: Visit, db: Db, look: ProviderLook) -> ProviderPage:
     waits = look.facts.unread if visit.organization_id is None else len(unread)
     told = standing(replace(look.facts, unread=waits), visit.now)
     rates = visit.organization_id is None
-    shows_apps = visit.may(Scope.ADMIN) and rates
-    apps = app_rows.rows(visit, db, name) if shows_apps else []
+    apps = app_rows.rows(visit, db, name) if rates else []
     today = inspection.today(db)
     ours = known.origin(name) == "built-in" if entry else False
     return ProviderPage(
@@ -121,12 +120,12 @@ def _view(visit: Visit, db: Db, look: ProviderLook) -> ProviderPage:
         sub=_sub(known, name),
         link=link(name),
         standing=told,
-        store_secret=_secret_page(look) if shows_apps else None,
+        store_secret=_secret_page(look) if visit.may(Scope.ADMIN) and rates else None,
         can_try=visit.may(Scope.WRITE) and visit.is_everybodys and bool(look.pauses),
         figures=_figures(look, with_rates=rates),
         charts=_charts(visit, db, name) if rates else [],
         apps=apps,
-        shows_apps=shows_apps,
+        shows_apps=rates,
         needs_app=entry.needs_app if entry else False,
         pauses=look.pauses[:MOST_PAUSES],
         more_pauses=max(0, len(look.pauses) - MOST_PAUSES),
