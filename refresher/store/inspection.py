@@ -60,12 +60,17 @@ def sessions_are_ours(database: Database) -> bool:
 
 
 def parked_for(db: Db, reason: str) -> Sequence[tuple[str, str, int]]:
-    """Returns provider, app and number of the rows that are parked for this reason."""
+    """Returns provider, app and number of the rows that are parked for this reason.
+
+    Each is looked up by its key: for a join the planner may read the whole table.
+    """
     sql = """
         select c.provider, c.app_name, count(*) from (
             select connection_id from refresh_schedule
             where state = 2 and parked_reason = :reason limit :most) p
-        join connection c on c.id = p.connection_id group by 1, 2 order by 1, 2
+        cross join lateral (
+            select provider, app_name from connection where id = p.connection_id offset 0) c
+        group by 1, 2 order by 1, 2
         """
     return [(row[0], row[1], row[2]) for row in run(db, sql, reason=reason, most=MOST_COUNTED)]
 

@@ -76,7 +76,10 @@ _GONE = f"""
             max(coalesce(s.claimed_at, c.updated_at)) as latest_at
         from (select connection_id, claimed_at from refresh_schedule
               where state = 2 and parked_reason = '{ParkReason.RECONNECT_REQUIRED}' limit :most) s
-        join connection c on c.id = s.connection_id group by 1, 2
+        cross join lateral (
+            select provider, organization_id, updated_at from connection
+            where id = s.connection_id offset 0) c
+        group by 1, 2
     )
     select provider, sum(number)::bigint as number, max(latest_at) as latest_at,
         coalesce(sum(number) filter (where not exists (
@@ -104,7 +107,8 @@ _GONE_OF_ONE = f"""
                 and (e.organization_id = :organization_id or e.organization_id is null))
             then 0 else count(*) end as untold
     from (select id, provider, updated_at, status from connection
-          where organization_id = :organization_id and deleted_at is null limit :most) c
+          where organization_id = :organization_id and deleted_at is null
+          order by provider, external_id, slot limit :most) c
     join refresh_schedule s on s.connection_id = c.id and s.state = 2
         and s.parked_reason = '{ParkReason.RECONNECT_REQUIRED}'
     where c.status = 'reconnect_required'
