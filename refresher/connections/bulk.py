@@ -20,7 +20,7 @@ from refresher.rules.bulk import MAKE_DUE, Deed, LeftOut
 from refresher.rules.bulk_plan import FAULTS, MOST, Order, OrderFault, Plan, PlanFault, Selection
 from refresher.rules.bulk_words import JobState
 from refresher.runtime.cipher import Cipher
-from refresher.store import bulk, bulk_rows, registration
+from refresher.store import audit, bulk, bulk_rows, registration
 from refresher.store.bulk import Job
 from refresher.store.bulk_rows import Look, Row
 from refresher.store.looking import looking
@@ -158,7 +158,10 @@ def begin(database: Database, by: Actor, plan: Plan, typed: int | None = None) -
 def ordered(database: Database, by: Actor, order: Order) -> Job:
     """Begins a job."""
     with database.transaction() as db:
-        return bulk.add(db, by, order)
+        job, is_new = bulk.add(db, by, order)
+        if is_new:
+            audit.note(db, by, "bulk_begun", by.organization_id, f"bulk:{job.id} {job.deed}")
+    return job
 
 
 def find(database: Database, by: Actor, job_id: int) -> Job:
@@ -179,7 +182,8 @@ def stop(database: Database, by: Actor, job_id: int) -> Job:
     """Stops a job after the batch that is under way; what it did stays. One that has ended stays so."""
     with database.transaction() as db:
         _found(db, by, job_id)
-        bulk.end(db, job_id, JobState.STOPPED, by.told)
+        if bulk.end(db, job_id, JobState.STOPPED, by.told):
+            audit.note(db, by, "bulk_stopped", by.organization_id, f"bulk:{job_id}")
         return _found(db, by, job_id)
 
 

@@ -78,8 +78,8 @@ _COLUMNS = ", ".join(Job.__dataclass_fields__)
 _VISIBLE = "(cast(:organization as text) is null or organization_id = :organization)"
 
 
-def add(db: Db, by: Actor, order: Order) -> Job:
-    """Begins a job and returns it; of a plan that has one already, that one."""
+def add(db: Db, by: Actor, order: Order) -> tuple[Job, bool]:
+    """Begins a job, and returns it and True; of a plan that has one already, that one and False."""
     sql = f"""
         insert into bulk_job
             (made_by, key_id, person, organization_id, plan_id, deed, selection, as_of, most)
@@ -100,9 +100,9 @@ def add(db: Db, by: Actor, order: Order) -> Job:
     }
     row = run(db, sql, **values).mappings().first()
     if row is not None:
-        return _job(row)
+        return _job(row), True
     before = f"select {_COLUMNS} from bulk_job where plan_id = :plan"  # noqa: S608  same
-    return _job(run(db, before, plan=order.plan_id).mappings().one())
+    return _job(run(db, before, plan=order.plan_id).mappings().one()), False
 
 
 def find(db: Db, job_id: int, organization_id: str | None) -> Job | None:

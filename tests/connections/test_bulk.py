@@ -270,6 +270,11 @@ def test_a_stopped_job_does_no_more(world: World) -> None:
     assert (stopped.state, stopped.why, stopped.total) == (JobState.STOPPED, "by cli:ann", 3)
     assert not bulk_work.work(database, world.services.catalogue)
     assert bulk.stop(database, Actor("cli:bob"), job.id).why == "by cli:ann"
+    told = world.rows("select key_id, action, subject from audit order by id")
+    assert [tuple(row) for row in told] == [
+        ("cli:ann", "bulk_begun", f"bulk:{job.id} pause"),
+        ("cli:ann", "bulk_stopped", f"bulk:{job.id}"),
+    ]
     assert {world.row(id_).state for id_ in ids} == {0}
 
 
