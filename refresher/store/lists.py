@@ -127,8 +127,7 @@ def ids(
         found = run(db, sql, **values, limit=limit + 1, most=MOST_LOOKED).mappings().all()
     ids_ = [row["id"] for row in found[:limit]]
     if len(found) > limit:
-        behind = _place(walk, found[limit - 1])
-        return Found(ids_, behind, looked=0, is_cut=False, order=walk.order)
+        return Found(ids_, _place(walk, found[limit - 1]), looked=0, is_cut=False, order=walk.order)
     end = None if walk.by_due else _last_looked(db, walk, values, goes_on=bool(after))
     is_cut = end is not None
     return Found(ids_, end, looked=MOST_LOOKED if is_cut else 0, is_cut=is_cut, order=walk.order)
@@ -200,12 +199,17 @@ def _by_name(chosen: Chosen, name: str) -> Walk:
     raise NoPlace
 
 
+_PLANS = (
+    "select set_config('enable_seqscan', '{0}', true), set_config('enable_bitmapscan', '{0}', true)"
+)
+
+
 @contextmanager
 def by_index(db: Db) -> Iterator[None]:
-    """Keeps the planner from reading a table whole that is hardly larger than one look."""
-    run(db, "set local enable_seqscan = off")
+    """Keeps the planner from reading what is hardly larger than one look whole, to sort it then."""
+    run(db, _PLANS.format("off"))
     yield
-    run(db, "set local enable_seqscan = on")
+    run(db, _PLANS.format("on"))
 
 
 def is_small(db: Db, walk: Walk, values: Mapping[str, Any]) -> bool:
