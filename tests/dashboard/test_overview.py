@@ -96,7 +96,7 @@ def test_while_postgres_is_away_the_last_look_stays(
     real = looks.take
     monkeypatch.setattr(looks, "take", away)
     page = person.page("/ui")
-    assert re.search(r"Postgres is away\. What you see is \d+ s old\.", page.words)
+    assert re.search(r"Postgres is away\. What you see is [\d.]+ s old\.", page.words)
     assert "the server refuses the connection. Until it is back nothing is refreshed" in page.words
     assert "Last seen" in page.words
     assert "Needs a person" in page.words
