@@ -8,9 +8,8 @@ from typing import Any
 
 from refresher.rules.standing_word import Health
 from refresher.store import walks
-from refresher.store.lists import by_index, expected, is_small
 from refresher.store.session import Db, one, run
-from refresher.store.walks import MOST_LOOKED, Walk
+from refresher.store.walks import MOST_LOOKED, Walk, by_index, expected, is_small
 from refresher.store.words import HEALTH
 
 

@@ -17,7 +17,7 @@ from refresher.store import lists
 from refresher.store.lists import Listed
 from refresher.store.lookup import HIGHEST
 from refresher.store.session import Db, many, run
-from refresher.store.walks import MOST_LOOKED, OF_ORGANIZATION
+from refresher.store.walks import MOST_LOOKED, OF_ORGANIZATION, by_index, is_small
 
 SHORTEST_ID = 4
 WHOLE_ID = 32
@@ -85,11 +85,11 @@ def search(
     }  # fmt: skip
     ways = [_BY_EXTERNAL_ID, _BY_NAME, *([_BY_ID] if between[0] else [])] if wanted else []
     seen = "slot_of is null" + ("" if sees_deleted else " and deleted_at is null")
-    if organization_id is not None and lists.is_small(db, OF_ORGANIZATION, values):
-        with lists.by_index(db):
+    if organization_id is not None and is_small(db, OF_ORGANIZATION, values):
+        with by_index(db):
             found, is_cut = _within(db, ways, seen, values), False
     else:
-        with lists.by_index(db):
+        with by_index(db):
             found, is_cut = _overall(db, ways, seen, values)
     ordered = sorted(dict.fromkeys(found), key=lambda one: one[1] != wanted)  # stable
     shown = lists.rows(db, [id_ for id_, _ in ordered[:limit]])

@@ -6,8 +6,7 @@ candidates. Beyond that a list says that it was cut, and from where it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,8 +14,8 @@ from uuid import UUID
 
 from refresher.rules.standing_word import Health, NoteFacts, note
 from refresher.store import walks
-from refresher.store.session import Db, conditions, one, run
-from refresher.store.walks import LAST, MOST_LOOKED, NoPlace, Place, Walk
+from refresher.store.session import Db, conditions, run
+from refresher.store.walks import LAST, MOST_LOOKED, NoPlace, Place, Walk, by_index, is_small
 from refresher.store.words import HEALTH
 
 Order = Literal["account", "due"]
@@ -197,37 +196,6 @@ def _by_name(chosen: Chosen, name: str) -> Walk:
         if walk is not None and walk.name == name:
             return walk
     raise NoPlace
-
-
-_PLANS = (
-    "select set_config('enable_seqscan', '{0}', true), set_config('enable_bitmapscan', '{0}', true)"
-)
-
-
-@contextmanager
-def by_index(db: Db) -> Iterator[None]:
-    """Keeps the planner from reading what is hardly larger than one look whole, to sort it then."""
-    run(db, _PLANS.format("off"))
-    yield
-    run(db, _PLANS.format("on"))
-
-
-def is_small(db: Db, walk: Walk, values: Mapping[str, Any]) -> bool:
-    """Whether a walk has no more candidates than one look takes, so that the look is whole.
-
-    What the planner expects answers for most; else they are counted, and by their index: just then it
-    would rather read the whole table.
-    """
-    if expected(db, walk, values) > 2 * MOST_LOOKED:
-        return False
-    with by_index(db):
-        return run(db, walk.beyond(), **{**values, "most": MOST_LOOKED - 1}).first() is None
-
-
-def expected(db: Db, walk: Walk, values: Mapping[str, Any], where: str = "true") -> int:
-    """Returns how many candidates the planner expects, under one more condition."""
-    sql = f"explain (format json) select 1 from {walk.source} where {walk.wheres[0]} and {where}"  # noqa: S608
-    return int(one(db, list, sql, **values)[0]["Plan"]["Plan Rows"])
 
 
 def _fits(chosen: Chosen) -> str:

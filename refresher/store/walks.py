@@ -8,12 +8,15 @@ Every join is a look-up by key (`limit 1` keeps the planner from reading a table
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from refresher.rules.standing_word import LATE_SECONDS, Health
+from refresher.store.session import Db, one, run
 from refresher.store.tables.base import BLOCKED, SET_ASIDE
 
 MOST_LOOKED = 10_000
@@ -212,3 +215,34 @@ OF_BOTH = Walk(
 )
 OF_PROVIDER = Walk("provider", (("external_id", "text"), *ID), ("provider = :provider",))
 OF_EXTERNAL_ID = Walk("external_id", ID, ("external_id = :external_id",))
+
+
+_PLANS = (
+    "select set_config('enable_seqscan', '{0}', true), set_config('enable_bitmapscan', '{0}', true)"
+)
+
+
+@contextmanager
+def by_index(db: Db) -> Iterator[None]:
+    """Keeps the planner from reading what is hardly larger than one look whole, to sort it then."""
+    run(db, _PLANS.format("off"))
+    yield
+    run(db, _PLANS.format("on"))
+
+
+def is_small(db: Db, walk: Walk, values: Mapping[str, Any]) -> bool:
+    """Whether a walk has no more candidates than one look takes, so that the look is whole.
+
+    What the planner expects answers for most; else they are counted, and by their index: just then it
+    would rather read the whole table.
+    """
+    if expected(db, walk, values) > 2 * MOST_LOOKED:
+        return False
+    with by_index(db):
+        return run(db, walk.beyond(), **{**values, "most": MOST_LOOKED - 1}).first() is None
+
+
+def expected(db: Db, walk: Walk, values: Mapping[str, Any], where: str = "true") -> int:
+    """Returns how many candidates the planner expects, under one more condition."""
+    sql = f"explain (format json) select 1 from {walk.source} where {walk.wheres[0]} and {where}"  # noqa: S608
+    return int(one(db, list, sql, **values)[0]["Plan"]["Plan Rows"])
