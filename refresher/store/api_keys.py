@@ -64,10 +64,17 @@ def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
-def names(db: Db, key_ids: Collection[str]) -> dict[str, str]:
-    """Returns the names of these keys, by their ids; of what is no key's id, nothing."""
-    sql = "select id, name from api_key where id = any(cast(:ids as text[]))"
-    return {row.id: row.name for row in run(db, sql, ids=list(key_ids))}
+def names(db: Db, key_ids: Collection[str], organization_id: str | None) -> dict[str, str]:
+    """Returns the names of these keys by their ids; to one organization, those of its own alone.
+
+    Of what is no key's id, nothing.
+    """
+    sql = """
+        select id, name from api_key where id = any(cast(:ids as text[]))
+        and (cast(:organization as text) is null or organization_id = :organization)
+        """
+    found = run(db, sql, ids=list(key_ids), organization=organization_id)
+    return {row.id: row.name for row in found}
 
 
 def newest(db: Db, *, before: tuple[datetime, str] | None = None, limit: int) -> list[ApiKey]:

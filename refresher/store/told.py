@@ -5,7 +5,7 @@ Reads only, by index: ten notices, and what was made of each, at most so many.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -126,9 +126,3 @@ def told_about(
         )
         for notice in notices
     ]
-
-
-def key_names(db: Db, key_ids: Iterable[str]) -> dict[str, str]:
-    """Returns the names of API keys by their ids; who is no key has none."""
-    sql = "select id, name from api_key where id = any(cast(:ids as text[]))"
-    return {row.id: row.name for row in run(db, sql, ids=sorted(set(key_ids)))}

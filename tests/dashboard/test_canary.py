@@ -108,3 +108,4 @@ def test_nothing_secret_is_on_a_page_or_in_the_log(
     secrets = [*things.secrets, person.secret]
     assert all(len(one) >= 8 for one in secrets)
     assert {one for one in secrets if one in told} == set()
+    assert {path for path, page in pages.items() if "&lt;Macro" in page} == set()

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from refresher.connections import api_keys, lifecycle
 from refresher.rules.access import Scope
 from refresher.rules.outcomes import Reply
 from tests.dashboard.kit import HERE, Person
@@ -184,6 +185,25 @@ def test_another_organizations_connection_is_none(site: Site) -> None:
     bound = Person.signed_in(site, organization_id="org")
     pages = [words(bound, f"/ui/connections/{id_}", 404) for id_ in (theirs, gone, uuid4(), "x")]
     assert len(set(pages)) == 1
+
+
+def test_a_bound_key_sees_no_name_of_another_ones_key(site: Site) -> None:
+    """What an operator did is there, by the id that events and the audit have."""
+    id_ = site.world.connect("named", organization_id="org")
+    database = site.world.services.database
+    operator, own = (
+        api_keys.create(
+            database, name=name, scopes=[Scope.WRITE], organization_id=whose, by=site.actor
+        ).key
+        for name, whose in (("ops-laptop", None), ("org-desk", "org"))
+    )
+    for key in (operator, own):
+        lifecycle.pause(database, key.actor, id_)
+    bound = words(Person.signed_in(site, organization_id="org"), f"/ui/connections/{id_}")
+    assert "ops-laptop" not in bound
+    assert operator.id in bound
+    assert "org-desk paused it" in bound
+    assert "ops-laptop paused it" in words(Person.signed_in(site), f"/ui/connections/{id_}")
 
 
 def test_an_answer_that_nobody_could_read_leads_to_where_it_is_read(

@@ -6,9 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from refresher.connections import api_keys
 from refresher.notify import watch
-from refresher.rules.access import Scope, somebody
 from refresher.store import told
 from tests.store.news import answer
 from tests.world import World, refused
@@ -69,12 +67,3 @@ def test_of_what_nobody_was_told_there_is_nothing(world: World) -> None:
     """A connection that is well has no notice."""
     with world.services.database.transaction() as db:
         assert told.told_about(db, [world.connect()]) == []
-
-
-def test_keys_have_names_and_people_have_none(world: World) -> None:
-    """An id of an API key is its name; `cli:ann` stands for itself."""
-    made = api_keys.create(
-        world.services.database, name="ops-laptop", scopes=[Scope.READ], by=somebody("cli", "ann")
-    )
-    with world.services.database.transaction() as db:
-        assert told.key_names(db, [made.key.id, "cli:ann"]) == {made.key.id: "ops-laptop"}

@@ -67,7 +67,7 @@ def show(visit: Visit) -> Page:
             limit=A_PAGE,
             by_organization=own is not None and not is_own,
         )
-        lines = told(db, found.entries)
+        lines = told(db, found.entries, visit)
     next_ = write(listing, [found.further]) if found.further is not None else None
     view = AuditView(
         sentence=_sentence(lines, is_first=before is None),
@@ -81,9 +81,9 @@ def show(visit: Visit) -> Page:
     return Page("audit.html", view, "Audit")
 
 
-def told(db: Db, entries: Sequence[PastAuditEntry]) -> list[Line]:
-    """Returns entries as they are shown, keys by their names."""
-    names = api_keys.names(db, {one.key_id for one in entries})
+def told(db: Db, entries: Sequence[PastAuditEntry], visit: Visit) -> list[Line]:
+    """Returns entries as they are shown, keys by those names that the visitor may know."""
+    names = api_keys.names(db, {one.key_id for one in entries}, visit.key.organization_id)
     return [_line(one, names) for one in entries]
 
 

@@ -21,7 +21,7 @@ from refresher.rules.deeds import Offers, offers
 from refresher.rules.history import Moment
 from refresher.rules.reasons import Instants
 from refresher.rules.standing_word import Health
-from refresher.store import audit, events, lookup, told
+from refresher.store import api_keys, audit, events, lookup, told
 from refresher.store import standing as standings
 from refresher.store.lookup import Match
 from refresher.store.session import Db
@@ -150,7 +150,9 @@ def _present(visit: Visit, of: Subject, found: Findings, untold: str | None) -> 
 
 def _past(visit: Visit, of: Subject, found: Findings, stood: Then) -> ConnectionPage:
     with visit.reading() as db:
-        names = told.key_names(db, connection_events.key_ids(stood.events))
+        names = api_keys.names(
+            db, connection_events.key_ids(stood.events), visit.key.organization_id
+        )
     newest_first = list(reversed(stood.events))
     shown = connection_events.rows(newest_first, None, found.standing.now, visit.zone, names)
     answer = connection_answer.then(found, stood, *_clocks(visit))
@@ -172,7 +174,7 @@ def _looked(visit: Visit, db: Db, of: Subject, found: Findings) -> tuple[History
     notices = told.told_about(db, sorted({of.id, root}), visit.key.organization_id)
     siblings = lookup.using(db, of.id, limit=MOST_SIBLINGS)
     ids = connection_events.key_ids(page) | {entry.key_id for entry in entries}
-    names = told.key_names(db, ids)
+    names = api_keys.names(db, ids, visit.key.organization_id)
     beside = Beside(
         siblings,
         connection_told.told(notices, _clocks(visit)[0]),

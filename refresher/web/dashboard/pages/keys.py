@@ -155,7 +155,7 @@ def _key_page(visit: Visit, template: str) -> Page:
     key = _found(visit)
     with visit.reading() as db:
         sessions = web_sessions.of_key(db, key.id)
-        entries = told(db, audit.recent(db, key_id=key.id, limit=10))
+        entries = told(db, audit.recent(db, key_id=key.id, limit=10), visit)
     view = KeyView(_row(visit, key), sessions, entries)
     return Page(template, view, key.name, has_live_parts=False)
 
