@@ -160,18 +160,16 @@ class ProviderLooks:
 
 
 def _gone(db: Db, organization_id: str | None) -> dict[str, int]:
-    found = troubles.gone(db) if organization_id is None else troubles.gone_of(db, organization_id)
-    return {one.provider: one.number for one in found}
+    if organization_id is None:
+        return inspection.parked_by_provider(db, ParkReason.RECONNECT_REQUIRED)
+    return {one.provider: one.number for one in troubles.gone_of(db, organization_id)}
 
 
 def _unread(db: Db, organization_id: str | None) -> dict[str, int]:
     """Returns how many connections wait for an answer that could not be read, by provider."""
     if organization_id is not None:
         return {}
-    counts: dict[str, int] = {}
-    for provider, _, number in inspection.parked_for(db, ParkReason.UNREAD_ANSWER):
-        counts[provider] = counts.get(provider, 0) + number
-    return counts
+    return inspection.parked_by_provider(db, ParkReason.UNREAD_ANSWER)
 
 
 def _flying(db: Db) -> dict[str, int]:

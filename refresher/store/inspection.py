@@ -19,6 +19,7 @@ from refresher.store.gauges import MOST_COUNTED, Gauges, Paused
 from refresher.store.refusals import as_told
 from refresher.store.session import Database, Db, many, one, run
 from refresher.store.tables.base import PROVIDER
+from refresher.store.walks import by_index
 from refresher.store.workers import ProcessSeen
 
 
@@ -73,6 +74,18 @@ def parked_for(db: Db, reason: str) -> Sequence[tuple[str, str, int]]:
         group by 1, 2 order by 1, 2
         """
     return [(row[0], row[1], row[2]) for row in run(db, sql, reason=reason, most=MOST_COUNTED)]
+
+
+def parked_by_provider(db: Db, reason: str) -> dict[str, int]:
+    """Returns how many of each provider are parked for this reason; a row has its provider itself."""
+    sql = f"""
+        select {PROVIDER} as name, count(*) from (
+            select connection_id, provider from refresh_schedule
+            where state = 2 and parked_reason = :reason order by connection_id limit :most) s
+        group by 1
+        """  # noqa: S608  our own text
+    with by_index(db):
+        return {row[0]: row[1] for row in run(db, sql, reason=reason, most=MOST_COUNTED)}
 
 
 @dataclass(frozen=True, slots=True)

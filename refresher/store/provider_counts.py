@@ -14,7 +14,7 @@ from refresher.store.session import Db, run
 
 MANY = 20_000
 """What the planner takes to be more than this is not counted."""
-MOST_READ = 50_000
+MOST_READ = 10_000
 """So many rows of all providers together are read at most, as far as the planner knows."""
 
 

@@ -47,10 +47,12 @@ _LOOKED_AT = """
     )
 """
 """The rows whose token may be dead: the first that are due, in trouble, or in flight."""
+# Looked up one by one: for a join the planner may read the table whole.
+_CONNECTION = "select id, provider, expires_at from connection where id = l.connection_id limit 1"
 _LIVES = f"""
     {_LOOKED_AT}, lives as (
         select l.state, l.due_at, c.expires_at, c.provider
-        from looked_at l join connection c on c.id = l.connection_id
+        from looked_at l cross join lateral ({_CONNECTION}) c
     )
     select whole.*, next.provider, next.ends_at, next.is_due_before
     from (
@@ -65,7 +67,7 @@ _LIVES = f"""
     """  # noqa: S608  our own names
 _EXPIRED = f"""
     {_LOOKED_AT}
-    select c.id from looked_at l join connection c on c.id = l.connection_id
+    select c.id from looked_at l cross join lateral ({_CONNECTION}) c
     where c.expires_at <= refresher_now() order by c.expires_at, c.id limit :limit
     """  # noqa: S608  our own names
 

@@ -14,6 +14,7 @@ from refresher.rules.connection import ParkReason
 from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, many, one
 from refresher.store.token_lives import MOST_OPENED
+from refresher.store.walks import by_index
 
 MOST_ENDPOINTS = 20
 LATE_SECONDS = 30.0
@@ -42,7 +43,7 @@ _BEHIND = """
         min(c.expires_at) filter (where c.expires_at > refresher_now()) as first_ends_at
     from (select connection_id from refresh_schedule
           where state = 0 and waits_for = :name order by due_at limit :most_opened) w
-    join connection c on c.id = w.connection_id
+    cross join lateral (select expires_at from connection where id = w.connection_id limit 1) c
     """
 
 
@@ -75,27 +76,34 @@ _GONE = f"""
         select c.provider, c.organization_id, count(*) as number,
             max(coalesce(s.claimed_at, c.updated_at)) as latest_at
         from (select connection_id, claimed_at from refresh_schedule
-              where state = 2 and parked_reason = '{ParkReason.RECONNECT_REQUIRED}' limit :most) s
+              where state = 2 and parked_reason = '{ParkReason.RECONNECT_REQUIRED}'
+              order by connection_id limit :most) s
         cross join lateral (
             select provider, organization_id, updated_at from connection
             where id = s.connection_id offset 0) c
         group by 1, 2
-    )
-    select provider, sum(number)::bigint as number, max(latest_at) as latest_at,
-        coalesce(sum(number) filter (where not exists (
+    ), unheard as materialized (
+        select organization_id from (select distinct organization_id from parked offset 0) o
+        where not exists (
                 select from recipient r
-                where r.organization_id = p.organization_id and r.blocked_at is null)
+                where r.organization_id = o.organization_id and r.blocked_at is null)
+            and organization_id not in (
+                select organization_id from webhook_endpoint
+                where disabled_at is null and organization_id is not null)
             and not exists (
-                select from webhook_endpoint e
-                where (e.organization_id = p.organization_id or e.organization_id is null)
-                  and e.disabled_at is null)), 0)::bigint as untold
-    from parked p group by provider order by number desc, provider
+                select from webhook_endpoint where disabled_at is null and organization_id is null)
+    )
+    select p.provider, sum(p.number)::bigint as number, max(p.latest_at) as latest_at,
+        coalesce(sum(p.number) filter (where u.organization_id is not null), 0)::bigint as untold
+    from parked p left join unheard u on u.organization_id = p.organization_id
+    group by p.provider order by number desc, p.provider
     """  # noqa: S608  our own word
 
 
 def gone(db: Db) -> Sequence[Gone]:
     """Returns by provider what has to be connected again, of all organizations."""
-    return many(db, Gone, _GONE, most=MOST_COUNTED)
+    with by_index(db):
+        return many(db, Gone, _GONE, most=MOST_COUNTED)
 
 
 # The connections of one organization are few enough to look at each; a schedule row by its key.
@@ -109,16 +117,19 @@ _GONE_OF_ONE = f"""
     from (select id, provider, updated_at, status from connection
           where organization_id = :organization_id and deleted_at is null
           order by provider, external_id, slot limit :most) c
-    join refresh_schedule s on s.connection_id = c.id and s.state = 2
+    cross join lateral (
+        select state, parked_reason, claimed_at from refresh_schedule where connection_id = c.id limit 1
+    ) s
+    where c.status = 'reconnect_required' and s.state = 2
         and s.parked_reason = '{ParkReason.RECONNECT_REQUIRED}'
-    where c.status = 'reconnect_required'
     group by 1 order by number desc, provider
     """  # noqa: S608  our own word
 
 
 def gone_of(db: Db, organization_id: str) -> Sequence[Gone]:
     """Returns the same of one organization."""
-    return many(db, Gone, _GONE_OF_ONE, organization_id=organization_id, most=MOST_COUNTED)
+    with by_index(db):
+        return many(db, Gone, _GONE_OF_ONE, organization_id=organization_id, most=MOST_COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +223,11 @@ _WORK_OF = """
     with own as materialized (
         select c.provider, c.expires_at, s.due_at, s.state
         from (select id, provider, expires_at from connection
-              where organization_id = :organization_id and deleted_at is null limit :most) c
-        join refresh_schedule s on s.connection_id = c.id and s.state < 2
+              where organization_id = :organization_id and deleted_at is null
+              order by provider, external_id, slot limit :most) c
+        cross join lateral (
+            select state, due_at from refresh_schedule where connection_id = c.id limit 1) s
+        where s.state < 2
     )
     select whole.*, next.provider, next.ends_at, next.is_due_before
     from (
@@ -232,9 +246,9 @@ _WORK_OF = """
 
 def work_of(db: Db, organization_id: str) -> WorkOf:
     """Returns how the work of an organization stands; at most 10,001 of its connections count."""
-    return one(
-        db, WorkOf, _WORK_OF, organization_id=organization_id, late=LATE_SECONDS, most=MOST_COUNTED
-    )
+    own = {"organization_id": organization_id, "late": LATE_SECONDS, "most": MOST_COUNTED}
+    with by_index(db):
+        return one(db, WorkOf, _WORK_OF, **own)
 
 
 def now(db: Db) -> datetime:

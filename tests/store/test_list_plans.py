@@ -57,7 +57,7 @@ def plans(database: Database, work: Callable[[Db], object]) -> list[dict[str, An
         for sql, values in asked:
             if sql.lstrip().startswith("explain"):
                 continue
-            if sql.startswith("select set_config"):
+            if sql.startswith(("select set_config", "set ")):
                 db.exec_driver_sql(sql)
                 continue
             plan = db.exec_driver_sql(

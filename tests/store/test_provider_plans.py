@@ -3,7 +3,14 @@
 import pytest
 
 from bench.dashboard.rows import LARGE, SMALL
-from refresher.store import inspection, provider_counts, sample_history, samples, troubles
+from refresher.store import (
+    connections,
+    inspection,
+    provider_counts,
+    sample_history,
+    samples,
+    troubles,
+)
 from refresher.store.session import Database
 from tests.store.test_list_plans import judge, large
 
@@ -25,6 +32,10 @@ def test_looks_at_providers_read_no_table_whole(
             sample_history.lately,
             inspection.providers,
             lambda db: inspection.parked_for(db, "app_not_configured"),
+            lambda db: inspection.parked_by_provider(db, "reconnect_required"),
+            lambda db: connections.numbers(db, None),
+            lambda db: inspection.activity(db, has_lock=True),
+            troubles.late,
             lambda db: troubles.behind(db, ["app:google/default"]),
             lambda db: sample_history.read(db, 720, "google"),
         ]
@@ -32,6 +43,8 @@ def test_looks_at_providers_read_no_table_whole(
         looks = [
             lambda db: provider_counts.of_organization(db, organization_id),
             lambda db: troubles.gone_of(db, organization_id),
+            lambda db: troubles.work_of(db, organization_id),
+            lambda db: connections.numbers(db, organization_id),
         ]
     for look in looks:
         judge(large, organization_id, look)

@@ -26,8 +26,8 @@ from refresher.web.dashboard.visit import Visit
 
 PATIENCE_SECONDS = 3.0
 """So long a page waits for a first look."""
-SHORT_PATIENCE_SECONDS = 0.5
-"""So long for a newer one, where there is one to show."""
+SHORT_PATIENCE_SECONDS, OLD_PATIENCE_SECONDS = 0.1, 0.25
+"""So long for a newer one, where there is one to show; where that one is old."""
 OLD_SECONDS = 30.0
 
 
@@ -88,9 +88,9 @@ def _seen(visit: Visit) -> Seen:
     seen = looks.seen(whose, patience_seconds=0.0)
     if seen.look is None:
         return looks.seen(whose, patience_seconds=PATIENCE_SECONDS)
-    if visit.is_live and seen.age_seconds < OLD_SECONDS:
-        return seen
-    return looks.seen(whose, patience_seconds=SHORT_PATIENCE_SECONDS)
+    if seen.age_seconds >= OLD_SECONDS:
+        return looks.seen(whose, patience_seconds=OLD_PATIENCE_SECONDS)
+    return seen if visit.is_live else looks.seen(whose, patience_seconds=SHORT_PATIENCE_SECONDS)
 
 
 def view(visit: Visit, seen: Seen, look: Look) -> OverviewView:
