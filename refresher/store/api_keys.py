@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
-
-from sqlalchemy import RowMapping
 
 from refresher.rules.access import ApiKey, Scope
 from refresher.store.session import Db, run
@@ -39,7 +37,7 @@ def add(
         "id": key_id, "name": name, "organization_id": organization_id, "scopes": sorted(scopes),
         "secret_hash": secret_hash, "expires_in": expires_in_seconds,
     }  # fmt: skip
-    return _key(run(db, sql, **values).mappings().one())
+    return made_of(run(db, sql, **values).mappings().one())
 
 
 def find(db: Db, key_id: str) -> tuple[ApiKey | None, datetime]:
@@ -50,7 +48,7 @@ def find(db: Db, key_id: str) -> tuple[ApiKey | None, datetime]:
     )
     row = dict(run(db, sql, id=key_id).mappings().one())
     now: datetime = row.pop("now")
-    return (_key(row) if row["id"] is not None else None), now
+    return (made_of(row) if row["id"] is not None else None), now
 
 
 def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
@@ -61,7 +59,7 @@ def every(db: Db, organization_id: str | None = None) -> list[ApiKey]:
         order by created_at, id
         """  # noqa: S608  our own column names
     rows = run(db, sql, organization_id=organization_id).mappings()
-    return [_key(row) for row in rows]
+    return [made_of(row) for row in rows]
 
 
 def names(db: Db, key_ids: Collection[str], organization_id: str | None) -> dict[str, str]:
@@ -86,7 +84,7 @@ def newest(db: Db, *, before: tuple[datetime, str] | None = None, limit: int) ->
         order by created_at desc, id desc limit :limit
         """  # noqa: S608  our own column names
     rows = run(db, sql, made_at=made_at, id=key_id, limit=limit).mappings()
-    return [_key(row) for row in rows]
+    return [made_of(row) for row in rows]
 
 
 def revoke(db: Db, key_id: str) -> ApiKey | None:
@@ -94,7 +92,7 @@ def revoke(db: Db, key_id: str) -> ApiKey | None:
     update = "update api_key set revoked_at = coalesce(revoked_at, refresher_now()) where id = :id"
     sql = f"{update} returning {_COLUMNS}"
     row = run(db, sql, id=key_id).mappings().first()
-    return _key(row) if row else None
+    return made_of(row) if row else None
 
 
 def used(db: Db, key_id: str) -> None:
@@ -107,6 +105,7 @@ def used(db: Db, key_id: str) -> None:
     run(db, sql, id=key_id, rarely=LAST_USED_SECONDS)
 
 
-def _key(row: RowMapping | dict[str, Any]) -> ApiKey:
-    scopes = frozenset(Scope(scope) for scope in row["scopes"])
-    return ApiKey(**{**row, "scopes": scopes})
+def made_of(row: Mapping[Any, Any]) -> ApiKey:
+    """Returns the key of a row that has its columns, and maybe others."""
+    values = {name: row[name] for name in ApiKey.__dataclass_fields__}
+    return ApiKey(**{**values, "scopes": frozenset(Scope(scope) for scope in row["scopes"])})

@@ -5,7 +5,7 @@ Reads only. `Moment` and what follows from events are `rules/history.py`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from refresher.rules.history import Moment
 from refresher.store import answers
 from refresher.store.answers import AnswerView
 from refresher.store.reload import connection_from
-from refresher.store.session import Db, first, run
+from refresher.store.session import Db, first, many, run
 from refresher.store.tables.base import BEGUN, SLOTS, STATE
 
 
@@ -123,20 +123,42 @@ def snapshot(db: Db, connection_id: UUID) -> Snapshot | None:
     return first(db, Snapshot, sql, id=connection_id)
 
 
-_VERSION = """
-    select c.xmin || ' ' || r.xmin || ' ' || coalesce(s.xmin::text, '') || ' ' || coalesce((
-        select id from refresh_event where connection_id = r.id order by id desc limit 1), 0)
-    from connection c
+_VERSIONS = """
+    select c.id, c.organization_id, c.provider,
+        c.xmin || ' ' || r.xmin || ' ' || coalesce(s.xmin::text, '') || ' ' || coalesce((
+            select id from refresh_event where connection_id = r.id order by id desc limit 1), 0)
+            || ' ' || coalesce(o.id::text, '') as text,
+        array[s.due_at, r.expires_at, r.refresh_token_expires_at, r.grant_ends_at,
+            o.occurred_at] as instants
+    from unnest(cast(:ids as uuid[])) u(id)
+    join connection c on c.id = u.id
     join connection r on r.id = coalesce(c.root_id, c.id)
     left join refresh_schedule s on s.connection_id = r.id
-    where c.id = :id
-      and (cast(:organization_id as text) is null or c.organization_id = :organization_id)
+    left join lateral (
+        select n.* from unnest(array[c.id, r.id]) about(id) cross join lateral (
+            select id, occurred_at from outbox where connection_id = about.id
+            order by sequence desc limit 1) n
+        order by n.id desc limit 1) o on true
     """
 
 
-def version_of(db: Db, connection_id: UUID, organization_id: str | None) -> str | None:
-    """Returns what is another after each event and change of a connection, or of its root; None: gone.
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`text` is another after each event, notice and change of a connection, or of its root.
 
-    Some look-ups by key, and one of the newest event: for who asks again and again.
+    `instants` are those that words of time about it are made from; None where there is none.
     """
-    return first(db, str, _VERSION, id=connection_id, organization_id=organization_id)
+
+    id: UUID
+    organization_id: str
+    provider: str
+    text: str
+    instants: Sequence[datetime | None]
+
+
+def versions(db: Db, connection_ids: Sequence[UUID]) -> list[Version]:
+    """Returns the versions of those connections that there are.
+
+    A few look-ups by key for each, and two of the newest: for who asks again and again.
+    """
+    return many(db, Version, _VERSIONS, ids=list(connection_ids))

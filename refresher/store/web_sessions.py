@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -55,15 +56,37 @@ def add(
     )  # fmt: skip
 
 
-def find(db: Db, secret_hash: bytes) -> tuple[StoredSession, ApiKey, datetime] | None:
-    """Returns the session, its key and the database's clock; those that are over, too."""
-    sql = f"select {_COLUMNS} from web_session where secret_hash = :hash and not is_link"  # noqa: S608
-    found = many(db, StoredSession, sql, hash=secret_hash)
-    if not found:
-        return None
-    key, now = api_keys.find(db, found[0].key_id)
-    assert key is not None  # the foreign key promises it
-    return found[0], key, now
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A session by the hash of what a browser holds, its key, and the database's clock."""
+
+    secret_hash: bytes
+    session: StoredSession
+    key: ApiKey
+    now: datetime
+
+
+_FIND = f"""
+    select refresher_now() as now, w.secret_hash as mark,
+        {", ".join(f"w.{name} as w_{name}" for name in _COLUMNS.split(", "))}, k.*
+    from web_session w join api_key k on k.id = w.key_id
+    where w.secret_hash = any(cast(:hashes as bytea[])) and not w.is_link
+    """  # noqa: S608  our own column names
+
+
+def find(db: Db, secret_hashes: Collection[bytes]) -> list[Found]:
+    """Returns those of these sessions that there are; those that are over, too."""
+    rows = run(db, _FIND, hashes=list(secret_hashes)).mappings()
+    names = StoredSession.__dataclass_fields__
+    return [
+        Found(
+            bytes(row["mark"]),
+            StoredSession(**{name: row[f"w_{name}"] for name in names}),
+            api_keys.made_of(row),
+            row["now"],
+        )
+        for row in rows
+    ]
 
 
 def seen(db: Db, session_id: UUID) -> None:

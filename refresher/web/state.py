@@ -25,6 +25,7 @@ import structlog
 from refresher.errors import RefresherError
 from refresher.insight.looks import Looks
 from refresher.insight.provider_looks import ProviderLooks
+from refresher.insight.watched import Versions
 from refresher.outbound.key_sets import KeySets
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import ApiKey
@@ -62,6 +63,7 @@ class Shared:
         self.providers = ProviderLooks(services)
         self.outside = Outside()
         self.looks = Looks(services)
+        self.versions = Versions(services.database)
         # More threads than connections would only wait for one another.
         size = min(settings.web_threads, settings.database_pool_size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="web")

@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher.errors import DatabaseUnavailable
+from refresher.insight.watched import Lately
 from refresher.rules.access import ApiKey, Refusal, Scope, standing
 from refresher.rules.limits import Allowance
 from refresher.runtime.services import Services
@@ -88,16 +90,22 @@ class Sessions:
         self._idle = timedelta(seconds=settings.dashboard_idle_seconds)
         self._read_only = settings.dashboard == "read_only"
         self._known: OrderedDict[bytes, SignedIn] = OrderedDict()
+        self._here = Lately[bytes]()
         self._allowances: OrderedDict[bytes, Allowance] = OrderedDict()
 
     def remembered(self, secret: str) -> SignedIn | None:
         """Returns what is known of a session without asking Postgres; None where that is too old."""
-        return self._fresh(_hash(secret))
+        mark = _hash(secret)
+        known = self._fresh(mark)
+        if known is not None:
+            self._here.note(mark)
+        return known
 
     def find(self, secret: str) -> SignedIn | Over:
         """Returns the session that a browser shows, or why it does not count.
 
-        Raises `DatabaseUnavailable` where it was not a good one lately.
+        Others that are here are looked up along with it. Raises `DatabaseUnavailable` where it was not
+        a good one lately.
         """
         mark = _hash(secret)
         if known := self._fresh(mark):
@@ -105,21 +113,35 @@ class Sessions:
         before = time.monotonic()
         try:
             with self._database.reading() as db:
-                found = web_sessions.find(db, mark)
+                found = web_sessions.find(db, self._here.along(mark))
         except DatabaseUnavailable:
             return self._believed(mark)
-        if found is None:
+        judged = {one.secret_hash: self._judged(one, before) for one in found}
+        self._note_seen([one for one in found if isinstance(judged[one.secret_hash], SignedIn)])
+        asked = judged.get(mark)
+        if asked is None:
             return self._forget(mark)
-        stored, key, now = found
-        over = self._over(key, now, stored)
+        if isinstance(asked, SignedIn):
+            self._here.note(mark)
+        return asked
+
+    def _judged(self, found: web_sessions.Found, before: float) -> SignedIn | Over:
+        """Returns a session that was looked up then, or why it does not count."""
+        mark, stored, key = found.secret_hash, found.session, found.key
+        over = self._over(key, found.now, stored)
         if over is not None:
             self._forget(mark)
             return over
-        if (now - stored.seen_at).total_seconds() > web_sessions.SEEN_SECONDS:
-            with suppress(DatabaseUnavailable), self._database.transaction() as db:
-                web_sessions.seen(db, stored.id)  # else later: who looks needs no write
         session = Session(stored.id, mark, self._read_only or stored.read_only, stored.ends_at)
-        return self._remember(mark, SignedIn(session, narrowed(key, session), now, before))
+        return self._remember(mark, SignedIn(session, narrowed(key, session), found.now, before))
+
+    def _note_seen(self, found: Sequence[web_sessions.Found]) -> None:
+        """Writes that these are here, where that was not written for a minute."""
+        rarely = timedelta(seconds=web_sessions.SEEN_SECONDS)
+        for one in found:  # each by itself: another process may write them in another order
+            if one.now - one.session.seen_at > rarely:
+                with suppress(DatabaseUnavailable), self._database.transaction() as db:
+                    web_sessions.seen(db, one.session.id)  # else later: who looks needs no write
 
     def of_person(self, person: str, key_id: str) -> SignedIn | Over:
         """Returns the session of a person whom a trusted proxy names, with the rights of a key."""

@@ -22,7 +22,6 @@ from refresher.rules.history import Moment
 from refresher.rules.reasons import Instants
 from refresher.rules.standing_word import Health
 from refresher.store import api_keys, audit, events, lookup, told
-from refresher.store import standing as standings
 from refresher.store.lookup import Match
 from refresher.store.session import Db
 from refresher.web.dashboard import moments
@@ -43,6 +42,8 @@ from refresher.web.dashboard.visit import Visit
 EVENTS_SHOWN = 20
 MOST_SIBLINGS = 10
 ENTRIES_READ = 50
+NEAR_SECONDS, FAR_STEP_SECONDS = 1_200.0, 300
+"""What is further away than 20 minutes may be told as it was five minutes ago."""
 STATES = {"idle": "scheduled", "leased": "under way", "none": "without a schedule row"}
 """States of a row that people read under another name than programs do."""
 
@@ -121,14 +122,30 @@ def show(visit: Visit) -> Page:
 
 
 def same(visit: Visit) -> str | None:
-    """Returns what names all that the page shows: its newest event, its rows, and the minute.
+    """Returns what names all that the page shows: its version, what holds it, and the time.
 
-    By the minute what is told in words of time is told anew, and who else was told by then.
+    By the minute what is told in words of time is told anew; where nothing is near, every five.
     """
-    id_ = visit.uuid("id")
-    with visit.database.reading() as db:
-        version = standings.version_of(db, id_, visit.key.organization_id)
-    return None if version is None else f"{id_} {version} {visit.now:%H:%M}"
+    id_, own = visit.uuid("id"), visit.key.organization_id
+    version = visit.shared.versions.of(id_)
+    if version is None or own not in {None, version.organization_id}:
+        return None
+    around = _around(visit, version.provider)
+    near = any(
+        at and abs((at - visit.now).total_seconds()) < NEAR_SECONDS for at in version.instants
+    )
+    step = 60 if near or around is None else FAR_STEP_SECONDS
+    return f"{id_} {version.text} {around} {int(visit.now.timestamp()) // step} {step}"
+
+
+def _around(visit: Visit, provider: str) -> str | None:
+    """Returns what names the pauses and processes of the last look; None where it knows them not."""
+    look = visit.shared.looks.seen(visit.key.organization_id, patience_seconds=0.0).look
+    if look is None or look.work is None:
+        return None
+    pauses = [(p.scope, p.key, p.reason, p.until) for p in look.pauses if p.provider == provider]
+    running = {(p.role, p.locked) for p in look.work.activity.processes}
+    return f"{pauses} {sorted(running)}"
 
 
 def _present(visit: Visit, of: Subject, found: Findings, untold: str | None) -> ConnectionPage:
