@@ -22,14 +22,16 @@ from refresher.rules.bulk_words import JobState
 from refresher.runtime.cipher import Cipher
 from refresher.store import audit, bulk, bulk_rows, registration
 from refresher.store.bulk import Job
-from refresher.store.bulk_rows import Look, Row
+from refresher.store.bulk_rows import Group, Look, Row
 from refresher.store.looking import looking
 from refresher.store.session import Database, Db
 
 SAMPLE = 20
 _LOOKED_AT = 3 * SAMPLE
-MOST_LOOKS = 10
-"""Each looks at 10,000 candidates at most. What is not through then is held for too many to count."""
+MOST_LOOKS = 4
+"""Each looks at 3,000 candidates at most. What is not through then is held for too many to count."""
+MOST_WEIGHED = 1_000
+"""Of so many a preview says how each stands; of those behind them, that they match."""
 
 
 class BulkRefused(RefresherError):
@@ -53,10 +55,11 @@ class NoSuchJob(RefresherError):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be done to whom. `number` None: more than 10,000 match, of which these were looked at.
+    """What would be done to whom. `number` None: so many match that they are not counted.
 
     `providers` counts those it is done to, `left_out` the others by reason; `sample` are some of the
-    first, the newest first.
+    first, the newest first. Where more match than `weighed`, these are of the first so many, and
+    `number` has the others whole, though some of them may be left out.
     """
 
     plan: Plan
@@ -64,6 +67,7 @@ class Preview:
     left_out: Mapping[LeftOut, int]
     sample: Sequence[Row]
     spread_seconds: float
+    weighed: int | None = None
 
     @property
     def number(self) -> int | None:
@@ -96,9 +100,8 @@ def preview(
     with looking(database, seconds) as db:
         as_of = registration.database_now(db)
         look = Look(deed, chosen.organization_id, as_of, chosen.health)
-        ids, are_all = _ids(db, chosen)
-        groups = bulk_rows.groups(db, ids, look)
-        sample = _sample(db, deed, ids, look)
+        ids, are_all, groups, sample = weighed(db, chosen, look)
+    first = ids[:MOST_WEIGHED]
     headlines = [(group, rules.left_out(deed, group.standing)) for group in groups]
     providers, missing = Counter[str](), Counter[LeftOut]()
     for group, reason in headlines:
@@ -106,14 +109,26 @@ def preview(
             providers[group.provider] += group.number
         else:
             missing[reason] += group.number
-    unknown = len(ids) - sum(group.number for group in groups)
+    unknown = len(first) - sum(group.number for group in groups)
     missing += Counter({LeftOut.GONE: unknown}) if unknown else Counter()
-    number = providers.total() if are_all else None
+    number = providers.total() + len(ids) - len(first) if are_all else None
     plan = Plan(uuid4(), deed, chosen, as_of, number)
     spread = 0.0
     if deed in MAKE_DUE:
-        spread = rules.spread_seconds(providers, rates(catalogue, providers))
-    return Preview(plan, dict(providers.most_common()), dict(missing), sample, spread)
+        whole = {name: n * len(ids) // len(first) for name, n in providers.items()}
+        spread = rules.spread_seconds(whole, rates(catalogue, providers))
+    of_first = len(first) if len(ids) > len(first) or not are_all else None
+    return Preview(plan, dict(providers.most_common()), dict(missing), sample, spread, of_first)
+
+
+def weighed(
+    db: Db, chosen: Selection, look: Look
+) -> tuple[Sequence[UUID], bool, list[Group], list[Row]]:
+    """Returns those that match, whether these are all, how the first stand, and some of them."""
+    ids, are_all = _ids(db, chosen)
+    first = ids[:MOST_WEIGHED]
+    groups = bulk_rows.groups(db, first, look, beside=ids)
+    return ids, are_all, groups, _sample(db, look.deed, first, look, beside=ids)
 
 
 def counted(
@@ -214,8 +229,10 @@ def _ids(db: Db, chosen: Selection) -> tuple[Sequence[UUID], bool]:
     return found[:MOST], after is None and len(found) <= MOST
 
 
-def _sample(db: Db, deed: Deed, ids: Sequence[UUID], look: Look) -> list[Row]:
+def _sample(
+    db: Db, deed: Deed, ids: Sequence[UUID], look: Look, beside: Sequence[UUID]
+) -> list[Row]:
     newest = bulk_rows.newest(db, ids, limit=_LOOKED_AT)
-    found = {row.id: row for row in bulk_rows.rows(db, newest, look, beside=ids)}
+    found = {row.id: row for row in bulk_rows.rows(db, newest, look, beside=beside)}
     shown = [found[id_] for id_ in newest if id_ in found]
     return [row for row in shown if rules.left_out(deed, row.standing) is None][:SAMPLE]

@@ -173,14 +173,14 @@ def rows(
     return [_row(row) for row in _run(db, sql, ids, look, beside)]
 
 
-def groups(db: Db, ids: Sequence[UUID], look: Look) -> list[Group]:
-    """Returns how many stand how, of these and no others."""
+def groups(db: Db, ids: Sequence[UUID], look: Look, *, beside: Sequence[UUID]) -> list[Group]:
+    """Returns how many stand how, of these and no others; `beside` are chosen as well."""
     sql = f"""
         {_HELD}
         select {_KEYS}, count(*) as number
         from (select c.provider, {_STANDING} {_FROM}) one group by {_KEYS}
         """  # noqa: S608  our own words
-    found = _run(db, sql, ids, look, beside=ids)
+    found = _run(db, sql, ids, look, beside)
     return [Group(row["provider"], _standing(row), row["number"]) for row in found]
 
 

@@ -26,7 +26,9 @@ COUNTED = (
     *(Health.CONNECTING, Health.PAUSED, Health.DISABLED),
 )
 """Words with a walk of their own; the others share the rows that are overdue or in trouble."""
-FEW, MOST_GROUPED = 1_000, 3_000
+MOST_COUNTED = 10_000
+"""So many entries of an index alone are counted."""
+FEW = MOST_GROUPED = 1_000
 """So many candidates are each looked at; of more their number counts."""
 _ALL = "deleted_at is null and slot_of is null"
 _LIVING = "c.deleted_at is null"
@@ -37,7 +39,7 @@ def counts(db: Db, organization_id: str | None = None) -> dict[Health, Counted]:
     """Returns how many stand so, of one organization or of all; not how many are fresh or deleted.
 
     Exact while they are few. Of many, those that share a grant are not counted, and of an organization
-    with more than 10,000 connections, or of what waits, the first 3,000 candidates are looked at.
+    with more than 3,000 connections, or of what waits, the first 1,000 candidates are looked at.
     """
     own = {"organization_id": organization_id}
     if organization_id is not None and is_small(db, walks.OF_ORGANIZATION, own):
@@ -54,7 +56,7 @@ def counts(db: Db, organization_id: str | None = None) -> dict[Health, Counted]:
 
 
 def about(db: Db, organization_id: str | None = None) -> Counted:
-    """Returns how many connections there are in all: exact to 10,000, else what the planner expects."""
+    """Returns how many connections there are in all: exact to 3,000, else what the planner expects."""
     own = {"organization_id": organization_id}
     walk = walks.ACCOUNTS if organization_id is None else walks.OF_ORGANIZATION
     some = expected(db, walk, own, _ALL)
@@ -80,11 +82,11 @@ class _Grouped:
 def _of_word(db: Db, word: Health, organization_id: str | None) -> Counted:
     walk = walks.WORDS[word]
     if organization_id is None:
-        column, most = walk.keys[0][0], MOST_LOOKED + 1
+        column, most = walk.keys[0][0], MOST_COUNTED + 1
         looked = walk.candidates(goes_on=False, columns=column)
         number = one(db, int, f"select count(*) from {looked} q", most=most)  # noqa: S608
         if number > FEW:
-            return Counted(min(number, MOST_LOOKED), number > MOST_LOOKED)
+            return Counted(min(number, MOST_COUNTED), number > MOST_COUNTED)
     found = _grouped(db, walk, organization_id, MOST_GROUPED)
     return Counted(found.of(word), found.is_cut)
 
@@ -92,7 +94,8 @@ def _of_word(db: Db, word: Health, organization_id: str | None) -> Counted:
 def _grouped(db: Db, walk: Walk, organization_id: str | None, most: int) -> _Grouped:
     values: dict[str, Any] = {"organization_id": organization_id}
     fits = _LIVING if organization_id is None else _MINE
-    sql = f"select {HEALTH} as word, count(*) as n {walk.rows(fits, goes_on=False)} group by 1"
+    found = walk.rows(fits, goes_on=False, whole=True)
+    sql = f"select {HEALTH} as word, count(*) as n {found} group by 1"
     with by_index(db):
         words = {row.word: row.n for row in run(db, sql, **values, most=most)}
     return _Grouped(words, _is_beyond(db, walk, organization_id, most))

@@ -1,7 +1,7 @@
 """Finds connections by what people type: an id or its beginning, an external id's, a name's.
 
 Each by its index, whatever the size of the table. Within one organization everything it has is looked
-at where that is no more than 10,000; of a larger one, the first 10,000 that anybody has that fit.
+at where that is no more than 3,000; of a larger one, the first 3,000 that anybody has that fit.
 """
 
 from __future__ import annotations

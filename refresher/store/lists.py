@@ -1,6 +1,6 @@
 """Lists of connections by how they stand and whose they are: for page, API, command line and bulk.
 
-Reads only, and nothing that grows with the table: `walks.py` has the ways, each look ends at 10,000
+Reads only, and nothing that grows with the table: `walks.py` has the ways, each look ends at 3,000
 candidates. Beyond that a list says that it was cut, and from where it goes on.
 """
 

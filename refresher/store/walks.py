@@ -1,6 +1,6 @@
 """Ways through the connections, each in the order of an index, a bounded piece at a time.
 
-A walk names candidates: schedule rows or connections, the first 10,000 behind a place. Of each, its
+A walk names candidates: schedule rows or connections, the first 3,000 behind a place. Of each, its
 siblings are looked at, too, and what does not fit is left out. So a list costs what is looked at, never
 what there is; where the look ends before enough was found, it says so, and goes on from there.
 Every join is a look-up by key (`limit 1` keeps the planner from reading a table instead).
@@ -8,6 +8,7 @@ Every join is a look-up by key (`limit 1` keeps the planner from reading a table
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from refresher.rules.standing_word import LATE_SECONDS, Health
 from refresher.store.session import Db, one, run
 from refresher.store.tables.base import BLOCKED, SET_ASIDE
 
-MOST_LOOKED = 10_000
+MOST_LOOKED = 3_000
+"""So many candidates one look takes; of each its siblings, its root and its schedule row are read."""
 Place = tuple[str, ...]
 """The name of a walk and where on it: what is behind it comes next."""
 LAST = UUID(int=2**128 - 1)
@@ -106,15 +108,21 @@ class Walk:
         casts = ", ".join(f"cast(:after_{n} as {kind})" for n, (_, kind) in enumerate(self.places))
         return f"({columns}) > ({casts})"
 
-    def rows(self, conditions: str, *, goes_on: bool) -> str:
-        """Returns the SQL from `from` on: `c`, its root `r`, its schedule row `s`, under conditions."""
+    def rows(self, conditions: str, *, goes_on: bool, whole: bool = False) -> str:
+        """Returns the SQL from `from` on: `c`, its root `r`, its schedule row `s`, under conditions.
+
+        Without `whole`, `r` and `s` are left out where no condition needs them.
+        """
         if self.source == "refresh_schedule":
             joined = _OF_SCHEDULE
             # Who shares a grant is of the same organization: nobody looks for others' siblings.
             mine = "c.organization_id = :organization_id"
             conditions += f" and r.{mine[2:]}" if mine in conditions else ""
         else:
-            joined = (_WITH_SIBLINGS.format(flag=self.flag) if self.with_siblings else "") + _ROOT
+            joined = _WITH_SIBLINGS.format(flag=self.flag) if self.with_siblings else ""
+            # The rest costs as much as the candidate itself, and most lists ask for nothing of it.
+            is_whole = whole or self.by_due or _OF_ROOT.search(conditions)
+            joined += _ROOT if is_whole else ""
         behind = f"and {self.behind()}" if goes_on else ""
         return f"""
             from {self.candidates(goes_on=goes_on)} {self._alias} {joined}
@@ -130,6 +138,7 @@ class Walk:
         return {f"after_{n}": text for n, text in enumerate(place)}
 
 
+_OF_ROOT = re.compile(r"\b[rs]\.")
 _OF_SCHEDULE = """
     cross join lateral (select * from connection where id = s.connection_id limit 1) r
     cross join lateral (

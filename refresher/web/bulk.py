@@ -140,7 +140,9 @@ class BulkJob:
 def preview_bulk_job(caller: Writer, body: BulkWish) -> BulkPreview:
     """Preview a bulk job.
 
-    Nothing is done. `number` null: more than 10,000 match; then `command` does it at the command line.
+    Nothing is done. `number` null: more match than are counted here (10,000 at most); then `command`
+    does it at the command line. Beyond 1,000 that match, the other figures are of the first 1,000, and
+    `number` is how many it may be.
     """
     seen = _preview(caller, body.deed, body)
     plan, number = seen.plan, seen.number

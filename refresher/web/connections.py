@@ -106,7 +106,7 @@ def list_connections(
 ) -> Page[ConnectionView]:
     """List connections.
 
-    `health`, `state` and `reason` look at 10,000 candidates for a page at most: it may be short, or
+    `health`, `state` and `reason` look at 3,000 candidates for a page at most: it may be short, or
     empty, while `next_cursor` leads on. `find` is a search: by external id, name or id, or the
     beginning of one (4 digits of an id), the exact one first; it has no next page.
     """

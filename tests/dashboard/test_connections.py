@@ -98,7 +98,7 @@ def test_a_look_that_ended_leads_further(
     for n in range(5):
         site.world.connect(f"c{n}")
     page = person.page(f"{PAGE}?app=eu")
-    assert "Looked at 10,000, 0 fit" in page.words
+    assert "Looked at 3,000, 0 fit" in page.words
     assert led(page, "Look further").startswith(f"{PAGE}?app=eu&cursor=")
 
 

@@ -12,11 +12,15 @@ import pytest
 from sqlalchemy import event, make_url
 
 from bench.dashboard.rows import LARGE, SMALL, fill
+from refresher.connections import bulk
+from refresher.rules.bulk import Deed
+from refresher.rules.bulk_plan import Selection
 from refresher.rules.standing_word import Health
 from refresher.settings import sqlalchemy_url
-from refresher.store import counting, finding, lists
+from refresher.store import counting, finding, lists, registration
+from refresher.store.bulk_rows import Look
 from refresher.store.lists import Chosen
-from refresher.store.session import Database, Db
+from refresher.store.session import Database, Db, one
 from refresher.store.walks import MOST_LOOKED, Place
 
 pytestmark = pytest.mark.slow
@@ -24,7 +28,7 @@ NUMBER = 100_000
 PROVIDERS = ["google", "hubspot", "xero", "slack", "zoho", "linkedin", "facebook", "microsoft"]
 BIG = {"connection", "refresh_schedule", "refresh_event"}
 MOST_BUFFERS = 9 * MOST_LOOKED
-"""A look at 10,000 candidates of which each is looked up twice, by trees of three levels."""
+"""A look at 3,000 candidates of which each is looked up twice, by trees of three levels."""
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +79,15 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(part)
 
 
-def judge(database: Database, what: object, work: Callable[[Db], object]) -> None:
+def judge(
+    database: Database, what: object, work: Callable[[Db], object], most: int = MOST_BUFFERS
+) -> None:
     """Fails where a big table is read from end to end, or too much is read at all."""
     for plan in plans(database, work):
         read = [n["Relation Name"] for n in nodes(plan) if n["Node Type"].endswith("Seq Scan")]
         assert not {name for name in read if name.split("_2")[0] in BIG}, (what, read)
         buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-        assert buffers <= MOST_BUFFERS, (what, buffers)
+        assert buffers <= most, (what, buffers)
 
 
 OWNERS: list[dict[str, Any]] = [
@@ -137,11 +143,32 @@ def test_every_search_is_bounded(large: Database, whose: str | None, text: str) 
     judge(large, (whose, text), lambda db: finding.search(db, text, whose, sees_deleted=True))
 
 
+@pytest.mark.parametrize("whose", [None, SMALL, LARGE])
+def test_a_preview_is_bounded(large: Database, whose: str | None) -> None:
+    """Of what is counted, of what is too much to be, and of what is rare."""
+    filters: list[dict[str, Any]] = [
+        {},
+        {"provider": "google"},
+        {"health": "reconnect_required"},
+        {"health": "blocked"},
+        {"health": "fresh"},
+    ]
+    for filter_, deed in product(filters, (Deed.PAUSE, Deed.DELETE, Deed.RESUME)):
+        chosen = Selection(organization_id=whose, **filter_)
+
+        def preview(db: Db) -> None:
+            look = Look(deed, whose, registration.database_now(db), chosen.health)  # noqa: B023
+            bulk.weighed(db, chosen, look)  # noqa: B023
+
+        judge(large, (chosen, deed), preview)
+
+
 def test_estimates_are_near(large: Database) -> None:
     """How many there are beyond what is counted, from what the planner knows."""
     with large.transaction() as db:
         everybody, some = counting.about(db), counting.about(db, LARGE)
-        exact = len(lists.ids(db, Chosen(organization_id=LARGE), limit=20_000).ids)
+        sql = "select count(*) from connection where organization_id = :of and deleted_at is null"
+        exact = one(db, int, sql, of=LARGE)
     assert everybody.is_capped
     assert abs(everybody.number - NUMBER) < NUMBER / 10
     assert abs(some.number - exact) < exact / 2

@@ -206,6 +206,7 @@ def test_counts_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (walks, counting, lists):
         monkeypatch.setattr(module, "MOST_LOOKED", 1)
     monkeypatch.setattr(counting, "FEW", 0)
+    monkeypatch.setattr(counting, "MOST_COUNTED", 1)
     monkeypatch.setattr(counting, "MOST_GROUPED", 1)
     for _ in range(2):
         world.run(KINDS["paused"][0], id=world.connect(str(uuid4())))

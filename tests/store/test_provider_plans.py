@@ -11,11 +11,14 @@ from refresher.store import (
     samples,
     troubles,
 )
+from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Database
 from tests.store.test_list_plans import judge, large
 
 pytestmark = pytest.mark.slow
 __all__ = ["large"]
+MOST_BUFFERS = 6 * MOST_COUNTED
+"""10,001 connections of which each is looked up, kept for some seconds."""
 
 
 @pytest.mark.parametrize("organization_id", [None, SMALL, LARGE, "nobody"])
@@ -47,9 +50,9 @@ def test_looks_at_providers_read_no_table_whole(
             lambda db: connections.numbers(db, organization_id),
         ]
     for look in looks:
-        judge(large, organization_id, look)
+        judge(large, organization_id, look, MOST_BUFFERS)
 
 
 def test_a_sample_reads_no_table_whole(large: Database) -> None:
     """The newest events, their providers by key, and a sample of the schedule."""
-    judge(large, "sample", samples.take)
+    judge(large, "sample", samples.take, MOST_BUFFERS)

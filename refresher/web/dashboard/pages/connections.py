@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from refresher.rules.providers import Provider
-from refresher.store import counting, finding, lists, lookup
+from refresher.store import finding, lists, lookup
 from refresher.store.finding import Unsearchable
 from refresher.store.inspection import in_use
 from refresher.store.lists import Chosen, Listed, Order, Row
@@ -111,9 +111,8 @@ def _listed(
 ) -> ConnectionsView:
     chosen = asked.chosen
     own = chosen.organization_id
-    total, numbers = counting.about(db, own), None
-    if chosen.provider is None and chosen.app is None:
-        numbers = counts(visit.shared, db, own)
+    counted, total = counts(visit.shared, db, own)
+    numbers = counted if chosen.provider is None and chosen.app is None else None
     whole = listed.after is None and not asked.cursor
     answered = sentence(chosen, numbers, total, len(listed.rows) if whole else None)
     next_ = paging.write(chosen, listed.after) if listed.after else None

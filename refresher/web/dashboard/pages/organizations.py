@@ -11,11 +11,12 @@ from refresher.rules import standing_word
 from refresher.rules.access import Scope
 from refresher.rules.standing_word import Health
 from refresher.rules.words import many
-from refresher.store import counting, recipients, webhooks
+from refresher.store import recipients, webhooks
 from refresher.store.counting import Counted
 from refresher.store.recipients import Organization, Recipient
 from refresher.store.webhooks import EndpointView
 from refresher.web.dashboard.asking import fitting, mark, mistakes_on, unchanged
+from refresher.web.dashboard.pages import counts_kept
 from refresher.web.dashboard.pages.webhooks import Standing, standing
 from refresher.web.dashboard.routing import Goto, NotHere, Page, Route, Tone
 from refresher.web.dashboard.visit import Visit
@@ -59,7 +60,7 @@ def show(visit: Visit) -> Page:
     id_ = _known(visit)
     with visit.reading() as db:
         stored = recipients.organization(db, id_, None) or Organization(id_, None, None)
-        counts, all_ = counting.counts(db, id_), counting.about(db, id_)
+        counts, all_ = counts_kept.counts(visit.shared, db, id_)
         told = recipients.page(db, [id_], limit=SHOWN + 1)
         hooks = webhooks.every(db, organization_id=id_, limit=SHOWN + 1)
     sentence, tone = _sentence(counts, all_)
