@@ -66,13 +66,20 @@ class Findings:
         return looking.why(self.standing, self.standing.moment, self.last, self.provider, policy)
 
 
-def gather(opened: Opened, settings: Settings, known: Catalogue, root: UUID) -> Findings:
+def gather(
+    opened: Opened,
+    settings: Settings,
+    known: Catalogue,
+    root: UUID,
+    *,
+    limit: int = looking.EVENTS_SHOWN,
+) -> Findings:
     """Returns what is to be known of a root connection that is there, in a few looks by key.
 
-    `opened` opens a transaction to look in.
+    `opened` opens a transaction to look in; `limit` is how many events are looked at.
     """
     with opened() as db:
-        standing, events = looking.now(db, root)
+        standing, events = looking.now(db, root, limit=limit)
     # What issuers tell of themselves is read by the catalogue, in a transaction of its own.
     provider = known.get(standing.connection.provider)
     with opened() as db:

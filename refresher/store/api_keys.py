@@ -67,6 +67,8 @@ def names(db: Db, key_ids: Collection[str], organization_id: str | None) -> dict
 
     Of what is no key's id, nothing.
     """
+    if not key_ids:
+        return {}
     sql = """
         select id, name from api_key where id = any(cast(:ids as text[]))
         and (cast(:organization as text) is null or organization_id = :organization)

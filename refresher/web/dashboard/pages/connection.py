@@ -115,7 +115,8 @@ def show(visit: Visit) -> Page:
     """Shows a connection as it stands, or stood."""
     of = subject(visit)
     settings, known = visit.services.settings, visit.services.catalogue
-    found = explaining.gather(visit.reading, settings, known, of.seen.root_id or of.id)
+    root = of.seen.root_id or of.id
+    found = explaining.gather(visit.reading, settings, known, root, limit=EVENTS_SHOWN + 1)
     stood, untold = _stood(visit, found)
     view = _past(visit, of, found, stood) if stood else _present(visit, of, found, untold)
     return Page("connection.html", view, f"{of.name}, {of.at}", has_live_parts=stood is None)
@@ -186,10 +187,12 @@ def _past(visit: Visit, of: Subject, found: Findings, stood: Then) -> Connection
 
 def _looked(visit: Visit, db: Db, of: Subject, found: Findings) -> tuple[History, Beside]:
     root, before = found.standing.connection.id, _before(visit)
-    page = events.recent(db, root, limit=EVENTS_SHOWN + 1, before=before)
+    page = list(reversed(found.events))
+    if before is not None:
+        page = events.recent(db, root, limit=EVENTS_SHOWN + 1, before=before)
     entries = audit.recent(db, connection_id=of.id, limit=ENTRIES_READ)
     notices = told.told_about(db, sorted({of.id, root}), visit.key.organization_id)
-    siblings = lookup.using(db, of.id, limit=MOST_SIBLINGS)
+    siblings = lookup.using(db, of.id, limit=MOST_SIBLINGS) if of.siblings else []
     ids = connection_events.key_ids(page) | {entry.key_id for entry in entries}
     names = api_keys.names(db, ids, visit.key.organization_id)
     beside = Beside(
