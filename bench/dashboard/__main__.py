@@ -42,7 +42,7 @@ def main() -> None:
             row = known.fetchone()
             if row is None or row[0] < given.connections / 2:
                 fill(db, given.connections, _providers(), _say)
-        with site(postgres) as opened:
+        with site(postgres.plain_url) as opened:
             answered, read = _asked(postgres.plain_url, opened, given.rounds, given.only)
     _tell(given, answered, read)
 

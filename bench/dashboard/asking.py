@@ -84,7 +84,10 @@ class Person:
         """Returns an answer and its milliseconds; waits for this session's turn before."""
         time.sleep(max(0.0, self._next - time.perf_counter()))
         began = time.perf_counter()
-        answer = self.client.get(path)
+        try:
+            answer = self.client.get(path)
+        except httpx.RemoteProtocolError:  # the server had just closed what was idle
+            answer = self.client.get(path)
         took = time.perf_counter() - began
         self._next = began + BETWEEN_SECONDS
         return answer, took * 1_000

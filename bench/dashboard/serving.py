@@ -11,10 +11,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from unittest.mock import patch
 
 from bench.dashboard.rows import LARGE, SMALL
 from refresher.connections import api_keys
-from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.rules.access import Actor, Scope
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import new_key
@@ -33,18 +33,29 @@ class Site:
 
 
 @contextmanager
-def site(postgres: EmbeddedPostgres) -> Iterator[Site]:
+def site(plain_url: str) -> Iterator[Site]:
     """Starts the process; stops it at the end."""
     port = _free_port()
     environment = {
-        "DATABASE_URL": postgres.plain_url,
+        "DATABASE_URL": plain_url,
         "REFRESHER_ENCRYPTION_KEYS": new_key(),
         "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process",
         "REFRESHER_LOG_LEVEL": "warning",
         "PORT": str(port),
         "REFRESHER_HOST": "localhost",
     }
-    os.environ.update(environment)
+    with patch.dict(os.environ, environment):
+        keys = _keys()
+        process = subprocess.Popen([sys.executable, "-m", "refresher.web"])
+    with process:
+        try:
+            _await_health(port)
+            yield Site(port, keys)
+        finally:
+            process.terminate()
+
+
+def _keys() -> dict[str, str]:
     services = wiring.build(load())
     keys = {}
     for name, whose in ((EVERYBODY, None), (LARGE, LARGE), (SMALL, SMALL)):
@@ -57,12 +68,7 @@ def site(postgres: EmbeddedPostgres) -> Iterator[Site]:
         )
         keys[name] = made.text.reveal()
     services.close()
-    with subprocess.Popen([sys.executable, "-m", "refresher.web"]) as process:
-        try:
-            _await_health(port)
-            yield Site(port, keys)
-        finally:
-            process.terminate()
+    return keys
 
 
 def _await_health(port: int) -> None:
