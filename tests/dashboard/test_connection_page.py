@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID, uuid4
 
 import pytest
@@ -183,8 +184,11 @@ def test_another_organizations_connection_is_none(site: Site) -> None:
     gone = site.world.connect("gone", organization_id="other")
     site("DELETE", f"/v1/connections/{gone}")
     bound = Person.signed_in(site, organization_id="org")
-    pages = [words(bound, f"/ui/connections/{id_}", 404) for id_ in (theirs, gone, uuid4(), "x")]
-    assert len(set(pages)) == 1
+    pages = {
+        re.sub(r"\d\d:\d\d:\d\d", "", words(bound, f"/ui/connections/{id_}", 404))
+        for id_ in (theirs, gone, uuid4(), "x")
+    }
+    assert len(pages) == 1
 
 
 def test_a_bound_key_sees_no_name_of_another_ones_key(site: Site) -> None:

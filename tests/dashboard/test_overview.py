@@ -11,6 +11,7 @@ from refresher.errors import DatabaseUnavailable
 from refresher.insight import looks
 from refresher.rules.access import Scope
 from refresher.store import workers
+from refresher.web.dashboard.pages import overview
 from tests.dashboard.kit import Person
 from tests.web.kit import Site
 
@@ -95,6 +96,10 @@ def test_while_postgres_is_away_the_last_look_stays(
 
     real = looks.take
     monkeypatch.setattr(looks, "take", away)
+    for kept in ("KEPT_SECONDS", "MOST_KEPT_SECONDS"):
+        monkeypatch.setattr(looks, kept, 0.0)  # the next page wants a new look
+    for patience in ("SHORT_PATIENCE_SECONDS", "OLD_PATIENCE_SECONDS"):
+        monkeypatch.setattr(overview, patience, 10.0)
     page = person.page("/ui")
     assert re.search(r"Postgres is away\. What you see is [\d.]+ s old\.", page.words)
     assert "the server refuses the connection. Until it is back nothing is refreshed" in page.words
@@ -105,6 +110,7 @@ def test_while_postgres_is_away_the_last_look_stays(
     assert none.status_code == 503
     assert none.headers["retry-after"]
     monkeypatch.setattr(looks, "take", real)
+    monkeypatch.setattr(looks, "AGAIN_SECONDS", 0.0)
     assert "Postgres is away" not in person.page("/ui").words
 
 

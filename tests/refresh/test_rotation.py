@@ -279,6 +279,7 @@ NOT_SEALED = (
     ("connect_session", "link_hash"),
     ("idempotency", "fingerprint"),
     ("idempotency", "body"),  # answers to writes, which never hold a token
+    ("web_session", "secret_hash"),
 )
 """Binary columns that hold hashes or the like: (table, column)."""
 

@@ -171,8 +171,9 @@ class Carrying:
     def _page(self, asked: Asked, visit: Visit, page: Page) -> Response:
         cookie = self._door.cookie(asked.visitor, SAID)
         said = frame.said_in(visit.services.cipher, visit.session, cookie)
-        if asked.route is not None and asked.route.method == "POST":
-            page = replace(page, has_live_parts=False)  # its address may have no page of its own
+        if page.has_live_parts is None:
+            is_look = asked.route is None or asked.route.method == "GET"
+            page = replace(page, has_live_parts=is_look)
         around = {**self._around(asked, visit, page), **said}
         answer = html(self._pages.page(page, visit, around), page.status)
         if cookie is not None:

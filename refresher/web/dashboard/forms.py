@@ -31,7 +31,7 @@ from refresher.web.problems import Problem
 PURPOSE = b"refresher dashboard form"
 MOST_BYTES, MOST_FIELDS = 65_536, 2_000
 WAIT_SECONDS, LOOK_SECONDS = 15.0, 0.05
-SHOWN_SECONDS, MOST_SHOWN = 10.0, 100
+SHOWN_SECONDS, MOST_SHOWN = 3.0, 100
 CSRF, ONCE = "csrf", "once"
 KIND = b"application/x-www-form-urlencoded"
 Pairs = Sequence[tuple[str, str]]

@@ -20,7 +20,8 @@ Tone = Literal["good", "warn", "bad", "still"]
 class Page:
     """A template and what it shows: `view` is a frozen dataclass, in the template under that name.
 
-    `more` are further names for the template. `has_live_parts` false: nothing in it is polled for.
+    `more` are further names for the template. `has_live_parts` tells whether its parts are polled for;
+    None: where it answers a GET, for what answers a form may have no page at its address.
     `is_alike`: whoever has the same rights, zone and address sees the same, so it is made once for all
     of them while the route's `same` holds; no form may be in its parts.
     """
@@ -31,7 +32,7 @@ class Page:
     status: int = 200
     section: str | None = None
     more: Mapping[str, object] = field(default_factory=dict)
-    has_live_parts: bool = True
+    has_live_parts: bool | None = None
     is_alike: bool = False
 
 

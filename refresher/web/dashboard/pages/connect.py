@@ -157,7 +157,7 @@ def _others(visit: Visit, names: set[tuple[str, str]]) -> dict[str, tuple[str, .
 
 def _page(form: Connecting) -> Page:
     title = "Connect an account"
-    return Page("connect.html", form, title, more={"many": many})
+    return Page("connect.html", form, title, more={"many": many}, has_live_parts=True)
 
 
 _POST: dict[str, Any] = {"scope": Scope.WRITE, "or_scope": Scope.CONNECT, "section": "connections"}

@@ -111,7 +111,7 @@ def _linking(visit: Visit, of: Subject, made: ReconnectLink | None = None) -> Li
 
 
 def _page(linking: Linking) -> Page:
-    return Page("reconnect.html", linking, f"Connect {linking.of.name} again")
+    return Page("reconnect.html", linking, f"Connect {linking.of.name} again", has_live_parts=True)
 
 
 _NEEDS: dict[str, Any] = {"scope": Scope.WRITE, "or_scope": Scope.CONNECT, "section": "connections"}
