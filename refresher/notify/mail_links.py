@@ -7,7 +7,6 @@ our key and the mail's id: a mail that goes again has the same one, and no row t
 
 from __future__ import annotations
 
-import hmac
 import re
 from base64 import urlsafe_b64encode
 from uuid import UUID
@@ -56,8 +55,8 @@ def links(services: Services, db: Db, mail: LeasedMail) -> dict[UUID, str]:
 
 
 def _link(services: Services, db: Db, mail: LeasedMail, connection_id: UUID) -> str | None:
-    keys = services.cipher.derived(PURPOSE).values()
-    candidates = [_made_of(key, mail.id, connection_id) for key in keys]
+    proofs = services.cipher.proofs(PURPOSE, mail.id.bytes + connection_id.bytes)
+    candidates = [urlsafe_b64encode(proof).rstrip(b"=").decode() for proof in proofs]
     for link in candidates:
         if connect.by_link(db, hashed(link)) is not None:
             return link
@@ -69,11 +68,6 @@ def _link(services: Services, db: Db, mail: LeasedMail, connection_id: UUID) -> 
         return None
     _begin(db, mail, target, candidates[0])
     return candidates[0]
-
-
-def _made_of(key: bytes, mail_id: UUID, connection_id: UUID) -> str:
-    digest = hmac.digest(key, mail_id.bytes + connection_id.bytes, "sha256")
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _can_connect(services: Services, db: Db, target: Target) -> bool:

@@ -90,6 +90,13 @@ class Cipher:
             for identifier, key in self._keys.items()
         }
 
+    def proofs(self, purpose: bytes, message: bytes) -> list[bytes]:
+        """Returns what nobody else can make of a message (HMAC-SHA-256): one proof for each key.
+
+        The first key's comes first: it is the one to give out; each of them is to be taken.
+        """
+        return [hmac.digest(key, message, "sha256") for key in self.derived(purpose).values()]
+
     def needs_rotation(self, sealed: Sealed) -> bool:
         """Whether `sealed` was made with another key than the first."""
         return sealed[1:_HEADER] != self._first

@@ -170,5 +170,4 @@ def _told(answer: Goto) -> Mapping[str, object]:
 
 
 def _proofs(cipher: Cipher, session: Session, path: str) -> list[str]:
-    told = session.mark + path.encode()
-    return [hmac.digest(key, told, "sha256").hex() for key in cipher.derived(PURPOSE).values()]
+    return [proof.hex() for proof in cipher.proofs(PURPOSE, session.mark + path.encode())]

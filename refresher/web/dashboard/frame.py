@@ -96,9 +96,7 @@ def said_in(cipher: Cipher, session: Session, cookie: str | None) -> Mapping[str
 
 
 def _proofs(cipher: Cipher, session: Session, told: str) -> list[str]:
-    keys = cipher.derived(PURPOSE).values()
-    whole = session.mark + told.encode()
-    return [urlsafe_b64encode(hmac.digest(key, whole, "sha256")).decode() for key in keys]
+    return [proof.hex() for proof in cipher.proofs(PURPOSE, session.mark + told.encode())]
 
 
 def _items(visit: Visit, section: str, numbers: Mapping[str, int]) -> list[Item]:
