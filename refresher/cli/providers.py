@@ -29,7 +29,7 @@ from refresher.errors import CatalogueError
 from refresher.rules.changes import announced
 from refresher.rules.consent import why_not
 from refresher.rules.providers import Provider
-from refresher.rules.words import many, span
+from refresher.rules.words import capital, many, span
 from refresher.runtime.services import catalogue_from
 from refresher.settings import load
 from refresher.store import audit, pause_list
@@ -118,7 +118,7 @@ def show(name: Name, json: Json = False) -> None:
     for line in _told(provider, catalogue.origin(name)):
         typer.echo(line)
     for subject, known in telling.facts_by_subject(provider).items():
-        typer.echo(f"\n{subject[:1].upper()}{subject[1:]}")
+        typer.echo(f"\n{capital(subject)}")
         facts({f"  {name}": _text(seconds_of(name, value)) for name, value in known.items()})
     if sources := telling.sources(provider):
         typer.echo("\n".join(("\nSources", *(f"  {source}" for source in sources))))

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from refresher.cli.output import plain
 from refresher.insight.queue import QueueNow
-from refresher.rules.words import many, span
+from refresher.rules.words import amount, many, span
 from refresher.store.gauges import MOST_COUNTED, Gauges
 from refresher.store.inspection import Activity, ProviderNow, Recent
 from refresher.store.workers import ProcessSeen
@@ -79,7 +79,7 @@ def _figures(now: Gauges, recent: Recent, queue: QueueNow) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", width=9)
     table.add_column(overflow="fold")
-    table.add_row("rows", f"{_about(now.idle)} scheduled, {_many(now.leased)} leased")
+    table.add_row("rows", f"{_about(now.idle)} scheduled, {amount(now.leased)} leased")
     table.add_row("overdue", _overdue(now))
     table.add_row("parked", _parked(now))
     table.add_row("tokens", _tokens(now))
@@ -93,7 +93,7 @@ def _overdue(now: Gauges) -> Text:
     if not now.overdue:
         return Text("nothing", style="green")
     late = now.oldest_overdue_seconds > LATE_SECONDS
-    text = f"{_many(now.overdue)}, the first by {span(now.oldest_overdue_seconds)}"
+    text = f"{amount(now.overdue)}, the first by {span(now.oldest_overdue_seconds)}"
     return Text(text, style="bold red" if late else "green")
 
 
@@ -102,7 +102,7 @@ def _parked(now: Gauges) -> Text:
     if not counts:
         return Text("none")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return Text(", ".join(f"{reason} {_many(count)}" for reason, count in ordered), style="yellow")
+    return Text(", ".join(f"{reason} {amount(count)}" for reason, count in ordered), style="yellow")
 
 
 def _tokens(now: Gauges) -> Text:
@@ -167,10 +167,6 @@ def _table(*columns: str) -> Table:
 
 def _with_rest(table: Table, rest: int, what: str) -> RenderableType:
     return Group(table, Text(f"… and {rest} more {what}", style="dim")) if rest > 0 else table
-
-
-def _many(count: int) -> str:
-    return f"{count:,}" if count < MOST_COUNTED else f"more than {MOST_COUNTED - 1:,}"
 
 
 def _about(count: int) -> str:

@@ -19,7 +19,7 @@ from refresher.rules.faults import FaultScope, place_of, scopes
 from refresher.rules.history import Moment, PastEvent
 from refresher.rules.providers import Provider
 from refresher.rules.reasons import Instants
-from refresher.rules.words import span
+from refresher.rules.words import capital, span
 from refresher.runtime.services import policy_from
 from refresher.settings import Settings
 from refresher.store import pause_list, workers
@@ -237,5 +237,4 @@ def _flow(
 
 
 def _capital(sentence: str | None) -> str:
-    text = sentence or "`refresher connections resume` makes it due again"
-    return text[:1].upper() + text[1:]
+    return capital(sentence or "`refresher connections resume` makes it due again")

@@ -17,7 +17,6 @@ from refresher.store.session import DatabaseError
 log = structlog.get_logger()
 LOOK_SECONDS = 5.0
 """How often a scheduler looks whether a slot has ended that nobody has taken."""
-MOST_HOURS = 24 * samples.KEEP_DAYS
 
 
 def take_sample(services: Services) -> None:

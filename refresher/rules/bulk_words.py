@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 
 from refresher.rules.bulk import MAKE_DUE, Deed, LeftOut, why_left_out
 from refresher.rules.bulk_plan import MOST, OrderFault, Plan, Selection
-from refresher.rules.words import span
+from refresher.rules.words import many, span
 
 VERBS: Mapping[Deed, tuple[str, str]] = {
     Deed.REFRESH: ("Refresh", "refreshed"),
@@ -62,10 +62,6 @@ TONES: Mapping[Deed, Tone] = {
     Deed.DISABLE: "warn",
     Deed.DELETE: "bad",
 }
-RUNS = (
-    "It runs in the background and can be stopped. What it did stands in the audit, one line for each "
-    "connection."
-)
 
 
 class JobState(StrEnum):
@@ -97,7 +93,7 @@ class Progress:
 
 def connections(number: int) -> str:
     """Returns so many connections: `1 connection`, `10,000 connections`."""
-    return f"{number:,} {'connection' if number == 1 else 'connections'}"
+    return many(number, "connection")
 
 
 def title(deed: Deed, number: int | None) -> str:

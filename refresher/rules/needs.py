@@ -22,9 +22,8 @@ from refresher.rules.need_facts import (
     NeedFacts,
     RefusedApp,
 )
-from refresher.rules.words import many, span
+from refresher.rules.words import amount, capital, many, span
 
-MOST_COUNTED = 10_001
 """A count of so many means "more than 10,000"."""
 Words = tuple[str | datetime, ...]
 """A text; the instants in it are shown in the zone of whoever reads."""
@@ -110,13 +109,6 @@ def counted(found: Sequence[Need]) -> dict[str, int]:
     return numbers
 
 
-def amount(number: int, word: str, words: str | None = None) -> str:
-    """Returns a bounded count with its word."""
-    if number < MOST_COUNTED:
-        return many(number, word, words)
-    return f"more than {MOST_COUNTED - 1:,} {words or word + 's'}"
-
-
 def plain(words: Words) -> str:
     """Returns a text with its instants in UTC."""
     return "".join(part if isinstance(part, str) else f"{part:%H:%M}" for part in words)
@@ -134,9 +126,8 @@ def _missing_process(role: str) -> Need:
 def _refused(app: RefusedApp) -> Need:
     whose = f", for {app.organization_id}" if app.organization_id else ""
     words: list[str | datetime] = [f"{app.reason} since ", app.since, ". "]
-    wait = "connection waits" if app.waiting == 1 else "connections wait"
-    number = "More than 10,000" if app.waiting >= MOST_COUNTED else f"{app.waiting:,}"
-    words.append(f"{number} {wait} for it" if app.waiting else "No connection waits for it yet")
+    waiting = capital(amount(app.waiting, "connection waits", "connections wait"))
+    words.append(f"{waiting} for it" if app.waiting else "No connection waits for it yet")
     if app.ended:
         words.append(f"; {app.ended:,} of their tokens {_have(app.ended)} ended")
     if app.first_ends_at:
@@ -177,7 +168,7 @@ def _blocked(facts: NeedFacts) -> Iterator[Need]:
             yield Need(
                 NeedKind.BLOCKED,
                 amount(number, "connection is blocked", "connections are blocked"),
-                (f"{why[:1].upper()}{why[1:]}.",),
+                (f"{capital(why)}.",),
                 "bad", _connections("blocked", facts), "Show them", {"connections": number},
             )  # fmt: skip
 

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Literal, assert_never
 
 from refresher.rules.faults import Sort
-from refresher.rules.needs import MOST_COUNTED, Words, amount
-from refresher.rules.words import many, span
+from refresher.rules.needs import Words
+from refresher.rules.words import amount, capital, many, span
 
 Tone = Literal["good", "warn", "bad", "still"]
 MANY_ANSWERS = 5.0
@@ -245,9 +245,7 @@ def _since(hold: Hold) -> Iterator[str | datetime]:
 def _waiting(waiting: int) -> str:
     if not waiting:
         return "No connection waits for it yet."
-    wait = "connection waits" if waiting == 1 else "connections wait"
-    number = "More than 10,000" if waiting >= MOST_COUNTED else f"{waiting:,}"
-    return f"{number} {wait}."
+    return f"{capital(amount(waiting, 'connection waits', 'connections wait'))}."
 
 
 def _goes_on(hold: Hold, now: datetime) -> Iterator[str | datetime]:

@@ -14,6 +14,7 @@ from refresher.rules.explanation import held_in_words
 from refresher.rules.history import SUCCESSES
 from refresher.rules.serving import RefreshResult
 from refresher.rules.unavailable import SENTENCES, Why
+from refresher.rules.words import capital
 
 Tone = Literal["good", "warn", "bad", "still"]
 
@@ -88,7 +89,7 @@ def refused(code: str, *, next_at: str | None = None, waited_seconds: float = 0.
     known = {reason.value: said for reason, said in SENTENCES.items()}
     said = known.get(code, code)
     when = f" It is refreshed {next_at}." if next_at and code not in set(ParkReason) else ""
-    return Told(f"{said[:1].upper()}{said[1:]}.{when}", "warn")
+    return Told(f"{capital(said)}.{when}", "warn")
 
 
 def _held(postponed_by: str | None) -> str | None:

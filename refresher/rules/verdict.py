@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from refresher.rules.needs import Need, NeedKind, amount
-from refresher.rules.words import span
+from refresher.rules.needs import Need, NeedKind
+from refresher.rules.words import amount, capital, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def verdict(work: WorkFacts, needs: Sequence[Need]) -> Verdict:
     if work.ended:
         ended = amount(work.ended, "token has ended", "tokens have ended")
         still = "is not refreshed yet" if work.ended == 1 else "are not refreshed yet"
-        return Verdict("bad", f"{_capital(ended)} and {still}.{things}", _more(work))
+        return Verdict("bad", f"{capital(ended)} and {still}.{things}", _more(work))
     if work.late:
         late = amount(work.late, "refresh is late", "refreshes are late")
         return Verdict("warn", f"No token has ended, but {late}.{things}", _more(work))
@@ -76,10 +76,6 @@ def _no(need: Need) -> str:
     return f"{need.title[:1].lower()}{need.title[1:]}"
 
 
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
-
-
 def _more(work: WorkFacts) -> str:
     return f"{_late(work)}{_next(work)}"
 
@@ -88,7 +84,7 @@ def _late(work: WorkFacts) -> str:
     if not work.late:
         return "Nothing is late."
     late = amount(work.late, "refresh is late", "refreshes are late")
-    return f"{_capital(late)}, the first by {span(work.late_seconds)}."
+    return f"{capital(late)}, the first by {span(work.late_seconds)}."
 
 
 def _next(work: WorkFacts) -> str:

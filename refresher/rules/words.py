@@ -39,6 +39,25 @@ def counted(count: int, word: str | None = None) -> str:
     return shown if word is None else f"{shown} {word}s"
 
 
+def amount(count: int, word: str | None = None, words: str | None = None) -> str:
+    """Returns the same in a sentence: `38`, `more than 10,000`; with its word `1 token waits`."""
+    if word is not None and count < MOST_COUNTED:
+        return many(count, word, words)
+    shown = f"{count:,}" if count < MOST_COUNTED else f"more than {MOST_COUNTED - 1:,}"
+    return shown if word is None else f"{shown} {words or word + 's'}"
+
+
+def capital(text: str) -> str:
+    """Returns a text that begins with a capital letter, as a sentence does."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def sentence(text: str) -> str:
+    """Returns a text as a sentence: with a capital letter, and with an end."""
+    whole = capital(text)
+    return whole if whole.endswith((".", "!", "?")) else f"{whole}."
+
+
 def number(value: float) -> str:
     """Returns a number as people write it: 15552000, 0.2, never 15552000.0 or 1.5552e+07."""
     text = f"{value:.15g}"

@@ -20,7 +20,7 @@ from refresher.rules.access import Actor
 from refresher.rules.bulk import Deed, LeftOut
 from refresher.rules.bulk_plan import Order, Selection
 from refresher.rules.bulk_words import JobState, Progress
-from refresher.store.session import Db, first, many, run
+from refresher.store.session import Db, many, run
 
 KEPT_DAYS = 30
 
@@ -133,15 +133,6 @@ def due(db: Db, *, job_id: int | None = None) -> Job | None:
         """  # noqa: S608  same
     row = run(db, sql, id=job_id).mappings().first()
     return _job(row) if row else None
-
-
-def next_in_seconds(db: Db) -> float | None:
-    """Returns in how many seconds the next batch of any job is due; None without one."""
-    sql = (
-        "select extract(epoch from min(next_at) - refresher_now())::float8 from bulk_job "
-        "where ended_at is null"
-    )
-    return first(db, float, sql)
 
 
 def gather(db: Db, job: Job, ids: Sequence[UUID], *, gathered_to: str | None, delays: bool) -> None:

@@ -99,18 +99,12 @@ def page(db: Db, chosen: Chosen, *, after: Place | None = None, limit: int = 50)
     return Listed(rows(db, found.ids), found.after, found.looked, found.is_cut, found.order)
 
 
-def batch(db: Db, chosen: Chosen, *, after: Place | None, before: datetime, limit: int) -> Found:
-    """Returns the next ids for a bulk job: none that was written since `before`."""
-    return ids(db, chosen, after=after, limit=limit, before=before)
-
-
 def ids(
     db: Db,
     chosen: Chosen,
     *,
     after: Place | None = None,
     limit: int = 50,
-    before: datetime | None = None,
 ) -> Found:
     """Returns ids in the order of the walk that serves this choice."""
     walk = _by_name(chosen, after[0]) if after else _walk(db, chosen)
@@ -119,9 +113,9 @@ def ids(
     order = ", ".join(column for column, _ in walk.places[0 if walk.by_due else walk.fixed :])
     sql = (
         f"select c.id, {columns} {walk.rows(_fits(chosen), goes_on=bool(after))} "
-        f"{'and c.updated_at <= :before' if before else ''} order by {order} limit :limit"
+        f"order by {order} limit :limit"
     )
-    values = {**_values(chosen), **place, "before": before}
+    values = {**_values(chosen), **place}
     with by_index(db):
         found = run(db, sql, **values, limit=limit + 1, most=MOST_LOOKED).mappings().all()
     ids_ = [row["id"] for row in found[:limit]]

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from refresher.rules.words import capital
 from refresher.web import connect, problems, reading
 from refresher.web.dependencies import Admitted
 from refresher.web.routes import ApiRoute, Handle
@@ -61,7 +62,7 @@ class LinkPage:
 
     def refused(self, title: str, sentence: str) -> bytes:
         """Returns the page that says why it is not."""
-        return _page(title, f"{sentence[:1].upper()}{sentence[1:]}.")
+        return _page(title, f"{capital(sentence)}.")
 
 
 def _page(title: str, sentence: str, button: str = "") -> bytes:

@@ -160,18 +160,6 @@ def test_slots_stand_in_lists_that_ask_for_them(world: World) -> None:
     assert [row.id for row in mains] == [main]
 
 
-def test_a_batch_leaves_out_what_was_written_since(world: World) -> None:
-    """So a bulk job touches no row that came, or changed, after its preview."""
-    world.connect("before")
-    with world.services.database.transaction() as db:
-        preview = world.one("select refresher_now() as now").now
-        world.pass_time(5)
-        world.connect("later")
-        found = lists.batch(db, Chosen(), after=None, before=preview, limit=10)
-        rows = lists.rows(db, found.ids)
-    assert [row.external_id for row in rows] == ["before"]
-
-
 @pytest.mark.parametrize(
     "place",
     [

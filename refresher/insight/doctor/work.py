@@ -12,7 +12,7 @@ from refresher.rules.changes import announced
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import held_in_words
 from refresher.rules.reasons import ON_PURPOSE, apps_set, mend
-from refresher.rules.words import span
+from refresher.rules.words import amount, span
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, pause_list, sealed, token_lives, workers
@@ -62,7 +62,7 @@ def check(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from _tokens(now, dead)
     yield from _parked(schedule, missing_apps)
     for provider, app, count in missing_apps:
-        message = f"the app {provider}/{app} is not stored; connections that wait: {_many(count)}"
+        message = f"the app {provider}/{app} is not stored; connections that wait: {amount(count)}"
         yield fail("apps", message, apps_set(provider, app), page_of("apps", provider, app))
     for provider in sorted({row[0] for row in unknown}):
         message = f"connections wait for the provider {provider}: it has no entry, or a wrong one"
@@ -124,11 +124,11 @@ def _lives(settings: Settings, process: ProcessSeen) -> bool:
 
 def _overdue(settings: Settings, schedule: ScheduleHealth) -> Finding:
     if schedule.oldest_overdue_seconds <= max(LATE_SECONDS, 10 * settings.tick_seconds):
-        text = f"scheduled: {_many(schedule.idle)}, under way: {_many(schedule.leased)}"
+        text = f"scheduled: {amount(schedule.idle)}, under way: {amount(schedule.leased)}"
         return ok("due", f"{text}; none is late")
     return fail(
         "due",
-        f"connections that are late: {_many(schedule.overdue)}, the first by "
+        f"connections that are late: {amount(schedule.overdue)}, the first by "
         f"{span(schedule.oldest_overdue_seconds)}",
         "see that scheduler and worker run and log no errors; if they do, raise "
         "REFRESHER_MAX_IN_FLIGHT or start another worker",
@@ -152,7 +152,7 @@ def _tokens(now: Gauges, dead: Sequence[UUID]) -> Iterator[Finding]:
         yield warn(
             "quarantine",
             f"token pairs that came too late, kept in case they prove the living ones: "
-            f"{_many(now.quarantined)}",
+            f"{amount(now.quarantined)}",
             "nothing, unless it grows: then requests outlive their leases, so raise "
             "REFRESHER_LEASE_SECONDS",
         )
@@ -163,7 +163,7 @@ def _parked(
 ) -> Iterator[Finding]:
     provider, app, _ = missing_apps[0] if missing_apps else ("PROVIDER", "default", 0)
     for reason, count in sorted(schedule.parked.items()):
-        message = f"{reason}: {_many(count)}"
+        message = f"{reason}: {amount(count)}"
         advice = mend(reason, provider=provider, app_name=app) or (
             "`refresher connections list --state parked` shows them"
         )
@@ -188,7 +188,7 @@ def _unread(parked: Sequence[tuple[str, str, int]]) -> Iterator[Finding]:
     for provider, count in sorted(counts.items()):
         yield fail(
             "answers",
-            f"{provider} answered and we could not read it; connections that wait: {_many(count)}",
+            f"{provider} answered and we could not read it; connections that wait: {amount(count)}",
             f"`refresher answers list --provider {provider}` shows what is kept; say in its entry "
             "where the tokens stand (answer_names, response_path), then "
             f"`refresher answers reread --provider {provider}`",
@@ -262,7 +262,3 @@ def _sealed(settings: Settings, sealed: Sequence[SealedValue]) -> Iterator[Findi
     else:
         note = f", {older} of them with an older key" if older else ""
         yield ok("secrets", f"{len(sealed)} stored secrets were tried, and all open{note}")
-
-
-def _many(count: int) -> str:
-    return f"{count:,}" if count < gauges.MOST_COUNTED else f"more than {gauges.MOST_COUNTED - 1:,}"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from refresher.errors import RefresherError
+from refresher.rules.words import sentence
 from refresher.web import problems, reading
 from refresher.web.dashboard.routing import Mistaken, NotHere, Page
 from refresher.web.dashboard.visit import Visit
@@ -63,9 +64,3 @@ def place(read: Reader[T], listing: object, cursor: str | None) -> tuple[T | Non
         return read(listing, cursor or None), None
     except Problem:
         return None, LOST
-
-
-def sentence(text: str) -> str:
-    """Returns a text as a sentence."""
-    whole = text[:1].upper() + text[1:]
-    return whole if whole.endswith((".", "!", "?")) else f"{whole}."

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from refresher.rules import words
 from refresher.store.looking import TooSlow
 from refresher.web import problems
 from refresher.web.dashboard.forms import CSRF, ONCE, Done, UnderWay
@@ -161,7 +162,7 @@ def _of_problem(problem: problems.Problem) -> Refused:
         return ours[problem.code]()
     wait = problem.retry_after_seconds
     headers = {"retry-after": str(max(1, math.ceil(wait)))} if wait is not None else {}
-    sentence = _sentence(problem.detail)
+    sentence = words.sentence(problem.detail)
     return Refused(problem.status, problem.title, sentence, "Nothing was changed.", headers=headers)
 
 
@@ -197,8 +198,3 @@ def _a_bug() -> Refused:
         "again.",
         "bad",
     )
-
-
-def _sentence(text: str) -> str:
-    whole = text[:1].upper() + text[1:]
-    return whole if whole.endswith((".", "!", "?")) else f"{whole}."

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from refresher.rules.words import span
+from refresher.rules.words import many, span
 from refresher.web.dashboard import forms, moments, static
 from refresher.web.dashboard.routing import Page
 from refresher.web.dashboard.visit import Visit
@@ -77,7 +77,7 @@ class Rendering:
             "stranger": stranger,
             "span": span,
             "number": moments.number,
-            "counted": counted,
+            "counted": many,
         }
         self.templates.globals |= {"url": url, "static": _address}
 
@@ -131,11 +131,6 @@ def _noting(made: dict[str, str], name: str, block: Block) -> Block:
         yield made[name]
 
     return noted
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Returns a number with its noun: 1 connection, 38 connections."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _public(module: Any) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from refresher.errors import CannotDecrypt, InvalidApp
 from refresher.rules.access import Scope
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import ParkReason, Secret
-from refresher.rules.needs import Words, amount
+from refresher.rules.needs import Words
 from refresher.rules.provider_standing import Tone
 from refresher.rules.providers import CERTIFIED, SIGNING_GRANT, ClientAuth, Provider
+from refresher.rules.words import amount
 from refresher.store import inspection, oauth_apps
 from refresher.store.oauth_apps import AppView
 from refresher.store.session import Db

@@ -23,7 +23,6 @@ from refresher.web.dashboard.visit import Visit
 PATTERN = "/ui/connect"
 MOST_SESSIONS = 20
 FIELDS = ("provider", "app", "organization", "external_id", "scopes", "host", "placeholders")
-UNABLE = 409
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from refresher.insight.doctor import Finding
 from refresher.insight.doctor.order import findings
 from refresher.rules.access import Scope
-from refresher.rules.words import many, span
+from refresher.rules.words import capital, many, span
 from refresher.web.connect.pages import faults
 from refresher.web.dashboard.routing import Page, Route, Tone
 from refresher.web.dashboard.visit import Visit
@@ -136,12 +136,12 @@ def _sentence(failed: int, warned: int) -> str:
     look = f"{many(warned, 'thing')} {'is' if warned == 1 else 'are'} worth a look"
     if failed:
         return f"{wrong}, and {look}." if warned else f"{wrong}."
-    return f"Nothing is wrong. {look[:1].upper()}{look[1:]}." if warned else "Nothing is wrong."
+    return f"Nothing is wrong. {capital(look)}." if warned else "Nothing is wrong."
 
 
 def _found(one: Finding) -> Found:
     mend = one.mend or ""
-    told = mend[:1].upper() + mend[1:]
+    told = capital(mend)
     return Found(one.check, TONES[one.level], _pieces(one.message), _pieces(told), one.page)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from refresher.errors import NoSuchWebhook
 from refresher.notify import endpoints
-from refresher.rules.words import counted, distance, span
+from refresher.rules.words import capital, counted, distance, span
 from refresher.store import replays, webhooks
 from refresher.store.replays import STATES, DeliveryView
 from refresher.store.webhooks import EndpointView
@@ -125,7 +125,7 @@ def _sentence(visit: Visit, endpoint: EndpointView) -> tuple[str, str]:
     if endpoint.disabled_at:
         held = counted(endpoint.held, "message")
         reason = stranger(endpoint.disabled_reason, MOST_OF_A_REASON)
-        why = f"{reason[:1].upper()}{reason[1:]}, {ago(endpoint.disabled_at, visit.now)}."
+        why = f"{capital(reason)}, {ago(endpoint.disabled_at, visit.now)}."
         more = " Enabled again, it is sent all of them, in their order." if endpoint.held else ""
         return f"It is disabled: {held} {_are(endpoint.held)} held for it.", f"{why}{more}"
     if endpoint.failing_since:

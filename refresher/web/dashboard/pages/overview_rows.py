@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from refresher.insight.looks import Look, WorkNow
 from refresher.rules.faults import Sort
-from refresher.rules.needs import amount
 from refresher.rules.provider_standing import ProviderFacts, share_tone, standing
 from refresher.rules.standing_word import Tone
-from refresher.rules.words import span
-from refresher.store.gauges import MOST_COUNTED
+from refresher.rules.words import amount, counted, span
 from refresher.store.inspection import Recent
 from refresher.store.pause_list import PauseView
 from refresher.store.sample_history import Lately
@@ -71,7 +69,7 @@ def figures(look: Look, max_leased: int) -> tuple[Figure, ...]:
     return (
         Figure("Refreshes a second", f"{recent.per_second:,.1f}", "", refreshed),
         _lateness(recent, over),
-        Figure("Late now", _number(late.late), "", dead),
+        Figure("Late now", counted(late.late), "", dead),
         Figure("Under way", *_under_way(look.work, max_leased)),
         _without_token(recent, over),
         _connections(look),
@@ -85,17 +83,17 @@ def figures_of_one(look: Look) -> tuple[Figure, ...]:
     gone = parked.get("reconnect_required", 0)
     return (
         _connections(look),
-        Figure("Scheduled", _number(states.get("idle", 0)), "", "wait for their next refresh"),
-        Figure("Under way", _number(states.get("leased", 0)), "", "are refreshed at this moment"),
-        Figure("Late now", _number(look.facts.late), "", _dead(look.facts.ended)),
-        Figure("To be connected again", _number(gone), "", "their grants have ended"),
-        Figure("Switched off", _number(look.switched_off), "", "paused or disabled on purpose"),
+        Figure("Scheduled", counted(states.get("idle", 0)), "", "wait for their next refresh"),
+        Figure("Under way", counted(states.get("leased", 0)), "", "are refreshed at this moment"),
+        Figure("Late now", counted(look.facts.late), "", _dead(look.facts.ended)),
+        Figure("To be connected again", counted(gone), "", "their grants have ended"),
+        Figure("Switched off", counted(look.switched_off), "", "paused or disabled on purpose"),
     )
 
 
 def _connections(look: Look) -> Figure:
     number = look.facts.connections
-    off = f"{_number(look.switched_off)} switched off"
+    off = f"{counted(look.switched_off)} switched off"
     about = f"about; {off}" if look.is_about else off
     return Figure("Connections", f"{number:,}", "", about)
 
@@ -120,16 +118,16 @@ def _under_way(work: WorkNow, max_leased: int) -> tuple[str, str, str]:
     leased, queue = work.activity.gauges.leased, work.queue
     of = f"of {max_leased:,}"
     if queue.trouble:
-        return _number(leased), of, "the queue cannot be asked"
+        return counted(leased), of, "the queue cannot be asked"
     if queue.depth is None:
-        return _number(leased), of, "handed over in memory"
-    return _number(leased), of, f"{amount(queue.depth, 'batch', 'batches')} in the queue"
+        return counted(leased), of, "handed over in memory"
+    return counted(leased), of, f"{amount(queue.depth, 'batch', 'batches')} in the queue"
 
 
 def _dead(ended: int) -> str:
     if not ended:
         return "none is dead"
-    return f"{_number(ended)} {'is' if ended == 1 else 'are'} dead"
+    return f"{counted(ended)} {'is' if ended == 1 else 'are'} dead"
 
 
 def providers(look: Look, titles: Mapping[str, str]) -> tuple[ProviderRow, ...]:
@@ -240,10 +238,6 @@ def _standing(one: ProcessSeen, *, lives: bool) -> tuple[str, Tone, str]:
     if one.failing:
         return "a job fails", "warn", "triangle"
     return "alive", "good", "tick"
-
-
-def _number(count: int) -> str:
-    return f"{count:,}" if count < MOST_COUNTED else f"{MOST_COUNTED - 1:,}+"
 
 
 def _seconds(value: float) -> str:
