@@ -62,6 +62,8 @@ _BY_CLASS = {
 _OF_ONE_ROW = {"ExecWithCheckOptions", "exec_stmt_raise"}
 """Where Postgres says "permission denied" of one row: row security, a trigger."""
 _PASSING = {"40001", "40P01"}  # serialization failure, deadlock detected
+_OVERTAKEN = "ExecPartitionCheckEmitError"
+"""Where Postgres says that a row on its way to the default partition was overtaken by its own."""
 _STALE_PLAN = "RevalidateCachedQuery"
 _STALE_SESSION = {"26000", "42P05", "25006", "25P02"}
 
@@ -92,7 +94,8 @@ def nature_of(error: DBAPIError) -> Nature:
 
 def is_passing(error: DBAPIError) -> bool:
     """Whether the same transaction may well succeed when it is tried again at once."""
-    return getattr(error.orig, "sqlstate", None) in _PASSING
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _PASSING or (state == "23514" and _source_function(error.orig) == _OVERTAKEN)
 
 
 def is_stale(error: BaseException) -> bool:

@@ -1,8 +1,8 @@
 """Opens Postgres: the engine, its time-outs, and `transaction()`, the one place that commits.
 
 Errors of the driver that mean "Postgres is away", or takes no writes, leave here as
-`DatabaseUnavailable`, in a sentence without the password; which ones: `refusals.py`. A deadlock or a
-serialization failure is tried again by `retrying`.
+`DatabaseUnavailable`, in a sentence without the password; which ones: `refusals.py`. A deadlock, a
+serialization failure, or an event whose day was attached meanwhile is tried again by `retrying`.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ def _statement(sql: str) -> TextClause:
 
 
 def retrying(work: Callable[[], T], *, tries: int = 5) -> T:
-    """Returns `work()`, done again when Postgres chose it as a deadlock's victim."""
+    """Returns `work()`, done again where that helps: Postgres chose it as a deadlock's victim, say."""
     for _ in range(tries - 1):
         try:
             return work()

@@ -1,13 +1,17 @@
 """Events: a partition a day, none that is missing holds anything up, and old ones go."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+from refresher.connections import lifecycle
 from refresher.refresh import retention
 from refresher.refresh.steps import refresh
+from refresher.rules.access import somebody
 from refresher.rules.history import steps
 from refresher.store import events, partitions
+from tests.waiting import wait_until
 from tests.world import START, World, refused
 
 
@@ -39,6 +43,22 @@ def test_no_partition_missing_holds_a_refresh_up(world: World) -> None:
     world.pass_time(86_400)
     world.tick()
     assert world.events(id_) == ["imported", "refreshed", "refreshed"]
+
+
+def test_an_event_that_its_day_overtakes_is_stored_all_the_same(world: World) -> None:
+    """Its day is attached while it is on its way to the default partition: all is tried again."""
+    id_ = world.connect()
+    world.pass_time(86_400)
+    database, waits = world.services.database, "select count(*) from pg_locks where not granted"
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as db:
+            assert partitions.make(db, START + timedelta(days=1)) == "refresh_event_20300102"
+            done = pool.submit(lifecycle.pause, database, somebody("cli", "ann"), id_)
+            wait_until(lambda: world.one(waits).count, 10)
+        done.result(10)
+    assert world.events(id_) == ["imported", "paused"]
+    rows = world.rows("select tableoid::regclass::text as part from refresh_event order by id")
+    assert rows[-1].part == "refresh_event_20300102"
 
 
 def test_old_days_are_dropped_and_old_rows_deleted(world: World) -> None:
