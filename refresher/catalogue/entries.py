@@ -115,6 +115,11 @@ class Catalogue:
         """Returns the provider of this name, or None."""
         return self._providers.get(name) or self._sought(name)
 
+    def known_as(self, name: str) -> str:
+        """Returns what people call a provider: its name where there is no entry."""
+        found = self.get(name)
+        return found.known_as if found else name
+
     def __getitem__(self, name: str) -> Provider:
         """Returns the provider of this name; raises `UnknownProvider` with a suggestion."""
         found = self.get(name)

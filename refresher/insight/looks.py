@@ -174,7 +174,7 @@ def _of_one(db: Db, services: Services, organization_id: str) -> Look:
 def _next(services: Services, ends: EndsNext | None) -> Next | None:
     if ends is None:
         return None
-    title = gathering.title(services.catalogue, ends.provider)
+    title = services.catalogue.known_as(ends.provider)
     return Next(title, ends.ends_at, ends.is_due_before)
 
 

@@ -77,12 +77,6 @@ def of_organization(
     )
 
 
-def title(known: Catalogue, name: str) -> str:
-    """Returns what people call a provider: its name where there is no entry."""
-    found = known.get(name)
-    return found.known_as if found else name
-
-
 def lives(settings: Settings, process: ProcessSeen) -> bool:
     """Whether a process is there, by its lock, or by its last sign where there are no locks."""
     return process.locked if settings.liveness_lock else process.seen_seconds < FROZEN_SECONDS
@@ -102,7 +96,7 @@ def _refused(
 def _app(known: Catalogue, pause: PauseView, wait: troubles.Behind) -> RefusedApp:
     return RefusedApp(
         pause.provider,
-        title(known, pause.provider),
+        known.known_as(pause.provider),
         pause.app or "default",
         pause.reason,
         pause.since,
@@ -137,12 +131,12 @@ def _grouped(
         counts[key] = counts.get(key, 0) + number
     first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_EACH]
     for (provider, app), number in first:
-        yield Group(provider, title(known, provider), number, app)
+        yield Group(provider, known.known_as(provider), number, app)
 
 
 def _gone(known: Catalogue, found: Sequence[troubles.Gone]) -> Sequence[Group]:
     return tuple(
-        Group(one.provider, title(known, one.provider), one.number, latest_at=one.latest_at)
+        Group(one.provider, known.known_as(one.provider), one.number, latest_at=one.latest_at)
         for one in found
     )
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
-from urllib.parse import quote, urlencode
 
 from refresher.rules.connection import ParkReason
 from refresher.rules.need_facts import (
@@ -22,6 +21,7 @@ from refresher.rules.need_facts import (
     NeedFacts,
     RefusedApp,
 )
+from refresher.rules.reasons import page_of
 from refresher.rules.words import amount, capital, many, span
 
 """A count of so many means "more than 10,000"."""
@@ -136,7 +136,7 @@ def _refused(app: RefusedApp) -> Need:
     return Need(
         NeedKind.APP_REFUSED,
         f"{app.title} refuses our app {app.provider}/{app.app}{whose}",
-        (*words, "."), "bad", _app(app.provider, app.app), "Put it right",
+        (*words, "."), "bad", page_of("apps", app.provider, app.app), "Put it right",
         {"providers": 1, "apps": 1},
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ def _refused(app: RefusedApp) -> Need:
 def _by_provider(facts: NeedFacts) -> Iterator[Need]:
     for one in facts.by_provider.get(ParkReason.APP_NOT_CONFIGURED, ()):
         title = f"No app {one.provider}/{one.app} is stored for {one.title}"
-        link = _app(one.provider, one.app)
+        link = page_of("apps", one.provider, one.app)
         yield _of(NeedKind.APP_MISSING, one, title, "They go on once it is", link, "apps")
     for one in facts.by_provider.get(ParkReason.UNKNOWN_PROVIDER, ()):
         title = f"{one.title} has no entry in the catalogue, or a wrong one"
@@ -153,7 +153,9 @@ def _by_provider(facts: NeedFacts) -> Iterator[Need]:
     for one in facts.by_provider.get(ParkReason.UNREAD_ANSWER, ()):
         title = f"{one.title} answered and we could not read it"
         words = "Their refresh tokens may be spent; the answers are kept, sealed"
-        yield _of(NeedKind.UNREAD, one, title, words, _provider(one.provider), "providers")
+        yield _of(
+            NeedKind.UNREAD, one, title, words, page_of("providers", one.provider), "providers"
+        )
 
 
 def _of(kind: NeedKind, one: Group, title: str, words: str, link: str, section: str) -> Need:
@@ -242,7 +244,7 @@ def _endpoints(endpoints: Sequence[DisabledEndpoint]) -> Iterator[Need]:
     first, held = endpoints[0], sum(one.held for one in endpoints)
     kept = f"{amount(held, 'message is', 'messages are')} held for "
     if len(endpoints) == 1:
-        title, link = "A webhook endpoint is disabled", f"/ui/webhooks/{first.id}"
+        title, link = "A webhook endpoint is disabled", page_of("webhooks", first.id)
         words = f"{first.host}: {first.reason}. {kept}it."
     else:
         title, link = f"{len(endpoints)} webhook endpoints are disabled", "/ui/webhooks"
@@ -263,14 +265,5 @@ def _have(number: int) -> str:
     return "has" if number == 1 else "have"
 
 
-def _app(provider: str, app: str) -> str:
-    return f"/ui/apps/{quote(provider, safe='')}/{quote(app, safe='')}"
-
-
-def _provider(provider: str) -> str:
-    return f"/ui/providers/{quote(provider, safe='')}"
-
-
 def _connections(health: str, facts: NeedFacts) -> str:
-    given = {"health": health, "organization": facts.organization_id}
-    return f"/ui/connections?{urlencode({k: v for k, v in given.items() if v})}"
+    return page_of("connections", health=health, organization=facts.organization_id)

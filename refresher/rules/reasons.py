@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from refresher.rules.connection import ParkReason
@@ -150,6 +150,13 @@ RESUME_ALONE_HELPS = frozenset(
 """With any other reason, resuming without mending ends in the same place."""
 
 
+def page_of(*parts: object, **query: str | None) -> str:
+    """Returns the path of a page of the dashboard: `page_of("apps", "google", "default")`."""
+    path = "/".join(("/ui", *(quote(str(part), safe="") for part in parts)))
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
 def mend(
     reason: str | None,
     connection_id: UUID | None = None,
@@ -190,7 +197,7 @@ def way(
     if connection_id is None and found in _OF_ONE:
         own_word = {*ON_PURPOSE, ParkReason.RECONNECT_REQUIRED}
         health = reason if reason in own_word else "blocked"
-        return Way(f"/ui/connections?health={health}", "See them")
+        return Way(page_of("connections", health=health), "See them")
     values = {
         "id": connection_id,
         "provider": quote(provider, safe=""),

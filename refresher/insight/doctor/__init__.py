@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote, urlencode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,3 @@ def warn(check: str, message: str, mend: str, page: str | None = None) -> Findin
 def fail(check: str, message: str, mend: str, page: str | None = None) -> Finding:
     """Returns a finding that keeps tokens from being refreshed, or soon will."""
     return Finding(check, "fail", message, mend, page)
-
-
-def page_of(*parts: object, **query: str) -> str:
-    """Returns the path of a page of the dashboard: `page_of("apps", "google", "default")`."""
-    path = "/".join(("/ui", *(quote(str(part), safe="") for part in parts)))
-    return f"{path}?{urlencode(query)}" if query else path

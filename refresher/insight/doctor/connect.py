@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from refresher.catalogue import Catalogue
 from refresher.catalogue.discovery import Unfit
 from refresher.errors import RefresherError
-from refresher.insight.doctor import Finding, ok, page_of, warn
+from refresher.insight.doctor import Finding, ok, warn
 from refresher.insight.self_check import COOKIE, proofs
 from refresher.outbound.metadata import ask_ourselves
 from refresher.outbound.rendering import TemplateFault
@@ -17,6 +17,7 @@ from refresher.rules import redirects
 from refresher.rules.consent import why_not
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Provider
+from refresher.rules.reasons import page_of
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings
 from refresher.store import connect, oauth_apps, promotion

@@ -8,9 +8,10 @@ from contextlib import closing
 from refresher.catalogue.discovery import Unfit
 from refresher.catalogue.generic import RESOURCE
 from refresher.errors import CatalogueError
-from refresher.insight.doctor import Finding, fail, ok, page_of, warn
+from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.outbound.resource_servers import ask
 from refresher.rules.providers import Provider
+from refresher.rules.reasons import page_of
 from refresher.runtime.services import catalogue_from, egress_from
 from refresher.settings import Settings
 from refresher.store import issuers

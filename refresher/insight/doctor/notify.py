@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
-from refresher.insight.doctor import Finding, ok, page_of, warn
+from refresher.insight.doctor import Finding, ok, warn
 from refresher.notify import mail_channel, mail_links
 from refresher.outbound.mail_templates import Renderer
 from refresher.rules.mails import NO_STARTTLS
+from refresher.rules.reasons import page_of
 from refresher.rules.words import MOST_COUNTED, counted, distance, many, span
 from refresher.settings import Settings, variable
 from refresher.store import mails, recipients, webhooks

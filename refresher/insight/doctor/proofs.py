@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from refresher.errors import CannotDecrypt, CatalogueError, SettingsError
-from refresher.insight.doctor import Finding, fail, page_of, warn
+from refresher.insight.doctor import Finding, fail, warn
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.providers import CERTIFIED, Provider
-from refresher.rules.reasons import apps_set
+from refresher.rules.reasons import apps_set, page_of
 from refresher.rules.words import span
 from refresher.runtime import clients
 from refresher.runtime.services import catalogue_from, cipher_from

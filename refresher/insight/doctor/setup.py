@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from refresher import catalogue
 from refresher.errors import CatalogueError, SettingsError
-from refresher.insight.doctor import Finding, fail, ok, page_of, warn
+from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.rules.installation import Agreement, compare
+from refresher.rules.reasons import page_of
 from refresher.rules.words import many
 from refresher.runtime.cipher import is_open_to_others
 from refresher.runtime.services import catalogue_from, cipher_from

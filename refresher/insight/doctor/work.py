@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
 from refresher.errors import CannotDecrypt, CatalogueError, SettingsError
-from refresher.insight.doctor import Finding, fail, ok, page_of, warn
+from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.rules.changes import announced
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import held_in_words
-from refresher.rules.reasons import ON_PURPOSE, apps_set, mend
+from refresher.rules.reasons import ON_PURPOSE, apps_set, mend, page_of
 from refresher.rules.words import amount, span
 from refresher.runtime.services import catalogue_from, cipher_from
 from refresher.settings import Settings

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote
 
 from refresher.catalogue.tables import NAME_PATTERN
 from refresher.insight.provider_looks import MOST_LOOKED_BEHIND
 from refresher.rules.connection import ParkReason
 from refresher.rules.provider_standing import Tone
+from refresher.rules.reasons import page_of
 from refresher.store import inspection, oauth_apps, pause_list, troubles
 from refresher.store.oauth_apps import AppView
 from refresher.store.pause_list import Chosen
@@ -52,7 +52,7 @@ class AppRow:
 
 def link(provider: str, name: str) -> str:
     """Returns the address of an app's page."""
-    return f"/ui/apps/{quote(provider, safe='')}/{quote(name, safe='')}"
+    return page_of("apps", provider, name)
 
 
 def is_name(text: str) -> bool:
@@ -97,10 +97,9 @@ def _row(
     visit: Visit, app: AppView, of_file: set[tuple[str, str]], waits: dict[tuple[str, str], int]
 ) -> AppRow:
     is_refused = app.pause_reason is not None
-    entry = visit.services.catalogue.get(app.provider)
     return AppRow(
         provider=app.provider,
-        title=entry.known_as if entry else app.provider,
+        title=visit.services.catalogue.known_as(app.provider),
         name=app.name,
         link=link(app.provider, app.name),
         word="refused" if is_refused else "taken",
@@ -117,10 +116,9 @@ def _row(
 
 
 def _lacking(visit: Visit, provider: str, name: str, waiting: int) -> AppRow:
-    entry = visit.services.catalogue.get(provider)
     return AppRow(
         provider=provider,
-        title=entry.known_as if entry else provider,
+        title=visit.services.catalogue.known_as(provider),
         name=name,
         link=link(provider, name),
         word="not stored",

@@ -217,11 +217,12 @@ def _question(visit: Visit, asked: Mapping[str, str], ids: Sequence[str]) -> Pag
         visit.database, services.catalogue, visit.actor, deed, chosen, seconds=LOOK_SECONDS
     )
     given = [(name, asked[name]) for name in FIELDS if asked.get(name)]
+    known = visit.services.catalogue
     view = Question(
         seen=seen,
-        sums=[(_known_as(visit, name), count) for name, count in seen.providers.items()],
+        sums=[(known.known_as(name), count) for name, count in seen.providers.items()],
         left_out=bulk_words.left_out_in_words(deed, seen.left_out),
-        rows=[Shown(row, _known_as(visit, row.provider)) for row in seen.sample],
+        rows=[Shown(row, known.known_as(row.provider)) for row in seen.sample],
         fields=[("do", deed.value), *given, *(("id", id_) for id_ in ids)],
         back=dict(given),
         plan=bulk.signed(services.cipher, seen.plan, visit.actor),
@@ -268,11 +269,6 @@ def _job(visit: Visit) -> Job:
         return bulk.find(visit.database, visit.actor, int(text))
     except NoSuchJob:
         raise NotHere from None
-
-
-def _known_as(visit: Visit, provider: str) -> str:
-    entry = visit.services.catalogue.get(provider)
-    return entry.known_as if entry else provider
 
 
 ROUTES = (

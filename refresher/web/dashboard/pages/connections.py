@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from refresher.rules.providers import Provider
 from refresher.store import finding, lists, lookup
 from refresher.store.finding import Unsearchable
 from refresher.store.inspection import in_use
@@ -167,15 +166,11 @@ def _providers(visit: Visit, db: Db, chosen: Chosen) -> tuple[Option, ...]:
         lookup.names(db, "provider", limit=MOST_NAMES) if own is None else in_use(db, own).providers
     )
     names = {*every, *([chosen.provider] if chosen.provider else [])}
-    known = {name: _known_as(catalogue.get(name), name) for name in names}
+    known = {name: catalogue.known_as(name) for name in names}
     return tuple(
         Option(name, known[name], name == chosen.provider)
         for name in sorted(known, key=lambda name: known[name].lower())
     )
-
-
-def _known_as(entry: Provider | None, name: str) -> str:
-    return entry.known_as if entry else name
 
 
 def _apps(visit: Visit, db: Db, chosen: Chosen) -> tuple[Option, ...]:

@@ -59,12 +59,11 @@ class RowView:
 
 def row_view(visit: Visit, row: Row) -> RowView:
     """Returns a row in words."""
-    entry = visit.services.catalogue.get(row.provider)
     is_over = row.expires_at is not None and row.expires_at <= visit.now
     due, due_note = _due(visit, row)
     return RowView(
         row=row,
-        provider=entry.known_as if entry else row.provider,
+        provider=visit.services.catalogue.known_as(row.provider),
         note=_note(visit, row),
         due=due,
         due_at=None if row.health in {*NEVER, Health.REFRESHING} else row.due_at,

@@ -12,7 +12,6 @@ from datetime import datetime, tzinfo
 
 from refresher.errors import DatabaseUnavailable
 from refresher.insight.looks import Look, Seen
-from refresher.insight.needs import title
 from refresher.rules.needs import Need, NeedKind
 from refresher.rules.verdict import Verdict
 from refresher.rules.words import span
@@ -116,7 +115,7 @@ def view(visit: Visit, seen: Seen, look: Look) -> OverviewView:
         needs=[_need(need, look.facts.now, zone) for need in look.needs],
         figures=figures,
         charts=_charts(look, zone),
-        providers=rows.providers(look, {name: title(known, name) for name in names}),
+        providers=rows.providers(look, {name: known.known_as(name) for name in names}),
         providers_in_use=len(look.in_use),
         has_numbers=look.work is not None,
         processes=told,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from refresher.catalogue import telling
 from refresher.insight.provider_looks import ProviderLook
@@ -19,6 +18,7 @@ from refresher.rules.provider_standing import (
     trouble,
 )
 from refresher.rules.providers import Provider
+from refresher.rules.reasons import page_of
 from refresher.rules.words import many
 from refresher.store.provider_counts import ProviderCount
 from refresher.web.dashboard.pages import provider_facts
@@ -118,7 +118,7 @@ def show(visit: Visit) -> Page:
 
 def link(name: str) -> str:
     """Returns the address of a provider's page."""
-    return f"/ui/providers/{quote(name, safe='')}"
+    return page_of("providers", name)
 
 
 def _view(visit: Visit, looks: Sequence[ProviderLook], page: int) -> ProvidersView:
