@@ -10,7 +10,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt LICENSE README.md ./
 COPY migrations migrations
 COPY refresher refresher
-RUN python -m venv /app && /app/bin/pip install -c constraints.txt ".[fast]"
+RUN python -m venv /app && /app/bin/pip install -c constraints.txt .
 
 FROM python:3.13-slim
 # A number, not a name: platforms that demand a non-root user cannot look names up.

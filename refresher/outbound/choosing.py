@@ -21,8 +21,8 @@ def is_fast(name: SenderName) -> bool:
     installed = find_spec("pyreqwest") is not None
     if name == "pyreqwest" and not installed:
         raise SettingsError(
-            "REFRESHER_SENDER is pyreqwest, which is not installed: install refresher[fast], or "
-            "choose httpx"
+            "REFRESHER_SENDER is pyreqwest, which is not installed (it comes with refresher where it "
+            "has a wheel): pip install pyreqwest, or choose httpx"
         )
     return installed and name != "httpx"
 

@@ -1,4 +1,4 @@
-"""Sends with pyreqwest, a Rust HTTP client: some tens of times the speed of httpx (extra `fast`).
+"""Sends with pyreqwest, a Rust HTTP client: some tens of times the speed of httpx.
 
 The same rules as `httpx_sender.py`: no cookies kept, no redirect followed, no more than the limit read.
 Three differences. Roots of trust are the operating system's (SSL_CERT_FILE and SSL_CERT_DIR count in

@@ -122,7 +122,7 @@ class RefreshSettings(BaseSettings):
     crash_limit: Count = 3
     """a row whose refresh ended its process so often is parked"""
     sender: Literal["auto", "httpx", "pyreqwest"] = "auto"
-    """`pyreqwest` (`pip install "refresher[fast]"`) is preferred by `auto` when it is installed"""
+    """`auto` is `pyreqwest`, which comes with refresher where it has a wheel, else `httpx`"""
     allow_insecure_hosts: Literal["none", "loopback"] = "none"
     """`loopback`: requests may go to this machine, by http too; for development (`up` sets it)"""
     allowed_private_networks: Networks = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import requires
+from importlib.util import find_spec
 
 import pytest
 
@@ -39,6 +41,14 @@ def test_pyreqwest_is_chosen_where_it_is_installed(
         monkeypatch.setattr("refresher.outbound.choosing.find_spec", lambda _: None)
 
     assert isinstance(choose_sender(SendLimits(), Egress(), name), expected)
+
+
+def test_what_makes_httpx_quick_is_installed():
+    """What httpcore asks for at each lock is there: searching it would be a fifth of the work."""
+    assert find_spec("sniffio") is not None
+    every = requires("refresher") or []
+    needed = {line.partition(">")[0] for line in every if "extra ==" not in line}
+    assert {"sniffio", "pyreqwest", "uvloop", "httptools"} <= needed
 
 
 def test_without_roots_of_trust_auto_falls_back_and_a_name_is_refused(
