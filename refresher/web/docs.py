@@ -15,13 +15,13 @@ from typing import Any
 import orjson
 from fastapi.openapi.utils import get_openapi
 from jinja2 import Environment, StrictUndefined
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from refresher import __version__
+from refresher.web import refusals
 from refresher.web.problems import CODES
 from refresher.web.resume import ResumeBody
 from refresher.web.routes import ApiRoute
@@ -41,29 +41,6 @@ KEY = {
     "description": "A key of `refresher keys create`, such as `rfr_…`.",
 }
 ETAG = {"description": "The version of the connection.", "schema": {"type": "string"}}
-RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
-CHALLENGE = {"description": "RFC 6750.", "schema": {"type": "string"}}
-
-
-class FieldError(BaseModel):
-    """One thing that is wrong with a body or a query."""
-
-    field: str
-    message: str
-
-
-class ProblemDetails(BaseModel):
-    """A refusal (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    reason: str | None = None
-    retry_after_seconds: float | None = None
-    errors: list[FieldError] | None = None
 
 
 def pages(operations: Sequence[ApiRoute], public_url: str | None) -> list[Route]:
@@ -104,7 +81,7 @@ def document(operations: Sequence[ApiRoute], public_url: str | None = None) -> D
         servers=[{"url": public_url or "/", "description": "This server."}],
     )
     made = _renamed(made, words["names"])
-    wanted: Any = [(ProblemDetails, "serialization"), (ResumeBody, "validation")]
+    wanted: Any = [(refusals.ProblemDetails, "serialization"), (ResumeBody, "validation")]
     _, more = models_json_schema(wanted, ref_template=REF + "{model}")
     schemas = made["components"]["schemas"] | more["$defs"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -119,6 +96,7 @@ def document(operations: Sequence[ApiRoute], public_url: str | None = None) -> D
         _describe(name, schema, words, is_answer=name not in bodies | set(more["$defs"]))
     for operation in _operations(made):
         _complete(made, operation, words["bodies"])
+    made["components"]["responses"] = refusals.shared(_operations(made))
     return made
 
 
@@ -140,9 +118,9 @@ def _describe(name: str, schema: Document, words: Document, *, is_answer: bool) 
     """Gives a schema and its fields their descriptions and examples."""
     if name in words["schemas"]:
         schema["description"] = words["schemas"][name]
+    schema["title"] = name
     if "properties" not in schema:
         return
-    schema["title"] = name
     for field, described in schema["properties"].items():
         found = words["fields"].get(f"{name}.{field}", words["fields"].get(field))
         if found is not None:
@@ -168,7 +146,7 @@ def _complete(made: Document, operation: Document, bodies: Document) -> None:
             content["example"] = _example(schemas, schema)
             if schema.get("title") == "Connection":
                 response["headers"] = {"ETag": ETAG}
-    operation["responses"] = {**responses, **_problems(operation["x-problems"])}
+    operation["responses"] = {**responses, **refusals.of(operation["x-problems"])}
     if "requestBody" in operation:
         operation["requestBody"].setdefault("required", False)
         content = operation["requestBody"]["content"].get("application/json", {})
@@ -185,24 +163,6 @@ def _plain(schemas: Document, schema: Document) -> Document:
         found = _resolved(schemas, {"$ref": whole.pop("$ref")})
         whole = {k: v for k, v in found.items() if k in {"type", "enum"}} | whole
     return whole
-
-
-def _problems(codes: Sequence[str]) -> Document:
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(CODES[code][0], []).append(code)
-    return {str(status): _problem(status, names) for status, names in by_status.items()}
-
-
-def _problem(status: int, names: list[str]) -> Document:
-    told = "; ".join(f"`{name}`: {CODES[name][1]}" for name in names)
-    headers: Document = {}
-    if status in {401, 403}:
-        headers["WWW-Authenticate"] = CHALLENGE
-    if status in {409, 429, 503}:
-        headers["Retry-After"] = RETRY_AFTER
-    content = {"application/problem+json": {"schema": {"$ref": f"{REF}ProblemDetails"}}}
-    return {"description": told, **({"headers": headers} if headers else {}), "content": content}
 
 
 def _model(operation: Document) -> str | None:
