@@ -21,6 +21,11 @@ from refresher.store.walks import MOST_LOOKED, OF_ORGANIZATION, by_index, is_sma
 
 SHORTEST_ID = 4
 WHOLE_ID = 32
+FINDS = (
+    "A search finds external ids and names by their beginning, and ids by 4 digits or more; "
+    "not what stands within them."
+)
+"""What is told where nothing was found."""
 
 
 class Unsearchable(RefresherError):

@@ -184,3 +184,24 @@ def test_connections_are_listed_by_how_they_stand(cli: Cli) -> None:
         assert cli("connections", "list", "--health", word, "--count").stdout == "1\n"
     assert "no connection like that" in cli("connections", "list", "--health", "late").stderr
     assert cli("connections", "list", "--health", "late", "--failing").code == 2
+
+
+def test_connections_are_found_by_what_somebody_types(cli: Cli) -> None:
+    """By external id, name or id, the exact one first; nothing found says what is searched."""
+    cli.connect("4487", "44871", "x-1")
+    cli.connect("named", name="44 Ledger")
+    found = cli("connections", "list", "--query", "44", "--json").lines
+    assert [line["external_id"] for line in found] == ["4487", "44871", "named"]
+    assert cli("connections", "list", "--query", "4487").stdout.splitlines()[2].split()[3] == "4487"
+    own = cli.show("x-1")["id"]
+    assert cli("connections", "list", "--query", own[:13], "--json").json["id"] == own
+    cut = cli("connections", "list", "--query", "44", "--limit", "2")
+    assert (cut.stdout.splitlines()[-1], cut.stderr) == (
+        "2 connections.", "There may be more: type more of it.\n"
+    )  # fmt: skip
+    none = cli("connections", "list", "--query", "87", "--organization", "orgg")
+    assert (none.code, none.stdout) == (0, "")
+    assert 'No connection fits "87" (did you mean "org"?). A search finds' in none.stderr
+    for other in (["--failing"], ["--health", "late"], ["--provider", "acme"], ["--count"]):
+        cli("connections", "list", "--query", "44", *other).refused("--query goes with")
+    cli("connections", "list", "--query", "a\x07").refused("control character")

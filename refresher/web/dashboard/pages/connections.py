@@ -240,17 +240,13 @@ def _found(
         first=None,
         next=None,
         next_text="",
-        empty=None if rows else NOT_FOUND,
+        empty=None if rows else finding.FINDS,
         drops=() if rows else (("All connections", PATTERN),),
         is_bound=not visit.is_everybodys,
     )
 
 
 MOST_SEARCHED = 100
-NOT_FOUND = (
-    "A search finds external ids and names by their beginning, and ids by 4 digits or more; "
-    "not what stands within them."
-)
 
 
 def _whole(visit: Visit, view: ConnectionsView) -> Page:
