@@ -24,6 +24,7 @@
     ├── ConnectRefused           a connect session cannot be begun or completed; `code` tells why
     │   └── DiscoveryRefused     … to a server that nobody wrote an entry for
     ├── NoSuchSession            no connect session has this id
+    ├── UnverifiedWebhook        what came to a webhook receiver is not verified; `code` tells why
     ├── TokenUnavailable         no valid access token can be had; `code` tells why
     └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
         ├── NotAuthorized        its key is unknown or revoked, or lacks a scope
@@ -225,6 +226,14 @@ class NoSuchSession(RefresherError):
     """No connect session has this id."""
 
     exit_code = 2
+
+
+class UnverifiedWebhook(RefresherError):
+    """What came to a webhook receiver is not ours; `code` tells why, as `verify_webhook` explains."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class ApiError(RefresherError):

@@ -15,6 +15,7 @@ from refresher.client.auth import ConnectionAuth
 from refresher.client.connecting import ConnectProblem, ConnectStart, ConnectStatus
 from refresher.client.sync import Refresher
 from refresher.client.values import Connection, Event
+from refresher.client.webhook import WebhookEvent, verify_webhook
 from refresher.errors import (
     ApiError,
     ApiUnavailable,
@@ -26,6 +27,7 @@ from refresher.errors import (
     NotAuthorized,
     RefresherError,
     TokenUnavailable,
+    UnverifiedWebhook,
 )
 from refresher.rules.connection import Secret
 from refresher.rules.serving import RefreshResult, Served, fingerprint
@@ -56,5 +58,8 @@ __all__ = [
     "Secret",
     "Served",
     "TokenUnavailable",
+    "UnverifiedWebhook",
+    "WebhookEvent",
     "fingerprint",
+    "verify_webhook",
 ]

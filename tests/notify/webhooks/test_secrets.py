@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from refresher.client import UnverifiedWebhook, verify_webhook
 from refresher.errors import CannotDecrypt
 from refresher.notify import endpoints
 from refresher.rules import webhooks as rules
@@ -72,12 +73,37 @@ def test_the_page_s_own_few_lines_verify(world: World, receiver: Receiver) -> No
     _, secret = kit.add(world, receiver.url)
     kit.happen(world, world.connect())
     kit.tick(world)
-    code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
-    names: dict[str, object] = {}
-    exec(code.replace("whsec_…", secret.reveal()), names)
-    receive = names["receive"]
-    assert callable(receive)
-    receive(receiver.received[0].body, receiver.received[0].headers)
+    ways = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(ways) == 2
+    for code in ways:
+        names: dict[str, object] = {}
+        exec(code.replace("whsec_…", secret.reveal()), names)
+        receive = names["receive"]
+        assert callable(receive)
+        receive(receiver.received[0].body, receiver.received[0].headers)
+
+
+def test_the_sdk_reads_what_is_sent_while_a_secret_changes(
+    world: World, receiver: Receiver
+) -> None:
+    """Old and new secret verify the same message; it tells whose connection it is about."""
+    world.services.database.simulated_now = None
+    endpoint_id, old = kit.add(world, receiver.url)
+    services = world.services
+    new, _ = endpoints.rotate_secret(
+        services.database, services.cipher, endpoint_id, kit.ANN, overlap_seconds=60
+    )
+    made = world.connect()
+    event_id = kit.happen(world, made)
+    kit.tick(world)
+    came = receiver.received[0]
+    for secret in (old, new):
+        event = verify_webhook(came.body, came.headers, secret)
+        assert (event.id, event.type) == (str(event_id), "connection.recovered")
+        assert (event.connection_id, event.organization_id) == (made, "org")
+        assert event.external_id is not None
+    with pytest.raises(UnverifiedWebhook):
+        verify_webhook(came.body, came.headers, rules.make_secret(b"x" * 32))
 
 
 def test_filters_mean_the_same_in_the_database_as_in_the_rule(
