@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages chaos bench clean postgres foreign browser versions
+.PHONY: help demo test lint check format pages docs chaos bench clean postgres foreign browser versions
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ format: $(VENV)/.dev ## Put the code in form
 pages: $(VENV)/.dev ## Write the tables of settings and providers anew, from what the code declares
 	$(BIN)/python -m tests.pages
 
+docs: $(VENV)/.docs ## Build the documentation site into site/; a dead link fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)
+	@echo 'The site is in site/: open site/index.html'
+
 chaos: $(VENV)/.dev ## Kill, freeze and stop everything, again and again: under 20 minutes
 	$(BIN)/python -m tests.chaos $(ARGS)
 
@@ -94,7 +98,7 @@ $(FOREIGN): tests/foreign/package.json tests/foreign/package-lock.json
 	@touch $@
 
 clean: ## Remove the virtual environment and what tools left (not .refresher, your data)
-	rm -rf $(VENV) tests/postgres_versions/node_modules tests/foreign/node_modules build dist .coverage .coverage.* htmlcov .hypothesis
+	rm -rf $(VENV) tests/postgres_versions/node_modules tests/foreign/node_modules build dist site .coverage .coverage.* htmlcov .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -124,6 +128,11 @@ $(VENV)/.demo: $(VENV)/.python $(MANIFESTS)
 $(VENV)/.browser: $(VENV)/.dev $(MANIFESTS)
 	@echo 'Installing what drives a browser into $(VENV) ...'
 	@$(PIP) -e '.[browser]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.python $(MANIFESTS)
+	@echo 'Installing what builds the documentation into $(VENV) ...'
+	@$(PIP) -e '.[docs]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(MANIFESTS)

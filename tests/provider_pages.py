@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "providers"
 INDEX = """# Built-in providers
 
 %d providers, each with a page of its own: what its tokens do, how to connect it, all its facts with
-their sources. [index.html](index.html) is the same list with a box to search in, `refresher providers
+their sources. [search.html](search.html) is the same list with a box to search in, `refresher providers
 search TEXT` finds one from a terminal, and [providers.md](../providers.md) tells how an entry of your
 own is written, or one of these changed.
 
@@ -47,7 +47,7 @@ def providers() -> tuple[Provider, ...]:
 def pages() -> dict[Path, str]:
     """Returns every page by its file."""
     made = {FOLDER / f"{provider.name}.md": page(provider) for provider in providers()}
-    return {**made, FOLDER / "README.md": index(), FOLDER / "index.html": searchable()}
+    return {**made, FOLDER / "README.md": index(), FOLDER / "search.html": searchable()}
 
 
 def write() -> None:

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(language: str, starts: str) -> str:
+def block(language: str, starts: str, text: str = README) -> str:
     """Returns the code block that begins so."""
-    found = re.findall(rf"```{language}\n({re.escape(starts)}.*?)```", README, re.DOTALL)
+    found = re.findall(rf"```{language}\n({re.escape(starts)}.*?)```", text, re.DOTALL)
     assert found, f"no {language} block begins with {starts!r}"
     return str(found[0])
 
@@ -41,7 +41,8 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 def test_the_import_line_is_one() -> None:
     """The example of the import format is taken as it stands, but for the ellipses."""
-    line = block("json", '{"organization_id"').replace("…", "x")
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    line = block("json", '{"organization_id"', page).replace("…", "x")
     assert read(json.loads(line)).provider == "google"
 
 

@@ -1,7 +1,7 @@
 """Each thing an application can ask for, once: as a request to the API, and as work on the database.
 
 `Refresher` and `AsyncRefresher` only choose how an operation is carried out. What `register` takes are
-the fields of an import line: README, "Import format".
+the fields of an import line: docs/import.md.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Refresher(Connected[httpx.Client]):
     """Hands out access tokens that are fresh, over HTTP or straight from the database.
 
     Give `api_url` and `api_key`, or `database_url` and `encryption_keys` (and any other setting of
-    the README's table by its name; the environment counts, too). Without arguments the environment's
+    docs/settings.md by its name; the environment counts, too). Without arguments the environment's
     REFRESHER_API_URL and REFRESHER_API_KEY count. Safe to share between threads; open
     it after a fork, and close it at the end. `http_client` replaces the client for the API.
     """

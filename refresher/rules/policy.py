@@ -2,7 +2,7 @@
 
 Pure. Every function takes seconds and returns seconds; `spread` is a number in [0, 1), stable for
 one connection and one version (see `stable_spread`), so that a due time can be explained later.
-The words *lead*, *slow lane* and *pause* are those of the README.
+The words *lead*, *slow lane* and *pause* are those of docs/words.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads one connection as an application hands it over, and says in a sentence what is wrong.
 
 Pure: a decoded JSON object in, a `NewConnection` out, or `InvalidConnection`. `connections import`
-and every other way in use it, so that a field means the same everywhere. README, "Import format".
+and every other way in use it, so that a field means the same everywhere. docs/import.md.
 A token endpoint's whole answer that comes along is read like the answer to a refresh (`answered`).
 """
 

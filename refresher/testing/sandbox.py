@@ -215,7 +215,7 @@ class Sandbox:
         return entry.name if entry else PROVIDER
 
     def take(self, given: dict[str, object]) -> UUID:
-        """Takes one connection in the import format (docs: README); returns its id."""
+        """Takes one connection in the import format (docs/import.md); returns its id."""
         taken = registration.take(self.services, [read(given)])
         if taken.rejected:
             raise ValueError(next(iter(taken.rejected.values())))

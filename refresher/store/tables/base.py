@@ -15,7 +15,7 @@ metadata = MetaData(
 )
 
 IDLE, LEASED, PARKED = 0, 1, 2
-"""The states of a schedule row: see the diagram in the README."""
+"""The states of a schedule row: see the diagram in docs/architecture.md."""
 STATES = {"idle": IDLE, "leased": LEASED, "parked": PARKED}
 """What a schedule row's state is called."""
 STATE = "case s.state when 0 then 'idle' when 1 then 'leased' when 2 then 'parked' else 'none' end"
