@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages docs chaos bench clean postgres foreign browser versions
+.PHONY: help demo test lint check format pages docs chaos bench clean postgres foreign browser versions package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint postgres foreign browser ## All of CI: lint, then all tests, the slow ones too, with branch coverage
+check: lint postgres foreign browser $(VENV)/.package ## All of CI: lint, then all tests, the slow ones too, with branch coverage
 	$(COMPLETE) $(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 	@$(MAKE) --no-print-directory versions
@@ -53,6 +53,12 @@ browser: $(VENV)/.browser $(FOREIGN) ## Fetch what drives Chromium for the tests
 	@for name in chromium chromium-browser google-chrome; do \
 	  command -v $$name >/dev/null && exit 0; done; \
 	echo 'The tests in a browser need Chromium: install it (Debian: apt install chromium)'; exit 1
+
+package: $(VENV)/.package ## Build wheel and sdist into dist/, and check what they tell of themselves
+	@rm -rf dist
+	@# As its own build does: in an environment apart, with the versions of constraints.txt.
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --quiet .
+	$(BIN)/twine check --strict dist/*
 
 versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
 	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
@@ -133,6 +139,11 @@ $(VENV)/.browser: $(VENV)/.dev $(MANIFESTS)
 $(VENV)/.docs: $(VENV)/.python $(MANIFESTS)
 	@echo 'Installing what builds the documentation into $(VENV) ...'
 	@$(PIP) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.dev $(MANIFESTS)
+	@echo 'Installing what builds packages into $(VENV) ...'
+	@$(PIP) -e '.[package]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(MANIFESTS)
