@@ -18,11 +18,9 @@ import orjson
 
 from refresher.cli.output import WrongUse
 from refresher.cli.session import signals_held
-from refresher.connections.registration import Registered, take
+from refresher.connections.registration import Registered
 from refresher.errors import DatabaseUnavailable, InvalidConnection
-from refresher.rules.access import Actor
 from refresher.rules.registration import NewConnection, read
-from refresher.runtime.services import Services
 from refresher.store.refusals import refusal
 
 MAX_LINE_BYTES = 1_048_576
@@ -41,6 +39,10 @@ class ImportLine:
 
 Item = tuple[ImportLine, NewConnection]
 Reject = Callable[[ImportLine, str], None]
+Reader = Callable[[ImportLine], NewConnection]
+"""Understands a line, or raises `InvalidConnection`."""
+Taker = Callable[[Sequence[NewConnection]], Registered]
+"""Stores a chunk, or only says what would come of it."""
 
 
 @dataclass(slots=True)
@@ -56,13 +58,16 @@ class Counts:
 
 
 class ImportRun:
-    """Feeds lines to the store. `reject` is called once for each line that is not taken."""
+    """Feeds lines to the store. `reject` is called once for each line that is not taken.
 
-    def __init__(self, services: Services, reject: Reject, by: Actor) -> None:
+    `first_line` has the connections of all that were read, each by the line in which it stands.
+    """
+
+    def __init__(self, reject: Reject, taker: Taker, reader: Reader) -> None:
         self.counts = Counts()
-        self._services, self._by = services, by
+        self._take, self._read = taker, reader
         self._reject_line = reject
-        self._first_line: dict[UUID, int] = {}
+        self.first_line: dict[UUID, int] = {}
         self._chunk: list[Item] = []
         # Connections whose root may stand further down in the file.
         self._waiting: list[Item] = []
@@ -91,15 +96,15 @@ class ImportRun:
     def _add(self, line: ImportLine) -> None:
         self.counts.read += 1
         try:
-            new = read(_decoded(line))
+            new = self._read(line)
         except InvalidConnection as error:
             self._reject(line, str(error))
             return
         identity = new.id
-        before = self._first_line.setdefault(identity, line.number)
+        before = self.first_line.setdefault(identity, line.number)
         if before != line.number:
             self._reject(line, f"the same connection stands in line {before} already")
-        elif new.root_id is not None and new.root_id not in self._first_line:
+        elif new.root_id is not None and new.root_id not in self.first_line:
             self._waiting.append((line, new))
         else:
             self._chunk.append((line, new))
@@ -123,7 +128,7 @@ class ImportRun:
     def _taken(self, items: Sequence[Item]) -> Registered:
         """Takes a chunk; where the database refuses it, finds the connection that is to blame."""
         try:
-            return take(self._services, [new for _, new in items], self._by)
+            return self._take([new for _, new in items])
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -152,7 +157,12 @@ def _signals_wait() -> AbstractContextManager[None]:
     return signals_held("the lines at hand are stored", lambda: None)
 
 
-def _decoded(line: ImportLine) -> object:
+def understood(line: ImportLine) -> NewConnection:
+    """Returns the connection of a line that is in our own format; raises `InvalidConnection`."""
+    return read(decoded(line))
+
+
+def decoded(line: ImportLine) -> object:
     """Returns the JSON value of a line; raises `InvalidConnection` without repeating the line."""
     if line.cut:
         raise InvalidConnection(f"the line is longer than {MAX_LINE_BYTES // 1_048_576} MB")

@@ -7,7 +7,7 @@ hands one over (command line, API, SDK) goes through `take`: a reconnect is ever
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -39,7 +39,7 @@ UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
 class Registered:
     """What became of a chunk; `rejected` maps a position in it to the reason.
 
-    `slots` counts the tokens beside the main ones; they are no connections of their own to anybody.
+    `slots` are tokens beside the main ones; they are no connections of their own to anybody.
     """
 
     created: int = 0
@@ -51,10 +51,7 @@ class Registered:
 
 @dataclass(slots=True)
 class Known:
-    """What the database knew before a chunk; the rows of `before` are ours until the end of it.
-
-    `apps` are those that are stored, each with the placeholders that it has values for.
-    """
+    """What the database knew before a chunk; `apps` with the placeholders they have values for."""
 
     now: datetime
     apps: Mapping[tuple[str, str], frozenset[str]]
@@ -67,8 +64,8 @@ def take(
 ) -> Registered:
     """Stores a chunk in one transaction. A connection that is wrong is rejected alone.
 
-    `by` whom it was done is written down with it. Raises `QuotaReached` where the organization
-    (one for the whole chunk) would have more than `most` connections; 0 is no limit.
+    `by` whom it was done is written down. Raises `QuotaReached` where the organization (one for the
+    whole chunk) would have more than `most` connections; 0 is no limit.
     """
     return retrying(lambda: _take(services, chunk, by, most))
 
@@ -102,32 +99,46 @@ def _audit_entries(
 def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Registered:
     """Does the same in a transaction of the caller's."""
     taken = Registered()
-    known = Known(
-        now=registration.database_now(db),
-        apps=apps.brought(db),
-        before=registration.locked(db, [id_ for new in chunk for id_ in _ids(services, new)]),
-        roots=registration.roots_known(db, [new.root_id for new in chunk if new.root_id]),
-    )
     rows: dict[UUID, Prepared] = {}
     told: list[Prepared] = []
+    known = known_of(services, db, chunk)
+    for kind, row in judged(services, chunk, known, taken.rejected):
+        if kind is Arrival.UPDATE:
+            told.append(row)
+        else:
+            rows[row.id] = row
+    if rows:
+        taken.created, taken.reconnected, taken.slots = registration.upsert(db, [*rows.values()])
+    if told:
+        taken.updated = registration.update(db, told)
+    return taken
+
+
+def known_of(
+    services: Services, db: Db, chunk: Sequence[NewConnection], *, held: bool = True
+) -> Known:
+    """Returns what the database knows of a chunk; `held`, its rows are ours until the end."""
+    ids = [id_ for new in chunk for id_ in _ids(services, new)]
+    return Known(
+        now=registration.database_now(db),
+        apps=apps.brought(db),
+        before=registration.stored(db, ids, held=held),
+        roots=registration.roots_known(db, [c.root_id for c in chunk if c.root_id], held=held),
+    )
+
+
+def judged(
+    services: Services, chunk: Sequence[NewConnection], known: Known, rejected: dict[int, str]
+) -> Iterator[tuple[Arrival, Prepared]]:
+    """Yields what is to be stored of a chunk, and how; `rejected` gets the reasons of the others."""
     # Roots first, so that a sibling knows whether the root beside it was good.
     for position, new in sorted(enumerate(chunk), key=lambda pair: pair[1].root_id is not None):
         try:
             _check_root(new, known.roots)
-            for kind, row in prepare(services, new, known):
-                if kind is Arrival.UPDATE:
-                    told.append(row)
-                else:
-                    rows[row.id] = row
+            yield from prepare(services, new, known)
             known.roots |= {new.id} if new.root_id is None else set()
         except (InvalidConnection, UnknownProvider) as error:
-            taken.rejected[position] = str(error)
-    if rows:
-        stored = registration.upsert(db, list(rows.values()))
-        taken.created, taken.reconnected, taken.slots = stored
-    if told:
-        taken.updated = registration.update(db, told)
-    return taken
+            rejected[position] = str(error)
 
 
 def _ids(services: Services, new: NewConnection) -> list[UUID]:

@@ -183,27 +183,27 @@ def database_now(db: Db) -> datetime:
     return one(db, datetime, "select refresher_now()")
 
 
-def roots_known(db: Db, ids: Sequence[UUID]) -> set[UUID]:
-    """Returns which of these are connections that may be a root; none is deleted before we end."""
-    sql = (
-        "select id from connection where id = any(cast(:ids as uuid[])) "
-        "and root_id is null and deleted_at is null order by id for key share"
-    )
+def roots_known(db: Db, ids: Sequence[UUID], *, held: bool = True) -> set[UUID]:
+    """Returns which of these are connections that may be a root; none is deleted while `held`."""
+    sql = f"""
+        select id from connection where id = any(cast(:ids as uuid[]))
+          and root_id is null and deleted_at is null order by id {"for key share" * held}
+        """  # noqa: S608  no value of anybody's
     return set(many(db, UUID, sql, ids=list(ids)))
 
 
-def locked(db: Db, ids: Sequence[UUID]) -> dict[UUID, Existing]:
-    """Returns those of these connections that are stored; they stay ours until the transaction ends.
+def stored(db: Db, ids: Sequence[UUID], *, held: bool = True) -> dict[UUID, Existing]:
+    """Returns those of these connections that are stored; while `held` they stay ours to the end.
 
     So what is judged is what is changed: a token never meets a host that it was not judged with.
     """
-    sql = """
+    sql = f"""
         select id, access_token is not null as has_access_token,
             refresh_token is not null as has_refresh_token, app_name, host,
-            coalesce(placeholders, '{}') as placeholders, root_id, in_between_steps,
+            coalesce(placeholders, '{{}}') as placeholders, root_id, in_between_steps,
             deleted_at is not null as deleted
-        from connection where id = any(cast(:ids as uuid[])) order by id for no key update
-        """
+        from connection where id = any(cast(:ids as uuid[])) order by id {"for no key update" * held}
+        """  # noqa: S608  no value of anybody's
     rows = [dict(row) for row in run(db, sql, ids=list(ids)).mappings()]
     return {row.pop("id"): Existing(**row) for row in rows}
 
