@@ -122,7 +122,7 @@ def _outlook(refused: Refused, outlook: Outlook) -> dict[str, object]:
             "provider": p,
             "app": app,
             "connections": n,
-            "stored": (p, app) not in outlook.missing_apps,
+            "stored": not outlook.missing_apps[p, app],
         }
         for (p, app), n in _sorted(outlook)
     ]
