@@ -19,7 +19,7 @@ from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
 from refresher.rules.history import SUCCESSES
 from refresher.rules.refresh_words import because
-from refresher.rules.serving import RefreshResult
+from refresher.rules.served import RefreshResult
 from refresher.rules.unavailable import SENTENCES, Why
 from refresher.rules.words import span
 from refresher.runtime.services import Services

@@ -6,12 +6,14 @@
     with httpx.Client(auth=refresher.auth(connection_id)) as provider:
         provider.get("https://api.example.com/me")
 
-`AsyncRefresher` is the same for asyncio. Importing this loads neither a database driver nor a queue;
-the direct mode does, when it is opened. The errors are those of `refresher.errors`. docs/sdk.md.
+`AsyncRefresher` is the same for asyncio. Importing this loads the standard library alone: httpx comes
+with the first request or auth, a database driver with the direct mode. The errors are those of
+`refresher.errors`. docs/sdk.md.
 """
 
+from typing import TYPE_CHECKING
+
 from refresher.client.aio import AsyncRefresher
-from refresher.client.auth import ConnectionAuth
 from refresher.client.connecting import ConnectProblem, ConnectStart, ConnectStatus
 from refresher.client.sync import Refresher
 from refresher.client.values import Connection, Event
@@ -30,7 +32,19 @@ from refresher.errors import (
     UnverifiedWebhook,
 )
 from refresher.rules.connection import Secret
-from refresher.rules.serving import RefreshResult, Served, fingerprint
+from refresher.rules.served import RefreshResult, Served, fingerprint
+
+if TYPE_CHECKING:
+    from refresher.client.auth import ConnectionAuth
+else:
+
+    def __getattr__(name: str) -> object:
+        if name == "ConnectionAuth":
+            from refresher.client.auth import ConnectionAuth
+
+            return ConnectionAuth
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 Ending = RefreshResult
 """What `RefreshResult` was called before."""

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from refresher.client import connecting, looking, operations
-from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
 from refresher.client.connecting import ConnectStart, ConnectStatus, Whom, Wishes
 from refresher.client.looking import Rights
 from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.stepping import Response
+from refresher.client.token_steps import REMEMBER_SECONDS
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.errors import TokenUnavailable
-from refresher.rules.serving import RefreshResult, Served
+from refresher.rules.served import RefreshResult, Served
+
+if TYPE_CHECKING:
+    import httpx
+
+    from refresher.client.auth import ConnectionAuth
+
+    Base = Connected[httpx.AsyncClient]
+else:
+    Base = Connected
 
 T = TypeVar("T")
 
 
-class AsyncRefresher(Connected[httpx.AsyncClient]):
+class AsyncRefresher(Base):
     """Like `Refresher`, for asyncio: the same arguments, the same methods, awaited.
 
     A thousand tasks that wait for one refresh hold neither threads nor database connections.
@@ -53,7 +59,7 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
         remember_seconds: float = REMEMBER_SECONDS,
         slot: str | None = None,
     ) -> ConnectionAuth:
-        """Returns what `httpx.AsyncClient(auth=…)` takes: see `ConnectionAuth`."""
+        """Returns what async clients of httpx and httpx2 take, and aiohttp: see `ConnectionAuth`."""
 
         async def ask(*, rejected: str | None) -> Served:
             return await self.token(
@@ -64,7 +70,26 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
                 slot=slot,
             )
 
+        from refresher.client.auth import ConnectionAuth
+
         return ConnectionAuth(None, ask, remember_seconds=remember_seconds)
+
+    async def headers(
+        self,
+        connection_id: Id,
+        min_ttl_seconds: float = 60.0,
+        *,
+        wait_seconds: float = 20.0,
+        slot: str | None = None,
+    ) -> dict[str, str]:
+        """Returns the `Authorization` header of one request, for what takes no `auth`.
+
+        It holds a token that ends: ask before each request, and keep none.
+        """
+        served = await self.token(
+            connection_id, min_ttl_seconds, wait_seconds=wait_seconds, slot=slot
+        )
+        return {"Authorization": served.header()}
 
     async def register(
         self, tokens: Mapping[str, object] | None = None, **fields: Unpack[Fields]
@@ -151,6 +176,8 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
 
     async def connect_wait(self, session_id: Id, wait_seconds: float = 600.0) -> ConnectStatus:
         """Waits until a connect session has ended, so long at most, and returns how it stands."""
+        import asyncio
+
         for look in connecting.looks(session_id, wait_seconds):
             found = await self._run(look)
             if found.is_over:
@@ -181,6 +208,8 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
 
     async def aclose(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""
+        import asyncio
+
         if self._http is not None:
             await self._http.aclose()
         if self._direct is not None:
@@ -198,6 +227,8 @@ class AsyncRefresher(Connected[httpx.AsyncClient]):
         await self.aclose()
 
     async def _run(self, operation: Call[T]) -> T:
+        import asyncio
+
         try:
             if self._http is not None:
                 return await self._http.run_async(operation)

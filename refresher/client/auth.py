@@ -1,41 +1,53 @@
-"""`httpx.Client(auth=refresher.auth(connection_id))`: the token put in, and put right after a 401.
+"""`auth=refresher.auth(which)`: what httpx, httpx2, requests and aiohttp take.
 
-The flow is one generator for threads and asyncio: it yields what it wants, a token or a request.
+Imported when an auth is made, for it loads httpx. requests and aiohttp are never imported here: who
+hands over one of their requests has done so.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from dataclasses import dataclass
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import httpx
 
-from refresher.errors import RefresherError, SettingsError, TokenUnavailable
-from refresher.rules.serving import Served
+from refresher.client.token_steps import (
+    REMEMBER_SECONDS,
+    UNAUTHORIZED,
+    Memory,
+    until_sent,
+    until_sent_async,
+)
+from refresher.errors import SettingsError
+from refresher.rules.served import Served
 
-REMEMBER_SECONDS = 5.0
+Prepared = TypeVar("Prepared")
+
+if TYPE_CHECKING:
+    Base = httpx.Auth
+else:
+    # httpx2 asks for its own class, and takes any other callable for one that knows no 401.
+    _bases = [httpx.Auth]
+    if find_spec("httpx2") is not None:
+        import httpx2
+
+        _bases.append(httpx2.Auth)
+    Base = type("Base", tuple(_bases), {})
 
 
-@dataclass(frozen=True, slots=True)
-class _Want:
-    rejected: str | None = None
-
-
-_Steps = Generator[_Want | httpx.Request, Any, None]
-
-
-class ConnectionAuth(httpx.Auth):
+class ConnectionAuth(Base):
     """Sends each request with a connection's access token.
 
     On a 401 *that* token is reported as rejected, and the request is repeated once with the next one.
     If there is none, the 401 is handed to the caller; unless only a person can help, such as by
     connecting the account again: that is `TokenUnavailable`. A body that can be read only once is not
-    repeated.
+    repeated, and a redirect to another origin gets no token.
 
-    A token is asked for again after `remember_seconds`, and before it ends: `ask(rejected=…)` returns
-    one that is not the rejected one. Safe to share.
+    It is the `auth` of httpx, httpx2 and requests, and a client middleware of aiohttp (3.12). A token
+    is asked for again after `remember_seconds`, and before it ends: `ask(rejected=…)` returns one that
+    is not the rejected one. Safe to share.
     """
 
     def __init__(
@@ -46,97 +58,71 @@ class ConnectionAuth(httpx.Auth):
         remember_seconds: float = REMEMBER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask, self._ask_async = ask, ask_async
-        self._remember_seconds = remember_seconds
-        self._clock = clock
-        self._remembered: tuple[Served, float] | None = None
+        self._ask, self.ask_async = ask, ask_async
+        self.memory = Memory(remember_seconds, clock)
 
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """Drives the flow for `httpx.Client`."""
+    @property
+    def ask(self) -> Callable[..., Served]:
+        """How a thread asks for a token; raises `SettingsError` where only asyncio can."""
         if self._ask is None:
             raise SettingsError(
-                "the auth of an AsyncRefresher serves httpx.AsyncClient: take a Refresher here"
+                "the auth of an AsyncRefresher serves httpx.AsyncClient and aiohttp: take a Refresher "
+                "here"
             )
-        steps = self._steps(request)
-        step = _next(steps)
+        return self._ask
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """Drives the steps for `httpx.Client`, and that of httpx2."""
+        repeatable = _is_repeatable(request)  # as it is before it was read
+        steps = self.memory.steps(lambda: repeatable)
+        step = until_sent(steps, self.ask)
         while step is not None:
-            if isinstance(step, httpx.Request):
-                step = _next(steps, (yield step))
-                continue
-            try:
-                served = self._ask(rejected=step.rejected)
-            except RefresherError as error:
-                step = _next(steps, failed=error)
-            else:
-                step = _next(steps, served)
+            request.headers["Authorization"] = step.served.header()
+            response = yield request
+            step = until_sent(steps, self.ask, is_refused=_is_refused(response, step.served))
 
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Drives the flow for `httpx.AsyncClient`."""
-        steps = self._steps(request)
-        step = _next(steps)
+        """Drives the steps for `httpx.AsyncClient`, and that of httpx2."""
+        repeatable = _is_repeatable(request)  # as it is before it was read
+        steps = self.memory.steps(lambda: repeatable)
+        step = await until_sent_async(steps, self.ask_async)
         while step is not None:
-            if isinstance(step, httpx.Request):
-                step = _next(steps, (yield step))
-                continue
-            try:
-                served = await self._ask_async(rejected=step.rejected)
-            except RefresherError as error:
-                step = _next(steps, failed=error)
-            else:
-                step = _next(steps, served)
+            request.headers["Authorization"] = step.served.header()
+            response = yield request
+            refused = _is_refused(response, step.served)
+            step = await until_sent_async(steps, self.ask_async, is_refused=refused)
 
-    def _steps(self, request: httpx.Request) -> _Steps:
-        served = self._known()
-        if served is None:
-            served = yield _Want()
-            self._keep(served)
-        _put(request, served)
-        repeatable = _is_repeatable(request)
-        response = yield request
-        if response.status_code != httpx.codes.UNAUTHORIZED:
-            return
-        self._remembered = None
-        try:
-            fresh = yield _Want(served.fingerprint)
-        except TokenUnavailable as error:
-            if error.retry_after_seconds is None:
-                raise
-            return
-        except RefresherError:
-            return
-        self._keep(fresh)
-        if fresh.fingerprint != served.fingerprint and repeatable:
-            _put(request, fresh)
-            yield request
+    @overload
+    def __call__(self, request: Prepared) -> Prepared: ...
 
-    def _known(self) -> Served | None:
-        remembered = self._remembered
-        return remembered[0] if remembered and self._clock() < remembered[1] else None
+    @overload
+    def __call__(self, request: Any, handler: Callable[..., Any]) -> Awaitable[Any]: ...
 
-    def _keep(self, served: Served) -> None:
-        """Remembers a good token for a moment, and never for more than half of what it has left."""
-        left = served.expires_in_seconds
-        seconds = self._remember_seconds if left is None else min(self._remember_seconds, left / 2)
-        self._remembered = None if served.stale else (served, self._clock() + seconds)
+    def __call__(self, request: Any, handler: Callable[..., Any] | None = None) -> Any:
+        """Puts the token into a prepared request of requests, or sends one of aiohttp."""
+        if handler is not None:
+            from refresher.client import aiohttp_auth
+
+            return aiohttp_auth.send(self, request, handler)
+        if hasattr(request, "register_hook"):
+            from refresher.client import requests_auth
+
+            return requests_auth.prepare(self, request)
+        raise SettingsError(
+            "an auth serves httpx, httpx2, requests and aiohttp: for another library take "
+            "refresher.headers(which), before each request"
+        )
 
 
-def _next(
-    steps: _Steps, answer: object = None, *, failed: RefresherError | None = None
-) -> _Want | httpx.Request | None:
-    """Returns what is wanted next, None at the end."""
-    try:
-        return steps.send(answer) if failed is None else steps.throw(failed)
-    except StopIteration:
-        return None
-
-
-def _put(request: httpx.Request, served: Served) -> None:
-    request.headers["Authorization"] = f"{served.token_type} {served.access_token.reveal()}"
+def _is_refused(response: httpx.Response, served: Served) -> bool:
+    """Whether a server refuses this token; who was redirected to another origin did not bring it."""
+    brought = response.request.headers.get("Authorization")
+    return response.status_code == UNAUTHORIZED and brought == served.header()
 
 
 def _is_repeatable(request: httpx.Request) -> bool:
     """Whether the body can be sent again: bytes and forms can, a stream of the caller's cannot."""
     form = request.headers.get("Content-Type", "").startswith("multipart/form-data")
-    return form or isinstance(request.stream, httpx.ByteStream)
+    return form or type(request.stream).__name__ == "ByteStream"

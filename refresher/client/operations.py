@@ -25,7 +25,7 @@ from refresher.client import values
 from refresher.client.values import Connection, EventPage
 from refresher.errors import InvalidConnection, NoSuchConnection
 from refresher.rules.handed_error import refuse_error
-from refresher.rules.serving import RefreshResult, Served
+from refresher.rules.served import RefreshResult, Served
 
 if TYPE_CHECKING:
     from refresher.client.direct import Direct

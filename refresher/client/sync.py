@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from refresher.client import connecting, looking, operations
-from refresher.client.auth import REMEMBER_SECONDS, ConnectionAuth
 from refresher.client.connecting import ConnectStart, ConnectStatus, Whom, Wishes
 from refresher.client.looking import Rights
 from refresher.client.operations import PAGE, Call, Fields, Id, as_given
 from refresher.client.stepping import Response
+from refresher.client.token_steps import REMEMBER_SECONDS
 from refresher.client.transport import Connected
 from refresher.client.values import Connection, Event
 from refresher.errors import TokenUnavailable
-from refresher.rules.serving import RefreshResult, Served
+from refresher.rules.served import RefreshResult, Served
+
+if TYPE_CHECKING:
+    import httpx
+
+    from refresher.client.auth import ConnectionAuth
+
+    Base = Connected[httpx.Client]
+else:
+    Base = Connected
 
 T = TypeVar("T")
 
 
-class Refresher(Connected[httpx.Client]):
+class Refresher(Base):
     """Hands out access tokens that are fresh, over HTTP or straight from the database.
 
     Give `api_url` and `api_key`, or `database_url` and `encryption_keys` (and any other setting of
@@ -65,7 +71,7 @@ class Refresher(Connected[httpx.Client]):
         remember_seconds: float = REMEMBER_SECONDS,
         slot: str | None = None,
     ) -> ConnectionAuth:
-        """Returns what `httpx.Client(auth=…)` takes, or `httpx.AsyncClient`: see `ConnectionAuth`."""
+        """Returns what httpx, httpx2, requests and aiohttp take: see `ConnectionAuth`."""
 
         def ask(*, rejected: str | None) -> Served:
             return self.token(
@@ -77,9 +83,28 @@ class Refresher(Connected[httpx.Client]):
             )
 
         async def ask_async(*, rejected: str | None) -> Served:
+            import asyncio
+
             return await asyncio.to_thread(ask, rejected=rejected)
 
+        from refresher.client.auth import ConnectionAuth
+
         return ConnectionAuth(ask, ask_async, remember_seconds=remember_seconds)
+
+    def headers(
+        self,
+        connection_id: Id,
+        min_ttl_seconds: float = 60.0,
+        *,
+        wait_seconds: float = 20.0,
+        slot: str | None = None,
+    ) -> dict[str, str]:
+        """Returns the `Authorization` header of one request, for what takes no `auth`.
+
+        It holds a token that ends: ask before each request, and keep none.
+        """
+        served = self.token(connection_id, min_ttl_seconds, wait_seconds=wait_seconds, slot=slot)
+        return {"Authorization": served.header()}
 
     def register(
         self, tokens: Mapping[str, object] | None = None, **fields: Unpack[Fields]

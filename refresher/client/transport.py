@@ -5,14 +5,11 @@ A problem document (RFC 9457) of the API is turned into one of our errors.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
-
-import httpx
 
 from refresher import __version__
 from refresher.client.operations import Call
@@ -34,10 +31,14 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.unavailable import Why
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    import httpx
+
     from refresher.client.direct import Direct
 
 T = TypeVar("T")
-Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
+Client = TypeVar("Client", bound="httpx.Client | httpx.AsyncClient")
 API_URL, API_KEY = "REFRESHER_API_URL", "REFRESHER_API_KEY"
 ANSWER_SECONDS = 10.0
 """How long the API may take, beyond what it was asked to wait."""
@@ -74,7 +75,7 @@ class Connected(Generic[Client]):
         if api_url is not None:
             self._http = _over_http(api_url, api_key, http_client, direct, allow_insecure)
         elif database_url is not None:
-            from refresher.client.direct import Direct  # noqa: PLC0415  it loads the store
+            from refresher.client.direct import Direct
 
             self._direct = Direct(direct)
         else:
@@ -122,10 +123,12 @@ class OverHttp:
         }
         self._given = given
         self._sync: httpx.Client | None = None
-        self._async: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
+        self._async: tuple[AbstractEventLoop, httpx.AsyncClient] | None = None
 
     def run(self, operation: Call[T]) -> T:
         """Returns what the API answers; raises what it refuses."""
+        import httpx
+
         if self._sync is None:
             own = self._given if isinstance(self._given, httpx.Client) else None
             self._sync = own or httpx.Client(transport=httpx.HTTPTransport(retries=1))
@@ -137,6 +140,8 @@ class OverHttp:
 
     async def run_async(self, operation: Call[T]) -> T:
         """Does the same with asyncio."""
+        import httpx
+
         try:
             response = await self._client_of_this_loop().request(**self._request(operation))
         except httpx.HTTPError as error:
@@ -150,10 +155,16 @@ class OverHttp:
 
     async def aclose(self) -> None:
         """Does the same with asyncio."""
+        import asyncio
+
         if self._async is not None and self._async[0] is asyncio.get_running_loop():
             await self._async[1].aclose()
 
     def _client_of_this_loop(self) -> httpx.AsyncClient:
+        import asyncio
+
+        import httpx
+
         if isinstance(self._given, httpx.AsyncClient):
             return self._given
         loop = asyncio.get_running_loop()
@@ -163,6 +174,8 @@ class OverHttp:
         return self._async[1]
 
     def _request(self, operation: Call[Any]) -> dict[str, Any]:
+        import httpx
+
         return {
             "method": operation.method,
             "url": self._base + operation.path,

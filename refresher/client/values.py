@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from refresher.rules.connection import Secret
-from refresher.rules.serving import RefreshResult, Served
+from refresher.rules.served import RefreshResult, Served
 
 _IDS = {"id", "connection_id", "root_id", "slot_of"}
 T = TypeVar("T")

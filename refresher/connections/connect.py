@@ -23,11 +23,10 @@ from refresher.rules.connect import (
     hashed,
 )
 from refresher.rules.connect_steps import unconfirmed
-from refresher.rules.connection import Secret
+from refresher.rules.connection import Secret, connection_id
 from refresher.rules.fillings import check_values
 from refresher.rules.placeholders import HOST, UnbuildableRequest
 from refresher.rules.providers import Provider
-from refresher.rules.registration import connection_id
 from refresher.runtime import clients
 from refresher.runtime.services import Services
 from refresher.store import connect, connect_steps, oauth_apps

@@ -14,9 +14,9 @@ from refresher.errors import ConnectRefused
 from refresher.rules import return_urls
 from refresher.rules.access import Actor
 from refresher.rules.connect import Finish, Flow, Kind, shown
+from refresher.rules.connection import connection_id
 from refresher.rules.consent import why_not
 from refresher.rules.providers import Provider
-from refresher.rules.registration import connection_id
 from refresher.rules.words import span
 from refresher.runtime.services import Services
 from refresher.store import connect

@@ -27,11 +27,12 @@ from refresher.rules.connect import (
     State,
     Trouble,
 )
+from refresher.rules.connection import connection_id
 from refresher.rules.consented import handed_in, settled_host
 from refresher.rules.held import Held
 from refresher.rules.promoting import Accepted, Came, Wanted, judge
 from refresher.rules.providers import Provider
-from refresher.rules.registration import NewConnection, connection_id
+from refresher.rules.registration import NewConnection
 from refresher.runtime import checkpoints
 from refresher.runtime.services import Services
 from refresher.store import connect, connect_steps, promotion, registration

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from refresher.refresh.token_flow import ReadOutcome, Reads, ReadSlots, ReadToken, ReadWhole
 from refresher.rules.history import WITHOUT_OUTCOME, PastEvent
-from refresher.rules.serving import RefreshResult, Stored
+from refresher.rules.served import RefreshResult
+from refresher.rules.serving import Stored
 from refresher.runtime.services import Services
 from refresher.store import events, serving
 from refresher.store.serving import Lane, Wanted

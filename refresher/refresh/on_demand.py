@@ -31,7 +31,8 @@ from uuid import UUID
 from refresher.refresh import slot_flow, token_flow
 from refresher.refresh.batched_reads import Reading
 from refresher.refresh.single_flight import Flights, LeaseWatch
-from refresher.rules.serving import Ask, RefreshResult, Served
+from refresher.rules.served import RefreshResult, Served
+from refresher.rules.serving import Ask
 from refresher.runtime.services import Services
 
 __all__ = ["Ask", "OnDemand", "RefreshResult", "Served"]

@@ -18,7 +18,7 @@ from refresher.outbound.turns import FairQueue, Parties
 from refresher.refresh.batched_reads import ended
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Claim
-from refresher.rules.serving import RefreshResult
+from refresher.rules.served import RefreshResult
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
 from refresher.store import events, schedule, serving

@@ -19,7 +19,8 @@ from refresher.refresh import token_flow
 from refresher.refresh.token_flow import ReadSlots, ReadToken, Step
 from refresher.rules.connection import ParkReason
 from refresher.rules.providers import Provider
-from refresher.rules.serving import Ask, Served, Stored
+from refresher.rules.served import Served
+from refresher.rules.serving import Ask, Stored
 from refresher.rules.slots import SlotToken, slot_id, together, unknown
 from refresher.rules.unavailable import Why
 from refresher.runtime.cipher import Cipher

@@ -17,18 +17,8 @@ from refresher.outbound.turns import Parties
 from refresher.rules import serving
 from refresher.rules.connection import ParkReason, Secret
 from refresher.rules.kept_fields import from_secret_text
-from refresher.rules.serving import (
-    Ask,
-    DueRow,
-    Refresh,
-    RefreshResult,
-    Refuse,
-    Serve,
-    Served,
-    Stored,
-    Wait,
-    fingerprint,
-)
+from refresher.rules.served import RefreshResult, Served, fingerprint
+from refresher.rules.serving import Ask, DueRow, Refresh, Refuse, Serve, Stored, Wait
 from refresher.rules.unavailable import SENTENCES, Reason, Why
 from refresher.runtime.services import Services
 from refresher.store.serving import TokenAndRow, Wanted

@@ -12,7 +12,7 @@ from typing import Literal
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import held_in_words
 from refresher.rules.history import SUCCESSES
-from refresher.rules.serving import RefreshResult
+from refresher.rules.served import RefreshResult
 from refresher.rules.unavailable import SENTENCES, Why
 from refresher.rules.words import capital
 

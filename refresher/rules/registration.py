@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from refresher.errors import InvalidConnection
 from refresher.rules import intake_fields as fields
 from refresher.rules import slot_intake
 from refresher.rules.answers import read_grant, read_parsed
-from refresher.rules.connection import Grant, Secret, as_token
+from refresher.rules.connection import Grant, Secret, as_token, connection_id
 from refresher.rules.error_codes import error_code
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
@@ -24,7 +24,6 @@ from refresher.rules.slots import slot_id
 from refresher.rules.words import no_field
 
 MAX_SHOWN_LENGTH = 64
-_NAMESPACE = UUID("7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11")
 _REQUIRED = ("organization_id", "provider", "external_id")
 _TEXTS = (*_REQUIRED, "name", "root_external_id", "host", "app")
 _KNOWN = frozenset(
@@ -114,14 +113,6 @@ class NewConnection:
         """The id of the connection whose grant this one shares."""
         root = self.root_external_id
         return connection_id(self.organization_id, self.provider, root) if root else None
-
-
-def connection_id(organization_id: str, provider: str, external_id: str) -> UUID:
-    """Returns the id that these three always have, so that importing twice is one connection.
-
-    The separator cannot occur in them: control characters are refused.
-    """
-    return uuid5(_NAMESPACE, f"{organization_id}\x1f{provider}\x1f{external_id}")
 
 
 def read(given: object) -> NewConnection:

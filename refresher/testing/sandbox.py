@@ -23,8 +23,8 @@ from refresher.devkit.oauth_server import FakeProvider
 from refresher.refresh import dispatch, recovery
 from refresher.refresh.steps import refresh
 from refresher.rules.access import Actor
-from refresher.rules.connection import Claim, Sealed
-from refresher.rules.registration import connection_id, read
+from refresher.rules.connection import Claim, Sealed, connection_id
+from refresher.rules.registration import read
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import new_key
 from refresher.runtime.liveness import Watch

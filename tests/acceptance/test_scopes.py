@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import text
 
 from refresher.connections import oauth_apps, registration
-from refresher.rules.registration import connection_id, read
+from refresher.rules.connection import connection_id
+from refresher.rules.registration import read
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import new_key
 from refresher.runtime.services import Services

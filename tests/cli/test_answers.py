@@ -8,8 +8,7 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from refresher.rules.connection import Secret
-from refresher.rules.registration import connection_id
+from refresher.rules.connection import Secret, connection_id
 from refresher.runtime.cipher import Cipher, parse_key
 from refresher.store import answers
 from refresher.store.answers import KeptAnswer

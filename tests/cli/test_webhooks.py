@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
+from refresher.rules.connection import connection_id
 from refresher.rules.notices import Kind
-from refresher.rules.registration import connection_id
 from refresher.runtime.services import Services, build
 from refresher.settings import load
 from refresher.store import outbox

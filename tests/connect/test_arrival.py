@@ -14,10 +14,9 @@ from refresher.errors import DatabaseUnavailable
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connect import Outcome, Problem, State
 from refresher.rules.connect_steps import SendCode
-from refresher.rules.connection import Reply, Secret
+from refresher.rules.connection import Reply, Secret, connection_id
 from refresher.rules.consent import SecondStep
 from refresher.rules.providers import BodyForm
-from refresher.rules.registration import connection_id
 from refresher.runtime.clients import sealed
 from refresher.runtime.couriers import AT_A_TIME
 from refresher.store import connect_steps

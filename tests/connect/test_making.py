@@ -12,7 +12,7 @@ from refresher.connections.connect_orders import LONGEST_SECONDS
 from refresher.errors import NoSuchConnection, QuotaReached, UnknownProvider
 from refresher.rules.access import Actor
 from refresher.rules.connect import Finish, Flow, Kind, Outcome, State
-from refresher.rules.registration import connection_id
+from refresher.rules.connection import connection_id
 from refresher.store.connect import SessionFilter
 from tests.connect.visitor import ANN, PAGE, able, describe, link_of, make
 from tests.world import World

@@ -7,7 +7,7 @@ import pytest
 
 from refresher.catalogue import load
 from refresher.devkit.oauth_server import FakeProvider
-from refresher.rules.registration import connection_id
+from refresher.rules.connection import connection_id
 from refresher.testing import Sandbox
 from tests.connect.driver import Browser, Page
 

@@ -9,7 +9,7 @@ from refresher.errors import TokenUnavailable
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.outcomes import Reply
 from refresher.rules.requests import TokenRequest
-from refresher.rules.serving import Served
+from refresher.rules.served import Served
 from refresher.store import state_changes
 from tests.world import World
 

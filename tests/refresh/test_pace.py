@@ -10,7 +10,7 @@ from refresher.errors import TokenUnavailable
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
-from refresher.rules.serving import fingerprint
+from refresher.rules.served import fingerprint
 from tests.refresh.kit import refusal, text
 from tests.world import World, granted, refused
 

@@ -13,7 +13,8 @@ from refresher.refresh.recovery import release_own
 from refresher.refresh.single_flight import claim_now
 from refresher.refresh.steps import refresh
 from refresher.rules.connection import Secret
-from refresher.rules.serving import Served, Stored, fingerprint
+from refresher.rules.served import Served, fingerprint
+from refresher.rules.serving import Stored
 from refresher.store.serving import Lane, Wanted
 from tests.refresh.kit import Gate, refusal, text
 from tests.waiting import wait_until

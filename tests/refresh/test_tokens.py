@@ -8,7 +8,7 @@ import pytest
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.connection import Secret
 from refresher.rules.outcomes import Reply
-from refresher.rules.serving import fingerprint
+from refresher.rules.served import fingerprint
 from tests.refresh.kit import refusal, stop, text
 from tests.world import World, granted, refused
 

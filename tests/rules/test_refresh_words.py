@@ -3,7 +3,7 @@
 import pytest
 
 from refresher.rules.refresh_words import Told, because, ended, refused
-from refresher.rules.serving import RefreshResult
+from refresher.rules.served import RefreshResult
 
 AT = "in 2 min, at 14:34:07 UTC"
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from refresher.errors import InvalidConnection
 from refresher.rules import registration
-from refresher.rules.connection import Secret
-from refresher.rules.registration import NewConnection, connection_id, read
+from refresher.rules.connection import Secret, connection_id
+from refresher.rules.registration import NewConnection, read
 from tests.rules.samples import NAMED, SAME_EACH_TIME
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.connection import ParkReason, Sealed, Secret
+from refresher.rules.served import Served, fingerprint
 from refresher.rules.serving import (
     Ask,
     DueRow,
@@ -13,11 +14,9 @@ from refresher.rules.serving import (
     Refresh,
     Refuse,
     Serve,
-    Served,
     Stored,
     Wait,
     as_stored,
-    fingerprint,
     is_dying,
     needs,
     next_step,

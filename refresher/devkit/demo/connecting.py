@@ -19,7 +19,7 @@ from refresher.devkit.demo.plan import DemoFailed
 from refresher.devkit.demo.stage import NAME, START_SECONDS, STOP_SECONDS, Stage
 from refresher.rules.access import Actor
 from refresher.rules.connect import Outcome
-from refresher.rules.registration import connection_id
+from refresher.rules.connection import connection_id
 from refresher.runtime.children import Child
 from refresher.store import standing
 

@@ -19,8 +19,7 @@ from refresher import catalogue
 from refresher.connections import api_keys
 from refresher.rules import policy
 from refresher.rules.access import Scope, somebody
-from refresher.rules.connection import Secret
-from refresher.rules.registration import connection_id
+from refresher.rules.connection import Secret, connection_id
 from refresher.store import oauth_apps, workers
 from tests.dashboard.kit import Person
 from tests.web.kit import Site

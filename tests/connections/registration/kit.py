@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from refresher.connections.oauth_apps import sync_apps
 from refresher.refresh.on_demand import OnDemand
-from refresher.rules.serving import Served
+from refresher.rules.served import Served
 from refresher.runtime import services as wiring
 from refresher.runtime.cipher import new_key
 from refresher.settings import load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from refresher.rules.serving import Served
+from refresher.rules.served import Served
 from refresher.store import connections
 from refresher.store.connections import Filter
 from tests.connections.registration.kit import NAMES, Place
