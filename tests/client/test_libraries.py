@@ -99,13 +99,13 @@ def test_requests_sends_a_body_again(form: str, resource: Resource):
     """Bytes, forms and files, which go back to where they were; cookies of the 401 count."""
     file = io.BytesIO(b"--content")
     file.seek(2)
-    given: dict[str, Any] = {
+    bodies: dict[str, dict[str, Any]] = {
         "bytes": {"data": b"content"},
         "files": {"files": {"f": b"content"}},
         "json": {"json": {"content": 1}},
         "a file": {"data": file},
-    }[form]
-    answer = requests.post(resource.url, auth=auth_of(Source()), timeout=60, **given)
+    }
+    answer = requests.post(resource.url, auth=auth_of(Source()), timeout=60, **bodies[form])
     assert answer.status_code == 200
     assert [one.status_code for one in answer.history] == [401]
     assert resource.bodies[0] == resource.bodies[1]
