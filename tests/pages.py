@@ -30,7 +30,7 @@ from refresher.settings.names import flows
 from tests import provider_pages
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/settings.md", "docs/providers.md")
+PAGES = ("docs/running.md", "docs/settings.md", "docs/providers.md")
 MARK = re.compile(r"<!-- (\w+): ([\w, ]+) -->\n(?:\|.*\n)*")
 MOST_LISTED = 3
 Schema = Mapping[str, Any]
@@ -164,19 +164,19 @@ def chosen(text: str, known: list[str]) -> list[str]:
     return [n for a, _, z in spans for n in known[known.index(a) : known.index(z or a) + 1]]
 
 
-def written(text: str, links: str = "") -> str:
-    """Returns a page with its tables made anew; `links` is where the pages are that rows link to."""
-    return MARK.sub(lambda found: _table(found[1], found[2], links), text)
+def written(text: str) -> str:
+    """Returns a page with its tables made anew."""
+    return MARK.sub(lambda found: _table(found[1], found[2]), text)
 
 
-def _table(kind: str, names: str, links: str) -> str:
+def _table(kind: str, names: str) -> str:
     rows = rows_of(kind)
     lines = [HEADS.get(kind, ["field", *HEADS["Settings"][1:]])]
     lines += [["---"] * len(lines[0])]
     lines += [rows[name] for name in chosen(names, list(rows))]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     table = re.sub(r"\|  (?=\|)", "| ", table)
-    return f"<!-- {kind}: {names} -->\n{table.replace('](', f']({links}')}\n"
+    return f"<!-- {kind}: {names} -->\n{table}\n"
 
 
 def named(text: str, kind: str) -> list[str]:
@@ -195,8 +195,7 @@ def main() -> None:
 
 def made(name: str) -> str:
     """Returns a page as it should be."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return written(text, "" if name.startswith("docs/") else "docs/")
+    return written((ROOT / name).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
