@@ -49,7 +49,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Leads links that leave docs/ to the repository, and keeps the page for llms.txt."""
     uri = page.file.src_uri
     led = markdown
-    if uri != HOME:
+    if uri == HOME:
+        page.meta["hide"] = ["navigation"]
+    else:
         led = _outside_code(markdown, lambda part: LINK.sub(lambda m: _led(f"docs/{uri}", m), part))
     _pages[uri] = led
     return led
