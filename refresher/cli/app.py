@@ -52,6 +52,8 @@ COMMANDS = {
     "restore-check": ("database", "Tell whether the database is a restored backup."),
 }
 """Each command with the module whose `app` has it, and what `refresher --help` says of it."""
+FOUNDERS = {"demo", "up"}
+"""Commands that arrange what the others find, and take no settings but the environment's."""
 MOVED = {"bench": "it is `python -m bench.refreshes` now, in a checkout of the source"}
 """What was a command once, and where it is."""
 INTERRUPTED = 130
@@ -120,6 +122,8 @@ class Commands(RootGroup):
         if (both := " ".join(args[:2])) in COMMANDS:
             args = [both, *args[2:]]
         name, found, rest = super().resolve_command(ctx, args)
+        if name and name not in FOUNDERS:
+            _take_what_up_handed_on()
         return name, load(name) if name else found, rest
 
 
@@ -140,6 +144,13 @@ def _root(
     Settings come from the environment: `refresher settings` shows them, `refresher doctor` says what
     is wrong with them and how to mend it.
     """
+
+
+def _take_what_up_handed_on() -> None:
+    """Has a command that is told of no database work on that of `refresher up` in this folder."""
+    from refresher.cli import handed
+
+    handed.take()
 
 
 def _told(error: BaseException) -> int | None:
@@ -166,8 +177,11 @@ def _advice(error: RefresherError) -> str:
     """Returns what to do about a database that cannot be reached."""
     if not isinstance(error, DatabaseUnavailable) or " cannot be used: " not in str(error):
         return ""
+    from refresher.cli import handed
     from refresher.insight.doctor.postgres import reach
 
+    if (file := handed.origin("DATABASE_URL")) is not None:
+        return f"; {file} names it: start `refresher up` again, or set DATABASE_URL"
     return f"; {reach(str(error))}"
 
 

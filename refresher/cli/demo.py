@@ -21,7 +21,9 @@ from refresher.cli import dashboard, session
 from refresher.cli.output import Json, command, emit
 from refresher.devkit.demo.plan import Plan, check
 from refresher.devkit.demo.show import DemoVerdict, perform, table
+from refresher.devkit.handed_on import ENVIRONMENT_FILE
 from refresher.devkit.up import Running, run
+from refresher.settings import Settings
 
 Connections = Annotated[int, typer.Option(help="How many connections to keep fresh.")]
 Lifetime = Annotated[float, typer.Option(help="Seconds that an access token lives.")]
@@ -144,7 +146,7 @@ def _tell(running: Running, *, no_open: bool = False) -> None:
     if link is not None:
         console.print("\nThe dashboard; this link signs in once, within ten minutes:\n")
         console.print(f"  {link}", soft_wrap=True)
-    console.print("\nNext, in another terminal:\n")
+    console.print("\nNext, in another terminal, in this folder:\n")
     for number, step in enumerate(_next_steps(running), 1):
         console.print(f"  {number}. {step}", soft_wrap=True)
     console.print()
@@ -198,8 +200,13 @@ def _what_runs(running: Running) -> dict[str, str]:
 
 def _next_steps(running: Running) -> list[str]:
     file, providers = _short(running.environment_file), _short(running.foundation.providers_file)
+    is_found = file == str(Settings.model_fields["data_directory"].default / ENVIRONMENT_FILE)
     return [
-        f"set -a; . {shlex.quote(file)}; set +a       # other commands find all this",
+        *(
+            []
+            if is_found
+            else [f"set -a; . {shlex.quote(file)}; set +a       # which finds all this"]
+        ),
         "refresher connect google       # asks for your OAuth app there, and opens the page",
         f"refresher connections import connections.jsonl       # those you have; apps: {providers}",
     ]

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, SecretStr
 
+from refresher.cli import handed
 from refresher.cli.output import Json, command, emit, note, seconds_of, table
 from refresher.errors import SettingsError
 from refresher.rules.masking import MASK, masked_url
@@ -21,7 +22,7 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class SettingLine:
-    """One setting as it is shown; `origin` is the variable that set it, or "default"."""
+    """One setting as it is shown; `origin` is the variable that set it, its file, or "default"."""
 
     variable: str
     value: object
@@ -80,7 +81,8 @@ def _line(field: str, value: object, *, given: bool) -> SettingLine:
 def _set_by(field: str) -> str:
     prefixed = f"{PREFIX}{field.replace('.', '__').upper()}"
     here = {name.upper() for name in os.environ}
-    return prefixed if prefixed in here else variable(field)
+    name = prefixed if prefixed in here else variable(field)
+    return str(handed.origin(name) or name)
 
 
 def _shown(field: str, value: object) -> object:

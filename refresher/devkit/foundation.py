@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Literal
 
+from refresher.devkit.handed_on import beside, read_environment, write_environment, write_private
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import SettingsError
 from refresher.runtime.cipher import new_key, parse_key
@@ -27,7 +27,6 @@ from refresher.settings import PREFIX, Settings, variable
 from refresher.settings.names import OF_THE_SDK, known_variables
 
 KEY_FILE = "development.key"
-ENVIRONMENT_FILE = "env"
 
 
 def own_directory(directory: Path) -> None:
@@ -59,46 +58,15 @@ def development_key(directory: Path) -> str:
         ) from None
 
 
-def write_private(path: Path, text: str) -> None:
-    """Writes `path` anew, mode 0600; a reader sees the old text or the new one, whole."""
-    _beside(path, text).replace(path)
-
-
-def write_environment(directory: Path, variables: Mapping[str, str]) -> Path:
-    """Writes `directory/env`, mode 0600, for `set -a; . directory/env; set +a` in a shell."""
-    lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
-    path = directory / ENVIRONMENT_FILE
-    write_private(path, "\n".join(["# Written by `refresher up` at each start.", *lines, ""]))
-    return path
-
-
-def read_environment(directory: Path) -> dict[str, str]:
-    """Returns what `write_environment` wrote last; nothing when there is no such file."""
-    try:
-        text = (directory / ENVIRONMENT_FILE).read_text(encoding="utf-8")
-        words = shlex.split(text, comments=True)
-    except (OSError, ValueError):
-        return {}
-    return dict(word.split("=", 1) for word in words if "=" in word)
-
-
 def _create(path: Path, text: str) -> None:
     """Makes `path` whole or not at all; whoever was first wins."""
-    made = _beside(path, text)
+    made = beside(path, text)
     try:
         os.link(made, path)
     except FileExistsError:
         return
     finally:
         made.unlink()
-
-
-def _beside(path: Path, text: str) -> Path:
-    """Returns a new file next to `path` with mode 0600, as `mkstemp` makes them."""
-    descriptor, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    return Path(name)
 
 
 def _read(path: Path) -> str:

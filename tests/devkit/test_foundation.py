@@ -1,7 +1,6 @@
-"""The development key and the environment file: who may read them, and what they say."""
+"""The development key: who may read it, and what it says."""
 
 import stat
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,8 +9,6 @@ from refresher.devkit.foundation import (
     KEY_FILE,
     development_key,
     own_directory,
-    read_environment,
-    write_environment,
 )
 from refresher.errors import SettingsError
 from refresher.runtime.cipher import parse_key
@@ -87,26 +84,3 @@ def test_a_new_folder_is_hidden_from_git_and_an_old_one_left_alone(tmp_path):
     # Then
     assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
     assert not (tmp_path / ".gitignore").exists()
-
-
-def test_a_shell_reads_the_environment_file(tmp_path):
-    """What is written comes back, through a real shell and through `read_environment`."""
-    # Given
-    variables = {
-        "PLAIN": "a",
-        "HARD": "postgresql://u@/d?host=%2Ftmp%2Fx y&port=5432 'q' $HOME # no",
-    }
-    # When
-    path = write_environment(tmp_path, variables)
-    # Then
-    script = f"set -a; . '{path}'; set +a; env -0"
-    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
-    in_shell = dict(entry.split("=", 1) for entry in told.split("\0") if entry)
-    assert variables.items() <= in_shell.items()
-    assert read_environment(tmp_path) == variables
-    assert mode(path) == 0o600
-
-
-def test_no_environment_file_is_no_environment(tmp_path):
-    """Before the first `up` there is nothing to read, and that is no error."""
-    assert read_environment(tmp_path) == {}
