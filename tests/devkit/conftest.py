@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from refresher.devkit.foundation import read_environment
+from refresher.devkit.handed_on import read_environment
 from tests.devkit.postgres.kit import wait_for_clean_stop
 from tests.ports import free_port
 from tests.processes import Process, Spawner
