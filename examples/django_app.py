@@ -10,23 +10,18 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
-from urllib.parse import quote
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import path
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
-from standardwebhooks import Webhook, WebhookVerificationError
+from django.urls import include, path, reverse
 
-from refresher.client import Refresher
+from refresher.client import WebhookEvent
+from refresher.contrib.django import Accounts, Whoever
 
 BROKEN, MENDED = "connection.reconnect_required", "connection.recovered"
-must_reconnect: dict[str, str] = {}  # account -> connection: a table of yours, in production
+must_reconnect: set[str | None] = set()  # a column of yours, in production
 
 settings.configure(
     ROOT_URLCONF=__name__,
@@ -34,58 +29,46 @@ settings.configure(
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
     SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
     SECRET_KEY=os.environ.get("SECRET_KEY", "only for this example"),
+    REFRESHER_WEBHOOK_SECRET=os.environ.get("WEBHOOK_SECRET"),
 )
 application = get_wsgi_application()
 
 
-@cache
-def refresher() -> Refresher:
-    """Opened by the first request; REFRESHER_API_URL and _KEY say where."""
-    return Refresher()
+def who(request: HttpRequest) -> Whoever | None:
+    """Whoever is signed in: most take `request.user`."""
+    user = request.session.get("user")
+    return Whoever("org-1", user) if user else None
 
 
-@csrf_exempt
-@require_POST
-def hooks(request: HttpRequest) -> HttpResponse:
-    """Takes a message in whose signature is right, and answers before any work is done."""
-    try:
-        event = Webhook(os.environ["WEBHOOK_SECRET"]).verify(request.body, dict(request.headers))
-    except WebhookVerificationError:
-        return HttpResponse(status=401)
-    account = event["data"].get("external_id")
-    if event["type"] == BROKEN:
-        must_reconnect[account] = event["data"]["connection_id"]
-    elif event["type"] == MENDED:
-        must_reconnect.pop(account, None)
-    return HttpResponse(status=204)
+def heard(event: WebhookEvent) -> None:
+    """Notes who has to connect again, and who no longer has."""
+    if event.type == BROKEN:
+        must_reconnect.add(event.external_id)
+    elif event.type == MENDED:
+        must_reconnect.discard(event.external_id)
 
 
 def banner(_: HttpRequest, account: str) -> HttpResponse:
     """Asks for what only the user can do, and for nothing when there is nothing."""
-    page = f'<a href="/reconnect/{quote(account)}">Please connect again.</a>'
+    page = f'<a href="{reverse("refresher:connect", args=["acme"])}">Please connect again.</a>'
     return HttpResponse(page if account in must_reconnect else "")
 
 
-def reconnect(request: HttpRequest, account: str) -> HttpResponse:
-    """Sends the user to consent once more, as the same account; what is kept is in *their* session."""
-    back = request.build_absolute_uri("/connected")  # in REFRESHER_CONNECT_RETURN_URLS
-    start = refresher().reconnect_url(must_reconnect[account], return_url=back)
-    request.session["connecting"] = [str(start.session_id), start.verifier]
-    return redirect(start.url)
+def sign_in(request: HttpRequest, user: str) -> HttpResponse:
+    """Stands for your own way to sign in."""
+    request.session["user"] = user
+    return HttpResponse(user)
 
 
-def connected(request: HttpRequest) -> HttpResponse:
-    """Confirms that this user is who consented."""
-    session_id, verifier = request.session.pop("connecting")
-    if request.GET.get("connect_status") != "confirm":
-        return HttpResponse("Nothing was changed.")
-    refresher().connect_complete(session_id, code=request.GET["connect_code"], verifier=verifier)
-    return HttpResponse("Thank you.")
-
-
+accounts = Accounts(
+    who=who,
+    providers={"acme": {}},
+    on_connected=lambda *_: HttpResponse("Thank you."),
+    on_event=heard,
+)
 urlpatterns = [
-    *(path("hooks", hooks), path("banner/<str:account>", banner)),
-    *(path("reconnect/<str:account>", reconnect), path("connected", connected)),
+    path("", include(accounts.urls)),
+    *(path("banner/<str:account>", banner), path("sign-in/<str:user>", sign_in)),
 ]
 if __name__ == "__main__":
     execute_from_command_line(sys.argv)

@@ -1,77 +1,69 @@
-"""FastAPI: connects an account, and has its fresh token as a dependency, for who wants a header.
+"""FastAPI: connects accounts, and has the fresh token of the user's own as a dependency.
 
     uvicorn --app-dir examples fastapi_app:app
 
-Whoever sends the request, `header()` is the whole value of `Authorization`. The token has so much life
-left that the work at hand can be done with it.
+`Accounts` brings `/connect/acme` and `/connected`. Whoever sends the request, `header()` is the whole
+value of `Authorization`; the token has so much life left that the work at hand can be done with it.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from functools import cache
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
-from uuid import UUID
 
 import httpx
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import RedirectResponse
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from refresher.client import NoSuchConnection, Refresher, Served, TokenUnavailable
+from refresher.client import AsyncRefresher, Served
+from refresher.contrib.fastapi import Accounts, Connected, Whoever
 
 PROFILE_URL = os.environ.get("PROFILE_URL", "https://www.googleapis.com/oauth2/v3/userinfo")
 WORK_SECONDS = 60
-app = FastAPI()
+refresher = AsyncRefresher()  # REFRESHER_API_URL and REFRESHER_API_KEY say where
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Closes it at the end."""
+    async with refresher:
+        yield
+
+
+def who(request: Request) -> Whoever | None:
+    """Whoever is signed in: your own dependency."""
+    user = request.session.get("user")
+    return Whoever("org-1", user) if user else None
+
+
+def thanks(_: Request, connected: Connected) -> JSONResponse:
+    """Most redirect to a page of theirs. The connection's id is all that need be kept."""
+    return JSONResponse({"connection_id": str(connected.connection_id)})
+
+
+accounts = Accounts(refresher, who=who, providers={"acme": {}}, on_connected=thanks)
+app = FastAPI(lifespan=lifespan)
 app.add_middleware(SessionMiddleware, os.environ.get("SECRET_KEY") or secrets.token_hex())
+app.include_router(accounts.router)
 
 
-@cache
-def refresher() -> Refresher:
-    """Opened by the first request, and shared by all; REFRESHER_API_URL and _KEY say where."""
-    return Refresher()
+@app.get("/sign-in/{user}")
+def sign_in(request: Request, user: str) -> str:
+    """Stands for your own way to sign in."""
+    request.session["user"] = user
+    return user
 
 
-@app.get("/connect/{account}")
-def connect(request: Request, account: str) -> RedirectResponse:
-    """Sends the user away to consent; what is kept is in *their* session."""
-    back = str(request.url_for("connected"))  # in REFRESHER_CONNECT_RETURN_URLS
-    start = refresher().connect_url(
-        organization_id="org-1", provider="acme", external_id=account, return_url=back
-    )
-    request.session["connecting"] = {
-        "session_id": str(start.session_id),
-        "verifier": start.verifier,
-    }
-    return RedirectResponse(start.url, 303)
-
-
-@app.get("/connected")
-def connected(request: Request, connect_status: str, connect_code: str = "") -> dict[str, Any]:
-    """Confirms that this user is who consented; the connection's id is all that is kept."""
-    kept = request.session.pop("connecting", None)
-    if kept is None or connect_status != "confirm":
-        raise HTTPException(409, f"not connected: {connect_status}")
-    return {"connection_id": refresher().connect_complete(code=connect_code, **kept).connection_id}
-
-
-def fresh_token(connection_id: UUID) -> Served:
-    """Returns a token for the connection in the path; refuses the request where there is none."""
-    try:
-        return refresher().token(connection_id, min_ttl_seconds=WORK_SECONDS)
-    except NoSuchConnection as error:
-        raise HTTPException(404, str(error)) from error
-    except TokenUnavailable as error:
-        wait = error.retry_after_seconds
-        if wait is None:  # only a person can help: send them to /connect again
-            raise HTTPException(409, error.code) from error
-        raise HTTPException(503, error.code, {"Retry-After": f"{wait:.0f}"}) from error
-
-
-@app.get("/profiles/{connection_id}")
-def profile(token: Annotated[Served, Depends(fresh_token)]) -> dict[str, Any]:
+@app.get("/profile")
+async def profile(
+    token: Annotated[Served, Depends(accounts.fresh_token("acme", WORK_SECONDS))],
+) -> dict[str, Any]:
     """Tells what the provider knows of the account."""
-    answer = httpx.get(PROFILE_URL, headers={"Authorization": token.header()})
+    async with httpx.AsyncClient(headers={"Authorization": token.header()}) as acme:
+        answer = await acme.get(PROFILE_URL)
     answer.raise_for_status()
     return {"profile": answer.json(), "token_lives_seconds": token.expires_in_seconds}

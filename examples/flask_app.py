@@ -2,8 +2,8 @@
 
     flask --app examples/flask_app.py run
 
-`/connect` sends the user to refresher, which sends them to the provider and back to `/connected`. What
-is kept on the way is in *this user's* session: so an account that somebody else consented to, by a
+`/connect/acme` sends the user to refresher, which sends them to the provider and back to `/connected`.
+What is kept on the way is in *this user's* session: so an account that somebody else consented to, by a
 link that went astray, is connected to nobody.
 """
 
@@ -11,46 +11,42 @@ from __future__ import annotations
 
 import os
 import secrets
-from functools import cache
 
-from flask import Flask, abort, redirect, request, session, url_for
-from werkzeug.wrappers import Response
+from flask import Flask, session
 
-from refresher.client import ConnectRefused, Refresher
+from refresher.client import Refresher
+from refresher.contrib.flask import Accounts, Connected, Refused, Whoever
 
+
+def who() -> Whoever | None:
+    """Whoever is signed in, by your own means."""
+    return Whoever("org-1", session["user"]) if "user" in session else None
+
+
+def thanks(connected: Connected) -> dict[str, object]:
+    """Most redirect to a page of theirs. The connection's id is all that need be kept."""
+    return {"connected": True, "connection_id": str(connected.connection_id)}
+
+
+def sorry(refused: Refused) -> tuple[dict[str, object], int]:
+    """Without this, it is a plain page with a link to begin once more."""
+    return {"connected": False, "why": refused.code}, refused.status
+
+
+accounts = Accounts(
+    Refresher(),  # REFRESHER_API_URL and REFRESHER_API_KEY say where
+    who=who,
+    providers={"acme": {}},
+    on_connected=thanks,
+    on_refused=sorry,
+)
 app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()
+app.register_blueprint(accounts.blueprint)
 
 
-@cache
-def refresher() -> Refresher:
-    """Opened by the first request of each process; REFRESHER_API_URL and _KEY say where."""
-    return Refresher()
-
-
-@app.get("/connect")
-def connect() -> Response:
-    """Sends the user away to consent; the same again is a reconnect."""
-    start = refresher().connect_url(
-        organization_id="org-1",
-        provider="acme",
-        external_id=request.args.get("account", "me"),  # whoever is logged in here
-        return_url=url_for("connected", _external=True),  # in REFRESHER_CONNECT_RETURN_URLS
-    )
-    session["connecting"] = [str(start.session_id), start.verifier]
-    return redirect(start.url, 303)
-
-
-@app.get("/connected")
-def connected() -> dict[str, object]:
-    """Confirms that this user is who consented. The connection's id is all that is kept."""
-    session_id, verifier = session.pop("connecting", None) or abort(400, "begin at /connect")
-    if request.args.get("connect_status") != "confirm":
-        return {"connected": False, "why": request.args.get("connect_status")}
-    try:
-        done = refresher().connect_complete(
-            session_id, code=request.args.get("connect_code", ""), verifier=verifier
-        )
-    except ConnectRefused as error:
-        abort(409, str(error))
-    return {"connected": done.is_connected, "connection_id": str(done.connection_id)}
+@app.get("/sign-in/<user>")
+def sign_in(user: str) -> str:
+    """Stands for your own way to sign in."""
+    session["user"] = user
+    return user

@@ -63,11 +63,15 @@ def settings() -> list[str]:
     return sorted(variable(name) for name in [*fields, *switches])
 
 
+FRAMEWORKS = [f"refresher.contrib.{name}" for name in ("django", "fastapi", "flask")]
+
+
 def imports() -> dict[str, list[str]]:
     """What applications and their tests import, and the names of the errors."""
     kinds = [n for n, kind in vars(errors).items() if isinstance(kind, type)]
     return {
         "refresher.client": sorted(import_module("refresher.client").__all__),
+        **{name: sorted(import_module(name).__all__) for name in FRAMEWORKS},
         "refresher.testing": sorted(import_module("refresher.testing").__all__),
         "refresher.errors": sorted(n for n in kinds if issubclass(vars(errors)[n], Exception)),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -44,21 +46,27 @@ def reject(house: House, token: str) -> None:
     httpx.post(f"{house.provider.url}/revoke", data=form).raise_for_status()
 
 
-@pytest.mark.parametrize("app", ["starlette_app", "fastapi_app"])
-def test_a_web_application_has_fresh_tokens(house: House, app: str) -> None:
-    """A profile is fetched with a living token, a dead grant is told, an unknown account as well."""
+@contextmanager
+def signed_in(base: str, user: str) -> Iterator[httpx.Client]:
+    """Yields a browser in which this user is signed in."""
+    with httpx.Client(base_url=base, timeout=60) as browser:
+        browser.get(f"/sign-in/{user}").raise_for_status()
+        yield browser
+
+
+def test_a_web_application_has_fresh_tokens(house: House) -> None:
+    """Starlette: a profile is fetched with a living token; a dead grant is told."""
     # Given an account whose token ends, and one that has withdrawn its consent beside that
     ended, grant = house.connect(expires_spread_seconds=[0.5, 0.5])
     # It ends before any program has started: what still lives is served, whatever its grant.
     gone, _ = house.connect(expires_spread_seconds=[0.01, 0.01], is_withdrawn=True)
     base = f"http://{LOOPBACK}:{(port := free_port())}/profiles"
-    running = house.run("-m", "uvicorn", "--app-dir", "examples", "--port", str(port), f"{app}:app")
+    words = ("--app-dir", "examples", "--port", str(port), "starlette_app:app")
+    running = house.run("-m", "uvicorn", *words)
     # When
     answer = page(running, f"{base}/{ended.id}")
     # Then
-    assert answer.status_code == 200, running.output
-    told = answer.json()
-    assert told.get("profile", told) == {"sub": grant.external_id}
+    assert (answer.status_code, answer.json()) == (200, {"sub": grant.external_id}), running.output
     refused = page(running, f"{base}/{gone.id}")
     assert (refused.status_code, "reconnect_required" in refused.text) == (409, True)
 
@@ -79,19 +87,26 @@ def test_a_rejected_token_is_replaced_by_itself(house: House) -> None:
 
 
 def test_fastapi_connects_an_account(house: House) -> None:
-    """The user consents and is back with a connection, whose token is served; a stranger is not."""
+    """The user consents, and has their token as a dependency; who is signed out is told."""
     # Given
     base = f"http://{LOOPBACK}:{(port := house.ports.pop())}"
     words = ("--app-dir", "examples", "--port", str(port), "fastapi_app:app")
     running = house.run("-m", "uvicorn", *words)
     assert page(running, f"{base}/connected?connect_status=confirm").status_code == 409
+    assert page(running, f"{base}/profile").status_code == 401
     with Browser() as ann:
+        ann.open(f"{base}/sign-in/ann")
         # When
-        back = ann.open(f"{base}/connect/ann")
+        back = ann.open(f"{base}/connect/acme")
     # Then
     assert back.status == 200, (back.words, running.output)
-    made = orjson.loads(back.text)["connection_id"]
-    assert page(running, f"{base}/profiles/{made}").json()["profile"] == {"sub": "ann"}
+    assert orjson.loads(back.text)["connection_id"]
+    with signed_in(base, "ann") as browser:
+        assert browser.get("/profile").json()["profile"] == {"sub": "ann"}, running.output
+    _, grant = house.connect(expires_spread_seconds=[0.01, 0.01], is_withdrawn=True)
+    with signed_in(base, grant.external_id) as browser:
+        refused = browser.get("/profile")
+    assert (refused.status_code, "reconnect_required" in refused.text) == (409, True)
 
 
 def test_flask_connects_who_began_it(house: House) -> None:
@@ -103,14 +118,16 @@ def test_flask_connects_who_began_it(house: House) -> None:
     )
     page(running, f"{base}/connected")
     with Browser() as ann, Browser() as ben:
+        for each in (ann, ben):
+            each.open(f"{base}/sign-in/flask")
         # When the link of Ann's is stolen after her consent
-        stopped = ann.open(f"{base}/connect?account=flask", until=f"{base}/connected")
+        stopped = ann.open(f"{base}/connect/acme", until=f"{base}/connected")
         assert stopped.next_url is not None, (stopped.words, running.output)
-        assert ben.open(stopped.next_url).status == 400
+        assert ben.open(stopped.next_url).status == 409
         # Then it is still hers
         told = orjson.loads(ann.go_on().text)
         assert told["connected"], running.output
-        assert page(running, f"{base}/connected").status_code == 400
+        assert page(running, f"{base}/connected").status_code == 409
 
 
 def test_django_shows_who_must_connect_again(house: House) -> None:
@@ -123,7 +140,7 @@ def test_django_shows_who_must_connect_again(house: House) -> None:
     running = house.run(*words, WEBHOOK_SECRET=made["secret"])
     gone, grant = house.connect()
     assert page(running, f"{base}/banner/{grant.external_id}").text == ""
-    assert httpx.post(f"{base}/hooks", json={"type": "connection.recovered"}).status_code == 401
+    assert httpx.post(f"{base}/hooks", json={"type": "connection.recovered"}).status_code == 400
     # When
     house.provider.admin.revoke(grant.external_id)
     house.spawn("-m", "refresher", "connections", "refresh", str(gone.id), env=house.beside)
@@ -136,7 +153,8 @@ def test_django_shows_who_must_connect_again(house: House) -> None:
     # When its user follows that
     with Browser() as owner:
         owner.open(f"{house.provider.url}/login?account={grant.external_id}")
-        back = owner.open(f"{base}/reconnect/{grant.external_id}")
+        owner.open(f"{base}/sign-in/{grant.external_id}")
+        back = owner.open(f"{base}/connect/acme")
     # Then
     assert back.text == "Thank you.", (back.words, running.output)
     wait_until(lambda: not page(running, f"{base}/banner/{grant.external_id}").text, 60)
