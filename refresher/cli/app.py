@@ -42,7 +42,7 @@ COMMANDS = {
     "inspect": ("inspect", "Show how a connection stands or stood, and its last attempts."),
     "explain": ("explain", "Say why a connection is or is not going to be refreshed."),
     "replay": ("replay", "Run a recorded attempt's decisions again through today's rules."),
-    "top": ("top", "Watch the work: what is due, late, parked and in flight, and by whom."),
+    "top": ("top.command", "Watch the work: what is due, late, parked and in flight, and by whom."),
     "dashboard": ("dashboard", "Sign in to the dashboard on this machine, by a link."),
     "answers": ("answers", "Look at answers that we could not read, and read them again."),
     "recipients": ("recipients", "Say who is told by mail, and how."),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import typer
+from rich.text import Text
 
-from refresher.cli.output import Json, command, emit, table
+from refresher.cli.output import Json, command, emit, plain, table
 from refresher.errors import SettingsError
 from refresher.insight.doctor import Finding, fail
 from refresher.insight.doctor.order import findings
 from refresher.outbound.rendering import TemplateFault
 from refresher.settings import Settings, load
+
+COLUMNS = ["level", "check", "found"]
 
 app = typer.Typer()
 
@@ -27,7 +30,7 @@ def doctor(json: Json = False) -> None:
     if json:
         emit({"ok": not failed, "findings": [_described(finding) for finding in found]})
     else:
-        table(["level", "check", "found"], [row for finding in found for row in _rows(finding)])
+        table(COLUMNS, [row for finding in found for row in rows_of(finding)])
         warned = sum(finding.level == "warn" for finding in found)
         typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(found)} checked.")
     if failed:
@@ -40,10 +43,11 @@ def _found() -> Iterator[Finding]:
     except SettingsError as error:
         yield fail("settings", f"{error}", "set it right: `refresher settings` shows all then")
         return
-    yield from findings(settings, _page_faults)
+    yield from findings(settings, page_faults)
 
 
-def _page_faults(settings: Settings) -> list[TemplateFault]:
+def page_faults(settings: Settings) -> list[TemplateFault]:
+    """Returns what is wrong with own pages."""
     from refresher.web.connect.pages import faults  # noqa: PLC0415  only for who has own pages
 
     return faults(settings)
@@ -54,7 +58,8 @@ def _described(finding: Finding) -> dict[str, object]:
     return {name: getattr(finding, name) for name in names}
 
 
-def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
-    yield finding.level, finding.check, finding.message
+def rows_of(finding: Finding) -> Iterator[tuple[str, Text, Text]]:
+    """Yields what was found, and below it how to mend it; only the level has a colour."""
+    yield finding.level, Text(plain(finding.check)), Text(plain(finding.message))
     if finding.mend:
-        yield "", "", f"→ {finding.mend}"
+        yield "", Text(), Text(f"→ {plain(finding.mend)}")

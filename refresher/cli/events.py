@@ -22,6 +22,7 @@ COLUMNS = ["attempt", "when", "what", "failures", "http", "took", "late", "reaso
 SPARE = ("late", "took", "failures", "next")
 """What a narrow terminal can do without, the first first."""
 TIMELINE = ["attempt", "when", "what", "steps", "http", "reason", "next"]
+TIMELINE_SPARE = ("next", "http")
 
 app = typer.Typer()
 
@@ -80,7 +81,12 @@ def _row(event: PastEvent) -> list[object]:
 
 def show_timeline(events: Sequence[PastEvent]) -> None:
     """Prints a timeline, the newest event last."""
-    table(TIMELINE, [_timeline_row(event) for event in events], spare=("next", "http"))
+    table(TIMELINE, timeline_rows(events), spare=TIMELINE_SPARE)
+
+
+def timeline_rows(events: Sequence[PastEvent]) -> list[list[object]]:
+    """Returns a timeline's rows under `TIMELINE`."""
+    return [_timeline_row(event) for event in events]
 
 
 def as_json(event: PastEvent) -> dict[str, object]:

@@ -10,14 +10,14 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from shutil import get_terminal_size
 from typing import Annotated, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from refresher.cli import tables
@@ -35,7 +35,7 @@ SHOWN = {"idle": "scheduled"}
 NAMED = {"attempt": "failures", "lease_token": "attempt"}
 """Fields that people read under another name: an attempt is known by the number of its lease."""
 
-_STYLES = {
+STYLES = {
     "ok": "green", "fresh": "green", "scheduled": "green", "refreshed": "green", "adopted": "green",
     "leased": "cyan", "refreshing": "cyan", "warn": "yellow", "late": "yellow", "parked": "yellow",
     "retrying": "yellow", "waiting": "yellow", "paused": "yellow", "transient": "yellow",
@@ -44,6 +44,8 @@ _STYLES = {
     "expired": "bold red", "reconnect_required": "bold red", "blocked": "bold red",
     "misconfigured": "bold red", "revoked": "red",
 }  # fmt: skip
+TONES = {"good": "green", "warn": "yellow", "bad": "bold red", "still": "dim", "plain": ""}
+"""How the tones of the dashboard look in a terminal; each stands beside a word that says the same."""
 _WORD = re.compile(r"(\w+)(?: \(\d+\)|: \w+)?")
 """A word that may have a colour, with its count or its reason."""
 
@@ -98,18 +100,30 @@ def table(
     is not enough, each row is written as a record, whole. A row that begins with an empty cell goes on
     with the one before it.
     """
+    for one in laid_out(columns, rows, width(), spare=spare):
+        _print(one)
+
+
+def laid_out(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    width: int,
+    *,
+    spare: Sequence[str] = (),
+) -> Iterator[RenderableType]:
+    """Yields what such a table is made of in a width: Rich's table, or records with lines between."""
     cells = [[cell(value) for value in row] for row in rows]
     plain_cells = [[one.plain for one in row] for row in cells]
-    shown = tables.layout(columns, plain_cells, width(), spare)
+    shown = tables.layout(columns, plain_cells, width, spare)
     if not shown.as_records:
-        _print(tables.as_table(columns, cells, shown))
+        yield tables.as_table(columns, cells, shown)
         return
     for position, row in enumerate(cells):
         if position and row[0].plain:
-            typer.echo()
+            yield Text()
         chosen = [row[n] for n in shown.widths]
         names = [columns[n] for n in shown.widths]
-        _print(tables.record(names, chosen, width()))
+        yield tables.record(names, chosen, width)
 
 
 def listing(
@@ -142,12 +156,22 @@ def done(value: object, sentence: str, *, json: bool) -> None:
 
 def facts(pairs: Mapping[str, object]) -> None:
     """Prints names and values below each other."""
-    _print(tables.record([*pairs], [cell(value) for value in pairs.values()], width()))
+    _print(as_facts(pairs, width()))
 
 
 def details(fields: Mapping[str, object]) -> None:
     """Prints the fields of something, named and measured as people read them."""
-    facts({NAMED.get(k, k).replace("_", " "): seconds_of(k, v) for k, v in fields.items()})
+    facts(as_read(fields))
+
+
+def as_facts(pairs: Mapping[str, object], width: int) -> Text:
+    """Returns names and values below each other, as lines of a width."""
+    return tables.record([*pairs], [cell(value) for value in pairs.values()], width)
+
+
+def as_read(fields: Mapping[str, object]) -> dict[str, object]:
+    """Returns the fields of something, named and measured as people read them."""
+    return {NAMED.get(k, k).replace("_", " "): seconds_of(k, v) for k, v in fields.items()}
 
 
 def width() -> int:
@@ -164,10 +188,15 @@ def is_narrow() -> bool:
 
 
 def cell(value: object) -> Text:
-    """Returns a value as it is shown: nothing for None, instants in words, words in their colour."""
+    """Returns a value as it is shown: nothing for None, instants in words, words in their colour.
+
+    A text of Rich's is one already.
+    """
+    if isinstance(value, Text):
+        return value
     shown = instant(value) if isinstance(value, datetime) else plain(value)
     word = _WORD.fullmatch(shown)
-    return Text(shown, style=_STYLES.get(word[1], "") if word else "")
+    return Text(shown, style=STYLES.get(word[1], "") if word else "")
 
 
 def plain(value: object, *, keep: str = "") -> str:

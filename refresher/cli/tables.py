@@ -94,8 +94,8 @@ def record(names: Sequence[str], cells: Sequence[Text], width: int) -> Text:
     for name, cell in pairs:
         first = True
         for part in _broken(cell.plain, max(width - margin, READABLE)):
-            label = Text((name if first else "").ljust(margin), style="bold")
-            lines.append(label + Text(part, style=cell.style))
+            label = (name if first else "").ljust(margin)
+            lines.append(Text.assemble((label, "bold"), (part, cell.style)))
             first = False
     return Text("\n").join(lines)
 

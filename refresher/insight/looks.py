@@ -23,10 +23,10 @@ from uuid_utils.compat import uuid7
 from refresher.errors import DatabaseUnavailable, RefresherError
 from refresher.insight import needs as gathering
 from refresher.insight.queue import QueueNow, queue_now
+from refresher.insight.sight import Seeing
 from refresher.rules.connection import ParkReason
 from refresher.rules.needs import Need, counted, needs
 from refresher.rules.verdict import Next, Verdict, WorkFacts, verdict
-from refresher.runtime.services import Services
 from refresher.settings import Settings
 from refresher.store import (
     connections,
@@ -64,8 +64,8 @@ class WorkNow:
 
 
 def work_now(settings: Settings, database: Database) -> WorkNow:
-    """Takes a look at the work, as `refresher top` shows it."""
-    with database.transaction() as db:
+    """Takes a look at the work, as `refresher top` shows it. Raises `RefresherError`."""
+    with looking(database, LIMIT_SECONDS) as db:
         now = inspection.activity(db, has_lock=settings.liveness_lock)
         name = installation.name(db)
     return WorkNow(now, queue_now(settings, name))
@@ -113,7 +113,7 @@ class Seen:
     is_away: bool = False
 
 
-def take(services: Services, organization_id: str | None, kept: gathering.Kept) -> Look:
+def take(services: Seeing, organization_id: str | None, kept: gathering.Kept) -> Look:
     """Takes a look: of everything, or of one organization. Raises `RefresherError`."""
     with looking(services.database, LIMIT_SECONDS) as db:
         if organization_id is not None:
@@ -125,7 +125,7 @@ def take(services: Services, organization_id: str | None, kept: gathering.Kept) 
     return replace(look, work=WorkNow(activity, queue), name=uuid7().hex)
 
 
-def _of_all(db: Db, services: Services, activity: Activity, kept: gathering.Kept) -> Look:
+def _of_all(db: Db, services: Seeing, activity: Activity, kept: gathering.Kept) -> Look:
     at, late, gauges = troubles.now(db), troubles.late(db), activity.gauges
     pauses = tuple(pause_list.held(db))
     parked = {
@@ -147,7 +147,7 @@ def _of_all(db: Db, services: Services, activity: Activity, kept: gathering.Kept
     )  # fmt: skip
 
 
-def _of_one(db: Db, services: Services, organization_id: str) -> Look:
+def _of_one(db: Db, services: Seeing, organization_id: str) -> Look:
     numbers = connections.numbers(db, organization_id)
     own = troubles.work_of(db, organization_id)
     used = inspection.in_use(db, organization_id).providers
@@ -171,7 +171,7 @@ def _of_one(db: Db, services: Services, organization_id: str) -> Look:
     )  # fmt: skip
 
 
-def _next(services: Services, ends: EndsNext | None) -> Next | None:
+def _next(services: Seeing, ends: EndsNext | None) -> Next | None:
     if ends is None:
         return None
     title = services.catalogue.known_as(ends.provider)
@@ -203,7 +203,7 @@ class _Place:
 class Looks:
     """The looks of one process. Safe to use from every thread; nothing runs before the first."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Seeing) -> None:
         self._services = services
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="look")
         self._lock = threading.Lock()

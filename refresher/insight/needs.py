@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from refresher.catalogue import Catalogue
+from refresher.insight.sight import Seeing
 from refresher.rules.connection import ParkReason
 from refresher.rules.need_facts import (
     AilingProcess,
@@ -16,7 +17,6 @@ from refresher.rules.need_facts import (
     NeedFacts,
     RefusedApp,
 )
-from refresher.runtime.services import Services
 from refresher.settings import Settings
 from refresher.store import inspection, pause_list, troubles
 from refresher.store.inspection import Activity
@@ -38,7 +38,7 @@ class Kept(Protocol):
 
 
 def of_everybody(
-    db: Db, services: Services, activity: Activity, pauses: Sequence[PauseView], kept: Kept
+    db: Db, services: Seeing, activity: Activity, pauses: Sequence[PauseView], kept: Kept
 ) -> NeedFacts:
     """Returns what needs a person in the whole deployment; what costs more is `kept` for a while."""
     known = services.catalogue
@@ -63,7 +63,7 @@ def of_everybody(
 
 
 def of_organization(
-    db: Db, services: Services, organization_id: str, parked: Mapping[str, int]
+    db: Db, services: Seeing, organization_id: str, parked: Mapping[str, int]
 ) -> NeedFacts:
     """Returns what of its own needs somebody of this organization."""
     gone = troubles.gone_of(db, organization_id)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from refresher.insight.sight import Seeing
 from refresher.rules.connection import ParkReason
 from refresher.rules.faults import Sort
 from refresher.rules.provider_standing import Hold, ProviderFacts
-from refresher.runtime.services import Services
 from refresher.store import inspection, pause_list, provider_counts, sample_history, troubles
 from refresher.store.pause_list import Chosen, PauseView
 from refresher.store.provider_counts import ProviderCount
@@ -43,7 +43,7 @@ class ProviderLook:
 class ProviderLooks:
     """The looks of one process. Safe to use from every thread."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Seeing) -> None:
         self._services = services
         self._lock = threading.Lock()
         self._kept: dict[object, tuple[float, object]] = {}
@@ -193,6 +193,6 @@ def _hold(pause: PauseView, behind: Mapping[str, Behind]) -> Hold:
     )
 
 
-def _fault(services: Services, name: str) -> str:
+def _fault(services: Seeing, name: str) -> str:
     broken = [one.why for one in services.catalogue.broken if one.provider == name]
     return broken[0] if broken else "There is none of this name: write it into the providers file."

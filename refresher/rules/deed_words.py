@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from refresher.rules.deeds import Deed
+from refresher.rules.deeds import TRY_ONCE, Deed, Standing, says
 from refresher.rules.words import many
 
 DONE: Mapping[Deed, str] = {
@@ -20,6 +20,7 @@ DONE: Mapping[Deed, str] = {
     Deed.ENABLE: "is enabled",
     Deed.EDIT: "is changed",
 }
+CHANGED = "It changed meanwhile, and nothing was done: look how it stands now, and ask again."
 TRIED = "is tried once more, with the tokens it has; what came of it stands here soon"
 """After resuming one whose grant is said to be dead."""
 QUESTIONS: Mapping[Deed, str] = {
@@ -83,6 +84,12 @@ class Reach:
     root_id: str | None = None
     slot_of: str | None = None
     is_leased: bool = False
+
+
+def button(deed: Deed, standing: Standing) -> str:
+    """Returns what the button says that does it: the deed, never "OK"."""
+    tries = deed is Deed.RESUME and says(deed, standing) == TRY_ONCE
+    return TRY_ONCE if tries else BUTTONS[deed]
 
 
 def besides(deed: Deed, reach: Reach) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from rich.console import Console
 
-from refresher.cli.top import as_json
-from refresher.cli.top_screen import TopView, picture
+from refresher.cli.top.command import as_json
+from refresher.cli.top.picture import TopView, picture
 from refresher.insight.queue import QueueNow
 from refresher.rules.outcomes import Reply
 from refresher.store import inspection, workers

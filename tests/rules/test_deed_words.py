@@ -2,8 +2,10 @@
 
 import pytest
 
-from refresher.rules.deed_words import BUTTONS, CONSEQUENCES, QUESTIONS, Reach, besides
-from refresher.rules.deeds import Deed
+from refresher.rules.connection import ParkReason
+from refresher.rules.deed_words import BUTTONS, CONSEQUENCES, QUESTIONS, Reach, besides, button
+from refresher.rules.deeds import TRY_ONCE, Deed, Standing
+from refresher.rules.standing_word import Health
 
 ROOT = "0197b1a4"
 
@@ -70,3 +72,17 @@ def test_every_deed_has_its_words() -> None:
     """A question and a button each; what is more than a form says what follows."""
     assert set(QUESTIONS) == set(BUTTONS) == set(Deed)
     assert set(CONSEQUENCES) == set(Deed) - {Deed.EDIT, Deed.LINK}
+
+
+@pytest.mark.parametrize(
+    ("deed", "health", "expected"),
+    [
+        (Deed.PAUSE, Health.RECONNECT_REQUIRED, "Pause this connection"),
+        (Deed.RESUME, Health.PAUSED, "Resume this connection"),
+        (Deed.RESUME, Health.RECONNECT_REQUIRED, TRY_ONCE),
+    ],
+)
+def test_a_button_names_what_it_does(deed: Deed, health: Health, expected: str) -> None:
+    """The deed; of tokens that may be dead it says that they are tried."""
+    reason = ParkReason.RECONNECT_REQUIRED if health is Health.RECONNECT_REQUIRED else None
+    assert button(deed, Standing(health, reason)) == expected

@@ -15,6 +15,7 @@ from functools import cached_property
 from refresher.insight import explaining, looking
 from refresher.insight.explaining import Findings
 from refresher.insight.looking import CannotTell, Then
+from refresher.insight.subject import Subject
 from refresher.notify.watch import KEEP_DAYS
 from refresher.rules import headlines, times
 from refresher.rules.deeds import Offers, offers
@@ -35,7 +36,7 @@ from refresher.web.dashboard.pages.connection_answer import Answer
 from refresher.web.dashboard.pages.connection_events import Row
 from refresher.web.dashboard.pages.connection_lives import Life, Lives
 from refresher.web.dashboard.pages.connection_told import Item
-from refresher.web.dashboard.pages.subject import Subject, subject
+from refresher.web.dashboard.pages.subject import subject
 from refresher.web.dashboard.routing import Page, Route
 from refresher.web.dashboard.visit import Visit
 

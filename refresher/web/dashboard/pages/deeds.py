@@ -16,24 +16,25 @@ from refresher.connections import lifecycle
 from refresher.connections.lifecycle import Changed, HoldsGrant
 from refresher.connections.revocation import revoke
 from refresher.errors import NoSuchConnection
+from refresher.insight.subject import Subject
 from refresher.rules.access import Actor, Scope
 from refresher.rules.deed_words import (
-    BUTTONS,
+    CHANGED,
     CONSEQUENCES,
     DONE,
     QUESTIONS,
     REVOCATIONS,
     TRIED,
     besides,
+    button,
 )
-from refresher.rules.deeds import TRY_ONCE, Deed, says, why_not
+from refresher.rules.deeds import TRY_ONCE, Deed, why_not
 from refresher.store.connections import Versioned
 from refresher.store.session import Database
-from refresher.web.dashboard.pages.subject import Subject, Tags, subject, tags
+from refresher.web.dashboard.pages.subject import Tags, subject, tags
 from refresher.web.dashboard.routing import Answer, Goto, Mistaken, Page, Route
 from refresher.web.dashboard.visit import Visit
 
-CHANGED = "It changed meanwhile, and nothing was done: look how it stands now, and ask again."
 GONE = "it is deleted"
 CONFLICT = 409
 
@@ -74,8 +75,7 @@ class Question:
     @property
     def button(self) -> str:
         """What the button says: the deed, never "OK"."""
-        tries = self.deed is Deed.RESUME and says(self.deed, self.of.standing) == TRY_ONCE
-        return TRY_ONCE if tries else BUTTONS[self.deed]
+        return button(self.deed, self.of.standing)
 
     @property
     def consequence(self) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from refresher.connections import lifecycle
 from refresher.connections.lifecycle import Changed
 from refresher.errors import InvalidConnection, NoSuchConnection
+from refresher.insight.subject import Subject
 from refresher.rules.access import Scope
-from refresher.rules.deed_words import DONE
+from refresher.rules.deed_words import CHANGED, DONE
 from refresher.rules.deeds import Deed
 from refresher.web.dashboard.pages import deeds
 from refresher.web.dashboard.pages.deeds import CONFLICT, Question
-from refresher.web.dashboard.pages.subject import Subject, subject, tags
+from refresher.web.dashboard.pages.subject import subject, tags
 from refresher.web.dashboard.routing import Answer, Goto, Mistaken, Page, Route
 from refresher.web.dashboard.visit import Visit
 
@@ -49,7 +50,7 @@ def save(visit: Visit) -> Answer:
     try:
         after = lifecycle.change(visit.database, visit.actor, of.id, given, tags(visit))
     except Changed:
-        raise Mistaken(f"{deeds.CHANGED} {_now(of)}", _page(edited), CONFLICT) from None
+        raise Mistaken(f"{CHANGED} {_now(of)}", _page(edited), CONFLICT) from None
     except NoSuchConnection:
         return deeds.page(Question(subject(visit), Deed.EDIT, deeds.GONE), CONFLICT)
     except InvalidConnection as wrong:

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from refresher.connections import connect, reconnects
 from refresher.connections.reconnects import Reconnecting, ReconnectLink
 from refresher.errors import ConnectRefused, NoSuchConnection, QuotaReached, RefresherError
+from refresher.insight.subject import Subject
 from refresher.rules.access import Scope
 from refresher.rules.connect import State
 from refresher.rules.connect_view import SessionView, view
@@ -17,7 +18,7 @@ from refresher.rules.ways_back import ByPage, ByProgram, BySession
 from refresher.store.connect import SessionFilter
 from refresher.web.dashboard.pages import deeds
 from refresher.web.dashboard.pages.deeds import CONFLICT, Question
-from refresher.web.dashboard.pages.subject import Subject, subject
+from refresher.web.dashboard.pages.subject import subject
 from refresher.web.dashboard.routing import Answer, Mistaken, Page, Route
 from refresher.web.dashboard.visit import Visit
 

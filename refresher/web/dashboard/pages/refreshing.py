@@ -7,6 +7,7 @@ from functools import partial
 
 from refresher.connections import lifecycle
 from refresher.errors import TokenUnavailable
+from refresher.insight.subject import Subject
 from refresher.rules import refresh_words
 from refresher.rules.access import Scope
 from refresher.rules.connection import ParkReason
@@ -17,7 +18,7 @@ from refresher.store import connections, events
 from refresher.web.dashboard import moments
 from refresher.web.dashboard.pages import deeds
 from refresher.web.dashboard.pages.deeds import CONFLICT, Question
-from refresher.web.dashboard.pages.subject import Subject, subject
+from refresher.web.dashboard.pages.subject import subject
 from refresher.web.dashboard.routing import Answer, Goto, Route
 from refresher.web.dashboard.visit import Visit
 

@@ -1,91 +1,23 @@
-"""The connection that a deed is about, as its pages show it: who it is, how it stands, what fits."""
+"""The connection that an address names."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID
-
-from refresher.rules.deed_words import MOST_COUNTED, Reach
-from refresher.rules.deeds import Standing
-from refresher.rules.providers import Provider
-from refresher.rules.standing_word import Health
-from refresher.store import connections, lookup
-from refresher.store.connections import ConnectionView
+from refresher.insight import subject as subjects
+from refresher.insight.subject import Subject
 from refresher.web.dashboard.routing import NotHere
 from refresher.web.dashboard.visit import Visit
 
 Tags = frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One connection. `etag` is None for a deleted one, with which nothing can be done."""
-
-    seen: ConnectionView
-    etag: str | None
-    siblings: int
-    provider: Provider | None
-
-    @property
-    def id(self) -> UUID:
-        """The connection's id."""
-        return self.seen.id
-
-    @property
-    def address(self) -> str:
-        """Where its page is."""
-        return f"/ui/connections/{self.seen.id}"
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.seen.name or self.seen.external_id
-
-    @property
-    def at(self) -> str:
-        """What people call its provider."""
-        return self.provider.known_as if self.provider else self.seen.provider
-
-    @property
-    def health(self) -> Health:
-        """How it stands, in one word."""
-        return Health.DELETED if self.etag is None else self.seen.health
-
-    @property
-    def standing(self) -> Standing:
-        """What its deeds depend on."""
-        return Standing(
-            self.health,
-            self.seen.parked_reason,
-            is_paused=self.seen.paused_at is not None,
-            is_disabled=self.seen.disabled_at is not None,
-            siblings=self.siblings,
-        )
-
-    @property
-    def reach(self) -> Reach:
-        """What a deed reaches besides it."""
-        root, slot_of = self.seen.root_id, self.seen.slot_of
-        return Reach(
-            slots=len(self.seen.slots),
-            siblings=self.siblings,
-            root_id=None if root is None else str(root),
-            slot_of=None if slot_of is None else str(slot_of),
-            is_leased=self.seen.state == "leased",
-        )
-
-
 def subject(visit: Visit) -> Subject:
     """Returns the connection that the address names, deleted ones too; raises `NotHere`."""
     connection_id, own = visit.uuid("id"), visit.key.organization_id
     with visit.reading() as db:
-        found = connections.find(db, connection_id, own)
-        seen: ConnectionView | None = found.seen if found else connections.show(db, connection_id)
-        if seen is None or own not in {None, seen.organization_id}:
-            raise NotHere
-        siblings = lookup.siblings(db, connection_id, limit=MOST_COUNTED)
-    provider = visit.services.catalogue.get(seen.provider)
-    return Subject(seen, found.etag if found else None, len(siblings), provider)
+        found = subjects.find(db, visit.services.catalogue, connection_id, own)
+    if found is None:
+        raise NotHere
+    return found
 
 
 def tags(visit: Visit) -> Tags:

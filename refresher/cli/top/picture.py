@@ -44,13 +44,16 @@ class TopView:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A view as Rich prints it."""
+    """A view as Rich prints it; `more` is a line below it."""
 
     view: TopView
+    more: str = ""
 
     def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
         """Yields the frame."""
         yield _frame(self.view)
+        if self.more:
+            yield Text(self.more, style="dim")
 
 
 def picture(view: TopView) -> Picture:
@@ -60,7 +63,7 @@ def picture(view: TopView) -> Picture:
 
 def _frame(view: TopView) -> RenderableType:
     now = view.activity
-    parts: list[RenderableType] = [_figures(now.gauges, now.recent, view.queue)]
+    parts: list[RenderableType] = [figures(now.gauges, now.recent, view.queue)]
     parts += [Text(), _providers(now.providers), Text(), _processes(now.processes)]
     if view.trouble:
         parts += [Text(), Text(plain(view.trouble), style="bold red")]
@@ -75,7 +78,8 @@ def _frame(view: TopView) -> RenderableType:
     )
 
 
-def _figures(now: Gauges, recent: Recent, queue: QueueNow) -> Table:
+def figures(now: Gauges, recent: Recent, queue: QueueNow) -> Table:
+    """Returns the figures of the work, a line each."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", width=9)
     table.add_column(overflow="fold")
