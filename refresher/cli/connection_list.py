@@ -44,6 +44,15 @@ SPARE = ("next", "organization", "state", "token ends")
 
 State = Literal["scheduled", "leased", "parked", "idle"]
 """The states of a schedule row; scheduled and idle are one, as people and as the API call it."""
+Query = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Only what this may mean: an external id, a name, an id."),
+]
+Expired = Annotated[
+    bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
+]
+Failing = Annotated[bool, typer.Option("--failing", help="Only those whose last attempts failed.")]
+Slots = Annotated[bool, typer.Option("--slots", help="Also the tokens beside the main ones.")]
 
 app = typer.Typer()
 
@@ -59,26 +68,15 @@ app = typer.Typer()
     name="list",
 )
 def list_(
-    query: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", help="Only what this may mean: an external id, a name, an id."
-        ),
-    ] = None,
+    query: Query = None,
     organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
     reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
     health: Annotated[Health | None, typer.Option(help="Only those that stand so.")] = None,
-    expired: Annotated[
-        bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
-    ] = False,
-    failing: Annotated[
-        bool, typer.Option("--failing", help="Only those whose last attempts failed.")
-    ] = False,
-    slots: Annotated[
-        bool, typer.Option("--slots", help="Also the tokens beside the main ones.")
-    ] = False,
+    expired: Expired = False,
+    failing: Failing = False,
+    slots: Slots = False,
     count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     after: Annotated[UUID | None, typer.Option(help="Go on behind this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 50,

@@ -26,9 +26,10 @@ from refresher.cli.session import SIGNALS
 from refresher.cli.top import views
 from refresher.cli.top.asking import READ_ONLY, Find, Help, Question
 from refresher.cli.top.inspecting import DoctorScreen, InspectScreen, TextScreen
+from refresher.cli.top.listed import Rows
 from refresher.cli.top.source import Source
 from refresher.cli.top.steering import Steering
-from refresher.cli.top.views import ALL, WORDS, ConnectionsView, Look, Rows, View
+from refresher.cli.top.views import ALL, WORDS, ConnectionsView, Look, View
 from refresher.errors import RefresherError
 from refresher.rules.deeds import Deed
 from refresher.rules.words import sentence, span
