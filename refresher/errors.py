@@ -24,6 +24,7 @@
     ├── ConnectRefused           a connect session cannot be begun or completed; `code` tells why
     │   └── DiscoveryRefused     … to a server that nobody wrote an entry for
     ├── NoSuchSession            no connect session has this id
+    ├── SourceUnreadable         another system's API or database cannot be read on
     ├── UnverifiedWebhook        what came to a webhook receiver is not verified; `code` tells why
     ├── TokenUnavailable         no valid access token can be had; `code` tells why
     └── ApiError                 the HTTP API refused a request; `status` and `code` tell why
@@ -234,6 +235,10 @@ class UnverifiedWebhook(RefresherError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class SourceUnreadable(RefresherError):
+    """Another system's API or database cannot be read, or not to its end."""
 
 
 class ApiError(RefresherError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from refresher.cli.import_rejects import MOST_SHOWN, Rejects
@@ -51,7 +52,13 @@ class Refused:
 
 
 def summarize(
-    services: Services, counts: Counts, kept: Rejects, seconds: float, *, json: bool
+    services: Services,
+    counts: Counts,
+    kept: Rejects,
+    seconds: float,
+    more: Mapping[str, object] | None = None,
+    *,
+    json: bool,
 ) -> None:
     """Tells what an import came to, and what keeps connections from being refreshed."""
     updated = f"{counts.updated:,} updated, " if counts.updated else ""
@@ -59,7 +66,7 @@ def summarize(
         f"{counts.read:,} read in {span(seconds)}: {counts.created:,} created, "
         f"{counts.reconnected:,} reconnected, {updated}{counts.rejected:,} rejected."
     )
-    done(_told(counts, seconds), sentence, json=json)
+    done({**_told(counts, seconds), **(more or {})}, sentence, json=json)
     if kept.count > MOST_SHOWN:
         note(f"… and {kept.count - MOST_SHOWN:,} more lines were rejected.")
     if kept.count:
@@ -92,16 +99,26 @@ def _tell_parked(services: Services) -> None:
         )
 
 
-def rehearsed(
-    counts: Counts, refused: Refused, outlook: Outlook, seconds: float, *, json: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a dry run saw; `unit` is what an entry of the source is called."""
+
+    counts: Counts
+    refused: Refused
+    outlook: Outlook
+    seconds: float
+    unit: str
+
+
+def rehearsed(told: Rehearsed, *, json: bool) -> None:
     """Tells what an import would come to."""
+    counts, refused, outlook = told.counts, told.refused, told.outlook
     sentence = (
-        f"{counts.read:,} read in {span(seconds)}: {counts.created:,} would be created, "
+        f"{counts.read:,} read in {span(told.seconds)}: {counts.created:,} would be created, "
         f"{counts.reconnected:,} reconnected, {counts.updated:,} updated, "
         f"{counts.rejected:,} rejected. Nothing was stored."
     )
-    done(_told(counts, seconds) | _outlook(refused, outlook), sentence, json=json)
+    done(_told(counts, told.seconds) | _outlook(refused, outlook), sentence, json=json)
     if json:
         return
     if outlook.apps:
@@ -109,7 +126,7 @@ def rehearsed(
         table(["provider", "app", "connections", "app stored"], rows)
     for reason in refused.reasons():
         more = ", …" if reason.count > len(reason.lines) else ""
-        at = f"line{'s' * (reason.count > 1)} {', '.join(map(str, reason.lines))}{more}"
+        at = f"{told.unit} {', '.join(map(str, reason.lines))}{more}"
         note(f"{reason.count:,} would be rejected ({at}): {reason.reason}")
     if refused.others:
         note(f"… and {refused.others:,} more, for other reasons.")

@@ -39,8 +39,8 @@ class ImportLine:
 
 Item = tuple[ImportLine, NewConnection]
 Reject = Callable[[ImportLine, str], None]
-Reader = Callable[[ImportLine], NewConnection]
-"""Understands a line, or raises `InvalidConnection`."""
+Reader = Callable[[ImportLine], NewConnection | None]
+"""Understands a line, or raises `InvalidConnection`; None is a line that is about no connection."""
 Taker = Callable[[Sequence[NewConnection]], Registered]
 """Stores a chunk, or only says what would come of it."""
 
@@ -97,6 +97,9 @@ class ImportRun:
         self.counts.read += 1
         try:
             new = self._read(line)
+            if new is None:
+                self.counts.read -= 1
+                return
         except InvalidConnection as error:
             self._reject(line, str(error))
             return

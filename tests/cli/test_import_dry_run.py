@@ -37,4 +37,4 @@ def test_a_dry_run_tells_all_and_stores_nothing(cli: Cli):
     shown = cli("connections", "import", file, "--dry-run")
     assert "5 would be created" in shown.stdout
     assert "`refresher apps set acme --name eu --client-id" in shown.stdout
-    assert "2 would be rejected (lines 6, 7)" in shown.stderr
+    assert "2 would be rejected (line 6, 7)" in shown.stderr

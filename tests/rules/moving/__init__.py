@@ -1,0 +1,1 @@
+"""Rows of other systems, and what comes of them."""
