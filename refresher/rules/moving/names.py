@@ -58,7 +58,8 @@ NAMES: Mapping[System, Mapping[str, str]] = {
         microsoft=(
             "azure-blob-storage microsoft-admin microsoft-ads microsoft-entra-id microsoft-excel "
             "microsoft-people microsoft-planner microsoft-power-bi microsoft-powerpoint "
-            "microsoft-teams microsoft-teams-bot microsoft-tenant-specific microsoft-word one-drive one-drive-personal "
+            "microsoft-teams microsoft-teams-bot microsoft-tenant-specific microsoft-word one-drive "
+            "one-drive-personal "
             "one-note outlook sharepoint-online"
         ),
         ninjaone="ninjaone-rmm-oauth2",

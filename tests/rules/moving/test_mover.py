@@ -106,7 +106,7 @@ def test_a_good_row_of_each_system(system: System, expected: dict[str, Any]):
          {}, {"host": "acme.my.salesforce.com"}),
         (N, row(N, provider="microsoft-tenant-specific", connection_config={"tenant": OWN_MICROSOFT}),
          {}, {"host": OWN_MICROSOFT, "provider": "microsoft"}),
-        (N, row(N, provider="workday", connection_config={"tenant": "acme", "hostname": "x"},),
+        (N, row(N, provider="workday", connection_config={"tenant": "acme", "hostname": "x"}),
          {"hosts": {"": "wd2-impl-services1.workday.com"}},
          {"host": "wd2-impl-services1.workday.com"}),
         # Times: seconds, milliseconds, texts of them, ISO 8601 with and without an offset, none.
@@ -258,7 +258,7 @@ def test_nango_s_own_encryption_is_opened_with_its_key():
 def test_a_placeholder_is_found_by_its_name():
     """What an entry calls a placeholder, and they note under that name, comes along."""
     found = [p for p in CATALOGUE.providers if p.placeholders and not p.host_pattern]
-    named = {name: "1" for name in found[0].placeholders} if found else {}
+    named = dict.fromkeys(found[0].placeholders, "1")
     made = line(N, row(N, provider=found[0].name, connection_config=named))
     assert set(made.get("placeholders", {})) <= set(named)
 

@@ -1,0 +1,1 @@
+"""Connections of other systems, imported by the command line."""
