@@ -25,7 +25,7 @@ from refresher.cli.import_options import (
     pairs,
 )
 from refresher.cli.import_rejects import Rejects, rejects_path
-from refresher.cli.import_source import opened, path_of, reader_of
+from refresher.cli.import_source import Moving, opened, path_of, reader_of
 from refresher.cli.import_work import Work
 from refresher.cli.output import Json, WrongUse, command
 from refresher.rules.moving import Wishes
@@ -55,17 +55,20 @@ Verify = Annotated[
 VerifyRate = Annotated[
     float, typer.Option(min=0.1, max=100, help="How many a second are verified.")
 ]
-ABOUT = """Import connections, one JSON object a line; the exit code is 1 when a line was rejected.
-
-Importing a connection again with tokens is a reconnect: they replace the stored ones. So never import
-an old export over connections that refresher has kept fresh since. Without tokens it is an update. Bad
-lines are told by number and kept, with the reason, in the rejects file, which holds tokens and is only
-for its owner. A dry run keeps none: it groups them by reason.
-
-With --verify the exit code is 1, too, when a grant proved dead. Another system must not refresh
-meanwhile: a refresh token that is spent twice is lost with many providers."""
 
 
+@command(
+    app,
+    "refresher connections import connections.jsonl",
+    "psql -AtXc 'select row_to_json(c) from …' | refresher connections import - --json",
+    "refresher connections import --from authjs env:THEIR_DATABASE_URL --organization acme --dry-run",
+    "refresher connections import --from nango https://api.nango.dev --verify",
+    (
+        '{"organization_id": "org1", "provider": "google", "external_id": "1", '
+        '"access_token": "…", "refresh_token": "…", "expires_in": 3599}'
+    ),
+    name="import",
+)
 def import_(
     source: Input,
     system: FromSystem = None,
@@ -82,34 +85,41 @@ def import_(
     verify_rate: VerifyRate = 5.0,
     json: Json = False,
 ) -> None:
+    """Import connections, one JSON object a line; the exit code is 1 when a line was rejected.
+
+    Importing a connection again with tokens is a reconnect: they replace the stored ones. So never
+    import an old export over connections that refresher has kept fresh since. Without tokens it is an
+    update. Bad lines are told by number and kept, with the reason, in the rejects file, which holds
+    tokens and is only for its owner. A dry run keeps none: it groups them by reason.
+
+    With --verify the exit code is 1, too, when a grant proved dead. Another system must not refresh
+    meanwhile: a refresh token that is spent twice is lost with many providers.
+    """
     named = (pairs("provider", provider, bare=False), pairs("app", app_name), pairs("host", host))
     moving = moving_of(system, Wishes(organization, organization_from, *named), table)
     if dry_run and verify:
         raise WrongUse("a dry run stores nothing that --verify could refresh: give one of them")
+    kept = None if dry_run else (rejects_path(rejects, path_of(source)), from_line > 1)
+    rate = verify_rate if verify else None
+    if not _done(source, moving, kept, from_line, rate, json=json):
+        raise typer.Exit(1)
+
+
+def _done(
+    source: str,
+    moving: Moving | None,
+    rejects: tuple[Path, bool] | None,
+    from_line: int,
+    rate: float | None,
+    *,
+    json: bool,
+) -> bool:
+    """Imports, or without a rejects file only says what would come of it."""
     with ExitStack() as stack:
-        path = path_of(source)
-        kept = None if dry_run else Rejects(rejects_path(rejects, path), append=from_line > 1)
+        kept = Rejects(rejects[0], append=rejects[1]) if rejects else None
         services = stack.enter_context(session.services())
         if kept is not None:
             stack.callback(kept.close)
         read = stack.enter_context(opened(source, moving, services))
         work = Work(services, read, reader_of(moving, services), from_line, json)
-        rate = verify_rate if verify else None
-        is_well = work.rehearse() if kept is None else work.store(kept, rate)
-    if not is_well:
-        raise typer.Exit(1)
-
-
-import_.__doc__ = ABOUT
-command(
-    app,
-    "refresher connections import connections.jsonl",
-    "psql -AtXc 'select row_to_json(c) from …' | refresher connections import - --json",
-    "refresher connections import --from authjs env:THEIR_DATABASE_URL --organization acme --dry-run",
-    "refresher connections import --from nango https://api.nango.dev --verify",
-    (
-        '{"organization_id": "org1", "provider": "google", "external_id": "1", '
-        '"access_token": "…", "refresh_token": "…", "expires_in": 3599}'
-    ),
-    name="import",
-)(import_)
+        return work.rehearse() if kept is None else work.store(kept, rate)

@@ -47,6 +47,7 @@ def pairs(option: str, given: Sequence[str] | None, *, bare: bool = True) -> Map
 
 
 def moving_of(system: System | None, wishes: Wishes, table: str | None) -> Moving | None:
+    """Returns from where and how connections move in, None for our own format."""
     if system is not None:
         if wishes.organization and wishes.organization_from:
             raise WrongUse("give --organization or --organization-from, not both")
