@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def account(number: int, **changed: object) -> dict[str, object]:
     return {**ACCOUNT, "providerAccountId": str(number), **changed}
 
 
-def csv_of(*rows: dict[str, object], sign: str = ",") -> str:
+def csv_of(*rows: Mapping[str, object], sign: str = ",") -> str:
     """Returns rows as CSV with a header, each value in quotes."""
     lines = [sign.join(rows[0])]
     lines += [sign.join(f'"{value}"' for value in row.values()) for row in rows]

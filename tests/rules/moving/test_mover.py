@@ -9,7 +9,6 @@ import pytest
 from refresher.catalogue import load
 from refresher.errors import InvalidConnection
 from refresher.rules.moving import Mover, System, Wishes
-from refresher.rules.moving.fixtures import Fixture, is_entry
 from refresher.rules.moving.names import HOSTS, NAMES
 from refresher.rules.registration import read
 from tests.rules.moving.rows import NANGO_KEY, ROWS, row, sealed
@@ -261,35 +260,6 @@ def test_a_placeholder_is_found_by_its_name():
     named = dict.fromkeys(found[0].placeholders, "1")
     made = line(N, row(N, provider=found[0].name, connection_config=named))
     assert set(made.get("placeholders", {})) <= set(named)
-
-
-def test_a_fixture_of_django():
-    """Entries of `dumpdata` become rows: a token gets its account's fields, the rest is passed over."""
-    fixture = Fixture()
-    entries: list[tuple[str, Any, dict[str, Any]]] = [
-        ("auth.user", 5, {"username": "ann"}),
-        ("socialaccount.socialapp", 1, {"provider": "google", "client_id": "c1"}),
-        ("socialaccount.socialaccount", 2, {"user": ["ann"], "provider": "google", "uid": "1042"}),
-    ]
-    for model, key, fields in entries:
-        assert fixture.row({"model": model, "pk": key, "fields": fields}) is None
-    token = {"app": 1, "account": 2, "token": "at", "token_secret": "rt", "expires_at": None}
-    made = fixture.row({"model": "socialaccount.socialtoken", "pk": 3, "fields": token})
-    assert made is not None
-    assert line(D, made) | {"metadata": {}} == {
-        "organization_id": "ann", "provider": "google", "external_id": "1042",
-        "access_token": "at", "refresh_token": "rt", "metadata": {},
-    }  # fmt: skip
-    social = {"model": "social_django.usersocialauth", "pk": 1, "fields": {**ROWS[P], "user": 5}}
-    assert is_entry(social)
-    assert fixture.row(social) == {**ROWS[P], "user": 5}
-    with pytest.raises(InvalidConnection, match="its account does not stand before it"):
-        fixture.row(
-            {"model": "socialaccount.socialtoken", "pk": 3, "fields": {**token, "account": 9}}
-        )
-    with pytest.raises(InvalidConnection, match="its fields are no object"):
-        fixture.row({"model": "auth.user", "pk": 1, "fields": []})
-    assert not is_entry(["model"])
 
 
 def test_all_that_a_name_means_is_in_the_catalogue():
