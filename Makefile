@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages docs chaos bench clean postgres foreign browser versions package
+.PHONY: help demo test lint check format pages client docs chaos bench clean postgres foreign browser versions package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ format: $(VENV)/.dev ## Put the code in form
 
 pages: $(VENV)/.dev ## Write the tables of settings and providers anew, from what the code declares
 	$(BIN)/python -m tests.pages
+
+client: $(VENV)/.dev ## Write the SDK for threads anew, from the one for asyncio
+	$(BIN)/python -m tests.sdk_faces
 
 docs: $(VENV)/.docs ## Build the documentation site into site/; a dead link fails
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)

@@ -20,6 +20,7 @@
     ├── EgressRefused            a URL leads where no request may go
     ├── InvalidWebhook           a webhook endpoint lacks or garbles a field
     ├── NoSuchWebhook            no webhook endpoint has this id
+    ├── NoSuchLink               no resume link of the connection has this id
     ├── Conflict                 what is asked contradicts what is stored
     ├── ConnectRefused           a connect session cannot be begun or completed; `code` tells why
     │   └── DiscoveryRefused     … to a server that nobody wrote an entry for
@@ -31,23 +32,31 @@
         ├── NotAuthorized        its key is unknown or revoked, or lacks a scope
         └── ApiUnavailable       it cannot be reached, or is in trouble itself
 
-What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one
-sentence a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a
-traceback.
+What a provider answers is never an exception: see `rules/outcomes.py`. Every message is one sentence
+a person can act on; the ways in (`cli`, `scheduler`, `broker`) print it without a traceback.
 """
 
-import json
-import os
-import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 
 class RefresherError(Exception):
-    """Superclass of all. Never raised directly."""
+    """Superclass of all. Never raised directly. May be pickled: it loses nothing but `reconnects`."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[object, ...]:
+        more = {name: value for name, value in vars(self).items() if name != "reconnects"}
+        return with_sentence, (type(self), str(self)), more
+
+
+Error = TypeVar("Error", bound=RefresherError)
+
+
+def with_sentence(kind: type[Error], sentence: str) -> Error:
+    """Returns an error that an API, or another process, has put into words already."""
+    return kind.__new__(kind, sentence)
 
 
 class SettingsError(RefresherError):
@@ -187,19 +196,18 @@ class TokenUnavailable(RefresherError):
     None when waiting alone does not help.
     """
 
+    reconnects: Callable[..., Any] | None = None
+    """How the SDK begins a connect session for the account; another process does not know it."""
+
     def __init__(
         self, code: str, sentence: str, *, retry_after_seconds: float | None = None
     ) -> None:
         super().__init__(sentence)
         self.code = code
         self.retry_after_seconds = retry_after_seconds
-        self.reconnects: Callable[..., Any] | None = None
 
     def reconnect_url(self, **wishes: Any) -> Any:
-        """Begins a connect session for this account, as `Refresher.reconnect_url` does.
-
-        Only where the SDK raised this; to be awaited where that was an `AsyncRefresher`.
-        """
+        """Does what `reconnect_url` of the SDK that raised this does; awaited if that was asyncio."""
         if self.reconnects is None:
             sentence = "only an error of the SDK knows where to connect the account again"
             raise ConnectRefused("cannot_connect", sentence)
@@ -281,6 +289,12 @@ class NoSuchWebhook(RefresherError):
         )
 
 
+class NoSuchLink(RefresherError):
+    """No resume link of the connection has this id."""
+
+    exit_code = 2
+
+
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Returns ` (did you mean "…"?)` for the closest known word, or nothing.
 
@@ -289,16 +303,3 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     rests = sorted({name.removeprefix(prefix) for name in known})
     close = get_close_matches(word.removeprefix(prefix), rests, n=1, cutoff=0.6)
     return f' (did you mean "{prefix}{close[0]}"?)' if close else ""
-
-
-def say_last(error: RefresherError) -> None:
-    """Prints the sentence with which a process ends.
-
-    Past `sys.stderr`: in Dramatiq's worker processes that is a pipe to the first process, which does
-    not always pass on what came at the very end. As JSON where that is asked for: the settings may be
-    what is wrong, so only the environment is looked at.
-    """
-    line = f"refresher: {error}"
-    if os.environ.get("REFRESHER_LOG_FORMAT") == "json":
-        line = json.dumps({"event": str(error), "level": "critical"}, ensure_ascii=False)
-    print(line, file=sys.__stderr__ or sys.stderr, flush=True)

@@ -18,7 +18,7 @@ import structlog
 from refresher.connections import bulk_work, connect_sweep, discovery
 from refresher.connections.oauth_apps import SecretFiles, sync_apps
 from refresher.connections.provider_entries import ProviderEntries
-from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError, say_last
+from refresher.errors import CatalogueError, DatabaseUnavailable, RefresherError
 from refresher.insight import history
 from refresher.notify import watch
 from refresher.notify.flow import ChannelFlow
@@ -30,7 +30,7 @@ from refresher.refresh.retention import keep_answers, keep_events
 from refresher.runtime.health import Probe
 from refresher.runtime.jobs import Ticks
 from refresher.runtime.liveness import Watch
-from refresher.runtime.log import Seldom, adopt_all
+from refresher.runtime.log import Seldom, adopt_all, say_last
 from refresher.runtime.neighbours import LOOK_SECONDS
 from refresher.runtime.process import Process, spare_collections, starting
 from refresher.runtime.services import Services, services

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from dramatiq import cli
 
-from refresher.errors import RefresherError, say_last
-from refresher.runtime.log import adopt_all, configure
+from refresher.errors import RefresherError
+from refresher.runtime.log import adopt_all, configure, say_last
 from refresher.settings import load
 
 # `--path` without a value: nothing is imported from the working directory.

@@ -13,21 +13,31 @@ with the first request or auth, a database driver with the direct mode. The erro
 
 from typing import TYPE_CHECKING
 
-from refresher.client.aio import AsyncRefresher
+from refresher.client.asynchronous.refresher import AsyncRefresher
 from refresher.client.connecting import ConnectProblem, ConnectStart, ConnectStatus
-from refresher.client.sync import Refresher
+from refresher.client.endpoints import Delivery, NewSecret, Webhook, WebhookTest
+from refresher.client.links import ResumeLink, ResumeLinkStatus
+from refresher.client.oauth_apps import App
+from refresher.client.synchronous.refresher import Refresher
 from refresher.client.values import Connection, Event
 from refresher.client.webhook import WebhookEvent, verify_webhook
+from refresher.client.which import Account
 from refresher.errors import (
     ApiError,
     ApiUnavailable,
     Conflict,
     ConnectRefused,
+    InvalidApp,
     InvalidConnection,
+    InvalidWebhook,
+    NoSuchApp,
     NoSuchConnection,
+    NoSuchLink,
     NoSuchSession,
+    NoSuchWebhook,
     NotAuthorized,
     RefresherError,
+    SettingsError,
     TokenUnavailable,
     UnverifiedWebhook,
 )
@@ -50,8 +60,10 @@ Ending = RefreshResult
 """What `RefreshResult` was called before."""
 
 __all__ = [
+    "Account",
     "ApiError",
     "ApiUnavailable",
+    "App",
     "AsyncRefresher",
     "Conflict",
     "ConnectProblem",
@@ -60,20 +72,32 @@ __all__ = [
     "ConnectStatus",
     "Connection",
     "ConnectionAuth",
+    "Delivery",
     "Ending",
     "Event",
+    "InvalidApp",
     "InvalidConnection",
+    "InvalidWebhook",
+    "NewSecret",
+    "NoSuchApp",
     "NoSuchConnection",
+    "NoSuchLink",
     "NoSuchSession",
+    "NoSuchWebhook",
     "NotAuthorized",
     "RefreshResult",
     "Refresher",
     "RefresherError",
+    "ResumeLink",
+    "ResumeLinkStatus",
     "Secret",
     "Served",
+    "SettingsError",
     "TokenUnavailable",
     "UnverifiedWebhook",
+    "Webhook",
     "WebhookEvent",
+    "WebhookTest",
     "fingerprint",
     "verify_webhook",
 ]

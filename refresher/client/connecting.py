@@ -15,11 +15,13 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
-from refresher.client.operations import Call, Id, as_id
+from refresher.client.calls import Call
 from refresher.client.values import made
+from refresher.client.which import Which, as_id, as_uuid
 from refresher.errors import NoSuchSession
 from refresher.rules.connect import s256
 
+Id = UUID | str
 PATH = "/v1/connect/sessions"
 LONGEST_WAIT_SECONDS = 20.0
 """How long one request waits; `connect_wait` makes as many as it needs."""
@@ -131,9 +133,9 @@ def begin(given: Mapping[str, object]) -> Call[ConnectStart]:
     )
 
 
-def reconnect(given: Id, wishes: Mapping[str, object]) -> Call[ConnectStart]:
+def reconnect(which: Which, wishes: Mapping[str, object]) -> Call[ConnectStart]:
     """A session for the account of a connection that there is."""
-    return begin({"connection_id": str(as_id(given)), **wishes})
+    return begin({"connection_id": str(as_id(which)), **wishes})
 
 
 def status(given: Id, *, wait_seconds: float = 0.0) -> Call[ConnectStatus]:
@@ -185,9 +187,9 @@ def cancel(given: Id) -> Call[ConnectStatus]:
     )
 
 
-def opened(given: Id) -> Call[tuple[ConnectStatus, ...]]:
+def opened(which: Which) -> Call[tuple[ConnectStatus, ...]]:
     """The sessions of a connection that are open, the newest ones."""
-    id_ = as_id(given)
+    id_ = as_id(which)
     return Call(
         "GET",
         PATH,
@@ -209,12 +211,8 @@ def _status(document: Mapping[str, Any]) -> ConnectStatus:
 
 
 def _session_id(given: Id) -> UUID:
-    try:
-        return given if isinstance(given, UUID) else UUID(given)
-    except (ValueError, AttributeError, TypeError):
-        raise NoSuchSession(
-            "a connect session's id is a UUID: the session_id that connect_url() returned"
-        ) from None
+    sentence = "a connect session's id is a UUID: the session_id that connect_url() returned"
+    return as_uuid(given, NoSuchSession(sentence))
 
 
 def _plain(value: object) -> object:

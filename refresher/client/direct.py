@@ -5,31 +5,51 @@ The only module of the SDK that loads the store; it is imported when the direct 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from refresher.client.looking import ConnectionPage, Rights, cursor_of, place_of
-from refresher.client.values import Connection, Event, EventPage, made
-from refresher.connections import connect, lifecycle, registration, revocation
+from refresher.client import calls
+from refresher.client.calls import Page
+from refresher.client.direct_apps import DirectApps
+from refresher.client.direct_webhooks import DirectWebhooks
+from refresher.client.looking import Rights, cursor_of, place_of
+from refresher.client.operations import Deed
+from refresher.client.values import Connection, Event, made
+from refresher.connections import connect, lifecycle, registration, resume_links, revocation
 from refresher.connections.discovered import with_provider
 from refresher.connections.oauth_apps import sync_apps
-from refresher.errors import InvalidConnection
+from refresher.errors import ApiError, InvalidConnection
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import Scope
 from refresher.rules.connect import Finish, Flow, State
 from refresher.rules.connect_view import view
+from refresher.rules.connection import ParkReason
+from refresher.rules.history import STATES
 from refresher.rules.registration import read
 from refresher.rules.standing_word import Health
 from refresher.runtime.services import build
 from refresher.settings import load
-from refresher.store import connections, events, lists
+from refresher.store import connections, events, finding, lists
 from refresher.store.connect import SessionFilter
 from refresher.store.connections import Versioned
+from refresher.store.finding import Unsearchable
 from refresher.store.lists import Chosen
 
 MOST_OPENED = 50
+_DEEDS: Mapping[Deed, Callable[..., Versioned]] = {
+    "pause": lifecycle.pause,
+    "resume": lifecycle.resume,
+    "disable": lifecycle.disable,
+    "enable": lifecycle.enable,
+}
+_WORDS: Mapping[str, Collection[str]] = {
+    "health": [word.value for word in Health],
+    "state": STATES,
+    "reason": [reason.value for reason in ParkReason],
+}
+"""Filters that have words of their own."""
 
 
 class Direct:
@@ -40,10 +60,13 @@ class Direct:
         self.on_demand = OnDemand(self.services, role="client")
         self._apps_synced = False
         self._by = lifecycle.whoever("sdk")
+        self.webhooks = DirectWebhooks(self.services, self._by)
+        self.apps = DirectApps(self.services, self._by)
 
     def close(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""
         self.on_demand.close()
+        self.webhooks.close()
         self.services.close()
 
     def register(self, given: Mapping[str, object]) -> Connection:
@@ -59,13 +82,14 @@ class Direct:
         """Returns a connection; a deleted one is none."""
         return _public(lifecycle.find(self.services.database, self._by, connection_id))
 
-    def pause(self, connection_id: UUID) -> Connection:
-        """Parks a connection until it is resumed."""
-        return _public(lifecycle.pause(self.services.database, self._by, connection_id))
+    def steer(self, connection_id: UUID, deed: Deed) -> Connection:
+        """Does what the API does by the same name."""
+        return _public(_DEEDS[deed](self.services.database, self._by, connection_id))
 
-    def resume(self, connection_id: UUID) -> Connection:
-        """Makes a connection due at once."""
-        return _public(lifecycle.resume(self.services.database, self._by, connection_id))
+    def change(self, connection_id: UUID, given: Mapping[str, object]) -> Connection:
+        """Changes name, metadata or scopes."""
+        changed = lifecycle.change(self.services.database, self._by, connection_id, given)
+        return _public(changed)
 
     def delete(self, connection_id: UUID, *, revoke: bool) -> None:
         """Deletes a connection softly, unless others use its grant; then gives the grant back."""
@@ -73,29 +97,57 @@ class Direct:
         if revoke:
             revocation.revoke(self.services, connection_id, None)
 
-    def events(self, connection_id: UUID, *, cursor: str | None, limit: int) -> EventPage:
+    def events(self, connection_id: UUID, *, cursor: str | None) -> Page[Event]:
         """Returns a page of events, the newest first; a sibling's are those of its root."""
         before = int(cursor) if cursor is not None else None
         seen = lifecycle.find(self.services.database, self._by, connection_id).seen
         with self.services.database.transaction() as db:
             root_id = seen.root_id or connection_id
-            found = events.recent(db, root_id, limit=limit, before=before)
-        more = str(found[-1].id) if len(found) == limit else None
-        return EventPage(tuple(made(Event, asdict(event)) for event in found), more)
+            found = events.recent(db, root_id, limit=calls.PAGE, before=before)
+        more = str(found[-1].id) if len(found) == calls.PAGE else None
+        return Page(tuple(made(Event, asdict(event)) for event in found), more)
 
-    def connections(
-        self, chosen: Mapping[str, str], *, cursor: str | None, limit: int
-    ) -> ConnectionPage:
+    def connections(self, asked: Mapping[str, Any], *, cursor: str | None) -> Page[Connection]:
         """Returns a page of connections."""
-        given: dict[str, Any] = {**chosen}
-        if "health" in given:
-            given["health"] = Health(given["health"])
-        wanted = Chosen(**given, slots=False)
+        wanted = _chosen(asked)
         with self.services.database.transaction() as db:
-            found = lists.ids(db, wanted, after=place_of(cursor), limit=limit)
+            found = lists.ids(db, wanted, after=place_of(cursor), limit=calls.PAGE)
             shown = connections.of(db, found.ids, None)
         items = tuple(made(Connection, asdict(one)) for one in shown)
-        return ConnectionPage(items, cursor_of(found.after) if found.after else None)
+        return Page(items, cursor_of(found.after) if found.after else None)
+
+    def find(self, text: str, organization_id: str | None) -> tuple[Connection, ...]:
+        """Returns those that a text may mean, the exact one first."""
+        with self.services.database.transaction() as db:
+            try:
+                found = finding.search(db, text, organization_id, limit=calls.PAGE)
+            except Unsearchable as error:
+                raise _wrong(f"find: {error}") from None
+            shown = connections.of(db, [row.id for row in found.rows], organization_id)
+        return tuple(made(Connection, asdict(one)) for one in shown)
+
+    def resume_link(
+        self, connection_id: UUID, *, seconds: float, replaces_tokens: bool
+    ) -> dict[str, object]:
+        """Makes a link."""
+        link = resume_links.make_link(
+            self.services,
+            connection_id,
+            seconds=seconds,
+            by=self._by,
+            replaces_tokens=replaces_tokens,
+        )
+        return asdict(link)
+
+    def resume_links(self, connection_id: UUID) -> list[dict[str, object]]:
+        """Returns the links of a connection."""
+        found = resume_links.open_links(self.services.database, connection_id, self._by)
+        return [asdict(one) for one in found]
+
+    def withdraw_link(self, connection_id: UUID, link_id: UUID) -> dict[str, object]:
+        """Withdraws a link."""
+        database = self.services.database
+        return asdict(resume_links.withdraw_link(database, connection_id, link_id, self._by))
 
     @staticmethod
     def rights() -> Rights:
@@ -139,3 +191,19 @@ class Direct:
 
 def _public(versioned: Versioned) -> Connection:
     return made(Connection, asdict(versioned.seen))
+
+
+def _chosen(asked: Mapping[str, Any]) -> Chosen:
+    for name, words in _WORDS.items():
+        if name in asked and asked[name] not in words:
+            raise _wrong(f"{name}: it is one of {', '.join(words)}")
+    given = {"slots": False, **asked}
+    if "health" in given:
+        given["health"] = Health(given["health"])
+    given["parked_reason"] = given.pop("reason", None)
+    return Chosen(**given)
+
+
+def _wrong(sentence: str) -> ApiError:
+    """Returns what the API tells of a wrong filter."""
+    return ApiError(sentence, status=400, code="invalid_query")

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
-from refresher.client.operations import PAGE, Call
-from refresher.client.values import Connection, made
+from refresher.client import calls
+from refresher.client.calls import Call, Page, page_of, page_params
+from refresher.client.values import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionPage:
-    """Some connections, in the order of their names; `next_cursor` is None at the end."""
+class Filters(TypedDict, total=False):
+    """Which connections `list` yields: those that all of these fit, None leaves one away.
 
-    items: tuple[Connection, ...]
-    next_cursor: str | None
+    `state` is `idle`, `leased` or `parked`, `reason` why it is parked, `health` the one word that tells
+    how it stands. `slots`: also the tokens beside the main ones.
+    """
+
+    organization_id: str | None
+    provider: str | None
+    health: str | None
+    state: str | None
+    reason: str | None
+    external_id: str | None
+    slots: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +36,30 @@ class Rights:
     scopes: frozenset[str] = field(default_factory=frozenset)
 
 
-def connections(chosen: Mapping[str, str | None], *, cursor: str | None) -> Call[ConnectionPage]:
-    """A page of connections; `chosen` are the names of the API's filters."""
-    asked = {name: value for name, value in chosen.items() if value is not None}
-    page = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
+def connections(filters: Filters, *, cursor: str | None) -> Call[Page[Connection]]:
+    """A page of connections."""
+    asked: dict[str, Any] = {
+        n: value for n, value in filters.items() if value is not None and value is not False
+    }
     return Call(
         "GET",
         "/v1/connections",
-        read=_page,
-        here=lambda direct: direct.connections(asked, cursor=cursor, limit=PAGE),
-        params=asked | page,
+        read=page_of(Connection),
+        here=lambda direct: direct.connections(asked, cursor=cursor),
+        params=page_params(cursor, **asked),
+    )
+
+
+def find(text: str, organization_id: str | None) -> Call[tuple[Connection, ...]]:
+    """Those that a text may mean, the exact one first."""
+    read = page_of(Connection)
+    given = {"find": text, "limit": str(calls.PAGE)}
+    return Call(
+        "GET",
+        "/v1/connections",
+        read=lambda document: read(document).items,
+        here=lambda direct: direct.find(text, organization_id),
+        params=given | ({"organization_id": organization_id} if organization_id else {}),
     )
 
 
@@ -53,11 +76,6 @@ def cursor_of(place: Sequence[str]) -> str:
 def place_of(cursor: str | None) -> tuple[str, ...] | None:
     """Returns the place that `cursor_of` wrote."""
     return None if cursor is None else tuple(json.loads(cursor))
-
-
-def _page(document: Any) -> ConnectionPage:
-    items = tuple(made(Connection, one) for one in document["items"])
-    return ConnectionPage(items, document["next_cursor"])
 
 
 def _rights(document: Any) -> Rights:

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from refresher.client import connecting, operations
+from refresher.client.calls import Call
 from refresher.client.connecting import ConnectStart
-from refresher.client.operations import Call, Id, as_id
+from refresher.client.which import Which, as_id
 from refresher.rules.challenges import wanted_scopes
 
 Steps = Generator[Call[Any], Any, ConnectStart | None]
@@ -35,12 +36,12 @@ class StepUps:
     def __init__(self) -> None:
         self._made: dict[UUID, ConnectStart] = {}
 
-    def steps(self, given: Id, response: Response, wishes: Mapping[str, object]) -> Steps:
+    def steps(self, which: Which, response: Response, wishes: Mapping[str, object]) -> Steps:
         """Yields what is to be asked, is sent its answers, and returns what came of it.
 
         None: the answer asks for no more, or for what there is already; or the person is on the way.
         """
-        id_ = as_id(given)
+        id_ = as_id(which)
         header = str(response.headers.get("www-authenticate") or "")
         wanted = set(wanted_scopes(response.status_code, header) or ())
         if not wanted:

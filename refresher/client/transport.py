@@ -1,34 +1,20 @@
-"""How operations are carried out: over the HTTP API or on a database; `Connected` chooses.
-
-A problem document (RFC 9457) of the API is turned into one of our errors.
-"""
+"""How operations are carried out: over the HTTP API or on a database; `Connected` chooses."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from refresher import __version__
-from refresher.client.operations import Call
+from refresher.client.calls import Call
+from refresher.client.refusals import answer
 from refresher.client.stepping import StepUps
-from refresher.errors import (
-    ApiError,
-    ApiUnavailable,
-    Conflict,
-    ConnectRefused,
-    InvalidConnection,
-    NoSuchConnection,
-    NoSuchSession,
-    NotAuthorized,
-    RefresherError,
-    SettingsError,
-    TokenUnavailable,
-)
-from refresher.rules.connection import ParkReason
-from refresher.rules.unavailable import Why
+from refresher.errors import ApiUnavailable, SettingsError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -42,8 +28,6 @@ Client = TypeVar("Client", bound="httpx.Client | httpx.AsyncClient")
 API_URL, API_KEY = "REFRESHER_API_URL", "REFRESHER_API_KEY"
 ANSWER_SECONDS = 10.0
 """How long the API may take, beyond what it was asked to wait."""
-ABOUT_TOKENS = {*(why.value for why in Why), *(reason.value for reason in ParkReason)}
-ABOUT_FIELDS = {"invalid_connection", "invalid_body"}
 
 
 class Connected(Generic[Client]):
@@ -61,6 +45,7 @@ class Connected(Generic[Client]):
         encryption_keys: str | Sequence[str] | None = None,
         http_client: Client | None = None,
         allow_insecure: bool = False,
+        timeout_seconds: float = ANSWER_SECONDS,
         **settings: object,
     ) -> None:
         named = {"database_url": database_url, "encryption_keys": encryption_keys, **settings}
@@ -73,7 +58,9 @@ class Connected(Generic[Client]):
         self._http: OverHttp | None = None
         self._direct: Direct | None = None
         if api_url is not None:
-            self._http = _over_http(api_url, api_key, http_client, direct, allow_insecure)
+            _check(api_key, direct, timeout_seconds)
+            _check_url(api_url, allow_insecure=allow_insecure)
+            self._http = OverHttp(api_url, str(api_key).strip(), http_client, timeout_seconds)
         elif database_url is not None:
             from refresher.client.direct import Direct
 
@@ -85,20 +72,23 @@ class Connected(Generic[Client]):
             )
 
 
-def _over_http(
-    api_url: str,
-    api_key: str | None,
-    http_client: httpx.Client | httpx.AsyncClient | None,
-    direct: Mapping[str, object],
-    allow_insecure: bool,  # noqa: FBT001
-) -> OverHttp:
+def _check(api_key: str | None, direct: Mapping[str, object], timeout_seconds: float) -> None:
+    """Raises `SettingsError` for what does not go with an API."""
+    if "timeout" in direct:
+        raise SettingsError(
+            "there is no timeout: timeout_seconds is how long the API may take, and wait_seconds of a "
+            "method how long it may wait for a refresh"
+        )
     if direct:
         raise SettingsError(f"api_url and {min(direct)} are two ways: give one of them")
     if api_key is None:
         raise SettingsError(
             f"api_key is missing (and {API_KEY} is not set): `refresher keys create` prints one"
         )
-    return OverHttp(api_url, api_key, http_client, allow_insecure=allow_insecure)
+    if not api_key.isascii() or not api_key.strip().isprintable() or not api_key.strip():
+        raise SettingsError("api_key is no key: `refresher keys create` prints one")
+    if not timeout_seconds > 0:
+        raise SettingsError("timeout_seconds must be more than 0")
 
 
 class OverHttp:
@@ -109,44 +99,58 @@ class OverHttp:
         api_url: str,
         api_key: str,
         given: httpx.Client | httpx.AsyncClient | None,
-        *,
-        allow_insecure: bool = False,
+        timeout_seconds: float,
     ) -> None:
-        _check_url(api_url, allow_insecure=allow_insecure)
-        if not api_key.isascii() or not api_key.strip().isprintable() or not api_key.strip():
-            raise SettingsError("api_key is no key: `refresher keys create` prints one")
         self._base = api_url.rstrip("/")
         self._headers = {
-            "Authorization": f"Bearer {api_key.strip()}",
+            "Authorization": f"Bearer {api_key}",
             "User-Agent": f"refresher-python/{__version__}",
             "Accept": "application/json, application/problem+json",
         }
         self._given = given
+        self._timeout_seconds = timeout_seconds
+        self._making = Lock()
         self._sync: httpx.Client | None = None
         self._async: tuple[AbstractEventLoop, httpx.AsyncClient] | None = None
 
     def run(self, operation: Call[T]) -> T:
         """Returns what the API answers; raises what it refuses."""
-        import httpx
-
-        if self._sync is None:
-            own = self._given if isinstance(self._given, httpx.Client) else None
-            self._sync = own or httpx.Client(transport=httpx.HTTPTransport(retries=1))
-        try:
-            response = self._sync.request(**self._request(operation))
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
-        return answer(operation, response)
+        client, request, tries = self._client(), self._request(operation), _tries(operation)
+        while True:
+            tries -= 1
+            try:
+                return answer(operation, client.request(**request))
+            except self._errors as error:
+                self._tell(error, tries)
 
     async def run_async(self, operation: Call[T]) -> T:
         """Does the same with asyncio."""
+        client, request, tries = (
+            self._client_of_this_loop(),
+            self._request(operation),
+            _tries(operation),
+        )
+        while True:
+            tries -= 1
+            try:
+                return answer(operation, await client.request(**request))
+            except self._errors as error:
+                self._tell(error, tries)
+
+    @property
+    def _errors(self) -> type[httpx.HTTPError]:
         import httpx
 
-        try:
-            response = await self._client_of_this_loop().request(**self._request(operation))
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
-        return answer(operation, response)
+        return httpx.HTTPError
+
+    def _tell(self, error: httpx.HTTPError, tries_left: int) -> None:
+        """Raises `ApiUnavailable`, unless the request is to be sent once more: a connection broke."""
+        import httpx
+
+        if tries_left and not isinstance(error, httpx.TimeoutException):
+            return
+        said = str(error) or type(error).__name__
+        raise ApiUnavailable(f"{self._base} cannot be reached: {said}") from error
 
     def close(self) -> None:
         """Closes connections, but not those of a client that was given."""
@@ -159,6 +163,15 @@ class OverHttp:
 
         if self._async is not None and self._async[0] is asyncio.get_running_loop():
             await self._async[1].aclose()
+
+    def _client(self) -> httpx.Client:
+        import httpx
+
+        with self._making:
+            if self._sync is None:
+                own = self._given if isinstance(self._given, httpx.Client) else None
+                self._sync = own or httpx.Client(transport=httpx.HTTPTransport(retries=1))
+            return self._sync
 
     def _client_of_this_loop(self) -> httpx.AsyncClient:
         import asyncio
@@ -176,18 +189,22 @@ class OverHttp:
     def _request(self, operation: Call[Any]) -> dict[str, Any]:
         import httpx
 
+        # Who waits for a refresh holds a connection: the next may have to wait as long for one.
+        longest = operation.wait_seconds + self._timeout_seconds
+        key = {"Idempotency-Key": str(uuid4())} if operation.once else {}
         return {
             "method": operation.method,
             "url": self._base + operation.path,
             "params": operation.params or None,
             "json": operation.body,
-            "headers": self._headers,
-            "timeout": httpx.Timeout(ANSWER_SECONDS, read=operation.wait_seconds + ANSWER_SECONDS),
+            "headers": self._headers | key,
+            "timeout": httpx.Timeout(self._timeout_seconds, read=longest, pool=longest),
         }
 
-    def _unreachable(self, error: httpx.HTTPError) -> ApiUnavailable:
-        said = str(error) or type(error).__name__
-        return ApiUnavailable(f"{self._base} cannot be reached: {said}")
+
+def _tries(operation: Call[Any]) -> int:
+    """How often it may be sent: what only looks, or is done once for its key, a second time."""
+    return 2 if operation.once or operation.method == "GET" else 1
 
 
 def _check_url(api_url: str, *, allow_insecure: bool) -> None:
@@ -212,67 +229,3 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
-
-
-def answer(operation: Call[T], response: httpx.Response) -> T:
-    """Returns the value in an answer, or raises the error that it tells of."""
-    if not response.is_success:
-        raise error_in(response, operation.about)
-    try:
-        return operation.read(response.json() if response.content else None)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ApiError(
-            f"{response.url.host} answered {operation.method} {operation.path} with what is not of "
-            "this API: check api_url",
-            status=response.status_code,
-        ) from None
-
-
-def error_in(response: httpx.Response, about: str = "other") -> RefresherError:
-    """Returns the error that a refusal tells of; what is no problem document gives its status."""
-    problem = _problem(response)
-    status, code = response.status_code, problem.get("code")
-    retry = _seconds(problem.get("retry_after_seconds", response.headers.get("Retry-After")))
-    title = problem.get("title") or response.reason_phrase or "no reason given"
-    sentence = str(problem.get("detail") or f"the API answered {status}: {title}")
-    why = next((w for w in (problem.get("reason"), code) if w in ABOUT_TOKENS), None)
-    if about == "token" and why is not None:
-        return TokenUnavailable(why, sentence, retry_after_seconds=retry)
-    if about == "registration" and code in ABOUT_FIELDS:
-        return InvalidConnection(sentence)
-    if about == "connect" and status in {404, 409, 422}:
-        return _of_session(str(code), sentence)
-    match status:
-        case 404 if code == Why.NO_SUCH_CONNECTION:
-            return NoSuchConnection(sentence)
-        case 409:
-            return Conflict(sentence)
-        case 401 | 403:
-            kind: type[ApiError] = NotAuthorized
-        case _:
-            kind = ApiUnavailable if status >= 500 else ApiError
-    named = str(code) if code is not None else None
-    return kind(sentence, status=status, code=named, retry_after_seconds=retry)
-
-
-def _of_session(code: str, sentence: str) -> RefresherError:
-    if code == "no_such_session":
-        return NoSuchSession(sentence)
-    if code == Why.NO_SUCH_CONNECTION:
-        return NoSuchConnection(sentence)
-    return ConnectRefused(code, sentence)
-
-
-def _problem(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        problem = response.json()
-    except ValueError:
-        return {}
-    return problem if isinstance(problem, dict) else {}
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None

@@ -11,7 +11,9 @@ from uuid import UUID
 from refresher.rules.connection import Secret
 from refresher.rules.served import RefreshResult, Served
 
-_IDS = {"id", "connection_id", "root_id", "slot_of"}
+_IDS = {"id", "connection_id", "root_id", "slot_of", "event_id"}
+INSTANTS = ("_at", "_until", "_since")
+"""How fields are called that hold an instant."""
 T = TypeVar("T")
 
 
@@ -61,6 +63,10 @@ class Connection:
     account_known: bool = False
     account_label: str | None = None
     health: str | None = None
+    metadata: Mapping[str, object] | None = None
+    app: str | None = None
+    host: str | None = None
+    placeholders: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,6 @@ class Event:
     expired_seconds: float | None = None
     reason: str | None = None
     next_due_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Some events, the newest first; `next_cursor` leads to older ones, None at the end."""
-
-    items: tuple[Event, ...]
-    next_cursor: str | None
 
 
 def made(kind: type[T], given: Mapping[str, Any]) -> T:
@@ -124,13 +122,8 @@ def ending(given: Mapping[str, Any]) -> RefreshResult:
     return made(RefreshResult, given)
 
 
-def page(given: Mapping[str, Any]) -> EventPage:
-    """Returns a page of events."""
-    return EventPage(tuple(made(Event, e) for e in given["items"]), given["next_cursor"])
-
-
 def _value(name: str, value: Any) -> Any:
-    if isinstance(value, str) and name.endswith("_at"):
+    if isinstance(value, str) and name.endswith(INSTANTS):
         return datetime.fromisoformat(value)
     if isinstance(value, str) and name in _IDS:
         return UUID(value)

@@ -16,7 +16,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from refresher.connections.registration import take_within
-from refresher.errors import InvalidConnection, NoSuchConnection, RefresherError
+from refresher.errors import InvalidConnection, NoSuchConnection, NoSuchLink, RefresherError
 from refresher.rules import redirects
 from refresher.rules import resume_links as rules
 from refresher.rules.access import Actor
@@ -46,12 +46,6 @@ class LinkRefused(RefresherError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
-
-
-class NoSuchLink(RefresherError):
-    """No link of the connection has this id."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)

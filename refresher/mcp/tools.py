@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 from refresher.client import AsyncRefresher, Connection
-from refresher.client.operations import Id
+from refresher.client.which import Which
 from refresher.errors import NoSuchConnection
 from refresher.rules.connection import Status
 
@@ -104,7 +104,7 @@ class Tools:
             "connection_id": str(begun.connection_id) if begun.connection_id else None,
         }
 
-    async def _own(self, connection_id: Id) -> Connection:
+    async def _own(self, connection_id: Which) -> Connection:
         """Returns a connection of the organization; another's is none."""
         found = await self._refresher.get(connection_id)
         if found.organization_id != self.organization_id:

@@ -29,9 +29,10 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
-from refresher.errors import RedisUnavailable, RefresherError, say_last
+from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
 from refresher.rules.installation import namespace
+from refresher.runtime.log import say_last
 from refresher.runtime.trace_middleware import Tracing
 from refresher.settings import Settings, load
 from refresher.store.leases import Lease

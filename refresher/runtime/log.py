@@ -10,7 +10,9 @@ several times a second.
 from __future__ import annotations
 
 import io
+import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -22,6 +24,7 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from refresher.errors import RefresherError
 from refresher.rules.masking import mask, masked
 from refresher.runtime.sentry import report
 from refresher.settings import Settings
@@ -226,3 +229,16 @@ class Seldom:
                 return None
             self._said[key] = (now, 0)
         return {"left_out": left_out} if left_out else {}
+
+
+def say_last(error: RefresherError) -> None:
+    """Prints the sentence with which a process ends.
+
+    Past `sys.stderr`: in Dramatiq's worker processes that is a pipe to the first process, which does
+    not always pass on what came at the very end. As JSON where that is asked for: the settings may be
+    what is wrong, so only the environment is looked at.
+    """
+    line = f"refresher: {error}"
+    if os.environ.get("REFRESHER_LOG_FORMAT") == "json":
+        line = json.dumps({"event": str(error), "level": "critical"}, ensure_ascii=False)
+    print(line, file=sys.__stderr__ or sys.stderr, flush=True)

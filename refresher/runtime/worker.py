@@ -15,9 +15,9 @@ import dramatiq
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware
 
-from refresher.errors import RefresherError, say_last
+from refresher.errors import RefresherError
 from refresher.runtime import process
-from refresher.runtime.log import adopt_all
+from refresher.runtime.log import adopt_all, say_last
 from refresher.runtime.services import services
 from refresher.runtime.shutdown import GRACE_SECONDS, end_within, parent_was_asked
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from refresher.errors import RefresherError, SettingsError, say_last
-from refresher.runtime.log import adopt_all
+from refresher.errors import RefresherError, SettingsError
+from refresher.runtime.log import adopt_all, say_last
 from refresher.runtime.process import Process, spare_collections, starting
 from refresher.runtime.services import services
 from refresher.runtime.shutdown import GRACE_SECONDS, Stop, end_within

@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from refresher.connections.resume_links import (
     LinkRefused,
-    NoSuchLink,
     ResumeLink,
     make_link,
     open_links,
     use_link,
     withdraw_link,
 )
+from refresher.errors import NoSuchLink
 from refresher.rules.resume_links import MAX_SECONDS, MIN_SECONDS
 from refresher.store.inbound import LinkView
 from refresher.web.dependencies import ONCE, ConnectionId, Id, Reader, Writer, with_problems

@@ -32,13 +32,13 @@ def serving(services: Services, port: int | None = None) -> Iterator[str]:
     heartbeat.stop()
 
 
-def new_key(services: Services) -> str:
-    """Returns an API key that may do everything in the tests' organization."""
+def new_key(services: Services, organization_id: str | None = "org") -> str:
+    """Returns an API key that may do everything in the tests' organization, or in all."""
     made = api_keys.create(
         services.database,
         name="sdk",
         scopes=frozenset(Scope),
-        organization_id="org",
+        organization_id=organization_id,
         by=Actor("cli:ann"),
     )
     return made.text.reveal()

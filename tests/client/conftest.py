@@ -47,6 +47,7 @@ class Place:
     provider: FakeProvider
     direct: dict[str, Any]
     http: dict[str, Any]
+    http_for_all: dict[str, Any]
 
     def fields(self, **more: Any) -> dict[str, Any]:
         """Returns what an application knows after an OAuth dance with a new account."""
@@ -91,7 +92,9 @@ def place(
     behind = services.build(load(**direct))
     sync_apps(behind)
     with api.serving(behind, port) as url:
-        yield Place(provider, direct, {"api_url": url, "api_key": api.new_key(behind)})
+        bound, for_all = (api.new_key(behind, whose) for whose in ("org", None))
+        ways = [{"api_url": url, "api_key": key} for key in (bound, for_all)]
+        yield Place(provider, direct, *ways)
     behind.close()
 
 

@@ -1,10 +1,11 @@
 """The list of connections and what a key may do, directly and over HTTP alike."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from refresher.client import AsyncRefresher, Refresher, looking
+from refresher.client import AsyncRefresher, Refresher, calls
 from tests.client.conftest import Place
 
 
@@ -16,8 +17,8 @@ def test_connections_are_listed_page_by_page(
     for name in names:
         refresher.register(**place.fields(external_id=name))
     refresher.register(**place.fields(provider="google", external_id="listed"))
-    monkeypatch.setattr(looking, "PAGE", 2)
-    chosen = {"organization_id": "org", "provider": "acme"}
+    monkeypatch.setattr(calls, "PAGE", 2)
+    chosen: dict[str, Any] = {"organization_id": "org", "provider": "acme"}
     assert [one.external_id for one in refresher.connections(**chosen)] == sorted(names)
     assert len(list(refresher.connections(organization_id="org"))) == 4
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from refresher.client import InvalidConnection, Refresher
-from refresher.client.operations import as_given
+from refresher.client.handing_in import as_given
 from tests.client.conftest import Place
 
 

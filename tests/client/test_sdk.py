@@ -139,7 +139,7 @@ def test_events_are_read_page_by_page(
     refresher: Refresher, connected: Connection, monkeypatch: pytest.MonkeyPatch
 ):
     """The whole history comes, the newest first, however long it is."""
-    monkeypatch.setattr("refresher.client.sync.PAGE", 2)
+    monkeypatch.setattr("refresher.client.calls.PAGE", 2)
     for _ in range(2):
         refresher.pause(connected.id)
         refresher.resume(connected.id)
@@ -176,7 +176,7 @@ def test_an_id_that_is_none_is_told(refresher: Refresher):
     assert raised.value.code == "no_such_connection"
     with pytest.raises(NoSuchConnection):
         refresher.get(uuid4())
-    with pytest.raises(NoSuchConnection, match="is a UUID"):
+    with pytest.raises(NoSuchConnection, match="the UUID that register"):
         refresher.token("1042")
 
 

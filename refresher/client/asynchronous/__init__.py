@@ -1,0 +1,1 @@
+"""The client for asyncio; `make client` makes the one for threads of it."""
