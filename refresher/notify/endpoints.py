@@ -242,14 +242,14 @@ def send_test(
     """
     view = find(database, endpoint_id)
     with database.transaction() as db:
-        stored = webhooks.secret(db, endpoint_id)
-    if stored is None:
+        stored = webhooks.signing(db, endpoint_id)
+    if not stored:
         raise NoSuchWebhook(endpoint_id)
     now, message_id = time.time(), str(uuid7())
     data = {"webhook_id": str(endpoint_id), "organization_id": view.organization_id}
     body = rules.body(rules.TEST_KIND, datetime.fromtimestamp(now, UTC), data)
-    secret = cipher.open(stored, endpoint_id, SECRET)
-    headers = rules.headers(message_id, int(now), body, [secret])
+    secrets = [cipher.open(sealed, endpoint_id, place) for place, sealed in stored.items()]
+    headers = rules.headers(message_id, int(now), body, secrets)
     (group,) = sender.stream([Message(endpoint_id, view.url, headers, body)])
     answer = group[0][1]
     return Tested(understand(answer, now), answer, message_id, body)

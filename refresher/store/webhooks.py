@@ -193,6 +193,18 @@ def secret(db: Db, endpoint_id: UUID) -> Sealed | None:
     return Sealed(bytes(sealed)) if sealed is not None else None
 
 
+def signing(db: Db, endpoint_id: UUID) -> dict[str, Sealed]:
+    """Returns the secrets that sign at this moment, by their places; none of an unknown endpoint."""
+    sql = """
+        select secret as webhook_secret,
+            case when previous_secret_until > refresher_now() then previous_secret end
+                as webhook_previous_secret
+        from webhook_endpoint where id = :id
+        """
+    rows = run(db, sql, id=endpoint_id).mappings()
+    return {place: Sealed(bytes(s)) for row in rows for place, s in row.items() if s is not None}
+
+
 def rotate(
     db: Db, endpoint_id: UUID, *, secret: Sealed, previous: Sealed, overlap_seconds: float
 ) -> datetime:

@@ -30,7 +30,7 @@ from refresher.web.shapes import RefreshWish, TokenQuery, TokenWish
 WAIT_SECONDS = 20.0
 PATH = "/v1/connections/{id}/token"
 USUAL_TOKEN, USUAL_REFRESH = TokenWish(), RefreshWish()
-UNAVAILABLE = with_problems("token_unavailable", "token_unavailable_now")
+UNAVAILABLE = with_problems("no_such_slot", "token_unavailable", "token_unavailable_now")
 router = APIRouter(tags=["tokens"], route_class=ApiRoute)
 
 

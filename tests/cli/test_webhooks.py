@@ -111,10 +111,11 @@ def test_two_secrets_are_valid_during_a_rotation(cli: Cli, receiver: Receiver) -
     with services(cli) as running:
         happen(running, connection_id("org", "acme", "c1"))
         deliver_all(running)
-        both = receiver.received[-1]
-        for secret in (added["secret"], rotated["secret"]):
-            Webhook(secret).verify(both.body, both.headers)
-        assert len(both.headers["webhook-signature"].split(" ")) == 2
+        cli("webhooks", "test", added["id"])
+        for both in receiver.received[-2:]:
+            for secret in (added["secret"], rotated["secret"]):
+                Webhook(secret).verify(both.body, both.headers)
+            assert len(both.headers["webhook-signature"].split(" ")) == 2
         once_more = cli(
             "webhooks", "rotate-secret", added["id"], "--overlap-seconds", "0", "--json"
         )

@@ -1,0 +1,10 @@
+export { type Account, type Which, connectionId } from "./account.js";
+export type { components, operations, paths } from "./api.js";
+export type { Apps, Webhook, Webhooks } from "./administration.js";
+export type { Connect, ConnectSession, ConnectStart } from "./connect.js";
+export { ApiUnavailable, RefresherError, SettingsError, TokenUnavailable, UnverifiedWebhook } from "./errors.js";
+export { type Connection, type Event, Refresher, type ResumeLink } from "./refresher.js";
+export { Secret } from "./secret.js";
+export type { Token, TokenWish } from "./token.js";
+export { type Schemas, type Settings, VERSION } from "./transport.js";
+export { type WebhookEvent, verifyWebhook } from "./webhook.js";

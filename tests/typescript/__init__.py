@@ -1,0 +1,1 @@
+"""The TypeScript client, tested by Node's own runner against a refresher that runs."""
