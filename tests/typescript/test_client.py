@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from refresher.devkit.oauth_server import FakeProvider
-from refresher.rules.registration import connection_id
+from refresher.rules.connection import connection_id
 from refresher.rules.webhooks import make_secret
 from tests.processes import Spawner
 from tests.typescript.kit import deployment, needs_npm, run
