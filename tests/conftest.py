@@ -134,6 +134,12 @@ def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[s
     yield from _database(postgres, migrated_template)
 
 
+@pytest.fixture
+def other_database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """The URL of another one, for a second installation."""
+    yield from _database(postgres, migrated_template)
+
+
 @pytest.fixture(scope="module")
 def module_database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
     """Like `database_url`, shared by the tests of one module."""

@@ -35,7 +35,7 @@ COMMANDS = {
     "keys": ("api_keys", "Make, list and revoke API keys."),
     "connect": ("connect", "Connect an account: opens a page, and waits for the consent."),
     "connect sessions": ("connect_sessions", "Look at sessions in which accounts are connected."),
-    "connections": ("connections", "Import, look at and steer connections."),
+    "connections": ("connections", "Import, export, look at and steer connections."),
     "token": ("token", "Print the stored access token of a connection, and nothing else."),
     "mcp": ("mcp", "Serve an agent over stdio, as an MCP server."),
     "events": ("events", "Show the history of one connection, the newest event last."),

@@ -1,8 +1,8 @@
 """`refresher connections`: show one; what lists and what changes them is in the modules beside.
 
-`connection_list.py`: list; `import_command.py`: import; `lifecycle.py`: pause, resume, disable, delete;
-`refresh.py`: refresh now; `resume_link.py`: URLs that resume one; `connect_sessions.py`: those that
-connect an account again.
+`connection_list.py`: list; `import_command.py`: import; `export.py`: export; `lifecycle.py`: pause,
+resume, disable, delete; `refresh.py`: refresh now; `resume_link.py`: URLs that resume one;
+`connect_sessions.py`: those that connect an account again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from refresher.cli import (
     bulk,
     connect_sessions,
     connection_list,
+    export,
     import_command,
     lifecycle,
     refresh,
@@ -28,10 +29,10 @@ from refresher.rules import reasons
 from refresher.store import lookup
 
 app = typer.Typer()
-group = typer.Typer(help="Import, look at and steer connections.", no_args_is_help=True)
+group = typer.Typer(help="Import, export, look at and steer connections.", no_args_is_help=True)
 app.add_typer(group, name="connections")
-for part in (connection_list.app, import_command.app, refresh.app, lifecycle.app, resume_link.app):
-    group.add_typer(part)
+for part in (connection_list, import_command, export, refresh, lifecycle, resume_link):
+    group.add_typer(part.app)
 group.add_typer(connect_sessions.links)
 group.add_typer(bulk.group, name="bulk")
 

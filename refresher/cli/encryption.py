@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import receiving, session
 from refresher.cli.output import CannotDo, Json, command, done, emit, note, table
 from refresher.connections.key_rotation import KeyRotation
 from refresher.connections.key_rotation import rotate as run
@@ -16,6 +17,7 @@ from refresher.rules.installation import Agreement, compare
 from refresher.rules.words import many, span
 from refresher.runtime import cipher as ciphers
 from refresher.runtime.cipher import Cipher
+from refresher.runtime.receiving_key import ReceivingKey
 from refresher.runtime.services import cipher_from
 from refresher.settings import load
 from refresher.store import audit
@@ -44,6 +46,28 @@ def new_key(json: Json = False) -> None:
         "kept: without it no stored token can be read again. To change keys, put the new one first "
         "and the old one behind it, with a comma between."
     )
+
+
+@command(
+    group,
+    "refresher encryption new-receiving-key --out receiver.key > receiver.pub",
+)
+def new_receiving_key(
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="A new file for the private key, mode 0600.")
+    ],
+    json: Json = False,
+) -> None:
+    """Make a pair of keys to receive an export with; the public one is printed.
+
+    Who exports seals to the public key, `connections export --seal-to`; who imports opens with the
+    private one, `connections import --key-file`. Neither has to do with the keys at rest.
+    """
+    key = ReceivingKey.new()
+    receiving.write(out, key)
+    public = key.public
+    done({"public_key": public.text, "id": public.id, "file": str(out)}, public.text, json=json)
+    note(f"The private key is in {out} (mode 0600): it stays here, and goes when the move is done.")
 
 
 @command(

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import receiving, session
+from refresher.cli.import_export import Incoming
 from refresher.cli.import_options import (
     Apps,
     FromSystem,
@@ -29,6 +30,7 @@ from refresher.cli.import_source import Moving, opened, path_of, reader_of
 from refresher.cli.import_work import Work
 from refresher.cli.output import Json, WrongUse, command
 from refresher.rules.moving import Wishes
+from refresher.runtime.receiving_key import ReceivingKey
 
 app = typer.Typer()
 
@@ -83,6 +85,8 @@ def import_(
     dry_run: DryRun = False,
     verify: Verify = False,
     verify_rate: VerifyRate = 5.0,
+    key_file: receiving.KeyFile = None,
+    force: receiving.Force = False,
     json: Json = False,
 ) -> None:
     """Import connections, one JSON object a line; the exit code is 1 when a line was rejected.
@@ -94,20 +98,24 @@ def import_(
 
     With --verify the exit code is 1, too, when a grant proved dead. Another system must not refresh
     meanwhile: a refresh token that is spent twice is lost with many providers.
+
+    An export of refresher is known by its first line, and stands here as it stood there.
     """
+    for_export = (receiving.read(key_file), force)
     named = (pairs("provider", provider, bare=False), pairs("app", app_name), pairs("host", host))
     moving = moving_of(system, Wishes(organization, organization_from, *named), table)
     if dry_run and verify:
         raise WrongUse("a dry run stores nothing that --verify could refresh: give one of them")
     kept = None if dry_run else (rejects_path(rejects, path_of(source)), from_line > 1)
     rate = verify_rate if verify else None
-    if not _done(source, moving, kept, from_line, rate, json=json):
+    if not _done(source, moving, for_export, kept, from_line, rate, json=json):
         raise typer.Exit(1)
 
 
 def _done(
     source: str,
     moving: Moving | None,
+    for_export: tuple[ReceivingKey | None, bool],
     rejects: tuple[Path, bool] | None,
     from_line: int,
     rate: float | None,
@@ -121,5 +129,7 @@ def _done(
         if kept is not None:
             stack.callback(kept.close)
         read = stack.enter_context(opened(source, moving, services))
-        work = Work(services, read, reader_of(moving, services), from_line, json)
+        key, force = for_export
+        incoming = Incoming(services, reader_of(moving, services), key, force=force)
+        work = Work(services, read, incoming, from_line, json)
         return work.rehearse() if kept is None else work.store(kept, rate)

@@ -62,6 +62,7 @@ def summarize(
 ) -> None:
     """Tells what an import came to, and what keeps connections from being refreshed."""
     updated = f"{counts.updated:,} updated, " if counts.updated else ""
+    updated += f"{counts.unchanged:,} unchanged, " if counts.unchanged else ""
     sentence = (
         f"{counts.read:,} read in {span(seconds)}: {counts.created:,} created, "
         f"{counts.reconnected:,} reconnected, {updated}{counts.rejected:,} rejected."
@@ -81,6 +82,7 @@ def _told(counts: Counts, seconds: float) -> dict[str, object]:
         "reconnected": counts.reconnected,
         "updated": counts.updated,
         "rejected": counts.rejected,
+        **({"unchanged": counts.unchanged} if counts.unchanged else {}),
         "seconds": round(seconds, 3),
     }
 

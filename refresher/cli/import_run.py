@@ -54,6 +54,7 @@ class Counts:
     reconnected: int = 0
     updated: int = 0
     rejected: int = 0
+    unchanged: int = 0
     stored_to: int = 0
 
 
@@ -125,6 +126,7 @@ class ImportRun:
         self.counts.created += taken.created
         self.counts.reconnected += taken.reconnected
         self.counts.updated += taken.updated
+        self.counts.unchanged += taken.unchanged
         for position in sorted(taken.rejected):
             self._reject(items[position][0], taken.rejected[position])
 
@@ -149,6 +151,7 @@ class ImportRun:
             first.updated + second.updated,
             first.slots + second.slots,
             rejected,
+            first.unchanged + second.unchanged,
         )
 
     def _reject(self, line: ImportLine, reason: str) -> None:

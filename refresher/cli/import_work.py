@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from refresher.cli import import_report, import_verify, session
+from refresher.cli.import_export import Incoming
 from refresher.cli.import_rejects import MOST_SHOWN, Rejects
 from refresher.cli.import_report import Refused
-from refresher.cli.import_run import ImportLine, ImportRun, Reader, Reject, Taker
+from refresher.cli.import_run import ImportLine, ImportRun, Reject, Taker
 from refresher.cli.import_source import Source
 from refresher.cli.output import note
 from refresher.connections.oauth_apps import sync_apps
-from refresher.connections.registration import Registered, take
-from refresher.connections.rehearsal import Outlook, rehearse
+from refresher.connections.registration import Registered
+from refresher.connections.rehearsal import Outlook
 from refresher.rules.registration import NewConnection
 from refresher.runtime.services import Services
 
@@ -26,26 +27,27 @@ class Work:
 
     services: Services
     read: Source
-    reader: Reader
+    incoming: Incoming
     from_line: int
     json: bool
 
     def rehearse(self) -> bool:
         """Says what would come of it."""
         started, refused, outlook = time.monotonic(), Refused(), Outlook()
-        run = ImportRun(refused.add, lambda c: rehearse(self.services, c, outlook), self.reader)
+        incoming = self.incoming
+        run = ImportRun(refused.add, lambda c: incoming.rehearse(c, outlook), incoming.read)
         self._run(run)
         seconds = time.monotonic() - started
         told = import_report.Rehearsed(run.counts, refused, outlook, seconds, self.read.unit)
         import_report.rehearsed(told, json=self.json)
-        return not run.counts.rejected
+        return self._is_well(run)
 
     def store(self, kept: Rejects, verify_rate: float | None) -> bool:
         """Stores it, and refreshes each once where that is wanted, so many a second."""
         started, stored = time.monotonic(), list[UUID]()
         for name in sync_apps(self.services):
             note(f"Stored the app {name} of the providers file.")
-        run = ImportRun(self._rejecting(kept), self._taking(stored), self.reader)
+        run = ImportRun(self._rejecting(kept), self._taking(stored), self.incoming.read)
         try:
             self._run(run)
         except BaseException:
@@ -54,7 +56,7 @@ class Work:
         seconds = time.monotonic() - started
         if verify_rate is None:
             import_report.summarize(self.services, run.counts, kept, seconds, json=self.json)
-            return not run.counts.rejected
+            return self._is_well(run)
         return self._verify(run, kept, seconds, stored, verify_rate)
 
     def _verify(
@@ -69,7 +71,10 @@ class Work:
             import_report.summarize(self.services, run.counts, kept, seconds, more, json=True)
         else:
             import_verify.tell(found, self.read.unit)
-        return not run.counts.rejected and not found.dead
+        return self._is_well(run) and not found.dead
+
+    def _is_well(self, run: ImportRun) -> bool:
+        return self.incoming.is_whole(run.counts) and not run.counts.rejected
 
     def _rejecting(self, kept: Rejects) -> Reject:
         def reject(line: ImportLine, reason: str) -> None:
@@ -83,15 +88,16 @@ class Work:
         by = session.actor()
 
         def taker(chunk: Sequence[NewConnection]) -> Registered:
-            taken = take(self.services, chunk, by)
-            good = (new for at, new in enumerate(chunk) if at not in taken.rejected)
-            stored.extend(new.id for new in good if new.has_tokens or new.answer)
+            taken = self.incoming.store(chunk, by)
+            good = [new for at, new in enumerate(chunk) if at not in taken.rejected]
+            with_tokens = (new for new in good if new.has_tokens or new.answer)
+            stored.extend(new.id for new in with_tokens if not new.is_at_rest)
             return taken
 
         return taker
 
     def _run(self, run: ImportRun) -> None:
-        found = (line for line in self.read.lines if line.number >= self.from_line)
+        found = self.incoming.lines(self.read.lines, self.from_line)
         with session.progress(lambda: self.read.size) as moved:
             for counts in run.run(found):
                 moved(self.read.at(), f"{counts.read:,} read, {counts.rejected:,} rejected")

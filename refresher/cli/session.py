@@ -82,8 +82,12 @@ def confirm(question: str, *, to: str, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
+Moved = Callable[[int, str], None]
+"""Takes how far something is, and a text."""
+
+
 @contextmanager
-def progress(total: Callable[[], int | None]) -> Iterator[Callable[[int, str], None]]:
+def progress(total: Callable[[], int | None]) -> Iterator[Moved]:
     """Shows a bar on stderr, if that is a terminal; what is yielded says how far it is, and a text."""
     if not sys.stderr.isatty():
         yield lambda _done, _text: None

@@ -13,26 +13,25 @@ from datetime import datetime
 from uuid import UUID
 
 from refresher.catalogue.entries import DEFAULT_APP
+from refresher.connections import beginnings
 from refresher.errors import InvalidConnection, UnknownProvider
-from refresher.rules import guards, kept_fields, lives, policy
+from refresher.rules import kept_fields
 from refresher.rules.access import Actor
 from refresher.rules.connection import Sealed, Secret
 from refresher.rules.notices import end_is_news
 from refresher.rules.providers import Provider
 from refresher.rules.registering import Arrival, Existing, Ruling, judge
 from refresher.rules.registration import NewConnection, answered
+from refresher.rules.restoring import counted_from
 from refresher.rules.slot_intake import at_its_place
 from refresher.rules.slots import names, slot_id
 from refresher.runtime.services import Services
-from refresher.store import audit, registration
+from refresher.store import audit, registration, updates
 from refresher.store import oauth_apps as apps
 from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
 from refresher.store.registration import Prepared
 from refresher.store.session import Db, retrying
-
-UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
-"""A token whose end nobody told is refreshed within a minute: the answer tells."""
 
 
 @dataclass(slots=True)
@@ -40,6 +39,7 @@ class Registered:
     """What became of a chunk; `rejected` maps a position in it to the reason.
 
     `slots` are tokens beside the main ones; they are no connections of their own to anybody.
+    `unchanged` is for an export alone, of which a line may say what is so already.
     """
 
     created: int = 0
@@ -47,6 +47,7 @@ class Registered:
     updated: int = 0
     slots: int = 0
     rejected: dict[int, str] = field(default_factory=dict)
+    unchanged: int = 0
 
 
 @dataclass(slots=True)
@@ -81,13 +82,11 @@ def _take(
         if room >= 0 > quota.room(db):  # one that was deleted is back
             raise quota.reached()
         if by is not None:
-            audit.append(db, _audit_entries(by, chunk, taken))
+            audit.append(db, audit_entries(by, chunk, taken))
     return taken
 
 
-def _audit_entries(
-    by: Actor, chunk: Sequence[NewConnection], taken: Registered
-) -> list[AuditEntry]:
+def audit_entries(by: Actor, chunk: Sequence[NewConnection], taken: Registered) -> list[AuditEntry]:
     """Returns a line for one connection, or one for each organization of many."""
     stored = [new for position, new in enumerate(chunk) if position not in taken.rejected]
     if len(chunk) == 1:
@@ -110,7 +109,7 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     if rows:
         taken.created, taken.reconnected, taken.slots = registration.upsert(db, [*rows.values()])
     if told:
-        taken.updated = registration.update(db, told)
+        taken.updated = updates.update(db, told)
     return taken
 
 
@@ -159,7 +158,7 @@ def prepare(
     new = answered(given, provider, known.now.timestamp())
     there = known.before.get(new.id)
     parts = [new, *(at_its_place(slot, there) for slot in new.slots)]
-    return [_ready(services, provider, part, known) for part in parts]
+    return [_ready(services, provider, counted_from(p, known.now), known) for p in parts]
 
 
 def _ready(
@@ -170,8 +169,8 @@ def _ready(
     verdict = judge(new, provider, before, known.apps.get((new.provider, app_name), ()))
     if verdict.kind is Arrival.UPDATE:
         return Arrival.UPDATE, _prepared(services, new)
-    left, life = _life(new, provider, known.now)
-    due, reason = _schedule(services, provider, new, left, life, known)
+    left, life = beginnings.life(new, provider, known.now)
+    due, reason = beginnings.schedule(services, provider, new, left, life, known)
     row = replace(
         _prepared(services, new),
         expires_in_seconds=life if left is None else left,
@@ -225,68 +224,7 @@ def _prepared(services: Services, new: NewConnection) -> Prepared:
         slot=new.slot,
         slot_of=new.main_id if new.slot else None,
         because=new.because,
-    )
-
-
-def _life(
-    new: NewConnection, provider: Provider, now: datetime
-) -> tuple[float | None, float | None]:
-    """Returns what is left of the access token and its whole life, each None when unknown.
-
-    Without an access token nothing is left that could end, whatever else was told.
-    """
-    if new.access_token is None:
-        return None, None
-    left = new.expires_in_seconds
-    if new.expires_at is not None:
-        left = (new.expires_at - now).total_seconds()
-    of_itself = lives.in_jwt(new.access_token, now.timestamp())
-    if of_itself is not None:
-        left = of_itself if left is None else min(left, of_itself)
-    documented = provider.access_token_lifetime_seconds
-    return left, max(left or 0.0, documented or 0.0) or None
-
-
-def _schedule(
-    services: Services,
-    provider: Provider,
-    new: NewConnection,
-    left: float | None,
-    life: float | None,
-    known: Known,
-) -> tuple[float | None, str | None]:
-    told = left is not None or life is not None or new.access_token is None
-    verdict = guards.check(
-        _as_stored(new, known, has_expiry=told),
-        provider,
-        stop_when_expired=services.policy.expired_tokens == "stop",
-        expired=left is not None and left <= 0,
-    )
-    match verdict:
-        case guards.Skip(reason):
-            return None, reason
-        case guards.Proceed():
-            pass
-    spread = policy.stable_spread(new.id, 1)
-    if left is None:
-        # Without an access token 0 says no life, but that it is wanted at once.
-        at_once = new.access_token is None and new.expires_in_seconds == 0
-        return 0.0 if at_once else spread * UNKNOWN_EXPIRY_SPREAD_SECONDS, None
-    end = new.refresh_token_expires_in_seconds
-    return policy.due_in(services.policy, provider, life or 0.0, left, spread, end), None
-
-
-def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> guards.Outline:
-    """Returns what the guard will see: which tokens there are matters, not what they say."""
-    before = known.before.get(new.id) or Existing(
-        has_access_token=False, has_refresh_token=False, app_name="default"
-    )
-    return guards.Outline(
-        access_token=new.access_token or before.has_access_token or None,
-        refresh_token=new.refresh_token or before.has_refresh_token or None,
-        expires_at=has_expiry or None,
-        app=(new.provider, new.app or before.app_name) in known.apps or None,
-        in_between_steps=bool(new.in_between_steps),
+        restored=new.restored,
     )
 
 

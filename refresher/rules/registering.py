@@ -68,7 +68,7 @@ def judge(
     if moved and (new.has_tokens or before.has_access_token or before.has_refresh_token):
         _check_moved(new, provider, before, moved)
         return Ruling(Arrival.RECONNECT, moved)
-    if new.has_tokens or new.root_id not in {None, before.root_id}:
+    if new.has_tokens or new.restored or new.root_id not in {None, before.root_id}:
         return Ruling(Arrival.RECONNECT)
     if before.in_between_steps and new.in_between_steps is False and _lacks_means(provider, before):
         raise InvalidConnection(NO_TOKEN)
@@ -110,7 +110,8 @@ def _resolve(
 def _as_new(
     new: NewConnection, provider: Provider, before: Existing | None, moved: str | None
 ) -> Ruling:
-    if not (new.has_tokens or new.in_between_steps or new.root_id or provider.is_minted):
+    told = new.has_tokens or new.in_between_steps or new.root_id or new.restored
+    if not (told or provider.is_minted):
         raise InvalidConnection(NO_TOKEN)
     if before is None:
         return Ruling(Arrival.NEW)

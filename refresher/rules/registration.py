@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from refresher.errors import InvalidConnection
@@ -22,6 +23,9 @@ from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
 from refresher.rules.slots import slot_id
 from refresher.rules.words import no_field
+
+if TYPE_CHECKING:
+    from refresher.rules.restoring import Restored
 
 MAX_SHOWN_LENGTH = 64
 _REQUIRED = ("organization_id", "provider", "external_id")
@@ -90,6 +94,8 @@ class NewConnection:
     slots: tuple[NewConnection, ...] = ()
     because: str | None = None
     """How it came, where that is told in its history: by which connect session."""
+    restored: Restored | None = None
+    """How it stood elsewhere, for one that moves in as it stood (`restoring.py`)."""
 
     id: UUID = field(init=False)
     """The same for the same organization, provider and external id, and the same slot of it."""
@@ -102,6 +108,11 @@ class NewConnection:
     def main_id(self) -> UUID:
         """The id of the connection whose slot this is; its own, where it is none."""
         return connection_id(self.organization_id, self.provider, self.external_id)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it moves in as one that is not refreshed."""
+        return self.restored is not None and self.restored.is_at_rest
 
     @property
     def has_tokens(self) -> bool:

@@ -56,7 +56,7 @@ def _read(new: NewConnection, name: str, told: Mapping[str, object]) -> NewConne
         raise InvalidConnection(no_field(strange[:64], FIELDS))
     if told.get("expires_in") is not None and told.get("expires_at") is not None:
         raise InvalidConnection("give expires_in or expires_at, not both")
-    slot = _bare(
+    slot = bare(
         new,
         name,
         access_token=fields.token(told, "access_token"),
@@ -72,7 +72,7 @@ def _read(new: NewConnection, name: str, told: Mapping[str, object]) -> NewConne
     return slot
 
 
-def _bare(new: NewConnection, name: str, **own: object) -> NewConnection:
+def bare(new: NewConnection, name: str, **own: object) -> NewConnection:
     """Returns a slot of the connection: at the same place, with nothing else of it."""
     nothing = ("name", "root_external_id", "scopes", "metadata", "in_between_steps", "answer")
     mine = {**dict.fromkeys(nothing), "kept": None, **own}
@@ -99,7 +99,7 @@ def of_answer(
 
 
 def _granted(new: NewConnection, name: str, grant: Grant) -> NewConnection:
-    return _bare(
+    return bare(
         new,
         name,
         access_token=grant.access_token,

@@ -2,8 +2,8 @@
 
 The same connection again with tokens is a reconnect: it updates, wins over a refresh in flight (the
 version and the lease token move) and resumes a parked row. What is absent keeps what is stored. Without
-tokens it is an update: nothing that concerns the grant, and no event. Which of the two,
-`rules/registering.py` decides.
+tokens it is an update (`updates.py`): `rules/registering.py` decides. What moves in from another
+installation stands as it stood there (`restoring.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from uuid import UUID
 
 from refresher.rules.connection import Sealed
 from refresher.rules.registering import Existing
-from refresher.store import connect_guard, grant_ends, notices
+from refresher.rules.restoring import Restored
+from refresher.store import connect_guard, grant_ends, notices, restoring
 from refresher.store.events import AFTERWARDS, STORED
 from refresher.store.session import Db, many, one, run
 
@@ -58,6 +59,7 @@ class Prepared:
     slot: str = ""
     slot_of: UUID | None = None
     because: str | None = None
+    restored: Restored | None = None
 
 
 _COLUMNS = {
@@ -218,6 +220,7 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int, int]:
     slots = sum(not row.is_main for row in written)
     if slots:
         run(db, _SLOTS)
+    dead = restoring.restore(db, rows)
     # A connection that became a sibling has no schedule of its own any more.
     run(
         db,
@@ -227,7 +230,7 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int, int]:
     run(db, _LEASES)
     run(db, _SCHEDULE)
     run(db, _EVENTS)
-    notices.mark_well(db, [row.id for row in written if row.healed])
+    notices.mark_well(db, [row.id for row in written if row.healed and row.id not in dead])
     grant_ends.watch(db, [r.id for r in rows if r.end_is_fixed])
     reconnected = sum(row.reconnected and row.is_main for row in written)
     return len(written) - slots - reconnected, reconnected, slots
@@ -261,40 +264,3 @@ def _json(value: Mapping[str, object] | None) -> str | None:
 
 def _list(value: Sequence[str] | None) -> list[str] | None:
     return None if value is None else list(value)
-
-
-_UPDATE = """
-    update connection c set
-        name = coalesce(i.name, c.name), app_name = coalesce(i.app_name, c.app_name),
-        host = coalesce(i.host, c.host),
-        placeholders = case when i.placeholders is null then c.placeholders
-                            else coalesce(c.placeholders, '{}') || i.placeholders end,
-        scopes = coalesce(i.scopes, c.scopes), metadata = coalesce(i.metadata, c.metadata),
-        in_between_steps = coalesce(i.in_between_steps, c.in_between_steps),
-        updated_at = refresher_now()
-    from intake i where c.id = i.id returning c.id
-    """
-_DANCE_BEGINS = """
-    update refresh_schedule s set state = 2, parked_reason = 'mid_oauth'
-    from intake i where s.connection_id = i.id and i.in_between_steps and s.state = 0
-    """
-_DANCE_ENDS = """
-    update refresh_schedule s set state = 0, due_at = refresher_now(), parked_reason = null,
-        lease_token = s.lease_token + 1
-    from intake i where s.connection_id = i.id and not i.in_between_steps and s.state = 2
-      and s.parked_reason = 'mid_oauth'
-    """
-
-
-def update(db: Db, rows: Sequence[Prepared]) -> int:
-    """Stores what was told without tokens: nothing that concerns the grant, and no event.
-
-    Only `in_between_steps` moves the schedule: true parks an idle row, false makes one due that waits
-    for the end of the OAuth dance.
-    """
-    run(db, "drop table if exists intake")  # that of the reconnects beside
-    stage(db, rows)
-    updated = len(run(db, _UPDATE).all())
-    run(db, _DANCE_BEGINS)
-    run(db, _DANCE_ENDS)
-    return updated

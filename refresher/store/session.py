@@ -99,6 +99,7 @@ class Database:
         self._patience = Patience(statement_timeout_seconds)
         self._endless = Patience(inf)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._still = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._follow()
 
     def _follow(self) -> None:
@@ -116,10 +117,10 @@ class Database:
         event.listen(self.engine, "checkout", ping_after_rest)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Opens a transaction that commits at the end of the block, or rolls back on an error."""
+    def transaction(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        """Opens a transaction that commits at the end; `snapshot`: all it reads is of one moment."""
         try:
-            with self.engine.begin() as db, _left_clean(db):
+            with (self._still if snapshot else self.engine).begin() as db, _left_clean(db):
                 if self.simulated_now is not None:
                     db.execute(
                         text("select set_config('refresher.now', :now, true)"),

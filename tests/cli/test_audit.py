@@ -183,7 +183,7 @@ def test_registering_is_written_with_the_connection(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the deed cannot be written nothing is stored: they are one transaction."""
-    monkeypatch.setattr("refresher.connections.registration._audit_entries", lambda *_: 1 / 0)
+    monkeypatch.setattr("refresher.connections.registration.audit_entries", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.connect("c1")
     assert cli("connections", "list", "--json").lines == []

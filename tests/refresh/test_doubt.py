@@ -23,9 +23,9 @@ class LostAnswer(Database):
         self._nth = nth
 
     @contextmanager
-    def transaction(self) -> Iterator[Db]:
+    def transaction(self, *, snapshot: bool = False) -> Iterator[Db]:
         """Opens a transaction; the nth ends in doubt."""
-        with super().transaction() as db:
+        with super().transaction(snapshot=snapshot) as db:
             yield db
         self._nth -= 1
         if self._nth == 0:

@@ -1,0 +1,1 @@
+"""Connections that move out of one installation and into another."""
