@@ -14,12 +14,14 @@ RUN python -m venv /app && /app/bin/pip install -c constraints.txt .
 
 FROM python:3.13-slim
 # A number, not a name: platforms that demand a non-root user cannot look names up.
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin refresher
+# The folder is for what neither PostgreSQL nor Redis could take: mount a volume there.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin refresher \
+    && install --directory --owner=10001 --mode=0700 /var/lib/refresher
 COPY --from=build /app /app
 # Reached from outside the container, over IPv4 and IPv6, and reaching nothing inside it. What lies in the
 # working directory is never imported.
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PORT=8080 \
-    REFRESHER_HOST=:: REFRESHER_ALLOW_INSECURE_HOSTS=none
+    REFRESHER_HOST=:: REFRESHER_ALLOW_INSECURE_HOSTS=none REFRESHER_DATA_DIRECTORY=/var/lib/refresher
 # Root's, so that the process cannot put a module there.
 WORKDIR /app
 USER 10001

