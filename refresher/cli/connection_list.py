@@ -38,7 +38,7 @@ LOOK_SECONDS = 10.0
 COLUMNS = [
     "id", "organization", "provider", "external id", "health", "state", "next", "token ends",
 ]  # fmt: skip
-SPARE = ("next", "organization", "state", "token ends")
+SPARE = ("state", "organization", "token ends", "next")
 """What a narrow terminal can do without, the first first."""
 
 

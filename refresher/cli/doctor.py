@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import typer
+from rich.console import RenderableType
 from rich.text import Text
 
-from refresher.cli.output import Json, command, emit, plain, table
+from refresher.cli import output
+from refresher.cli.output import Json, command, emit, plain, show, width
+from refresher.cli.tables import layout
 from refresher.errors import SettingsError
 from refresher.insight.doctor import Finding, fail
 from refresher.insight.doctor.order import findings
@@ -30,7 +33,8 @@ def doctor(json: Json = False) -> None:
     if json:
         emit({"ok": not failed, "findings": [_described(finding) for finding in found]})
     else:
-        table(COLUMNS, [row for finding in found for row in rows_of(finding)])
+        for one in laid_out(found, width()):
+            show(one)
         warned = sum(finding.level == "warn" for finding in found)
         typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(found)} checked.")
     if failed:
@@ -56,6 +60,20 @@ def page_faults(settings: Settings) -> list[TemplateFault]:
 def _described(finding: Finding) -> dict[str, object]:
     names = ("check", "level", "message", "mend")
     return {name: getattr(finding, name) for name in names}
+
+
+def laid_out(found: Iterable[Finding], width: int) -> Iterator[RenderableType]:
+    """Yields what was found as a table, whose check and message are one where there is no room."""
+    rows = [row for finding in found for row in rows_of(finding)]
+    texts = [[plain(value) for value in row] for row in rows]
+    if layout(COLUMNS, texts, width).as_records:
+        short = [(level, _together(check, told)) for level, check, told in rows]
+        return output.laid_out(["level", "found"], short, width)
+    return output.laid_out(COLUMNS, rows, width)
+
+
+def _together(check: Text, told: Text) -> Text:
+    return Text(f"{check}: {told}") if check.plain else told
 
 
 def rows_of(finding: Finding) -> Iterator[tuple[str, Text, Text]]:

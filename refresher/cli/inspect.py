@@ -31,6 +31,7 @@ from refresher.insight import looking
 from refresher.rules import reasons
 from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import DueReason
+from refresher.rules.headlines import health_at
 from refresher.rules.history import Moment, PastEvent
 from refresher.runtime.services import catalogue_from, policy_from
 from refresher.settings import Settings, load
@@ -120,6 +121,7 @@ def _show(
 ) -> None:
     connection = standing.connection
     known = {
+        "health": health_at(moment, at),
         "id": connection.id,
         "organization_id": connection.organization_id,
         "provider": connection.provider,
@@ -144,7 +146,8 @@ def _show(
         because = f" because {why.sentence}" if why else ""
         typer.echo(f"\nnext refresh at {instant(moment.due_at)}{because}\n")
     elif moment.parked_reason == ParkReason.UNREAD_ANSWER and at == standing.now:
-        typer.echo(
-            "\n" + "\n".join(reasons.of_unread(connection.id, standing.unread, instant)) + "\n"
-        )
+        told = reasons.of_unread(connection.id, standing.unread, instant)
+        typer.echo("\n" + "\n".join(told) + "\n")
+    else:
+        typer.echo()
     show_timeline(events)

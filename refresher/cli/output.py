@@ -101,7 +101,7 @@ def table(
     with the one before it.
     """
     for one in laid_out(columns, rows, width(), spare=spare):
-        _print(one)
+        show(one)
 
 
 def laid_out(
@@ -156,7 +156,7 @@ def done(value: object, sentence: str, *, json: bool) -> None:
 
 def facts(pairs: Mapping[str, object]) -> None:
     """Prints names and values below each other."""
-    _print(as_facts(pairs, width()))
+    show(as_facts(pairs, width()))
 
 
 def details(fields: Mapping[str, object]) -> None:
@@ -214,15 +214,20 @@ def plain(value: object, *, keep: str = "") -> str:
     )
 
 
+def now() -> datetime:
+    """Returns the instant that distances are told from."""
+    return datetime.now(UTC)
+
+
 def instant(at: datetime) -> str:
     """Returns when something is, as an hour of UTC and as a distance: `12:00:05Z (in 3 min)`."""
-    day = "" if at.date() == datetime.now(UTC).date() else f"{at:%Y-%m-%d} "
+    day = "" if at.date() == now().date() else f"{at:%Y-%m-%d} "
     return f"{day}{at:%H:%M:%S}Z ({distance(at)})"
 
 
 def distance(at: datetime | None) -> str:
     """Returns how far off something is: `in 3 min`, `now`, `2 days ago`; nothing for None."""
-    return words.distance(at, datetime.now(UTC))
+    return words.distance(at, now())
 
 
 def seconds_of(name: str, value: object) -> object:
@@ -233,7 +238,8 @@ def seconds_of(name: str, value: object) -> object:
     return f"{shown} ({span(value)})" if "seconds" in name and value >= 120 else shown
 
 
-def _print(renderable: object) -> None:
+def show(renderable: object) -> None:
+    """Prints something of Rich's."""
     console = Console(file=sys.stdout, highlight=False, width=width())
     if console.is_terminal:
         console.print(renderable, soft_wrap=isinstance(renderable, Text))

@@ -15,6 +15,7 @@ from refresher.rules import policy as when
 from refresher.rules.history import Moment, PastEvent
 from refresher.rules.policy import Policy
 from refresher.rules.providers import Provider
+from refresher.rules.words import span
 
 PACE = "pace:"
 """What a row waits for whose grant was asked for a token too recently: `pace:zoho`."""
@@ -89,12 +90,8 @@ def _lead(
     lifetime = next((s for s in known if s), when.FALLBACK_LIFETIME_SECONDS)
     spread = when.stable_spread(connection_id, number)
     plain, jitter, clamp = lead_parts(policy, provider, lifetime, spread)
-    clamped = (
-        f", {_signed(clamp)} s by the provider's and our own limits" if abs(clamp) > 0.5 else ""
-    )
-    sentence = (
-        f"lifetime {lifetime:,.0f} s, lead {plain:,.0f} s, jitter {_signed(jitter)} s{clamped}"
-    )
+    clamped = f", {_signed(clamp)} by the provider's and our own limits" if abs(clamp) > 0.5 else ""
+    sentence = f"lifetime {span(lifetime)}, lead {span(plain)}, jitter {_signed(jitter)}{clamped}"
     due = moment.expires_at - timedelta(seconds=plain + jitter + clamp)
     return DueReason(sentence, due, lifetime, plain, jitter)
 
@@ -148,4 +145,4 @@ def held_in_words(key: str) -> str:
 
 
 def _signed(seconds: float) -> str:
-    return f"{seconds:+,.0f}".replace("-", "−")
+    return f"{'−' if seconds < 0 else '+'}{span(abs(seconds))}"

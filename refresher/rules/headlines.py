@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from refresher.rules.history import Moment, PastEvent
 from refresher.rules.reasons import Instants
-from refresher.rules.standing_word import Health, NoteFacts, label, note
+from refresher.rules.standing_word import Health, HealthFacts, NoteFacts, health, label, note
 from refresher.rules.words import span
 
 NOW_SECONDS = 1.0
@@ -92,3 +92,23 @@ def _next(stands: Stands, instant: Instants) -> str:
     if seconds > -NOW_SECONDS:
         return f"The next {what} is due now."
     return f"Its next {what} has been due for {span(-seconds)}, since {instant(due)}."
+
+
+def health_at(moment: Moment, at: datetime) -> Health:
+    """Returns the word for how it stood at an instant."""
+    due = moment.due_at
+    return health(
+        HealthFacts(
+            state=moment.state,
+            status=moment.status,
+            parked_reason=moment.parked_reason,
+            postponed_by=moment.postponed_by,
+            failures=moment.attempt,
+            is_deleted=moment.deleted_at is not None,
+            is_disabled=moment.disabled_at is not None,
+            is_paused=moment.paused_at is not None,
+            in_between_steps=moment.in_between_steps,
+            is_expired=moment.expires_at is not None and moment.expires_at <= at,
+            late_seconds=-1.0 if due is None else (at - due).total_seconds(),
+        )
+    )

@@ -10,6 +10,7 @@ _UNIT = re.compile(
     r"s(?:ecs?|econds?)?|m(?:ins?|inutes?)?|h(?:rs?|ours?)?|d(?:ays?)?|w(?:eeks?)?", re.IGNORECASE
 )
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?|an?)\s*([a-z]{1,7})", re.IGNORECASE)
+_WORDS = {"now": "0s ago", "yesterday": "1d ago"}
 _AGO = re.compile(r"-\s*(.+?)(?:\s+ago)?|(.+?)\s*ago", re.IGNORECASE)
 
 
@@ -20,9 +21,10 @@ class NoTime(ValueError):
 def instant(given: str, now: datetime, zone: tzinfo | None = None) -> datetime:
     """Returns the instant that is meant, in UTC: ISO 8601, or a distance such as `10m ago`.
 
-    An instant without an offset is one of `zone`, and refused where there is none. Raises `NoTime`.
+    `yesterday` is a day ago, at this time of day. An instant without an offset is one of `zone`, and
+    refused where there is none. Raises `NoTime`.
     """
-    text = given.strip()
+    text = _WORDS.get(given.strip().lower(), given.strip())
     ago = _AGO.fullmatch(text)
     seconds = span(ago[1] or ago[2]) if ago else None
     if seconds is not None:
@@ -35,7 +37,7 @@ def instant(given: str, now: datetime, zone: tzinfo | None = None) -> datetime:
     except ValueError:
         raise NoTime(
             "is no time: give ISO 8601 with an offset, such as 2026-03-01T12:00:00Z, "
-            'or a distance, such as "10m ago" or "1 day ago"'
+            'or a distance, such as "10m ago", "1 day ago" or yesterday'
         ) from None
     if at.tzinfo is None and zone is None:
         raise NoTime("has no offset: add Z for UTC, or one such as +01:00")

@@ -47,7 +47,7 @@ def test_it_begins_with_how_it_stands_and_what_comes_next(site: Site, person: Pe
     said = words(person, f"/ui/connections/{id_}")
     assert "Fresh. The next refresh is in" in said
     assert "Its access token is good until" in said
-    assert "because lifetime 3,600 s" in said
+    assert "because lifetime 60 min" in said
     assert "Support inbox" in said
     assert '{"team": 7}' in said
     assert "access-of-a" not in said

@@ -96,7 +96,7 @@ def by_lead(number: int, entry: Any = None, life: float = HOUR) -> Moment:
 def test_a_refresh_is_explained_by_lifetime_lead_and_jitter() -> None:
     """The numbers are the policy's, and add up to the due time."""
     said = due(by_lead(4), "refreshed")
-    assert said.startswith("lifetime 3,600 s, lead 720 s, jitter ")
+    assert said.startswith("lifetime 60 min, lead 12 min, jitter ")
     assert "not at" not in said
     assert why_due(ID, by_lead(1), None, provider(), Policy()).lead_seconds == 720
 
@@ -113,9 +113,7 @@ def test_limits_and_other_reasons_are_told() -> None:
         replace(moment, due_at=moment.due_at + timedelta(days=1)), "imported"
     )
     unknown = replace(by_lead(4), lifetime_seconds=None)
-    assert "lifetime 86,400 s" in due(
-        unknown, "refreshed", provider(access_token_lifetime_seconds=DAY)
-    )
+    assert "lifetime 24 h" in due(unknown, "refreshed", provider(access_token_lifetime_seconds=DAY))
     assert due(replace(moment, due_at=None), "refreshed").startswith("lifetime")
 
 

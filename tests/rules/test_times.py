@@ -21,6 +21,9 @@ PARIS = timezone(timedelta(hours=1))
         ("10m ago", None, NOON - timedelta(minutes=10)),
         ("-1.5 hours", None, NOON - timedelta(minutes=90)),
         ("a day ago", None, NOON - timedelta(days=1)),
+        ("Yesterday", None, NOON - timedelta(days=1)),
+        ("5 minutes ago", None, NOON - timedelta(minutes=5)),
+        ("now", None, NOON),
     ],
 )
 def test_an_instant_is_read(given: str, zone: tzinfo | None, expected: datetime) -> None:
@@ -31,7 +34,7 @@ def test_an_instant_is_read(given: str, zone: tzinfo | None, expected: datetime)
 @pytest.mark.parametrize(
     ("given", "zone", "says"),
     [
-        ("yesterday", None, "is no time"),
+        ("last week", None, "is no time"),
         ("many years ago", None, "is no time"),
         ("2026-03-01T12:00", None, "has no offset"),
         ("999999999w ago", None, "longer ago"),

@@ -10,7 +10,6 @@ import asyncio
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import ClassVar, Protocol, cast
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.widgets import DataTable, Footer, Static, TabbedContent, TabPane, Tabs
 
-from refresher.cli.output import plain
+from refresher.cli.output import now, plain
 from refresher.cli.session import SIGNALS
 from refresher.cli.top import views
 from refresher.cli.top.asking import READ_ONLY, Find, Help, Question
@@ -96,7 +95,7 @@ class TopApp(App[None]):
         self._source, self._steering = source, steering
         self._interval, self._read_only = interval, read_only
         self._wake = asyncio.Event()
-        self._looked_at = datetime.now(UTC)
+        self._looked_at = now()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="top")
 
     def compose(self) -> ComposeResult:
@@ -155,7 +154,7 @@ class TopApp(App[None]):
         except (RefresherError, DatabaseError) as error:
             self._tell(error)
             return
-        self._looked_at = datetime.now(UTC)
+        self._looked_at = now()
         self._tell(None)
         if place is self.shown:
             place.show(seen)
@@ -174,7 +173,7 @@ class TopApp(App[None]):
         line = self.query_one("#trouble", Static)
         line.display = trouble is not None
         if trouble is not None:
-            age = span(max(1.0, (datetime.now(UTC) - self._looked_at).total_seconds()))
+            age = span(max(1.0, (now() - self._looked_at).total_seconds()))
             line.update(Text(f"What is shown is {age} old: {plain(_in_words(trouble))}"))
 
     def _end(self, number: int) -> None:

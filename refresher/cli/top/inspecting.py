@@ -19,7 +19,7 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from refresher.cli.doctor import COLUMNS, rows_of
+from refresher.cli import doctor
 from refresher.cli.events import TIMELINE, TIMELINE_SPARE, timeline_rows
 from refresher.cli.output import STYLES, TONES, instant, laid_out, plain
 from refresher.cli.tables import READABLE
@@ -127,9 +127,8 @@ def inspected(seen: Inspected, width: int) -> RenderableType:
 def findings(found: Sequence[Finding], width: int) -> RenderableType:
     """Returns what is wrong, what is worth a look, and what is right."""
     ordered = sorted(found, key=lambda one: LEVELS[one.level])
-    rows = [row for one in ordered for row in rows_of(one)]
     wrong = sum(one.level == "fail" for one in found)
     worth = sum(one.level == "warn" for one in found)
     tone = "bad" if wrong else "warn" if worth else "good"
     head = Text(f"{wrong} wrong, {worth} worth a look, {len(found)} checked.", TONES[tone])
-    return Group(head, Text(), *laid_out(COLUMNS, rows, width))
+    return Group(head, Text(), *doctor.laid_out(ordered, width))

@@ -212,7 +212,7 @@ def _lives(
     visit: Visit, found: Findings, moment: Moment, now: datetime, refused_at: datetime | None
 ) -> Sequence[Life]:
     connection, provider = found.standing.connection, found.provider
-    dead = connection_answer.word_of(moment, now) is Health.RECONNECT_REQUIRED
+    dead = headlines.health_at(moment, now) is Health.RECONNECT_REQUIRED
     facts = Lives(
         moment,
         now,

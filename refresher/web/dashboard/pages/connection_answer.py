@@ -9,11 +9,10 @@ from datetime import datetime
 from refresher.insight import explaining, looking
 from refresher.insight.explaining import Findings
 from refresher.insight.looking import Then
-from refresher.rules import headlines, reasons, standing_word
+from refresher.rules import headlines, reasons
 from refresher.rules.headlines import Stands
-from refresher.rules.history import Moment
 from refresher.rules.reasons import Instants, Way
-from refresher.rules.standing_word import Health, HealthFacts
+from refresher.rules.standing_word import Health
 from refresher.runtime.services import policy_from
 
 
@@ -45,30 +44,10 @@ def now(
 def then(found: Findings, stood: Then, clock: Instants, zoned: Instants) -> Answer:
     """Returns how it stood."""
     moment = stood.moment
-    word = word_of(moment, stood.at)
+    word = headlines.health_at(moment, stood.at)
     since = headlines.since(word, moment, stood.events)
     said = headlines.headline(Stands(word, moment, stood.at, since), zoned)
     return Answer(word, said, list(_then(found, stood, clock)))
-
-
-def word_of(moment: Moment, at: datetime) -> Health:
-    """Returns the word for how it stood at an instant."""
-    due = moment.due_at
-    return standing_word.health(
-        HealthFacts(
-            state=moment.state,
-            status=moment.status,
-            parked_reason=moment.parked_reason,
-            postponed_by=moment.postponed_by,
-            failures=moment.attempt,
-            is_deleted=moment.deleted_at is not None,
-            is_disabled=moment.disabled_at is not None,
-            is_paused=moment.paused_at is not None,
-            in_between_steps=moment.in_between_steps,
-            is_expired=moment.expires_at is not None and moment.expires_at <= at,
-            late_seconds=-1.0 if due is None else (at - due).total_seconds(),
-        )
-    )
 
 
 def _then(found: Findings, stood: Then, clock: Instants) -> Sequence[str]:
