@@ -6,7 +6,7 @@ With `--at`, how it stood then: the events around that moment tell (rules/histor
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -142,12 +142,20 @@ def _show(
     state = SHOWN.get(moment.state, moment.state)
     stands = {**known, **asdict(moment), "state": state}
     details({name: value for name, value in stands.items() if value != 0})
+    for line in _next(standing, moment, why, is_now=at == standing.now):
+        typer.echo(line)
+    show_timeline(events)
+
+
+def _next(
+    standing: ConnectionStanding, moment: Moment, why: DueReason | None, *, is_now: bool
+) -> Iterator[str]:
+    """Yields what stands between the facts and the timeline: what is next, or what it waits for."""
+    yield ""
     if moment.due_at is not None:
         because = f" because {why.sentence}" if why else ""
-        typer.echo(f"\nnext refresh at {instant(moment.due_at)}{because}\n")
-    elif moment.parked_reason == ParkReason.UNREAD_ANSWER and at == standing.now:
-        told = reasons.of_unread(connection.id, standing.unread, instant)
-        typer.echo("\n" + "\n".join(told) + "\n")
-    else:
-        typer.echo()
-    show_timeline(events)
+        yield f"next refresh at {instant(moment.due_at)}{because}"
+        yield ""
+    elif moment.parked_reason == ParkReason.UNREAD_ANSWER and is_now:
+        yield from reasons.of_unread(standing.connection.id, standing.unread, instant)
+        yield ""
