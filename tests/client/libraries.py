@@ -6,18 +6,19 @@ Beside them a resource server on a real socket, which knows which tokens are goo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import aiohttp
 import httpx
 import httpx2
 import requests
 
-from refresher.client import ConnectionAuth
+from refresher.client import AsyncRefresher, ConnectionAuth
 from tests.ports import LOOPBACK
 
 Caller = Callable[[ConnectionAuth, str, int], list[int]]
@@ -117,7 +118,22 @@ def by_a_session(auth: ConnectionAuth, url: str, times: int) -> list[int]:
         return _threads(lambda at: session.get(at, timeout=60).status_code, url, times)
 
 
-def by_httpx_async(auth: ConnectionAuth, url: str, times: int) -> list[int]:
+def _closing(story: Coroutine[Any, Any, list[int]], refresher: AsyncRefresher | None) -> list[int]:
+    """Runs it, and closes the client in the loop that it was used in."""
+
+    async def whole() -> list[int]:
+        try:
+            return await story
+        finally:
+            if refresher is not None:
+                await refresher.aclose()
+
+    return asyncio.run(whole())
+
+
+def by_httpx_async(
+    auth: ConnectionAuth, url: str, times: int, refresher: AsyncRefresher | None = None
+) -> list[int]:
     """`httpx.AsyncClient(auth=…)`."""
 
     async def story() -> list[int]:
@@ -125,10 +141,12 @@ def by_httpx_async(auth: ConnectionAuth, url: str, times: int) -> list[int]:
             answers = await asyncio.gather(*[client.get(url) for _ in range(times)])
             return [answer.status_code for answer in answers]
 
-    return asyncio.run(story())
+    return _closing(story(), refresher)
 
 
-def by_httpx2_async(auth: ConnectionAuth, url: str, times: int) -> list[int]:
+def by_httpx2_async(
+    auth: ConnectionAuth, url: str, times: int, refresher: AsyncRefresher | None = None
+) -> list[int]:
     """`httpx2.AsyncClient(auth=…)`."""
 
     async def story() -> list[int]:
@@ -136,10 +154,12 @@ def by_httpx2_async(auth: ConnectionAuth, url: str, times: int) -> list[int]:
             answers = await asyncio.gather(*[client.get(url) for _ in range(times)])
             return [answer.status_code for answer in answers]
 
-    return asyncio.run(story())
+    return _closing(story(), refresher)
 
 
-def by_aiohttp(auth: ConnectionAuth, url: str, times: int) -> list[int]:
+def by_aiohttp(
+    auth: ConnectionAuth, url: str, times: int, refresher: AsyncRefresher | None = None
+) -> list[int]:
     """`aiohttp.ClientSession(middlewares=(…,))`."""
 
     async def story() -> list[int]:
@@ -152,8 +172,8 @@ def by_aiohttp(auth: ConnectionAuth, url: str, times: int) -> list[int]:
 
             return list(await asyncio.gather(*[get() for _ in range(times)]))
 
-    return asyncio.run(story())
+    return _closing(story(), refresher)
 
 
 THREADS: tuple[Caller, ...] = (by_httpx, by_httpx2, by_requests, by_a_session)
-TASKS: tuple[Caller, ...] = (by_httpx_async, by_httpx2_async, by_aiohttp)
+TASKS = (by_httpx_async, by_httpx2_async, by_aiohttp)
