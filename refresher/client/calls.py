@@ -22,7 +22,8 @@ class Call(Generic[T]):
     """A request, how its answer is read, and the same without a server.
 
     `wait_seconds` is how long the server may take on purpose; `here_async` is for what need not hold a
-    thread. `once`: the API does it once for one Idempotency-Key, so it may be sent a second time.
+    thread. `once`: the API does it once for one Idempotency-Key, so it may be sent a second time; and so
+    may what is `safe` to ask twice anyway, as every GET is.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Call(Generic[T]):
     of: UUID | None = None
     """The connection whose token is asked for."""
     once: bool = False
+    safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,7 @@ def cancel(given: Id) -> Call[ConnectStatus]:
         read=_status,
         here=lambda direct: _status(direct.connect_cancel(id_)),
         about="connect",
+        once=True,
     )
 
 

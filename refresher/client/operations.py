@@ -51,6 +51,7 @@ def token(
         wait_seconds=wait_seconds,
         about="token",
         of=id_,
+        safe=True,
     )
 
 

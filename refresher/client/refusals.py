@@ -78,10 +78,12 @@ def error_in(response: httpx.Response, about: str = "other") -> RefresherError:
     if named is not None:
         return with_sentence(named, sentence)
     match status:
+        case 409 if code == "request_under_way":
+            kind: type[ApiError] = ApiUnavailable
         case 409:
             return Conflict(sentence)
         case 401 | 403:
-            kind: type[ApiError] = NotAuthorized
+            kind = NotAuthorized
         case _:
             kind = ApiUnavailable if status >= 500 else ApiError
     told = str(code) if code is not None else None

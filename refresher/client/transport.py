@@ -203,8 +203,8 @@ class OverHttp:
 
 
 def _tries(operation: Call[Any]) -> int:
-    """How often it may be sent: what only looks, or is done once for its key, a second time."""
-    return 2 if operation.once or operation.method == "GET" else 1
+    """How often it may be sent, where the connection breaks."""
+    return 2 if operation.once or operation.safe or operation.method == "GET" else 1
 
 
 def _check_url(api_url: str, *, allow_insecure: bool) -> None:

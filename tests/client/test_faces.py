@@ -106,18 +106,33 @@ def test_what_the_api_does_the_sdk_does():
         if isinstance(operation, dict)
     }
     asked = asked_by_all_methods()
-    assert asked <= known.keys()
+    assert asked.keys() <= known.keys()
     left_out = set(known.values()) - {known[one] for one in asked}
     assert left_out == LEFT_OUT.keys()
 
 
-def asked_by_all_methods() -> set[tuple[str, str]]:
-    """Calls each method of the SDK once, and returns what the API was asked for."""
-    asked = set()
+def test_what_is_done_once_has_a_key():
+    """An Idempotency-Key goes with what the API does once for one, so that it can be sent again."""
+    golden = Path(__file__).parent.parent / "golden" / "openapi.json"
+    takes = {
+        (method.upper(), PATH.sub("X", path))
+        for path, methods in json.loads(golden.read_text())["paths"].items()
+        for method, operation in methods.items()
+        if "Idempotency" in json.dumps(operation.get("parameters", []))
+    }
+    asked = asked_by_all_methods()
+    # Nobody waits for a refresh twice: it is asked for at most once.
+    takes -= {("POST", "/v1/connections/X/refresh")}
+    assert {one for one, has_key in asked.items() if has_key} == takes & asked.keys()
+
+
+def asked_by_all_methods() -> dict[tuple[str, str], bool]:
+    """Calls each method of the SDK once; returns what the API was asked for, and whether with a key."""
+    asked = {}
 
     def record(request: httpx.Request) -> httpx.Response:
         path = request.url.path.replace(ID, "X")
-        asked.add((request.method, path))
+        asked[request.method, path] = "idempotency-key" in request.headers
         return httpx.Response(418)
 
     client = httpx.Client(transport=httpx.MockTransport(record))
