@@ -22,7 +22,7 @@ class Call(Generic[T]):
     """A request, how its answer is read, and the same without a server.
 
     `wait_seconds` is how long the server may take on purpose; `here_async` is for what need not hold a
-    thread. `once`: the API does it once for one Idempotency-Key, so it may be sent a second time; and so
+    thread. `once`: the API does it once for one Idempotency-Key, so it may be sent again; and so
     may what is `safe` to ask twice anyway, as every GET is.
     """
 
