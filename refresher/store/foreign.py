@@ -145,4 +145,5 @@ def _quoted(table: str) -> str:
 
 def _needed(db: Db, name: str) -> None:
     if run(db, "select to_regclass(:name)", name=name).scalar() is None:
-        raise SourceUnreadable(f"their database has no table {name} on its search path")
+        shown = name.replace('"', "")
+        raise SourceUnreadable(f"their database has no table {shown}")

@@ -161,7 +161,6 @@ def composio_account(account_id: str, **val: Any) -> dict[str, Any]:
         "updated_at": "2026-01-01T00:00:00.000Z",
         "state": {"authScheme": "OAUTH2", "val": {"status": "ACTIVE", **held}},
         "data": {},
-        "params": {},
         "status_reason": None,
         "is_disabled": False,
         "test_request_endpoint": "",
