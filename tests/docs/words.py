@@ -21,6 +21,7 @@ EVERYDAY = {
     "worker",
 }
 """Words that everybody reads rightly before they know what exactly they mean here."""
+TOLD = re.compile(r"\[[^]]*\]\([^)]*\)|(?<!\*)\*(?![*\s])[^*\n]+\*(?!\*)")
 
 
 def words() -> list[str]:
@@ -45,9 +46,6 @@ def unexplained(page: str) -> list[str]:
 
 
 def _is_told(text: str, start: int, end: int) -> bool:
-    linked = any(
-        m.start() <= start and end <= m.end() for m in re.finditer(r"\[[^]]*\]\([^)]*\)", text)
-    )
-    return linked or any(
-        m.start() < start and end < m.end() for m in re.finditer(r"\*[^*\n]+\*", text)
-    )
+    """Whether a link, or italics, stand around a word."""
+    spans = [m.span() for m in TOLD.finditer(text)]
+    return any(a <= start and end <= z for a, z in spans)
