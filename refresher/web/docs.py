@@ -77,6 +77,7 @@ def document(operations: Sequence[ApiRoute], public_url: str | None = None) -> D
         title="refresher",
         version=__version__,
         description=INTRODUCTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=operations,
         servers=[{"url": public_url or "/", "description": "This server."}],
     )

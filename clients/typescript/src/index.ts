@@ -6,5 +6,5 @@ export { ApiUnavailable, RefresherError, SettingsError, TokenUnavailable, Unveri
 export { type Connection, type Event, Refresher, type ResumeLink } from "./refresher.js";
 export { Secret } from "./secret.js";
 export type { Token, TokenWish } from "./token.js";
-export { type Schemas, type Settings, VERSION } from "./transport.js";
+export { type Answer, type Given, type MethodOf, type Schemas, type Settings, VERSION } from "./transport.js";
 export { type WebhookEvent, verifyWebhook } from "./webhook.js";

@@ -178,7 +178,7 @@ function checkedUrl(given: string | undefined, allowInsecure = false): string {
     throw new SettingsError("apiUrl is missing, and REFRESHER_API_URL is not set");
   }
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.username || url.search) {
+  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.username || url.search || url.hash) {
     throw new SettingsError("apiUrl must begin with https:// and name a server, without a name, a password or a query");
   }
   if (url.protocol === "http:" && !allowInsecure && !isThisMachine(url.hostname)) {
@@ -187,7 +187,7 @@ function checkedUrl(given: string | undefined, allowInsecure = false): string {
         "travel in the clear. Give https://, or allowInsecure: true inside one private network",
     );
   }
-  return given.replace(/\/+$/, "");
+  return url.href.replace(/\/+$/, "");
 }
 
 /** `host` is as URL writes it: numbers as four decimal parts, IPv6 in brackets. */

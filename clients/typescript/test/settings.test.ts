@@ -10,7 +10,7 @@ for (const apiUrl of ["https://refresher.example", "http://localhost:8080/", "ht
   test(`${apiUrl} is taken`, () => assert.ok(new Refresher({ apiUrl, apiKey })));
 }
 
-for (const apiUrl of ["", "refresher.example", "ftp://refresher.example", "https://a:b@refresher.example", "http://refresher.example", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1"]) {
+for (const apiUrl of ["", "refresher.example", "ftp://refresher.example", "https://a:b@refresher.example", "https://refresher.example#a", "https://refresher.example?a=b", "http://refresher.example", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1"]) {
   test(`${JSON.stringify(apiUrl)} is refused`, () => assert.throws(() => new Refresher({ apiUrl, apiKey }), SettingsError));
 }
 
