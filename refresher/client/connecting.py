@@ -19,7 +19,6 @@ from refresher.client.calls import Call
 from refresher.client.values import made
 from refresher.client.which import Which, as_id, as_uuid
 from refresher.errors import NoSuchSession
-from refresher.rules.connect import s256
 
 Id = UUID | str
 PATH = "/v1/connect/sessions"
@@ -117,6 +116,8 @@ class Whom(Wishes, total=False):
 
 def begin(given: Mapping[str, object]) -> Call[ConnectStart]:
     """A new session; with a return URL, one that the application completes."""
+    from refresher.rules.connect import s256
+
     body: dict[str, object] = {name: _plain(v) for name, v in given.items() if v is not None}
     if "return_url" in body:
         body.setdefault("finish", "application")

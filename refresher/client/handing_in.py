@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import NotRequired, Required, TypedDict
 
 from refresher.errors import InvalidConnection
-from refresher.rules.handed_error import refuse_error
 
 TOKEN_FIELDS = frozenset(
     {"access_token", "refresh_token", "expires_in", "expires_at", "refresh_token_expires_in"}
@@ -60,6 +59,8 @@ def as_given(
     named = {name: _plain(name, value) for name, value in fields.items() if value is not None}
     if not tokens:
         return named
+    from refresher.rules.handed_error import refuse_error
+
     refuse_error(tokens)
     if not TOKEN_FIELDS & named.keys():
         return {"answer": _jsonable(tokens), **named}

@@ -62,14 +62,23 @@ class Connected(Generic[Client]):
             _check_url(api_url, allow_insecure=allow_insecure)
             self._http = OverHttp(api_url, str(api_key).strip(), http_client, timeout_seconds)
         elif database_url is not None:
-            from refresher.client.direct import Direct
-
-            self._direct = Direct(direct)
+            self._direct = _direct(direct)
         else:
             raise SettingsError(
                 "give api_url and api_key, or database_url and encryption_keys; "
                 f"{API_URL} and {API_KEY} in the environment name an API, too"
             )
+
+
+def _direct(settings: Mapping[str, object]) -> Direct:
+    try:
+        from refresher.client.direct import Direct
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"straight on a database the whole of refresher is needed, and {error.name} is missing: "
+            "`pip install refresher` brings it; over HTTP httpx is enough"
+        ) from error
+    return Direct(settings)
 
 
 def _check(api_key: str | None, direct: Mapping[str, object], timeout_seconds: float) -> None:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from refresher.client import Refresher, SettingsError
+
 OPENED = "refresher.client.Refresher(api_url='http://localhost:1', api_key='rfr_x')"
 HEAVY = {"asyncio", "sqlite3", "ssl", "http.client", "multiprocessing", "argparse", "tempfile"}
 OURS = ("client", "errors", "rules")
@@ -47,3 +49,10 @@ def test_an_auth_loads_httpx_and_no_other_library():
     found = foreign(loaded(f"import refresher.client\n{OPENED}.auth('0' * 32)"))
     assert "httpx" in found
     assert not found & {"requests", "aiohttp", "pydantic", "sqlalchemy", "structlog", "dramatiq"}
+
+
+def test_straight_on_a_database_says_what_is_missing(monkeypatch: pytest.MonkeyPatch):
+    """Who installed httpx alone is told what brings the rest."""
+    monkeypatch.setitem(sys.modules, "refresher.client.direct", None)
+    with pytest.raises(SettingsError, match="the whole of refresher is needed"):
+        Refresher(database_url="postgresql://x", encryption_keys="k")
