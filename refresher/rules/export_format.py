@@ -173,6 +173,6 @@ def parked_there(reason: object) -> ParkReason | None:
     What the other installation finds out for itself (no app, no provider) is none. An answer that could
     not be read stays where it came to: there, it is lost.
     """
-    if reason in SPENT:
+    if isinstance(reason, str) and reason in SPENT:
         return ParkReason.LOST_ANSWER
     return ParkReason.CRASH_LOOP if reason == ParkReason.CRASH_LOOP else None
