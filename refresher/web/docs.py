@@ -1,20 +1,22 @@
 """The OpenAPI document and the page `/docs`, for programs and for people, without a key.
 
 FastAPI makes the document from the operations; what it cannot know is added here: problems, examples,
-and the words of `openapi.toml`. The page is plain HTML: no script, and nothing loaded from elsewhere.
+and the words of `openapi.toml`. The page is plain HTML: no script, and nothing loaded from elsewhere;
+`/docs?find=token` has the operations alone that speak of a token.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import orjson
 from fastapi.openapi.utils import get_openapi
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,6 +31,8 @@ from refresher.web.routes import ApiRoute
 Document = dict[str, Any]
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 REF = "#/components/schemas/"
+CODE = re.compile(r"`([^`]+)`")
+MOST_SOUGHT = 100
 INTRODUCTION = """\
 Tokens that are always fresh, and what there is to know about the connections they belong to.
 
@@ -46,15 +50,16 @@ ETAG = {"description": "The version of the connection.", "schema": {"type": "str
 def pages(operations: Sequence[ApiRoute], public_url: str | None) -> list[Route]:
     """Returns the routes; the answers are made once."""
     made = document(operations, public_url)
-    as_json, as_html = orjson.dumps(made), _page(made, operations)
+    as_json, page = orjson.dumps(made), _page(made, operations)
+    whole = page("")
 
     async def openapi(_request: Request) -> Response:
         return Response(as_json, media_type="application/json")
 
-    async def docs(_request: Request) -> Response:
-        return Response(
-            as_html, media_type="text/html", headers={"content-security-policy": POLICY}
-        )
+    async def docs(request: Request) -> Response:
+        sought = request.query_params.get("find", "").strip()[:MOST_SOUGHT]
+        text = page(sought) if sought else whole
+        return Response(text, media_type="text/html", headers={"content-security-policy": POLICY})
 
     async def root(_request: Request) -> Response:
         return RedirectResponse("/docs")
@@ -62,12 +67,25 @@ def pages(operations: Sequence[ApiRoute], public_url: str | None) -> list[Route]
     return [Route("/openapi.json", openapi), Route("/docs", docs), Route("/", root)]
 
 
-def _page(made: Document, operations: Sequence[ApiRoute]) -> str:
+def _page(made: Document, operations: Sequence[ApiRoute]) -> Callable[[str], str]:
+    """Returns what makes the page: whole, or of the operations that speak of what is sought."""
     text = files(__package__).joinpath("docs.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["marked"] = _marked
     shown = [_shown(made, one) for one in operations if one.include_in_schema]
     template = environment.from_string(text)
-    return template.render(info=made["info"], operations=shown, codes=CODES)
+    given = {"info": made["info"], "server": made["servers"][0]["url"], "codes": CODES}
+
+    def page(sought: str) -> str:
+        found = [one for one in shown if sought.lower() in one["words"]]
+        return template.render(given, operations=found, sought=sought)
+
+    return page
+
+
+def _marked(text: str) -> Markup:
+    """Returns a text as HTML, what stands between backticks as code."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  it is escaped
 
 
 def document(operations: Sequence[ApiRoute], public_url: str | None = None) -> Document:
@@ -199,7 +217,11 @@ def _shown(made: Document, route: ApiRoute) -> Document:
     method = next(iter(route.methods or ()))
     operation = made["paths"][route.path_format][method.lower()]
     body = _model(operation)
+    answers = [one for status, one in operation["responses"].items() if status < "400"]
     return {
+        "words": orjson.dumps([route.path_format, operation]).decode().lower(),
+        "curl": _curl(made, method, route.path_format, operation),
+        "example": _as_text(_content(answers[0]).get("example")) if answers else "",
         "route": {"method": method, "path": route.path_format, "summary": operation["summary"]},
         "made": operation,
         "body": body and _fields(made, body),
@@ -210,6 +232,27 @@ def _shown(made: Document, route: ApiRoute) -> Document:
         },
         "codes": operation["x-problems"],
     }
+
+
+def _curl(made: Document, method: str, path: str, operation: Document) -> str:
+    """Returns a command that asks for it; its ids are placeholders."""
+    server = made["servers"][0]["url"].rstrip("/") or "http://127.0.0.1:8080"
+    lines = [f"curl -X {method} '{server}{path}'"]
+    if operation.get("security") != []:
+        lines.append("-H 'Authorization: Bearer rfr_…'")
+    if body := _content(operation.get("requestBody", {})).get("example"):
+        lines += ["-H 'Content-Type: application/json'", f"-d '{_as_text(body)}'"]
+    return " \\\n  ".join(lines)
+
+
+def _content(described: Document) -> Document:
+    """Returns what is told of the JSON of a body or an answer; nothing where it has none."""
+    found: Document = described.get("content", {}).get("application/json", {})
+    return found
+
+
+def _as_text(example: Any) -> str:
+    return "" if example is None else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()
 
 
 def _answer(made: Document, response: Document) -> tuple[str, list[tuple[str, str, str]]]:

@@ -1,5 +1,7 @@
 """The word of a connection in SQL is the word of the rule."""
 
+import re
+
 from sqlalchemy import text
 
 from refresher.rules.standing_word import Health, HealthFacts, health
@@ -42,3 +44,31 @@ def test_sql_says_what_the_rule_says(world: World) -> None:
             said.add(word)
             assert word == health(HealthFacts(**given)), given
     assert said == set(Health)
+
+
+def test_the_view_for_readers_says_the_same(world: World) -> None:
+    """Its word is the expression of today, and it has each connection; `due` what is scheduled."""
+    newest = f"""
+        create temporary view today as select {HEALTH} as health
+        from connection c join connection r on r.id = coalesce(c.root_id, c.id)
+        left join refresh_schedule s on s.connection_id = r.id
+        """
+    with world.services.database.transaction() as db:
+        db.execute(text(newest))
+        views = ("connections", "today")
+        told = [str(db.scalar(text(f"select pg_get_viewdef('{name}')"))) for name in views]
+    said = [re.findall(r"CASE\s+WHEN.*?END AS health", one, re.DOTALL) for one in told]
+    assert said[0] == said[1]
+    assert len(said[0]) == 1
+    world.connect("late", expires_in=0)
+    world.connect("held")
+    world.run("update connection set paused_at = now() where external_id = 'held'")
+    world.pass_time(40)
+    rows = world.rows("select external_id, health, state from connections order by due_at")
+    assert [tuple(row) for row in rows] == [
+        ("late", "expired", "scheduled"), ("held", "paused", "scheduled"),
+    ]  # fmt: skip
+    assert (
+        world.one("select external_id, due_in from due order by due_at limit 1").external_id
+        == "late"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,21 @@ def test_the_page_for_people_needs_nothing_from_elsewhere(shared: Site) -> None:
     for route in EVERY:
         assert f'<span class="path">{route.path}</span>' in page
     assert 'id="problem-token_unavailable"' in page
+    assert "`" not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
+    assert "curl -X GET &#39;" in page
+    assert "Authorization: Bearer rfr_…" in page
     for loading in ("<script", "src=", "<link", "@import", "url("):
         assert loading not in page
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_the_page_is_searched_without_a_script(shared: Site) -> None:
+    """`?find=` leaves the operations that speak of it, and what is typed is text, never markup."""
+    page = shared("GET", "/docs?find=webhooks", key=None).text
+    assert '<span class="path">/v1/webhooks</span>' in page
+    assert '<span class="path">/v1/whoami</span>' not in page
+    none = shared("GET", "/docs?find=%3Cb%3Enothing", key=None).text
+    assert "No operation speaks of “&lt;b&gt;nothing”." in none
 
 
 def test_everything_is_described(shared: Site) -> None:
