@@ -1,12 +1,13 @@
-// oidc-provider with its own login and consent pages, for a browser. Its argument is the redirect URI of
-// the clients that are known beforehand; others register (RFC 7591). One line of JSON on standard output
-// tells what to connect with. All it answers is the library's, but `/counted`: how often its token
+// oidc-provider with its own login and consent pages, for a browser. Its arguments are the redirect URI of
+// the clients that are known beforehand (others register, RFC 7591), and for how many seconds an access
+// token lives. One line of JSON on standard output tells what to connect with. All it answers is the library's, but `/counted`: how often its token
 // endpoint was asked for what, and how that ended.
 import { createServer } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const REDIRECT = process.argv[2];
+const LIFE = Number(process.argv[3] ?? 600);
 const SECRET = randomBytes(32).toString('hex');
 const BOTH = ['authorization_code', 'refresh_token'];
 const clients = [
@@ -26,7 +27,7 @@ const provider = new Provider(issuer, {
   findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com` }) }),
   rotateRefreshToken: true,
   ttl: {
-    AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 600,
+    AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? LIFE,
     AuthorizationCode: 60, Grant: 86400, IdToken: 600, Interaction: 600, RefreshToken: 86400, Session: 600,
   },
   features: {

@@ -57,7 +57,8 @@ def test_from_an_empty_folder_to_a_token(
         # When
         up = Up(spawn, data, {})
         up.process.wait_for('"environment_file"')
-        id_ = connected(issuer, up.environment)
+        words = (sys.executable, "-m", "refresher", "connect", issuer, "--no-browser")
+        id_ = connected(*words, env=up.environment)
         token = command("token", id_, env=up.environment)
         # Then
         took = time.monotonic() - began
@@ -66,12 +67,12 @@ def test_from_an_empty_folder_to_a_token(
         assert took < MOST_SECONDS
 
 
-def connected(issuer: str, env: Mapping[str, str]) -> str:
+def connected(*words: str, env: Mapping[str, str], folder: Path | None = None) -> str:
     """Runs `refresher connect`, does what a person does in the browser, and returns what is printed."""
-    words = [sys.executable, "-m", "refresher", "connect", issuer, "--no-browser"]
     with subprocess.Popen(
-        words, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        words, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         assert process.stderr is not None
         said = [line for _, line in zip(range(3), process.stderr, strict=False)]
         with Browser() as ann:

