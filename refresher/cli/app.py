@@ -181,7 +181,9 @@ def _advice(error: RefresherError) -> str:
     from refresher.insight.doctor.postgres import reach
 
     if (file := handed.origin("DATABASE_URL")) is not None:
-        return f"; {file} names it: start `refresher up` again, or set DATABASE_URL"
+        return (
+            f"; {file} names it: start `refresher up` (or wait until it has), or set DATABASE_URL"
+        )
     return f"; {reach(str(error))}"
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,14 +18,18 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Has something made in a folder of its own by whichever worker comes first; the others wait."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+def once() -> Iterator[Once]:
+    """Has something made in a folder of its own by whichever worker comes first; the others wait.
+
+    Apart from pytest's own folders, which another run may clear away; the last worker removes it all.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    shared = Path(tempfile.gettempdir()) / f"refresher-tests-package-{run}"
+    shared.mkdir(mode=0o700, exist_ok=True)
 
     def made(name: str, make: Callable[[Path], object]) -> Path:
-        folder = shared / f"package-{name}"
-        with (shared / f"package-{name}.lock").open("w") as lock:
+        folder = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / ".made").exists():
                 folder.mkdir(exist_ok=True)
@@ -30,7 +37,12 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
                 (folder / ".made").touch()
         return folder
 
-    return made
+    with (shared / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield made
+        with suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(shared)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tests.postgres_versions import COMPLETE
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-LIMIT_SECONDS = 600.0
+LIMIT_SECONDS = 1_200.0
 """No assumption, only against hanging: pip may have to fetch 150 MB."""
 OF_PIP = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
 """What this machine says of where packages come from, and how they are reached."""

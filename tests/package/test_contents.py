@@ -13,10 +13,10 @@ from zipfile import ZipFile
 import pytest
 
 from refresher import __version__
-from tests.package.kit import ROOT, bare, build, needs_tools, run, wheel_in
+from tests.package.kit import LIMIT_SECONDS, ROOT, bare, build, needs_tools, run, wheel_in
 from tests.test_layout import own_files
 
-pytestmark = [pytest.mark.slow, needs_tools]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LIMIT_SECONDS), needs_tools]
 MADE = f"refresher-{__version__}"
 
 

@@ -13,10 +13,9 @@ from refresher.devkit.oauth_server import FakeProvider
 from refresher.store.migrate import newest
 from tests.cli.conftest import PROVIDERS
 from tests.cli.kit import row
-from tests.package.kit import Installed, bare, needs_tools, run
+from tests.package.kit import LIMIT_SECONDS, Installed, bare, needs_tools, run
 
-pytestmark = [pytest.mark.slow, needs_tools]
-LOOPBACK = {"REFRESHER_ALLOW_INSECURE_HOSTS": "loopback"}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LIMIT_SECONDS), needs_tools]
 TYPED = """
 from refresher.client import AsyncRefresher, Refresher
 from refresher.errors import TokenUnavailable
@@ -57,25 +56,34 @@ def test_it_brings_its_own_migrations(
 
 def test_its_first_refresh(installed: Installed, sdk_alone: Installed, empty: Path) -> None:
     """`up` on its own PostgreSQL, import, refresh, `doctor`; the SDK alone gets the token by HTTP."""
-    with FakeProvider() as provider, installed.up(empty, **LOOPBACK):
+    (empty / ".refresher").mkdir(mode=0o700)
+    with FakeProvider() as provider:
         (empty / ".refresher" / "providers.toml").write_text(PROVIDERS.format(url=provider.url))
-        grant = provider.admin.create_grants(1, prefix="real-")[0]
-        given = row("ann", access_token=grant.access_token, refresh_token=grant.refresh_token)
-        (empty / "ann.jsonl").write_text(json.dumps(given))
-        installed.refresher("connections", "import", "ann.jsonl", folder=empty)
-        (line,) = json.loads(installed.refresher("connections", "list", "--json", folder=empty))
-        told = installed.refresher("connections", "refresh", line["id"], folder=empty)
-        assert "refreshed" in told
-        token = installed.refresher("token", line["id"], folder=empty).strip()
-        assert token != grant.access_token
-        findings = json.loads(installed.refresher("doctor", "--json", folder=empty))["findings"]
-        assert [found for found in findings if found["level"] == "fail"] == []
-        settings = json.loads(installed.refresher("settings", "--json", folder=empty))
-        made = installed.refresher(
-            "keys", "create", "--name", "app", "--scope", "token", "--json", folder=empty
-        )
-        api = (settings["REFRESHER_PUBLIC_URL"]["value"], json.loads(made)["key"])
-        assert sdk_alone.python("-c", TOKEN, *api, line["id"], folder=empty).strip() == token
+        with installed.up(empty):
+            first_refresh(provider, installed, sdk_alone, empty)
+
+
+def first_refresh(
+    provider: FakeProvider, installed: Installed, sdk_alone: Installed, empty: Path
+) -> None:
+    """Takes a grant in, and has its token refreshed and read."""
+    grant = provider.admin.create_grants(1, prefix="real-")[0]
+    given = row("ann", access_token=grant.access_token, refresh_token=grant.refresh_token)
+    (empty / "ann.jsonl").write_text(json.dumps(given))
+    installed.refresher("connections", "import", "ann.jsonl", folder=empty)
+    (line,) = json.loads(installed.refresher("connections", "list", "--json", folder=empty))
+    told = installed.refresher("connections", "refresh", line["id"], folder=empty)
+    assert "refreshed" in told
+    token = installed.refresher("token", line["id"], folder=empty).strip()
+    assert token != grant.access_token
+    findings = json.loads(installed.refresher("doctor", "--json", folder=empty))["findings"]
+    assert [found for found in findings if found["level"] == "fail"] == []
+    settings = json.loads(installed.refresher("settings", "--json", folder=empty))
+    made = installed.refresher(
+        "keys", "create", "--name", "app", "--scope", "token", "--json", folder=empty
+    )
+    api = (settings["REFRESHER_PUBLIC_URL"]["value"], json.loads(made)["key"])
+    assert sdk_alone.python("-c", TOKEN, *api, line["id"], folder=empty).strip() == token
 
 
 def test_the_sdk_alone_needs_nothing_but_httpx(sdk_alone: Installed, empty: Path) -> None:

@@ -17,10 +17,10 @@ from tests.devkit.postgres.kit import wait_for_clean_stop
 from tests.foreign.kit import needs_node
 from tests.foreign.programs import running
 from tests.foreign.test_first_connection import connected
-from tests.package.kit import ROOT, fetched, left_running, needs_tools, run
+from tests.package.kit import LIMIT_SECONDS, ROOT, fetched, left_running, needs_tools, run
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.slow, needs_tools, needs_node]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LIMIT_SECONDS), needs_tools, needs_node]
 HEADING = "## From nothing to a token"
 MOST_COMMANDS = 5
 MOST_MACHINE_SECONDS = 90.0
