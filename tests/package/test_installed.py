@@ -71,7 +71,7 @@ def first_refresh(
     given = row("ann", access_token=grant.access_token, refresh_token=grant.refresh_token)
     (empty / "ann.jsonl").write_text(json.dumps(given))
     installed.refresher("connections", "import", "ann.jsonl", folder=empty)
-    (line,) = json.loads(installed.refresher("connections", "list", "--json", folder=empty))
+    line = json.loads(installed.refresher("connections", "list", "--json", folder=empty))
     told = installed.refresher("connections", "refresh", line["id"], folder=empty)
     assert "refreshed" in told
     token = installed.refresher("token", line["id"], folder=empty).strip()
