@@ -66,7 +66,10 @@ def test_a_file_that_others_read_is_left_with_a_word(bare: Cli, file: Path) -> N
 def test_a_database_that_is_away_is_told_with_its_file(bare: Cli, file: Path) -> None:
     """After `up` has ended, its settings are still there, and its database is not."""
     ran = bare.process("connections", "list")
-    ran.refused(f"; {FILE} names it: start `refresher up` (or wait until it has), or set DATABASE_URL", code=3)
+    ran.refused(
+        f"; {FILE} names it: start `refresher up` (or wait until it has), or set DATABASE_URL",
+        code=3,
+    )
 
 
 def test_a_process_takes_nothing_from_it(bare: Cli, file: Path) -> None:
