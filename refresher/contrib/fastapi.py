@@ -31,7 +31,6 @@ from refresher.contrib.core import Connected, Refused, Session, Whoever
 from refresher.contrib.driving import run_async
 from refresher.contrib.hooks import MOST_BODY_BYTES, TOO_LARGE, Answer, Hooks, hooks_of
 from refresher.errors import RefresherError, SettingsError
-from refresher.rules.connection import connection_id
 
 __all__ = ["Accounts", "Connected", "Refused", "Whoever"]
 
@@ -68,9 +67,9 @@ class Accounts:
         async def fresh(who: Annotated[Whoever | None, Depends(self._who)]) -> Served:
             if who is None:
                 raise HTTPException(401, "signed_out")
-            id_ = connection_id(who.organization_id, provider, who.external_id)
+            account = (who.organization_id, provider, who.external_id)
             try:
-                return await self._refresher.token(id_, min_ttl_seconds)
+                return await self._refresher.token(account, min_ttl_seconds)
             except TokenUnavailable as error:
                 wait = error.retry_after_seconds
                 if wait is None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,33 @@ def unit(path: Path) -> dict[str, list[str]]:
     return found
 
 
+@dataclass(frozen=True)
+class Described:
+    """A process as one of the ways starts it; `environment` is what a person need not fill in."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
+def described(way: str, name: str) -> Described:
+    """What compose, Kubernetes or systemd start as `name`."""
+    if way == "compose":
+        one = services()[name]
+        return Described(one["command"], image_variables() | one["environment"])
+    if way == "kubernetes":
+        named = [one for one in objects() if "template" in one.get("spec", ())]
+        (pod,) = (one for one in named if one["metadata"]["name"] == f"refresher-{name}")
+        (container,) = pod["spec"]["template"]["spec"]["containers"]
+        settings = variables_in(KUBERNETES / "settings.env")
+        return Described(container["command"], image_variables() | settings)
+    lines = unit(DEPLOY / "systemd" / f"refresher-{name}.service")
+    words = [word for line in lines["Environment"] for word in shlex.split(line)]
+    program, *rest = shlex.split(lines["ExecStart"][0])
+    own = dict(word.split("=", 1) for word in words)
+    filled = variables_in(DEPLOY / "systemd" / "env.example")
+    return Described([Path(program).name, *rest], own | filled)
+
+
 def commands() -> list[tuple[str, list[str]]]:
     """Every command that starts something of ours, with where it stands."""
     found = [(f"compose {name}", one["command"]) for name, one in services().items()]
@@ -87,4 +116,12 @@ def commands() -> list[tuple[str, list[str]]]:
             if "command" in container
         ]
     found += [(path.name, shlex.split(unit(path)["ExecStart"][0])) for path in UNITS]
+    railway = (ROOT / "railway.toml").read_text()
+    found += [
+        ("railway", one.split()) for one in tomllib.loads(railway)["deploy"]["preDeployCommand"]
+    ]
+    found += [
+        ("railway", one.split())
+        for one in re.findall(r"^#   \w+ +(python .*)$", railway, re.MULTILINE)
+    ]
     return found

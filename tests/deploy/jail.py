@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.deploy.files import ROOT
 
 USER = 10001
-CONFIG, DATA = "/etc/refresher", "/var/lib/refresher"
+CONFIG, DATA, CREDENTIALS = "/etc/refresher", "/var/lib/refresher", "/run/credentials"
 """Where the files of deploy/ have them; in the room, below /mnt."""
 SLOTS = ("/media", "/srv", "/opt")
 NOT_READ_ONLY = 97
@@ -34,10 +34,14 @@ def why_not() -> str | None:
     return None if tried.returncode == 0 else "no mount namespace can be made here"
 
 
-def furnish(folder: Path, providers: str) -> None:
-    """Makes the folder that is seen at /mnt: the providers file, and the volume for the data."""
-    for name in (CONFIG, DATA):
+def furnish(folder: Path, providers: str, key: str) -> None:
+    """Makes the folder that is seen at /mnt: the providers file, the key, the volume for the data."""
+    for name in (CONFIG, DATA, CREDENTIALS):
         (folder / name[1:]).mkdir(parents=True)
+    keys = folder / CREDENTIALS[1:] / "encryption-keys"
+    keys.write_text(f"{key}\n")
+    keys.chmod(0o400)
+    os.chown(keys, USER, USER)
     (folder / CONFIG[1:] / "providers.toml").write_text(providers)
     data = folder / DATA[1:]
     os.chown(data, USER, USER)
@@ -46,7 +50,8 @@ def furnish(folder: Path, providers: str) -> None:
 
 def inside(value: str) -> str:
     """Returns a setting's value with our paths as they are in the room."""
-    return f"/mnt{value}" if value.startswith((CONFIG, DATA)) else value
+    value = value.replace("%d/", f"{CREDENTIALS}/")  # systemd's name for it
+    return f"/mnt{value}" if value.startswith((CONFIG, DATA, CREDENTIALS)) else value
 
 
 def start(

@@ -25,7 +25,7 @@ from tests.deploy import jail
 from tests.deploy.files import (
     DEPLOY,
     PROCESSES,
-    image_variables,
+    described,
     interpolated,
     services,
     variables_in,
@@ -52,28 +52,48 @@ class Deployment:
 
     folder: Path
     secrets: dict[str, str]
+    """What a person fills in."""
+    way: str = "compose"
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def environment(self, name: str) -> dict[str, str]:
-        """What a container has: the image's, .env's, and the service's own variables."""
-        written = services()[name]["environment"]
-        given = {n: interpolated(value, self.secrets) for n, value in written.items()}
-        image = {n: v for n, v in image_variables().items() if n != "PATH"}
-        here = {
-            n: self.secrets[n] for n in ("DATABASE_URL", "REDIS_URL")
-        }  # not by their names there
-        port = {"PORT": str(self.ports.setdefault(name, free_port()))}
-        # The provider is on this machine, and speaks http.
-        known = image | self.secrets | given | here | port
-        known["REFRESHER_ALLOW_INSECURE_HOSTS"] = "loopback"
-        return {n: jail.inside(value) for n, value in known.items()}
+        """What the process is given: by its file, and by the person."""
+        written = described(self.way, name).environment
+        known = {n: interpolated(value, self.secrets) for n, value in written.items()}
+        known |= {n: value for n, value in self.secrets.items() if n not in known or not known[n]}
+        # On this machine there are neither names of containers nor other machines, and one port each.
+        known |= {n: self.secrets[n] for n in ("DATABASE_URL", "REDIS_URL")}
+        known |= {"PORT": str(self.ports.setdefault(name, free_port()))}
+        known |= {"REFRESHER_ALLOW_INSECURE_HOSTS": "loopback"}
+        if "REFRESHER_ENCRYPTION_KEYS_FILE" in known:
+            del known["REFRESHER_ENCRYPTION_KEYS"]
+        return {n: jail.inside(value) for n, value in known.items() if n != "PATH"}
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Starts a service's command, or another in its place."""
-        words = list(command or services()[name]["command"])
+        """Starts a process, or another command in its place."""
+        words = list(command or described(self.way, name).command)
         words[0] = str(Path(sys.executable).with_name(words[0]))
         return jail.start(self.folder / "root", self.log(name), words, self.environment(name))
+
+    def start_all(self) -> None:
+        """Migrates, starts all, and waits until they are well."""
+        assert self.start("migrate").wait(120) == 0, self.output("migrate")
+        for name in PROCESSES:
+            self.running[name] = self.start(name)
+        for name in PROCESSES:
+            wait_until(partial(self.is_healthy, name), 60, partial(self.output, name))
+
+    def stop_all(self) -> None:
+        """Asks each to stop, which it does in its time; nothing went wrong meanwhile."""
+        for name in reversed(PROCESSES):
+            self.running[name].terminate()
+            assert self.running[name].wait(STOPS_WITHIN_SECONDS) == 0, self.output(name)
+        said = "".join(self.output(name) for name in PROCESSES)
+        for wrong in ("Traceback", "ead-only file system", "ermission denied"):
+            assert wrong not in said, said
+        data = self.folder / "root" / jail.DATA[1:]
+        assert {path.name for path in data.iterdir()} <= {"high-water.json"}
 
     def command(self, *words: str) -> str:
         """`docker compose run --rm migrate WORDS…`: returns what it printed."""
@@ -108,10 +128,10 @@ def deployment(
     if reason := jail.why_not():
         pytest.skip(reason)
     secrets = variables_in(DEPLOY / "env.example")
-    secrets |= {"POSTGRES_PASSWORD": "pw", "REFRESHER_ENCRYPTION_KEYS": new_key()}
+    secrets |= {"POSTGRES_PASSWORD": "pw", "REFRESHER_ENCRYPTION_KEYS": (key := new_key())}
     secrets |= {"DATABASE_URL": bare_database_url.replace("+psycopg", ""), "REDIS_URL": redis_url}
     secrets |= {"REFRESHER_STATUS_TOKEN": STATUS, "ACME_CLIENT_SECRET": "fake-secret"}
-    jail.furnish(tmp_path / "root", PROVIDERS.format(url=provider.url))
+    jail.furnish(tmp_path / "root", PROVIDERS.format(url=provider.url), key)
     made = Deployment(tmp_path, secrets)
     yield made
     for process in made.running.values():
@@ -146,11 +166,7 @@ def test_what_compose_describes_refreshes_tokens(
     deployment: Deployment, provider: FakeProvider
 ) -> None:
     """Migrated, all healthy, a token refreshed by the worker; asked to stop, each ends in its time."""
-    assert deployment.start("migrate").wait(120) == 0, deployment.output("migrate")
-    for name in PROCESSES:
-        deployment.running[name] = deployment.start(name)
-    for name in PROCESSES:
-        wait_until(partial(deployment.is_healthy, name), 60, partial(deployment.output, name))
+    deployment.start_all()
     scopes = ("--scope", "token", "--scope", "write", "--scope", "read")
     made = deployment.command("refresher", "keys", "create", "--name", "app", *scopes, "--json")
     key = json.loads(next(line for line in made.splitlines() if line.startswith("{")))["key"]
@@ -162,14 +178,15 @@ def test_what_compose_describes_refreshes_tokens(
     with Refresher(api_url=url, api_key=key) as refresher:
         wait_until(lambda: refresher.get(connection.id).credential_version > 1, 30)
         assert refresher.token(connection.id).access_token
+    assert "\n0 wrong" in deployment.command("refresher", "doctor")
     metrics = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {STATUS}"})
     assert "refresher_" in metrics.text
-    for name in reversed(PROCESSES):
-        deployment.running[name].terminate()
-        assert deployment.running[name].wait(STOPS_WITHIN_SECONDS) == 0, deployment.output(name)
-    data = deployment.folder / "root" / jail.DATA[1:]
-    assert {path.name for path in data.iterdir()} <= {"high-water.json"}
-    said = "".join(deployment.output(name) for name in PROCESSES)
-    assert "Traceback" not in said
-    assert "ead-only file system" not in said
-    assert "ermission denied" not in said
+    deployment.stop_all()
+
+
+@pytest.mark.parametrize("way", ["kubernetes", "systemd"])
+def test_the_other_ways_start_and_stop(deployment: Deployment, way: str) -> None:
+    """With what their files say, each process is healthy, and ends in its time."""
+    deployment.way = way
+    deployment.start_all()
+    deployment.stop_all()
