@@ -42,6 +42,7 @@ def refresher(place: Place) -> Iterator[Refresher]:
         yield opened
 
 
+@pytest.mark.slow
 def test_what_connects_an_account_runs(refresher: Refresher) -> None:
     """The route that begins, and the one to which the person comes back."""
     session: dict[str, Any] = {}
