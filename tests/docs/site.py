@@ -48,9 +48,11 @@ def home(readme: str) -> str:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Leads links that leave docs/ to the repository, and keeps the page for llms.txt."""
     uri = page.file.src_uri
-    led = markdown
+    if uri.startswith("providers/"):
+        page.meta["search"] = {"boost": 0.1}  # 300 alike would hide every other page
     if uri == HOME:
         page.meta["hide"] = ["navigation"]
+        led = markdown
     else:
         led = _outside_code(markdown, lambda part: LINK.sub(lambda m: _led(f"docs/{uri}", m), part))
     _pages[uri] = led
