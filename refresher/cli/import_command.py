@@ -25,11 +25,11 @@ from refresher.cli.import_options import (
     moving_of,
     pairs,
 )
-from refresher.cli.import_rejects import Rejects, rejects_path
+from refresher.cli.import_rejects import SUFFIX, Rejects, rejects_path
 from refresher.cli.import_source import Moving, opened, path_of, reader_of
 from refresher.cli.import_work import Work
 from refresher.cli.output import Json, WrongUse, command
-from refresher.rules.moving import Wishes
+from refresher.rules.moving import System, Wishes
 from refresher.runtime.receiving_key import ReceivingKey
 
 app = typer.Typer()
@@ -106,10 +106,16 @@ def import_(
     moving = moving_of(system, Wishes(organization, organization_from, *named), table)
     if dry_run and verify:
         raise WrongUse("a dry run stores nothing that --verify could refresh: give one of them")
-    kept = None if dry_run else (rejects_path(rejects, path_of(source)), from_line > 1)
+    kept = None if dry_run else (_rejects(rejects, system, path_of(source)), from_line > 1)
     rate = verify_rate if verify else None
     if not _done(source, moving, for_export, kept, from_line, rate, json=json):
         raise typer.Exit(1)
+
+
+def _rejects(given: Path | None, system: System | None, path: Path | None) -> Path:
+    """Returns where rejected lines go: an API's and a database's into a file named by the system."""
+    named = Path(f"{system}{SUFFIX}") if system is not None and path is None else None
+    return rejects_path(given or named, path)
 
 
 def _done(

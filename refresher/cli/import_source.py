@@ -99,8 +99,7 @@ def _api(url: str, system: System, services: Services) -> Source:
     key = os.environ.get(name, "").strip()
     if not key or not key.isascii() or not key.isprintable():
         raise WrongUse(f"put the key of {system}'s API into the variable {name}")
-    if urlsplit(url).scheme != "https" and services.settings.allow_insecure_hosts != "loopback":
-        raise WrongUse("an API is asked by https alone: it would send tokens that anybody can read")
+    services.exchange.egress.check(url, field="the API's URL")
     ask = foreign.nango if system is System.NANGO else foreign.composio
     return Source(_numbered(ask(services.exchange.egress, url, Secret(key))), "connection")
 
