@@ -93,7 +93,9 @@ def test_keys_are_no_arguments(cli: Cli, theirs: Theirs):
         cli.env[unset] = KEY
     cli("connections", "import", "--from", "authjs", theirs.url).refused("has no API for this")
     cli.env["REFRESHER_ALLOW_INSECURE_HOSTS"] = "none"
-    cli("connections", "import", "--from", "nango", theirs.url).refused("REFRESHER_ALLOW_INSECURE_HOSTS forbids")
+    cli("connections", "import", "--from", "nango", theirs.url).refused(
+        "REFRESHER_ALLOW_INSECURE_HOSTS forbids"
+    )
     ran = cli("connections", "import", "--from", "nango", "https://127.0.0.1:9")
     ran.refused("the API's URL")
     assert theirs.asked == []
