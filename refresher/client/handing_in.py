@@ -23,9 +23,9 @@ OF_AN_ANSWER = {
 
 
 class Fields(TypedDict, total=False):
-    """What `register` takes by name."""
+    """What `register` takes by name; a key of one organization may leave that out."""
 
-    organization_id: Required[str]
+    organization_id: NotRequired[str | None]
     provider: Required[str]
     external_id: Required[str]
     access_token: NotRequired[str | None]
