@@ -14,6 +14,7 @@ with the first request or auth, a database driver with the direct mode. The erro
 from typing import TYPE_CHECKING
 
 from refresher.client.asynchronous.refresher import AsyncRefresher
+from refresher.client.bulk_jobs import BulkJob, BulkPreview
 from refresher.client.connecting import ConnectProblem, ConnectStart, ConnectStatus
 from refresher.client.endpoints import Delivery, NewSecret, Webhook, WebhookTest
 from refresher.client.links import ResumeLink, ResumeLinkStatus
@@ -65,6 +66,8 @@ __all__ = [
     "ApiUnavailable",
     "App",
     "AsyncRefresher",
+    "BulkJob",
+    "BulkPreview",
     "Conflict",
     "ConnectProblem",
     "ConnectRefused",

@@ -13,6 +13,7 @@ from uuid import UUID
 from refresher.client import calls
 from refresher.client.calls import Page
 from refresher.client.direct_apps import DirectApps
+from refresher.client.direct_bulk import DirectBulk
 from refresher.client.direct_webhooks import DirectWebhooks
 from refresher.client.looking import Rights, cursor_of, place_of
 from refresher.client.operations import Deed
@@ -62,6 +63,7 @@ class Direct:
         self._by = lifecycle.whoever("sdk")
         self.webhooks = DirectWebhooks(self.services, self._by)
         self.apps = DirectApps(self.services, self._by)
+        self.bulk = DirectBulk(self.services, self._by)
 
     def close(self) -> None:
         """Waits for refreshes under way, and gives back threads and connections."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,13 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from refresher.connections import bulk
 from refresher.connections.bulk import BulkRefused, Preview
-from refresher.rules import bulk_words
-from refresher.rules.bulk import Deed, LeftOut, why_left_out
-from refresher.rules.bulk_plan import MOST_CHOSEN, PLAN_SECONDS, Plan, Selection
-from refresher.rules.bulk_words import JobState
+from refresher.connections.bulk_views import BulkJob, BulkPreview, shown_job, shown_preview
+from refresher.rules.bulk import Deed
+from refresher.rules.bulk_plan import MOST_CHOSEN, Plan, Selection
 from refresher.rules.standing_word import Health
-from refresher.store.bulk import Job
-from refresher.store.bulk_rows import Row
 from refresher.web.dependencies import NOT_ITS_OWN, ONCE, Caller, Reader, Writer, with_problems
 from refresher.web.paging import Page, page, read_number
 from refresher.web.problems import Problem
@@ -73,69 +67,6 @@ class BulkOrder(BulkSelection):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOutView:
-    """Some that are left out, and why."""
-
-    reason: LeftOut
-    number: int
-    told: str
-
-
-@dataclass(frozen=True, slots=True)
-class BulkRow:
-    """One of the connections that it would be done to."""
-
-    id: UUID
-    organization_id: str
-    provider: str
-    external_id: str
-    name: str | None
-    status_cause: str | None
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class BulkPreview:
-    """What would be done, and to whom; `plan` is its order, for a quarter of an hour."""
-
-    deed: Deed
-    title: str
-    told: str
-    number: int | None
-    providers: Mapping[str, int]
-    left_out: Sequence[LeftOutView]
-    sample: Sequence[BulkRow]
-    spread_seconds: float
-    as_of: datetime
-    plan: str
-    plan_expires_at: datetime
-    command: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BulkJob:
-    """One job, and how far it is."""
-
-    id: int
-    deed: Deed
-    state: JobState
-    told: str
-    why: str | None
-    selection: Mapping[str, object]
-    number: int
-    total: int
-    done: int
-    skipped: int
-    failed: int
-    left_out: Sequence[LeftOutView]
-    made_by: str
-    organization_id: str | None
-    as_of: datetime
-    created_at: datetime
-    ended_at: datetime | None
-
-
 @router.post("/preview", openapi_extra=with_problems("organization_mismatch"))
 def preview_bulk_job(caller: Writer, body: BulkWish) -> BulkPreview:
     """Preview a bulk job.
@@ -145,24 +76,7 @@ def preview_bulk_job(caller: Writer, body: BulkWish) -> BulkPreview:
     `number` is how many it may be.
     """
     seen = _preview(caller, body.deed, body)
-    plan, number = seen.plan, seen.number
-    told = bulk_words.headline(plan.deed, number)
-    if number != 0:
-        told += f" {bulk_words.consequence(plan.deed, seen.spread_seconds)}"
-    return BulkPreview(
-        deed=plan.deed,
-        title=bulk_words.title(plan.deed, number),
-        told=told,
-        number=number,
-        providers=seen.providers,
-        left_out=_left_out(plan.deed, seen.left_out),
-        sample=[_row(row) for row in seen.sample],
-        spread_seconds=seen.spread_seconds,
-        as_of=plan.as_of,
-        plan=bulk.signed(caller.services.cipher, plan, caller.actor),
-        plan_expires_at=plan.as_of + timedelta(seconds=PLAN_SECONDS),
-        command=plan.selection.command(plan.deed) if number is None else None,
-    )
+    return shown_preview(seen, bulk.signed(caller.services.cipher, seen.plan, caller.actor))
 
 
 @router.post(
@@ -179,7 +93,7 @@ def begin_bulk_job(caller: Writer, body: BulkOrder) -> BulkJob:
     """
     try:
         plan = _plan(caller, body)
-        return _shown(bulk.begin(caller.database, caller.actor, plan, body.number))
+        return shown_job(bulk.begin(caller.database, caller.actor, plan, body.number))
     except BulkRefused as refused:
         raise Problem("bulk_refused", str(refused), reason=refused.reason.value) from None
 
@@ -192,13 +106,13 @@ def list_bulk_jobs(caller: Reader, query: Annotated[PageQuery, Query()]) -> Page
     """
     before = read_number("bulk", query.cursor)
     found = bulk.recent(caller.database, caller.actor, before=before, limit=query.limit + 1)
-    return page("bulk", [_shown(job) for job in found], query.limit, lambda job: [job.id])
+    return page("bulk", [shown_job(job) for job in found], query.limit, lambda job: [job.id])
 
 
 @router.get("/{job_id}")
 def show_bulk_job(caller: Reader, job_id: JobId) -> BulkJob:
     """Show a bulk job."""
-    return _shown(bulk.find(caller.database, caller.actor, job_id))
+    return shown_job(bulk.find(caller.database, caller.actor, job_id))
 
 
 @router.post("/{job_id}/stop", dependencies=[ONCE])
@@ -207,7 +121,7 @@ def stop_bulk_job(caller: Writer, job_id: JobId) -> BulkJob:
 
     What it did stays. One that has ended stays as it is.
     """
-    return _shown(bulk.stop(caller.database, caller.actor, job_id))
+    return shown_job(bulk.stop(caller.database, caller.actor, job_id))
 
 
 def _plan(caller: Caller, body: BulkOrder) -> Plan:
@@ -228,42 +142,3 @@ def _preview(caller: Caller, deed: Deed, body: BulkSelection) -> Preview:
         tuple(body.ids), body.health, body.provider, body.app, body.organization_id
     )
     return bulk.preview(services.database, services.catalogue, caller.actor, deed, selection)
-
-
-def _left_out(deed: Deed, numbers: Mapping[LeftOut, int]) -> list[LeftOutView]:
-    ordered = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0].value))
-    return [LeftOutView(reason, n, why_left_out(deed, reason, n)) for reason, n in ordered]
-
-
-def _row(row: Row) -> BulkRow:
-    return BulkRow(
-        id=row.id,
-        organization_id=row.organization_id,
-        provider=row.provider,
-        external_id=row.external_id,
-        name=row.name,
-        status_cause=row.cause,
-        updated_at=row.updated_at,
-    )
-
-
-def _shown(job: Job) -> BulkJob:
-    return BulkJob(
-        id=job.id,
-        deed=job.deed,
-        state=job.state,
-        told=bulk_words.sentence(job.progress),
-        why=job.why,
-        selection=job.selection.as_json(),
-        number=job.most,
-        total=job.total,
-        done=job.done,
-        skipped=job.skipped,
-        failed=job.failed,
-        left_out=_left_out(job.deed, job.left_out),
-        made_by=job.made_by,
-        organization_id=job.organization_id,
-        as_of=job.as_of,
-        created_at=job.created_at,
-        ended_at=job.ended_at,
-    )

@@ -22,10 +22,6 @@ LEFT_OUT = {
     "useResumeLink": "it is for who has no key",
     "takeSignal": "it is for providers",
     **dict.fromkeys(
-        ["listBulkJobs", "beginBulkJob", "previewBulkJob", "showBulkJob", "stopBulkJob"],
-        "many at once are an operator's: dashboard, `refresher connections bulk`",
-    ),
-    **dict.fromkeys(
         ["listRecipients", "putRecipient", "deleteRecipient", "showRecipient", "changeRecipient"],
         "who gets mail is an operator's",
     ),
@@ -45,10 +41,12 @@ LEFT_OUT = {
 """Operations of the API without a method, and why."""
 PATH = re.compile(r"\{[^}]*\}")
 ID = "7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11"
-SAMPLES = {
+SAMPLES: dict[str, Any] = {
+    "deed": "pause",
+    "job_id": 7,
     "response": httpx.Response(
         403, headers={"www-authenticate": 'Bearer error="insufficient_scope"'}
-    )
+    ),
 }
 NAMED: dict[str, dict[str, Any]] = {
     "connect_complete": {"code": "c", "verifier": "v"},
@@ -64,7 +62,7 @@ def test_the_one_for_threads_is_up_to_date():
     assert written == modules(), "`make client` writes it anew"
 
 
-@pytest.mark.parametrize("part", ["", "webhooks", "apps"])
+@pytest.mark.parametrize("part", ["", "webhooks", "apps", "bulk"])
 def test_both_offer_the_same(part: str):
     """The same methods, with the same arguments and the same words."""
 
@@ -131,13 +129,13 @@ def asked_by_all_methods() -> dict[tuple[str, str], bool]:
     asked = {}
 
     def record(request: httpx.Request) -> httpx.Response:
-        path = request.url.path.replace(ID, "X")
+        path = re.sub(f"{ID}|/7(?=/|$)", lambda m: "/X" if m[0] == "/7" else "X", request.url.path)
         asked[request.method, path] = "idempotency-key" in request.headers
         return httpx.Response(418)
 
     client = httpx.Client(transport=httpx.MockTransport(record))
     with Refresher(api_url="http://localhost", api_key="rfr_x", http_client=client) as opened:
-        for part in (opened, opened.webhooks, opened.apps):
+        for part in (opened, opened.webhooks, opened.apps, opened.bulk):
             for name, method in inspect.getmembers(part, inspect.ismethod):
                 if not name.startswith("_") and name not in {"close", "auth"}:
                     with suppress(ApiError):

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from refresher.client import (
+    Account,
     ApiError,
     Conflict,
     Connection,
@@ -130,6 +131,25 @@ def test_messages_are_tried_and_looked_at(operator: Refresher):
     assert (tested.delivered, tested.id) == (False, made.id)
     assert tested.told
     operator.webhooks.delete(made.id)
+
+
+def test_many_at_once(refresher: Refresher, place: Place):
+    """Looked at first, then begun, once for one plan, and stopped; names of accounts will do."""
+    both = [refresher.register(**place.fields()) for _ in range(2)]
+    account = Account(both[1].organization_id, both[1].provider, both[1].external_id)
+    seen = refresher.bulk.preview("pause", which=[both[0].id, account])
+    assert (seen.number, seen.providers, seen.left_out) == (2, {"acme": 2}, ())
+    assert {row.id for row in seen.sample} == {one.id for one in both}
+    assert seen.plan not in repr(seen)
+    job = refresher.bulk.begin(seen)
+    assert refresher.bulk.begin(seen.plan) == job == refresher.bulk.get(job.id)
+    assert next(iter(refresher.bulk.list())) == job
+    assert refresher.bulk.stop(job.id).ended_at is not None
+    with pytest.raises(Conflict, match="preview"):
+        refresher.bulk.begin("none")
+    with pytest.raises(ApiError) as raised:
+        refresher.bulk.get(10**9)
+    assert (raised.value.status, raised.value.code) == (404, "no_such_job")
 
 
 def test_apps(operator: Refresher):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refresher.client.asynchronous.apps import AsyncApps
+from refresher.client.asynchronous.bulk import AsyncBulk
 from refresher.client.asynchronous.connections import AsyncConnections
 from refresher.client.asynchronous.sessions import AsyncSessions
 from refresher.client.asynchronous.tokens import AsyncTokens
@@ -26,6 +27,11 @@ class AsyncRefresher(AsyncTokens, AsyncConnections, AsyncSessions):
     def webhooks(self) -> AsyncWebhooks:
         """Who is told by webhook."""
         return AsyncWebhooks(self)
+
+    @property
+    def bulk(self) -> AsyncBulk:
+        """One deed for many connections."""
+        return AsyncBulk(self)
 
     @property
     def apps(self) -> AsyncApps:

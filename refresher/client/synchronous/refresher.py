@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from refresher.client.synchronous.apps import Apps
+from refresher.client.synchronous.bulk import Bulk
 from refresher.client.synchronous.connections import Connections
 from refresher.client.synchronous.sessions import Sessions
 from refresher.client.synchronous.tokens import Tokens
@@ -27,6 +28,11 @@ class Refresher(Tokens, Connections, Sessions):
     def webhooks(self) -> Webhooks:
         """Who is told by webhook."""
         return Webhooks(self)
+
+    @property
+    def bulk(self) -> Bulk:
+        """One deed for many connections."""
+        return Bulk(self)
 
     @property
     def apps(self) -> Apps:
