@@ -41,6 +41,11 @@ class Whoever:
     external_id: str
     for_whom: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("organization_id", "external_id"):
+            if not isinstance(getattr(self, name), str):
+                raise SettingsError(f"{name} of a Whoever must be a text: give str(…) of yours")
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
