@@ -14,6 +14,8 @@ const PATH = "/v1/connect/sessions";
 const ONE = `${PATH}/{session_id}` as const;
 /** How long one request waits; `wait` makes as many as it needs. */
 const LONGEST_WAIT_SECONDS = 20;
+/** Between two looks, where the server did not wait. */
+const PAUSE_MILLISECONDS = 500;
 
 export class Connect {
   readonly #api: Api;
@@ -60,6 +62,7 @@ export class Connect {
       if (found.state === "ended" || performance.now() >= until) {
         return found;
       }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS));
     }
   }
 

@@ -85,6 +85,9 @@ export class Api {
     this.#key = key;
     this.#fetch = settings.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#timeoutSeconds = settings.timeoutSeconds ?? 10;
+    if (!(this.#timeoutSeconds > 0 && this.#timeoutSeconds < Infinity)) {
+      throw new SettingsError("timeoutSeconds must be a number of seconds above 0");
+    }
   }
 
   /** Returns what an operation answers, as it came; throws what it refuses. */

@@ -112,7 +112,8 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> | undefined {
 function event(id: string, sent: string, raw: Uint8Array): WebhookEvent {
   try {
     const { type, timestamp, data } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw));
-    if (typeof type === "string" && !Number.isNaN(Date.parse(timestamp)) && data?.constructor === Object) {
+    const isNamed = typeof type === "string" && typeof timestamp === "string" && !Number.isNaN(Date.parse(timestamp));
+    if (isNamed && typeof data === "object" && data !== null && !Array.isArray(data)) {
       return { id, type, occurred_at: timestamp, sent_at: new Date(Number(sent) * 1000).toISOString(), data };
     }
   } catch {

@@ -53,9 +53,9 @@ export async function fields(more: object = {}) {
   return { provider: "acme", external_id, access_token, refresh_token, expires_in: 3600, ...more };
 }
 
-/** How many refreshes the provider was asked for so far. */
-export async function refreshes(): Promise<number> {
-  return (await admin<{ requests: number }>("GET", "ledger/summary")).requests;
+/** How many refreshes the provider was asked for so far, and how many tokens its API refused. */
+export function counted(): Promise<{ requests: number; resource_refused: number }> {
+  return admin("GET", "ledger/summary");
 }
 
 /** Has the provider end one access token, and nothing else (RFC 7009). */

@@ -18,6 +18,12 @@ test("http:// inside one private network is taken where that is said", () => {
   assert.ok(new Refresher({ apiUrl: "http://refresher.internal", apiKey, allowInsecure: true }));
 });
 
+for (const timeoutSeconds of [0, -1, NaN, Infinity]) {
+  test(`${timeoutSeconds} is no timeout`, () => {
+    assert.throws(() => new Refresher({ apiUrl: "http://localhost", apiKey, timeoutSeconds }), SettingsError);
+  });
+}
+
 for (const wrong of ["", " ", "a b", "schlüssel"]) {
   test(`${JSON.stringify(wrong)} is no key`, () => {
     assert.throws(() => new Refresher({ apiUrl: "http://localhost", apiKey: wrong }), (error: Error) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { SettingsError, verifyWebhook } from "../src/index.js";
 import { lacksVectors, vectors } from "./kit.js";
@@ -56,4 +57,20 @@ for (const wrong of ["", "whsec_", "whsec_*", "another", undefined as unknown as
 
 test("no secret at all is said", async () => {
   await assert.rejects(verifyWebhook("{}", {}, []), SettingsError);
+});
+
+async function signed(body: string) {
+  const now = String(Math.floor(Date.now() / 1000));
+  const signature = createHmac("sha256", Buffer.from("b3RoZXI=", "base64")).update(`m.${now}.${body}`).digest("base64");
+  return verifyWebhook(body, { "webhook-id": "m", "webhook-timestamp": now, "webhook-signature": `v1,${signature}` }, "whsec_b3RoZXI=");
+}
+
+const AT = "2030-01-01T12:00:00Z";
+for (const wrong of ["", "[]", "null", `{"type":1,"timestamp":"${AT}","data":{}}`, `{"type":"a","timestamp":5,"data":{}}`, `{"type":"a","timestamp":"soon","data":{}}`, `{"type":"a","timestamp":"${AT}","data":[]}`, `{"type":"a","timestamp":"${AT}"}`]) {
+  test(`${wrong} is signed, and no event`, () => assert.rejects(signed(wrong), { code: "bad_body" }));
+}
+
+test("whatever stands in data is handed on", async () => {
+  const { data } = await signed(`{"type":"a","timestamp":"${AT}","data":{"constructor":1}}`);
+  assert.deepEqual(data, { constructor: 1 });
 });
