@@ -18,11 +18,12 @@ from refresher.client.bulk_jobs import BulkJob, BulkPreview
 from refresher.client.connecting import ConnectProblem, ConnectStart, ConnectStatus
 from refresher.client.endpoints import Delivery, NewSecret, Webhook, WebhookTest
 from refresher.client.links import ResumeLink, ResumeLinkStatus
+from refresher.client.looking import Rights
 from refresher.client.oauth_apps import App
 from refresher.client.synchronous.refresher import Refresher
 from refresher.client.values import Connection, Event
 from refresher.client.webhook import WebhookEvent, verify_webhook
-from refresher.client.which import Account
+from refresher.client.which import Account, Which
 from refresher.errors import (
     ApiError,
     ApiUnavailable,
@@ -93,6 +94,7 @@ __all__ = [
     "RefresherError",
     "ResumeLink",
     "ResumeLinkStatus",
+    "Rights",
     "Secret",
     "Served",
     "SettingsError",
@@ -101,6 +103,7 @@ __all__ = [
     "Webhook",
     "WebhookEvent",
     "WebhookTest",
+    "Which",
     "fingerprint",
     "verify_webhook",
 ]

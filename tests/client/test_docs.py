@@ -1,11 +1,13 @@
 """The examples of docs/sdk.md, and those of the README that use the SDK, run as they stand."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import requests
 
 from refresher.rules.connection import ParkReason
 from refresher.rules.unavailable import Why
@@ -51,7 +53,20 @@ def internet(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def handle(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         return led(request) or await send_async(self, request)
 
+    def by_requests(
+        _: object, request: requests.PreparedRequest, **__: object
+    ) -> requests.Response:
+        seen.append(request.headers["Authorization"])
+        answer = requests.Response()
+        answer.status_code, answer.raw, answer.request = (
+            200,
+            io.BytesIO(b'{"sub": "1042"}'),
+            request,
+        )
+        return answer
+
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", by_requests)
     return seen
 
 
