@@ -71,7 +71,7 @@ def _plain(block: Block) -> None:
 
 
 def _theirs(block: Block) -> None:
-    """TypeScript is compiled and run by tests/typescript."""
+    """TypeScript is compiled and run by tests/typescript, SQL runs in test_sql.py."""
     assert block.text.strip()
 
 
@@ -82,6 +82,7 @@ READERS: dict[str, Callable[[Block], None]] = {
     "json": _json,
     "python": _python,
     "sh": _sh,
+    "sql": _theirs,
     "text": _plain,
     "toml": _toml,
     "typescript": _theirs,
