@@ -33,6 +33,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-
 REF = "#/components/schemas/"
 CODE = re.compile(r"`([^`]+)`")
 MOST_SOUGHT = 100
+DOCUMENTATION = "https://github.com/refresher/refresher/tree/main/docs"
 INTRODUCTION = """\
 Tokens that are always fresh, and what there is to know about the connections they belong to.
 
@@ -74,7 +75,12 @@ def _page(made: Document, operations: Sequence[ApiRoute]) -> Callable[[str], str
     environment.filters["marked"] = _marked
     shown = [_shown(made, one) for one in operations if one.include_in_schema]
     template = environment.from_string(text)
-    given = {"info": made["info"], "server": made["servers"][0]["url"], "codes": CODES}
+    given = {
+        "info": made["info"],
+        "server": made["servers"][0]["url"],
+        "codes": CODES,
+        "guides": DOCUMENTATION,
+    }
 
     def page(sought: str) -> str:
         found = [one for one in shown if sought.lower() in one["words"]]
@@ -96,6 +102,7 @@ def document(operations: Sequence[ApiRoute], public_url: str | None = None) -> D
         version=__version__,
         description=INTRODUCTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        external_docs={"url": DOCUMENTATION, "description": "Guides, settings, providers."},
         routes=operations,
         servers=[{"url": public_url or "/", "description": "This server."}],
     )

@@ -137,6 +137,10 @@ def test_everything_is_described(shared: Site) -> None:
     names = [one["operationId"] for item in made["paths"].values() for one in item.values()]
     assert {"getToken", "registerConnection", "listConnections"} <= set(names)
     assert made["servers"]
+    project = tomllib.loads(
+        (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
+    assert made["externalDocs"]["url"] == project["urls"]["Documentation"]
 
 
 def contents(made: Any) -> list[tuple[str, Any]]:
