@@ -48,7 +48,11 @@ def theirs(cli: Cli, bare_database_url: str) -> str:
     return url
 
 
-@pytest.mark.parametrize("system", TABLES)
+@pytest.mark.parametrize(
+    "system",
+    # Those that libraries themselves have stored are in `test_real_libraries.py`, as slow as this.
+    [pytest.param(name, marks=[] if name == "supabase" else [pytest.mark.slow]) for name in TABLES],
+)
 def test_a_table_of_each_library(cli: Cli, theirs: str, system: str):
     """Rows are found, joined and read; nothing is written there."""
     with psycopg.connect(theirs) as db:
