@@ -1,5 +1,7 @@
 """`--verify`: one refresh each, by the ordinary way, and dead grants by number and id."""
 
+import json
+
 from refresher.devkit.oauth_server import FakeProvider
 from tests.cli.kit import Cli, row
 
@@ -14,16 +16,17 @@ def test_each_is_refreshed_once_and_the_dead_are_named(cli: Cli, provider: FakeP
     ]
     rows += [row("lasting", refresh_token=None), row("bad", expires_in=-1)]
     file = cli.file("c.jsonl", rows)
-    ran = cli.process("connections", "import", file, "--verify", "--verify-rate", "50", "--json")
+    ran = cli("connections", "import", file, "--verify", "--verify-rate", "50", "--json")
     assert ran.code == 1
     dead = cli.show(grants[2].external_id)
-    assert ran.json["verified"] == {
+    told = json.loads(ran.stdout.splitlines()[-1])  # in this process the log stands before it
+    assert told["verified"] == {
         "alive": 3,
         "dead": [{"line": 3, "id": dead["id"], "reason": "invalid_grant: consent withdrawn"}],
         "unsure": {"nothing_to_refresh_with": 1},
         "left": 0,
     }
-    assert (dead["status"], ran.json["rejected"]) == ("reconnect_required", 1)
+    assert (dead["status"], told["rejected"]) == ("reconnect_required", 1)
     assert provider.admin.summary().presented_twice == 0
     # Told to a person; what was refreshed meanwhile is another's to import again.
     again = cli.file("d.jsonl", [row("x", access_token="never", refresh_token="issued")])
