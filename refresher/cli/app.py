@@ -54,6 +54,15 @@ COMMANDS = {
 """Each command with the module whose `app` has it, and what `refresher --help` says of it."""
 FOUNDERS = {"demo", "up"}
 """Commands that arrange what the others find, and take no settings but the environment's."""
+PURPOSES = {
+    "Begin and run": ("up", "demo", "migrate", "doctor", "settings", "dashboard"),
+    "Accounts": ("connect", "connect sessions", "connections", "token", "mcp"),
+    "Look closer": ("top", "inspect", "explain", "events", "replay", "answers"),
+    "What it works with": ("providers", "apps", "encryption", "keys"),
+    "Tell people and systems": ("recipients", "organizations", "webhooks"),
+    "After an accident": ("spool", "restore-check"),
+}
+"""What `refresher` without arguments puts together."""
 MOVED = {"bench": "it is `python -m bench.refreshes` now, in a checkout of the source"}
 """What was a command once, and where it is."""
 INTERRUPTED = 130
@@ -112,8 +121,10 @@ class Commands(RootGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for name, (_, summary) in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=summary))
+        for purpose, names in PURPOSES.items():
+            for name in names:
+                told = COMMANDS[name][1]
+                self.add_command(TyperCommand(name, help=told, rich_help_panel=purpose))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Returns what is called, its module imported; raises `WrongUse` for what has moved."""

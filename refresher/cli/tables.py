@@ -24,6 +24,8 @@ READABLE = 28
 """No sentence is squeezed into fewer characters than this."""
 _GLUE = "\N{NO-BREAK SPACE}"
 _COMMAND = re.compile(r"`[^`]+`")
+_MEASURE = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|days)\b)")
+"""What stands between a number and its unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _glued(text: str) -> str:
-    return _COMMAND.sub(lambda command: command[0].replace(" ", _GLUE), text)
+    whole = _COMMAND.sub(lambda command: command[0].replace(" ", _GLUE), text)
+    return _MEASURE.sub(_GLUE, whole)
 
 
 def _longest(rows: Sequence[Sequence[str]], position: int) -> int:

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from refresher.cli.app import COMMANDS as ALL
+from refresher.cli.app import PURPOSES
 from tests.cli.kit import COMMAND, Cli
 
 COMMANDS = [
@@ -30,6 +32,25 @@ def test_every_command_explains_itself(bare: Cli, command: str):
     assert "Examples:" in ran.stdout
     assert f"refresher {command}"[:40] in ran.stdout.split("Examples:")[1]
     assert "--json" in ran.stdout
+
+
+def test_every_command_has_a_purpose(bare: Cli):
+    """Without arguments the commands stand by what they are for, each once, within 80 columns."""
+    assert sorted(name for names in PURPOSES.values() for name in names) == sorted(ALL)
+    bare.env |= {"COLUMNS": "80"}
+    told = bare().stdout
+    assert all(purpose in told for purpose in PURPOSES)
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_a_shell_completes_commands_and_options(bare: Cli):
+    """As `refresher --install-completion` has it ask: the commands of a group, and their options."""
+    for words, found in (
+        ("refresher connections l", "list"),
+        ("refresher top --re", "--read-only"),
+    ):
+        bare.env |= {"_REFRESHER_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "2"}
+        assert found in bare.process().stdout.splitlines()
 
 
 def test_the_version_is_told(bare: Cli):
