@@ -19,6 +19,8 @@ from refresher.cli.import_run import MAX_LINE_BYTES, ImportLine, lines
 from refresher.cli.output import CannotDo, WrongUse
 
 BLOCK = 65_536
+NULLS = frozenset({"", "NULL", "\\N"})
+"""How databases write in CSV that there is nothing."""
 _BOM = b"\xef\xbb\xbf"
 _FORMS = {
     b"SQLite format 3\x00": "a SQLite database: sqlite3 -json FILE 'select * from TABLE' > rows.json",
@@ -117,6 +119,12 @@ class _Text:
         return bool(left) and left.startswith(sign)
 
 
+def _row(header: list[str], cells: list[str]) -> object:
+    if len(cells) != len(header):
+        return cells
+    return {name: None if cell in NULLS else cell for name, cell in zip(header, cells, strict=True)}
+
+
 def _rows(stream: BinaryIO) -> Iterator[ImportLine]:
     """Yields each record of a CSV file as an object; one of another length as a list."""
     csv.field_size_limit(MAX_LINE_BYTES)
@@ -129,7 +137,7 @@ def _rows(stream: BinaryIO) -> Iterator[ImportLine]:
             raise WrongUse("the input is neither JSON nor CSV with a header")
         for number, cells in enumerate(csv.reader(text, delimiter=sign), start=1):
             if cells:
-                row = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else cells
+                row = _row(header, cells)
                 yield ImportLine(number, orjson.dumps(row))
     except UnicodeDecodeError:
         raise CannotDo("the input is not UTF-8 text from some row on") from None

@@ -61,6 +61,7 @@ def test_csv_with_any_separator(sign: str):
     ]
     assert read("\ufeff" + csv_of(*texts, sign=sign)) == ("row", texts)
     assert read("a,b\n1,2\n3\n\n") == ("row", [{"a": "1", "b": "2"}, ["3"]])
+    assert read('a,b\nNULL,""\n') == ("row", [{"a": None, "b": None}])
 
 
 def test_an_array_of_many_blocks_is_read_piece_by_piece():
