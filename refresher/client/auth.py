@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from importlib.util import find_spec
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import httpx
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 else:
     # httpx2 asks for its own class, and takes any other callable for one that knows no 401.
     _bases = [httpx.Auth]
-    if find_spec("httpx2") is not None:
+    with suppress(ImportError):
         import httpx2
 
         _bases.append(httpx2.Auth)

@@ -16,6 +16,7 @@ from refresher.client import (
     InvalidConnection,
     InvalidWebhook,
     NoSuchApp,
+    NoSuchConnection,
     NoSuchLink,
     NoSuchWebhook,
     Refresher,
@@ -171,3 +172,30 @@ def test_apps_are_not_for_a_key_of_one_organization(place: Place):
     with Refresher(**place.http) as bound, pytest.raises(ApiError) as raised:
         bound.apps.list()
     assert raised.value.status == 403
+
+
+def test_every_method_takes_the_names(refresher: Refresher, place: Place):
+    """A token, a look, a deed, the history, a deletion; and another's names are nobody's."""
+    fields = place.fields()
+    made = refresher.register(**fields)
+    account = Account("org", "acme", fields["external_id"])
+    assert refresher.token(account).access_token.reveal() == fields["access_token"]
+    assert refresher.headers(account) == {"Authorization": f"Bearer {fields['access_token']}"}
+    assert refresher.get(account) == made == refresher.find(account)
+    assert refresher.pause(("org", "acme", fields["external_id"])).state == "parked"
+    assert refresher.resume(account).id == made.id
+    assert [event.kind for event in refresher.events(account)][-1] == "imported"
+    refresher.delete(account)
+    assert refresher.find(account) is None
+    with pytest.raises(NoSuchConnection):
+        refresher.get(Account("another", "acme", fields["external_id"]))
+
+
+def test_a_key_of_one_organization_knows_no_other(place: Place):
+    """Over HTTP another organization's account is simply no connection."""
+    with Refresher(**place.direct) as here, Refresher(**place.http) as there:
+        here.register(**place.fields(organization_id="other", external_id=f"a-{uuid4()}"))
+        theirs = next(here.list(organization_id="other"))
+        account = Account("other", theirs.provider, theirs.external_id)
+        assert here.find(account) == theirs
+        assert there.find(account) is None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from refresher.client import Account, NoSuchConnection, Refresher
+from refresher.client import Account, NoSuchConnection
 from refresher.client.which import as_id
 from refresher.rules.connection import connection_id
-from tests.client.conftest import Place
 
 ID = UUID("7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11")
 NAMES = ("org", "google", "1042")
@@ -48,30 +47,3 @@ def test_what_names_none_is_told_in_a_sentence(which: Any, sentence: str):
     with pytest.raises(NoSuchConnection, match=sentence) as raised:
         as_id(which)
     assert "(organization_id, provider, external_id)" in str(raised.value)
-
-
-def test_every_method_takes_the_names(refresher: Refresher, place: Place):
-    """A token, a look, a deed, the history, a deletion; and another's names are nobody's."""
-    fields = place.fields()
-    made = refresher.register(**fields)
-    account = Account("org", "acme", fields["external_id"])
-    assert refresher.token(account).access_token.reveal() == fields["access_token"]
-    assert refresher.headers(account) == {"Authorization": f"Bearer {fields['access_token']}"}
-    assert refresher.get(account) == made == refresher.find(account)
-    assert refresher.pause(("org", "acme", fields["external_id"])).state == "parked"
-    assert refresher.resume(account).id == made.id
-    assert [event.kind for event in refresher.events(account)][-1] == "imported"
-    refresher.delete(account)
-    assert refresher.find(account) is None
-    with pytest.raises(NoSuchConnection):
-        refresher.get(Account("another", "acme", fields["external_id"]))
-
-
-def test_a_key_of_one_organization_knows_no_other(place: Place):
-    """Over HTTP another organization's account is simply no connection."""
-    with Refresher(**place.direct) as here, Refresher(**place.http) as there:
-        here.register(**place.fields(organization_id="other", external_id=f"a-{uuid4()}"))
-        theirs = next(here.list(organization_id="other"))
-        account = Account("other", theirs.provider, theirs.external_id)
-        assert here.find(account) == theirs
-        assert there.find(account) is None
