@@ -125,12 +125,8 @@ def lines(dice: Random, provider: FakeProvider) -> Iterator[dict[str, Any]]:
                 place = {"host": "eu.hosted.example", "placeholders": {"tenant": "xy"}}
                 yield {**line, "provider": "hosted", **place}
             case 4:
-                yield {
-                    **line,
-                    "app": "eu",
-                    "expires_in": 0,
-                    "refresh_token_expires_in": 90 * 86_400,
-                }
+                ends = {"expires_in": 0, "refresh_token_expires_in": 90 * 86_400}
+                yield {**line, "app": "eu", **ends}
             case 5:
                 yield {**line, "slots": {"user": user_of(number)}}
             case 6 if number % 100 == 6:
