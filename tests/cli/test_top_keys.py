@@ -16,6 +16,7 @@ from refresher.cli.top.source import Source
 from refresher.cli.top.steering import Steering
 from refresher.errors import DatabaseUnavailable
 from refresher.runtime.services import Services
+from refresher.settings import load
 from refresher.store import audit
 from tests.cli.kit import Cli
 from tests.cli.observing.test_inspect import run_sql
@@ -53,10 +54,12 @@ def play(
     """Runs the screen, and a story of keys on it."""
 
     async def run() -> None:
-        app = TopApp(source, Steering(source), interval=0.1, read_only=read_only)
+        steering = Steering(source)
+        app = TopApp(source, steering, interval=0.1, read_only=read_only)
         async with app.run_test(size=size, notifications=True) as pilot:
             await story(pilot)
         app.close()
+        steering.close()
 
     asyncio.run(run())
 
@@ -200,3 +203,28 @@ def test_a_width_has_room_for_so_much(width: int, expected: dict[int, int]) -> N
         ("n", "provider"),
     )  # fmt: skip
     assert rows.fit(listing, width) == expected
+
+
+@pytest.mark.slow
+def test_a_refresh_is_waited_for_and_told(
+    cli: Cli, granted: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a real provider: asked, refreshed, told, and written down."""
+    monkeypatch.setattr("refresher.runtime.log.configure", lambda _: None)
+    source = Source(load(), services.database)
+
+    async def story(keys: Keys) -> None:
+        await keys.press("2")
+        await sees(keys, granted, "fresh")
+        await keys.press("r")
+        await sees(keys, f"Refresh {granted} (acme) now?", "ahead of everything that waits")
+        await keys.press("y")
+        await sees(keys, "Refreshed: a fresh token is stored.")
+
+    play(source, story)
+    source.close()
+    kinds = [line["kind"] for line in cli("events", granted, "--json").lines]
+    assert kinds == ["imported", "refreshed"]
+    with services.database.transaction() as db:
+        asked = [one for one in audit.recent(db, limit=10) if one.action == "refresh_asked"]
+    assert [one.key_id[:4] for one in asked] == ["cli:"]

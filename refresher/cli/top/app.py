@@ -17,6 +17,7 @@ from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.notifications import SeverityLevel
 from textual.widgets import DataTable, Footer, Static, TabbedContent, TabPane, Tabs
 
@@ -140,7 +141,8 @@ class TopApp(App[None]):
     async def _watch(self) -> None:
         while True:
             self._wake.clear()
-            await self._look()
+            with suppress(NoMatches):  # it ends, and its widgets are gone already
+                await self._look()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._interval)
 
