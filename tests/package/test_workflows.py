@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,16 @@ def test_every_target_that_is_run_exists(path: Path) -> None:
     for name in re.findall(r"@(tests/\S+\.txt)", path.read_text()):
         files = (ROOT / name).read_text().split()
         assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_npm_learns_where_the_client_is_made() -> None:
+    """Provenance is refused where the package does not name the repository that publishes it."""
+    folder = "clients/typescript"
+    assert jobs("release.yml")["npm"]["defaults"]["run"]["working-directory"] == folder
+    told = json.loads((ROOT / folder / "package.json").read_text())["repository"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert told["url"] == f"git+{project['urls']['Source']}.git"
+    assert told["directory"] == folder
 
 
 def test_the_matrix_is_what_the_documents_say() -> None:
