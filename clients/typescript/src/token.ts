@@ -82,7 +82,10 @@ export class Tokens {
     return token;
   }
 
-  /** For a moment, while it still has the life that was asked for; and no longer than half of what it has. */
+  /**
+   * For a moment, while it still has the life that was asked for; and no longer than half of what it has. Not at
+   * all where a refresh by anybody ends it at once.
+   */
   #remember(name: string, token: Token, minTtlSeconds: number): void {
     const now = performance.now();
     this.#remembered.delete(name);
@@ -94,7 +97,7 @@ export class Tokens {
     }
     const left = token.expires_in_seconds ?? Infinity;
     const seconds = Math.min(REMEMBER_SECONDS, left / 2, left - minTtlSeconds);
-    if (!token.stale && seconds > 0) {
+    if (!token.stale && token.old_access_token_survives && seconds > 0) {
       this.#remembered.set(name, { token, until: now + seconds * 1000 });
     }
   }

@@ -7,7 +7,7 @@ const ID = "41514242-3028-5619-bb72-e9b321027762";
 type Answer = [status: number, body: object] | "gone";
 
 /** A client whose API serves token-1, token-2, … and then what is said; `sent` are the requests beyond. */
-function fake(resource: (init: RequestInit, url: string) => Response, then?: Answer) {
+function fake(resource: (init: RequestInit, url: string) => Response, then?: Answer, more: object = {}) {
   const asked: Record<string, unknown>[] = [];
   const sent: { url: string; headers: Headers; body: unknown }[] = [];
   let number = 0;
@@ -28,7 +28,7 @@ function fake(resource: (init: RequestInit, url: string) => Response, then?: Ans
     }
     number += 1;
     const facts = { expires_in_seconds: 3600, fingerprint: `print-${number}`, stale: false, token_type: "Bearer" };
-    return Response.json({ access_token: `token-${number}`, ...facts });
+    return Response.json({ access_token: `token-${number}`, old_access_token_survives: true, ...facts, ...more });
   };
   const refresher = new Refresher({ apiUrl: "http://localhost", apiKey: "rfr_a_b", fetch: send });
   return { refresher, asked, sent, call: refresher.fetch(ID) };
@@ -126,6 +126,14 @@ test("a token is remembered while it is good enough, and forgotten when it is re
   await refresher.token(ID, { rejected: one.fingerprint });
   assert.notEqual(await refresher.token(ID), one);
 });
+
+for (const more of [{ stale: true }, { old_access_token_survives: false }, { expires_in_seconds: 60 }]) {
+  test(`${JSON.stringify(more)} is asked for each time`, async () => {
+    const { refresher, asked } = fake(() => new Response(), undefined, more);
+    assert.notEqual(await refresher.token(ID), await refresher.token(ID));
+    assert.equal(asked.length, 2);
+  });
+}
 
 test("who gives up leaves the others their request", async () => {
   const { refresher, asked } = fake(() => new Response());
