@@ -39,7 +39,7 @@ def rehearse(services: Services, chunk: Sequence[NewConnection], outlook: Outloo
     """Returns what `take` would; `outlook` gets more of it."""
     with services.database.transaction() as db:
         known = known_of(services, db, chunk, held=False)
-    known.roots |= outlook.seen
+    known.roots |= outlook.seen & {new.root_id for new in chunk if new.root_id is not None}
     known.apps = _with_file(services, known)
     told = Registered()
     for kind, row in judged(services, chunk, known, told.rejected):
@@ -49,7 +49,8 @@ def rehearse(services: Services, chunk: Sequence[NewConnection], outlook: Outloo
         told.reconnected += kind is Arrival.RECONNECT
         told.updated += kind is Arrival.UPDATE
         _look(row, known, outlook)
-    outlook.seen |= known.roots
+        if row.root_id is None:
+            outlook.seen.add(row.id)
     return told
 
 
