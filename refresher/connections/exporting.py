@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -25,8 +25,9 @@ from refresher.runtime.receiving_key import PublicKey
 from refresher.store import audit, exporting, installation
 from refresher.store.audit import AuditEntry
 from refresher.store.exporting import Which
-from refresher.store.session import Database, retrying
+from refresher.store.session import Database, Db, retrying
 
+T = TypeVar("T")
 MAX_LINE_BYTES = 1_048_576
 PATIENCE_SECONDS = 0.2
 SPREAD_SECONDS = 60.0
@@ -174,11 +175,16 @@ def note_end(export: Export, by: Actor) -> None:
 
 
 def pause(database: Database, which: Which) -> Iterator[int]:
-    """Pauses these connections, and waits for the refreshes under way; yields how many it paused."""
-    paused = 0
-    while number := _in_one(database, lambda db: exporting.pause_some(db, which)):
-        paused += number
-        yield paused
+    """Pauses these connections, and waits for the refreshes under way; yields how many it paused.
+
+    It goes through them until there is none that came meanwhile.
+    """
+    paused, before = 0, -1
+    while paused > before:
+        before = paused
+        for number in _by_page(database, lambda db, after: exporting.pause_some(db, which, after)):
+            paused += number
+            yield paused
     while _in_one(database, lambda db: exporting.under_way(db, which)):
         time.sleep(PATIENCE_SECONDS)
         yield paused
@@ -188,17 +194,25 @@ def unpause(database: Database, which: Which) -> Iterator[int]:
     """Has those go on that `pause` has paused; yields how many so far."""
     resumed = 0
 
-    def some(db: Any) -> int:
-        return exporting.unpause_some(db, which, spread_seconds=SPREAD_SECONDS)
+    def some(db: Db, after: UUID) -> list[UUID]:
+        return exporting.unpause_some(db, which, after, spread_seconds=SPREAD_SECONDS)
 
-    while number := _in_one(database, some):
+    for number in _by_page(database, some):
         resumed += number
         yield resumed
 
 
-def _in_one(database: Database, work: Callable[[Any], int]) -> int:
-    def whole() -> int:
+def _by_page(database: Database, some: Callable[[Db, UUID], list[UUID]]) -> Iterator[int]:
+    """Works through ids in their order, a page to a transaction; yields how many each had."""
+    after = exporting.FIRST
+    while ids := _in_one(database, some, after):
+        yield len(ids)
+        after = ids[-1]
+
+
+def _in_one(database: Database, work: Callable[..., T], *values: object) -> T:
+    def whole() -> T:
         with database.transaction() as db:
-            return work(db)
+            return work(db, *values)
 
     return retrying(whole)

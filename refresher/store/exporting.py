@@ -165,28 +165,28 @@ def set_aside(db: Db) -> int:
     return one(db, int, "select count(*) from quarantine where adopted_at is null")
 
 
-def pause_some(db: Db, which: Which) -> int:
-    """Pauses the next connections that are not paused, slots among them; returns how many.
+def pause_some(db: Db, which: Which, after: UUID) -> list[UUID]:
+    """Pauses the next connections behind an id that are not paused, slots among them; returns them.
 
     A refresh under way ends normally. What is parked for another reason stays parked for that.
     """
     sql = f"""
         with chosen as materialized (
             select c.id from connection c where c.deleted_at is null and c.paused_at is null
-                and {which.where()} order by c.id limit :limit for no key update
+                and {which.where()} and c.id > :after order by c.id limit :limit for no key update
         )
         update connection c set paused_at = refresher_now(), updated_at = refresher_now()
         from chosen where c.id = chosen.id returning c.id
         """  # noqa: S608  our own words
-    ids = many(db, UUID, sql, **asdict(which), limit=PAGE)
+    ids = sorted(many(db, UUID, sql, **asdict(which), after=after, limit=PAGE))
     run(
         db,
         "update refresh_schedule set state = 2, parked_reason = 'paused' "
         "where connection_id = any(cast(:ids as uuid[])) and state + 0 = 0",
         ids=ids,
     )
-    append(db, [Event(id_, "paused", reason=MOVING) for id_ in sorted(ids)])
-    return len(ids)
+    append(db, [Event(id_, "paused", reason=MOVING) for id_ in ids])
+    return ids
 
 
 def under_way(db: Db, which: Which) -> int:
@@ -201,23 +201,25 @@ def under_way(db: Db, which: Which) -> int:
     return one(db, int, sql, **asdict(which))
 
 
-def unpause_some(db: Db, which: Which, *, spread_seconds: float) -> int:
-    """Ends the pause of the next ones that an export has paused; returns how many.
+def unpause_some(db: Db, which: Which, after: UUID, *, spread_seconds: float) -> list[UUID]:
+    """Ends the pause of the next ones behind an id that an export has paused; returns them.
 
     They are due when they were, and what is overdue is spread.
     """
     sql = f"""
         with chosen as materialized (
             select c.id from connection c where c.deleted_at is null and c.paused_at is not null
-                and {which.where()} and {_BY_EXPORT} order by c.id limit :limit for no key update
+                and {which.where()} and {_BY_EXPORT} and c.id > :after
+            order by c.id limit :limit for no key update
         )
         update connection c set paused_at = null, updated_at = refresher_now()
         from chosen where c.id = chosen.id returning c.id
         """  # noqa: S608  our own words
-    ids = many(db, UUID, sql, **asdict(which), limit=PAGE, moving=MOVING)
+    values = {**asdict(which), "after": after, "limit": PAGE, "moving": MOVING}
+    ids = sorted(many(db, UUID, sql, **values))
     run(db, _GO_ON, ids=ids, spread_seconds=spread_seconds)
-    append(db, [Event(id_, "resumed", reason=MOVING) for id_ in sorted(ids)])
-    return len(ids)
+    append(db, [Event(id_, "resumed", reason=MOVING) for id_ in ids])
+    return ids
 
 
 _GO_ON = """

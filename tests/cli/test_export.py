@@ -96,6 +96,8 @@ def test_sealed_tokens_move_to_whoever_has_the_key(cli: Cli, there: Cli, pair: t
     assert [line.partition(":")[0] for line in told] == ["line 2", "line 3", "line 4", "line 5"]
     assert "the line was changed, cut, or is of another export" in told[0]
     assert "The end of the export is missing" in ran.stderr
+    rehearsed = there("connections", "import", file, "--key-file", pair[0], "--dry-run", "--json")
+    assert (rehearsed.code, rehearsed.json["created"]) == (0, 2)
     assert there("connections", "import", file, "--key-file", pair[0]).code == 0
     assert there("token", "c2").stdout == "access-of-c2\n"
     assert there.show("c1")["health"] == "fresh"
