@@ -226,7 +226,8 @@ _GO_ON = """
     update refresh_schedule s set
         state = case when c.disabled_at is null then 0 else 2 end,
         parked_reason = case when c.disabled_at is not null then 'disabled' end,
-        due_at = greatest(s.due_at, refresher_now() + random() * :spread_seconds * interval '1 second'),
+        due_at = case when s.due_at > refresher_now() then s.due_at
+            else refresher_now() + random() * :spread_seconds * interval '1 second' end,
         lease_token = s.lease_token + 1
     from connection c
     where c.id = s.connection_id and s.connection_id = any(cast(:ids as uuid[]))

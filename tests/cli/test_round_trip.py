@@ -102,38 +102,26 @@ def lines(dice: Random, provider: FakeProvider) -> Iterator[dict[str, Any]]:
             "refresh_token": grant.refresh_token,
         }
     for number in range(REAL, NUMBER):
-        line = made(dice, number, f"c-{number}")
-        match number % 10:
-            case 0:
-                pair = {
-                    name: line.pop(name) for name in ("access_token", "refresh_token", "expires_in")
-                }
-                answer = {**pair, "scope": "read äß"}
-                more = {
-                    "plan": ODD,
-                    "id_token": f"{CANARY}-id-{number}",
-                    "authed_user": user_of(number),
-                }
-                yield {**line, "answer": {**answer, **more}}
-            case 1:
-                names = ("access_token", "refresh_token")
-                bare = {name: value for name, value in line.items() if name not in names}
-                yield {**bare, "root_external_id": f"c-{number + 1}", "expires_in": None}
-            case 2:
-                yield {**line, "refresh_token": f"{CANARY}-{'long' * 15_000}-{number}"}
-            case 3:
-                place = {"host": "eu.hosted.example", "placeholders": {"tenant": "xy"}}
-                yield {**line, "provider": "hosted", **place}
-            case 4:
-                ends = {"expires_in": 0, "refresh_token_expires_in": 90 * 86_400}
-                yield {**line, "app": "eu", **ends}
-            case 5:
-                yield {**line, "slots": {"user": user_of(number)}}
-            case 6 if number % 100 == 6:
-                bare = {k: v for k, v in line.items() if "token" not in k}
-                yield {**bare, "in_between_steps": True, "expires_in": None}
-            case _:
-                yield line
+        yield of_kind(number % 10, made(dice, number, f"c-{number}"), number)
+
+
+def of_kind(kind: int, line: dict[str, Any], number: int) -> dict[str, Any]:
+    """Returns a line made one of the kinds that there are; most are ordinary."""
+    tokens = {name: line[name] for name in ("access_token", "refresh_token", "expires_in")}
+    bare = {name: value for name, value in line.items() if name not in tokens}
+    told = {"scope": "read äß", "plan": ODD, "id_token": f"{CANARY}-id-{number}"}
+    ends = {"expires_in": 0, "refresh_token_expires_in": 90 * 86_400}
+    place = {"host": "eu.hosted.example", "placeholders": {"tenant": "xy"}}
+    kinds = {
+        0: {**bare, "answer": {**tokens, **told, "authed_user": user_of(number)}},
+        1: {**bare, "root_external_id": f"c-{number + 1}"},
+        2: {**line, "refresh_token": f"{CANARY}-{'long' * 15_000}-{number}"},
+        3: {**line, "provider": "hosted", **place},
+        4: {**line, "app": "eu", **ends},
+        5: {**line, "slots": {"user": user_of(number)}},
+        6: {**bare, "in_between_steps": True} if number % 100 == 6 else line,
+    }
+    return kinds.get(kind, line)
 
 
 def user_of(number: int) -> dict[str, Any]:
