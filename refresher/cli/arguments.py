@@ -21,6 +21,7 @@ from refresher.errors import (
 )
 from refresher.notify import endpoints
 from refresher.rules import times
+from refresher.rules.standing_word import Health
 from refresher.runtime.services import catalogue_from
 from refresher.settings import load
 from refresher.store import connections, lookup, webhooks
@@ -37,6 +38,13 @@ Id = Annotated[
     typer.Argument(
         metavar="ID",
         help="A connection: its id, the first 8 or more characters of it, or its external id.",
+    ),
+]
+HealthWord = Annotated[
+    Health | None,
+    # A terminal would break the words of the type wherever its column ends.
+    typer.Option(
+        "--health", metavar="WORD", help=f"Only those that stand so: {', '.join(Health)}."
     ),
 ]
 WebhookId = Annotated[

@@ -15,7 +15,7 @@ import typer
 
 from refresher.catalogue import Catalogue
 from refresher.cli import session
-from refresher.cli.arguments import check_names
+from refresher.cli.arguments import HealthWord, check_names
 from refresher.cli.output import Json, WrongUse, command, done, emit, facts, listing, note, table
 from refresher.connections import bulk, bulk_work
 from refresher.connections.bulk import Preview
@@ -52,7 +52,7 @@ group = typer.Typer(help="Do something to many connections at once.", no_args_is
 def _bulk(deed: Deed) -> Callable[..., None]:
     def run(
         provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
-        health: Annotated[Health | None, typer.Option(help="Only those that stand so.")] = None,
+        health: HealthWord = None,
         organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
         app: Annotated[str | None, typer.Option(help="Only those of this app.")] = None,
         every: Annotated[

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from refresher.cli import session
-from refresher.cli.arguments import SHORTEST_PREFIX, check_names
+from refresher.cli.arguments import SHORTEST_PREFIX, HealthWord, check_names
 from refresher.cli.output import (
     SHOWN,
     Json,
@@ -48,6 +48,10 @@ Query = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Only what this may mean: an external id, a name, an id."),
 ]
+Reason = Annotated[
+    ParkReason | None,
+    typer.Option(metavar="REASON", help=f"Only rows parked so: {', '.join(ParkReason)}."),
+]
 Expired = Annotated[
     bool, typer.Option("--expired", help="Only those to be refreshed whose token is dead.")
 ]
@@ -72,8 +76,8 @@ def list_(
     organization: Annotated[str | None, typer.Option(help="Only this organization's.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only rows in this state.")] = None,
-    reason: Annotated[ParkReason | None, typer.Option(help="Only rows parked so.")] = None,
-    health: Annotated[Health | None, typer.Option(help="Only those that stand so.")] = None,
+    reason: Reason = None,
+    health: HealthWord = None,
     expired: Expired = False,
     failing: Failing = False,
     slots: Slots = False,

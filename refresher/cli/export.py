@@ -16,14 +16,13 @@ from uuid import UUID
 import typer
 
 from refresher.cli import receiving, session
-from refresher.cli.arguments import check_names
+from refresher.cli.arguments import HealthWord, check_names
 from refresher.cli.export_file import STDOUT, opened
 from refresher.cli.output import Json, WrongUse, command, done, note
 from refresher.connections import exporting
 from refresher.connections.exporting import Export
 from refresher.errors import SettingsError
 from refresher.rules.export_format import Tokens
-from refresher.rules.standing_word import Health
 from refresher.rules.words import many, span
 from refresher.runtime.receiving_key import PublicKey, public_key
 from refresher.runtime.services import cipher_from
@@ -62,7 +61,7 @@ def export(
     out: Out,
     organization: Organization = None,
     provider: ProviderName = None,
-    health: Annotated[Health | None, typer.Option(help="Only those that stand so.")] = None,
+    health: HealthWord = None,
     seal_to: SealTo = None,
     clear_tokens: ClearTokens = False,
     sure: Sure = False,
