@@ -152,8 +152,8 @@ def _root(
 ) -> None:
     """Keep every stored OAuth connection's access token fresh.
 
-    Settings come from the environment: `refresher settings` shows them, `refresher doctor` says what
-    is wrong with them and how to mend it.
+    Settings come from the environment, or from `refresher up` in this folder: `refresher settings`
+    shows them, `refresher doctor` says what is wrong with them and how to mend it.
     """
 
 
