@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from rich.console import Console
 
-from refresher.cli.top.command import as_json
-from refresher.cli.top.picture import TopView, picture
+from refresher.cli.top.command import MORE, as_json
+from refresher.cli.top.picture import Picture, TopView, picture
 from refresher.insight.queue import QueueNow
 from refresher.rules.outcomes import Reply
 from refresher.store import inspection, workers
@@ -121,8 +121,12 @@ def test_a_flood_of_events_is_looked_at_in_part(
 
 
 def test_an_empty_deployment_has_a_picture(world: World) -> None:
-    """Without connections and processes, each line says so."""
-    text = "\n".join(drawn(look(world)))
+    """Without connections and processes, each line says so; without Textual, how to get more."""
+    console = Console(width=90, color_system=None)
+    with console.capture() as captured:
+        console.print(Picture(look(world), more=MORE))
+    text = captured.get()
+    assert "pip install 'refresher[terminal]'" in text
     assert "No process is registered" in text
     assert "No provider has anything in flight" in text
     assert "nothing was refreshed" in text

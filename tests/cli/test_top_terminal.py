@@ -15,7 +15,9 @@ from fcntl import ioctl
 
 import pytest
 
+from refresher.devkit.oauth_server import FakeProvider
 from tests.cli.kit import COMMAND, Cli
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 ESCAPE = re.compile(rb"\x1b(?:\[[0-9;?>=]*[a-zA-Z]|[()][A-Z0-9]|[=>]|\][^\x07]*\x07)")
@@ -137,3 +139,24 @@ def test_ctrl_c_ends_it_as_every_command(filled: Cli) -> None:
         terminal.sees("refresher top", "overdue")
         terminal.press(b"\x03")
         assert terminal.ends() == 130
+
+
+def test_the_end_waits_for_a_refresh_of_its_own(
+    cli: Cli, provider: FakeProvider, granted: str
+) -> None:
+    """Between answer and commit here is the only copy of a token: SIGTERM waits, and says so."""
+    provider.admin.change_options(latency_seconds=4.0)
+    with running(cli) as terminal:
+        terminal.sees("refresher top", "overdue")
+        terminal.press(b"2")
+        terminal.sees(granted)
+        terminal.press(b"r")
+        terminal.sees("ahead of everything that waits")
+        terminal.press(b"y")
+        wait_until(lambda: provider.admin.summary().requests_in_flight, 30)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.ends() == -signal.SIGTERM
+        assert b"Stopping when the refresh has ended." in terminal.told
+    assert [line["kind"] for line in cli("events", granted, "--json").lines] == [
+        "imported", "refreshed",
+    ]  # fmt: skip

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ClassVar, Protocol, cast
+from functools import partial
+from typing import ClassVar, Protocol, TypeVar
 from uuid import UUID
 
 from rich.text import Text
@@ -35,7 +37,7 @@ from refresher.rules.deeds import Deed
 from refresher.rules.words import sentence, span
 from refresher.store.session import DatabaseError
 
-DEEDS = {"p": Deed.PAUSE, "u": Deed.RESUME, "r": Deed.REFRESH}
+T = TypeVar("T")
 SEVERITIES: dict[str, SeverityLevel] = {"warn": "warning", "bad": "error"}
 
 
@@ -97,7 +99,7 @@ class TopApp(App[None]):
         self._interval, self._read_only = interval, read_only
         self._wake = asyncio.Event()
         self._looked_at = now()
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="top")
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="top")
 
     def compose(self) -> ComposeResult:
         """A line on top, a line for what is wrong, five views, the keys."""
@@ -152,7 +154,7 @@ class TopApp(App[None]):
         if look is None:
             return
         try:
-            seen = await self._in_thread(look, self._source)
+            seen = await self._in_thread(partial(look, self._source))
         except (RefresherError, DatabaseError) as error:
             self._tell(error)
             return
@@ -163,9 +165,8 @@ class TopApp(App[None]):
         else:
             self._wake.set()
 
-    async def _in_thread(self, call: Look, *given: object) -> object:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, call, *cast("tuple[Source]", given))
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _tell(self, trouble: Exception | None) -> None:
         """Says when the last look was, and why there is no newer one."""
@@ -272,10 +273,10 @@ class TopApp(App[None]):
 
     async def _do(self, deed: Deed, id_: UUID) -> None:
         try:
-            asked = await asyncio.to_thread(self._steering.ask, id_, deed)
+            asked = await self._in_thread(partial(self._steering.ask, id_, deed))
             if not await self.push_screen_wait(Question(asked)):
                 return
-            told = await asyncio.to_thread(self._steering.do, asked)
+            told = await self._in_thread(partial(self._steering.do, asked))
         except (RefresherError, DatabaseError) as error:
             self.notify(plain(sentence(_in_words(error))), severity="warning", markup=False)
             return

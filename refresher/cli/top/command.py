@@ -51,7 +51,7 @@ def top(
 
     On a terminal it has keys (`?` shows them, `q` ends it): five views, connections by how they stand,
     each with its history; find, refresh, pause and resume one, which asks first. Without Textual
-    (`pip install 'refresher[terminal]'`) it is a picture that Ctrl-C ends. One look alone with --once
+    (the extra `terminal`) it is a picture that Ctrl-C ends. One look alone with --once
     (also where stdout is no terminal, unless --json asks for one document a look).
     """
     settings = load()
