@@ -30,9 +30,7 @@ Interval = Annotated[
     float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.", show_default=True)
 ]
 ReadOnly = Annotated[bool, typer.Option("--read-only", help="Only look: no key changes anything.")]
-MORE = (
-    "With keys to look closer, find, pause, refresh and resume: pip install 'refresher[terminal]'"
-)
+MORE = "With keys it shows more, and steers: pip install 'refresher[terminal]'"
 
 app = typer.Typer()
 
