@@ -7,19 +7,25 @@ from pathlib import Path
 from refresher.rules.registration import read
 from refresher.settings import Flow, Settings, variable
 from refresher.settings.names import flows
+from tests.docs.blocks import PAGES
+from tests.docs.blocks import read as text
 
 ROOT = Path(__file__).parent.parent
+NOT_SETTINGS = {
+    *("REFRESHER_API_URL", "REFRESHER_API_KEY"),  # the SDK's
+    "REFRESHER_TEST_DATABASE_URL",  # the testing kit's
+    "REFRESHER_WEB_PORT",  # what Kubernetes would make of a Service
+}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_setting_in_the_readme_exists() -> None:
-    """A name in the table is a variable that is read; `…_NAME` stands for `REFRESHER_NAME`."""
+def test_every_setting_that_a_page_names_exists() -> None:
+    """A name is a variable that is read, or the beginning of several."""
     parts = [f"{f}.{n}" for f in flows(Settings.model_fields) for n in Flow.model_fields]
-    flow = {variable(name) for name in parts}
-    known = {variable(name) for name in Settings.model_fields} | flow
-    named = {n.rstrip("_") for n in re.findall(r"REFRESHER_[A-Z_]+", README)} - {"REFRESHER"}
-    named |= {f"REFRESHER_{n}" for n in re.findall(r"`…_([A-Z_]+)`", README)}
-    assert named - known == set()
+    known = {variable(name) for name in [*parts, *Settings.model_fields]} | NOT_SETTINGS
+    named = {(page, n) for page in PAGES for n in re.findall(r"REFRESHER_[A-Z_]*[A-Z]", text(page))}
+    beginnings = {name[:end] for name in known for end in range(len(name)) if name[end] == "_"}
+    assert {(page, name) for page, name in named if name not in known | beginnings} == set()
 
 
 def test_every_make_target_in_the_readme_exists() -> None:
