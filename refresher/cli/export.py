@@ -235,7 +235,9 @@ def _summarize(made: Export, out: str, seconds: float, *, json: bool) -> None:
         note(f"{pairs} that came too late lie aside here, and are in no line.")
     if made.unread:
         whose = many(made.unread, "connection")
-        note(f"{whose} waits for an answer that could not be read: `refresher answers list`.")
+        note(
+            f"{whose} with an answer that nobody could read, here alone: `refresher answers list`."
+        )
     if made.paused:
         note("They are paused here until `refresher connections resume-exported`.")
 
