@@ -101,6 +101,10 @@ class ParkReason(StrEnum):
     UNSTORED = "unstored"
 
 
+SPENT = frozenset({ParkReason.UNREAD_ANSWER, ParkReason.LOST_ANSWER, ParkReason.UNSTORED})
+"""Parked so, the stored refresh token may be spent: an answer that came is not stored."""
+
+
 @value
 class Claim:
     """The right to refresh one connection, named by a lease token that only grows.

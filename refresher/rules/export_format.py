@@ -1,7 +1,7 @@
 """The lines of an export: what is written of a connection, and what its seal is bound to.
 
 JSON Lines. The first is the header, the last tells how many there are between. Those are import lines
-(README, "Import format") with what an import by hand cannot say: how the connection stands, since when,
+(docs/import.md) with what an import by hand cannot say: how the connection stands, since when,
 until when. Tokens are left out, in the clear, or sealed to whoever holds the receiver's key. Pure; read
 back by `restoring.py`.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from refresher.errors import InvalidConnection, RefresherError
 from refresher.rules import intake_fields as fields
-from refresher.rules.connection import ParkReason
+from refresher.rules.connection import SPENT, ParkReason
 
 FORMAT = 1
 MARK = "refresher_export"
@@ -161,10 +161,6 @@ def bound_to(header: Header, told: Mapping[str, Any]) -> bytes:
     public = {name: value for name, value in told.items() if name != "sealed"}
     whole = [f"refresher export {FORMAT}", header.as_line(), public]
     return json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()
-
-
-SPENT = frozenset({ParkReason.UNREAD_ANSWER, ParkReason.LOST_ANSWER})
-"""Parked so, the stored refresh token may be spent: an answer that came is not stored."""
 
 
 def parked_there(reason: object) -> ParkReason | None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from refresher.rules.connection import ParkReason
+from refresher.rules.connection import SPENT, ParkReason
 from refresher.store.events import Event, append
 from refresher.store.session import Db, many, run
 
@@ -22,7 +22,8 @@ _DUE = "due_at = refresher_now() + u.due_in * interval '1 second'"
 def stop(db: Db, connection_id: UUID, how: str, *, reason: str | None = None) -> None:
     """Pauses, disables or deletes (softly) a connection, and parks its idle row.
 
-    A refresh in flight ends normally, and its tokens are stored; the next one is not begun.
+    A refresh in flight ends normally, and its tokens are stored; the next one is not begun. A row whose
+    stored token may be spent goes on saying so: whoever resumes it later must not spend it again.
     """
     stop_all(db, [connection_id], how, reason=reason)
 
@@ -38,10 +39,12 @@ def stop_all(db: Db, ids: Sequence[UUID], how: str, *, reason: str | None = None
     )
     run(
         db,
-        "update refresh_schedule set state = 2, parked_reason = :how "
+        "update refresh_schedule set state = 2, parked_reason = "
+        "case when state = 2 and parked_reason = any(:spent) then parked_reason else :how end "
         "where connection_id = any(cast(:ids as uuid[])) and state <> 1",
         ids=list(ids),
         how=how,
+        spent=[reason.value for reason in SPENT],
     )
     append(db, [Event(id_, how, reason=reason) for id_ in ids])
 

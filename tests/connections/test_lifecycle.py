@@ -12,6 +12,7 @@ from refresher.connections.lifecycle import HoldsGrant, whoever
 from refresher.errors import NoSuchConnection, RefresherError
 from refresher.rules.registration import NewConnection, read
 from refresher.store import connections, state_changes
+from refresher.store.session import run
 from tests.waiting import wait_until
 from tests.world import World
 
@@ -98,3 +99,22 @@ def test_a_delete_waits_for_a_sibling_that_comes(world: World) -> None:
         with pytest.raises(HoldsGrant, match=str(sibling("root").id)):
             going.result(60)
     assert is_living(world, root)
+
+
+@pytest.mark.parametrize("reason", ["unstored", "unread_answer", "lost_answer"])
+@pytest.mark.parametrize(("how", "end"), [("paused", "resume"), ("disabled", "enable")])
+def test_a_stop_forgets_no_spent_token(world: World, reason: str, how: str, end: str) -> None:
+    """What was parked because its stored token may be spent still says so when the stop ends."""
+    id_ = world.connect("a")
+    park = "update refresh_schedule set state = 2, due_at = null, parked_reason = :reason"
+    with world.services.database.transaction() as db:
+        run(db, park, reason=reason)
+        state_changes.stop(db, id_, how)
+    assert (world.row(id_).state, world.row(id_).parked_reason) == (2, reason)
+    with world.services.database.transaction() as db:
+        getattr(state_changes, end)(db, id_)
+    is_due = end == "resume" and reason != "unstored"  # a person may have it tried all the same
+    assert (world.row(id_).state, world.row(id_).parked_reason) == (
+        (0, None) if is_due else (2, reason)
+    )
+    assert world.rows("select 1 from connection where paused_at is null and disabled_at is null")

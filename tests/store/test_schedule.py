@@ -187,7 +187,7 @@ PARTITIONED = """
     create table part_0 partition of parts for values with (modulus 2, remainder 0);
     create table part_1 partition of parts for values with (modulus 2, remainder 1);
     insert into parts select * from refresh_schedule;
-    drop table refresh_schedule;
+    drop table refresh_schedule cascade;
     alter table parts rename to refresh_schedule
 """
 
