@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_what_is_no_such_file(data: bytes, part: str):
 
 def test_a_database_in_a_file_is_told(tmp_path: Path):
     """A SQLite file is none that is read, and the sentence says how to export it."""
-    with sqlite3.connect(tmp_path / "db.sqlite3") as db:
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as db:
         db.execute("create table a (b)")
     with pytest.raises(WrongUse, match="sqlite3 -json"):
         read((tmp_path / "db.sqlite3").read_bytes())
