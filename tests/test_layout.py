@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,17 @@ def python_files(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
-def functions(path: Path) -> Iterator[Function]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    """What a file holds; each is read once for all that is asked of it."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def functions(path: Path) -> list[Function]:
     """Every function and method of a file, nested ones too."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    nodes = ast.walk(parsed(path))
+    return [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -86,7 +93,7 @@ def test_rules_take_time_and_chance_as_arguments():
     impure = [
         f"{where(path, node)} calls {name}()"
         for path in python_files(PACKAGE / "rules")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
         and (name := getattr(node.func, "attr", getattr(node.func, "id", ""))) in IMPURE_CALLS
     ]
@@ -98,7 +105,7 @@ def test_rules_import_nothing_that_acts():
     found = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in python_files(PACKAGE / "rules")
-        for module in imported(ast.parse(path.read_text()))
+        for module in imported(parsed(path))
         if module in IMPURE_MODULES
     ]
     assert found == []
@@ -110,7 +117,7 @@ def test_production_never_loads_the_testing_kit():
     for path in python_files(PACKAGE):
         if (PACKAGE / "testing") in path.parents or path == PACKAGE / "testing.py":
             continue
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         for body in tree.body:
             inside = isinstance(body, Function | ast.ClassDef)
             if not (inside and path.relative_to(PACKAGE).parts[0].startswith(("cli", "devkit"))):
@@ -137,7 +144,7 @@ def test_every_test_states_its_promise():
 
 def test_every_module_says_what_lives_in_it():
     """Each module of the package begins with a docstring."""
-    silent = [p for p in python_files(PACKAGE) if not ast.get_docstring(ast.parse(p.read_text()))]
+    silent = [p for p in python_files(PACKAGE) if not ast.get_docstring(parsed(p))]
     assert silent == []
 
 

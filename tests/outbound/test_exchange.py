@@ -197,7 +197,7 @@ def test_a_sender_that_is_asked_for_and_missing_is_named_at_once(
     """The sentence says what to install, when the services are built and not at the first refresh."""
     monkeypatch.setattr("refresher.outbound.choosing.find_spec", lambda _: None)
 
-    with pytest.raises(SettingsError, match=r"install refresher\[fast\]"):
+    with pytest.raises(SettingsError, match="pip install pyreqwest"):
         Exchange(SendLimits(), name="pyreqwest")
 
 
