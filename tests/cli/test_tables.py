@@ -98,7 +98,9 @@ def test_no_terminal_is_so_narrow_that_words_break(cli: Cli, command: str) -> No
     for width in (40, 80, 110, 160):
         cli.env["COLUMNS"] = str(width)
         narrow = cli(*command.split()).stdout
-        unknown = {w for w in narrow.split() if w not in wide and re.search("[A-Za-z]{3}", w)}
+        # Where a check has no column of its own, it stands before what it found, with a colon.
+        told = {word.removesuffix(":") for word in narrow.split() if word not in wide}
+        unknown = {word for word in told - wide if re.search("[A-Za-z]{3}", word)}
         assert unknown == set(), width
         assert not re.search(r"\de[+-]\d", narrow)
 
