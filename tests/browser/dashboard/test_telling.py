@@ -147,6 +147,7 @@ def test_doctor_recipients_and_an_organization_at_every_width(dash: Dash) -> Non
     page.get_by_label("Mail address").fill("ann@acme.example")
     page.get_by_role("textbox", name="Organization").last.fill("acme & sons")
     page.get_by_role("button", name="Tell this address").click()
+    page.wait_for_selector("text=is told of the connections")
     assert "ann@acme.example is told of the connections of acme & sons." in ann.words
     seen(ann, "recipient")
     run(dash, "update recipient set blocked_at = now(), blocked_reason = '550 5.1.1 no such user'")
