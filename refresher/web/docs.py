@@ -70,11 +70,16 @@ def pages(operations: Sequence[ApiRoute], public_url: str | None) -> list[Route]
 
 def _page(made: Document, operations: Sequence[ApiRoute]) -> Callable[[str], str]:
     """Returns what makes the page: whole, or of the operations that speak of what is sought."""
-    text = files(__package__).joinpath("docs.html").read_text("utf-8")
+    here = files(__package__)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["marked"] = _marked
+    template, of_one = (
+        environment.from_string(here.joinpath(name).read_text("utf-8"))
+        for name in ("docs.html", "docs_operation.html")
+    )
     shown = [_shown(made, one) for one in operations if one.include_in_schema]
-    template = environment.from_string(text)
+    for one in shown:  # once, and not for each search of whoever comes
+        one["html"] = Markup(of_one.render(one=one))  # noqa: S704  it is escaped
     given = {
         "info": made["info"],
         "server": made["servers"][0]["url"],
