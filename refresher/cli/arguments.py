@@ -52,6 +52,13 @@ WebhookId = Annotated[
 ]
 
 
+def printable(text: str | None) -> str | None:
+    """Returns the text of a filter as it is; raises `WrongUse` for what no stored name can have."""
+    if text is not None and not text.isprintable():
+        raise WrongUse("a filter contains a control character, which no stored name has")
+    return text
+
+
 def find(database: Database, given: str) -> UUID:
     """Returns the id of the one connection that `given` means; raises `NoSuchConnection`.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from refresher.cli import session
-from refresher.cli.arguments import SHORTEST_PREFIX, HealthWord, check_names
+from refresher.cli.arguments import SHORTEST_PREFIX, HealthWord, check_names, printable
 from refresher.cli.output import (
     SHOWN,
     Json,
@@ -24,7 +24,7 @@ from refresher.cli.output import (
     table,
 )
 from refresher.rules.connection import ParkReason
-from refresher.rules.standing_word import Health
+from refresher.rules.standing_word import Health, with_failures
 from refresher.rules.words import many
 from refresher.store import connections, finding, lists
 from refresher.store.connections import Filter, OperatorView
@@ -93,8 +93,8 @@ def list_(
     first.
     """
     chosen = Filter(
-        organization_id=_printable(organization),
-        provider=_printable(provider),
+        organization_id=printable(organization),
+        provider=printable(provider),
         state="idle" if state == "scheduled" else state,
         parked_reason=reason.value if reason else None,
         expired=expired,
@@ -258,20 +258,8 @@ def _row(view: OperatorView) -> list[object]:
         view.organization_id,
         view.provider,
         f"{view.external_id}, {view.slot}" if view.slot else view.external_id,
-        health_of(view),
+        with_failures(view.health, view.attempt),
         f"parked: {view.parked_reason}" if view.parked_reason else state,
         distance(view.due_at),
         distance(view.expires_at),
     ]
-
-
-def health_of(view: OperatorView) -> str:
-    """Returns in one word how a connection stands, `retrying` with its failures."""
-    counted = view.health is Health.RETRYING
-    return f"{view.health} ({view.attempt})" if counted else view.health.value
-
-
-def _printable(text: str | None) -> str | None:
-    if text is not None and not text.isprintable():
-        raise WrongUse("a filter contains a control character, which no stored name has")
-    return text

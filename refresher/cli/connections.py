@@ -23,9 +23,9 @@ from refresher.cli import (
     session,
 )
 from refresher.cli.arguments import Id, find, view_of
-from refresher.cli.connection_list import health_of
 from refresher.cli.output import SHOWN, Json, command, details, emit, note
 from refresher.rules import reasons
+from refresher.rules.standing_word import with_failures
 from refresher.store import lookup
 
 app = typer.Typer()
@@ -50,7 +50,7 @@ def show(connection: Id, json: Json = False) -> None:
         emit(described)
         return
     state = SHOWN.get(view.state, view.state)
-    details({**described, "health": health_of(view), "state": state})
+    details({**described, "health": with_failures(view.health, view.attempt), "state": state})
     if view.root_id:
         note(f"It shares the grant of {view.root_id}; state and times are that one's.")
     mend = reasons.mend(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import typer
 from rich.console import RenderableType
@@ -35,10 +36,15 @@ def doctor(json: Json = False) -> None:
     else:
         for one in laid_out(found, width()):
             show(one)
-        warned = sum(finding.level == "warn" for finding in found)
-        typer.echo(f"\n{failed} wrong, {warned} worth a look, {len(found)} checked.")
+        typer.echo(f"\n{summary(found)}")
     if failed:
         raise typer.Exit(1)
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """Returns how much is wrong, and how much is worth a look."""
+    levels = Counter(one.level for one in found)
+    return f"{levels['fail']} wrong, {levels['warn']} worth a look, {len(found)} checked."
 
 
 def _found() -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from uuid import UUID
 import typer
 
 from refresher.cli import receiving, session
-from refresher.cli.arguments import HealthWord, check_names
+from refresher.cli.arguments import HealthWord, check_names, printable
 from refresher.cli.export_file import STDOUT, opened
 from refresher.cli.output import Json, WrongUse, command, done, note
 from refresher.connections import exporting
@@ -75,7 +75,7 @@ def export(
     goes on being refreshed here, and two installations that refresh one grant spend its refresh token
     twice: who moves gives --pause, which the import does not take over; `resume-exported` ends it here.
     """
-    which = Which(_printable(organization), _printable(provider), health)
+    which = Which(printable(organization), printable(provider), health)
     key = _key(seal_to)
     tokens = _tokens(key, clear_tokens=clear_tokens)
     _check(out, tokens, which, pause=pause, json=json)
@@ -122,7 +122,7 @@ def resume_exported(
     Only while nothing was refreshed where the export was imported: else the refresh tokens here are
     spent. What people had paused before stays paused.
     """
-    which = Which(_printable(organization), _printable(provider))
+    which = Which(printable(organization), printable(provider))
     question = "Has nothing been refreshed where the export was imported?"
     session.confirm(question, to="resume", yes=yes)
     number = 0
@@ -240,9 +240,3 @@ def _summarize(made: Export, out: str, seconds: float, *, json: bool) -> None:
         )
     if made.paused:
         note("They are paused here until `refresher connections resume-exported`.")
-
-
-def _printable(text: str | None) -> str | None:
-    if text is not None and not text.isprintable():
-        raise WrongUse("a filter contains a control character, which no stored name has")
-    return text

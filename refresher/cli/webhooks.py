@@ -185,17 +185,7 @@ def send_test(webhook: WebhookId, organization: Organization = None, json: Json 
             services.database, services.cipher, services.webhook_sender, view.id
         )
     if json:
-        emit(
-            {
-                "id": view.id,
-                "delivered": tested.is_delivered,
-                "told": tested.told,
-                "http_status": tested.answer.status,
-                "elapsed_seconds": round(tested.answer.elapsed_seconds, 3),
-                "webhook_id": tested.message_id,
-                "body": tested.sent.decode(),
-            }
-        )
+        emit({"id": view.id, **tested.facts()})
     else:
         word = "delivered" if tested.is_delivered else "not delivered"
         typer.echo(f"{word}: {tested.told} ({span(tested.answer.elapsed_seconds)})")

@@ -95,15 +95,7 @@ class DirectWebhooks:
         """Sends a test message."""
         services = self._services
         tested = endpoints.send_test(self._database, services.cipher, services.webhook_sender, id_)
-        return {
-            "id": id_,
-            "delivered": tested.is_delivered,
-            "told": tested.told,
-            "http_status": tested.answer.status,
-            "elapsed_seconds": round(tested.answer.elapsed_seconds, 3),
-            "webhook_id": tested.message_id,
-            "body": tested.sent.decode(),
-        }
+        return {"id": id_, **tested.facts()}
 
     def deliveries(self, id_: UUID, state: str | None, cursor: str | None) -> Document:
         """Returns a page of messages, the newest first."""

@@ -75,10 +75,11 @@ class Restoring:
         def work() -> Registered:
             with services.database.transaction() as db:
                 here = self._here(services.cipher, db, chunk, held=True)
-                wanted = [new for new in chunk if isinstance(self._verdict(new, here), Take)]
+                verdicts = self._verdicts(chunk, here)
+                wanted = _wanted(chunk, verdicts)
                 stored = registration.take_within(services, db, wanted)
                 audit.append(db, registration.audit_entries(by, wanted, stored))
-            return self._whole(chunk, here, stored)
+            return _whole(verdicts, stored)
 
         return retrying(work)
 
@@ -88,28 +89,11 @@ class Restoring:
         """Says what that would come to."""
         with services.database.transaction() as db:
             here = self._here(services.cipher, db, chunk, held=False)
-        wanted = [new for new in chunk if isinstance(self._verdict(new, here), Take)]
-        return self._whole(chunk, here, rehearse(services, wanted, outlook))
+        verdicts = self._verdicts(chunk, here)
+        return _whole(verdicts, rehearse(services, _wanted(chunk, verdicts), outlook))
 
-    def _verdict(self, new: NewConnection, here: Mapping[UUID, Here]) -> Verdict:
-        return verdict(new, self.header, here.get(new.id), force=self._force)
-
-    def _whole(
-        self, chunk: Sequence[NewConnection], here: Mapping[UUID, Here], stored: Registered
-    ) -> Registered:
-        """Returns what became of the chunk, of which the wanted ones became `stored`."""
-        rejected: dict[int, str] = {}
-        unchanged, wanted = 0, []
-        for position, new in enumerate(chunk):
-            match self._verdict(new, here):
-                case Refuse(reason):
-                    rejected[position] = reason
-                case Unchanged():
-                    unchanged += 1
-                case Take():
-                    wanted.append(position)
-        rejected |= {wanted[at]: reason for at, reason in stored.rejected.items()}
-        return replace(stored, rejected=rejected, unchanged=unchanged)
+    def _verdicts(self, chunk: Sequence[NewConnection], here: Mapping[UUID, Here]) -> list[Verdict]:
+        return [verdict(new, self.header, here.get(new.id), force=self._force) for new in chunk]
 
     def _here(
         self, cipher: Cipher, db: Db, chunk: Sequence[NewConnection], *, held: bool
@@ -134,3 +118,23 @@ class Restoring:
             return None
         told = orjson.loads(json.dumps(line(row, slots)))
         return read_line(with_secrets(told, secrets), self.header)
+
+
+def _wanted(chunk: Sequence[NewConnection], verdicts: Sequence[Verdict]) -> list[NewConnection]:
+    return [new for new, one in zip(chunk, verdicts, strict=True) if isinstance(one, Take)]
+
+
+def _whole(verdicts: Sequence[Verdict], stored: Registered) -> Registered:
+    """Returns what became of a chunk, of which the wanted ones became `stored`."""
+    rejected: dict[int, str] = {}
+    unchanged, wanted = 0, []
+    for position, one in enumerate(verdicts):
+        match one:
+            case Refuse(reason):
+                rejected[position] = reason
+            case Unchanged():
+                unchanged += 1
+            case Take():
+                wanted.append(position)
+    rejected |= {wanted[at]: reason for at, reason in stored.rejected.items()}
+    return replace(stored, rejected=rejected, unchanged=unchanged)

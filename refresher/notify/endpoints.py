@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -69,6 +70,17 @@ class Tested:
                 return reason
             case Gone():
                 return "it answered 410 Gone, which ends an endpoint"
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what programs are told of it, by name."""
+        return {
+            "delivered": self.is_delivered,
+            "told": self.told,
+            "http_status": self.answer.status,
+            "elapsed_seconds": round(self.answer.elapsed_seconds, 3),
+            "webhook_id": self.message_id,
+            "body": self.sent.decode(),
+        }
 
 
 def add(

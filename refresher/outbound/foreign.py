@@ -7,6 +7,7 @@ come is asked for again, and what is no answer of that API ends it in a sentence
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,6 +18,7 @@ from refresher.errors import SourceUnreadable
 from refresher.outbound.egress import Egress
 from refresher.outbound.httpx_sender import HttpxSender
 from refresher.outbound.sender import FORBIDDEN, JSON, SendLimits, Wire
+from refresher.rules.answers import retry_after_seconds
 from refresher.rules.connection import Reply, Secret
 
 PAGE = 100
@@ -78,9 +80,8 @@ def _wait(reply: Reply, attempt: int) -> float | None:
     status = reply.status or 0
     if reply.failure is None and status != 429 and status < 500:
         return None
-    told = reply.headers.get("retry-after", "")
-    seconds = float(told) if told.isascii() and told.isdigit() else 2.0**attempt
-    return min(seconds + 0.1, LONGEST_WAIT_SECONDS)
+    told = retry_after_seconds(reply.headers, time.time())
+    return min((2.0**attempt if told is None else told) + 0.1, LONGEST_WAIT_SECONDS)
 
 
 def _with(path: str, query: Mapping[str, object]) -> str:

@@ -122,6 +122,11 @@ def _idle(facts: HealthFacts) -> Health:
     return Health.LATE if facts.late_seconds > LATE_SECONDS else Health.FRESH
 
 
+def with_failures(word: Health, failures: int) -> str:
+    """Returns the word, `retrying` with the failures since the last success: `retrying (2)`."""
+    return f"{word} ({failures})" if word is Health.RETRYING else word.value
+
+
 def label(word: Health) -> str:
     """Returns the word as a page shows it: Reconnect required."""
     return word.replace("_", " ").capitalize()

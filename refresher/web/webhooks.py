@@ -225,15 +225,7 @@ def _test(caller: Caller, webhook_id: UUID) -> TestDelivery:
     tested = endpoints.send_test(
         services.database, services.cipher, services.webhook_sender, view.id
     )
-    return TestDelivery(
-        id=view.id,
-        delivered=tested.is_delivered,
-        told=tested.told,
-        http_status=tested.answer.status,
-        elapsed_seconds=round(tested.answer.elapsed_seconds, 3),
-        webhook_id=tested.message_id,
-        body=tested.sent.decode(),
-    )
+    return TestDelivery(id=view.id, **tested.facts())
 
 
 @router.get("/{webhook_id}/deliveries", openapi_extra=with_problems("invalid_cursor"))

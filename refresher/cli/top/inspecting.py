@@ -27,9 +27,10 @@ from refresher.cli.top.source import Inspected, Source
 from refresher.cli.top.views import Look
 from refresher.insight import explaining
 from refresher.insight.doctor import Finding
-from refresher.rules.standing_word import Health
+from refresher.rules.standing_word import with_failures
 
-LEVELS = {"fail": 0, "warn": 1, "ok": 2}
+LEVEL_TONES = {"fail": "bad", "warn": "warn", "ok": "good"}
+"""The levels of findings, the worst first, each with its tone."""
 
 
 class TextScreen(Screen[None]):
@@ -111,10 +112,9 @@ class DoctorScreen(TextScreen):
 def inspected(seen: Inspected, width: int) -> RenderableType:
     """Returns a connection as its screen shows it."""
     of, view = seen.of, seen.of.seen
-    health = f"{of.health} ({view.attempt})" if of.health is Health.RETRYING else of.health.value
     head = Text(plain(of.name), "bold")
     head.append(f" · {plain(of.at)} · organization {plain(view.organization_id)} · ", "not bold")
-    head.append(health, f"{STYLES.get(of.health, '')} not bold")
+    head.append(with_failures(of.health, view.attempt), f"{STYLES.get(of.health, '')} not bold")
     told = explaining.sentences(seen.found, instant)
     ids = Text(f"{view.id} · external id {plain(view.external_id)}", "dim")
     rows = timeline_rows(list(reversed(seen.found.events)))
@@ -126,9 +126,10 @@ def inspected(seen: Inspected, width: int) -> RenderableType:
 
 def findings(found: Sequence[Finding], width: int) -> RenderableType:
     """Returns what is wrong, what is worth a look, and what is right."""
-    ordered = sorted(found, key=lambda one: LEVELS[one.level])
-    wrong = sum(one.level == "fail" for one in found)
-    worth = sum(one.level == "warn" for one in found)
-    tone = "bad" if wrong else "warn" if worth else "good"
-    head = Text(f"{wrong} wrong, {worth} worth a look, {len(found)} checked.", TONES[tone])
-    return Group(head, Text(), *doctor.laid_out(ordered, width))
+    ordered = sorted(found, key=lambda one: [*LEVEL_TONES].index(one.level))
+    worst = ordered[0].level if ordered else "ok"
+    return Group(
+        Text(doctor.summary(found), TONES[LEVEL_TONES[worst]]),
+        Text(),
+        *doctor.laid_out(ordered, width),
+    )

@@ -14,7 +14,7 @@ from refresher.cli.output import TONES, cell, distance, plain
 from refresher.cli.tables import GAP
 from refresher.cli.top.source import ProviderSeen
 from refresher.rules.needs import plain as in_words
-from refresher.rules.standing_word import Health
+from refresher.rules.standing_word import with_failures
 from refresher.rules.words import counted, span
 from refresher.store.event_feed import Fed
 from refresher.store.lists import Row
@@ -63,7 +63,7 @@ def connections(found: Sequence[Row]) -> Listing:
             _text(row.name),
             _text(row.provider),
             _text(row.organization_id),
-            cell(_health(row)),
+            cell(with_failures(row.health, row.failures)),
             _text(row.note),
             _text(distance(row.due_at)),
             _text(distance(row.expires_at)),
@@ -139,10 +139,6 @@ def lately(found: Sequence[Fed]) -> Listing:
     columns = ("when", "what", "provider", "connection", "http", "took", "reason")
     keys = [f"{one.id} {one.connection_id or ''}" for one in found]
     return Listing(columns, rows, keys, ("took", "http", "provider", "reason"))
-
-
-def _health(row: Row) -> str:
-    return f"{row.health} ({row.failures})" if row.health is Health.RETRYING else row.health.value
 
 
 def _count(one: ProviderSeen) -> str:
