@@ -85,7 +85,8 @@ class LoopThread:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._farewell()
         finally:
-            loop.stop()
+            # Behind what is to be done soon: a connection that closed just now gives its socket back.
+            loop.call_soon(loop.stop)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

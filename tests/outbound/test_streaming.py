@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 from refresher.outbound.exchange import Exchange, Outgoing
+from refresher.outbound.loop import LoopThread
 from refresher.outbound.sender import SenderName
 from refresher.rules.outcomes import Reply
 from tests.outbound.conftest import MakeExchange, Serve, a_request, ask_all
@@ -97,3 +99,16 @@ def test_an_exchange_that_was_never_used_closes(exchange: MakeExchange):
     sending.close()
 
     assert ask_all(sending, []) == []
+
+
+def test_a_loop_ends_behind_what_is_to_be_done_soon():
+    """A connection that closes at the last moment gives its socket back: that takes one more round."""
+    done = threading.Event()
+
+    async def farewell() -> None:
+        asyncio.get_running_loop().call_soon(done.set)
+
+    thread = LoopThread("short", asyncio.new_event_loop, farewell)
+    thread.start()
+    thread.close()
+    assert done.is_set()
