@@ -26,13 +26,13 @@ import dramatiq
 import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications
 
 from refresher.errors import RedisUnavailable, RefresherError
 from refresher.rules.connection import Claim
 from refresher.rules.installation import namespace
 from refresher.runtime.log import say_last
+from refresher.runtime.queues import NO_DELAYS, BlockingConsumer, InMemoryBroker
 from refresher.runtime.trace_middleware import Tracing
 from refresher.settings import Settings, load
 from refresher.store.leases import Lease
@@ -44,6 +44,11 @@ class PipeliningBroker(RedisBroker):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._travelling = threading.local()
+
+    @property
+    def consumer_class(self) -> type[BlockingConsumer]:
+        """What waits for messages."""
+        return BlockingConsumer
 
     @contextmanager
     def one_trip(self) -> Iterator[None]:
@@ -76,7 +81,7 @@ class PipeliningBroker(RedisBroker):
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueues a message; raises `ValueError` for a delay."""
         if delay is not None:
-            raise ValueError("no message may be delayed: the row's due_at is what says when")
+            raise ValueError(NO_DELAYS)
         enqueued: Message[Any] = super().enqueue(message)
         return enqueued
 
@@ -102,7 +107,7 @@ def make_broker(settings: Settings, transport: Transport | None = None) -> drama
     if settings.traces != "off":
         middleware.append(Tracing())
     if (transport or settings.integration_refresh.transport) == "in_process":
-        return StubBroker(middleware=middleware, fail_fast_default=False)
+        return InMemoryBroker(middleware=middleware, fail_fast_default=False)
     client = redis.Redis.from_url(
         settings.redis, socket_connect_timeout=5, socket_timeout=10, health_check_interval=15
     )
@@ -179,7 +184,7 @@ class Carrier:
 
     def start(self) -> None:
         """Starts this process's own worker, where there is no Redis."""
-        if isinstance(self._broker, StubBroker):
+        if isinstance(self._broker, InMemoryBroker):
             self._worker = dramatiq.Worker(
                 self._broker, queues={self._queue}, worker_threads=self._threads
             )

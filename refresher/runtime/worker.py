@@ -12,17 +12,18 @@ import sys
 from types import FrameType
 
 import dramatiq
-from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware
 
 from refresher.errors import RefresherError
 from refresher.runtime import process
 from refresher.runtime.log import adopt_all, say_last
+from refresher.runtime.queues import EndablePriorityQueue, InMemoryBroker
 from refresher.runtime.services import services
 from refresher.runtime.shutdown import GRACE_SECONDS, end_within, parent_was_asked
 
 IDLE_PICKUP_MILLISECONDS = 100
-"""How long an idle worker may leave a message waiting; Dramatiq's own default is a second."""
+"""How long an idle consumer may leave a message waiting that waits for it by a clock (`queues.py`: ours
+do not); Dramatiq's own default is a second."""
 
 REDIS_AGAIN_SECONDS = 1
 """How soon a worker asks a Redis again that was away; Dramatiq waits three seconds, and five."""
@@ -46,15 +47,22 @@ class WorkerProcess(Middleware):
             say_last(error)
             sys.exit(error.exit_code)
 
-    def before_worker_boot(self, _broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Makes idle workers quick, and keeps few messages in a memory that may die."""
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Has idle threads sleep until there is work; keeps few messages in a memory that may die."""
+        worker.work_queue = EndablePriorityQueue()
+        if isinstance(broker, InMemoryBroker):
+            broker.begin_waiting()
         worker.worker_timeout = IDLE_PICKUP_MILLISECONDS
         worker.queue_prefetch = worker.worker_threads
         dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = REDIS_AGAIN_SECONDS
         dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = REDIS_AGAIN_SECONDS
 
-    def before_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Lets what is in flight finish; what has not begun goes back."""
+        if isinstance(worker.work_queue, EndablePriorityQueue):
+            worker.work_queue.end()
+        if isinstance(broker, InMemoryBroker):
+            broker.end_waiting()
         if self._process is not None:
             end_within(services().settings.shutdown_seconds + GRACE_SECONDS)
             services().ask_to_stop()
@@ -84,7 +92,7 @@ def _end_at_once_when_asked_twice() -> None:
 
 
 def _boot(broker: dramatiq.Broker) -> process.Process:
-    if isinstance(broker, StubBroker):
+    if isinstance(broker, InMemoryBroker):
         raise process.WrongTransport(
             "REFRESHER_INTEGRATION_REFRESH__TRANSPORT is in_process: the scheduler runs the actors "
             "itself, so do not start `dramatiq refresher.actors`, or choose redis"

@@ -71,9 +71,9 @@ def test_redis_is_asked_for_by_the_flows_that_need_it() -> None:
 @pytest.mark.parametrize(
     ("refreshes", "mails", "expected"),
     [
-        ("in_process", "in_process", ["StubBroker", "StubBroker", False, "StubBroker"]),
-        ("redis", "in_process", ["PipeliningBroker", "StubBroker", False, "PipeliningBroker"]),
-        ("in_process", "redis", ["StubBroker", "PipeliningBroker", False, "PipeliningBroker"]),
+        ("in_process", "in_process", ["InMemoryBroker", "InMemoryBroker", False, "InMemoryBroker"]),
+        ("redis", "in_process", ["PipeliningBroker", "InMemoryBroker", False, "PipeliningBroker"]),
+        ("in_process", "redis", ["InMemoryBroker", "PipeliningBroker", False, "PipeliningBroker"]),
         ("redis", "redis", ["PipeliningBroker", "PipeliningBroker", True, "PipeliningBroker"]),
     ],
 )
