@@ -12,7 +12,7 @@
     ├── DatabaseNotMigrated      the schema is absent, older or newer than this program
     │   └── DatabaseNewer        … newer: waiting changes nothing
     ├── EmbeddedPostgresError    the bundled server cannot be started
-    ├── RedisUnavailable         Redis cannot be reached, or refuses us
+    ├── RedisUnavailable         Redis (or RabbitMQ) cannot be reached, or refuses us
     ├── InvalidApp               an OAuth client of ours lacks or garbles something
     ├── InvalidConnection        an imported connection lacks or garbles a field
     ├── NoSuchApp                no OAuth client of ours has this name
@@ -129,7 +129,7 @@ class EmbeddedPostgresError(RefresherError):
 
 
 class RedisUnavailable(RefresherError):
-    """Redis cannot be reached, or refuses us."""
+    """Redis, or RabbitMQ in its place, cannot be reached, or refuses us."""
 
     exit_code = 3
 

@@ -17,7 +17,7 @@ from tests.warm import Started, Warm
 
 AT_HOME = {"REFRESHER_HOST": "localhost", "REFRESHER_ALLOW_INSECURE_HOSTS": "loopback"}
 """What the tests' processes are told unless a test says otherwise: all servers are on this machine."""
-OURS = ("REFRESHER_", "DATABASE_URL", "REDIS_URL", "PORT", "PG")
+OURS = ("REFRESHER_", "DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "PORT", "PG")
 
 
 class Process:

@@ -110,9 +110,9 @@ def up(json: Json = False, no_open: dashboard.NoOpen = False) -> None:
     """Run everything in one process: database, scheduler, refreshes, health.
 
     Without DATABASE_URL an embedded PostgreSQL keeps its data in REFRESHER_DATA_DIRECTORY
-    (.refresher), with a development key beside it. With REDIS_URL a worker process is started too.
-    On a terminal it prints a link that signs in to the dashboard once, and opens it. Stop it with
-    Ctrl-C; the next start goes on with the same data.
+    (.refresher), with a development key beside it. With REDIS_URL or RABBITMQ_URL a worker process is
+    started too. On a terminal it prints a link that signs in to the dashboard once, and opens it. Stop
+    it with Ctrl-C; the next start goes on with the same data.
     """
     inherited = dict(os.environ)
     tell = _tell_as_json if json else partial(_tell, no_open=no_open)
@@ -181,7 +181,9 @@ def _what_runs(running: Running) -> dict[str, str]:
         + (", which refreshes too (transport in_process)" if in_process else ""),
     }
     if running.worker_pid is not None:
-        told["worker"] = f"python -m refresher.worker, process {running.worker_pid}, through Redis"
+        server = "Redis" if foundation.transport == "redis" else "RabbitMQ"
+        pid = running.worker_pid
+        told["worker"] = f"python -m refresher.worker, process {pid}, through {server}"
     if (url := _url(running)) is None:
         told["API"] = "not served: PORT is 0"
     else:

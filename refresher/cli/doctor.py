@@ -25,7 +25,7 @@ app = typer.Typer()
 
 @command(app, "refresher doctor", "refresher doctor --json | jq '.findings[] | .mend'")
 def doctor(json: Json = False) -> None:
-    """Check settings, database, Redis and the work itself, and say how to mend what is wrong.
+    """Check settings, servers and the work itself, and say how to mend what is wrong.
 
     The exit code is 1 when something is wrong. A warning is worth reading and changes no exit code.
     """

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from refresher.devkit.handed_on import beside, read_environment, write_environment, write_private
 from refresher.devkit.postgres import EmbeddedPostgres
@@ -23,7 +22,7 @@ from refresher.errors import SettingsError
 from refresher.runtime.cipher import new_key, parse_key
 from refresher.runtime.services import cipher_from
 from refresher.runtime.serving.sockets import HERE, LOOPBACK
-from refresher.settings import PREFIX, Settings, variable
+from refresher.settings import PREFIX, Settings, Transport, variable
 from refresher.settings.names import OF_THE_SDK, known_variables
 
 KEY_FILE = "development.key"
@@ -116,7 +115,7 @@ class Foundation:
 
     directory: Path
     postgres: EmbeddedPostgres | None
-    transport: Literal["in_process", "redis"]
+    transport: Transport
     providers_file: Path
     has_development_key: bool
     variables: dict[str, str]
@@ -210,12 +209,14 @@ def _key(settings: Settings, directory: Path, *, is_ours: bool) -> str | None:
     return development_key(directory)
 
 
-def _transport(settings: Settings) -> Literal["in_process", "redis"]:
-    """Returns the transport that is set; else redis where a Redis is given, in_process otherwise."""
+def _transport(settings: Settings) -> Transport:
+    """Returns the transport that is set; else of the server that is given, Redis before RabbitMQ."""
     flow = settings.integration_refresh
     if "transport" in flow.model_fields_set:
         return flow.transport
-    return "in_process" if settings.redis_url is None else "redis"
+    if settings.redis_url is not None:
+        return "redis"
+    return "in_process" if settings.rabbitmq_url is None else "rabbitmq"
 
 
 def _at_home(settings: Settings) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 It arranges what a newcomer has not arranged yet (foundation.py) and then runs what production runs;
 there is no second way to refresh. From start to stop: migrate, run the scheduler in this process, look
-after everything (with Redis a worker too, as a child), end cleanly. Stopping at any moment, kill -9
-included, loses nothing: the next start continues with the same data.
+after everything (with Redis or RabbitMQ a worker too, as a child), end cleanly. Stopping at any moment,
+kill -9 included, loses nothing: the next start continues with the same data.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class _Stop:
 def _scheduler_and_worker(
     settings: Settings, foundation: Foundation, sockets: Sequence[socket.socket]
 ) -> Iterator[Child | None]:
-    """Runs the scheduler on this process's threads, and a worker process where Redis carries."""
+    """Runs the scheduler on this process's threads, and a worker process where a server carries."""
     # Imported here: the broker is made from the environment when it is imported.
     from refresher.runtime.broker import broker  # noqa: PLC0415
     from refresher.runtime.services import services  # noqa: PLC0415
@@ -120,7 +120,7 @@ def _scheduler_and_worker(
     )
     scheduler.start()
     leash = Leash()
-    worker = _worker(settings, leash) if foundation.transport == "redis" else None
+    worker = _worker(settings, leash) if foundation.transport != "in_process" else None
     try:
         if worker is not None:
             worker.start()

@@ -222,7 +222,7 @@ def _flow(
         return
     roles = {process.role for process in running if process.locked or not settings.liveness_lock}
     needed = {"scheduler": "`python -m refresher.scheduler`"}
-    if flow.transport == "redis":
+    if flow.transport != "in_process":
         needed["worker"] = "`dramatiq refresher.actors`"
     for role in sorted(needed.keys() - roles):
         yield f"No {role} is running: start {needed[role]}."

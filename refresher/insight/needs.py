@@ -158,7 +158,7 @@ def _missing(settings: Settings, activity: Activity) -> Iterator[str]:
     if not activity.gauges.idle and not activity.gauges.leased:
         return
     needed = ["scheduler"]
-    if settings.integration_refresh.transport == "redis":
+    if settings.integration_refresh.transport != "in_process":
         needed.append("worker")
     running = {process.role for process in activity.processes if lives(settings, process)}
     yield from (role for role in needed if role not in running)

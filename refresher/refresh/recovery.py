@@ -216,12 +216,12 @@ def release_own(services: Services) -> int:
 
 
 def messages_lost(services: Services) -> int:
-    """Makes rows due that were handed over and not begun: Redis lost its data."""
+    """Makes rows due that were handed over and not begun: the broker lost its data."""
     with services.database.transaction() as db:
         released = release_unbegun(db)
     services.claim_window.reopen()
     if released:
-        log.error("redis lost its data; dispatching again", rows=released)
+        log.error("the broker lost its data; dispatching again", rows=released)
     else:  # as at every first start
-        log.info("redis holds nothing of ours yet, and nothing waited in it")
+        log.info("the broker holds nothing of ours yet, and nothing waited in it")
     return released

@@ -35,6 +35,7 @@ ANSWERED_WITHIN_SECONDS = 10.0
 AWAY = "Postgres cannot be used; the log tells why"
 NOT_MIGRATED = "Postgres has other tables than this version needs; the log tells which"
 SILENT = "Postgres does not answer"
+SILENT_BROKER = "what carries messages does not answer"
 NO_WRITES = (
     "Postgres takes no writes: it is read-only, or a permission is gone; the log tells which"
 )
@@ -214,7 +215,7 @@ class Probe:
     def _flow(self, name: str, depths: Mapping[str, Told]) -> Told:
         """Returns where a flow's messages go, and how many wait there as far as that is known."""
         flow = self._flow_of(name)
-        unknown = {} if self._broker is None else {"ok": False, "error": "redis does not answer"}
+        unknown = {} if self._broker is None else {"ok": False, "error": SILENT_BROKER}
         return {"transport": flow.transport, "name": flow.queue, **depths.get(name, unknown)}
 
     def _flow_of(self, name: str) -> Flow:

@@ -95,7 +95,7 @@ def _boot(broker: dramatiq.Broker) -> process.Process:
     if isinstance(broker, InMemoryBroker):
         raise process.WrongTransport(
             "REFRESHER_INTEGRATION_REFRESH__TRANSPORT is in_process: the scheduler runs the actors "
-            "itself, so do not start `dramatiq refresher.actors`, or choose redis"
+            "itself, so do not start `dramatiq refresher.actors`, or choose redis or rabbitmq"
         )
     running = process.Process("worker", services(), broker)
     running.asked_to_stop = parent_was_asked

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from refresher.rules.addresses import (
@@ -20,7 +20,7 @@ from refresher.rules.addresses import (
 )
 from refresher.rules.return_urls import entry_fault
 from refresher.settings.database_url import ENCODE, UnreadableURL, canonical
-from refresher.settings.names import variable
+from refresher.settings.names import flows_on, variable
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from refresher.settings import Settings
 
 REDIS_SCHEMES = ("redis://", "rediss://")
+RABBITMQ_SCHEMES = ("amqp://", "amqps://")
 STARTTLS = ("required", "auto", "never")
 STEPS = 6
 """How many answers of an SMTP server one mail may wait for."""
@@ -43,6 +44,8 @@ def unreadable_urls(settings: Settings) -> list[str]:
             faults.append(f"DATABASE_URL {error}")
     if settings.redis_url is not None:
         faults += [f"REDIS_URL {why}" for why in redis_faults(settings.redis_url)]
+    if settings.rabbitmq_url is not None:
+        faults += [f"RABBITMQ_URL {why}" for why in rabbitmq_faults(settings.rabbitmq_url)]
     return faults
 
 
@@ -78,11 +81,46 @@ def _unknown_option(url: str) -> str | None:
     return None
 
 
-def no_redis(flows: Sequence[str]) -> str:
-    """Returns the sentence about a Redis that these flows lack."""
+def rabbitmq_faults(given: SecretStr) -> Iterator[str]:
+    """Yields what is wrong with the URL of a RabbitMQ, to be put behind its variable's name."""
+    url = given.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        yield f"is no URL: its host or port cannot be read; {ENCODE}"
+        return
+    if not url.startswith(RABBITMQ_SCHEMES) or not host:
+        yield "must begin with amqp:// or amqps:// (with TLS) and name a server"
+    elif "@" in parts.path or parts.path.strip("/").count("/"):
+        yield f"is no URL that can be read: {ENCODE}, in the name of a virtual host too"
+    elif (parts.username is None) != (parts.password is None):
+        yield "has a user without a password: write amqp://user:password@host:5672/"
+    elif parts.query and not _pika_takes(url):
+        yield "has an option that pika does not take: take it out, or put its value right"
+
+
+def _pika_takes(url: str) -> bool:
+    """Whether the options of a URL are right; without pika nobody would use them."""
+    try:
+        import pika  # noqa: PLC0415  for those who give options
+    except ImportError:
+        return True
+    try:
+        pika.URLParameters(url)
+    except (TypeError, ValueError, OSError):
+        return False
+    return True
+
+
+def no_broker(transport: Literal["redis", "rabbitmq"], flows: Sequence[str]) -> str:
+    """Returns the sentence about a server that these flows lack."""
     names = " and ".join(variable(f"{flow}.transport") for flow in flows or ["integration_refresh"])
     need = "need" if len(flows) > 1 else "needs"
-    return f"REDIS_URL is not set, and {names} (redis) {need} it: set one, or choose in_process"
+    return (
+        f"{transport.upper()}_URL is not set, and {names} ({transport}) {need} it: set one, or choose "
+        "in_process"
+    )
 
 
 def contradictions(s: Settings) -> list[str]:
@@ -121,7 +159,18 @@ def contradictions(s: Settings) -> list[str]:
     if s.encryption_keys and s.encryption_keys_file is not None:
         keys, file = variable("encryption_keys"), variable("encryption_keys_file")
         faults.append(f"{keys} and {file} are both set: keep the keys in one place")
-    return [*faults, *_webhook_contradictions(s)]
+    return [*faults, *_two_brokers(s), *_webhook_contradictions(s)]
+
+
+def _two_brokers(s: Settings) -> Iterator[str]:
+    """Yields a sentence where flows name two kinds of server: a worker works for one."""
+    redis, rabbitmq = flows_on("redis", s), flows_on("rabbitmq", s)
+    if redis and rabbitmq:
+        one, other = variable(f"{redis[0]}.transport"), variable(f"{rabbitmq[0]}.transport")
+        yield (
+            f"{one} (redis) and {other} (rabbitmq) must be the same where neither is in_process: a "
+            "worker works for one of them"
+        )
 
 
 def _webhook_contradictions(s: Settings) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from refresher.errors import SettingsError
-from refresher.settings.checks import no_redis
+from refresher.settings.checks import no_broker
 from refresher.settings.database_url import sqlalchemy_url
 from refresher.settings.names import flows_on
 from refresher.settings.refreshing import RefreshSettings
@@ -199,7 +199,14 @@ class Settings(RefreshSettings):
     def redis(self) -> str:
         """The Redis URL with its database number; raises `SettingsError` when there is none."""
         if self.redis_url is None:
-            raise SettingsError(no_redis(flows_on("redis", self)))
+            raise SettingsError(no_broker("redis", flows_on("redis", self)))
         url = self.redis_url.get_secret_value()
         chosen = self.redis_db
         return url if chosen is None else urlsplit(url)._replace(path=f"/{chosen}").geturl()
+
+    @property
+    def rabbitmq(self) -> str:
+        """The URL of RabbitMQ; raises `SettingsError` when there is none."""
+        if self.rabbitmq_url is None:
+            raise SettingsError(no_broker("rabbitmq", flows_on("rabbitmq", self)))
+        return self.rabbitmq_url.get_secret_value()

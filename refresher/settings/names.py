@@ -14,7 +14,12 @@ from refresher.rules.words import place, said
 
 PREFIX = "REFRESHER_"
 Queue = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=80)]
-_PLAIN = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "port": "PORT"}
+_PLAIN = {
+    "database_url": "DATABASE_URL",
+    "redis_url": "REDIS_URL",
+    "rabbitmq_url": "RABBITMQ_URL",
+    "port": "PORT",
+}
 _NUMBERS = {"float_parsing", "int_parsing", "int_from_float"}
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 OF_THE_SDK = {"REFRESHER_API_URL", "REFRESHER_API_KEY"}
@@ -23,13 +28,16 @@ _EARLIER = {"REFRESHER_HEALTH_HOST"}
 """Names that a setting had before, and that are still understood."""
 
 
+Transport = Literal["in_process", "redis", "rabbitmq"]
+
+
 class Flow(BaseModel):
     """How one flow runs: where its actors live, on which queue, and whether at all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    transport: Literal["in_process", "redis"] = "redis"
-    """`in_process`: the scheduler runs the actors itself; `redis`: workers do"""
+    transport: Transport = "redis"
+    """`in_process`: the scheduler runs the actors itself; `redis`, `rabbitmq`: workers do"""
     queue: Queue
     """the name of its queue"""
     enabled: bool = True
@@ -45,14 +53,14 @@ class IntegrationRefresh(Flow):
 class NotificationEmail(Flow):
     """The flow that sends notices by mail: few messages, so the scheduler can send them itself."""
 
-    transport: Literal["in_process", "redis"] = "in_process"
+    transport: Transport = "in_process"
     queue: Queue = "notification_email"
 
 
 class WebhookDelivery(Flow):
     """The flow that sends webhooks; by default the scheduler sends them itself, on threads apart."""
 
-    transport: Literal["in_process", "redis"] = "in_process"
+    transport: Transport = "in_process"
     queue: Queue = "webhook_delivery"
 
 

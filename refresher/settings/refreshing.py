@@ -51,6 +51,10 @@ class RefreshSettings(BaseSettings):
         None, validation_alias=AliasChoices("REFRESHER_REDIS_URL", "REDIS_URL")
     )
     """for flows with the transport `redis`"""
+    rabbitmq_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REFRESHER_RABBITMQ_URL", "RABBITMQ_URL")
+    )
+    """for flows with the transport `rabbitmq`: [databases.md](databases.md#rabbitmq)"""
     redis_db: Annotated[int, Field(ge=0, le=1023)] | None = None
     """the number of its database, if not the URL's"""
     data_directory: Path = Path(".refresher")

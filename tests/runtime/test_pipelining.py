@@ -11,7 +11,8 @@ import redis
 
 from refresher.errors import RedisUnavailable
 from refresher.rules.connection import Claim
-from refresher.runtime.broker import PipeliningBroker, make_broker, send
+from refresher.runtime.broker import make_broker, send
+from refresher.runtime.redis import PipeliningBroker
 from refresher.settings import load
 
 

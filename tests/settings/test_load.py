@@ -170,7 +170,12 @@ def test_what_is_no_redis_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"), [("database", "DATABASE_URL is not set"), ("redis", "REDIS_URL is not set")]
+    ("asked", "named"),
+    [
+        ("database", "DATABASE_URL is not set"),
+        ("redis", "REDIS_URL is not set"),
+        ("rabbitmq", "RABBITMQ_URL is not set"),
+    ],
 )
 def test_a_missing_url_is_named_when_it_is_needed(asked: str, named: str) -> None:
     """What runs without Redis does not ask for its URL; what needs it says so."""
@@ -183,6 +188,7 @@ def test_a_missing_url_is_named_when_it_is_needed(asked: str, named: str) -> Non
     [
         ("database_url", "DATABASE_URL"),
         ("redis_url", "REDIS_URL"),
+        ("rabbitmq_url", "RABBITMQ_URL"),
         ("port", "PORT"),
         ("lead_share", "REFRESHER_LEAD_SHARE"),
         ("integration_refresh.queue", "REFRESHER_INTEGRATION_REFRESH__QUEUE"),

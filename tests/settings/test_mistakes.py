@@ -36,7 +36,11 @@ from tests.settings.conftest import environment
         ("REFRESHER_PUBLIC_URL", "refresher.example", "should match pattern"),
         ("REFRESHER_PORT", "70000", "should be less than or equal to 65535"),
         ("PORT", "http", "should be a valid integer"),
-        ("REFRESHER_INTEGRATION_REFRESH__TRANSPORT", "kafka", "should be 'in_process' or 'redis'"),
+        (
+            "REFRESHER_INTEGRATION_REFRESH__TRANSPORT",
+            "kafka",
+            "should be 'in_process', 'redis' or 'rabbitmq'",
+        ),
         ("REFRESHER_INTEGRATION_REFRESH__QUEUE", "two words", "should match pattern"),
         ("REFRESHER_INTEGRATION_REFRESH__ENABLED", "perhaps", "should be a valid boolean"),
     ],

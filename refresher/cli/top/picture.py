@@ -136,7 +136,8 @@ def _queue(queue: QueueNow) -> Text:
         return Text(plain(queue.trouble), style="bold red")
     if queue.depth is None:
         return Text("in the scheduler's memory")
-    waits = f", the first for {span(queue.oldest_seconds or 0.0)}" if queue.depth else ""
+    known = queue.depth and queue.oldest_seconds is not None
+    waits = f", the first for {span(queue.oldest_seconds or 0.0)}" if known else ""
     return Text(f"{many(queue.depth, 'batch', 'batches')} in {queue.name}{waits}")
 
 

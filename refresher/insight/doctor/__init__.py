@@ -2,9 +2,9 @@
 
 `refresher doctor` prints it and the dashboard shows it: `order.py` has everything, in its order.
 
-`setup.py`: settings, keys, providers, and whether what runs has the same; `postgres.py` and `redis.py`:
-the two servers; `installation.py`: what waits for Postgres, neighbours, a restored backup; `work.py`:
-what the tables tell about the work itself; `notify.py`: mail and webhooks; `dashboard.py`: a
+`setup.py`: settings, keys, providers, and whether what runs has the same; `postgres.py`, `redis.py` and
+`rabbitmq.py`: the servers; `installation.py`: what waits for Postgres, neighbours, a restored backup;
+`work.py`: what the tables tell about the work itself; `notify.py`: mail and webhooks; `dashboard.py`: a
 proxy's key.
 Every check yields `Finding`s; what it finds it never raises.
 """

@@ -14,6 +14,7 @@ from refresher.insight.doctor import (
     notify,
     postgres,
     proofs,
+    rabbitmq,
     redis,
     setup,
     work,
@@ -35,6 +36,8 @@ def findings(
     yield from connect.check(settings, page_faults)
     if flows_on("redis", settings):
         yield from redis.check(settings)
+    if flows_on("rabbitmq", settings):
+        yield from rabbitmq.check(settings)
     if settings.database_url is None:
         yield from installation.check_spool(settings, None)
         yield postgres.no_url()

@@ -83,7 +83,7 @@ def _processes(
     settings: Settings, running: Sequence[ProcessSeen], schedule: ScheduleHealth
 ) -> Iterator[Finding]:
     needed = {"scheduler": "`python -m refresher.scheduler`"}
-    if settings.integration_refresh.transport == "redis":
+    if settings.integration_refresh.transport != "in_process":
         needed["worker"] = "`python -m refresher.worker` (or `dramatiq refresher.actors`)"
     for role, command in needed.items():
         alive = [p for p in running if p.role == role and _lives(settings, p)]

@@ -33,10 +33,10 @@ GAUGE_ROLES = frozenset({"scheduler", "web"})
 
 @dataclass(frozen=True, slots=True)
 class QueueSeen:
-    """How many messages wait, and how long the oldest one has."""
+    """How many messages wait, and how long the oldest one has where the broker can tell."""
 
     depth: int
-    oldest_seconds: float
+    oldest_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)

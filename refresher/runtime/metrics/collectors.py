@@ -163,9 +163,9 @@ class DeploymentCollector(Collector):
                 "redis_spooled_pairs", "Token pairs and unread answers in the spool in Redis.", kept
             )
         yield gauge("queue_messages", "Messages that wait; each carries a batch.", seen.depth)
-        yield gauge(
-            "queue_age_seconds", "How long the oldest message has waited.", seen.oldest_seconds
-        )
+        if seen.oldest_seconds is not None:
+            told = "How long the oldest message has waited."
+            yield gauge("queue_age_seconds", told, seen.oldest_seconds)
 
 
 def _schedule(now: Gauges) -> Iterator[Metric]:

@@ -1,0 +1,1 @@
+"""The transport `rabbitmq`, on a real RabbitMQ: apt-get install rabbitmq-server."""
