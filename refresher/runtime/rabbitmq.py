@@ -46,7 +46,7 @@ OURS = {
 }
 """What the URL may say otherwise, in seconds where it is a time."""
 IDLE_SECONDS = 1.0
-"""How often an idle consumer looks whether it is to stop: a message comes at once, whatever it waits."""
+"""How often an idle consumer looks whether it is to stop; a message comes at once."""
 
 
 class RabbitAway(RedisUnavailable, ConnectionClosed):

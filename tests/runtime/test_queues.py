@@ -10,8 +10,9 @@ import pytest
 import redis
 
 from refresher.runtime import queues
-from refresher.runtime.broker import PipeliningBroker, make_broker
+from refresher.runtime.broker import make_broker
 from refresher.runtime.queues import InMemoryBroker
+from refresher.runtime.redis import PipeliningBroker
 from refresher.runtime.worker import WorkerProcess
 from refresher.settings import load
 from tests.waiting import wait_until
