@@ -164,7 +164,10 @@ class Schedules(Simulation):
     @precondition(lambda self: self.queue)
     @rule(data=st.data(), at=st.sampled_from([None, "begun", "replied"]))
     def race(self, data: st.DataObject, at: Point | None) -> None:
-        """Two workers get the same message; one overtakes the other, and may die with it."""
+        """Two workers get the same message; one overtakes the other, and may die with it.
+
+        Unless the other one's reload has begun it: then who comes second does nothing.
+        """
         message = self.any_message(data, keep=False)
 
         def overtake() -> None:
@@ -173,7 +176,10 @@ class Schedules(Simulation):
             if at is not None:
                 self.bury(1)
 
-        self.run(self.workers[0], message, "reloaded", overtake)
+        if self.begins_at_once(message):
+            self.refresh(self.workers[0], message, overtaken=overtake)
+        else:
+            self.run(self.workers[0], message, "reloaded", overtake)
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data())

@@ -7,6 +7,8 @@
     5 reload    here, store/reload.py    11 commit    here, store/settlement.py: one transaction
     6 guard     here, rules/guards.py, evidence.py: a pause that is met
 
+Most rows are begun by the very statement that reloads them (`schedule.start`), where nothing in the
+tables speaks against it; the others are reloaded, guarded and begun. The guard judges all of them.
 Nothing stands between a reply and its commit, and no transaction is open while a request is under way.
 Each row stands for itself: a slow provider, a failure or a broken row never holds the others.
 """
@@ -33,6 +35,7 @@ from refresher.runtime import checkpoints, tracing
 from refresher.runtime.services import Services
 from refresher.store import schedule
 from refresher.store.reload import Reloaded, reload
+from refresher.store.session import Db
 from refresher.store.settlement import Settled, Settlement, settle
 
 
@@ -63,18 +66,35 @@ def refresh(services: Services, claims: Sequence[Claim]) -> Counter[str]:
 def _reload(
     services: Services, claims: Sequence[Claim], tally: Counter[str]
 ) -> tuple[list[Reloaded], float]:
-    """Step 5. What the message remembers does not count; the stored row does."""
+    """Step 5, and 7 of most rows. What the message remembers does not count; the stored row does."""
+    marked: list[Reloaded] = []
+    reloaded_at = 0.0
 
-    def read(_tried: int) -> tuple[list[Reloaded], float]:
+    def read(_tried: int) -> list[Reloaded]:
+        nonlocal marked, reloaded_at
         before = time.monotonic()  # before, not after: what is late must not look early
         with services.database.transaction() as db:
-            return evidence.against(services, db, reload(db, claims)), before
+            if marked:  # by a try of which nobody knows whether it was committed
+                held = schedule.begin(db, marked, holder_id=services.holder_id, again=True)
+                marked = [row for row in marked if row.connection.id in held]
+            else:
+                marked, reloaded_at = _start(services, db, claims), before
+            if len(marked) == len(claims):
+                return marked
+            begun = {row.claim for row in marked}
+            others = reload(db, [claim for claim in claims if claim not in begun])
+            return [*marked, *evidence.against(services, db, others)]
 
-    rows, reloaded_at = services.outlast(read)
+    rows = services.outlast(read)
     checkpoints.reach("reloaded", rows)
     fresh = [row for row in rows if not row.begun]
     tally["stale"] += len(claims) - len(fresh)
     return fresh, reloaded_at
+
+
+def _start(services: Services, db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
+    strict = services.policy.expired_tokens == "stop"
+    return schedule.start(db, claims, holder_id=services.holder_id, stop_when_expired=strict)
 
 
 def _guard(
@@ -107,19 +127,21 @@ def _guard(
     return ready
 
 
-def _begin(services: Services, ready: Sequence[Attempt], tally: Counter[str]) -> list[Attempt]:
+def _begin(services: Services, ready: list[Attempt], tally: Counter[str]) -> list[Attempt]:
     """Step 7. From here on, "begun and no outcome" means that the outcome is unknown."""
     if not ready:
         return []
+    rows = [r.row for r in ready if not r.row.marked]
 
     def mark(tried: int) -> set[UUID]:
-        rows = [r.row for r in ready]
         with services.database.transaction() as db:
             return schedule.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
 
-    begun = services.outlast(mark)
-    checkpoints.reach("begun", begun)
-    passed = [r for r in ready if r.row.connection.id in begun]
+    passed = ready
+    if rows:
+        begun = services.outlast(mark)
+        passed = [r for r in ready if r.row.marked or r.row.connection.id in begun]
+    checkpoints.reach("begun", [r.row.connection.id for r in passed])
     tally["stale"] += len(ready) - len(passed)
     return passed
 

@@ -26,9 +26,9 @@ class Reloaded:
     """A claimed row as it is stored now, with the database's clock at that moment.
 
     `left_seconds` is the life of the access token that remains (negative: expired), None when no
-    expiry is known. `begun` tells that this very claim was begun already: a second delivery. `pauses`
-    is what stands against its scopes; it is read only where `in_trouble` tells that its provider has
-    any.
+    expiry is known. `begun` tells that this very claim was begun already: a second delivery; `marked`
+    that the statement which read it has begun it. `pauses` is what stands against its scopes; it is
+    read only where `in_trouble` tells that its provider has any.
     """
 
     claim: Claim
@@ -46,10 +46,9 @@ class Reloaded:
     waits_for: str | None = None
     claimed_at: datetime | None = None
     lease_until: datetime | None = None
+    marked: bool = False
 
 
-# "between", not "=": where one provider has all the pauses, statistics promise a match in the first
-# row, and each row of every other provider would read the whole table for none.
 def remembered(
     claim: Claim,
     *,
@@ -90,31 +89,33 @@ def remembered(
     )
 
 
+# "between", not "=": where one provider has all the pauses, statistics promise a match in the first
+# row, and each row of every other provider would read the whole table for none.
+IN_TROUBLE = "exists (select 1 from pause p where p.provider between c.provider and c.provider)"
+READ = """
+    s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes, refresher_now(),
+    date_part('epoch', refresher_now() - s.due_at),
+    date_part('epoch', s.lease_until - refresher_now()),
+    date_part('epoch', c.expires_at - refresher_now()),
+    date_part('epoch', c.refresh_token_expires_at - refresher_now()),
+    s.waits_for, s.claimed_at, s.lease_until,
+    c.organization_id, c.provider, c.external_id, c.credential_version, c.grant_number, c.status,
+    c.access_token, c.refresh_token, c.expires_at, c.issued_at, c.lifetime_seconds,
+    c.refresh_token_expires_at, c.host, c.placeholders, c.scopes, c.in_between_steps,
+    c.disabled_at is not null, c.paused_at is not null, c.deleted_at is not null, c.app_name,
+    a.id, a.client_id, a.client_secret, a.material
+"""
+"""What is read of a row, in the order in which `as_read` takes it: half as dear as by name."""
+WITH_APP = "left join app a on a.provider = c.provider and a.name = c.app_name"
 _RELOAD = binary.statement(
-    """
-    select s.connection_id, s.lease_token, s.attempt, s.unknown_outcomes,
-           s.begun_token = s.lease_token as begun, refresher_now() as now,
-           s.claimed_at, s.lease_until,
-           extract(epoch from refresher_now() - s.due_at)::float8 as lateness_seconds,
-           extract(epoch from s.lease_until - refresher_now())::float8 as lease_left_seconds,
-           extract(epoch from c.expires_at - refresher_now())::float8 as left_seconds,
-           extract(epoch from c.refresh_token_expires_at - refresher_now())::float8
-               as refresh_token_left_seconds,
-           c.organization_id, c.provider, c.external_id, c.credential_version, c.grant_number,
-           c.status, c.access_token, c.refresh_token, c.expires_at, c.issued_at,
-           c.lifetime_seconds, c.refresh_token_expires_at, c.host, c.placeholders, c.app_name, c.scopes,
-           c.in_between_steps,
-           c.disabled_at is not null as disabled, c.paused_at is not null as paused,
-           c.deleted_at is not null as deleted,
-           a.id as app_id, a.client_id, a.client_secret, a.material,
-           s.waits_for, exists (select 1 from pause p
-                                where p.provider between c.provider and c.provider) as in_trouble
+    f"""
+    select s.begun_token = s.lease_token, {IN_TROUBLE}, {READ}
     from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
     join refresh_schedule s
       on s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
     join connection c on c.id = s.connection_id
-    left join app a on a.provider = c.provider and a.name = c.app_name
-    """
+    {WITH_APP}
+    """  # noqa: S608  our own column names
 )
 
 
@@ -124,28 +125,35 @@ def reload(db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
         "ids": uuids(claim.connection_id for claim in claims),
         "tokens": bigints(claim.lease_token for claim in claims),
     }
-    found = binary.answer(db, _RELOAD, values)
-    names = [column.name for column in found.description or ()]
-    return [_reloaded(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+    return [
+        as_read(read, begun=begun, in_trouble=in_trouble)
+        for begun, in_trouble, *read in binary.rows(db, _RELOAD, values)
+    ]
 
 
-def _reloaded(r: Columns) -> Reloaded:
+def as_read(
+    read: Sequence[Any], *, begun: bool = False, in_trouble: bool = False, marked: bool = False
+) -> Reloaded:
+    """Returns the row whose columns `READ` are these."""
+    (
+        id_, token, attempt, unknown_outcomes, now, late, lease_left, left, refresh_left,
+        waits_for, claimed_at, lease_until,
+        organization_id, provider, external_id, version, grant, status,
+        access_token, refresh_token, expires_at, issued_at, lifetime,
+        refresh_token_expires_at, host, placeholders, scopes, in_between_steps,
+        disabled, paused, deleted, app_name,
+        app_id, client_id, client_secret, material,
+    ) = read  # fmt: skip
+    app = App(app_id, client_id, client_secret, material) if app_id else None
+    connection = Connection(
+        id_, organization_id, provider, external_id, version, grant, _STATUS[status],
+        access_token, refresh_token, expires_at, issued_at, lifetime, refresh_token_expires_at,
+        host, placeholders, tuple(scopes), in_between_steps, disabled, paused, deleted, app_name, app,
+    )  # fmt: skip
     return Reloaded(
-        claim=Claim(r["connection_id"], r["lease_token"]),
-        connection=connection_from(r),
-        now=r["now"],
-        attempt=r["attempt"],
-        unknown_outcomes=r["unknown_outcomes"],
-        begun=r["begun"],
-        lateness_seconds=r["lateness_seconds"] or 0.0,
-        lease_left_seconds=r["lease_left_seconds"],
-        left_seconds=r["left_seconds"],
-        refresh_token_left_seconds=r["refresh_token_left_seconds"],
-        in_trouble=r["in_trouble"],
-        waits_for=r["waits_for"],
-        claimed_at=r["claimed_at"],
-        lease_until=r["lease_until"],
-    )
+        Claim(id_, token), connection, now, attempt, unknown_outcomes, begun, late or 0.0, lease_left,
+        left, refresh_left, (), in_trouble, waits_for, claimed_at, lease_until, marked,
+    )  # fmt: skip
 
 
 def connection_from(r: Columns) -> Connection:

@@ -8,7 +8,7 @@
      ▲                                       resume, reconnect          │
      └──────────────────────────────────────────────────────────────────┘
 
-Here a refresh starts: claim and begin; `reload.py` reads the row between the two, `settlement.py`
+Here a refresh starts: claim, start and begin; `reload.py` reads rows before a begin, `settlement.py`
 writes the outcome, `sweep.py` finds what was left behind. (`refresher/scheduler.py` is the process.)
 """
 
@@ -25,7 +25,7 @@ from refresher.rules.connection import Claim
 from refresher.store import binary
 from refresher.store.binary import bigints, instants, uuids
 from refresher.store.events import Event, append
-from refresher.store.reload import Reloaded
+from refresher.store.reload import IN_TROUBLE, READ, WITH_APP, Reloaded, as_read
 from refresher.store.tables.base import PROVIDER
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
@@ -164,8 +164,44 @@ def next_due_in_seconds(db: Db, *, since: datetime | None = None) -> float | Non
     return None if seconds is None else float(seconds)
 
 
-_BEGIN = binary.statement(
+_MAY_GO = """
+    c.deleted_at is null and c.disabled_at is null and c.paused_at is null
+    and not c.in_between_steps and c.status = 'active'
+"""
+# One statement for what reload and begin do in two. It leaves out all that the guard refuses but what
+# the catalogue alone tells: such a row is parked, or put off, as one that was found out by trying.
+_START = binary.statement(
+    f"""
+    update refresh_schedule s
+    set begun_token = s.lease_token, begun_at = refresher_now(), holder_id = :holder_id,
+        starts = least(s.starts + 1, 32000)
+    from unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) u(id, token)
+    join connection c on c.id = u.id
+    {WITH_APP}
+    where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
+      and s.begun_token <> s.lease_token
+      and {_MAY_GO} and not {IN_TROUBLE}
+      and (c.refresh_token is not null or c.access_token is not null)
+      and (c.expires_at is not null or c.access_token is null)
+      and (c.expires_at > refresher_now() or c.expires_at is null or not :stop_when_expired)
+    returning {READ}
+    """  # noqa: S608  our own column names
+)
+
+
+def start(
+    db: Db, claims: Sequence[Claim], *, holder_id: UUID, stop_when_expired: bool
+) -> list[Reloaded]:
+    """Marks as begun what nothing speaks against, and returns those rows as they stand then.
+
+    The others are untouched: stale, set aside, in trouble. What holds for `begin` holds here.
     """
+    values = {**_arrays(claims), "holder_id": holder_id, "stop_when_expired": stop_when_expired}
+    return [as_read(row, marked=True) for row in binary.rows(db, _START, values)]
+
+
+_BEGIN = binary.statement(
+    f"""
     update refresh_schedule s
     set begun_token = s.lease_token, begun_at = u.reloaded_at, holder_id = :holder_id,
         starts = least(s.starts + (s.begun_token <> s.lease_token)::int, 32000)
@@ -175,11 +211,9 @@ _BEGIN = binary.statement(
     where s.connection_id = u.id and s.lease_token = u.token and s.state + 0 = 1
       and (s.begun_token <> s.lease_token
            or (:again and s.holder_id = :holder_id and s.begun_at = u.reloaded_at))
-      and c.credential_version = u.version
-      and c.deleted_at is null and c.disabled_at is null and c.paused_at is null
-      and not c.in_between_steps and c.status = 'active'
+      and c.credential_version = u.version and {_MAY_GO}
     returning s.connection_id
-    """
+    """  # noqa: S608  our own column names
 )
 
 
@@ -189,7 +223,7 @@ def begin(db: Db, rows: Sequence[Reloaded], *, holder_id: UUID, again: bool = Fa
     Two deliveries of one message cannot both pass. Nor can a row whose connection changed since the
     reload: the guard holds right up to the request. From here on, "begun and no outcome" means
     that the outcome is unknown. The mark touches no indexed column. `again` is for a commit of which
-    nobody knows whether it took place: a mark that this very reload has set counts as ours.
+    nobody knows whether it took place: a mark that this very reload, or start, has set counts as ours.
     """
     values = {
         **_arrays([row.claim for row in rows]),

@@ -132,10 +132,12 @@ class Simulation(RuleBasedStateMachine):
         lost: bool = False,
         dies_at: Point | None = None,
         meanwhile: Callable[[], None] | None = None,
+        overtaken: Callable[[], None] | None = None,
     ) -> None:
         """Refreshes in the store and in the model, and compares nothing yet."""
         parks = any(self.model[claim.connection_id].is_set_aside for claim in claims)
-        too_early = dies_at == "reloaded" or (dies_at == "committing" and parks)
+        too_early = dies_at == "reloaded" and not self.begins_at_once(claims)
+        too_early |= dies_at == "committing" and parks
         attempts = {} if too_early else self.begin(worker, claims)
         answers: dict[str, str | None] = {}
         once = iter([meanwhile] if meanwhile else [])
@@ -147,19 +149,33 @@ class Simulation(RuleBasedStateMachine):
             self.world.script.answer = answer
             return reply_for(LOST if lost else answers[token])
 
+        def overtake() -> None:
+            assert overtaken is not None
+            overtaken()
+            self.world.script.answer = answer
+
         trouble: list[BaseException] = []
         self.world.script.answer = answer
         presented = {id_: self.model[id_].stored for id_ in attempts}
-        self.run(worker, claims, dies_at)
+        if overtaken is None:
+            self.run(worker, claims, dies_at)
+        else:
+            self.run(worker, claims, "reloaded", overtake)
         if trouble:
             raise trouble[0]
         interrupted = lost or meanwhile or dies_at in {"replied", "committing"}
         for id_, attempt in attempts.items():
-            given = answers[presented[id_]] if attempt.in_time and dies_at != "begun" else UNSENT
+            leaves = attempt.in_time and dies_at not in {"reloaded", "begun"}
+            given = answers[presented[id_]] if leaves else UNSENT
             given = LOST if lost and given != UNSENT else given
             self.excused[self.names[id_]] += bool(interrupted and given != UNSENT)
             if dies_at in {None, "committed"}:
                 finish(self.model[id_], attempt, given)
+
+    def begins_at_once(self, claims: list[Claim]) -> bool:
+        """Whether the reload begins these: nothing stands against them, nor against their provider."""
+        in_trouble = bool(self.look("select from pause limit 1"))
+        return not in_trouble and not any(self.model[c.connection_id].is_set_aside for c in claims)
 
     @staticmethod
     def _act(acts: Iterator[Callable[[], None]], trouble: list[BaseException]) -> None:

@@ -109,8 +109,9 @@ def test_evidence_is_read_and_written_by_its_name(many: World) -> None:
 def test_a_reload_asks_for_the_pauses_of_its_provider_alone(many: World) -> None:
     """However many pauses another provider has: whether ours has any costs a look into an index."""
     many.run(
-        "insert into connection (id, organization_id, provider, external_id) "
-        "select gen_random_uuid(), 'o', 'calm', n::text from generate_series(1, 100) n"
+        "insert into connection (id, organization_id, provider, external_id, refresh_token) "
+        "select gen_random_uuid(), 'o', 'calm', n::text, decode(repeat('00', 64), 'hex') "
+        "from generate_series(1, 100) n"
     )
     many.run(
         "insert into refresh_schedule (connection_id, due_at) "
@@ -119,6 +120,8 @@ def test_a_reload_asks_for_the_pauses_of_its_provider_alone(many: World) -> None
     with many.services.database.transaction() as db, nothing_read_whole(db):
         claims = schedule.claim_due(db, limit=100, lease_seconds=60, holder_id=uuid4())
         assert [row.in_trouble for row in reload(db, claims)] == [False] * 100
+        me = many.services.holder_id
+        assert len(schedule.start(db, claims, holder_id=me, stop_when_expired=False)) == 100
 
 
 @pytest.mark.parametrize("at", ["reloaded", "guarded"])

@@ -8,11 +8,13 @@ from refresher.rules.outcomes import Refreshed, Transient
 from refresher.store import state_changes
 from refresher.store.settlement import Settlement
 from refresher.testing import Sandbox, Stepper
+from refresher.testing.sandbox import PROVIDER
 from refresher.testing.stepper import StoryEnded
+from tests.refresh.pausing import hold
 
 
 def test_each_step_is_seen_before_the_next_is_done(refresher_sandbox: Sandbox) -> None:
-    """Leased at the claim, begun before the request, written at the commit, and not earlier."""
+    """Leased at the claim, begun by the reload, written at the commit, and not earlier."""
     id_ = refresher_sandbox.connect(expires_in=0)
     provider = refresher_sandbox.provider
     assert provider is not None
@@ -20,13 +22,13 @@ def test_each_step_is_seen_before_the_next_is_done(refresher_sandbox: Sandbox) -
         # Claim
         claim = step.claim()
         assert (step.state.state, step.state.lease_token) == ("leased", claim.lease_token)
-        # Reload and guard
+        # Reload, which begins what nothing speaks against, and guard
         row = step.reload()
         assert row is not None
-        assert row.connection.id == id_
+        assert (row.connection.id, row.marked, step.state.begun) == (id_, True, True)
         assert isinstance(step.guard(), Attempt)
         # Begin: the request may leave, and has not
-        assert (step.state.begun, step.begin(), step.state.begun) == (False, True, True)
+        assert step.begin()
         assert provider.admin.summary().requests == 0
         # Exchange, classify, decide: nothing is written
         assert step.exchange().status == 200
@@ -38,6 +40,20 @@ def test_each_step_is_seen_before_the_next_is_done(refresher_sandbox: Sandbox) -
         assert (step.state.state, step.state.credential_version) == ("idle", 2)
         assert step.finish() == {"stale": 0, "refreshed": 1}
     assert refresher_sandbox.recorder.kinds() == ["imported", "refreshed"]
+
+
+def test_in_trouble_each_step_is_a_commit_of_its_own(refresher_sandbox: Sandbox) -> None:
+    """Where something is told of its provider, a row is begun after the guard, and not before."""
+    id_ = refresher_sandbox.connect(expires_in=0)
+    with refresher_sandbox.services.database.transaction() as db:
+        hold(db, "provider", f"{PROVIDER}@elsewhere", sort="limited")
+    with refresher_sandbox.step(id_) as step:
+        row = step.reload()
+        assert row is not None
+        assert (row.marked, row.in_trouble, step.state.begun) == (False, True, False)
+        assert isinstance(step.guard(), Attempt)
+        assert (step.state.begun, step.begin(), step.state.begun) == (False, True, True)
+        assert step.commit().written == {id_}
 
 
 def test_a_step_may_be_asked_for_at_once(refresher_sandbox: Sandbox) -> None:
@@ -116,6 +132,6 @@ def test_a_bug_in_the_story_is_the_tests_failure(
 ) -> None:
     """What the story raises on its own thread is raised where the test waits for it."""
     id_ = refresher_sandbox.connect(expires_in=0)
-    monkeypatch.setattr("refresher.refresh.steps.reload", lambda *_: 1 / 0)
+    monkeypatch.setattr("refresher.refresh.steps.schedule.start", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError), refresher_sandbox.step(id_) as step:
         step.commit()
