@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.output import (
     Json,
     WrongUse,
@@ -59,7 +59,7 @@ def list_(
 @command(group, "refresher answers show 0197b1a4-6f1c-7d3e-9d55-0a8f6c2b7e11")
 def show(answer: Answer, json: Json = False) -> None:
     """Show one kept answer: whose it is, how it came, and the names of its fields; never a value."""
-    with session.services() as services:
+    with working.services() as services:
         view = rereading.find(services, answer, session.actor())
         outline = rereading.outline(services, view)
     described = {**asdict(view), "outline": outline}
@@ -90,7 +90,7 @@ def reread(
     """
     if (answer is None) is (provider is None):
         raise WrongUse("give the id of one answer, or --provider NAME for all of a provider's")
-    with session.services() as services:
+    with working.services() as services:
         by = session.actor()
         if answer is not None:
             read = [rereading.reread(services, answer, by)]

@@ -1,4 +1,4 @@
-"""What arguments mean: connections and webhook endpoints by their ids, instants, spans of time."""
+"""What arguments mean: connections by their ids, instants, spans of time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,16 @@ from refresher.cli.output import WrongUse, note
 from refresher.errors import (
     CatalogueError,
     NoSuchConnection,
-    NoSuchWebhook,
     UnknownProvider,
     did_you_mean,
 )
-from refresher.notify import endpoints
 from refresher.rules import times
 from refresher.rules.standing_word import Health
-from refresher.runtime.services import catalogue_from
-from refresher.settings import load
-from refresher.store import connections, lookup, webhooks
+from refresher.store import connections, lookup
 from refresher.store.connections import OperatorView
 from refresher.store.finding import ends
 from refresher.store.lookup import Match
 from refresher.store.session import Database
-from refresher.store.webhooks import EndpointView
 
 SHORTEST_PREFIX = 8
 MOST_SHOWN = 5
@@ -46,9 +41,6 @@ HealthWord = Annotated[
     typer.Option(
         "--health", metavar="WORD", help=f"Only those that stand so: {', '.join(Health)}."
     ),
-]
-WebhookId = Annotated[
-    str, typer.Argument(help="The endpoint's id, or its beginning (8 characters or more).")
 ]
 
 
@@ -138,32 +130,22 @@ def check_names(
         providers = lookup.names(db, "provider") if provider else []
         organizations = lookup.names(db, "organization_id") if organization else []
     if provider and provider not in providers:
-        try:
-            known = {*catalogue_from(load()).names, *providers}
-        except CatalogueError:
-            known = {provider}
-        if provider not in known:
-            raise UnknownProvider(provider, known)
+        _refuse_unknown(provider, providers)
     if organization is None or organization in organizations:
         return None
     return did_you_mean(organization, organizations) or None
 
 
-def find_endpoint(database: Database, given: str, organization: str | None) -> EndpointView:
-    """Returns the endpoint that `given` means; raises `NoSuchWebhook` for another organization's."""
-    shown = f'"{given[:80]}"' if given.isprintable() else "this"
-    if _ends(given) is None:
-        raise WrongUse(
-            f"{shown} is no webhook endpoint's id, nor the beginning of one (8 characters or "
-            "more); `refresher webhooks list` shows all"
-        )
-    with database.transaction() as db:
-        ids = webhooks.beginning(db, given.strip().replace("-", "").lower())
-    if len(ids) > 1:
-        raise WrongUse(f"{shown} is the beginning of several ids: give a whole one")
-    if not ids:
-        raise NoSuchWebhook(given.strip(), organization)
-    return endpoints.find(database, ids[0], organization)
+def _refuse_unknown(provider: str, used: Sequence[str]) -> None:
+    from refresher.runtime.parts import catalogue_from  # noqa: PLC0415  a typo is rare, it is large
+    from refresher.settings import load  # noqa: PLC0415
+
+    try:
+        known = {*catalogue_from(load()).names, *used}
+    except CatalogueError:
+        known = {provider}
+    if provider not in known:
+        raise UnknownProvider(provider, known)
 
 
 def read_time(option: str, given: str, now: datetime, *, is_utc: bool = False) -> datetime:

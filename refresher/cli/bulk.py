@@ -17,6 +17,7 @@ from refresher.catalogue import Catalogue
 from refresher.cli import session
 from refresher.cli.arguments import HealthWord, check_names
 from refresher.cli.output import Json, WrongUse, command, done, emit, facts, listing, note, table
+from refresher.cli.progress import progress
 from refresher.connections import bulk, bulk_work
 from refresher.connections.bulk import Preview
 from refresher.rules import bulk_words
@@ -24,7 +25,7 @@ from refresher.rules.bulk import Deed
 from refresher.rules.bulk_plan import Order, Selection
 from refresher.rules.bulk_words import JobState
 from refresher.rules.standing_word import Health, label
-from refresher.runtime.services import catalogue_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import load
 from refresher.store.bulk import Job
 from refresher.store.session import Database
@@ -46,7 +47,9 @@ MORE = (
 )
 JobNumber = Annotated[int, typer.Argument(min=1, metavar="JOB", help="Its number.")]
 
+app = typer.Typer()
 group = typer.Typer(help="Do something to many connections at once.", no_args_is_help=True)
+app.add_typer(group, name="bulk")
 
 
 def _bulk(deed: Deed) -> Callable[..., None]:
@@ -138,7 +141,7 @@ def _look(database: Database, catalogue: Catalogue, deed: Deed, chosen: Selectio
     seen = bulk.preview(database, catalogue, session.actor(), deed, chosen)
     if seen.number is not None:
         return seen
-    with session.progress(lambda: None) as shown:
+    with progress(lambda: None) as shown:
         number = bulk.counted(database, seen.plan.selection, lambda n: shown(n, f"{n:,} match"))
     return replace(seen, plan=replace(seen.plan, number=number))
 
@@ -156,7 +159,7 @@ def _ask(seen: Preview, *, yes: bool) -> None:
 
 
 def _work_off(database: Database, catalogue: Catalogue, job: Job) -> Job:
-    with session.progress(lambda: None) as shown:
+    with progress(lambda: None) as shown:
         try:
             while (now := bulk.find(database, session.actor(), job.id)).ended_at is None:
                 shown(now.total - now.progress.left, bulk_words.sentence(now.progress))

@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from refresher.catalogue import AppEntry, checked_app
 from refresher.cli import connect_pages as pages
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.app_material import checked
 from refresher.cli.output import CannotDo, Json, WrongUse, command, emit, note, plain
 from refresher.connections import connect as consent
@@ -83,7 +83,7 @@ def connect(
         host=host,
         app=app_name,
     )
-    with session.services(_settings(provider)) as services:
+    with working.services(_settings(provider)) as services:
         order = _aimed(services, provider, wanted)
         found = _led(services, order, opens=not no_browser)
         entry = services.catalogue[found.provider]

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.arguments import Id, find, read_span
 from refresher.cli.output import Json, command, distance, done, instant, listing, note
+from refresher.cli.progress import progress
 from refresher.connections import connect as consent
 from refresher.connections import learning
 from refresher.connections.connect import Order
@@ -45,7 +46,7 @@ def list_(
 ) -> None:
     """List connect sessions, the newest first, those of the last 30 days; never their links."""
     chosen = SessionFilter(organization_id=organization, provider=provider, state=state)
-    with session.services() as services:
+    with working.services() as services:
         found = consent.listed(services, chosen, session.actor(), limit=limit)
     none = "No account is being connected, and none was lately: `refresher connect PROVIDER`."
     seen = [view(one) for one in found]
@@ -58,7 +59,7 @@ def cancel(
     json: Json = False,
 ) -> None:
     """End a connect session: its link leads nowhere from then on. One that has ended stays so."""
-    with session.services() as services:
+    with working.services() as services:
         seen = view(consent.cancel(services, session_id, session.actor()))
     done(seen, f"{seen.id} has ended: {seen.outcome}.", json=json)
 
@@ -80,7 +81,7 @@ def reconnect_link(
     is. Another account changes nothing. `refresher connect sessions cancel ID` withdraws it.
     """
     seconds = read_span("--expires-in", expires_in)
-    with session.services() as services:
+    with working.services() as services:
         found = find(services.database, connection)
         order = Order(
             connection_id=found,
@@ -109,13 +110,13 @@ def learn_accounts(
     lives; nothing but the account is written, and nothing is refreshed.
     """
     so_far = Learned()
-    with session.services() as services:
+    with working.services() as services:
         for name in provider or ():
             _ = services.catalogue[name]
         asked = learning.learn_accounts(
             services, session.actor(), organization_id=organization, providers=provider
         )
-        with session.progress(lambda: None) as show:
+        with progress(lambda: None) as show:
             for so_far in asked:
                 show(so_far.learned + so_far.untold, f"{so_far.learned:,} learned")
     untold = f"; nobody told of {so_far.untold:,}" if so_far.untold else ""

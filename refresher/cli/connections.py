@@ -1,40 +1,73 @@
 """`refresher connections`: show one; what lists and what changes them is in the modules beside.
 
-`connection_list.py`: list; `import_command.py`: import; `export.py`: export; `lifecycle.py`: pause,
-resume, disable, delete; `refresh.py`: refresh now; `resume_link.py`: URLs that resume one;
-`connect_sessions.py`: those that connect an account again.
+Each of these is imported when one of its commands is called: to list needs nothing of what imports.
 """
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import asdict
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from refresher.cli import (
-    bulk,
-    connect_sessions,
-    connection_list,
-    export,
-    import_command,
-    lifecycle,
-    refresh,
-    resume_link,
-    session,
-)
+from refresher.cli import session
 from refresher.cli.arguments import Id, find, view_of
 from refresher.cli.output import SHOWN, Json, command, details, emit, note
 from refresher.rules import reasons
 from refresher.rules.standing_word import with_failures
 from refresher.store import lookup
 
+PARTS = {
+    "connection_list.app": ("list",),
+    "import_command.app": ("import",),
+    "export.app": ("export", "resume-exported"),
+    "refresh.app": ("refresh",),
+    "lifecycle.app": ("pause", "disable", "resume", "delete"),
+    "resume_link.app": ("resume-link", "resume-links", "withdraw-link"),
+    "connect_sessions.links": ("reconnect-link", "learn-accounts"),
+    "bulk.app": ("bulk",),
+}
+"""Each module with the name of its application, and those of our commands that it has."""
+
+
+class Parts(TyperGroup):
+    """Knows its commands by their names; all of them are imported only to be shown."""
+
+    _known: MutableMapping[str, Any]
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Returns a command, its module imported."""
+        for part, names in PARTS.items():
+            if cmd_name in names:
+                self._take(part)
+        return self._known.get(cmd_name)
+
+    @property
+    def commands(self) -> MutableMapping[str, Any]:
+        """All commands by their names."""
+        for part in PARTS:
+            self._take(part)
+        return self._known
+
+    @commands.setter
+    def commands(self, known: MutableMapping[str, Any]) -> None:
+        self._known = known
+
+    def _take(self, part: str) -> None:
+        if PARTS[part][0] not in self._known:
+            module, _, name = part.partition(".")
+            found = getattr(import_module(f"refresher.cli.{module}"), name)
+            self._known.update(typer.main.get_group(found).commands)
+
+
 app = typer.Typer()
-group = typer.Typer(help="Import, export, look at and steer connections.", no_args_is_help=True)
+group = typer.Typer(
+    cls=Parts, help="Import, export, look at and steer connections.", no_args_is_help=True
+)
 app.add_typer(group, name="connections")
-for part in (connection_list, import_command, export, refresh, lifecycle, resume_link):
-    group.add_typer(part.app)
-group.add_typer(connect_sessions.links)
-group.add_typer(bulk.group, name="bulk")
 
 
 @command(group, "refresher connections show 7b0d2a4e")

@@ -10,6 +10,7 @@ import typer
 
 from refresher.cli import receiving, session
 from refresher.cli.output import CannotDo, Json, command, done, emit, note, table
+from refresher.cli.progress import progress
 from refresher.connections.key_rotation import KeyRotation
 from refresher.connections.key_rotation import rotate as run
 from refresher.insight.doctor.setup import running
@@ -17,8 +18,8 @@ from refresher.rules.installation import Agreement, compare
 from refresher.rules.words import many, span
 from refresher.runtime import cipher as ciphers
 from refresher.runtime.cipher import Cipher
+from refresher.runtime.parts import cipher_from
 from refresher.runtime.receiving_key import ReceivingKey
-from refresher.runtime.services import cipher_from
 from refresher.settings import load
 from refresher.store import audit
 from refresher.store.sealed import SEALED, KeyUse, count_rows, key_uses
@@ -92,7 +93,7 @@ def rotate(
         if not force:
             _refuse_other_keys(opened, cipher)
         result: KeyRotation | None = None
-        with session.progress(lambda: _rows(opened)) as moved:
+        with progress(lambda: _rows(opened)) as moved:
             for result in run(opened, cipher):
                 resealed = f"{result.resealed:,} sealed anew"
                 moved(result.rows, f"{result.rows:,} rows of pass {result.passes}, {resealed}")

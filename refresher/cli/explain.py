@@ -8,7 +8,7 @@ from refresher.cli import session
 from refresher.cli.arguments import Id, find_root
 from refresher.cli.output import Json, command, done, instant, plain
 from refresher.insight import explaining
-from refresher.runtime.services import catalogue_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import load
 
 app = typer.Typer()

@@ -19,13 +19,14 @@ from refresher.cli import receiving, session
 from refresher.cli.arguments import HealthWord, check_names, printable
 from refresher.cli.export_file import STDOUT, opened
 from refresher.cli.output import Json, WrongUse, command, done, note
+from refresher.cli.progress import Moved, progress
 from refresher.connections import exporting
 from refresher.connections.exporting import Export
 from refresher.errors import SettingsError
 from refresher.rules.export_format import Tokens
 from refresher.rules.words import many, span
+from refresher.runtime.parts import cipher_from
 from refresher.runtime.receiving_key import PublicKey, public_key
-from refresher.runtime.services import cipher_from
 from refresher.settings import load
 from refresher.store import exporting as rows
 from refresher.store.exporting import Which
@@ -126,7 +127,7 @@ def resume_exported(
     question = "Has nothing been refreshed where the export was imported?"
     session.confirm(question, to="resume", yes=yes)
     number = 0
-    with session.database() as database, session.progress(lambda: None) as moved:
+    with session.database() as database, progress(lambda: None) as moved:
         for number in exporting.unpause(database, which):
             moved(number, f"{number:,} resumed")
     done({"resumed": number}, f"{many(number, 'connection')} resumed.", json=json)
@@ -177,18 +178,18 @@ def _ask_for_sentence(*, sure: bool) -> None:
 
 def _pause(database: Database, which: Which, *, yes: bool) -> None:
     session.confirm("Pause them all here, and export them?", to="pause", yes=yes)
-    with session.progress(lambda: None) as moved:
+    with progress(lambda: None) as moved:
         for number in exporting.pause(database, which):
             moved(number, f"{number:,} paused; waiting for refreshes under way")
 
 
 @contextmanager
-def _counting(made: Export) -> Iterator[session.Moved]:
+def _counting(made: Export) -> Iterator[Moved]:
     def total() -> int:
         with made.database.transaction() as db:
             return rows.count(db, made.which)
 
-    with session.progress(total) as moved:
+    with progress(total) as moved:
         yield moved
 
 

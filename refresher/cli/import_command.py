@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import receiving, session
+from refresher.cli import receiving, working
 from refresher.cli.import_export import Incoming
 from refresher.cli.import_options import (
     Apps,
@@ -131,7 +131,7 @@ def _done(
     """Imports, or without a rejects file only says what would come of it."""
     with ExitStack() as stack:
         kept = Rejects(rejects[0], append=rejects[1]) if rejects else None
-        services = stack.enter_context(session.services())
+        services = stack.enter_context(working.services())
         if kept is not None:
             stack.callback(kept.close)
         read = stack.enter_context(opened(source, moving, services))

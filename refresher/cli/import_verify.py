@@ -13,8 +13,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from refresher.cli import session
+from refresher.cli import working
 from refresher.cli.output import note, table
+from refresher.cli.progress import progress
 from refresher.errors import TokenUnavailable
 from refresher.refresh.on_demand import OnDemand
 from refresher.rules.connection import ParkReason
@@ -58,9 +59,9 @@ def verify(
     """Refreshes each of `wanted` (its line, its id); a signal ends it after those under way."""
     found = Verified(left=len(wanted))
     with (
-        session.on_demand_held(services) as on_demand,
+        working.on_demand_held(services) as on_demand,
         ThreadPoolExecutor(AT_ONCE) as pool,
-        session.progress(lambda: len(wanted)) as moved,
+        progress(lambda: len(wanted)) as moved,
     ):
         started, under_way = time.monotonic(), dict[Future[tuple[str, str | None]], int]()
         for number, (_, id_) in enumerate(wanted):

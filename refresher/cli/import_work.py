@@ -14,6 +14,7 @@ from refresher.cli.import_report import Refused
 from refresher.cli.import_run import ImportLine, ImportRun, Reject, Taker
 from refresher.cli.import_source import Source
 from refresher.cli.output import note
+from refresher.cli.progress import progress
 from refresher.connections.oauth_apps import sync_apps
 from refresher.connections.registration import Registered
 from refresher.connections.rehearsal import Outlook
@@ -98,7 +99,7 @@ class Work:
 
     def _run(self, run: ImportRun) -> None:
         found = self.incoming.lines(self.read.lines, self.from_line)
-        with session.progress(lambda: self.read.size) as moved:
+        with progress(lambda: self.read.size) as moved:
             for counts in run.run(found):
                 moved(self.read.at(), f"{counts.read:,} read, {counts.rejected:,} rejected")
 

@@ -33,7 +33,7 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import DueReason
 from refresher.rules.headlines import health_at
 from refresher.rules.history import Moment, PastEvent
-from refresher.runtime.services import catalogue_from, policy_from
+from refresher.runtime.parts import catalogue_from, policy_from
 from refresher.settings import Settings, load
 from refresher.store.session import Database
 from refresher.store.standing import ConnectionStanding, standing_of

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.arguments import Id, find, view_of
 from refresher.cli.output import CannotDo, Json, command, done, emit, note
 from refresher.connections import lifecycle
@@ -87,7 +87,7 @@ def delete(
     asked to end the grant; the connection is deleted whatever comes of it.
     """
     if revoke:
-        with session.services() as services:
+        with working.services() as services:
             view = _delete(services.database, connection, yes=yes, json=json, tell=not json)
             _revoke(services, view, json=json)
     else:

@@ -23,7 +23,7 @@ from refresher.cli import session
 from refresher.cli.output import Json, WrongUse, command, done, emit, note
 from refresher.errors import CatalogueError
 from refresher.rules.providers import ClientAuth
-from refresher.runtime.services import catalogue_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings, load
 from refresher.store import audit, issuers
 

@@ -30,7 +30,7 @@ from refresher.rules.changes import announced
 from refresher.rules.consent import why_not
 from refresher.rules.providers import Provider
 from refresher.rules.words import capital, many, span
-from refresher.runtime.services import catalogue_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import load
 from refresher.store import audit, pause_list
 from refresher.store.pause_list import Chosen, PauseView

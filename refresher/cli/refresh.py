@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.arguments import Id, find, view_of
 from refresher.cli.output import CannotDo, Json, command, done, instant, note
 from refresher.errors import TokenUnavailable
@@ -45,7 +45,7 @@ def refresh(
     Where another process is refreshing it at this moment, waits for that one's outcome instead. The
     exit code is 0 when a fresh token is stored.
     """
-    with session.services() as services:
+    with working.services() as services:
         given = find(services.database, connection)
         with services.database.transaction() as db:
             root = lookup.root_of(db, given) or given
@@ -60,7 +60,7 @@ def refresh(
 
 def _refresh(services: Services, root: UUID, timeout: float) -> RefreshResult:
     """Refreshes in this process, or waits for who is at it."""
-    with session.on_demand_held(services) as on_demand:
+    with working.on_demand_held(services) as on_demand:
         while True:
             try:
                 return on_demand.refresh_now(root, wait_seconds=timeout)

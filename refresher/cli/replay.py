@@ -13,7 +13,7 @@ from refresher.cli.output import CannotDo, Json, command, emit, note, table
 from refresher.rules.history import PastEvent
 from refresher.rules.replay import Replayed
 from refresher.rules.replay import replay as replayed
-from refresher.runtime.services import catalogue_from, policy_from
+from refresher.runtime.parts import catalogue_from, policy_from
 from refresher.settings import load
 from refresher.store import events
 from refresher.store.session import Database

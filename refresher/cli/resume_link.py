@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.arguments import Id, find, read_span
 from refresher.cli.output import Json, command, done, instant, listing, note
 from refresher.connections import resume_links as resuming
@@ -49,7 +49,7 @@ def resume_link(
     a whole URL, otherwise its path on the web process.
     """
     seconds = read_span("--expires-in", expires_in)
-    with session.services() as services:
+    with working.services() as services:
         found = find(services.database, connection)
         by = session.actor()
         made = make_link(services, found, seconds=seconds, by=by, replaces_tokens=replace_tokens)

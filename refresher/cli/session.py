@@ -1,6 +1,7 @@
-"""What a command runs in: settings, a database or all services, opened and closed; signals held back.
+"""What a command runs in: settings and a database, opened and closed; signals held back.
 
-A command asks for no more than it uses: looking needs neither keys nor Redis.
+A command asks for no more than it uses: looking needs neither keys nor Redis. What refreshes, sends or
+seals opens all services: `working.py`.
 """
 
 from __future__ import annotations
@@ -10,23 +11,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refresher.cli.output import WrongUse, note
-from refresher.connections.lifecycle import whoever
-from refresher.refresh.on_demand import OnDemand
 from refresher.rules.access import Actor
-from refresher.runtime import log
-from refresher.runtime.services import Services, build, database_from
+from refresher.runtime.parts import database_from
+from refresher.runtime.whoever import whoever
 from refresher.settings import Settings, load
-from refresher.store import installation
-from refresher.store.migrate import check
 from refresher.store.session import Database
 
 SIGNALS = [
@@ -53,26 +48,6 @@ def database(settings: Settings | None = None) -> Iterator[Database]:
         opened.close()
 
 
-@contextmanager
-def services(settings: Settings | None = None) -> Iterator[Services]:
-    """Opens everything but Redis, on a database that is checked to be migrated.
-
-    Only errors are logged, unless REFRESHER_LOG_LEVEL says otherwise: the command tells the rest.
-    """
-    settings = settings or load()
-    quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "error"}
-    log.configure(settings.model_copy(update=quiet))
-    opened = build(settings)
-    try:
-        with opened.database.transaction() as db:
-            check(db)
-            opened.spool.named(installation.name(db))
-        opened.restored.watch()
-        yield opened
-    finally:
-        opened.close()
-
-
 def confirm(question: str, *, to: str, yes: bool) -> None:
     """Asks on the terminal, unless the answer is `yes`; `to` names the deed: "delete"."""
     if yes:
@@ -80,22 +55,6 @@ def confirm(question: str, *, to: str, yes: bool) -> None:
     if not is_terminal():
         raise WrongUse(f"there is no terminal to ask on whether to {to}: give --yes")
     typer.confirm(question, abort=True, err=True)
-
-
-Moved = Callable[[int, str], None]
-"""Takes how far something is, and a text."""
-
-
-@contextmanager
-def progress(total: Callable[[], int | None]) -> Iterator[Moved]:
-    """Shows a bar on stderr, if that is a terminal; what is yielded says how far it is, and a text."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _text: None
-        return
-    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total())
-        yield lambda done, text: bar.update(task, completed=done, description=text)
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -133,17 +92,3 @@ def signals_held(what: str, on_signal: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
         if received:
             signal.raise_signal(received[0])
-
-
-@contextmanager
-def on_demand_held(services: Services) -> Iterator[OnDemand]:
-    """Opens refresh on demand for one command: a signal waits for our own refresh alone."""
-    on_demand = OnDemand(services, role="command")
-
-    def hurry() -> None:
-        services.stopping.set()
-        if not on_demand.busy:
-            raise KeyboardInterrupt  # another process does the work, and goes on with it
-
-    with signals_held("the refresh has ended", hurry), closing(on_demand):
-        yield on_demand

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.output import CannotDo, Json, WrongUse, command, done, listing, note
 from refresher.refresh import spool_entries
 from refresher.refresh.recovery import give_up, store_entry
@@ -49,7 +49,7 @@ def retry(entries: Ids = None, json: Json = False) -> None:
     The exit code is 1 when PostgreSQL still refuses any.
     """
     refused = 0
-    with session.services() as services:
+    with working.services() as services:
         chosen = _chosen(services.spool, entries)
         for name, text in chosen.items():
             why = store_entry(services, text)
@@ -76,7 +76,7 @@ def drop(
     """
     if bool(entries) == every:
         raise WrongUse("name the entries to drop, or give --all")
-    with session.services() as services:
+    with working.services() as services:
         chosen = _chosen(services.spool, entries)
         question = f"Give {len(chosen)} entries up for good?"
         session.confirm(question, to="drop what is spooled", yes=yes or not chosen)

@@ -14,14 +14,13 @@ from refresher.cli import session
 from refresher.cli.arguments import Id, find
 from refresher.cli.output import CannotDo, Json, WrongUse, command, done, note
 from refresher.errors import TokenUnavailable
-from refresher.refresh.slot_flow import absent, as_slot, come_together
 from refresher.rules.connection import Secret
 from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import Stored
 from refresher.rules.slots import slot_id
 from refresher.rules.words import span
 from refresher.runtime.cipher import Cipher
-from refresher.runtime.services import catalogue_from, cipher_from
+from refresher.runtime.parts import catalogue_from, cipher_from
 from refresher.settings import Settings, load
 from refresher.store import audit, serving
 from refresher.store.session import Database, Db
@@ -74,10 +73,12 @@ def token(
 
 def _fresh(connection: str, slot: str | None, min_ttl: float, *, json: bool) -> None:
     """Prints a token with so much life left, refreshed in this process if need be."""
-    with session.services() as services:
+    from refresher.cli import working  # noqa: PLC0415  to print what is stored needs none of it
+
+    with working.services() as services:
         found = find(services.database, connection)
         try:
-            with session.on_demand_held(services) as on_demand:
+            with working.on_demand_held(services) as on_demand:
                 served = on_demand.fresh_token(found, min_ttl_seconds=min_ttl, slot=slot)
         except TokenUnavailable as error:
             raise CannotDo(str(error)) from error
@@ -122,6 +123,8 @@ def _facts(settings: Settings, stored: Stored) -> Mapping[str, object]:
 
 def _of_slot(db: Db, settings: Settings, cipher: Cipher, main: Stored, slot: str) -> Stored:
     """Returns the token of a slot, which is a row of its own or came with the main one."""
+    from refresher.refresh.slot_flow import absent, as_slot, come_together  # noqa: PLC0415  as above
+
     own = serving.stored(db, (slot_id(main.root_id, slot), None))
     if own is not None and not own.deleted:
         return own

@@ -9,10 +9,12 @@ from uuid import UUID
 import typer
 
 from refresher.cli import session
-from refresher.cli.arguments import WebhookId, find_endpoint, read_time
+from refresher.cli.arguments import SHORTEST_PREFIX, read_time
 from refresher.cli.output import CannotDo, Json, WrongUse, command, distance, done, listing, note
+from refresher.errors import NoSuchWebhook
 from refresher.notify import endpoints
-from refresher.store import replays
+from refresher.store import replays, webhooks
+from refresher.store.finding import ends
 from refresher.store.replays import DeliveryView, Replay
 from refresher.store.session import Database
 from refresher.store.webhooks import EndpointView
@@ -20,6 +22,9 @@ from refresher.store.webhooks import EndpointView
 COLUMNS = ["id", "event", "kind", "state", "attempts", "status", "what happened", "when"]
 MessageState = Literal["waiting", "sending", "held", "delivered", "failed"]
 Organization = Annotated[str | None, typer.Option(help="Only this organization's endpoints.")]
+WebhookId = Annotated[
+    str, typer.Argument(help="The endpoint's id, or its beginning (8 characters or more).")
+]
 
 app = typer.Typer()
 
@@ -113,3 +118,20 @@ def _row(d: DeliveryView) -> list[object]:
         happened,
         when and distance(when),
     ]
+
+
+def find_endpoint(database: Database, given: str, organization: str | None) -> EndpointView:
+    """Returns the endpoint that `given` means; raises `NoSuchWebhook` for another organization's."""
+    shown = f'"{given[:80]}"' if given.isprintable() else "this"
+    if ends(given, SHORTEST_PREFIX) is None:
+        raise WrongUse(
+            f"{shown} is no webhook endpoint's id, nor the beginning of one (8 characters or "
+            "more); `refresher webhooks list` shows all"
+        )
+    with database.transaction() as db:
+        ids = webhooks.beginning(db, given.strip().replace("-", "").lower())
+    if len(ids) > 1:
+        raise WrongUse(f"{shown} is the beginning of several ids: give a whole one")
+    if not ids:
+        raise NoSuchWebhook(given.strip(), organization)
+    return endpoints.find(database, ids[0], organization)

@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import session, webhook_messages
-from refresher.cli.arguments import WebhookId, find_endpoint
+from refresher.cli import session, webhook_messages, working
 from refresher.cli.output import (
     Json,
     WrongUse,
@@ -24,10 +23,11 @@ from refresher.cli.output import (
     listing,
     note,
 )
-from refresher.cli.webhook_messages import Organization
+from refresher.cli.webhook_messages import Organization, WebhookId, find_endpoint
 from refresher.notify import endpoints
 from refresher.rules.words import counted, span
-from refresher.runtime.services import cipher_from, egress_from
+from refresher.runtime.parts import cipher_from
+from refresher.runtime.services import egress_from
 from refresher.settings import load
 from refresher.store import webhooks
 from refresher.store.webhooks import EndpointView
@@ -179,7 +179,7 @@ def rotate_secret(
 @command(group, "refresher webhooks test 0199a2b4", name="test")
 def send_test(webhook: WebhookId, organization: Organization = None, json: Json = False) -> None:
     """Send a signed `webhook.test` now and show the answer; nothing is stored or counted."""
-    with session.services() as services:
+    with working.services() as services:
         view = find_endpoint(services.database, webhook, organization)
         tested = endpoints.send_test(
             services.database, services.cipher, services.webhook_sender, view.id

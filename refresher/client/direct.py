@@ -31,6 +31,7 @@ from refresher.rules.history import STATES
 from refresher.rules.registration import read
 from refresher.rules.standing_word import Health
 from refresher.runtime.services import build
+from refresher.runtime.whoever import whoever
 from refresher.settings import load
 from refresher.store import connections, events, finding, lists
 from refresher.store.connect import SessionFilter
@@ -60,7 +61,7 @@ class Direct:
         self.services = build(load(**settings))
         self.on_demand = OnDemand(self.services, role="client")
         self._apps_synced = False
-        self._by = lifecycle.whoever("sdk")
+        self._by = whoever("sdk")
         self.webhooks = DirectWebhooks(self.services, self._by)
         self.apps = DirectApps(self.services, self._by)
         self.bulk = DirectBulk(self.services, self._by)

@@ -8,14 +8,12 @@ With `if_match`, the entity tag must be one of these; None means that any versio
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
 from refresher.errors import Conflict, NoSuchConnection, RefresherError
-from refresher.rules.access import Actor, somebody
+from refresher.rules.access import Actor
 from refresher.rules.registration import read
 from refresher.store import audit, connections, lookup, state_changes
 from refresher.store.audit import AuditEntry
@@ -35,15 +33,6 @@ class HoldsGrant(Conflict):
     """Others use this connection's grant, so it cannot be deleted before them."""
 
     exit_code = 1
-
-
-def whoever(program: str) -> Actor:
-    """Returns who runs this process, as the audit names them: `cli:ann`, also behind sudo."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = f"uid{os.getuid()}"
-    return somebody(program, (user == "root" and os.environ.get("SUDO_USER")) or user)
 
 
 def find(database: Database, by: Actor, connection_id: UUID) -> Versioned:

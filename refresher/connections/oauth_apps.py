@@ -18,7 +18,8 @@ from refresher.rules.connection import App, Secret
 from refresher.rules.providers import Provider
 from refresher.runtime import clients
 from refresher.runtime.cipher import Cipher
-from refresher.runtime.services import Services, catalogue_from
+from refresher.runtime.parts import catalogue_from
+from refresher.runtime.services import Services
 from refresher.store import audit, oauth_apps
 from refresher.store.session import Database
 

@@ -20,7 +20,7 @@ from refresher.devkit.handed_on import beside, read_environment, write_environme
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import SettingsError
 from refresher.runtime.cipher import new_key, parse_key
-from refresher.runtime.services import cipher_from
+from refresher.runtime.parts import cipher_from
 from refresher.runtime.serving.sockets import HERE, LOOPBACK
 from refresher.settings import PREFIX, Settings, Transport, variable
 from refresher.settings.names import OF_THE_SDK, known_variables

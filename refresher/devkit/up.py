@@ -31,8 +31,8 @@ from refresher.errors import (
 )
 from refresher.runtime.children import Child, Leash
 from refresher.runtime.log import configure
+from refresher.runtime.parts import catalogue_from
 from refresher.runtime.process import DATABASE_PATIENCE_SECONDS
-from refresher.runtime.services import catalogue_from
 from refresher.runtime.serving.sockets import free_port, listen
 from refresher.runtime.shutdown import GRACE_SECONDS, end_within
 from refresher.settings import Settings, load

@@ -20,7 +20,7 @@ from refresher.rules.history import Moment, PastEvent
 from refresher.rules.providers import Provider
 from refresher.rules.reasons import Instants
 from refresher.rules.words import capital, span
-from refresher.runtime.services import policy_from
+from refresher.runtime.parts import policy_from
 from refresher.settings import Settings
 from refresher.store import pause_list, workers
 from refresher.store.pause_list import PauseView

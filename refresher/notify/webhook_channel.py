@@ -44,7 +44,7 @@ from refresher.store.deliveries import Begun, Bounds
 from refresher.store.delivery_results import IDLE, MessageResult
 from refresher.store.leases import Claimed, Lease
 from refresher.store.session import Db
-from refresher.store.tables.delivery import DELIVERED, FAILED, HELD
+from refresher.store.words import DELIVERED, FAILED, HELD
 
 log = structlog.get_logger()
 _WORDS = {IDLE: "again", HELD: "held", DELIVERED: "delivered", FAILED: "given_up"}

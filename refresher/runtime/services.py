@@ -17,9 +17,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from refresher import catalogue
 from refresher.catalogue import Catalogue
-from refresher.errors import DatabaseUnavailable, SettingsError
+from refresher.errors import DatabaseUnavailable
 from refresher.outbound.egress import Egress
 from refresher.outbound.exchange import Exchange
 from refresher.outbound.mail_templates import Renderer
@@ -31,14 +30,15 @@ from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.runtime import checkpoints
-from refresher.runtime.cipher import Cipher, parse_key, read_keys
+from refresher.runtime.cipher import Cipher
 from refresher.runtime.clients import KnownSecrets
 from refresher.runtime.couriers import Couriers
 from refresher.runtime.deadlines import Lookout
-from refresher.runtime.issuers import Findings, KeptMetadata
+from refresher.runtime.issuers import Findings
 from refresher.runtime.limits import ClaimWindow, Pacer
 from refresher.runtime.log import Seldom
 from refresher.runtime.metrics import Meter
+from refresher.runtime.parts import catalogue_from, cipher_from, database_from, policy_from
 from refresher.runtime.restored import RestoreGuard
 from refresher.settings import Settings, load
 from refresher.store import workers
@@ -157,50 +157,6 @@ def services() -> Services:
     return build(load())
 
 
-def database_from(
-    settings: Settings, *, name: str = "refresher", sessions_are_ours: bool | None = None
-) -> Database:
-    """Returns the pool for the configured database; nothing is connected yet.
-
-    Whether sessions are ours to keep is what the liveness lock says, unless it is given.
-    """
-    ours = settings.liveness_lock if sessions_are_ours is None else sessions_are_ours
-    return Database(
-        settings.database,
-        pool_size=settings.database_pool_size,
-        statement_timeout_seconds=settings.statement_timeout_seconds,
-        name=name,
-        schema=settings.database_schema,
-        sessions_are_ours=ours,
-    )
-
-
-def cipher_from(settings: Settings) -> Cipher:
-    """Returns the cipher; without a key, a sentence that names the command that makes one."""
-    keys = [key.get_secret_value() for key in settings.encryption_keys]
-    if settings.encryption_keys_file is not None:
-        keys = read_keys(settings.encryption_keys_file)
-    if not keys:
-        raise SettingsError(
-            "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "
-            "`refresher encryption new-key` prints a key"
-        )
-    return Cipher([parse_key(key) for key in keys])
-
-
-def catalogue_from(settings: Settings, database: Database | None = None) -> Catalogue:
-    """Returns the built-in providers and those of the user's file; one that is wrong stops no other.
-
-    What issuers tell of themselves, and those without an entry, are in the database.
-    """
-    loopback = settings.allow_insecure_hosts == "loopback"
-    known = catalogue.load(settings.providers_file, allow_loopback=loopback, tolerant=True)
-    if database is not None:
-        known.resolver = kept = KeptMetadata(database)
-        known.finder = kept.named
-    return known
-
-
 def egress_from(settings: Settings) -> Egress:
     """Returns the rule of where requests may go, for whatever sends to a URL of somebody else."""
     return Egress(
@@ -232,12 +188,6 @@ def delivery_policy_from(settings: Settings) -> DeliveryPolicy:
             max_seconds=settings.webhook_breaker_max_seconds,
         ),
     )
-
-
-def policy_from(settings: Settings) -> Policy:
-    """Returns the knobs of `rules/policy.py`, which have the settings' names."""
-    names = Policy.__dataclass_fields__
-    return Policy(**{name: getattr(settings, name) for name in names})
 
 
 def breaker_policy_from(settings: Settings) -> BreakerPolicy:

@@ -20,9 +20,8 @@ from refresher.rules.connection import ParkReason, Status
 from refresher.rules.standing_word import Health
 from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, conditions, first, many, one, run
-from refresher.store.tables.base import SLOTS, STATE, STATES
 from refresher.store.walks import by_index
-from refresher.store.words import HEALTH
+from refresher.store.words import HEALTH, SLOTS, STATE, STATES
 
 
 @dataclass(frozen=True, slots=True)

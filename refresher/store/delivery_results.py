@@ -13,7 +13,7 @@ from uuid import UUID
 from refresher.rules.delivery import EndpointHealth
 from refresher.store.leases import Lease, arrays
 from refresher.store.session import Db, many, run
-from refresher.store.tables.delivery import DELIVERED, FAILED, HELD
+from refresher.store.words import DELIVERED, FAILED, HELD
 
 IDLE = 0
 MOST_WOKEN = 10_000

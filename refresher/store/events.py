@@ -21,7 +21,7 @@ from refresher.rules.history import PastEvent
 from refresher.store import binary
 from refresher.store.binary import Array, bigints, doubles, instants, texts, uuids
 from refresher.store.session import Db, first, many, one, run
-from refresher.store.tables.base import BEGUN
+from refresher.store.words import BEGUN
 
 NEWEST = 2**63 - 1
 COLUMNS = ", ".join(f.name for f in fields(PastEvent))

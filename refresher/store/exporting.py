@@ -18,8 +18,7 @@ from refresher.rules.standing_word import Health
 from refresher.store.connecting import wait_for_ever
 from refresher.store.events import Event, append
 from refresher.store.session import Database, Db, conditions, many, one, run
-from refresher.store.tables.base import BEGUN
-from refresher.store.words import HEALTH
+from refresher.store.words import BEGUN, HEALTH
 
 Exported = Mapping[str, Any]
 """A row of `connection` with what an export tells of it, its tokens sealed as they are stored."""

@@ -18,8 +18,8 @@ from refresher.store.connecting import shares_sessions
 from refresher.store.gauges import MOST_COUNTED, Gauges, Paused
 from refresher.store.refusals import as_told
 from refresher.store.session import Database, Db, many, one, run
-from refresher.store.tables.base import PROVIDER
 from refresher.store.walks import by_index
+from refresher.store.words import PROVIDER
 from refresher.store.workers import ProcessSeen
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from refresher.store.session import Db, one, run
-from refresher.store.tables.base import PROVIDER
+from refresher.store.words import PROVIDER
 
 MessageTable = Literal["mail", "webhook_delivery"]
 _ID_TYPES = {"mail": "uuid", "webhook_delivery": "bigint"}

@@ -10,9 +10,8 @@ from uuid import UUID
 from refresher.rules.words import MOST_COUNTED
 from refresher.store.counting import Counted
 from refresher.store.session import Db, conditions, run
-from refresher.store.tables.base import IDLE, LEASED
-from refresher.store.tables.delivery import DELIVERED, FAILED, HELD
 from refresher.store.webhooks import unsent
+from refresher.store.words import DELIVERED, FAILED, HELD, IDLE, LEASED
 
 DeliveryState = Literal["waiting", "sending", "held", "delivered", "failed"]
 STATES: dict[int, DeliveryState] = {

@@ -26,7 +26,7 @@ from refresher.store import binary
 from refresher.store.binary import bigints, instants, uuids
 from refresher.store.events import Event, append
 from refresher.store.reload import IN_TROUBLE, READ, WITH_APP, Reloaded, as_read
-from refresher.store.tables.base import PROVIDER
+from refresher.store.words import PROVIDER
 
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
 # say that nothing is leased, reads the whole index of leased rows instead of the few it was given.

@@ -27,7 +27,7 @@ from refresher.store import binary
 from refresher.store.binary import texts, uuids
 from refresher.store.refusals import as_told
 from refresher.store.session import Database
-from refresher.store.tables.base import BEGUN, STATE
+from refresher.store.words import BEGUN, STATE
 
 Wanted = tuple[UUID, str | None]
 """A connection's id, and the organization that it is looked for in; None looks in all."""

@@ -17,7 +17,7 @@ from refresher.store import answers
 from refresher.store.answers import AnswerView
 from refresher.store.reload import connection_from
 from refresher.store.session import Db, first, many, run
-from refresher.store.tables.base import BEGUN, SLOTS, STATE
+from refresher.store.words import BEGUN, SLOTS, STATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from refresher.rules.standing_word import LATE_SECONDS, Health
 from refresher.store.session import Db, one, run
-from refresher.store.tables.base import BLOCKED, SET_ASIDE
+from refresher.store.words import BLOCKED, SET_ASIDE
 
 MOST_LOOKED = 3_000
 """So many candidates one look takes; of each its siblings, its root and its schedule row are read."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from refresher.rules.connection import Sealed
 from refresher.rules.words import MOST_COUNTED
 from refresher.store.session import Db, first, many, one, run
-from refresher.store.tables.delivery import FAILED, HELD
+from refresher.store.words import FAILED, HELD
 
 SECRET, PREVIOUS_SECRET = "webhook_secret", "webhook_previous_secret"
 """The names that bind a sealed secret to its place (see `cipher.py`): no token's column has them."""

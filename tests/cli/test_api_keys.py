@@ -1,7 +1,7 @@
 """`refresher keys`: made, shown once, listed, revoked."""
 
 from refresher.rules.access import hashed, presented
-from refresher.runtime.services import database_from
+from refresher.runtime.parts import database_from
 from refresher.settings import load
 from refresher.store import audit
 from tests.cli.kit import Cli

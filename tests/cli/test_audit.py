@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from refresher.client import Refresher
-from refresher.connections.lifecycle import whoever
 from refresher.rules.access import Actor, somebody
+from refresher.runtime.whoever import whoever
 from tests.cli.kit import Cli
 
 

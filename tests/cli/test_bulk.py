@@ -3,10 +3,10 @@
 import pytest
 
 from refresher.connections import bulk
-from refresher.connections.lifecycle import whoever
 from refresher.rules.bulk import Deed
 from refresher.rules.bulk_plan import Selection
 from refresher.runtime.services import Services
+from refresher.runtime.whoever import whoever
 from tests.cli.kit import Cli
 
 BULK = ("connections", "bulk")

@@ -4,7 +4,7 @@ import pytest
 
 from refresher.cli import dashboard, session
 from refresher.connections import dashboard_links
-from refresher.runtime.services import database_from
+from refresher.runtime.parts import database_from
 from refresher.settings import load
 from refresher.store import audit
 from tests.cli.kit import Cli

@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from refresher.catalogue import Catalogue
 from refresher.connections import bulk, bulk_work
-from refresher.connections.lifecycle import whoever
+from refresher.runtime.whoever import whoever
 from refresher.store import binary
 from refresher.store.session import Database
 

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from refresher.connections import lifecycle, registration
-from refresher.connections.lifecycle import HoldsGrant, whoever
+from refresher.connections.lifecycle import HoldsGrant
 from refresher.errors import NoSuchConnection, RefresherError
 from refresher.rules.registration import NewConnection, read
+from refresher.runtime.whoever import whoever
 from refresher.store import connections, state_changes
 from refresher.store.session import run
 from tests.waiting import wait_until

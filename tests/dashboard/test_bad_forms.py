@@ -9,6 +9,7 @@ import pytest
 from refresher.connections import lifecycle
 from refresher.errors import DatabaseUnavailable
 from refresher.rules.deeds import Deed
+from refresher.runtime.whoever import whoever
 from refresher.store import connections, lookup
 from refresher.web.state import MOST_EACH
 from tests.dashboard.kit import Person, read
@@ -88,7 +89,7 @@ def test_a_row_that_goes_between_look_and_deed(
 
         def gone(*given: object, id_: UUID = id_, **more: object) -> object:
             monkeypatch.undo()
-            lifecycle.delete(world.services.database, lifecycle.whoever("cli"), id_)
+            lifecycle.delete(world.services.database, whoever("cli"), id_)
             return []
 
         monkeypatch.setattr(lookup, "siblings", gone)

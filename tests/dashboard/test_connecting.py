@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from refresher.connections.lifecycle import disable, whoever
+from refresher.connections.lifecycle import disable
 from refresher.rules.access import Scope
 from refresher.rules.deeds import Deed
+from refresher.runtime.whoever import whoever
 from refresher.store import recipients
 from tests.dashboard.kit import Person, read
 from tests.dashboard.test_deeds import LINK, address

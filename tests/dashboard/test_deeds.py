@@ -14,6 +14,7 @@ from refresher.connections import lifecycle
 from refresher.rules.access import Scope
 from refresher.rules.deeds import Deed
 from refresher.rules.providers import Slot
+from refresher.runtime.whoever import whoever
 from refresher.web.dashboard import forms
 from refresher.web.dashboard.pages import refreshing
 from tests.dashboard.kit import Person, read
@@ -38,7 +39,7 @@ LINK = re.compile(r"https://refresher\.[a-z]+/connect/[A-Za-z0-9_-]{43}")
 
 def put(world: World, id_: UUID, state: str) -> None:
     """Has a connection stand so."""
-    by, database = lifecycle.whoever("cli"), world.services.database
+    by, database = whoever("cli"), world.services.database
     ways: dict[str, Callable[[], object]] = {
         "fresh": lambda: None,
         "paused": lambda: lifecycle.pause(database, by, id_),
@@ -137,7 +138,7 @@ def test_a_row_that_changed_asks_again(shared: Site) -> None:
     id_ = world.connect("stale")
     path = address(id_, Deed.DISABLE)
     old = person.form(path, path)
-    lifecycle.pause(world.services.database, lifecycle.whoever("cli"), id_)
+    lifecycle.pause(world.services.database, whoever("cli"), id_)
     answer = person.send("POST", path, old.filled(None, {}))
     assert answer.status_code == 409
     page = read(answer)

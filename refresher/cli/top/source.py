@@ -22,7 +22,7 @@ from refresher.insight.provider_looks import ProviderLook, ProviderLooks
 from refresher.insight.sight import Sight
 from refresher.insight.subject import Subject
 from refresher.rules.provider_standing import ProviderStanding, standing
-from refresher.runtime.services import catalogue_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings
 from refresher.store import event_feed, finding, lists, lookup, troubles, workers
 from refresher.store.event_feed import Fed

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from refresher.cli import session
+from refresher.cli import session, working
 from refresher.cli.output import CannotDo, instant
 from refresher.cli.top.source import Source
 from refresher.connections import lifecycle
@@ -136,7 +136,7 @@ class Steering:
         """Opens all services at the first refresh: who only looks or pauses needs no key."""
         with self._lock:
             if self._on_demand is None:
-                services = self._open.enter_context(session.services(self._source.settings))
+                services = self._open.enter_context(working.services(self._source.settings))
                 self._on_demand = self._open.enter_context(
                     closing(OnDemand(services, role="command"))
                 )

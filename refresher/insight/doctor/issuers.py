@@ -12,7 +12,8 @@ from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.outbound.resource_servers import ask
 from refresher.rules.providers import Provider
 from refresher.rules.reasons import page_of
-from refresher.runtime.services import catalogue_from, egress_from
+from refresher.runtime.parts import catalogue_from
+from refresher.runtime.services import egress_from
 from refresher.settings import Settings
 from refresher.store import issuers
 from refresher.store.issuers import KeptIssuer

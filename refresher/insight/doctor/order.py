@@ -20,7 +20,7 @@ from refresher.insight.doctor import (
     work,
 )
 from refresher.insight.doctor.connect import PageFaults
-from refresher.runtime.services import database_from
+from refresher.runtime.parts import database_from
 from refresher.settings import Settings, flows_on
 from refresher.store.session import Database
 

@@ -16,7 +16,7 @@ from refresher.rules.installation import Agreement, compare
 from refresher.rules.reasons import page_of
 from refresher.rules.words import many
 from refresher.runtime.cipher import is_open_to_others
-from refresher.runtime.services import catalogue_from, cipher_from
+from refresher.runtime.parts import catalogue_from, cipher_from
 from refresher.settings import Settings, variable
 from refresher.settings.shared import differing, digests
 from refresher.store import workers

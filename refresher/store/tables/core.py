@@ -23,7 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from refresher.store.tables.base import BLOCKED, SET_ASIDE, instant, metadata
+from refresher.store.tables.base import instant, metadata
+from refresher.store.words import BLOCKED, SET_ASIDE
 
 installation = Table(
     # One row: the name of this installation, which queues, spool and marks in Redis carry.

@@ -180,9 +180,6 @@ mail_slot = Table(
 )
 
 
-HELD, DELIVERED, FAILED = 2, 3, 4
-"""Beside IDLE and LEASED: kept for a disabled endpoint; arrived; given up."""
-
 webhook_endpoint = Table(
     "webhook_endpoint",
     metadata,

@@ -15,7 +15,8 @@ from jwcrypto.common import JWException, base64url_decode
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
-from refresher.connections.lifecycle import resume, whoever
+from refresher.connections.lifecycle import resume
+from refresher.runtime.whoever import whoever
 from tests.cli.kit import Cli
 from tests.connections.registration.kit import NAMES, Opened, Over, Place
 from tests.guard import Guard

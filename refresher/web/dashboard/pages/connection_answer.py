@@ -13,7 +13,7 @@ from refresher.rules import headlines, reasons
 from refresher.rules.headlines import Stands
 from refresher.rules.reasons import Instants, Way
 from refresher.rules.standing_word import Health
-from refresher.runtime.services import policy_from
+from refresher.runtime.parts import policy_from
 
 
 @dataclass(frozen=True, slots=True)
