@@ -5,13 +5,14 @@ What becomes of its lines: `connections/restoring.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import orjson
 
 from refresher.cli.import_run import Counts, ImportLine, Reader, decoded, understood
 from refresher.cli.output import note
-from refresher.connections.registration import Registered, take
+from refresher.connections.registration import Registered, judge_ahead, take
 from refresher.connections.rehearsal import Outlook, rehearse
 from refresher.connections.restoring import Restoring
 from refresher.rules.access import Actor
@@ -64,6 +65,12 @@ class Incoming:
         if self._restoring is None:
             return take(self._services, chunk, by)
         return self._restoring.take(self._services, chunk, by)
+
+    def ahead(self, chunk: Sequence[NewConnection], by: Actor) -> Callable[[], Registered]:
+        """Judges a chunk before its turn has come; returns what stores it then."""
+        if self._restoring is not None:
+            return partial(self.store, chunk, by)
+        return partial(take, self._services, chunk, by, ahead=judge_ahead(self._services, chunk))
 
     def rehearse(self, chunk: Sequence[NewConnection], outlook: Outlook) -> Registered:
         """Says what that would come to."""

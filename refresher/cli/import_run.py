@@ -2,25 +2,24 @@
 
 The judging is in `rules/registering.py`, the storing in `connections/registration.py`. Here it is only
 decided what goes together: two thousand to a transaction, no connection twice, roots before those that
-share their grant. A signal waits for the transaction under way, so that what is told to be stored is
-stored.
+share their grant. While a chunk is stored, the next one is read and judged (`import_behind.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
-from uuid import UUID
 
 import orjson
 
+from refresher.cli.import_behind import Behind
 from refresher.cli.output import WrongUse
-from refresher.cli.session import signals_held
 from refresher.connections.registration import Registered
 from refresher.errors import DatabaseUnavailable, InvalidConnection
 from refresher.rules.registration import NewConnection, read
+from refresher.rules.seen import Seen
 from refresher.store.refusals import refusal
 
 MAX_LINE_BYTES = 1_048_576
@@ -43,6 +42,8 @@ Reader = Callable[[ImportLine], NewConnection | None]
 """Understands a line, or raises `InvalidConnection`; None is a line that is about no connection."""
 Taker = Callable[[Sequence[NewConnection]], Registered]
 """Stores a chunk, or only says what would come of it."""
+Ahead = Callable[[Sequence[NewConnection]], Callable[[], Registered]]
+"""Does for a chunk what can be done before its turn has come; returns what then stores it."""
 
 
 @dataclass(slots=True)
@@ -61,32 +62,51 @@ class Counts:
 class ImportRun:
     """Feeds lines to the store. `reject` is called once for each line that is not taken.
 
-    `first_line` has the connections of all that were read, each by the line in which it stands.
+    `taker` is called on another thread; `ahead`, where there is one, on the caller's, for the chunk
+    that comes next. Who ends early closes `run`, which waits for what is under way.
+    `seen` has the connections of all that were read, each by the line in which it stands.
     """
 
-    def __init__(self, reject: Reject, taker: Taker, reader: Reader) -> None:
+    def __init__(
+        self, reject: Reject, taker: Taker, reader: Reader, ahead: Ahead | None = None
+    ) -> None:
         self.counts = Counts()
         self._take, self._read = taker, reader
+        self._ahead = ahead or (lambda chunk: partial(taker, chunk))
+        self._behind = Behind[Registered]("the lines at hand are stored")
         self._reject_line = reject
-        self.first_line: dict[UUID, int] = {}
+        self.seen = Seen()
         self._chunk: list[Item] = []
         # Connections whose root may stand further down in the file.
         self._waiting: list[Item] = []
+        # Rejected lines behind the chunk under way, which are told after those of that.
+        self._later: list[tuple[ImportLine, str]] = []
 
-    def run(self, lines: Iterable[ImportLine]) -> Iterator[Counts]:
+    def run(self, lines: Iterable[ImportLine]) -> Generator[Counts, None, None]:
         """Stores all `lines`; yields the counts after each chunk."""
+        try:
+            with self._behind.open():
+                yield from self._run(lines)
+        finally:
+            self._tell_later()
+
+    def _run(self, lines: Iterable[ImportLine]) -> Iterator[Counts]:
         for line in lines:
             self._add(line)
             if len(self._chunk) >= CHUNK:
-                self._flush(line.number)
+                self._begin(self._chunk, line.number)
+                self._chunk = []
                 yield self.counts
-        last = self._chunk[-1][0].number if self._chunk else self.counts.stored_to
-        self._flush(last)
+            elif (self._behind.is_over or len(self._later) >= CHUNK) and self._behind.settle():
+                yield self.counts
+        if self._chunk:
+            self._begin(self._chunk, self._chunk[-1][0].number)
+        self._behind.settle()
         yield self.counts
         while self._waiting:
-            with _signals_wait():
-                self._store(self._waiting[:CHUNK])
-                del self._waiting[:CHUNK]
+            part = self._waiting[:CHUNK]
+            self._begin(part, self.counts.stored_to, waited=len(part))
+            self._behind.settle()
             yield self.counts
 
     def abandon(self) -> None:
@@ -104,36 +124,36 @@ class ImportRun:
         except InvalidConnection as error:
             self._reject(line, str(error))
             return
-        identity = new.id
-        before = self.first_line.setdefault(identity, line.number)
+        before = self.seen.add(new.id, line.number)
         if before != line.number:
             self._reject(line, f"the same connection stands in line {before} already")
-        elif new.root_id is not None and new.root_id not in self.first_line:
+        elif new.root_id is not None and new.root_id not in self.seen:
             self._waiting.append((line, new))
         else:
             self._chunk.append((line, new))
 
-    def _flush(self, to_line: int) -> None:
-        with _signals_wait():
-            self._store(self._chunk)
-            self._chunk = []
-            self.counts.stored_to = to_line
+    def _begin(self, items: Sequence[Item], to_line: int, *, waited: int = 0) -> None:
+        """Has a chunk stored, behind the one that is under way; with it all is, up to `to_line`."""
+        take = self._ahead([new for _, new in items])
+        self._behind.begin(
+            lambda: self._taken(items, take), partial(self._count, items, to_line, waited)
+        )
 
-    def _store(self, items: Sequence[Item]) -> None:
-        if not items:
-            return
-        taken = self._taken(items)
+    def _count(self, items: Sequence[Item], to_line: int, waited: int, taken: Registered) -> None:
+        del self._waiting[:waited]
         self.counts.created += taken.created
         self.counts.reconnected += taken.reconnected
         self.counts.updated += taken.updated
         self.counts.unchanged += taken.unchanged
+        self.counts.stored_to = to_line
         for position in sorted(taken.rejected):
-            self._reject(items[position][0], taken.rejected[position])
+            self._tell(items[position][0], taken.rejected[position])
+        self._tell_later()
 
-    def _taken(self, items: Sequence[Item]) -> Registered:
+    def _taken(self, items: Sequence[Item], take: Callable[[], Registered]) -> Registered:
         """Takes a chunk; where the database refuses it, finds the connection that is to blame."""
         try:
-            return self._take([new for _, new in items])
+            return take()
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -143,7 +163,10 @@ class ImportRun:
             if len(items) == 1:
                 return Registered(rejected={0: reason})
         half = len(items) // 2
-        first, second = self._taken(items[:half]), self._taken(items[half:])
+        first, second = (
+            self._taken(part, partial(self._take, [new for _, new in part]))
+            for part in (items[:half], items[half:])
+        )
         rejected = first.rejected | {half + at: why for at, why in second.rejected.items()}
         return Registered(
             first.created + second.created,
@@ -155,12 +178,19 @@ class ImportRun:
         )
 
     def _reject(self, line: ImportLine, reason: str) -> None:
+        if self._behind.is_busy:
+            self._later.append((line, reason))
+        else:
+            self._tell(line, reason)
+
+    def _tell_later(self) -> None:
+        later, self._later = self._later, []
+        for line, reason in later:
+            self._tell(line, reason)
+
+    def _tell(self, line: ImportLine, reason: str) -> None:
         self.counts.rejected += 1
         self._reject_line(line, reason)
-
-
-def _signals_wait() -> AbstractContextManager[None]:
-    return signals_held("the lines at hand are stored", lambda: None)
 
 
 def understood(line: ImportLine) -> NewConnection:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from refresher.cli import import_report, import_verify, session
 from refresher.cli.import_export import Incoming
 from refresher.cli.import_rejects import MOST_SHOWN, Rejects
 from refresher.cli.import_report import Refused
-from refresher.cli.import_run import ImportLine, ImportRun, Reject, Taker
+from refresher.cli.import_run import Ahead, ImportLine, ImportRun, Reject, Taker
 from refresher.cli.import_source import Source
 from refresher.cli.output import note
 from refresher.cli.progress import progress
@@ -48,7 +50,8 @@ class Work:
         started, stored = time.monotonic(), list[UUID]()
         for name in sync_apps(self.services):
             note(f"Stored the app {name} of the providers file.")
-        run = ImportRun(self._rejecting(kept), self._taking(stored), self.incoming.read)
+        taker, ahead = self._taking(None if verify_rate is None else stored)
+        run = ImportRun(self._rejecting(kept), taker, self.incoming.read, ahead)
         try:
             self._run(run)
         except BaseException:
@@ -65,7 +68,7 @@ class Work:
     ) -> bool:
         if not self.json:
             import_report.summarize(self.services, run.counts, kept, seconds, json=False)
-        wanted = [(run.first_line[id_], id_) for id_ in stored]
+        wanted = [(run.seen.first(id_) or 0, id_) for id_ in stored]
         found = import_verify.verify(self.services, wanted, rate)
         if self.json:
             more = {"verified": found.as_json()}
@@ -85,22 +88,28 @@ class Work:
 
         return reject
 
-    def _taking(self, stored: list[UUID]) -> Taker:
-        by = session.actor()
+    def _taking(self, stored: list[UUID] | None) -> tuple[Taker, Ahead]:
+        """Returns what stores a chunk, and puts into `stored` what of it can be verified."""
+        by, incoming = session.actor(), self.incoming
 
-        def taker(chunk: Sequence[NewConnection]) -> Registered:
-            taken = self.incoming.store(chunk, by)
+        def noting(chunk: Sequence[NewConnection], take: Callable[[], Registered]) -> Registered:
+            taken = take()
+            if stored is None:
+                return taken
             good = [new for at, new in enumerate(chunk) if at not in taken.rejected]
             with_tokens = (new for new in good if new.has_tokens or new.answer)
             stored.extend(new.id for new in with_tokens if not new.is_at_rest)
             return taken
 
-        return taker
+        return (
+            lambda chunk: noting(chunk, lambda: incoming.store(chunk, by)),
+            lambda chunk: partial(noting, chunk, incoming.ahead(chunk, by)),
+        )
 
     def _run(self, run: ImportRun) -> None:
         found = self.incoming.lines(self.read.lines, self.from_line)
-        with progress(lambda: self.read.size) as moved:
-            for counts in run.run(found):
+        with progress(lambda: self.read.size) as moved, closing(run.run(found)) as told:
+            for counts in told:
                 moved(self.read.at(), f"{counts.read:,} read, {counts.rejected:,} rejected")
 
     def _tell_interrupted(self, run: ImportRun) -> None:

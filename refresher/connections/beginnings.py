@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from refresher.catalogue.entries import DEFAULT_APP
 from refresher.rules import guards, lives, policy
 from refresher.rules.connection import Status
 from refresher.rules.providers import Provider
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_EXPIRY_SPREAD_SECONDS = 60.0
 """A token whose end nobody told is refreshed within a minute: the answer tells."""
+_NOBODY = Existing(has_access_token=False, has_refresh_token=False, app_name=DEFAULT_APP)
 
 
 def life(
@@ -75,9 +77,7 @@ def schedule(
 
 def _as_stored(new: NewConnection, known: Known, *, has_expiry: bool) -> guards.Outline:
     """Returns what the guard will see: which tokens there are matters, not what they say."""
-    before = known.before.get(new.id) or Existing(
-        has_access_token=False, has_refresh_token=False, app_name="default"
-    )
+    before = known.before.get(new.id, _NOBODY)
     return guards.Outline(
         access_token=new.access_token or before.has_access_token or None,
         refresh_token=new.refresh_token or before.has_refresh_token or None,

@@ -7,9 +7,10 @@ hands one over (command line, API, SDK) goes through `take`: a reconnect is ever
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from refresher.catalogue.entries import DEFAULT_APP
@@ -32,6 +33,9 @@ from refresher.store.audit import AuditEntry
 from refresher.store.quotas import Limited, Quota
 from refresher.store.registration import Prepared
 from refresher.store.session import Db, retrying
+
+AHEAD_SECONDS = 1.0
+"""As long, what was judged ahead holds: lives were counted by the clock of then."""
 
 
 @dataclass(slots=True)
@@ -61,23 +65,33 @@ class Known:
 
 
 def take(
-    services: Services, chunk: Sequence[NewConnection], by: Actor | None = None, *, most: int = 0
+    services: Services,
+    chunk: Sequence[NewConnection],
+    by: Actor | None = None,
+    *,
+    most: int = 0,
+    ahead: Ahead | None = None,
 ) -> Registered:
     """Stores a chunk in one transaction. A connection that is wrong is rejected alone.
 
-    `by` whom it was done is written down. Raises `QuotaReached` where the organization (one for the
-    whole chunk) would have more than `most` connections; 0 is no limit.
+    `by` whom it was done is written down. `ahead` is what was judged of it before (`judge_ahead`).
+    Raises `QuotaReached` where the organization (one for the whole chunk) would have more than `most`
+    connections; 0 is no limit.
     """
-    return retrying(lambda: _take(services, chunk, by, most))
+    return retrying(lambda: _take(services, chunk, by, most, ahead))
 
 
 def _take(
-    services: Services, chunk: Sequence[NewConnection], by: Actor | None, most: int
+    services: Services,
+    chunk: Sequence[NewConnection],
+    by: Actor | None,
+    most: int,
+    ahead: Ahead | None,
 ) -> Registered:
     quota = Quota(Limited.CONNECTIONS, chunk[0].organization_id if chunk else None, most)
     with services.database.transaction() as db:
         room = quota.room(db)
-        taken = take_within(services, db, chunk)
+        taken = take_within(services, db, chunk, ahead)
         quota.keep(room, taken.created)
         if room >= 0 > quota.room(db):  # one that was deleted is back
             raise quota.reached()
@@ -95,13 +109,18 @@ def audit_entries(by: Actor, chunk: Sequence[NewConnection], taken: Registered) 
     return [AuditEntry(by.id, "imported", whose, count=count) for whose, count in counts.items()]
 
 
-def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> Registered:
+def take_within(
+    services: Services, db: Db, chunk: Sequence[NewConnection], ahead: Ahead | None = None
+) -> Registered:
     """Does the same in a transaction of the caller's."""
     taken = Registered()
     rows: dict[UUID, Prepared] = {}
     told: list[Prepared] = []
     known = known_of(services, db, chunk)
-    for kind, row in judged(services, chunk, known, taken.rejected):
+    if ahead is None or not ahead.holds(known):
+        ahead = _judged_by(services, chunk, known)
+    taken.rejected |= ahead.rejected
+    for kind, row in ahead.rows:
         if kind is Arrival.UPDATE:
             told.append(row)
         else:
@@ -111,6 +130,38 @@ def take_within(services: Services, db: Db, chunk: Sequence[NewConnection]) -> R
     if told:
         taken.updated = updates.update(db, told)
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A chunk that was judged and sealed before its transaction, and what was known then."""
+
+    known: Known
+    roots: Collection[UUID]
+    rows: Sequence[tuple[Arrival, Prepared]]
+    rejected: Mapping[int, str]
+
+    def holds(self, now: Known) -> bool:
+        """Whether it would be judged alike by what is known now, with its rows locked."""
+        before = self.known
+        return 0 <= (now.now - before.now).total_seconds() <= AHEAD_SECONDS and (
+            now.apps,
+            now.before,
+            now.roots,
+        ) == (before.apps, before.before, self.roots)
+
+
+def judge_ahead(services: Services, chunk: Sequence[NewConnection]) -> Ahead:
+    """Judges a chunk by what is known now; it is looked at again when it is stored (`take`)."""
+    with services.database.transaction() as db:
+        known = known_of(services, db, chunk, held=False)
+    return _judged_by(services, chunk, known)
+
+
+def _judged_by(services: Services, chunk: Sequence[NewConnection], known: Known) -> Ahead:
+    roots, rejected = frozenset(known.roots), dict[int, str]()
+    rows = list(judged(services, chunk, known, rejected))
+    return Ahead(known, roots, rows, rejected)
 
 
 def known_of(
@@ -168,24 +219,23 @@ def _ready(
     app_name = new.app or (before.app_name if before else DEFAULT_APP)
     verdict = judge(new, provider, before, known.apps.get((new.provider, app_name), ()))
     if verdict.kind is Arrival.UPDATE:
-        return Arrival.UPDATE, _prepared(services, new)
+        return Arrival.UPDATE, _prepared(services, new, {})
     left, life = beginnings.life(new, provider, known.now)
     due, reason = beginnings.schedule(services, provider, new, left, life, known)
-    row = replace(
-        _prepared(services, new),
-        expires_in_seconds=life if left is None else left,
-        lifetime_seconds=life,
-        due_in_seconds=due,
-        park_reason=reason,
-        access_is_old=_is_old(new, verdict),
-        end_is_fixed=new.grant_ends_in_seconds is not None
+    beginning = {
+        "expires_in_seconds": life if left is None else left,
+        "lifetime_seconds": life,
+        "due_in_seconds": due,
+        "park_reason": reason,
+        "access_is_old": _is_old(new, verdict),
+        "end_is_fixed": new.grant_ends_in_seconds is not None
         or end_is_news(
             slides=provider.refresh_token_clock == "sliding",
             left_before_seconds=None,
             left_after_seconds=new.refresh_token_expires_in_seconds,
         ),
-    )
-    return verdict.kind, row
+    }
+    return verdict.kind, _prepared(services, new, beginning)
 
 
 def _is_old(new: NewConnection, verdict: Ruling) -> bool:
@@ -193,8 +243,8 @@ def _is_old(new: NewConnection, verdict: Ruling) -> bool:
     return verdict.moved is not None and new.access_token is None
 
 
-def _prepared(services: Services, new: NewConnection) -> Prepared:
-    """Returns what was told, its secrets sealed."""
+def _prepared(services: Services, new: NewConnection, beginning: Mapping[str, Any]) -> Prepared:
+    """Returns what was told, its secrets sealed, and how it begins."""
 
     def sealed(secret: Secret | None, column: str) -> Sealed | None:
         return services.cipher.seal(secret, new.id, column) if secret else None
@@ -225,6 +275,7 @@ def _prepared(services: Services, new: NewConnection) -> Prepared:
         slot_of=new.main_id if new.slot else None,
         because=new.because,
         restored=new.restored,
+        **beginning,
     )
 
 

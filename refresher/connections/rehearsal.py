@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from refresher.catalogue.entries import DEFAULT_APP
 from refresher.connections.registration import Known, Registered, judged, known_of
 from refresher.rules.connection import ParkReason
 from refresher.rules.registering import Arrival
 from refresher.rules.registration import NewConnection
+from refresher.rules.seen import Seen
 from refresher.runtime.services import Services
 from refresher.store.registration import Prepared
 
@@ -31,7 +31,7 @@ class Outlook:
     expired: int = 0
     """Their access token has ended already."""
     without_refresh_token: int = 0
-    seen: set[UUID] = field(default_factory=set)
+    seen: Seen = field(default_factory=Seen)
     """Those that would be roots for the chunks that follow."""
 
 
@@ -39,7 +39,7 @@ def rehearse(services: Services, chunk: Sequence[NewConnection], outlook: Outloo
     """Returns what `take` would; `outlook` gets more of it."""
     with services.database.transaction() as db:
         known = known_of(services, db, chunk, held=False)
-    known.roots |= outlook.seen & {new.root_id for new in chunk if new.root_id is not None}
+    known.roots |= {c.root_id for c in chunk if c.root_id and c.root_id in outlook.seen}
     known.apps = _with_file(services, known)
     told = Registered()
     for kind, row in judged(services, chunk, known, told.rejected):
@@ -50,7 +50,7 @@ def rehearse(services: Services, chunk: Sequence[NewConnection], outlook: Outloo
         told.updated += kind is Arrival.UPDATE
         _look(row, known, outlook)
         if row.root_id is None:
-            outlook.seen.add(row.id)
+            outlook.seen.add(row.id, 0)
     return told
 
 

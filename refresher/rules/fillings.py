@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from refresher.rules.clients import ClientCredentials
@@ -98,15 +99,20 @@ def check_values(
 
     Values that it does not bring itself are not asked for where its app, or the entry, has them.
     """
+    urls = _asked(tuple(url for url in _urls(provider) if url))
+    elsewhere = _asked(tuple(text for table in tables(provider) for text in table.values()))
+    if not (urls or elsewhere):
+        return
     host, known = brought(provider, host, placeholders, {})
-    besides = {
-        *RESERVED,
-        *(name for name in of_app if not (host if name == HOST else known.get(name))),
-    }
-    urls = named_in(url for url in _urls(provider) if url)
-    elsewhere = named_in(text for table in tables(provider) for text in table.values())
+    besides = {name for name in of_app if not (host if name == HOST else known.get(name))}
     for names, in_url in ((urls, True), (elsewhere, False)):
         values(provider, [n for n in names if n not in besides], host, known, in_url=in_url)
+
+
+@lru_cache(maxsize=4_096)
+def _asked(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns what an entry's texts ask of whoever brings values: a million lines ask the same."""
+    return tuple(name for name in named_in(texts) if name not in RESERVED)
 
 
 def tables(provider: Provider) -> tuple[Mapping[str, str], ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from refresher.rules.connection import Connection, ParkReason, Status
+from refresher.rules.connection import Connection, ParkReason, Status, value
 from refresher.rules.providers import Provider, Strategy
 
 
@@ -27,7 +27,7 @@ class Skip:
 GuardVerdict = Proceed | Skip
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outline:
     """As much of a connection as is judged here, for one that is not stored as it is judged.
 

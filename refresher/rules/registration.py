@@ -8,7 +8,7 @@ A token endpoint's whole answer that comes along is read like the answer to a re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,7 +17,7 @@ from refresher.errors import InvalidConnection
 from refresher.rules import intake_fields as fields
 from refresher.rules import slot_intake
 from refresher.rules.answers import read_grant, read_parsed
-from refresher.rules.connection import Grant, Secret, as_token, connection_id
+from refresher.rules.connection import Grant, Secret, as_token, connection_id, value
 from refresher.rules.error_codes import error_code
 from refresher.rules.handed_error import detail_of, refusal, refuse_error
 from refresher.rules.providers import Provider
@@ -60,7 +60,7 @@ OF_ANSWERS = frozenset(
 """Fields of answers that are no fields of ours: whoever gives one has a whole answer at hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NewConnection:
     """A connection as handed over: texts checked, tokens in the clear, lives not yet judged.
 
@@ -158,7 +158,8 @@ def read(given: object) -> NewConnection:
         metadata=fields.metadata(given.get("metadata")),
         answer=_answer(given.get("answer")),
     )
-    made = replace(made, slots=slot_intake.read_named(made, given.get("slots")))
+    if given.get("slots") is not None:
+        made = replace(made, slots=slot_intake.read_named(made, given["slots"]))
     _check_whole(made)
     return made
 

@@ -32,8 +32,6 @@ FIELDS = (
 
 def read_named(new: NewConnection, given: object) -> tuple[NewConnection, ...]:
     """Returns the slots of `slots: {"user": {…}}`; raises `InvalidConnection` with its field."""
-    if given is None:
-        return ()
     if not isinstance(given, dict) or not all(isinstance(v, dict) for v in given.values()):
         raise InvalidConnection(
             'slots must be an object of tokens by name, such as {"user": {"access_token": "…"}}'

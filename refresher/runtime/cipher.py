@@ -56,11 +56,10 @@ class Cipher:
 
     def seal(self, secret: Secret, owner: UUID, column: str) -> Sealed:
         """Returns `secret` sealed for one column of one owner."""
-        header = _VERSION + self._first
-        nonce = _nonce()
-        aead = _aead(self._keys[self._first], owner.bytes)
+        header, whose, nonce = _VERSION + self._first, owner.bytes, _nonce()
+        aead = _aead(self._keys[self._first], whose)
         text = secret.reveal().encode("utf-8", "surrogatepass")
-        return Sealed(header + nonce + aead.encrypt(nonce, text, _bound_to(header, owner, column)))
+        return Sealed(header + nonce + aead.encrypt(nonce, text, _bound_to(header, whose, column)))
 
     def open(self, sealed: Sealed, owner: UUID, column: str) -> Secret:
         """Returns the secret in the clear; raises `CannotDecrypt` when no key opens it here."""
@@ -73,8 +72,9 @@ class Cipher:
             )
         header, nonce = sealed[:_HEADER], sealed[_HEADER : _HEADER + _NONCE]
         try:
-            text = _aead(key, owner.bytes).decrypt(
-                nonce, sealed[_HEADER + _NONCE :], _bound_to(header, owner, column)
+            whose = owner.bytes
+            text = _aead(key, whose).decrypt(
+                nonce, sealed[_HEADER + _NONCE :], _bound_to(header, whose, column)
             )
         except (InvalidTag, ValueError) as error:
             raise CannotDecrypt(f"{column} of {owner} is damaged, or was moved there") from error
@@ -146,8 +146,8 @@ def _nonce() -> bytes:
             _nonces.extend(fresh[i : i + _NONCE] for i in range(0, len(fresh), _NONCE))
 
 
-def _bound_to(header: bytes, owner: UUID, column: str) -> bytes:
-    return header + owner.bytes + column.encode()
+def _bound_to(header: bytes, owner: bytes, column: str) -> bytes:
+    return header + owner + column.encode()
 
 
 _FILE = "REFRESHER_ENCRYPTION_KEYS_FILE"

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from refresher.rules.connection import Sealed
+from refresher.rules.connection import Sealed, value
 from refresher.rules.registering import Existing
 from refresher.rules.restoring import Restored
-from refresher.store import connect_guard, grant_ends, notices, restoring
+from refresher.store import connect_guard, copying, grant_ends, notices, restoring
 from refresher.store.events import AFTERWARDS, STORED
 from refresher.store.session import Db, many, one, run
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prepared:
     """One connection ready to store. `due_in_seconds` None parks it with `park_reason`.
 
@@ -78,7 +77,6 @@ _STAGE = f"""
         lease_token bigint, claimed_at timestamptz, begun_at timestamptz, lease_until timestamptz
     ) on commit drop
     """
-_COPY = f"copy intake ({', '.join(_COLUMNS)}) from stdin"
 # What is not told of a known connection stays; `excluded` cannot say so where no null may stand.
 _CONNECTIONS = """
     insert into connection as c (id, organization_id, provider, external_id, name, app_name, root_id,
@@ -221,13 +219,14 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int, int]:
     if slots:
         run(db, _SLOTS)
     dead = restoring.restore(db, rows)
-    # A connection that became a sibling has no schedule of its own any more.
-    run(
-        db,
-        "delete from refresh_schedule s using intake i "
-        "where s.connection_id = i.id and i.root_id is not null",
-    )
-    run(db, _LEASES)
+    if any(row.reconnected for row in written):  # else none of them has a schedule
+        # A connection that became a sibling has no schedule of its own any more.
+        run(
+            db,
+            "delete from refresh_schedule s using intake i "
+            "where s.connection_id = i.id and i.root_id is not null",
+        )
+        run(db, _LEASES)
     run(db, _SCHEDULE)
     run(db, _EVENTS)
     notices.mark_well(db, [row.id for row in written if row.healed and row.id not in dead])
@@ -239,11 +238,7 @@ def upsert(db: Db, rows: Sequence[Prepared]) -> tuple[int, int, int]:
 def stage(db: Db, rows: Sequence[Prepared]) -> None:
     """Puts rows into the table from which they are stored, which lasts for the transaction."""
     run(db, _STAGE)
-    driver = db.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(_cells(row))
+    copying.copy(db, "intake", _COLUMNS, map(_cells, rows))
     connect_guard.disown(db, [row.id for row in rows if row.in_between_steps])
 
 
@@ -253,14 +248,10 @@ def _cells(r: Prepared) -> tuple[object, ...]:
         r.id, r.organization_id, r.provider, r.external_id, r.name, r.app_name, r.root_id, r.host,
         _json(r.placeholders), r.access_token, r.refresh_token, r.expires_in_seconds, r.expires_at,
         r.lifetime_seconds, r.refresh_token_expires_in_seconds, r.grant_ends_in_seconds, r.because,
-        _list(r.scopes), _list(r.granted_scopes), r.kept_fields, r.kept_secrets, r.in_between_steps,
+        r.scopes, r.granted_scopes, r.kept_fields, r.kept_secrets, r.in_between_steps,
         _json(r.metadata), r.due_in_seconds, r.park_reason, r.access_is_old, r.slot, r.slot_of,
     )  # fmt: skip
 
 
 def _json(value: Mapping[str, object] | None) -> str | None:
     return None if value is None else json.dumps(value)
-
-
-def _list(value: Sequence[str] | None) -> list[str] | None:
-    return None if value is None else list(value)

@@ -11,20 +11,25 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from refresher.rules.notices import NewsState
+from refresher.store import copying
 from refresher.store.session import Db, many, run
 
 if TYPE_CHECKING:
     from refresher.store.registration import Prepared
 
-_STAGE = """
+_COLUMNS = {
+    "id": "uuid primary key", "exported_at": "timestamptz", "issued_at": "timestamptz",
+    "expires_at": "timestamptz", "lifetime_seconds": "float8",
+    "refresh_token_expires_at": "timestamptz", "grant_ends_at": "timestamptz", "status": "text",
+    "status_cause": "text", "parked": "text", "paused_at": "timestamptz",
+    "disabled_at": "timestamptz", "created_at": "timestamptz", "account": "text",
+    "account_label": "text",
+}  # fmt: skip
+_STAGE = f"""
     create temporary table stood (
-        id uuid primary key, exported_at timestamptz, issued_at timestamptz, expires_at timestamptz,
-        lifetime_seconds float8, refresh_token_expires_at timestamptz, grant_ends_at timestamptz,
-        status text, status_cause text, parked text, paused_at timestamptz, disabled_at timestamptz,
-        created_at timestamptz, account text, account_label text
+        {", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())}
     ) on commit drop
     """
-_COPY = "copy stood from stdin"
 _RESTORE = f"""
     update connection c set name = i.name, host = i.host, placeholders = nullif(i.placeholders, '{{}}'),
         access_token = i.access_token, refresh_token = i.refresh_token,
@@ -56,17 +61,15 @@ def restore(db: Db, rows: Sequence[Prepared]) -> set[UUID]:
     if not stood:
         return set()
     run(db, _STAGE)
-    driver = db.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for id_, o in stood:
-            copy.write_row(
-                (
-                    id_, o.exported_at, o.issued_at, o.expires_at, o.lifetime_seconds,
-                    o.refresh_token_expires_at, o.grant_ends_at, o.status, o.status_cause, o.parked,
-                    o.paused_at, o.disabled_at, o.created_at, o.account, o.account_label,
-                )
-            )  # fmt: skip
+    values = (
+        (
+            id_, o.exported_at, o.issued_at, o.expires_at, o.lifetime_seconds,
+            o.refresh_token_expires_at, o.grant_ends_at, o.status, o.status_cause, o.parked,
+            o.paused_at, o.disabled_at, o.created_at, o.account, o.account_label,
+        )
+        for id_, o in stood
+    )  # fmt: skip
+    copying.copy(db, "stood", _COLUMNS, values)
     run(db, _RESTORE)
     run(db, _TOLD)
     return set(many(db, UUID, _IN_TROUBLE))

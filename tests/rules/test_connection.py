@@ -4,12 +4,13 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
+from uuid import UUID, uuid5
 
 import orjson
 import pytest
 
 from refresher.rules.clients import ClientCredentials
-from refresher.rules.connection import Claim, Grant, Secret
+from refresher.rules.connection import Claim, Grant, Secret, connection_id
 from refresher.rules.decision import NewLife
 from refresher.rules.outcomes import Malformed, Refreshed
 from tests.rules.samples import ID, connection
@@ -97,3 +98,10 @@ def test_an_app_is_keyed_by_provider_and_name() -> None:
     """Two apps at one provider have pauses of their own."""
     assert connection(app_name="default").app_key == "acme/default"
     assert connection(app_name="second").app_key == "acme/second"
+
+
+@pytest.mark.parametrize("name", ["1042", "", "ä\N{SNOWMAN}", "x" * 512])
+def test_an_id_is_the_uuid5_of_its_names(name: str) -> None:
+    """It is version 5 of RFC 9562, so that other programs can reckon it, and it never changes."""
+    namespace = UUID("7b0d2a4e-5c0f-4c53-9f0e-0f6d1b7c9a11")
+    assert connection_id(name, "acme", "7") == uuid5(namespace, f"{name}\x1facme\x1f7")

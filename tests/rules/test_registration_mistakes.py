@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from unicodedata import category
+
 import pytest
 
 from refresher.errors import InvalidConnection
+from refresher.rules import intake_fields
 from refresher.rules.registration import read
 from tests.rules.samples import NAMED, nested
 
@@ -161,3 +165,10 @@ def test_a_new_connection_does_not_show_its_tokens() -> None:
     """M10: its `repr` is safe to log."""
     made = read({**NAMED, "access_token": "at-s3cr3t", "refresh_token": "rt-s3cr3t"})
     assert "s3cr3t" not in repr(made)
+
+
+def test_no_control_character_of_all_unicode_gets_in() -> None:
+    """Of every code point there is, those are refused in a text that are controls or half a pair."""
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    refused = set(intake_fields.UNCLEAN.findall(every))
+    assert refused == {c for c in every if category(c) in {"Cc", "Cs"}}
