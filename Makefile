@@ -66,9 +66,10 @@ typescript: $(VENV)/.dev $(TYPESCRIPT) ## Fetch a TypeScript compiler with npm, 
 
 schemas: $(VENV)/.schemas ## Fetch the published schemas that deploy/ is checked by
 
-versions: $(VENV)/.dev $(SERVERS) ## Run what PostgreSQL's version may matter to on 14 and on 18
+versions: $(VENV)/.dev $(SERVERS) ## Run what depends on PostgreSQL on 14, on 18, and on partitioned tables
 	REFRESHER_TEST_POSTGRES=14 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
 	REFRESHER_TEST_POSTGRES=18 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
+	REFRESHER_TEST_PARTITIONS=4 $(COMPLETE) $(BIN)/pytest $(PARALLEL) @tests/postgres_versions/matters.txt $(ARGS)
 
 format: $(VENV)/.dev ## Put the code in form
 	$(BIN)/ruff check --fix-only .

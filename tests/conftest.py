@@ -18,10 +18,12 @@ from tests.order import arrange
 from tests.processes import Spawner
 from tests.rules.samples import SAME_EACH_TIME
 from tests.services import (
+    PARTITIONS,
     REDIS_DATABASES,
     PostgresServer,
     RedisServer,
     migrate,
+    spread,
     start_postgres,
 )
 from tests.world import World
@@ -122,7 +124,8 @@ def redis_server(guard: Guard) -> Iterator[RedisServer]:
 def migrated_template(postgres: PostgresServer) -> Iterator[str]:
     """The name of a migrated database of which tests get copies; never connect to it."""
     postgres.drop_database(TEMPLATE)
-    migrate(postgres.create_database(TEMPLATE))
+    migrate(url := postgres.create_database(TEMPLATE))
+    spread(url, PARTITIONS)
     yield TEMPLATE
     postgres.start()
     postgres.drop_database(TEMPLATE)

@@ -26,6 +26,8 @@ from tests.redis_programs import redis_binary
 from tests.waiting import wait_until
 
 REDIS_DATABASES = 64
+PARTITIONS = int(os.environ.get("REFRESHER_TEST_PARTITIONS", "1"))
+"""In how many partitions the tests' databases have their connections."""
 # Not durable, which only a power cut would show; otherwise as in production.
 POSTGRES_SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -39,6 +41,12 @@ POSTGRES_SETTINGS = {
 def migrate(url: str) -> None:
     """Brings the database at `url` to the newest schema, as `refresher migrate` does."""
     importlib.import_module("refresher.store.migrate").upgrade(url)
+
+
+def spread(url: str, partitions: int) -> None:
+    """Stores the connections in so many partitions, as `refresher migrate --partitions` does."""
+    change = importlib.import_module("refresher.store.repartition").change
+    change(url, None, partitions, lambda _done, _words: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from refresher.cli import session
-from refresher.cli.output import Json, command, done, emit, note
+from refresher.cli import partitions, session
+from refresher.cli.output import Json, WrongUse, command, done, emit, note
 from refresher.runtime.restored import RestoreGuard
 from refresher.settings import load
+from refresher.store import repartition
 from refresher.store.migrate import upgrade
 from refresher.store.spool import Spool
 
@@ -21,20 +22,51 @@ QUESTION = (
 app = typer.Typer()
 
 
-@command(app, "refresher migrate")
-def migrate(json: Json = False) -> None:
+@command(
+    app,
+    "refresher migrate",
+    "refresher migrate --partitions 16 --dry-run",
+    "refresher migrate --partitions 16 --yes",
+)
+def migrate(
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--partitions",
+            help="Then store connections in so many partitions; 1 puts them into one table again.",
+            min=1,
+            max=repartition.MOST,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of --partitions: only tell sizes, disk and time.")
+    ] = False,
+    yes: session.Yes = False,
+    json: Json = False,
+) -> None:
     """Create the tables, or bring them up to date.
 
     Safe to run at every deploy and from several places at once: they take turns, and who finds
     nothing to do does nothing.
+
+    With --partitions the tables of connections and their schedule are copied, while schedulers and
+    workers are stopped. It is one transaction: ended in between, everything is as before.
+    docs/scaling.md says when it is worth it.
     """
     settings = load()
+    if dry_run:
+        if number is None:
+            raise WrongUse("--dry-run is for --partitions: name how many there should be")
+        return partitions.tell(settings, number, json=json)
     before, after = upgrade(settings.database, settings.database_schema)
+    if number is not None:
+        return partitions.change(settings, number, yes=yes, json=json)
     if before == after:
         sentence = f"The database is at migration {after} already; there was nothing to do."
     else:
         sentence = f"The database was {_was(before)}, and is at migration {after} now."
     done({"before": before, "after": after, "changed": before != after}, sentence, json=json)
+    return None
 
 
 def _was(before: str | None) -> str:

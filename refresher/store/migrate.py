@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 600
 """A migration may take longer than a statement of the service ever should."""
-_LOCK = 0x7265667265736831  # "refresh1" in ASCII
+LOCK = 0x7265667265736831  # "refresh1" in ASCII
 _NAMES = re.compile(r"""^(down_)?revision\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 
@@ -44,8 +44,8 @@ def upgrade(url: str, schema: str | None = None) -> tuple[str | None, str]:
     """
     from alembic import command  # noqa: PLC0415  a fifth of a process's start, see above
 
-    with _connected(url, schema) as db:
-        run(db, "select pg_advisory_xact_lock(:lock)", lock=_LOCK)
+    with connection(url, schema) as db:
+        run(db, "select pg_advisory_xact_lock(:lock)", lock=LOCK)
         if schema is not None:
             make_schema(db, schema)
         before = _current(db)
@@ -116,8 +116,8 @@ def _directory() -> Path:
 
 
 @contextmanager
-def _connected(url: str, schema: str | None = None) -> Iterator[Db]:
-    # All in one transaction, which any pooler keeps together.
+def connection(url: str, schema: str | None = None) -> Iterator[Db]:
+    """Opens one transaction for a change of the schema, which any pooler keeps together."""
     parsed = make_url(url)
     arguments = driver_arguments(parsed, "refresher migrate", once_a_session=False)
     told = telling(server_settings(parsed, MOST_SECONDS, schema), once_a_session=False)

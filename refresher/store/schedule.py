@@ -31,35 +31,35 @@ from refresher.store.words import PROVIDER
 # A statement that names its rows by id says "state + 0 = 1": otherwise the planner, whose statistics
 # say that nothing is leased, reads the whole index of leased rows instead of the few it was given.
 
-# Rows are found by an array, not by a join with `due`: with a join, PostgreSQL reads the whole table up
-# to a few 100,000 rows, or looks each id up once more where it expects that few are due.
+# Rows are found by arrays, of which the planner always expects a few values: of a join with `due` it
+# expects 500, and would read the whole table up to a few 100,000 rows to save itself the look-ups.
 _LEASE = f"""
     update refresh_schedule s
     set state = 1, lease_token = s.lease_token + 1, holder_id = :holder_id,
         claimed_at = refresher_now(),
         lease_until = refresher_now() + :lease_seconds * interval '1 second',
         provider = {PROVIDER}
-    where {{found}}
+    {{found}}
     returning s.connection_id, s.lease_token, s.provider, s.due_at
 """  # noqa: S608  our own column names
 # The CTE is a fence: a LIMIT in a sub-select may be run again by the join and claim too many.
 # By place, not by id: beside a forgotten transaction an id has a handful of dead versions. Somebody
 # who changes a row between our snapshot and our lock puts it elsewhere: the next claim takes it. In a
-# partitioned table a place is not one row's alone, so each is asked again.
+# partitioned table each partition has such a place, and the id leads to the right one.
 _BY_PLACE = _LEASE.format(
-    found="s.ctid = any(array(select place from due)) "
-    "and s.state + 0 = 0 and s.due_at <= refresher_now()"
+    found="from unnest(array(select place from due), array(select connection_id from due)) u(place, id)"
+    " where s.ctid = u.place and s.connection_id = u.id and s.state + 0 = 0"
 )
 _DUE = """
     with due as materialized (
-        select ctid as place from refresh_schedule
+        select ctid as place, connection_id from refresh_schedule
         where state = 0 and due_at <= refresher_now()
           and due_at >= coalesce(cast(:since as timestamptz), '-infinity')
         order by due_at limit :limit
         for update skip locked
     )
 """
-_BY_ID = _LEASE.format(found="s.connection_id = any(array(select connection_id from due))")
+_BY_ID = _LEASE.format(found="where s.connection_id = any(array(select connection_id from due))")
 _THESE = """
     with due as materialized (
         select connection_id from refresh_schedule

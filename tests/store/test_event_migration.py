@@ -36,7 +36,7 @@ def test_the_rows_that_there_are_stay(bare_database_url: str) -> None:
     )
     assert isinstance(before, str)
     url = sqlalchemy_url(bare_database_url)
-    with migrate._connected(url) as db:
+    with migrate.connection(url) as db:
         config.attributes["connection"] = db
         command.upgrade(config, before)
         db.exec_driver_sql(ROWS)
@@ -51,7 +51,7 @@ def test_the_rows_that_there_are_stay(bare_database_url: str) -> None:
         now = partitions.now(db)
         assert found[0].upper == partitions.missing(db, now)[0] > now
     # And back again
-    with migrate._connected(url) as db:
+    with migrate.connection(url) as db:
         config.attributes["connection"] = db
         command.downgrade(config, before)
         assert db.exec_driver_sql(COUNT).one() == (40, 820)

@@ -20,7 +20,7 @@ def test_going_back_keeps_each_slot_with_its_token(bare_database_url: str) -> No
     url = sqlalchemy_url(bare_database_url)
     migrate.upgrade(url)
     config = migrate._config()
-    with migrate._connected(url) as db:
+    with migrate.connection(url) as db:
         db.exec_driver_sql(ROWS)
         config.attributes["connection"] = db
         command.downgrade(config, "0021")

@@ -70,8 +70,12 @@ def _whole_reads(db: Db) -> dict[str, int]:
 
 
 def scans_of(db: Db, index: str) -> int:
-    """Returns how often an index was read in this transaction."""
-    sql = "select pg_stat_get_xact_numscans(cast(:index as regclass))"
+    """Returns how often an index, or one of its parts, was read in this transaction."""
+    sql = """
+        select sum(pg_stat_get_xact_numscans(i)) from (
+            select cast(:index as regclass) as i
+            union select relid from pg_partition_tree(cast(:index as regclass))) parts
+        """
     return int(db.execute(text(sql), {"index": index}).scalar_one())
 
 

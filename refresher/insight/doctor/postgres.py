@@ -9,7 +9,7 @@ from refresher.errors import DatabaseNotMigrated, DatabaseRefusesWrites, Databas
 from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.rules.words import span
 from refresher.settings import Settings
-from refresher.store import gauges, inspection, migrate
+from refresher.store import gauges, inspection, migrate, table_forms
 from refresher.store.inspection import DatabaseServer
 from refresher.store.session import Database
 
@@ -139,6 +139,7 @@ def _tables(database: Database) -> Finding:
     try:
         with database.transaction() as db:
             migrate.check(db)
+            number = table_forms.partitions(db)
     except DatabaseNotMigrated as error:
         message = str(error)
         if "newer refresher" in message:
@@ -146,4 +147,5 @@ def _tables(database: Database) -> Finding:
         return fail(
             "database", message.removesuffix(": run `refresher migrate`"), "`refresher migrate`"
         )
-    return ok("tables", f"the schema is at migration {migrate.newest()}, as it should be")
+    form = f"; connections are in {number} partitions" if number > 1 else ""
+    return ok("tables", f"the schema is at migration {migrate.newest()}, as it should be{form}")
