@@ -176,7 +176,8 @@ def schedule_for_later(world: World, count: int) -> None:
     for first in range(1, count + 1, 10_000):  # a busy machine answers each in time
         world.run(
             "with new as (insert into connection (id, organization_id, provider, external_id) "
-            "select gen_random_uuid(), 'o', 'acme', n::text from generate_series(:first, :last) n "
+            "select gen_random_uuid(), 'o', 'acme', n::text "
+            "from generate_series(cast(:first as int), cast(:last as int)) n "
             "returning id) insert into refresh_schedule (connection_id, due_at) select id, "
             "refresher_now() + random() * interval '30 days' + interval '1 minute' from new",
             first=first,
