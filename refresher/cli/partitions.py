@@ -6,6 +6,7 @@ import typer
 
 from refresher.cli import session
 from refresher.cli.output import done, emit, facts, note
+from refresher.cli.progress import progress
 from refresher.rules.words import span
 from refresher.settings import Settings
 from refresher.store import repartition
@@ -48,7 +49,7 @@ def change(settings: Settings, number: int, *, yes: bool, json: bool) -> None:
     if plan.before != number and plan.in_the_way is None:
         note(f"It takes about {span(_seconds(plan))} and {plan.needed_bytes / 1e9:.1f} GB of disk.")
         session.confirm(QUESTION, to="copy the tables", yes=yes)
-    with session.progress(lambda: 100) as moved:
+    with progress(lambda: 100) as moved:
         before = repartition.change(
             settings.database,
             settings.database_schema,
