@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, Protocol
 from urllib.parse import quote_plus, urlsplit, urlunsplit
 
@@ -139,7 +140,7 @@ def write(request: TokenRequest) -> Wire:
 
 def form(parameters: Mapping[str, str]) -> str:
     """Returns what `urllib.parse.urlencode` does, in a third of the time for the usual tokens."""
-    return "&".join([f"{_quoted(name)}={_quoted(text)}" for name, text in parameters.items()])
+    return "&".join([f"{_name(name)}={_quoted(text)}" for name, text in parameters.items()])
 
 
 def _typed(request: TokenRequest, content_type: str) -> Mapping[str, str]:
@@ -151,6 +152,10 @@ def _typed(request: TokenRequest, content_type: str) -> Mapping[str, str]:
 
 def _quoted(text: str) -> str:
     return text if _PLAIN(text) else quote_plus(text)
+
+
+_name = lru_cache(256)(_quoted)
+"""The names of parameters are a handful; what stands behind them may be a secret, and is not kept."""
 
 
 def _url(request: TokenRequest) -> str:

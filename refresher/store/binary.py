@@ -136,7 +136,10 @@ _TEXT, _BYTEA, _INSTANT = _of("text"), _of("bytea"), _of("timestamptz")
 
 def uuids(values: Iterable[UUID | None]) -> Array:
     """Packs ids."""
-    elements = [_NULL if value is None else _UUID_LENGTH + value.bytes for value in values]
+    whole = _UUID_LENGTH
+    elements = [
+        _NULL if value is None else whole + value.int.to_bytes(16, "big") for value in values
+    ]
     return _UUID(len(elements), b"".join(elements), has_null=_NULL in elements)
 
 

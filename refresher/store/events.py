@@ -122,7 +122,7 @@ def append(db: Db, events: Sequence[Event]) -> None:
     """Appends events, all stamped with the transaction's time: the last thing that it writes."""
     if events:
         values = {name: pack(map(attrgetter(name), events)) for name, pack in _PACKED.items()}
-        values["recorded"] = texts(_text(e.recorded) for e in events)
+        values["recorded"] = texts(as_text(e.recorded) for e in events)
         binary.answer(db, _APPEND, values)
 
 
@@ -257,5 +257,6 @@ def as_json(event: PastEvent) -> dict[str, object]:
     return asdict(event)
 
 
-def _text(recorded: Mapping[str, object] | None) -> str | None:
+def as_text(recorded: Mapping[str, object] | None) -> str | None:
+    """Returns a record as JSON."""
     return None if recorded is None else orjson.dumps(recorded).decode()

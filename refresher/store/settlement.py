@@ -3,7 +3,8 @@
 Tokens are guarded by the credential version, schedule rows by the lease token. So a late writer never
 overwrites a newer pair, and a fresh pair is stored even when the row belongs to somebody else by
 now. What could not be stored goes into quarantine, sealed: it may be the only live pair.
-Rows are written in the order of their ids, so that two writers cannot deadlock.
+What is a fresh pair and nothing else goes in one statement (`pairs.py`), the others step by step. Rows
+are written in the order of their ids: two writers seldom deadlock, and who does is tried again.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from sqlalchemy import text
 
 from refresher.rules.connection import ParkReason, SealedLife, value
 from refresher.rules.faults import Fault, Place
-from refresher.store import answers, binary, grant_ends, notices, quarantine
+from refresher.store import answers, binary, grant_ends, notices, pairs, quarantine
 from refresher.store.answers import KeptAnswer
-from refresher.store.binary import bigints, byteas, doubles, texts, uuids
+from refresher.store.binary import bigints, doubles, texts, uuids
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
+from refresher.store.pairs import Finished
 from refresher.store.reload import Reloaded
 
 _LOST = ParkReason.LOST_ANSWER
@@ -68,6 +70,12 @@ class Settlement:
         return self.row.connection.id
 
     @property
+    def expired_seconds(self) -> float | None:
+        """How long the old access token was dead when this came; None when no end was known."""
+        left = self.row.left_seconds
+        return None if left is None else max(0.0, (self.elapsed_seconds or 0.0) - left)
+
+    @property
     def is_irreplaceable(self) -> bool:
         """Whether it brings what may exist nowhere else: a pair, or an answer that may hold one."""
         return self.new is not None or (self.kept is not None and self.kept.looks_like_grant)
@@ -85,10 +93,23 @@ class Settled:
 def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> Settled:
     """Writes tokens, ends dead grants, moves the schedule rows and appends one event each."""
     given = sorted(settlements, key=lambda s: s.id.int)
+    finished = pairs.finish(db, [s for s in given if pairs.is_plain(s)])
+    if len(finished.told) < len(given):
+        return _settle_others(db, given, finished, lead_share)
+    notices.mark_well(db, finished.healed)
+    return Settled(finished.told, frozenset(), frozenset())
+
+
+def _settle_others(
+    db: Db, all_given: Sequence[Settlement], finished: Finished, lead_share: float
+) -> Settled:
+    """Writes, step by step, what is more than a fresh pair, or met somebody else's."""
+    given = [s for s in all_given if s.id not in finished.told]
     moved = grant_ends.move(
         db, [s for s in given if s.new and s.new.grant_left_seconds is not None]
     )
-    stored, healed = _store_tokens(db, [s for s in given if s.new])
+    stored, healed = pairs.store(db, [s for s in given if s.new and s.id not in finished.stored])
+    stored |= finished.stored - finished.told
     unsure = [s for s in given if s.id not in stored and s.is_irreplaceable]
     done = _stored_already(db, unsure)
     todo = grant_ends.naming_answers(db, [s for s in given if s.id not in done] if done else given)
@@ -106,7 +127,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
         _move_by_stored_life(db, [s for s in todo if s.id in astray], lead_share)
         orphans = [o for s in with_tokens if s.id in fenced and (o := quarantine.orphan(s))]
         quarantine.put(db, orphans)
-    notices.mark_well(db, healed)
+    notices.mark_well(db, finished.healed + healed)
     notices.record(db, [grant_ends.ended(s) for s in dead if s.id in ended])
     answers.put(db, [s.kept for s in given if s.kept])
     notices.find_unread(
@@ -116,7 +137,7 @@ def settle(db: Db, settlements: Iterable[Settlement], *, lead_share: float) -> S
     fresh = [s.id for s in todo if (s.end_is_news or s.id in moved) and s.id in stored]
     grant_ends.watch(db, fresh)
     append_events(db, [_event(s, fenced, adopted) for s in todo])
-    return Settled(frozenset(written | done), frozenset(fenced), frozenset(adopted))
+    return Settled(finished.told | written | done, frozenset(fenced), frozenset(adopted))
 
 
 def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
@@ -134,59 +155,6 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
     values = {"ids": list(pairs), "access_tokens": list(pairs.values())}
     found = set(db.execute(statement, values).scalars()) if pairs else set()
     return found | answers.stored(db, [s.kept for s in todo if s.kept and not s.new])
-
-
-_STORE_TOKENS = binary.statement(
-    """
-    update connection c set
-        access_token = coalesce(u.access_token, c.access_token),
-        refresh_token = coalesce(u.refresh_token, c.refresh_token),
-        credential_version = c.credential_version + 1,
-        issued_at = case when u.left_seconds is null then c.issued_at else refresher_now() end,
-        expires_at = coalesce(
-            refresher_now() + u.left_seconds * interval '1 second', c.expires_at),
-        lifetime_seconds = coalesce(u.lifetime_seconds, c.lifetime_seconds),
-        refresh_token_expires_at = least(c.grant_ends_at,
-            case when u.forgets_end = 1 then null else coalesce(
-                refresher_now() + u.refresh_token_left_seconds * interval '1 second',
-                c.refresh_token_expires_at) end),
-        granted_scopes = coalesce(string_to_array(u.scopes, ' '), c.granted_scopes),
-        kept_fields = coalesce(coalesce(c.kept_fields, '{}') || u.kept_fields::jsonb, c.kept_fields),
-        kept_secrets = coalesce(u.kept_secrets, c.kept_secrets),
-        status = 'active', status_cause = null, updated_at = refresher_now()
-    from unnest(
-        cast(:ids as uuid[]), cast(:versions as bigint[]), cast(:access_tokens as bytea[]),
-        cast(:refresh_tokens as bytea[]), cast(:lifetimes as float8[]),
-        cast(:lefts as float8[]), cast(:refresh_lefts as float8[]), cast(:scopes as text[]),
-        cast(:kept_fields as text[]), cast(:kept_secrets as bytea[]), cast(:forgets_ends as int[])
-    ) u(id, version, access_token, refresh_token, lifetime_seconds, left_seconds,
-        refresh_token_left_seconds, scopes, kept_fields, kept_secrets, forgets_end)
-    where c.id = u.id and c.credential_version = u.version
-    returning c.id, c.trouble is not null and u.left_seconds > 0 as healed
-    """
-)
-
-
-def _store_tokens(db: Db, todo: Sequence[Settlement]) -> tuple[set[UUID], list[UUID]]:
-    """Returns whose pair was stored, and who of them was in trouble that this ends."""
-    if not todo:
-        return set(), []
-    lives = [s.new for s in todo if s.new]
-    values = {
-        "ids": uuids(s.id for s in todo),
-        "versions": bigints(s.row.connection.credential_version for s in todo),
-        "access_tokens": byteas(n.access_token for n in lives),
-        "refresh_tokens": byteas(n.refresh_token for n in lives),
-        "lifetimes": doubles(n.lifetime_seconds for n in lives),
-        "lefts": doubles(n.left_seconds for n in lives),
-        "refresh_lefts": doubles(n.refresh_token_left_seconds for n in lives),
-        "scopes": texts(" ".join(n.scopes) if n.scopes else None for n in lives),
-        "kept_fields": texts(n.kept_fields for n in lives),
-        "kept_secrets": byteas(n.kept_secrets for n in lives),
-        "forgets_ends": bigints(int(n.forgets_end) for n in lives),
-    }
-    rows = binary.rows(db, _STORE_TOKENS, values)
-    return {row[0] for row in rows}, [row[0] for row in rows if row[1]]
 
 
 # "+ 0" keeps the planner off the small index of leased rows: statistics say that it is empty, so
@@ -259,8 +227,6 @@ def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:
     kind = s.kind
     if fenced or adopted:  # an id's hash is dear
         kind = "fenced" if s.id in fenced else "adopted" if s.id in adopted else kind
-    left = s.row.left_seconds
-    expired = max(0.0, (s.elapsed_seconds or 0.0) - left) if left is not None else None
     return Event(
         connection_id=s.id,
         kind=kind,
@@ -270,7 +236,7 @@ def _event(s: Settlement, fenced: set[UUID], adopted: set[UUID]) -> Event:
         http_status=s.http_status,
         elapsed_seconds=s.elapsed_seconds,
         lateness_seconds=s.row.lateness_seconds,
-        expired_seconds=expired,
+        expired_seconds=s.expired_seconds,
         reason=s.reason,
         claimed_at=s.row.claimed_at,
         begun_at=s.begun_at,

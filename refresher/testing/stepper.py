@@ -115,10 +115,11 @@ class Story:
             raise self.error
 
 
-_ORDER: tuple[Point, ...] = (
+ORDER: tuple[Point, ...] = (
     *("reloaded", "guarded", "begun", "replied"),
     *("classified", "decided", "committing", "committed"),
 )
+"""The points of one refresh, whichever way its row goes."""
 
 
 class Stepper:
@@ -221,7 +222,7 @@ class Stepper:
     def _until(self, point: Point) -> object:
         """Goes on to `point` and returns what the story has in hand there."""
         story, passed = self._started(), self.at
-        if passed in _ORDER and _ORDER.index(passed) > _ORDER.index(point):
+        if passed in ORDER and ORDER.index(passed) > ORDER.index(point):
             raise StoryEnded(f"{point!r} is over: the story is at {passed!r}")
         while story.at != point:
             if story.is_over or story.next() is None:

@@ -221,7 +221,4 @@ class Meter:
 
 def expired_seconds(s: Settlement) -> float:
     """Returns how long the old token had been dead when its successor came; 0 without one."""
-    left = s.row.left_seconds
-    if s.kind != "refreshed" or left is None:
-        return 0.0
-    return max(0.0, (s.elapsed_seconds or 0.0) - left)
+    return s.expired_seconds or 0.0 if s.kind == "refreshed" else 0.0
