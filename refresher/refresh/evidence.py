@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -84,11 +85,16 @@ def pause_met(services: Services, row: Reloaded, probing: set[str]) -> PauseSeen
         if pause.name in probing:
             return held
         probing.add(pause.name)
-        every = doubts_every_seconds(pause.sort, services.policy)
-        with services.database.transaction() as db:
-            if not pauses.take_probe(db, pause, hold_seconds=hold, again_seconds=every):
-                return held
+        if not services.outlast(partial(_probes, services, pause, hold)):
+            return held
     return None
+
+
+def _probes(services: Services, pause: PauseSeen, hold_seconds: float, _tried: int) -> bool:
+    """Whether we are the one that probes; nobody is, where a try took place without our knowing."""
+    every = doubts_every_seconds(pause.sort, services.policy)
+    with services.database.transaction() as db:
+        return pauses.take_probe(db, pause, hold_seconds=hold_seconds, again_seconds=every)
 
 
 def in_pace(services: Services, attempts: list[Attempt], aside: list[Settlement]) -> list[Attempt]:
@@ -100,8 +106,12 @@ def in_pace(services: Services, attempts: list[Attempt], aside: list[Settlement]
     if not paces:
         return attempts
     grants = [a.row.connection for a in attempts if _id(a) in paces]
-    with services.database.reading() as db:
-        since = events.since_request(db, grants, within_seconds=max(paces.values()))
+
+    def look(_tried: int) -> dict[UUID, float]:
+        with services.database.reading() as db:
+            return events.since_request(db, grants, within_seconds=max(paces.values()))
+
+    since = services.outlast(look)  # others of the batch are begun already
     left = {one: paces[one] - ago for one, ago in since.items() if ago < paces[one]}
     aside += [paced(a.row, left[_id(a)]) for a in attempts if _id(a) in left]
     return [a for a in attempts if _id(a) not in left]

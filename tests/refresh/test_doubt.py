@@ -82,6 +82,20 @@ def test_some_begun_in_doubt_and_others_not(world: World) -> None:
     assert len(world.script.asked) == 1
 
 
+@pytest.mark.parametrize("took_place", [True, False])
+def test_a_probe_in_doubt_costs_no_other_row_its_refresh(world: World, took_place: bool) -> None:
+    """Begun by its reload, a row goes on whatever becomes of who probes; nobody probes twice."""
+    world.connect("calm", expires_in=0)
+    probing = world.connect("probes", provider="paced", expires_in=0)
+    claims = world.claim()
+    world.hold("provider", "paced@paced.example", sort="limited", seconds=-1)
+    doubtful = LostAnswer(world.services.database, 2, took_place=took_place)
+    tally = refresh(replace(world.services, database=doubtful), claims)
+    assert tally["refreshed"] == (1 if took_place else 2)
+    assert tally["postponed"] == (1 if took_place else 0)
+    assert world.row(probing).state == 0
+
+
 @pytest.mark.parametrize("ago_seconds", [0, 1])
 def test_a_second_delivery_does_not_profit_from_a_commit_in_doubt(
     world: World, ago_seconds: int
