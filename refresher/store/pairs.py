@@ -75,7 +75,8 @@ def is_plain(s: Settlement) -> bool:
         and s.new.grant_left_seconds is None
         and s.attempt == s.unknown_outcomes == 0
         and s.due_in_seconds is not None
-        and s.reason is s.waits_for is s.postponed_by is s.kept is None
+        and s.reason is s.waits_for is s.postponed_by is None
+        and s.kept is None
         and not s.end_is_news
     )
 

@@ -88,7 +88,7 @@ def test_a_probe_in_doubt_costs_no_other_row_its_refresh(world: World, took_plac
     world.connect("calm", expires_in=0)
     probing = world.connect("probes", provider="paced", expires_in=0)
     claims = world.claim()
-    world.hold("provider", "paced@paced.example", sort="limited", seconds=-1)
+    world.hold("provider", "paced", sort="limited", seconds=-1)
     doubtful = LostAnswer(world.services.database, 2, took_place=took_place)
     tally = refresh(replace(world.services, database=doubtful), claims)
     assert tally["refreshed"] == (1 if took_place else 2)
