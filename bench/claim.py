@@ -31,8 +31,9 @@ from bench.refreshes.report import machine
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.runtime.limits import ClaimWindow
 from refresher.store import migrate
+from refresher.store.pool import Pool
 from refresher.store.schedule import CLAIM_DUE, claim_due
-from refresher.store.session import Database, Db
+from refresher.store.session import Db
 
 SIZES, LARGEST = (10_000, 100_000, 1_000_000), 10_000_000
 CLAIM, ROUNDS = 500, 60
@@ -91,7 +92,7 @@ class Site:
         url = make_url(server).set(database=name)
         self.plain_url = url.render_as_string(hide_password=False)
         sqlalchemy_url = url.set(drivername="postgresql+psycopg")
-        self.database = Database(
+        self.database = Pool(
             sqlalchemy_url.render_as_string(hide_password=False), statement_timeout_seconds=1_000
         )
         migrate.upgrade(self.database.url)

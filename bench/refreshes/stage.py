@@ -33,7 +33,7 @@ from refresher.runtime.cipher import new_key
 from refresher.runtime.services import Services, build
 from refresher.settings import load, sqlalchemy_url
 from refresher.store import migrate, workers
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 
 Say = Callable[[str], None]
 START_SECONDS = 60.0
@@ -108,14 +108,14 @@ def _database(plan: Plan, folder: Path) -> Iterator[tuple[str, Path | None]]:
     url = sqlalchemy_url(plan.database_url)
     _refuse_strangers(url)
     yield url, None
-    database = Database(url)
+    database = Pool(url)
     with database.transaction() as db:
         sql.empty(db)
     database.close()
 
 
 def _refuse_strangers(url: str) -> None:
-    database = Database(url)
+    database = Pool(url)
     try:
         with database.transaction() as db:
             found = sql.strangers(db)

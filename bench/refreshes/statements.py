@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.store.migrate import VERSION_TABLE
+from refresher.store.session import Db
 from refresher.store.tables import metadata
 
 OURS = [*metadata.tables, VERSION_TABLE]
@@ -88,7 +88,8 @@ def make_some_due(db: Db, most: int) -> int:
         "update refresh_schedule set due_at = refresher_now() where connection_id in "
         "(select connection_id from refresh_schedule limit :most)"
     )
-    return db.execute(statement, {"most": most}).rowcount
+    made: int = db.execute(statement, {"most": most}).rowcount
+    return made
 
 
 def schedule_for_tomorrow(db: Db) -> None:

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-import structlog
-
 from refresher.errors import BrokenProvider, CatalogueError, UnknownProvider
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.providers import Provider
@@ -21,7 +19,6 @@ from refresher.rules.signals import SignalSource
 
 SLUG = re.compile(r"i-[0-9a-f]{16}")
 """What the provider of an issuer is called that a connect session named, and no entry does."""
-log = structlog.get_logger()
 Origin = Literal["built-in", "file", "discovered"]
 DEFAULT_APP = "default"
 
@@ -214,7 +211,10 @@ class Catalogue:
             found = self._shelf.provider(name)
         except CatalogueError as error:
             self._broken_on_shelf[name] = Broken(f"built-in {name}", str(error), name)
-            log.error("an entry of the catalogue is wrong; others go on", why=str(error))  # noqa: TRY400
+            import structlog  # noqa: PLC0415  seldom used here, and large
+
+            told = "an entry of the catalogue is wrong; others go on"
+            structlog.get_logger().error(told, why=str(error))
             return None
         if found.is_looked_up:
             self._looked_up[name] = found

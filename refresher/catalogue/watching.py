@@ -11,12 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
-
 from refresher.catalogue.entries import Catalogue
 from refresher.errors import CatalogueError
 
-log = structlog.get_logger()
 LOOK_SECONDS = 1.0
 Stamp = tuple[int, ...]
 """Where a file is, when it changed, and how long it is."""
@@ -55,5 +52,8 @@ class Reader:
         try:
             return self._read()
         except CatalogueError as error:
-            log.error("the providers file is wrong: all stays as it is", why=str(error))  # noqa: TRY400
+            import structlog  # noqa: PLC0415  seldom used here, and large
+
+            told = "the providers file is wrong: all stays as it is"
+            structlog.get_logger().error(told, why=str(error))
             return None

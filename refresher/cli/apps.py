@@ -21,7 +21,8 @@ from refresher.connections.oauth_apps import end_rotation, rotate_secret, store_
 from refresher.errors import CatalogueError, NoSuchApp
 from refresher.rules.clients import ClientCredentials
 from refresher.rules.connection import Secret
-from refresher.runtime.parts import catalogue_from, cipher_from
+from refresher.runtime.cipher import cipher_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings, load
 from refresher.store import audit, oauth_apps
 from refresher.store.audit import AuditEntry

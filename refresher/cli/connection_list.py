@@ -101,7 +101,7 @@ def list_(
         failing=failing,
         slots=slots,
     )
-    with session.database() as database:
+    with session.looking() as database:
         if query is not None:
             _refuse_beside(health, chosen, after, count=count)
             _list_found(database, query, chosen.organization_id, limit=limit, json=json)

@@ -73,7 +73,7 @@ app.add_typer(group, name="connections")
 @command(group, "refresher connections show 7b0d2a4e")
 def show(connection: Id, json: Json = False) -> None:
     """Show one connection: its state, what is next, and what keeps it from going on."""
-    with session.database() as database:
+    with session.looking() as database:
         found = find(database, connection)
         view = view_of(database, found)
         with database.transaction() as db:

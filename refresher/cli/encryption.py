@@ -17,8 +17,7 @@ from refresher.insight.doctor.setup import running
 from refresher.rules.installation import Agreement, compare
 from refresher.rules.words import many, span
 from refresher.runtime import cipher as ciphers
-from refresher.runtime.cipher import Cipher
-from refresher.runtime.parts import cipher_from
+from refresher.runtime.cipher import Cipher, cipher_from
 from refresher.runtime.receiving_key import ReceivingKey
 from refresher.settings import load
 from refresher.store import audit

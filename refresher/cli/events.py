@@ -40,7 +40,7 @@ def events(
     success, `next` how long after the event it is due again. A connection that shares another's grant
     shows that one's history: refreshes happen there.
     """
-    with session.database() as database:
+    with session.looking() as database:
         root = find_root(database, connection, "this is the history of that")
         with database.transaction() as db:
             past = recent(db, root, limit=limit)[::-1]

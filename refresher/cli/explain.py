@@ -18,7 +18,7 @@ app = typer.Typer()
 def explain(connection: Id, json: Json = False) -> None:
     """Say why a connection is or is not going to be refreshed, and what to do about it."""
     settings = load()
-    with session.database(settings) as database:
+    with session.looking(settings) as database:
         root = find_root(database, connection)
         known = catalogue_from(settings, database)
         found = explaining.gather(database.transaction, settings, known, root)

@@ -25,7 +25,7 @@ from refresher.connections.exporting import Export
 from refresher.errors import SettingsError
 from refresher.rules.export_format import Tokens
 from refresher.rules.words import many, span
-from refresher.runtime.parts import cipher_from
+from refresher.runtime.cipher import cipher_from
 from refresher.runtime.receiving_key import PublicKey, public_key
 from refresher.settings import load
 from refresher.store import exporting as rows

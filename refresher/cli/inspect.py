@@ -62,7 +62,7 @@ def inspect(
     No token is read. A connection that shares another's grant shows that one.
     """
     settings = load()
-    with session.database(settings) as database:
+    with session.looking(settings) as database:
         root = find_root(database, connection)
         if at is not None:
             if follow:

@@ -17,7 +17,7 @@ from refresher.outbound.egress import Egress
 from refresher.outbound.metadata import ask_issuer
 from refresher.outbound.resource_servers import ask
 from refresher.rules.redirects import redirect_uri
-from refresher.runtime.parts import cipher_from
+from refresher.runtime.cipher import cipher_from
 from refresher.runtime.services import egress_from
 from refresher.settings import Settings
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Annotated, TextIO
 
@@ -19,9 +19,9 @@ import typer
 
 from refresher.cli.output import WrongUse, note
 from refresher.rules.access import Actor
-from refresher.runtime.parts import database_from
 from refresher.runtime.whoever import whoever
 from refresher.settings import Settings, load
+from refresher.store.plain import PlainDatabase
 from refresher.store.session import Database
 
 SIGNALS = [
@@ -36,11 +36,27 @@ def actor() -> Actor:
 
 
 @contextmanager
-def database(settings: Settings | None = None) -> Iterator[Database]:
-    """Opens the configured database. Tables that are missing are told by the first statement.
+def looking(settings: Settings | None = None) -> Iterator[Database]:
+    """Opens the configured database for a command that looks: it starts without SQLAlchemy.
 
-    A command keeps no session, so that it works, and leaves nothing behind, whatever pooler is there.
+    Tables that are missing are told by the first statement. Neither this nor `database` keeps a
+    session, so that a command works, and leaves nothing behind, whatever pooler is there.
     """
+    settings = settings or load()
+    opened = PlainDatabase(
+        settings.database,
+        schema=settings.database_schema,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+    with closing(opened):
+        yield opened
+
+
+@contextmanager
+def database(settings: Settings | None = None) -> Iterator[Database]:
+    """Opens the configured database, with a pool, for a command that changes things."""
+    from refresher.runtime.parts import database_from  # noqa: PLC0415  to look needs none of it
+
     opened = database_from(settings or load(), sessions_are_ours=False)
     try:
         yield opened

@@ -19,8 +19,7 @@ from refresher.rules.kept_fields import from_secret_text
 from refresher.rules.serving import Stored
 from refresher.rules.slots import slot_id
 from refresher.rules.words import span
-from refresher.runtime.cipher import Cipher
-from refresher.runtime.parts import catalogue_from, cipher_from
+from refresher.runtime.cipher import Cipher, cipher_from
 from refresher.settings import Settings, load
 from refresher.store import audit, serving
 from refresher.store.session import Database, Db
@@ -94,7 +93,7 @@ def _stored(connection: str, slot: str | None, *, even_expired: bool, json: bool
     """Prints what is stored."""
     settings = load()
     cipher = cipher_from(settings)
-    with session.database(settings) as database:
+    with session.looking(settings) as database:
         found = find(database, connection)
         with database.transaction() as db:
             stored = serving.stored(db, (found, None))
@@ -117,6 +116,8 @@ def _stored(connection: str, slot: str | None, *, even_expired: bool, json: bool
 
 
 def _facts(settings: Settings, stored: Stored) -> Mapping[str, object]:
+    from refresher.runtime.parts import catalogue_from  # noqa: PLC0415  as above
+
     entry = catalogue_from(settings).get(stored.provider)
     return DIES if entry is not None and not entry.old_access_token_survives else {}
 
@@ -124,6 +125,7 @@ def _facts(settings: Settings, stored: Stored) -> Mapping[str, object]:
 def _of_slot(db: Db, settings: Settings, cipher: Cipher, main: Stored, slot: str) -> Stored:
     """Returns the token of a slot, which is a row of its own or came with the main one."""
     from refresher.refresh.slot_flow import absent, as_slot, come_together  # noqa: PLC0415  as above
+    from refresher.runtime.parts import catalogue_from  # noqa: PLC0415  as above
 
     own = serving.stored(db, (slot_id(main.root_id, slot), None))
     if own is not None and not own.deleted:

@@ -26,7 +26,7 @@ from refresher.cli.output import (
 from refresher.cli.webhook_messages import Organization, WebhookId, find_endpoint
 from refresher.notify import endpoints
 from refresher.rules.words import counted, span
-from refresher.runtime.parts import cipher_from
+from refresher.runtime.cipher import cipher_from
 from refresher.runtime.services import egress_from
 from refresher.settings import load
 from refresher.store import webhooks

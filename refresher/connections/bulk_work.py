@@ -27,7 +27,8 @@ from refresher.store.audit import AuditEntry
 from refresher.store.bulk import Dealt, Job
 from refresher.store.bulk_rows import Look, Row
 from refresher.store.events import Event, append
-from refresher.store.session import Database, DatabaseError, Db, retrying
+from refresher.store.pool import DatabaseError
+from refresher.store.session import Database, Db, retrying
 
 log = structlog.get_logger()
 LOOK_SECONDS = 1.0

@@ -19,8 +19,7 @@ from pathlib import Path
 from refresher.devkit.handed_on import beside, read_environment, write_environment, write_private
 from refresher.devkit.postgres import EmbeddedPostgres
 from refresher.errors import SettingsError
-from refresher.runtime.cipher import new_key, parse_key
-from refresher.runtime.parts import cipher_from
+from refresher.runtime.cipher import cipher_from, new_key, parse_key
 from refresher.runtime.serving.sockets import HERE, LOOPBACK
 from refresher.settings import PREFIX, Settings, Transport, variable
 from refresher.settings.names import OF_THE_SDK, known_variables

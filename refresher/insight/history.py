@@ -11,8 +11,8 @@ import structlog
 from refresher.errors import RefresherError
 from refresher.runtime.services import Services
 from refresher.store import sample_history, samples
+from refresher.store.pool import DatabaseError
 from refresher.store.sample_history import History
-from refresher.store.session import DatabaseError
 
 log = structlog.get_logger()
 LOOK_SECONDS = 5.0

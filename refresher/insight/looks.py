@@ -41,8 +41,9 @@ from refresher.store.gauges import MOST_COUNTED
 from refresher.store.inspection import Activity
 from refresher.store.looking import looking
 from refresher.store.pause_list import PauseView
+from refresher.store.pool import DatabaseError
 from refresher.store.sample_history import History, Lately
-from refresher.store.session import Database, DatabaseError, Db
+from refresher.store.session import Database, Db
 from refresher.store.token_lives import EndsNext
 
 log = structlog.get_logger()

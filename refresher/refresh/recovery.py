@@ -26,8 +26,8 @@ from refresher.runtime.liveness import Watch
 from refresher.runtime.services import Services
 from refresher.store import quarantine, registration, workers
 from refresher.store.answers import AnswersNotKept
+from refresher.store.pool import DatabaseError
 from refresher.store.refusals import sentence
-from refresher.store.session import DatabaseError
 from refresher.store.settlement import Settlement, settle
 from refresher.store.sweep import Swept, release_unbegun, sweep
 

@@ -14,7 +14,7 @@ import structlog
 from refresher.errors import RefresherError
 from refresher.runtime.services import Services
 from refresher.store import answers, partitions
-from refresher.store.session import DatabaseError
+from refresher.store.pool import DatabaseError
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from refresher.rules.served import RefreshResult
 from refresher.runtime.liveness import Heartbeat
 from refresher.runtime.services import Services
 from refresher.store import events, schedule, serving
-from refresher.store.session import DatabaseError
+from refresher.store.pool import DatabaseError
 
 LOOK_AGAIN_SECONDS = 0.05
 Lease = tuple[UUID, int]

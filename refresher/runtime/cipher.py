@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from refresher.errors import CannotDecrypt, SettingsError
 from refresher.rules.connection import Sealed, Secret
+from refresher.settings import Settings
 
 _VERSION = b"\x01"
 _HEADER = 1 + 4
@@ -174,3 +175,16 @@ def is_open_to_others(path: Path) -> bool:
     """Whether more than its owner and group may read the file, or more than its owner may write it."""
     mode = path.stat().st_mode
     return bool(mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP))
+
+
+def cipher_from(settings: Settings) -> Cipher:
+    """Returns the cipher; without a key, a sentence that names the command that makes one."""
+    keys = [key.get_secret_value() for key in settings.encryption_keys]
+    if settings.encryption_keys_file is not None:
+        keys = read_keys(settings.encryption_keys_file)
+    if not keys:
+        raise SettingsError(
+            "REFRESHER_ENCRYPTION_KEYS is not set, and tokens are never stored in the clear: "
+            "`refresher encryption new-key` prints a key"
+        )
+    return Cipher([parse_key(key) for key in keys])

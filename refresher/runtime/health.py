@@ -28,7 +28,8 @@ from refresher.runtime.neighbours import Neighbours
 from refresher.runtime.services import Services
 from refresher.settings import Flow
 from refresher.store import gauges, inspection
-from refresher.store.session import DatabaseError, Db
+from refresher.store.pool import DatabaseError
+from refresher.store.session import Db
 
 ANSWERED_WITHIN_SECONDS = 10.0
 """Postgres answers, as far as a restart goes, when it took a note of our heartbeat so lately."""

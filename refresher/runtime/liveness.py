@@ -21,8 +21,9 @@ from refresher.errors import DatabaseUnavailable
 from refresher.runtime.services import Services
 from refresher.settings.shared import digests
 from refresher.store import installation, workers
+from refresher.store.pool import DatabaseError
 from refresher.store.refusals import Nature, nature_of
-from refresher.store.session import DatabaseError, Db
+from refresher.store.session import Db
 from refresher.store.workers import Holders, RunsWith
 
 log = structlog.get_logger()

@@ -30,7 +30,7 @@ from refresher.rules.delivery import DeliveryPolicy
 from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
 from refresher.runtime import checkpoints
-from refresher.runtime.cipher import Cipher
+from refresher.runtime.cipher import Cipher, cipher_from
 from refresher.runtime.clients import KnownSecrets
 from refresher.runtime.couriers import Couriers
 from refresher.runtime.deadlines import Lookout
@@ -38,11 +38,11 @@ from refresher.runtime.issuers import Findings
 from refresher.runtime.limits import ClaimWindow, Pacer
 from refresher.runtime.log import Seldom
 from refresher.runtime.metrics import Meter
-from refresher.runtime.parts import catalogue_from, cipher_from, database_from, policy_from
+from refresher.runtime.parts import catalogue_from, database_from, policy_from
 from refresher.runtime.restored import RestoreGuard
 from refresher.settings import Settings, load
 from refresher.store import workers
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from refresher.store.spool import Spool
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Services:
     """What a refresh needs; `holder_id` names this process in leases and in `worker`."""
 
     settings: Settings
-    database: Database
+    database: Pool
     cipher: Cipher
     catalogue: Catalogue
     policy: Policy

@@ -8,13 +8,10 @@ anywhere.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from refresher.errors import SettingsError
-
-if TYPE_CHECKING:
-    from sqlalchemy import URL
 
 SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 ENCODE = (
@@ -50,6 +47,10 @@ _NUMBERS = ("connect_timeout", "keepalives_idle", "keepalives_interval", "keepal
 _UNKNOWN = re.compile(r'invalid (?:URI query parameter|connection option)[^"]*"(\w+)"')
 
 
+_PLACED = frozenset({"user", "password", "host", "port", "dbname"})
+"""What stands before the options."""
+
+
 class UnreadableURL(ValueError):
     """A URL that names no database we could ask; says why, without its name and without secrets."""
 
@@ -70,37 +71,42 @@ def canonical(url: str) -> str:
 
     Raises `UnreadableURL`, whose text follows the name of the variable: "has the option …".
     """
-    parts = _read(url)
-    host, port = parts.pop("host", ""), parts.pop("port", "")
-    user, password = parts.pop("user", None), parts.pop("password", None)
-    database = parts.pop("dbname", None)
-    _check_ports(port)
-    for name, value in parts.items():
+    found = parts(url)
+    _check_ports(found.get("port", ""))
+    for name, value in found.items():
         _check_value(name, value)
-    from sqlalchemy import URL  # noqa: PLC0415  every command reads settings, few of them a URL
-
-    alone = not re.search(r"[,/%]|^@", host)  # one host, and no socket: it stands where all look
-    elsewhere = {} if alone else {"host": host, "port": port}
-    return URL.create(
-        "postgresql+psycopg",
-        username=user,
-        password=password,
-        host=host if alone and host else None,
-        port=int(port) if alone and port else None,
-        database=database,
-        query={**parts, **{name: value for name, value in elsewhere.items() if value}},
-    ).render_as_string(hide_password=False)
+    return _written(found, "postgresql+psycopg")
 
 
-def where(url: str | URL) -> str:
+def where(url: str) -> str:
     """Returns where a canonical URL leads, for people: without password and options."""
-    from sqlalchemy import make_url  # noqa: PLC0415  as above
+    found = {name: value for name, value in parts(url).items() if name in _PLACED}
+    if "password" in found:
+        found["password"] = "***"
+    return _written(found, "postgresql", kept=",/*")  # the driver is our affair
 
-    made = make_url(url)
-    kept = {name: value for name, value in made.query.items() if name in {"host", "port"}}
-    shown = made.set(query=kept).render_as_string(hide_password=True)
-    shown = shown.replace("postgresql+psycopg://", "postgresql://", 1)  # the driver is our affair
-    return shown.replace("%2C", ",").replace("%2F", "/")
+
+def _written(found: Mapping[str, str], scheme: str, *, kept: str = "") -> str:
+    """Returns the URL of its parts; one host stands where all look, several are an option."""
+    host, port = found.get("host", ""), found.get("port", "")
+    alone = not re.search(r"[,/%]|^@", host)  # one host, and no socket
+    given = {name: value for name, value in found.items() if name not in _PLACED}
+    if not alone:
+        given |= {name: value for name, value in (("host", host), ("port", port)) if value}
+    user = quote(found["user"], safe="") if "user" in found else None
+    secret = f":{quote(found['password'], safe=kept)}" if "password" in found else ""
+    place = f"[{host}]" if ":" in host else host
+    return "".join(
+        [
+            f"{scheme}://",
+            f"{user}{secret}@" if user is not None else "",
+            place + (f":{port}" if port else "") if alone else "",
+            f"/{quote(found['dbname'], safe=kept)}" if "dbname" in found else "",
+            "?" + "&".join(f"{n}={quote(given[n], safe=kept)}" for n in sorted(given))
+            if given
+            else "",
+        ]
+    )
 
 
 def _has_misplaced_at(url: str) -> bool:
@@ -115,7 +121,8 @@ def _has_misplaced_at(url: str) -> bool:
     )
 
 
-def _read(url: str) -> dict[str, str]:
+def parts(url: str) -> dict[str, str]:
+    """Returns what a URL names, by libpq's words for it; raises `UnreadableURL`."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise UnreadableURL("must begin with postgresql:// (no other database does)")
@@ -123,7 +130,7 @@ def _read(url: str) -> dict[str, str]:
         raise UnreadableURL("holds a line break or another control character: take it out")
     if _has_misplaced_at(url):
         raise UnreadableURL(f"is no URL that can be read: {ENCODE}")
-    import psycopg  # noqa: PLC0415  as above
+    import psycopg  # noqa: PLC0415  every command reads settings, few of them a URL
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 
     try:

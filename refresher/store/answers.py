@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+import psycopg
 
 from refresher.errors import RefresherError
 from refresher.rules.connection import Sealed
-from refresher.store.refusals import Nature, is_passing, nature_of, sentence
+from refresher.store.refusals import Nature, driver_error, is_passing, nature_of, sentence
 from refresher.store.session import Db, conditions, first, many, run
 
 PLACE = "answer"
@@ -108,8 +108,10 @@ def put(db: Db, kept: Sequence[KeptAnswer]) -> None:
         for answer in kept:
             run(db, _PUT, **asdict(answer))
         run(db, _FORGET, ids=[a.connection_id for a in kept], most=MOST_OF_ONE)
-    except DBAPIError as error:
-        if nature_of(error) is Nature.AWAY or is_passing(error):
+    except Exception as error:
+        cause = driver_error(error)
+        is_of_driver = isinstance(cause, psycopg.Error)
+        if not is_of_driver or nature_of(error) is Nature.AWAY or is_passing(error):
             raise
         why = f"an answer that was not read cannot be kept: {sentence(error)}"
         raise AnswersNotKept(why) from error

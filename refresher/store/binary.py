@@ -29,7 +29,8 @@ from uuid import UUID
 import psycopg
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
-from sqlalchemy import Connection
+
+from refresher.store.db import Db
 
 _TELLING, _TOLD = "tells_how_to_plan", "plan_cache_mode"
 PLANS_ARE_KEPT = "plans_are_kept"
@@ -53,12 +54,12 @@ def statement(text: str, *, planned_once: bool = True) -> Hot:
     return Hot(text, sql.encode(), PLAN_ONCE if planned_once else AS_ALWAYS)
 
 
-def rows(db: Connection, hot: Hot, values: Mapping[str, object]) -> list[Row]:
+def rows(db: Db, hot: Hot, values: Mapping[str, object]) -> list[Row]:
     """Executes it in the transaction of `db` and returns its rows; raises `psycopg.Error`."""
     return answer(db, hot, values).fetchall()
 
 
-def answer(db: Connection, hot: Hot, values: Mapping[str, object]) -> psycopg.Cursor[Row]:
+def answer(db: Db, hot: Hot, values: Mapping[str, object]) -> psycopg.Cursor[Row]:
     """Executes it and returns the cursor, which also knows the columns' names and how many rows."""
     _tell(db, hot.plan)
     driver: Any = db.connection.driver_connection
@@ -67,7 +68,7 @@ def answer(db: Connection, hot: Hot, values: Mapping[str, object]) -> psycopg.Cu
 
 
 def before_others(
-    db: Connection,
+    db: Any,
     _cursor: object,
     sql: str,
     _values: object,
@@ -81,14 +82,14 @@ def before_others(
         _tell(db, AS_ALWAYS)
 
 
-def rolled_back(db: Connection, *_savepoint: object) -> None:
+def rolled_back(db: Db, *_savepoint: object) -> None:
     """Called by SQLAlchemy before a rollback, which takes back what the session was told in it."""
     driver = None if db.invalidated else db.connection.driver_connection
     if driver is not None and not driver.autocommit:
         db.info[_TOLD] = "unknown"
 
 
-def _tell(db: Connection, wanted: str) -> None:
+def _tell(db: Any, wanted: str) -> None:
     if db.info.get(_TOLD, AS_ALWAYS) == wanted:
         return
     if db.get_execution_options().get(PLANS_ARE_KEPT, True):

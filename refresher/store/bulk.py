@@ -14,12 +14,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from refresher.rules.access import Actor
 from refresher.rules.bulk import Deed, LeftOut
 from refresher.rules.bulk_plan import Order, Selection
 from refresher.rules.bulk_words import JobState, Progress
+from refresher.store.db import RowMapping
 from refresher.store.session import Db, many, run
 
 KEPT_DAYS = 30

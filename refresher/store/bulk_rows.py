@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from refresher.rules.bulk import Deed, Standing
 from refresher.rules.bulk_plan import Selection
 from refresher.rules.standing_word import Health
 from refresher.store import lists
+from refresher.store.db import RowMapping
 from refresher.store.lists import Chosen
 from refresher.store.session import Db, many, run
 from refresher.store.words import HEALTH

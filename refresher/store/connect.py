@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from refresher.rules.connect import (
     Finish,
     Flow,
@@ -27,6 +25,7 @@ from refresher.rules.connect import (
 )
 from refresher.store import audit
 from refresher.store.audit import AuditEntry
+from refresher.store.db import RowMapping
 from refresher.store.session import Db, conditions, first, run
 
 

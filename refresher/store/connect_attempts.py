@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from refresher.rules.connect import ATTEMPT_SECONDS, Attempt, Trouble
 from refresher.rules.connection import Sealed
 from refresher.store.connect import as_trouble, trouble_text
+from refresher.store.db import RowMapping
 from refresher.store.session import Db, run
 
 

@@ -22,21 +22,19 @@ import psycopg
 from psycopg import sql
 from psycopg.abc import PQGen
 from psycopg.types.array import ListBinaryDumper
-from sqlalchemy import URL, Connection, event, text
-from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from refresher.errors import SettingsError
 from refresher.store import binary
 
 MOST_NAME_BYTES = 63
-PING_AFTER_SECONDS = 1.0
 LOOKS = 3
 """How often to look whether a pooler shares a session: another client may have come in between."""
 _NAMED = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.]*)\s*=")
 
 
-def driver_arguments(url: URL, name: str, *, once_a_session: bool) -> dict[str, object]:
+def driver_arguments(
+    options: Mapping[str, Any], name: str, *, once_a_session: bool
+) -> dict[str, object]:
     """Returns libpq's arguments: a hung server or a dead peer is noticed within seconds.
 
     What the URL says of them counts. `name` is what Postgres shows of its sessions.
@@ -49,8 +47,8 @@ def driver_arguments(url: URL, name: str, *, once_a_session: bool) -> dict[str, 
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
     }
-    arguments = {key: value for key, value in ours.items() if key not in url.query}
-    arguments["application_name"] = _application_name(url, name)
+    arguments = {key: value for key, value in ours.items() if key not in options}
+    arguments["application_name"] = _application_name(options, name)
     arguments["client_encoding"] = "utf8"
     if not once_a_session:
         arguments["prepare_threshold"] = (
@@ -59,16 +57,16 @@ def driver_arguments(url: URL, name: str, *, once_a_session: bool) -> dict[str, 
     return arguments
 
 
-def _application_name(url: URL, name: str) -> str:
+def _application_name(options: Mapping[str, Any], name: str) -> str:
     """Returns the URL's own name of a program before ours, by which processes find each other."""
-    given = str(url.query.get("application_name", os.environ.get("PGAPPNAME", "")))
+    given = str(options.get("application_name", os.environ.get("PGAPPNAME", "")))
     room = MOST_NAME_BYTES - len(name) - 1
     prefix = given.encode()[: max(0, room)].decode(errors="ignore").strip()
     return f"{prefix} {name}" if prefix else name
 
 
 def server_settings(
-    url: URL, statement_timeout_seconds: float, schema: str | None
+    options: Mapping[str, Any], statement_timeout_seconds: float, schema: str | None
 ) -> dict[str, str]:
     """Returns the server's settings that we rely on, without those that the URL's `options` name."""
     wanted = {
@@ -79,7 +77,7 @@ def server_settings(
         "datestyle": "ISO",
         "intervalstyle": "postgres",
     }
-    given = str(url.query.get("options", os.environ.get("PGOPTIONS", "")))
+    given = str(options.get("options", os.environ.get("PGOPTIONS", "")))
     named = {name.lower() for name in _NAMED.findall(given)}
     kept = {name: value for name, value in wanted.items() if name not in named}
     if schema is not None:
@@ -138,29 +136,7 @@ def _server_process(session: psycopg.Connection[Any]) -> int:
     return int(number)
 
 
-def note_rest(_connection: object, record: ConnectionPoolEntry) -> None:
-    """Remembers since when a connection is idle."""
-    record.info["rests_since"] = monotonic()
-
-
-def ping_after_rest(
-    connection: psycopg.Connection[object], record: ConnectionPoolEntry, _proxy: object
-) -> None:
-    """Replaces a connection that died while it was idle; a busy one is not asked each time.
-
-    A ping before each transaction (`pool_pre_ping`) costs a busy worker 4 to 7 % of its rate.
-    """
-    rests_since = record.info.get("rests_since")
-    if rests_since is None or monotonic() - rests_since < PING_AFTER_SECONDS:
-        return
-    try:
-        connection.execute("select 1")
-        connection.rollback()
-    except psycopg.Error as error:
-        raise DisconnectionError from error
-
-
-def send_arrays_in_binary(connection: psycopg.Connection[object], _record: object) -> None:
+def send_arrays_in_binary(connection: psycopg.Connection[Any], _record: object = None) -> None:
     """Has psycopg send lists in binary form: a statement on 100 rows takes a third of the time."""
     connection.adapters.register_dumper(list, ListBinaryDumper)
     binary.send_in_one_go(connection)
@@ -217,31 +193,6 @@ class PatientAsyncConnection(psycopg.AsyncConnection[Any]):
         except Silent:
             self.pgconn.finish()
             raise
-
-
-def opens(patience: Patience) -> Callable[..., PatientConnection]:
-    """Returns what SQLAlchemy calls to open a session (`do_connect`)."""
-
-    def connect(_dialect: object, _record: object, given: Any, named: Any) -> PatientConnection:
-        made = PatientConnection.connect(*given, **named)
-        made.patience = patience
-        return made
-
-    return connect
-
-
-def wait_for_ever(db: Connection) -> None:
-    """Lets the rest of a transaction take its time, on both sides."""
-    db.execute(text("set local statement_timeout = 0"))
-    driver = db.connection.driver_connection
-    assert isinstance(driver, PatientConnection)
-    driver.patience, before = None, driver.patience
-
-    def restore(*_event: object) -> None:
-        driver.patience = before
-
-    for end in ("commit", "rollback"):
-        event.listen(db, end, restore, once=True)
 
 
 def _limited(gen: PQGen[T], patience: Patience) -> Generator[Any, Any, T]:

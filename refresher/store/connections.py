@@ -14,10 +14,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from refresher.rules.connection import ParkReason, Status
 from refresher.rules.standing_word import Health
+from refresher.store.db import RowMapping
 from refresher.store.gauges import MOST_COUNTED
 from refresher.store.session import Db, conditions, first, many, one, run
 from refresher.store.walks import by_index

@@ -15,8 +15,8 @@ from typing import Any
 from uuid import UUID
 
 from refresher.rules.standing_word import Health
-from refresher.store.connecting import wait_for_ever
 from refresher.store.events import Event, append
+from refresher.store.pool import wait_for_ever
 from refresher.store.session import Database, Db, conditions, many, one, run
 from refresher.store.words import BEGUN, HEALTH
 

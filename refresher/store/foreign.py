@@ -15,7 +15,8 @@ from psycopg import sql
 from refresher.errors import RefresherError, SourceUnreadable
 from refresher.rules.moving import System
 from refresher.settings.database_url import UnreadableURL, canonical, where
-from refresher.store.session import Database, DatabaseError, Db, run
+from refresher.store.pool import DatabaseError, Pool
+from refresher.store.session import Db, run
 
 AT_ONCE = 2_000
 STATEMENT_SECONDS = 300.0
@@ -42,7 +43,7 @@ def rows(url: str, system: System, table: str | None) -> Iterator[bytes]:
     """
     place, schema = _read(url)
     settings = {"statement_timeout_seconds": STATEMENT_SECONDS, "sessions_are_ours": False}
-    database = Database(place, pool_size=1, name="refresher import", schema=schema, **settings)  # type: ignore[arg-type]
+    database = Pool(place, pool_size=1, name="refresher import", schema=schema, **settings)  # type: ignore[arg-type]
     try:
         with database.transaction() as db:
             run(db, "set transaction read only")

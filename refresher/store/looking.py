@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
-
 from refresher.errors import DatabaseUnavailable, RefresherError
+from refresher.store.refusals import driver_error
 from refresher.store.session import Database, Db
 
 CANCELLED = "57014"
@@ -37,5 +36,4 @@ def looking(database: Database, seconds: float = 1.0) -> Iterator[Db]:
 
 def _was_cancelled(error: DatabaseUnavailable) -> bool:
     cause = error.__cause__
-    original = cause.orig if isinstance(cause, DBAPIError) else cause
-    return getattr(original, "sqlstate", None) == CANCELLED
+    return cause is not None and getattr(driver_error(cause), "sqlstate", None) == CANCELLED

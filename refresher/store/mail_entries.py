@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping
 from uuid_utils.compat import uuid7
 
 from refresher.rules.notices import ConnectionNow, NewsNow
+from refresher.store.db import RowMapping
 from refresher.store.mails import Form
 from refresher.store.session import Db, many, run
 

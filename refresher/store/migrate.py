@@ -118,9 +118,9 @@ def _directory() -> Path:
 @contextmanager
 def connection(url: str, schema: str | None = None) -> Iterator[Db]:
     """Opens one transaction for a change of the schema, which any pooler keeps together."""
-    parsed = make_url(url)
-    arguments = driver_arguments(parsed, "refresher migrate", once_a_session=False)
-    told = telling(server_settings(parsed, MOST_SECONDS, schema), once_a_session=False)
+    options = make_url(url).query
+    arguments = driver_arguments(options, "refresher migrate", once_a_session=False)
+    told = telling(server_settings(options, MOST_SECONDS, schema), once_a_session=False)
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
     event.listen(engine, "begin", lambda db: db.exec_driver_sql(told))
     try:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
-
 from refresher.rules.connection import SealedLife
 from refresher.store import binary
 from refresher.store.binary import bigints, byteas, doubles, instants, texts, uuids
+from refresher.store.db import Db
 from refresher.store.events import AFTERWARDS, as_text
 
 if TYPE_CHECKING:

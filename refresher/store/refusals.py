@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from refresher.errors import (
     DatabaseNotMigrated,
@@ -26,6 +24,10 @@ from refresher.errors import (
 )
 from refresher.rules.masking import mask
 from refresher.settings.database_url import where
+from refresher.store.db import Db
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
 
 
 class Nature(StrEnum):
@@ -80,11 +82,16 @@ def nature(sqlstate: str, source_function: str | None = None) -> Nature:
     return _BY_STATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or Nature.VALUES
 
 
-def nature_of(error: DBAPIError) -> Nature:
+def driver_error(error: BaseException) -> BaseException:
+    """Returns the driver's own error, also where SQLAlchemy has wrapped it."""
+    return getattr(error, "orig", None) or error
+
+
+def nature_of(error: BaseException) -> Nature:
     """Returns what an error of the driver is about; one without SQLSTATE was never at a server."""
-    cause = error.orig
+    cause = driver_error(error)
     state = getattr(cause, "sqlstate", None)
-    if error.connection_invalidated:
+    if getattr(error, "connection_invalidated", False):
         return Nature.AWAY
     if state is not None:
         return nature(state, _source_function(cause))
@@ -92,10 +99,11 @@ def nature_of(error: DBAPIError) -> Nature:
     return Nature.AWAY if no_connection else Nature.VALUES
 
 
-def is_passing(error: DBAPIError) -> bool:
+def is_passing(error: BaseException) -> bool:
     """Whether the same transaction may well succeed when it is tried again at once."""
-    state = getattr(error.orig, "sqlstate", None)
-    return state in _PASSING or (state == "23514" and _source_function(error.orig) == _OVERTAKEN)
+    cause = driver_error(error)
+    state = getattr(cause, "sqlstate", None)
+    return state in _PASSING or (state == "23514" and _source_function(cause) == _OVERTAKEN)
 
 
 def is_stale(error: BaseException) -> bool:
@@ -103,7 +111,7 @@ def is_stale(error: BaseException) -> bool:
 
     A session on a server that has become a standby stays there; the name may lead to the new primary.
     """
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = driver_error(error)
     state = getattr(cause, "sqlstate", None)
     return state in _STALE_SESSION or (state == "0A000" and _source_function(cause) == _STALE_PLAN)
 
@@ -112,7 +120,7 @@ def sentence(error: BaseException) -> str:
     """Returns why, in one line that shows no value: Postgres tells those in the lines after it."""
     if isinstance(error, RefresherError):
         return str(error)
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = driver_error(error)
     if not isinstance(cause, psycopg.Error):
         return type(cause).__name__
     state = f"{cause.sqlstate}: " if cause.sqlstate else ""
@@ -121,6 +129,8 @@ def sentence(error: BaseException) -> str:
 
 def refusal(error: BaseException) -> str | None:
     """Returns a sentence for what the database refuses, without our statement; None for a bug."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError  # noqa: PLC0415  for who met an error alone
+
     if isinstance(error, ArgumentError):
         return "DATABASE_URL is not a URL that can be read"
     if isinstance(error, UnicodeError):
@@ -141,20 +151,28 @@ def as_told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
 
     The driver's own errors are those of hot statements (`binary.py`).
     """
-    if isinstance(error, psycopg.Error):
-        made = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True)
-        error = cast("DBAPIError", made)
-    return _unavailable(error, url) or error
+    return _unavailable(error, url) or _wrapped(error)
 
 
-def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseNotMigrated | None:
+def _wrapped(error: DBAPIError | psycopg.Error) -> DBAPIError:
+    if not isinstance(error, psycopg.Error):
+        return error
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  as above
+
+    made = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True)
+    return cast("DBAPIError", made)
+
+
+def _unavailable(
+    error: DBAPIError | psycopg.Error, url: str
+) -> DatabaseUnavailable | DatabaseNotMigrated | None:
     """Returns the sentence for an error that means Postgres is away or has no tables, else None."""
-    place = where(url)
+    place, cause = where(url), driver_error(error)
     match nature_of(error):
         case Nature.AWAY:
-            return DatabaseUnavailable(f"{place} cannot be used: {first_line(error.orig)}")
+            return DatabaseUnavailable(f"{place} cannot be used: {first_line(cause)}")
         case Nature.NO_WRITES:
-            return DatabaseRefusesWrites(f"{place} takes no writes: {first_line(error.orig)}")
+            return DatabaseRefusesWrites(f"{place} takes no writes: {first_line(cause)}")
         case Nature.NO_TABLES:
             return DatabaseNotMigrated(f"{place} has no refresher tables: run `refresher migrate`")
         case Nature.OLDER_TABLES:
@@ -164,7 +182,7 @@ def _unavailable(error: DBAPIError, url: str) -> DatabaseUnavailable | DatabaseN
 
 
 @contextmanager
-def apart(db: Connection, failed: Callable[[Exception], None]) -> Iterator[None]:
+def apart(db: Db, failed: Callable[[Exception], None]) -> Iterator[None]:
     """Has what the block does undone on an error, of which `failed` is told; the transaction goes on.
 
     Raises what ends the whole of it (the server is away, the session is of no use), and a deadlock,
@@ -174,13 +192,12 @@ def apart(db: Connection, failed: Callable[[Exception], None]) -> Iterator[None]
         with db.begin_nested():
             yield
     except Exception as error:
-        again = isinstance(error, DBAPIError) and is_passing(error)
-        if again or is_stale(error) or not _goes_on(db):
+        if is_passing(error) or is_stale(error) or not _goes_on(db):
             raise
         failed(error)
 
 
-def _goes_on(db: Connection) -> bool:
+def _goes_on(db: Db) -> bool:
     if db.closed or db.invalidated:
         return False
     driver: Any = db.connection.driver_connection

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as Db
-
 from refresher.rules.connection import App, Claim, Connection, Sealed, Status, value
 from refresher.store import binary
 from refresher.store.binary import bigints, uuids
+from refresher.store.db import Db
 from refresher.store.pauses import PauseSeen
 
 Columns = dict[str, Any]

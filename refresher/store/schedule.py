@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
 from refresher.store import binary
 from refresher.store.binary import bigints, instants, uuids
+from refresher.store.db import Db
 from refresher.store.events import Event, append
 from refresher.store.reload import IN_TROUBLE, READ, WITH_APP, Reloaded, as_read
 from refresher.store.words import PROVIDER
@@ -118,7 +118,8 @@ def release(db: Db, claims: Sequence[Claim]) -> int:
           and s.state + 0 = 1 and s.begun_token <> s.lease_token
         """
     )
-    return db.execute(statement, _arrays(claims)).rowcount
+    released: int = db.execute(statement, _arrays(claims)).rowcount
+    return released
 
 
 def postpone(db: Db, later: Sequence[tuple[Claim, float]]) -> int:

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from refresher.rules.connection import Sealed
 from refresher.store.answers import PLACE as ANSWER
-from refresher.store.connecting import wait_for_ever
+from refresher.store.db import RowMapping
+from refresher.store.pool import wait_for_ever
 from refresher.store.session import Database, Db, many, one, run
 from refresher.store.webhooks import PREVIOUS_SECRET, SECRET
 

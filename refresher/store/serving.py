@@ -17,16 +17,15 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection as Db
-from sqlalchemy import text
 
 from refresher.rules.connection import Sealed
 from refresher.rules.history import FAILURES, FORGETTING, SUCCESSES
 from refresher.rules.serving import DueRow, Stored
 from refresher.store import binary
 from refresher.store.binary import texts, uuids
+from refresher.store.db import Db
 from refresher.store.refusals import as_told
-from refresher.store.session import Database
+from refresher.store.session import Database, run
 from refresher.store.words import BEGUN, STATE
 
 Wanted = tuple[UUID, str | None]
@@ -68,12 +67,12 @@ _MANY = binary.statement(
       on u.id = c.id and c.organization_id = coalesce(u.organization_id, c.organization_id)
     """
 )
-_WHOLE = text(_TOKEN + _WITH_ROW + _FROM + _SCHEDULE + _OF)
-_LEASED = text(
+_WHOLE = _TOKEN + _WITH_ROW + _FROM + _SCHEDULE + _OF
+_LEASED = (
     "select connection_id, lease_token from refresh_schedule "
     "where connection_id = any(cast(:ids as uuid[])) and state + 0 = 1"
 )
-_SLOTS = text(
+_SLOTS = (
     "select c.provider, array(select slot from connection s where s.slot_of = c.id "
     "and s.deleted_at is null order by slot) as slots from connection c where c.id = :id"
 )
@@ -114,8 +113,8 @@ def found_many(rows: Iterable[Any]) -> dict[Wanted, Stored]:
 
 def whole(db: Db, wanted: Wanted) -> TokenAndRow | None:
     """Returns the sealed token together with the schedule row, None for an id that is unknown there."""
-    values = {"id": wanted[0], "of": wanted[1], "kinds": _KINDS}
-    found = db.execute(_WHOLE, values).first()
+    values: dict[str, Any] = {"id": wanted[0], "of": wanted[1], "kinds": _KINDS}
+    found = run(db, _WHOLE, **values).first()
     if found is None:
         return None
     return TokenAndRow(_stored(found[:_COLUMNS]), DueRow(*found[_COLUMNS:]))
@@ -123,13 +122,13 @@ def whole(db: Db, wanted: Wanted) -> TokenAndRow | None:
 
 def slots_of(db: Db, connection_id: UUID) -> SlotNames:
     """Returns the slots of a connection that is there, and its provider."""
-    row = db.execute(_SLOTS, {"id": connection_id}).one()
+    row = run(db, _SLOTS, id=connection_id).one()
     return SlotNames(row.provider, tuple(row.slots))
 
 
 def leases(db: Db, ids: Collection[UUID]) -> set[tuple[UUID, int]]:
     """Returns which of these rows are leased, each with its lease token."""
-    return {(row[0], row[1]) for row in db.execute(_LEASED, {"ids": list(ids)})}
+    return {(row[0], row[1]) for row in run(db, _LEASED, ids=list(ids))}
 
 
 def _stored(row: Any) -> Stored:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection as Db
 from sqlalchemy import text
 
 from refresher.rules.connection import ParkReason, SealedLife, value
@@ -22,6 +21,7 @@ from refresher.rules.faults import Fault, Place
 from refresher.store import answers, binary, grant_ends, notices, pairs, quarantine
 from refresher.store.answers import KeptAnswer
 from refresher.store.binary import bigints, doubles, texts, uuids
+from refresher.store.db import Db
 from refresher.store.events import Event
 from refresher.store.events import append as append_events
 from refresher.store.pairs import Finished

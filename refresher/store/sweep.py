@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from refresher.rules.connection import ParkReason
 from refresher.store import notices
 from refresher.store.events import Event, append
@@ -141,7 +139,7 @@ def release_unbegun(db: Db, *, holder_id: UUID | None = None) -> int:
     return len(released)
 
 
-def _event(row: Row[Any], lost: Collection[UUID]) -> Event:
+def _event(row: Any, lost: Collection[UUID]) -> Event:
     if row.connection_id in lost:
         kind, reason = "parked", ParkReason.LOST_ANSWER.value
     elif row.state == 0:

@@ -12,7 +12,7 @@ from refresher.rules.connection import Secret, connection_id
 from refresher.runtime.cipher import Cipher, parse_key
 from refresher.store import answers
 from refresher.store.answers import KeptAnswer
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from tests.cli.kit import Cli
 
 BODY = '{"accessToken": "new-access", "refreshToken": "new-refresh"}'
@@ -34,7 +34,7 @@ def kept(cli: Cli) -> UUID:
     cli.connect("c1", provider="odd")
     id_ = connection_id("org", "odd", "c1")
     cipher = Cipher([parse_key(cli.env["REFRESHER_ENCRYPTION_KEYS"])])
-    database = Database(cli.env["DATABASE_URL"])
+    database = Pool(cli.env["DATABASE_URL"])
     with database.transaction() as db:
         now = db.exec_driver_sql("select refresher_now()").scalar_one()
         made = KeptAnswer(

@@ -8,7 +8,7 @@ from tests.cli.kit import COMMAND, Cli
 
 HEAVY = {
     "alembic", "apscheduler", "dramatiq", "fastapi", "httpx", "jinja2", "jwt", "prometheus_client",
-    "pyreqwest", "redis", "rich.progress", "smtplib", "uvicorn",
+    "pyreqwest", "redis", "rich.progress", "smtplib", "sqlalchemy", "structlog", "uvicorn",
     "refresher.outbound", "refresher.refresh", "refresher.notify", "refresher.runtime.services",
 }  # fmt: skip
 READING = [

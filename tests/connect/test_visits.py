@@ -24,7 +24,7 @@ from refresher.rules.connect import Finish, Outcome, Problem, Result, State, Tro
 from refresher.rules.connection import Sealed
 from refresher.store import connect as store
 from refresher.store import connect_attempts, connect_steps
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from tests.connect.visitor import (
     ANN,
     CHALLENGE,
@@ -213,7 +213,7 @@ def _spend(url: str, session_id: str, attempt_id: str) -> bool:
     """Has another process take the same callback, at the same moment as its neighbours."""
     from uuid import UUID  # noqa: PLC0415  in a process of its own
 
-    database = Database(url)
+    database = Pool(url)
     try:
         with database.transaction() as db:
             session = store.locked(db, UUID(session_id))

@@ -18,12 +18,12 @@ from refresher.catalogue import Catalogue
 from refresher.connections import bulk, bulk_work
 from refresher.runtime.whoever import whoever
 from refresher.store import binary
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 
 
 def work_off(url: str, job_id: int, kill_at: int) -> None:
     """Works the job off; never comes to the statement, or the commit, of this number."""
-    numbers, database = count(), Database(url)
+    numbers, database = count(), Pool(url)
 
     def step(*_: object) -> None:
         if next(numbers) == kill_at:

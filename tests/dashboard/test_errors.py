@@ -8,7 +8,7 @@ from sqlalchemy import text
 from refresher.errors import DatabaseUnavailable, InvalidConnection, NoSuchConnection
 from refresher.store import web_sessions
 from refresher.store.looking import TooSlow, looking
-from refresher.store.session import DatabaseError
+from refresher.store.pool import DatabaseError
 from refresher.web.dashboard import sessions
 from refresher.web.dashboard.routing import NotHere
 from refresher.web.problems import Problem

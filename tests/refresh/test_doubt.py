@@ -12,16 +12,16 @@ from refresher.errors import DatabaseUnavailable
 from refresher.refresh.steps import refresh
 from refresher.rules.outcomes import Reply
 from refresher.store import state_changes
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from tests.world import World
 
 
-class LostAnswer(Database):
+class LostAnswer(Pool):
     """A database of which one commit is never confirmed; it took place, or was lost as well."""
 
     def __init__(
         self,
-        whole: Database,
+        whole: Pool,
         nth: int,
         *,
         took_place: bool = True,

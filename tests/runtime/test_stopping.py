@@ -15,6 +15,7 @@ from refresher.runtime.cipher import new_key
 from refresher.runtime.deadlines import Look
 from refresher.runtime.process import starting
 from refresher.store import connecting
+from refresher.store.pool import Pool
 from refresher.store.session import Database
 from refresher.store.workers import LOCK_CLASS
 from tests import loopback
@@ -173,7 +174,7 @@ def test_a_statement_ends_on_our_side(
 ) -> None:
     """Beside a server that hangs it is `DatabaseUnavailable`; afterwards the pool works as before."""
     monkeypatch.setattr(connecting, "BEYOND_SECONDS", 0.2)
-    database = Database(database_url, statement_timeout_seconds=0.3)
+    database = Pool(database_url, statement_timeout_seconds=0.3)
     with database.transaction() as db:
         db.exec_driver_sql("select 1")
     with frozen(postgres), pytest.raises(DatabaseUnavailable, match="no answer within"):
@@ -188,7 +189,7 @@ def test_a_session_that_waits_outlasts_a_hang_until_it_must_hurry(
 ) -> None:
     """The lock of a living process is not given up because the server hangs."""
     monkeypatch.setattr(connecting, "HURRIED_SECONDS", 0.2)
-    database = Database(database_url, statement_timeout_seconds=0.01)
+    database = Pool(database_url, statement_timeout_seconds=0.01)
     with database.session(waits=True) as db:
         db.exec_driver_sql("select pg_sleep(0.0)")
     with pytest.raises(DatabaseUnavailable, match="no answer within"):
@@ -202,7 +203,7 @@ def select_one(database: Database) -> None:
         db.exec_driver_sql("select 1")
 
 
-def hang_in_session(database: Database, postgres: PostgresServer) -> None:
+def hang_in_session(database: Pool, postgres: PostgresServer) -> None:
     """Asks a server that hangs, in a session that waits, while the process must stop."""
     with database.session(waits=True) as db, frozen(postgres):
         database.hurry()

@@ -2,6 +2,7 @@
 
 from sqlalchemy import text
 
+from refresher.store.pool import Pool
 from refresher.store.session import Database
 
 
@@ -11,7 +12,7 @@ def end_sessions(database: Database) -> int:
         "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
     )
-    other = Database(database.url)
+    other = Pool(database.url)
     try:
         with other.transaction() as db:
             return int(db.execute(ended).scalar_one())

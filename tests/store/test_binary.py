@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from refresher.errors import DatabaseUnavailable
 from refresher.store import binary
-from refresher.store.session import Database, DatabaseError, Db
+from refresher.store.pool import DatabaseError, Pool
+from refresher.store.session import Database, Db
 from tests.store.sessions import end_sessions
 
 HOT = binary.statement(
@@ -20,7 +21,7 @@ MODE = binary.statement("select current_setting('plan_cache_mode')")
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A pool of one session."""
-    made = Database(database_url, pool_size=1)
+    made = Pool(database_url, pool_size=1)
     yield made
     made.close()
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.store.binary import Array, bigints, byteas, doubles, instants, texts, uuids
+from refresher.store.pool import Pool
 from refresher.store.session import Database
 
 NOON = datetime(2026, 11, 26, 12, 0, 0, 123456, tzinfo=UTC)
@@ -39,7 +40,7 @@ WITHOUT_VALUES = [
 @pytest.fixture(scope="module")
 def database(module_database_url: str) -> Iterable[Database]:
     """A database of this module's own."""
-    database = Database(module_database_url)
+    database = Pool(module_database_url)
     yield database
     database.close()
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.store import copying
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 
 COLUMNS = {
     "id": "uuid primary key", "words": "text", "more": "text[]", "bytes": "bytea", "number": "float8",
@@ -43,7 +43,7 @@ def rows() -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("given", [rows(), []])
 def test_what_is_copied_comes_back(database_url: str, given: list[tuple[Any, ...]]):
     """Texts that mean something to COPY, to arrays, or to SQL mean nothing; nor does an empty one."""
-    database = Database(database_url)
+    database = Pool(database_url)
     names = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     with database.transaction() as db:
         db.execute(text(f"create temporary table copied ({names}) on commit drop"))

@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 
 from refresher.settings import sqlalchemy_url
 from refresher.store import migrate, partitions
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 
 ROWS = """
 insert into connection (id, organization_id, provider, external_id)
@@ -42,7 +42,7 @@ def test_the_rows_that_there_are_stay(bare_database_url: str) -> None:
         db.exec_driver_sql(ROWS)
     # When it is migrated
     migrate.upgrade(url)
-    with closing(Database(url)) as database, database.transaction() as db:
+    with closing(Pool(url)) as database, database.transaction() as db:
         assert db.exec_driver_sql(COUNT).one() == (40, 820)
         assert db.exec_driver_sql(APPEND).one() == (41, "refresh_event_before")
         found = partitions.every(db)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
+from refresher.store.pool import Pool
 from refresher.store.serving import Lane
 from refresher.store.session import Database
 from tests.ports import free_port
@@ -50,7 +51,7 @@ async def test_a_session_that_was_ended_is_replaced(world: World):
 
 async def test_a_postgres_that_is_away_is_told_in_a_sentence():
     """The URL stands in it, its password does not; and the next read tries again."""
-    database = Database(f"postgresql+psycopg://u:secret@127.0.0.1:{free_port()}/d")
+    database = Pool(f"postgresql+psycopg://u:secret@127.0.0.1:{free_port()}/d")
     lane = Lane(database)
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable, match="cannot be used") as told:

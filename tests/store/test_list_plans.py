@@ -20,6 +20,7 @@ from refresher.settings import sqlalchemy_url
 from refresher.store import counting, finding, lists, registration
 from refresher.store.bulk_rows import Look
 from refresher.store.lists import Chosen
+from refresher.store.pool import Pool
 from refresher.store.session import Database, Db, one
 from refresher.store.walks import MOST_LOOKED, Place
 
@@ -36,7 +37,7 @@ def large(module_database_url: str) -> Iterator[Database]:
     """A hundred thousand connections of every kind."""
     with psycopg.connect(plain_url(module_database_url), autocommit=True) as db:
         fill(db, NUMBER, PROVIDERS, lambda _: None)
-    database = Database(sqlalchemy_url(module_database_url))
+    database = Pool(sqlalchemy_url(module_database_url))
     yield database
     database.close()
 

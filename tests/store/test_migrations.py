@@ -13,7 +13,7 @@ from refresher.errors import DatabaseNotMigrated, DatabaseUnavailable
 from refresher.settings import sqlalchemy_url
 from refresher.store import migrate
 from refresher.store.migrate import VERSION_TABLE
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from refresher.store.table_forms import ACCOUNT_KEY
 from refresher.store.tables import metadata
 from tests.services import PARTITIONS
@@ -21,9 +21,9 @@ from tests.services import PARTITIONS
 PARTITION = re.compile(r"refresh_event_|(connection|refresh_schedule)_\d")
 
 
-def opened(url: str) -> closing[Database]:
+def opened(url: str) -> closing[Pool]:
     """Returns a database that is closed at the end of the `with`."""
-    return closing(Database(sqlalchemy_url(url)))
+    return closing(Pool(sqlalchemy_url(url)))
 
 
 def is_no_partition(name: str | None, kind: str, _parents: object) -> bool:

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from refresher.insight import history
 from refresher.rules.outcomes import Reply
 from refresher.store import sample_history, samples
+from refresher.store.pool import Pool
 from refresher.store.samples import Sample
-from refresher.store.session import Database
 from tests.world import START
 
 
@@ -192,7 +192,7 @@ def test_a_database_that_is_away_or_takes_no_writes_is_left_alone(slots):
     slots.pass_time(16)
     with slots.services.database.transaction() as db:
         db.exec_driver_sql(READ_ONLY)
-    away = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    away = Pool("postgresql+psycopg://nobody@127.0.0.1:1/none")
     with capture_logs() as said:
         history.take_sample(slots.services)
         history.take_sample(replace(slots.services, database=away))

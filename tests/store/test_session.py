@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.errors import DatabaseUnavailable
-from refresher.store import connecting
+from refresher.store import pool
 from tests.store.sessions import end_sessions
 from tests.world import World
 
@@ -16,7 +16,7 @@ def test_a_connection_that_died_while_it_rested_is_replaced(
     database = world.services.database
     with database.transaction() as db:
         db.execute(text("select 1"))
-    monkeypatch.setattr(connecting, "PING_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(pool, "PING_AFTER_SECONDS", 0.0)
     assert end_sessions(database) >= 1
     with database.transaction() as db:
         assert db.execute(text("select 1")).scalar_one() == 1
@@ -24,7 +24,7 @@ def test_a_connection_that_died_while_it_rested_is_replaced(
 
 def test_a_busy_connection_that_died_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch):
     """In the middle of work nothing is asked first: one error says that Postgres was away."""
-    monkeypatch.setattr(connecting, "PING_AFTER_SECONDS", 3600.0)
+    monkeypatch.setattr(pool, "PING_AFTER_SECONDS", 3600.0)
     database = world.services.database
     with database.transaction() as db:
         db.execute(text("select 1"))

@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 from refresher.store import workers
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from tests.waiting import wait_until
 from tests.world import World
 
@@ -36,7 +36,7 @@ def test_a_process_that_lost_its_lock_lives_while_it_has_a_session(world: World)
     """One ended session kills nobody; with the last one the process is missing."""
     other = register(world)
     wait_until_missing(world, other)
-    pool = Database(world.services.database.url, name=workers.session_name(other))
+    pool = Pool(world.services.database.url, name=workers.session_name(other))
     with pool.transaction():
         assert not is_missing(world, other)
     pool.close()

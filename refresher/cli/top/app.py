@@ -35,7 +35,7 @@ from refresher.cli.top.views import ALL, WORDS, ConnectionsView, Look, View
 from refresher.errors import RefresherError
 from refresher.rules.deeds import Deed
 from refresher.rules.words import sentence, span
-from refresher.store.session import DatabaseError
+from refresher.store.pool import DatabaseError
 
 T = TypeVar("T")
 SEVERITIES: dict[str, SeverityLevel] = {"warn": "warning", "bad": "error"}

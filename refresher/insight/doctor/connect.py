@@ -18,7 +18,8 @@ from refresher.rules.consent import why_not
 from refresher.rules.outcomes import Reply
 from refresher.rules.providers import Provider
 from refresher.rules.reasons import page_of
-from refresher.runtime.parts import catalogue_from, cipher_from
+from refresher.runtime.cipher import cipher_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings
 from refresher.store import connect, oauth_apps, promotion
 from refresher.store.oauth_apps import AppView

@@ -12,7 +12,8 @@ from refresher.rules.providers import CERTIFIED, Provider
 from refresher.rules.reasons import apps_set, page_of
 from refresher.rules.words import span
 from refresher.runtime import clients
-from refresher.runtime.parts import catalogue_from, cipher_from
+from refresher.runtime.cipher import cipher_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings
 from refresher.store import oauth_apps
 from refresher.store.oauth_apps import AppView

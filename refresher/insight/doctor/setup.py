@@ -15,8 +15,8 @@ from refresher.insight.doctor import Finding, fail, ok, warn
 from refresher.rules.installation import Agreement, compare
 from refresher.rules.reasons import page_of
 from refresher.rules.words import many
-from refresher.runtime.cipher import is_open_to_others
-from refresher.runtime.parts import catalogue_from, cipher_from
+from refresher.runtime.cipher import cipher_from, is_open_to_others
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings, variable
 from refresher.settings.shared import differing, digests
 from refresher.store import workers

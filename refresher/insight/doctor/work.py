@@ -13,7 +13,8 @@ from refresher.rules.connection import ParkReason
 from refresher.rules.explanation import held_in_words
 from refresher.rules.reasons import ON_PURPOSE, apps_set, mend, page_of
 from refresher.rules.words import amount, span
-from refresher.runtime.parts import catalogue_from, cipher_from
+from refresher.runtime.cipher import cipher_from
+from refresher.runtime.parts import catalogue_from
 from refresher.settings import Settings
 from refresher.store import gauges, inspection, pause_list, sealed, token_lives, workers
 from refresher.store.gauges import Gauges, ScheduleHealth

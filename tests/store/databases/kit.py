@@ -8,7 +8,7 @@ import psycopg
 from sqlalchemy import text
 
 from refresher.settings import sqlalchemy_url
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from tests.services import plain
 
 
@@ -16,7 +16,7 @@ from tests.services import plain
 def connected(url: str, options: str | None = None) -> Iterator[Callable[[str], str]]:
     """Opens a database, with `options` of its URL; returns what shows one of its settings."""
     given = url if options is None else f"{url}&options={quote(options)}"
-    with closing(Database(sqlalchemy_url(given))) as database, database.transaction() as db:
+    with closing(Pool(sqlalchemy_url(given))) as database, database.transaction() as db:
         yield lambda name: str(db.execute(text(f"show {name}")).scalar_one())
 
 

@@ -17,7 +17,7 @@ from refresher.runtime.broker import make_broker, marker_stands, name_queues, qu
 from refresher.runtime.neighbours import CARDS, Neighbours
 from refresher.settings import load, sqlalchemy_url
 from refresher.store import installation, migrate
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from refresher.store.spool import KEY, Spool
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground
@@ -49,7 +49,7 @@ def test_a_copy_is_told_by_its_place(world: World, bare_database_url: str) -> No
     migrate.upgrade(sqlalchemy_url(bare_database_url))
     places = []
     for url in (world.services.database.url, sqlalchemy_url(bare_database_url)):
-        with closing(Database(url)) as database, database.transaction() as db:
+        with closing(Pool(url)) as database, database.transaction() as db:
             places.append(installation.place(db))
             assert installation.place(db) == places[-1]
             db.execute(text("create role nobody_special"))

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from refresher.errors import SettingsError
 from refresher.runtime.liveness import Heartbeat
 from refresher.store import migrate
+from refresher.store.pool import Pool
 from refresher.store.serving import Lane
-from refresher.store.session import Database
 from tests.chaos.deployment import Deployment, Plan
 from tests.chaos.ground import Ground
 from tests.chaos.referee import judge
@@ -95,7 +95,7 @@ def test_a_lock_that_no_session_keeps_is_refused(database_url: str, through: Thr
     """With the liveness lock on, transaction mode is one sentence that says what to set."""
     url = through(database_url, "transaction")
     with (
-        closing(Database(url)) as database,
+        closing(Pool(url)) as database,
         pytest.raises(SettingsError, match=r"transaction mode.*REFRESHER_LIVENESS_LOCK to false"),
         database.transaction(),
     ):

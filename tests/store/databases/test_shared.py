@@ -7,7 +7,7 @@ import pytest
 from refresher.errors import DatabaseNewer, DatabaseNotMigrated
 from refresher.settings import sqlalchemy_url
 from refresher.store import migrate
-from refresher.store.session import Database
+from refresher.store.pool import Pool
 from tests.processes import Spawner
 from tests.services import PostgresServer, plain
 from tests.store.databases.conftest import Through
@@ -95,7 +95,7 @@ def test_an_explicit_public_is_a_wish(bare_database_url: str) -> None:
 def test_our_version_table_from_before_it_had_a_name_is_taken_over(database_url: str) -> None:
     """An installation of 0.1 is migrated on, and Alembic's common name is free again."""
     run(database_url, "alter table refresher_migration rename to alembic_version")
-    with closing(Database(sqlalchemy_url(database_url))) as database, database.transaction() as db:
+    with closing(Pool(sqlalchemy_url(database_url))) as database, database.transaction() as db:
         migrate.check(db)  # processes start on it, too
     assert migrate.upgrade(sqlalchemy_url(database_url))[0] == migrate.newest()
     assert ask(database_url, "table refresher_migration") == [(migrate.newest(),)]
@@ -114,7 +114,7 @@ def test_a_version_table_that_says_two_things_is_told(database_url: str, table: 
     with pytest.raises(DatabaseNotMigrated, match=r"names 2 migrations .*a1b2c3d4e5f6"):
         migrate.upgrade(sqlalchemy_url(database_url))
     with (
-        closing(Database(sqlalchemy_url(database_url))) as database,
+        closing(Pool(sqlalchemy_url(database_url))) as database,
         pytest.raises(DatabaseNotMigrated, match="names 2 migrations"),
         database.transaction() as db,
     ):
@@ -167,7 +167,7 @@ def test_a_process_does_not_wait_for_a_newer_database_to_grow_older(
     """After a roll-back of the program it says at once that the tables are newer, and ends with 4."""
     run(database_url, "update refresher_migration set version_num = '9999'")
     with (
-        closing(Database(sqlalchemy_url(database_url))) as database,
+        closing(Pool(sqlalchemy_url(database_url))) as database,
         pytest.raises(DatabaseNewer),
         database.transaction() as db,
     ):
