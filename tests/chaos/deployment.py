@@ -251,7 +251,7 @@ def _providers_toml(url: str) -> str:
 def _environment(
     given: Mapping[str, object], triggers: Triggers, folder: Path, plan: Plan
 ) -> dict[str, str]:
-    urls = {"DATABASE_URL": str(given["database_url"]), "REDIS_URL": str(given["redis_url"])}
+    urls = {name.upper(): str(value) for name, value in given.items() if name.endswith("_url")}
     ours = {
         f"REFRESHER_{name.upper()}": str(value)
         for name, value in given.items()
