@@ -69,6 +69,7 @@ def provider(latency_seconds: float = 0.0, leash: Leash | None = None) -> Iterat
     finally:
         process.terminate()
         process.wait()
+        process.stdout.close()
 
 
 @contextmanager

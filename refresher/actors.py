@@ -48,7 +48,9 @@ def refresh_connections(claims: list[tuple[str, int]]) -> None:
     started = time.monotonic()
     bound = structlog.contextvars.bound_contextvars(batch=len(claims))
     with bound, _left_to_the_sweep("refreshes"):
-        tally = refresh(services(), [Claim(_id(text), token) for text, token in claims])
+        tally = services().helpers.share(
+            claims, lambda: refresh(services(), [Claim(_id(text), token) for text, token in claims])
+        )
         seconds = round(time.monotonic() - started, 3)
         log.info("batch done", seconds=seconds, **{kind: n for kind, n in tally.items() if n})
 

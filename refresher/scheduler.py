@@ -71,7 +71,7 @@ class Scheduler:
         self._carrier = Carrier(
             broker,
             services.settings.integration_refresh.queue,
-            threads=services.settings.worker_threads,
+            threads=services.settings.worker_threads * (1 + services.settings.helpers),
         )
         self._ticks = Ticks(services)
         self.process.probe.job_failures = self._ticks.failures
@@ -89,8 +89,9 @@ class Scheduler:
         self._entries.resume()
         flow = self._services.settings.integration_refresh
         if flow.enabled:
-            self._carrier.start()
             settings = self._services.settings
+            self._services.helpers.start(settings.helpers)
+            self._carrier.start()
             self._ticks.every(settings.tick_seconds, self.tick, "tick")
             self._ticks.every(settings.sweep_interval_seconds, self.sweep, "sweep")
         else:
@@ -112,9 +113,11 @@ class Scheduler:
     def stop(self) -> None:
         """Stops claiming, lets what is in flight finish within REFRESHER_SHUTDOWN_SECONDS."""
         self._services.ask_to_stop()
+        self._services.helpers.ask_to_stop()
         self._ticks.stop()
         if self._carrier.stop(self._services.settings.shutdown_seconds):
             self._release()
+        self._services.helpers.stop(self._services.settings.shutdown_seconds)
         self._mail.stop()
         self._webhooks.stop()
         self._services.finish_deliveries()

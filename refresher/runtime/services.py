@@ -34,6 +34,7 @@ from refresher.runtime.cipher import Cipher, cipher_from
 from refresher.runtime.clients import KnownSecrets
 from refresher.runtime.couriers import Couriers
 from refresher.runtime.deadlines import Lookout
+from refresher.runtime.helpers import Helpers
 from refresher.runtime.issuers import Findings
 from refresher.runtime.limits import ClaimWindow, Pacer
 from refresher.runtime.log import Seldom
@@ -76,6 +77,7 @@ class Services:
     lookout: Lookout = field(default_factory=Lookout)
     known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
     findings: Findings = field(default_factory=Findings)
+    helpers: Helpers = field(default_factory=Helpers)
     stopping: threading.Event = field(default_factory=threading.Event)
     deliverers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DELIVERERS, thread_name_prefix="deliverer")
@@ -141,7 +143,7 @@ def build(settings: Settings) -> Services:
         spool=spool,
         restored=RestoreGuard(database, spool),
         pacer=Pacer(known, capacity=int(settings.max_leased * settings.provider_share)),
-        meter=Meter(known.names, enabled=settings.metrics),
+        meter=Meter(known.names, enabled=settings.metrics, has_helpers=settings.helpers > 0),
         holder_id=holder_id,
         mailer=make_sender(settings),
         renderer=Renderer(settings.mail_templates),
@@ -201,7 +203,8 @@ def breaker_policy_from(settings: Settings) -> BreakerPolicy:
 
 def exchange_from(settings: Settings) -> Exchange:
     """Returns what sends; it has begun nothing yet. One process alone has the cores to itself."""
-    alone = settings.integration_refresh.transport == "in_process"
+    in_process = settings.integration_refresh.transport == "in_process"
+    alone = in_process and not settings.helpers
     return Exchange(
         limits_from(settings),
         watcher=checkpoints,

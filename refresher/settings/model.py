@@ -186,6 +186,12 @@ class Settings(RefreshSettings):
     """what Sentry calls this deployment"""
 
     @property
+    def helpers(self) -> int:
+        """How many processes refresh beside the scheduler; with another transport workers do."""
+        flow = self.integration_refresh
+        return self.in_process_processes - 1 if flow.transport == "in_process" else 0
+
+    @property
     def database(self) -> str:
         """The database URL in SQLAlchemy's form; raises `SettingsError` when there is none."""
         if self.database_url is None:

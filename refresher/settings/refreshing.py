@@ -149,5 +149,7 @@ class RefreshSettings(BaseSettings):
     """requests under way in one process, seven in eight of one organization or host at most"""
     worker_threads: Annotated[int, Field(ge=1, le=256)] = 4
     """threads of a process that runs actors"""
+    in_process_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """with the transport `in_process`: processes that refresh, the scheduler's own among them"""
     shutdown_seconds: Seconds = 30.0
     """how long a process that is asked to stop may finish what it began"""

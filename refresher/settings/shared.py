@@ -23,8 +23,9 @@ OF_ONE_PROCESS = frozenset(
     {
         *("port", "host", "status_port", "log_level", "log_format", "data_directory", "sender"),
         *("metrics", "metrics_gauges", "metrics_cache_seconds", "traces", "sentry_environment"),
-        *("worker_threads", "max_in_flight", "shutdown_seconds", "database_pool_size"),
-        *("statement_timeout_seconds", "hsts_seconds", "on_demand_interval_seconds", "public_url"),
+        *("worker_threads", "in_process_processes", "max_in_flight", "shutdown_seconds"),
+        *("database_pool_size", "statement_timeout_seconds", "hsts_seconds", "public_url"),
+        "on_demand_interval_seconds",
     }
 )
 """Settings that each process may have for itself, or that only the web process reads."""

@@ -1,5 +1,6 @@
 """What hangs holds nobody up: pages answer and processes end beside a Postgres that is suspended."""
 
+import os
 import signal
 import socket
 import sys
@@ -268,7 +269,7 @@ def test_a_worker_without_a_temporary_folder_counts_alone(
 
     monkeypatch.delenv(shared.VARIABLE, raising=False)
     monkeypatch.setattr(tempfile, "gettempdir", none_usable)
-    assert shared.join_folder() is None
+    assert shared.join_folder(os.getppid()) is None
 
 
 def test_the_liveness_lock_outlasts_a_freeze(

@@ -7,6 +7,7 @@ start. The hot path tells it once a commit, never once a row. `families.py`: wha
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,8 +113,11 @@ class OfProvider(Protocol):
 class Meter:
     """The counters of one process; safe to use from several threads."""
 
-    def __init__(self, providers: Collection[str], *, enabled: bool) -> None:
+    def __init__(
+        self, providers: Collection[str], *, enabled: bool, has_helpers: bool = False
+    ) -> None:
         self.enabled = enabled
+        self._has_helpers = has_helpers
         self._providers = frozenset(providers)
         self._families: Families | None = None
         self._registry: CollectorRegistry | None = None
@@ -125,7 +129,10 @@ class Meter:
             return
         from refresher.runtime.metrics.shared import join_folder  # noqa: PLC0415  before the library
 
-        self._folder = join_folder() if role == "worker" else None
+        if role == "worker":
+            self._folder = join_folder(os.getppid())
+        elif role == "scheduler" and self._has_helpers:
+            self._folder = join_folder(os.getpid())
         from refresher.runtime.metrics import collectors  # noqa: PLC0415  commands never need it
         from refresher.runtime.metrics.families import Families  # noqa: PLC0415
 

@@ -24,8 +24,8 @@ OLD_SECONDS = 86_400.0
 """A folder whose parent is gone is removed after a day: "gone" might mean another container's."""
 
 
-def join_folder() -> Path | None:
-    """Returns the folder of this process and its siblings, and has `prometheus_client` use it.
+def join_folder(parent: int) -> Path | None:
+    """Returns the folder of the processes that `parent` started, and has `prometheus_client` use it.
 
     Call it before that library is imported. A folder that the variable names already is used as it
     is. None, and counters of this process only, where no private folder can be had.
@@ -33,7 +33,6 @@ def join_folder() -> Path | None:
     given = os.environ.get(VARIABLE)
     if given:
         return Path(given)
-    parent = os.getppid()
     try:
         folder = Path(tempfile.gettempdir()) / f"{_prefix()}{parent}-{_started(parent)}"
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -54,6 +53,7 @@ def leave_folder(folder: Path) -> None:
     """
     if not folder.name.startswith(_prefix()):
         return
+    os.environ.pop(VARIABLE, None)  # nor is it there for what this process may become (`up`)
     with suppress(OSError):
         (folder / f"{_LEFT}{os.getpid()}").touch()
     others = _writers(folder) - {int(p.name.removeprefix(_LEFT)) for p in folder.glob(f"{_LEFT}*")}
