@@ -7,7 +7,7 @@ from typing import Annotated, cast
 import typer
 from rich.console import Console
 
-from bench.refreshes.plan import Plan, SenderName, Transport, check
+from bench.refreshes.plan import Order, Plan, SenderName, Transport, check
 from bench.refreshes.report import table
 from bench.refreshes.run import perform
 from refresher.cli.app import RootGroup
@@ -23,9 +23,14 @@ DuePerSecond = Annotated[
     ),
 ]
 ForSeconds = Annotated[float, typer.Option(help="For how long, with --due-per-second.")]
+OrderName = Annotated[
+    str,
+    typer.Option(help="heap: rows are claimed as they are stored; shuffled: from anywhere."),
+]
 TransportName = Annotated[str, typer.Option(help="redis, or in_process: the scheduler refreshes.")]
 Processes = Annotated[
-    int | None, typer.Option(help="Worker processes: 2, or 1 when in_process.", show_default=False)
+    int | None,
+    typer.Option(help="Processes that refresh: 2, or 1 when in_process.", show_default=False),
 ]
 Threads = Annotated[int, typer.Option(help="Batches that each process works on at a time.")]
 InFlight = Annotated[
@@ -66,6 +71,7 @@ def bench(
     latency: Latency = 0.0,
     due_per_second: DuePerSecond = None,
     for_seconds: ForSeconds = 30.0,
+    order: OrderName = "heap",
     transport: TransportName = "redis",
     processes: Processes = None,
     threads: Threads = 4,
@@ -81,6 +87,7 @@ def bench(
     refreshed against a token endpoint that answers at once. All share this machine, so
     read ratios. REFRESHER_* settings count. Exits with 1 unless all were refreshed.
     """
+    _one_of("--order", order, ("heap", "shuffled"))
     _one_of("--transport", transport, ("redis", "in_process"))
     _one_of("--sender", sender, ("auto", "httpx", "pyreqwest"))
     plan = Plan(
@@ -88,6 +95,7 @@ def bench(
         latency_seconds=latency,
         due_per_second=due_per_second,
         for_seconds=for_seconds,
+        order=cast("Order", order),
         transport=cast("Transport", transport),
         processes=processes if processes is not None else (2 if transport == "redis" else 1),
         threads=threads,

@@ -9,6 +9,7 @@ from refresher.errors import RefresherError, SettingsError
 
 Transport = Literal["redis", "in_process"]
 SenderName = Literal["auto", "httpx", "pyreqwest"]
+Order = Literal["heap", "shuffled"]
 MOST_CONNECTIONS = 20_000_000
 MOST_PROCESSES, MOST_THREADS, MOST_IN_FLIGHT = 64, 256, 10_000
 MOST_LATENCY_SECONDS = 10.0
@@ -26,13 +27,16 @@ class Plan:
     """A benchmark's options. What is None is chosen, or started for this run alone.
 
     With `due_per_second` only as many connections fall due as `for_seconds` at that rate take, one
-    after the other; the rest are scheduled for tomorrow. Without, all fall due at one instant.
+    after the other; the rest are scheduled for tomorrow. Without, all fall due at one instant:
+    `heap` has them claimed in the order in which they are stored, `shuffled` as production does,
+    where rows that are due together lie anywhere.
     """
 
     connections: int = 20_000
     due_per_second: float | None = None
     for_seconds: float = 30.0
     latency_seconds: float = 0.0
+    order: Order = "heap"
     transport: Transport = "redis"
     processes: int = 2
     threads: int = 4
@@ -59,11 +63,6 @@ def check(plan: Plan) -> Plan:
         _within("in-flight", plan.in_flight, 1, MOST_IN_FLIGHT)
     if plan.due_per_second is not None:
         _check_rate(plan, plan.due_per_second)
-    if plan.transport == "in_process" and plan.processes != 1:
-        raise SettingsError(
-            f"--processes is {plan.processes}: with --transport in_process the scheduler is the "
-            "one process that refreshes"
-        )
     if plan.transport == "in_process" and plan.redis_url is not None:
         raise SettingsError("--redis-url is of no use with --transport in_process: leave one out")
     chosen = in_flight_for(plan.latency_seconds, plan.processes)

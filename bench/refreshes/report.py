@@ -42,6 +42,12 @@ class Report:
         return self.refreshed / self.seconds
 
     @property
+    def units(self) -> float | None:
+        """Processor time of all processes in units of the provider's, whose work never changes."""
+        provider = self.cpu_microseconds.get("provider")
+        return self.cpu_microseconds["total"] / provider if provider else None
+
+    @property
     def sender(self) -> str:
         """Who sent the requests."""
         return "pyreqwest" if is_fast(self.plan.sender) else "httpx"
@@ -58,10 +64,12 @@ class Report:
             "lateness_note": due_told(plan),
             "due_per_second": plan.due_per_second,
             "cpu_microseconds_per_refresh": dict(self.cpu_microseconds),
+            "units": _rounded(self.units),
             "peak_memory_megabytes": dict(self.peak_megabytes),
             "statements_per_refresh": _rounded(self.statements),
             "transactions_per_refresh": _rounded(self.transactions),
             "errors": dict(self.errors),
+            "order": plan.order,
             "transport": plan.transport,
             "sender": self.sender,
             "latency_seconds": plan.latency_seconds,
@@ -116,13 +124,16 @@ def _rows(r: Report) -> Iterator[tuple[str, str]]:
     parts = [f"{name} {seconds:.2f} s" for name, seconds in late.items() if seconds is not None]
     yield "lateness", f"{', '.join(parts)} ({due_told(plan)})"
     yield "CPU per refresh", _each(r.cpu_microseconds, "µs", 0)
+    if r.units is not None:
+        yield "units", f"{r.units:.1f} (CPU of all processes / CPU of the provider)"
     yield "peak memory of a process", _each(r.peak_megabytes, "MB", 0)
     if r.statements is not None and r.transactions is not None:
         per = f"{r.statements:.3f} statements, {r.transactions:.3f} transactions"
         yield "database per refresh", per
     yield "errors", _each(r.errors, "", 0) or "none"
     sizes = f"{plan.processes} x {plan.threads} threads, {plan.in_flight} requests under way each"
-    how = f"{plan.transport}, {r.sender}, provider latency {plan.latency_seconds:g} s, {sizes}"
+    waits = f"provider latency {plan.latency_seconds:g} s"
+    how = f"{plan.transport}, order {plan.order}, {r.sender}, {waits}, {sizes}"
     yield "how", how
     settings = r.database_settings
     yield "database", ", ".join(f"{name} {value}" for name, value in settings.items())

@@ -70,8 +70,9 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
     sql.schedule_for_tomorrow(db)
     # The same again takes as long; a preparation that were late would count as lateness of refreshes.
     in_seconds = NOTICE_SECONDS + PATIENCE * (monotonic() - began)
+    plan = stage.plan
     due_at = sql.make_due(
-        db, in_seconds, count=stage.plan.wanted, per_second=stage.plan.due_per_second
+        db, in_seconds, count=plan.wanted, per_second=plan.due_per_second, order=plan.order
     )
     if sql.is_past(db, due_at):
         raise BenchFailed(
@@ -79,11 +80,11 @@ def _measure(stage: Stage, db: Db, kinds: dict[str, int], say: Say) -> Measured:
         )
     if log is not None:
         sql.checkpoint(db)
-    say(f"{due_told(stage.plan)}; from then on the time counts")
+    say(f"{due_told(plan)}; from then on the time counts")
     until(stage, db, due_at)
     logged_before = log.stat().st_size if log else 0
     used = usage.cpu_seconds(kinds)
-    ended_at, finished = watch(stage, db, after, stage.plan.wanted)
+    ended_at, finished = watch(stage, db, after, plan.wanted)
     used_at_end = usage.cpu_seconds(kinds)
     return Measured(
         due_at=due_at,

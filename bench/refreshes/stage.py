@@ -88,8 +88,8 @@ def start_processes(stage: Stage, say: Say) -> dict[str, int]:
     if plan.transport == "redis":
         arguments = worker_arguments(plan)
         started["workers"] = stage.crew.start("workers", arguments, stage.environment)
-    wanted = 1 + (plan.processes if plan.transport == "redis" else 0)
-    _until(lambda: len(_registered(stage)) >= wanted, stage.crew, "scheduler and workers")
+    wanted = plan.processes + (1 if plan.transport == "redis" else 0)
+    _until(lambda: len(_registered(stage)) >= wanted, stage.crew, "one of the processes")
     say(f"{wanted} processes started in {monotonic() - began:.1f} s")
     return {kind: pid for kind, process in started.items() if (pid := process.pid)}
 
@@ -185,6 +185,7 @@ def _environment(plan: Plan, folder: Path, database_url: str, provider_url: str)
         "REFRESHER_DATA_DIRECTORY": str(folder),
         "REFRESHER_DATABASE_POOL_SIZE": str(plan.threads + 4),
         "REFRESHER_ENCRYPTION_KEYS": new_key(),
+        "REFRESHER_IN_PROCESS_PROCESSES": str(plan.processes),
         "REFRESHER_INTEGRATION_REFRESH__QUEUE": "refresher_bench",
         "REFRESHER_INTEGRATION_REFRESH__TRANSPORT": plan.transport,
         "REFRESHER_LOG_FORMAT": "json",

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
+from bench.refreshes.plan import Order
 from refresher.store.migrate import VERSION_TABLE
 from refresher.store.session import Db
 from refresher.store.tables import metadata
@@ -19,6 +20,14 @@ TELLING = ("server_version", "synchronous_commit", "fsync", "full_page_writes", 
            "max_wal_size", "max_connections", "autovacuum")  # fmt: skip
 
 
+_AT_ONCE: dict[Order, TextClause] = {
+    "heap": text("update refresh_schedule set due_at = :due_at"),
+    # A claim takes them by due time: within this millisecond from anywhere in the table.
+    "shuffled": text(
+        "update refresh_schedule set "
+        "due_at = cast(:due_at as timestamptz) + random() * interval '1 millisecond'"
+    ),
+}
 _IN_TURN = text(
     """
     with chosen as materialized (
@@ -107,7 +116,14 @@ def schedule_for_tomorrow(db: Db) -> None:
     _tidy(db)
 
 
-def make_due(db: Db, in_seconds: float, *, count: int, per_second: float | None = None) -> datetime:
+def make_due(
+    db: Db,
+    in_seconds: float,
+    *,
+    count: int,
+    per_second: float | None = None,
+    order: Order = "heap",
+) -> datetime:
     """Makes rows due from an instant on, which it returns; `db` is a session outside transactions.
 
     All at that instant; or, `per_second`, `count` of them one after the other. Then tidies up.
@@ -116,7 +132,7 @@ def make_due(db: Db, in_seconds: float, *, count: int, per_second: float | None 
         text("select clock_timestamp() + :seconds * interval '1 second'"), {"seconds": in_seconds}
     ).scalar_one()
     if per_second is None:
-        db.execute(text("update refresh_schedule set due_at = :due_at"), {"due_at": due_at})
+        db.execute(_AT_ONCE[order], {"due_at": due_at})
     else:
         values = {"due_at": due_at, "per_second": per_second, "count": count}
         db.execute(_IN_TURN, values)

@@ -21,7 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     *("connections", "refreshed", "refreshes_per_second", "seconds"),
     *("lateness_seconds", "lateness_note", "cpu_microseconds_per_refresh", "due_per_second"),
-    *("peak_memory_megabytes", "statements_per_refresh", "transactions_per_refresh", "errors"),
+    *(
+        "units",
+        "order",
+        "peak_memory_megabytes",
+        "statements_per_refresh",
+        "transactions_per_refresh",
+        "errors",
+    ),
     *("transport", "sender", "latency_seconds", "processes", "threads", "in_flight"),
     *("database_settings", "machine"),
 }
@@ -56,17 +63,20 @@ def refused(ran, *parts: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["redis", "in_process"])
-def test_a_small_run_refreshes_all_and_tells_what_it_cost(transport):
+@pytest.mark.parametrize(("transport", "order"), [("redis", "shuffled"), ("in_process", "heap")])
+def test_a_small_run_refreshes_all_and_tells_what_it_cost(transport, order):
     """Each transport refreshes every connection and prints one JSON object with all its keys."""
     # Given settings of the user's own, which must not send the run elsewhere
     env = {"DATABASE_URL": "postgresql://no.invalid/x", "REDIS_URL": "redis://no.invalid"}
     # When
-    ran = bench("--connections", "300", "--transport", transport, "--json", env=env)
+    ran = bench(
+        "--connections", "300", "--transport", transport, "--order", order, "--json", env=env
+    )
     # Then
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert set(told) == KEYS
+    assert (told["order"], told["units"] > 1) == (order, True)
     assert (told["connections"], told["refreshed"], told["errors"]) == (300, 300, {})
     assert told["transport"] == transport
     assert set(told["cpu_microseconds_per_refresh"]) == KINDS[transport] | {"total"}
@@ -114,8 +124,8 @@ def test_a_database_in_use_is_refused(bare_database_url):
         (["--latency", "-1"], ["--latency is -1"]),
         (["--latency", "nan"], ["--latency is nan"]),
         (["--transport", "carrier"], ["--transport is carrier", "redis or in_process"]),
+        (["--order", "none"], ["--order is none", "heap or shuffled"]),
         (["--sender", "curl"], ["--sender is curl", "httpx"]),
-        (["--transport", "in_process", "--processes", "2"], ["--processes is 2"]),
         (["--threads", "0"], ["--threads is 0"]),
         (["--due-per-second", "0"], ["--due-per-second is 0"]),
         (
