@@ -128,8 +128,9 @@ def _environment(postgres: EmbeddedPostgres, folder: Path, name: str) -> dict[st
     migrate.upgrade(url)
     providers = folder / "providers.toml"
     providers.write_text(providers_toml("http://127.0.0.1:9/token"), encoding="utf-8")
+    written = {n: value for n, value in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        **written,  # what is installed need not be compiled anew
         "DATABASE_URL": url,
         "REFRESHER_ENCRYPTION_KEYS": new_key(),
         "REFRESHER_PROVIDERS_FILE": str(providers),
