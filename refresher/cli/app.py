@@ -22,7 +22,7 @@ from refresher.errors import DatabaseUnavailable, RefresherError
 
 COMMANDS = {
     "demo": ("demo", "Watch connections being kept fresh against a strict OAuth server."),
-    "up": ("demo", "Run everything in one process: database, scheduler, refreshes, health."),
+    "up": ("up", "Run everything in one process: database, scheduler, refreshes, health."),
     "migrate": ("database", "Create the tables, or bring them up to date."),
     "doctor": (
         "doctor",

@@ -40,19 +40,18 @@ def choose_sender(
     Rust runtime does not survive one. Raises `SettingsError` when the environment's proxies or
     certificates cannot be used, and `ValueError` when `certificate` cannot.
     """
-    from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  a slow import
+    if is_fast(name):
+        from refresher.outbound.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
 
-    if not is_fast(name):
-        return HttpxSender(limits, egress, watcher, certificate)
-    from refresher.outbound.pyreqwest_sender import PyreqwestSender  # noqa: PLC0415  optional
+        try:
+            return PyreqwestSender(limits, egress, certificate)
+        except SenderUnusable as error:
+            if name == "pyreqwest":
+                raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
+            log.warning("sending with httpx, which is slower", why=str(error))
+    from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  where it sends
 
-    try:
-        return PyreqwestSender(limits, egress, certificate)
-    except SenderUnusable as error:
-        if name == "pyreqwest":
-            raise SettingsError(f"REFRESHER_SENDER is pyreqwest, and {error}") from None
-        log.warning("sending with httpx, which is slower", why=str(error))
-        return HttpxSender(limits, egress, watcher, certificate)
+    return HttpxSender(limits, egress, watcher, certificate)
 
 
 def new_loop(*, fast: bool) -> asyncio.AbstractEventLoop:

@@ -15,7 +15,6 @@ import jwt
 import structlog
 
 from refresher.outbound.egress import Egress
-from refresher.outbound.httpx_sender import HttpxSender
 from refresher.outbound.sender import SendLimits, Wire
 from refresher.rules.bodies import unpack
 
@@ -111,6 +110,8 @@ class KeySets:
 
 async def _fetch(egress: Egress, url: str) -> bytes:
     """Returns the body, within the limits of time and size; a redirect is an error."""
+    from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  seldom needed, and large
+
     sender = HttpxSender(LIMITS, egress)
     try:
         reply = await sender.send(Wire(None, url, {}, method="GET"))

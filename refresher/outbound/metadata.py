@@ -24,8 +24,7 @@ from refresher.catalogue.discovery import (
     read,
 )
 from refresher.outbound.egress import Egress
-from refresher.outbound.httpx_sender import HttpxSender
-from refresher.outbound.sender import FORBIDDEN, JSON, SendLimits, Wire
+from refresher.outbound.sender import FORBIDDEN, JSON, Sender, SendLimits, Wire
 from refresher.rules.connection import Reply
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ ASKED: Mapping[str, str] = {"Accept": JSON}
 class Asker:
     """Asks within one event loop."""
 
-    def __init__(self, egress: Egress, sender: HttpxSender, *, allow_loopback: bool) -> None:
+    def __init__(self, egress: Egress, sender: Sender, *, allow_loopback: bool) -> None:
         self._egress = egress
         self._sender = sender
         self.allow_loopback = allow_loopback
@@ -89,6 +88,8 @@ class Asker:
 @asynccontextmanager
 async def asking(egress: Egress, *, allow_loopback: bool) -> AsyncIterator[Asker]:
     """Gives what asks, and closes its connections."""
+    from refresher.outbound.httpx_sender import HttpxSender  # noqa: PLC0415  seldom needed, and large
+
     sender = HttpxSender(LIMITS, egress)
     try:
         yield Asker(egress, sender, allow_loopback=allow_loopback)

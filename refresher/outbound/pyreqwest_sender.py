@@ -30,8 +30,8 @@ from refresher.errors import EgressRefused, SettingsError
 from refresher.outbound import sender as seam
 from refresher.outbound.egress import Egress
 from refresher.outbound.pinned_clients import Pin, Pins
+from refresher.outbound.proxies import environment_proxies, proxy_for
 from refresher.outbound.sender import SendLimits, Wire
-from refresher.outbound.transport import environment_proxies, proxy_for
 from refresher.rules.outcomes import Reply
 from refresher.rules.proving import ClientCertificate
 

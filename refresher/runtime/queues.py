@@ -1,30 +1,20 @@
 """How Dramatiq's threads wait here: for a message or for the end, and for no clock.
 
 Dramatiq has each of its threads wake up and look, whether there is something to do or not. In this
-process a queue wakes who waits on it, and a stop wakes them all. At Redis a consumer blocks on the
-list itself: BLMOVE takes the first id and puts it back where it was, in one step, as soon as there is
-one. So producers do nothing for it, and nothing can be lost; the fetch after it is Dramatiq's own.
+process a queue wakes who waits on it, and a stop wakes them all. At Redis a consumer
+blocks: `redis.py`.
 """
 
 from __future__ import annotations
 
-import threading
 from queue import Empty, PriorityQueue, Queue
 from typing import Any, TypeVar
 
-import redis
 from dramatiq import Message
-from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import dq_name
-from dramatiq.errors import ConnectionClosed
 
 T = TypeVar("T")
-BLOCK_SECONDS = 1
-"""How long a consumer blocks at most, and so what it may add to a stop. The fetch after it tells
-Dramatiq that this process lives, as it expects once a minute."""
-POLL_SECONDS = 0.1
-"""How often a consumer looks where Redis refuses to let it block, as an ACL may."""
 ENDING_SECONDS = 0.01
 """How often threads look whether they are to end, once a stop has begun."""
 NO_DELAYS = "no message may be delayed: the row's due_at is what says when"
@@ -94,42 +84,3 @@ class InMemoryBroker(StubBroker):
         for queue in self.queues.values():
             if isinstance(queue, EndableQueue):
                 queue.end()
-
-
-class BlockingConsumer(_RedisConsumer):
-    """A consumer of Redis that waits for a message, or for a place among those in hand."""
-
-    def __init__(self, broker: RedisBroker, queue_name: str, prefetch: int, _timeout: int) -> None:
-        shortest = 1  # milliseconds, for which Dramatiq sleeps before it says that there is none
-        super().__init__(broker, queue_name, prefetch, shortest)  # type: ignore[no-untyped-call]
-        self._room = threading.Event()
-
-    def ack(self, message: Any) -> None:
-        """Tells Redis that a message is done."""
-        super().ack(message)  # type: ignore[no-untyped-call]
-        self._room.set()
-
-    def nack(self, message: Any) -> None:
-        """Tells Redis that a message failed."""
-        super().nack(message)  # type: ignore[no-untyped-call]
-        self._room.set()
-
-    def __next__(self) -> Any:
-        """Returns the next message, None when there may be one by now; raises `ConnectionClosed`."""
-        message = super().__next__()  # type: ignore[no-untyped-call]
-        if message is None:
-            self._wait()
-        return message
-
-    def _wait(self) -> None:
-        self._room.clear()
-        if self.outstanding_message_count >= self.prefetch:
-            self._room.wait(BLOCK_SECONDS)
-            return
-        name = f"{self.broker.namespace}:{self.queue_name}"
-        try:
-            self.broker.client.blmove(name, name, BLOCK_SECONDS, "LEFT", "LEFT")
-        except redis.ConnectionError as error:
-            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-        except redis.ResponseError:
-            self._room.wait(POLL_SECONDS)

@@ -2,6 +2,10 @@
 
 Dramatiq waits for Redis after each message, which takes a fifth to a third of a millisecond. When many
 providers are due at once, each with a few rows, a tick has many small messages: they leave together.
+
+A consumer blocks on the list itself: BLMOVE takes the first id and puts it back where it was, in one
+step, as soon as there is one. So producers do nothing for it, and nothing can be lost; the fetch after
+it is Dramatiq's own.
 """
 
 from __future__ import annotations
@@ -16,11 +20,57 @@ from typing import Any
 
 import redis
 from dramatiq import Message
-from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware
 
 from refresher.errors import RedisUnavailable
-from refresher.runtime.queues import NO_DELAYS, BlockingConsumer
+from refresher.runtime.queues import NO_DELAYS
+
+BLOCK_SECONDS = 1
+"""How long a consumer blocks at most, and so what it may add to a stop. The fetch after it tells
+Dramatiq that this process lives, as it expects once a minute."""
+POLL_SECONDS = 0.1
+"""How often a consumer looks where Redis refuses to let it block, as an ACL may."""
+
+
+class BlockingConsumer(_RedisConsumer):
+    """A consumer of Redis that waits for a message, or for a place among those in hand."""
+
+    def __init__(self, broker: RedisBroker, queue_name: str, prefetch: int, _timeout: int) -> None:
+        shortest = 1  # milliseconds, for which Dramatiq sleeps before it says that there is none
+        super().__init__(broker, queue_name, prefetch, shortest)  # type: ignore[no-untyped-call]
+        self._room = threading.Event()
+
+    def ack(self, message: Any) -> None:
+        """Tells Redis that a message is done."""
+        super().ack(message)  # type: ignore[no-untyped-call]
+        self._room.set()
+
+    def nack(self, message: Any) -> None:
+        """Tells Redis that a message failed."""
+        super().nack(message)  # type: ignore[no-untyped-call]
+        self._room.set()
+
+    def __next__(self) -> Any:
+        """Returns the next message, None when there may be one by now; raises `ConnectionClosed`."""
+        message = super().__next__()  # type: ignore[no-untyped-call]
+        if message is None:
+            self._wait()
+        return message
+
+    def _wait(self) -> None:
+        self._room.clear()
+        if self.outstanding_message_count >= self.prefetch:
+            self._room.wait(BLOCK_SECONDS)
+            return
+        name = f"{self.broker.namespace}:{self.queue_name}"
+        try:
+            self.broker.client.blmove(name, name, BLOCK_SECONDS, "LEFT", "LEFT")
+        except redis.ConnectionError as error:
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+        except redis.ResponseError:
+            self._room.wait(POLL_SECONDS)
 
 
 class PipeliningBroker(RedisBroker):

@@ -25,7 +25,6 @@ from refresher.errors import DatabaseNewer, DatabaseNotMigrated
 from refresher.store.connecting import driver_arguments, server_settings, telling
 from refresher.store.refusals import as_told
 from refresher.store.session import Db, many, one, run
-from refresher.store.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -58,6 +57,14 @@ def upgrade(url: str, schema: str | None = None) -> tuple[str | None, str]:
         config.attributes["connection"] = db
         command.upgrade(config, "head")
         return before, newest()
+
+
+def is_done(url: str, schema: str | None = None) -> bool:
+    """Whether there is nothing to migrate; raises as `upgrade` does where a newer version was here."""
+    with connection(url, schema) as db:
+        current = _current(db)
+        _refuse_newer(current)
+        return current == newest() and _versions(db, VERSION_TABLE) is not None
 
 
 def check(db: Db) -> None:
@@ -176,6 +183,8 @@ def make_schema(db: Db, schema: str) -> None:
 
 def refuse_unfit(db: Db, schema: str | None) -> None:
     """Raises `DatabaseNotMigrated` where our first tables cannot or should not be made."""
+    from refresher.store.tables import metadata  # noqa: PLC0415  for the first migration alone
+
     encoding = run(db, "show server_encoding").scalar_one()
     if encoding != "UTF8":
         raise DatabaseNotMigrated(

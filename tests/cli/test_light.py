@@ -39,3 +39,25 @@ def test_a_reading_command_loads_nothing_that_it_does_not_use(cli: Cli, command:
     """Neither what sends, refreshes and migrates nor the libraries that these need."""
     cli.connect("c1")
     assert loaded(cli, command) & HEAVY == set()
+
+
+def test_up_without_redis_keeps_nothing_in_memory_that_it_does_not_use(cli: Cli):
+    """Neither what migrates and what plays a provider nor httpx and redis-py."""
+    code = (
+        "import sys, refresher.cli.up, refresher.runtime.broker, refresher.scheduler\n"
+        "import refresher.web.app\n"
+        "print(*sys.modules)"
+    )
+    in_process = {"REFRESHER_INTEGRATION_REFRESH__TRANSPORT": "in_process"}
+    done = subprocess.run(
+        [COMMAND[0], "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=cli.environment(in_process),
+    )
+    unused = {
+        "alembic", "httpx", "httpcore", "redis", "smtplib",
+        "refresher.devkit.demo", "refresher.devkit.oauth_server",
+    }  # fmt: skip
+    assert set(done.stdout.split()) & unused == set()

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from refresher.runtime import queues
+from refresher.runtime import redis as over_redis
 from refresher.runtime.broker import make_broker
 from refresher.runtime.queues import InMemoryBroker
 from refresher.runtime.redis import PipeliningBroker
@@ -124,9 +125,9 @@ def test_an_idle_consumer_of_redis_blocks_until_there_is_a_message(
     """It asks once and then sleeps; a message wakes it at once, and none changes its place."""
     take, done = actor(on_redis)
     consumer = on_redis.consume("work", prefetch=8)
-    monkeypatch.setattr(queues, "BLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(over_redis, "BLOCK_SECONDS", 0.01)
     assert next(consumer) is None  # by then Redis knows the scripts
-    monkeypatch.setattr(queues, "BLOCK_SECONDS", 9)  # no clock brings this test on
+    monkeypatch.setattr(over_redis, "BLOCK_SECONDS", 9)  # no clock brings this test on
     before = fetches(on_redis)
     seen: list[Any] = []
     thread = threading.Thread(target=lambda: seen.append(next(consumer)))
@@ -159,12 +160,12 @@ def test_a_consumer_with_its_hands_full_waits_for_a_place(
     on_redis: PipeliningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks nobody until one of its messages is done, well or not."""
-    monkeypatch.setattr(queues, "BLOCK_SECONDS", 9)
+    monkeypatch.setattr(over_redis, "BLOCK_SECONDS", 9)
     take, _ = actor(on_redis)
     for _ in range(3):
         take.send()
     consumer = on_redis.consume("work", prefetch=1)
-    assert isinstance(consumer, queues.BlockingConsumer)
+    assert isinstance(consumer, over_redis.BlockingConsumer)
     room = consumer._room = Room()
     for end in (consumer.ack, consumer.nack):
         message, seen = next(consumer), list[Any]()

@@ -15,7 +15,6 @@ from refresher.insight.doctor import (
     postgres,
     proofs,
     rabbitmq,
-    redis,
     setup,
     work,
 )
@@ -35,6 +34,8 @@ def findings(
     yield from setup.check(settings)
     yield from connect.check(settings, page_faults)
     if flows_on("redis", settings):
+        from refresher.insight.doctor import redis  # noqa: PLC0415  a large library
+
         yield from redis.check(settings)
     if flows_on("rabbitmq", settings):
         yield from rabbitmq.check(settings)
