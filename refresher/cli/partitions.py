@@ -12,8 +12,8 @@ from refresher.settings import Settings
 from refresher.store import repartition
 from refresher.store.repartition import Plan
 
-SECONDS_PER_GB = 45
-"""Of rows and indexes, as measured at 10,000,000 connections (docs/scaling.md)."""
+SECONDS_PER_GB = 60
+"""Of rows and indexes, about: docs/scaling.md has what was measured, and a busy disk takes longer."""
 QUESTION = (
     "Both tables are copied. Nothing can be stored meanwhile, tokens can be read, and schedulers and "
     "workers must be stopped. Begin?"
