@@ -135,10 +135,7 @@ class Simulation(RuleBasedStateMachine):
         overtaken: Callable[[], None] | None = None,
     ) -> None:
         """Refreshes in the store and in the model, and compares nothing yet."""
-        parks = any(self.model[claim.connection_id].is_set_aside for claim in claims)
-        too_early = dies_at == "reloaded" and not self.begins_at_once(claims)
-        too_early |= dies_at == "committing" and parks
-        attempts = {} if too_early else self.begin(worker, claims)
+        attempts = {} if self.is_too_early(dies_at, claims) else self.begin(worker, claims)
         answers: dict[str, str | None] = {}
         once = iter([meanwhile] if meanwhile else [])
 
@@ -163,14 +160,32 @@ class Simulation(RuleBasedStateMachine):
             self.run(worker, claims, "reloaded", overtake)
         if trouble:
             raise trouble[0]
-        interrupted = lost or meanwhile or dies_at in {"replied", "committing"}
+        interrupted = bool(lost or meanwhile or dies_at in {"replied", "committing"})
         for id_, attempt in attempts.items():
             leaves = attempt.in_time and dies_at not in {"reloaded", "begun"}
             given = answers[presented[id_]] if leaves else UNSENT
             given = LOST if lost and given != UNSENT else given
-            self.excused[self.names[id_]] += bool(interrupted and given != UNSENT)
-            if dies_at in {None, "committed"}:
-                finish(self.model[id_], attempt, given)
+            self.note(id_, attempt, given, interrupted=interrupted, dies_at=dies_at)
+
+    def note(
+        self,
+        id_: UUID,
+        attempt: Attempt,
+        given: str | None,
+        *,
+        interrupted: bool,
+        dies_at: Point | None,
+    ) -> None:
+        """Writes into the model what came of an attempt, where its process lived to write it."""
+        self.excused[self.names[id_]] += interrupted and given != UNSENT
+        if dies_at in {None, "committed"}:
+            finish(self.model[id_], attempt, given)
+
+    def is_too_early(self, dies_at: Point | None, claims: list[Claim]) -> bool:
+        """Whether a process that dies at this point has begun none of these yet."""
+        parks = any(self.model[claim.connection_id].is_set_aside for claim in claims)
+        unbegun = dies_at == "reloaded" and not self.begins_at_once(claims)
+        return unbegun or (dies_at == "committing" and parks)
 
     def begins_at_once(self, claims: list[Claim]) -> bool:
         """Whether the reload begins these: nothing stands against them, nor against their provider."""
