@@ -154,17 +154,14 @@ class Simulation(RuleBasedStateMachine):
         trouble: list[BaseException] = []
         self.world.script.answer = answer
         presented = {id_: self.model[id_].stored for id_ in attempts}
-        if overtaken is None:
-            self.run(worker, claims, dies_at)
-        else:
-            self.run(worker, claims, "reloaded", overtake)
+        point, act = ("reloaded", overtake) if overtaken else (dies_at, die_here)
+        self.run(worker, claims, point, act)
         if trouble:
             raise trouble[0]
         interrupted = bool(lost or meanwhile or dies_at in {"replied", "committing"})
         for id_, attempt in attempts.items():
             leaves = attempt.in_time and dies_at not in {"reloaded", "begun"}
-            given = answers[presented[id_]] if leaves else UNSENT
-            given = LOST if lost and given != UNSENT else given
+            given = (LOST if lost else answers[presented[id_]]) if leaves else UNSENT
             self.note(id_, attempt, given, interrupted=interrupted, dies_at=dies_at)
 
     def note(
