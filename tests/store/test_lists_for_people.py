@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from refresher.rules.words import MOST_COUNTED, counted
 from refresher.store import api_keys, audit, recipients, replays, webhooks
@@ -25,20 +25,20 @@ STATES = {"held": 2, "delivered": 3, "failed": 4}
 
 def rows_read(world: World, work: Callable[[Db], object]) -> int:
     """The most rows that any step of what `work` asks for handled, by the plans of its statements."""
-    asked: list[tuple[Any, Any]] = []
+    asked: list[tuple[str, Any]] = []
     with world.services.database.transaction() as db:
 
-        def heard(_db: Any, clause: Any, several: Any, one: Any, _options: Any) -> None:
-            asked.append((clause, one or (several[0] if several else {})))
+        def heard(_db: Any, _cursor: Any, sql: str, values: Any, *_rest: object) -> None:
+            asked.append((sql, values))
 
-        event.listen(db, "before_execute", heard)
+        event.listen(db, "before_cursor_execute", heard)
         work(db)
-        event.remove(db, "before_execute", heard)
-        return max(_most_rows(_plan(db, clause, values)) for clause, values in asked)
+        event.remove(db, "before_cursor_execute", heard)
+        return max(_most_rows(_plan(db, sql, values)) for sql, values in asked)
 
 
-def _plan(db: Db, clause: Any, values: Any) -> Any:
-    plan = db.execute(text(f"explain (analyze, format json) {clause.text}"), values).scalar_one()
+def _plan(db: Db, sql: str, values: Any) -> Any:
+    plan = db.exec_driver_sql(f"explain (analyze, format json) {sql}", values).scalar_one()
     return (plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]
 
 
