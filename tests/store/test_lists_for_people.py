@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from refresher.rules.words import MOST_COUNTED, counted
 from refresher.store import api_keys, audit, recipients, replays, webhooks
