@@ -18,38 +18,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import psycopg
-from psycopg import sql
-from sqlalchemy import make_url
 
 from bench import page
 from bench.claim import ROUNDS, Site
+from bench.filling import database, fill, for_us, named
 from bench.refreshes import statements
 from bench.refreshes.report import machine
 from refresher.devkit.postgres import EmbeddedPostgres
-from refresher.rules.connection import connection_id
 from refresher.runtime.limits import ClaimWindow
 from refresher.store import migrate, repartition, table_forms
 from refresher.store.pool import Pool
 
 PAGE = page.ROOT / "docs" / "scaling.md"
-CHUNK = 250_000
 REFRESHES = 20_000
-_STORE = """
-    with new as (
-        insert into connection (id, organization_id, provider, external_id, access_token, refresh_token)
-        select id, 'bench', 'bench', n::text, decode(repeat('ab', 153), 'hex'),
-            decode(repeat('cd', 97), 'hex')
-        from pg_temp.seed order by id returning id
-    )
-    insert into refresh_schedule (connection_id, provider, due_at)
-    select id, 'bench', now() + interval '1 day' + random() * interval '50 minutes' from new
-"""
 # What a fiftieth of the table leaves behind when it is refreshed.
 _WEAR = """
     update refresh_schedule set due_at = due_at + interval '1 second'
@@ -65,9 +52,9 @@ class Form:
     claim_ms: float
     claim_buffers: int
     vacuum_seconds: float
-    refreshes_per_second: float
     row_bytes: int
     index_bytes: int
+    refreshes_per_second: float = 0.0
 
 
 class Stored(Site):
@@ -76,7 +63,7 @@ class Stored(Site):
     def __init__(self, plain_url: str, size: int) -> None:
         self.size, self.due, self.window = size, 0, ClaimWindow()
         self.plain_url = plain_url
-        self.database = Pool(_for_us(plain_url), statement_timeout_seconds=1_000)
+        self.database = Pool(for_us(plain_url), statement_timeout_seconds=1_000)
 
     def vacuum_seconds(self) -> float:
         """Returns how long vacuum takes for what one fiftieth of refreshed rows left: of one part."""
@@ -99,18 +86,25 @@ def main() -> None:
             tempfile.TemporaryDirectory(prefix="refresher-bench-", ignore_cleanup_errors=True)
         )
         postgres = stack.enter_context(EmbeddedPostgres(Path(folder).resolve() / "postgres"))
-        one = _database(postgres.plain_url, "one")
-        empty = _database(postgres.plain_url, "empty")
-        if not _seed(one, empty, given.rows, time.monotonic() + (given.seed_for or 1e9)):
-            return
-        if given.seed_for:
-            _copied(postgres.plain_url, given.partitions, Path(folder))
-            return
+        one = named(postgres.plain_url, "one")
+        if not _noted(folder).exists():
+            database(postgres.plain_url, "one")
+            empty = database(postgres.plain_url, "empty")
+            if not fill(one, empty, given.rows, time.monotonic() + (given.seed_for or 1e9)):
+                return
         many, took = _copied(postgres.plain_url, given.partitions, Path(folder))
+        if given.seed_for:
+            return
         sites = [Stored(one, given.rows), Stored(many, given.rows)]
-        forms = _measure(sites, [_rate(postgres.plain_url, n) for n in (1, given.partitions)])
+        with _without_autovacuum(postgres.plain_url):
+            forms = _measure(sites)
         for site in sites:
             site.database.close()
+        turns = [[_rate(postgres.plain_url, form.partitions) for form in forms] for _ in range(2)]
+        rates = [median(column) for column in zip(*turns, strict=True)]
+    forms = [
+        replace(form, refreshes_per_second=rate) for form, rate in zip(forms, rates, strict=True)
+    ]
     text = table(forms, given.rows, took)
     print(text)
     if not given.no_write:
@@ -145,13 +139,15 @@ def table(forms: list[Form], rows: int, copy_seconds: float) -> str:
     return "\n".join([head, "|---|---:|---:|---:|", *body, "", foot])
 
 
-def _measure(sites: list[Stored], rates: list[float]) -> list[Form]:
+def _measure(sites: list[Stored]) -> list[Form]:
     for site in sites:
         site.make_due(ROUNDS + 2)
         site.claim()
     times = [[site.claim() for site in sites] for _ in range(ROUNDS)]
     claims = [median(column) for column in zip(*times, strict=True)]
+    print(f"claims: {claims} ms", file=sys.stderr, flush=True)
     vacuums = [[site.vacuum_seconds() for site in sites] for _ in range(3)]
+    print(f"vacuum: {vacuums} s", file=sys.stderr, flush=True)
     forms = []
     for n, site in enumerate(sites):
         with site.database.transaction() as db:
@@ -163,66 +159,17 @@ def _measure(sites: list[Stored], rates: list[float]) -> list[Form]:
                 claim_ms=round(claims[n], 2),
                 claim_buffers=site.explained(site.window.since())[0],
                 vacuum_seconds=round(median(column[n] for column in vacuums), 3),
-                refreshes_per_second=rates[n],
                 row_bytes=sum(size.row_bytes for size in sizes),
                 index_bytes=sum(size.index_bytes for size in sizes),
             )
         )
+    print(*forms, sep="\n", file=sys.stderr, flush=True)
     return forms
-
-
-def _seed(url: str, empty: str, rows: int, until: float) -> bool:
-    """Stores connections up to so many, in pieces, until it is time to end; whether all are there."""
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute("set session_replication_role = replica")
-        db.execute("set synchronous_commit = off")
-        db.execute("create temporary table seed (id uuid, n int)")
-        there = _number(db, "select count(*) from refresh_schedule")
-        if there == 0:
-            _drop_indexes(url)
-        for first in range(there + 1, rows + 1, CHUNK):
-            if time.monotonic() > until:
-                return False
-            with db.transaction(), db.cursor() as cursor:
-                cursor.execute("truncate seed")
-                with cursor.copy("copy seed from stdin") as copy:
-                    for line in _lines(first, min(first + CHUNK, rows + 1)):
-                        copy.write(line)
-                cursor.execute(_STORE)
-            print(f"{min(first + CHUNK - 1, rows):,} rows", file=sys.stderr, flush=True)
-        for name, statement in _indexes(empty).items():
-            if _number(db, f"select count(*) from pg_class where relname = '{name}'") == 0:
-                print(f"making {name}", file=sys.stderr, flush=True)
-                db.execute(statement.encode())
-        db.execute("vacuum analyze refresh_schedule, connection")
-    return True
-
-
-def _indexes(url: str) -> dict[str, str]:
-    """Returns the statements that make the indexes but for the primary keys, by name."""
-    with migrate.connection(_for_us(url)) as db:
-        found = [i for t in table_forms.KEYS for i in table_forms.indexes(db, t, parted=False)]
-    made = {i.name: i.definition.format(table=i.table, name=i.name) for i in found}
-    return {name: text for name, text in made.items() if not name.endswith("_pkey")}
-
-
-def _drop_indexes(url: str) -> None:
-    """Drops what is ten times as quick to make at the end."""
-    with psycopg.connect(url, autocommit=True) as db:
-        for name, made in _indexes(url).items():
-            is_constraint = made.startswith("alter table")
-            what = f"alter table connection drop constraint {name}"
-            db.execute((what if is_constraint else f"drop index {name}").encode())
-
-
-def _lines(first: int, end: int) -> Iterator[str]:
-    for n in range(first, end):
-        yield f"{connection_id('bench', 'bench', str(n))}\t{n}\n"
 
 
 def _copied(server: str, partitions: int, folder: Path) -> tuple[str, float]:
     """Returns a partitioned copy, made now or before, and how long the change of its form took."""
-    url, noted = _named(server, "many"), folder / "seconds"
+    url, noted = named(server, "many"), _noted(folder)
     if noted.exists():
         return url, float(noted.read_text())
     with psycopg.connect(server, autocommit=True) as db:
@@ -230,12 +177,30 @@ def _copied(server: str, partitions: int, folder: Path) -> tuple[str, float]:
         db.execute("create database many template one")
     print("copied", file=sys.stderr, flush=True)
     before = time.perf_counter()
-    repartition.change(_for_us(url), None, partitions, _told)
+    repartition.change(for_us(url), None, partitions, _told)
     took = time.perf_counter() - before
     with psycopg.connect(url, autocommit=True) as db:
         db.execute("vacuum analyze refresh_schedule, connection")
     noted.write_text(f"{took:.1f}")
     return url, took
+
+
+def _noted(folder: str | Path) -> Path:
+    """Returns where the seconds of the change stand once all rows are there in both forms."""
+    return Path(folder) / "seconds"
+
+
+@contextmanager
+def _without_autovacuum(server: str) -> Iterator[None]:
+    """Keeps it from coming into the middle of a vacuum whose time is taken."""
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute("alter system set autovacuum = off")
+        db.execute("select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            db.execute("alter system reset autovacuum")
+            db.execute("select pg_reload_conf()")
 
 
 def _told(part: float, words: str) -> None:
@@ -246,42 +211,16 @@ def _rate(server: str, partitions: int) -> float:
     """Returns the refreshes a second of the real processes, on such tables of their own."""
     with psycopg.connect(server, autocommit=True) as db:
         db.execute("drop database if exists rate with (force)")
-    url = _database(server, "rate")
-    with migrate.connection(_for_us(url)) as db:
+    url = database(server, "rate")
+    with migrate.connection(for_us(url)) as db:
         repartition.spread(db, partitions, lambda _part, _words: None)
         statements.empty(db)  # as a benchmark of refreshes leaves it
     command = [sys.executable, "-m", "bench.refreshes", "--connections", str(REFRESHES)]
     command += ["--database-url", url, "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
-    return float(json.loads(done.stdout)["refreshes_per_second"])
-
-
-def _database(server: str, name: str) -> str:
-    """Returns the URL of a migrated database on the server."""
-    if not _exists(server, name):
-        with psycopg.connect(server, autocommit=True) as db:
-            db.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    migrate.upgrade(_for_us(url := _named(server, name)))
-    return url
-
-
-def _exists(server: str, name: str) -> bool:
-    with psycopg.connect(server) as db:
-        return _number(db, f"select count(*) from pg_database where datname = '{name}'") > 0
-
-
-def _number(db: psycopg.Connection, query: str) -> int:
-    (number,) = db.execute(query.encode()).fetchone() or (0,)
-    return int(number)
-
-
-def _named(server: str, name: str) -> str:
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-def _for_us(url: str) -> str:
-    ours = make_url(url).set(drivername="postgresql+psycopg")
-    return ours.render_as_string(hide_password=False)
+    rate = float(json.loads(done.stdout)["refreshes_per_second"])
+    print(f"{partitions} partitions: {rate:,.0f} refreshes a second", file=sys.stderr, flush=True)
+    return rate
 
 
 def _put(text: str) -> None:

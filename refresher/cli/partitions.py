@@ -74,7 +74,7 @@ def _in_words(plan: Plan, number: int) -> dict[str, object]:
         "wanted": _form(number),
         **sizes,
         "disk needed meanwhile": f"{plan.needed_bytes / 1e9:.2f} GB",
-        "time": f"about {span(_seconds(plan))}",
+        "time": f"about {span(_seconds(plan))}, an estimate",
         "in the way": plan.in_the_way or "nothing",
     }
 
