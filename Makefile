@@ -88,9 +88,8 @@ docs: $(VENV)/.docs ## Build the documentation site into site/; a dead link fail
 chaos: $(VENV)/.dev ## Kill, freeze and stop everything, again and again: under 20 minutes
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-bench: $(VENV)/.dev ## Measure refreshes per second on this machine
-	@test -d bench || { echo 'There are no benchmarks yet.'; exit 1; }
-	$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/.bench ## Measure everything, and write the tables and plots of the pages (ARGS="--quick": small)
+	$(BIN)/python -m bench.all $(ARGS)
 
 # In the folder of the first file that a target is made of.
 define NPM_CI
@@ -160,6 +159,11 @@ $(VENV)/.browser: $(VENV)/.dev $(MANIFESTS)
 $(VENV)/.foreign: $(VENV)/.dev $(MANIFESTS)
 	@echo 'Installing other systems that store accounts into $(VENV) ...'
 	@$(PIP) -e '.[foreign]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev bench/requirements.txt $(MANIFESTS)
+	@echo 'Installing what benchmarks need into $(VENV) ...'
+	@$(PIP) -r bench/requirements.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.python $(MANIFESTS)

@@ -62,7 +62,10 @@ def _median(runs: list[Figures]) -> Figures:
         return runs[0]
     rates = [run["refreshes_per_second"] for run in measured]
     middle = min(measured, key=lambda run: abs(run["refreshes_per_second"] - median(rates)))
-    return {**middle, "all_rates": rates}
+    found = {**middle, "all_rates": rates}
+    if middle.get("units"):
+        found["units"] = round(median(run["units"] for run in measured), 2)
+    return found
 
 
 def _options() -> argparse.ArgumentParser:

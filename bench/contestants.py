@@ -14,18 +14,23 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from bench import job, peers
+from bench import job, peers, plain
 from bench.servers import OURS, Servers
 
 WARM_UP_JOBS = 400
 LIMIT_SECONDS = 180.0
 WAYS: dict[str, list[str]] = {
     "refresher, redis": ["--transport", "redis"],
+    "refresher, redis, shuffled": ["--transport", "redis", "--order", "shuffled"],
     "refresher, redis, httpx": ["--transport", "redis", "--sender", "httpx"],
     "refresher, in_process": ["--transport", "in_process"],
+    "refresher, in_process, two": ["--transport", "in_process", "--processes", "2"],
+    "refresher, plain": ["--transport", "redis"],
 }
+PLAIN = "refresher, plain"
 ROOFLINE = "roofline"
 Figures = dict[str, Any]
 
@@ -51,7 +56,11 @@ def refresher(servers: Servers, way: str, connections: int, latency_seconds: flo
     arguments += ["--database-url", servers.url(OURS), "--json"]
     if "in_process" not in arguments:
         arguments += ["--redis-url", servers.redis_url]
-    done = _python(["bench.refreshes", *arguments], os.environ | {})
+    python, folder = sys.executable, None
+    if way == PLAIN:
+        folder = servers.folder / "plain"
+        python = str(plain.install(folder) if not folder.exists() else plain.python_of(folder))
+    done = _python(["bench.refreshes", *arguments], dict(os.environ), python=python, folder=folder)
     found: Figures = json.loads(done.stdout)
     return found
 
@@ -113,10 +122,17 @@ def _worker(command: list[str], servers: Servers, log: Any) -> subprocess.Popen[
     return started
 
 
-def _python(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _python(
+    arguments: list[str],
+    environment: dict[str, str],
+    *,
+    python: str = sys.executable,
+    folder: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [python, "-m", *arguments],
         env=environment,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,

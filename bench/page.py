@@ -6,6 +6,7 @@ import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,49 +14,18 @@ RESULTS = ROOT / "bench" / "results.json"
 PAGE, PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
 TITLES = {
     "roofline": "bare loop (no queue, seal, fence or history)",
-    "refresher, redis": "**refresher**, Redis, pyreqwest",
-    "refresher, redis, httpx": "**refresher**, Redis, httpx",
+    "refresher, redis": "**refresher**, Redis",
+    "refresher, redis, shuffled": "**refresher**, the same, due in any order, as in production",
+    "refresher, redis, httpx": "**refresher**, Redis, httpx chosen",
     "refresher, in_process": "**refresher**, `in_process`, one process",
+    "refresher, in_process, two": "**refresher**, `in_process`, two processes",
+    "refresher, plain": "**refresher**, Redis, a plain `pip install`",
     "pgqueuer": "pgqueuer",
     "procrastinate": "procrastinate",
     "celery": "Celery + Redis, 8 processes",
     "dramatiq": "Dramatiq, one message a row, threads",
     "dramatiq_async": "Dramatiq, one message a row, async actor",
 }
-TEMPLATE = """\
-# Performance
-
-Everything below runs on one machine: provider, PostgreSQL, Redis and workers share its processors. So
-read ratios, not absolute figures. Every job is the same: reload the row, POST to a token endpoint,
-store the new pair and the next due time. refresher also opens and seals tokens, fences each commit and
-writes an event; the others do not.
-
-Make the tables yourself: `pip install -r bench/requirements.txt`, then `make bench`,
-`python -m bench.claim` and `python -m bench.watching`. One way of running, with your own
-sizes: `python -m bench.refreshes --help`.
-
-## Side by side
-
-<!-- bench:begin -->
-<!-- bench:end -->
-
-![Refreshes per second, side by side](performance.png)
-
-## What a claim costs
-
-<!-- claim:begin -->
-<!-- claim:end -->
-
-## What events and metrics cost
-
-<!-- watching:begin -->
-<!-- watching:end -->
-
-## What open dashboards cost
-
-<!-- dashboards:begin -->
-<!-- dashboards:end -->
-"""
 
 
 def write(results: dict[str, Any]) -> None:
@@ -77,8 +47,7 @@ def keep(name: str, results: dict[str, Any]) -> None:
 
 def put(marker: str, text: str) -> None:
     """Replaces what stands between two markers of docs/performance.md."""
-    PAGE.parent.mkdir(exist_ok=True)
-    page = PAGE.read_text() if PAGE.exists() else TEMPLATE
+    page = PAGE.read_text()
     begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     PAGE.write_text(between.sub(lambda _: f"{begin}\n{text}\n{end}", page))
@@ -87,20 +56,36 @@ def put(marker: str, text: str) -> None:
 def side_by_side(results: dict[str, Any]) -> str:
     """Returns the table in Markdown."""
     found = {n: f for n, f in results["contestants"].items() if "refreshes_per_second" in f}
-    ours = found.get("refresher, redis", {}).get("refreshes_per_second")
-    best = found.get("roofline", {}).get("refreshes_per_second")
-    lines = ["| | refreshes/s | of the bare loop | refresher is faster by | CPU a refresh |"]
-    lines.append("|---|---:|---:|---:|---:|")
+    ours, best = found.get("refresher, redis", {}), found.get("roofline", {})
+    lines = [
+        "| | of the bare loop | refreshes/s | units | CPU a refresh | refresher is faster by | load |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for name, figures in found.items():
-        rate = figures["refreshes_per_second"]
-        share = f"{rate / best:.0%}" if best else ""
-        times = f"{ours / rate:.1f} x" if ours and not name.startswith(("ref", "roof")) else ""
+        share, times = _ratio(figures, best), _ratio(ours, figures)
         cpu = figures.get("cpu_microseconds_per_refresh", {}).get("total")
-        used = f"{cpu:,.0f} µs" if cpu else ""
         short = figures["connections"] - figures["refreshed"]
-        rest = f" ({short} not done)" if short else ""
-        lines.append(f"| {TITLES[name]}{rest} | {rate:,.0f} | {share} | {times} | {used} |")
+        cells = [
+            TITLES[name] + (f" ({short} not done)" if short else ""),
+            f"{share:.0%}" if share else "",
+            f"{figures['refreshes_per_second']:,.0f}",
+            f"{figures['units']:.1f}" if figures.get("units") else "",
+            f"{cpu:,.0f} µs" if cpu else "",
+            f"{times:.1f} x" if times and not name.startswith(("ref", "roof")) else "",
+            f"{figures.get('load_before', 0):.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", _conditions(results)])
+
+
+def _ratio(one: dict[str, Any], other: dict[str, Any]) -> float | None:
+    """Returns the median of the ratios of each turn: a slow minute meets both."""
+    rates, others = one.get("all_rates", []), other.get("all_rates", [])
+    if rates and len(rates) == len(others):
+        return median(a / b for a, b in zip(rates, others, strict=True))
+    if not one or not other:
+        return None
+    return float(one["refreshes_per_second"] / other["refreshes_per_second"])
 
 
 def _conditions(results: dict[str, Any]) -> str:
@@ -109,8 +94,9 @@ def _conditions(results: dict[str, Any]) -> str:
     told = (
         f"{about['cpus']} processors, Python {about['python']}, {about['system']}; provider latency "
         f"{about['latency_seconds']:g} s; the median of {about['runs']}; PostgreSQL with "
-        "`synchronous_commit`, `fsync` and `full_page_writes` on; CPU is that of all processes "
-        f"together. Load of the machine before: {about['load_before']}."
+        "`synchronous_commit`, `fsync` and `full_page_writes` on. CPU is that of all processes "
+        "together, units are the same in the provider's, whose work never changes. Load: "
+        "of the machine, before the run in the middle."
     )
     return told + (f" Not installed: {', '.join(left_out)}." if left_out else "")
 
