@@ -99,7 +99,9 @@ def _prepare(folder: Path, postgres: EmbeddedPostgres) -> tuple[dict[str, str], 
         "REFRESHER_ENCRYPTION_KEYS": key,
         "REFRESHER_PROVIDERS_FILE": str(file),
     }
-    return dict(os.environ) | ours, str(row[0] if row else "")
+    # Installed programs are compiled once, not at each start.
+    written = {n: value for n, value in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
+    return written | ours, str(row[0] if row else "")
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
