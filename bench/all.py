@@ -1,4 +1,4 @@
-"""`make bench`: everything that writes a table of docs/performance.md, in turn.
+"""`make bench`: everything that writes a table of docs/performance.md or docs/scaling.md, in turn.
 
 Each step is a command of its own, which can be run alone; what one says goes to its log. Read ratios,
 on a machine that does nothing else.
@@ -35,6 +35,7 @@ class Step:
 STEPS = [
     Step("bench", "--runs 5", "--runs 1 --connections 2000 --peer-jobs 500"),
     Step("bench.claim", "--full", "--sizes 1 --idle-seconds 0"),
+    Step("bench.partitions", "--rows 10000000", "--rows 20000 --partitions 4"),
     Step("bench.idle", "", "--settle-seconds 2 --for-seconds 5"),
     Step("bench.start", "--runs 15", "--runs 2"),
     Step("bench.importing", "--lines 1000000", "--lines 5000"),
