@@ -1,13 +1,13 @@
 """THE story: reload, guard, refresh. One claim or two hundred take the same eleven steps.
 
-    1 tick      scheduler.py              7 begin     here, store/schedule.py: marked before it leaves
+    1 tick      scheduler.py              7 begin     here, store/marking.py: marked before it leaves
     2 claim     store/schedule.py         8 exchange  outbound/: the only module that sends
     3 hand over dispatch.py               9 classify  rules/outcomes.py: what the reply means
     4 receive   actors.py                10 decide    rules/decision.py, rules/policy.py: when next
     5 reload    here, store/reload.py    11 commit    here, store/settlement.py: one transaction
     6 guard     here, rules/guards.py, evidence.py: a pause that is met
 
-Most rows are begun by the very statement that reloads them (`schedule.start`), where nothing in the
+Most rows are begun by the very statement that reloads them (`marking.start`), where nothing in the
 tables speaks against it; the others are reloaded, guarded and begun. The guard judges all of them.
 Nothing stands between a reply and its commit, and no transaction is open while a request is under way.
 Each row stands for itself: a slow provider, a failure or a broken row never holds the others.
@@ -33,7 +33,7 @@ from refresher.rules.outcomes import Reply
 from refresher.rules.placeholders import UnbuildableRequest
 from refresher.runtime import checkpoints, tracing
 from refresher.runtime.services import Services
-from refresher.store import schedule
+from refresher.store import marking
 from refresher.store.reload import Reloaded, reload
 from refresher.store.session import Db
 from refresher.store.settlement import Settled, Settlement, settle
@@ -75,7 +75,7 @@ def _reload(
         before = time.monotonic()  # before, not after: what is late must not look early
         with services.database.transaction() as db:
             if marked:  # by a try of which nobody knows whether it was committed
-                held = schedule.begin(db, marked, holder_id=services.holder_id, again=True)
+                held = marking.begin(db, marked, holder_id=services.holder_id, again=True)
                 marked = [row for row in marked if row.connection.id in held]
             else:
                 marked, reloaded_at = _start(services, db, claims), before
@@ -94,7 +94,7 @@ def _reload(
 
 def _start(services: Services, db: Db, claims: Sequence[Claim]) -> list[Reloaded]:
     strict = services.policy.expired_tokens == "stop"
-    return schedule.start(db, claims, holder_id=services.holder_id, stop_when_expired=strict)
+    return marking.start(db, claims, holder_id=services.holder_id, stop_when_expired=strict)
 
 
 def _guard(
@@ -135,7 +135,7 @@ def _begin(services: Services, ready: list[Attempt], tally: Counter[str]) -> lis
 
     def mark(tried: int) -> set[UUID]:
         with services.database.transaction() as db:
-            return schedule.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
+            return marking.begin(db, rows, holder_id=services.holder_id, again=tried > 0)
 
     passed = ready
     if rows:

@@ -1,7 +1,7 @@
 """Decides whether a connection may be refreshed at all, from the row as it is stored now.
 
 Pure, and asked twice: after the reload, and again in the conditional update that begins the
-refresh (`store.schedule.begin`), which refuses if the connection changed in between.
+refresh (`store.marking.begin`), which refuses if the connection changed in between.
 """
 
 from __future__ import annotations

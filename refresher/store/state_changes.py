@@ -1,6 +1,6 @@
 """The changes of state that people ask for: pause, disable, delete, resume, and what they may rewrite.
 
-A change of state never touches a refresh in flight: `schedule.begin` and the fences see to that.
+A change of state never touches a refresh in flight: `marking.begin` and the fences see to that.
 `organization_id` None is a key for all organizations. Changes begin with `connections.locked`.
 """
 

@@ -10,7 +10,7 @@ from refresher.rules import guards
 from refresher.rules.providers import Strategy
 from refresher.runtime import checkpoints
 from refresher.runtime.checkpoints import Point
-from refresher.store import schedule
+from refresher.store import marking
 from refresher.store.reload import Reloaded, reload
 from refresher.testing import stepper
 from tests.chaos.freezes import WHERE
@@ -49,7 +49,7 @@ def start(world: World, *, strict: bool = False) -> list[Reloaded]:
     claims = world.claim()
     with world.services.database.transaction() as db:
         me = world.services.holder_id
-        return schedule.start(db, claims, holder_id=me, stop_when_expired=strict)
+        return marking.start(db, claims, holder_id=me, stop_when_expired=strict)
 
 
 def made(world: World, kinds: dict[str, str]) -> None:
@@ -95,7 +95,7 @@ def test_it_returns_what_a_reload_does(world: World) -> None:
     with world.services.database.transaction() as db:
         before = {row.claim: row for row in reload(db, claims)}
         me = world.services.holder_id
-        started = schedule.start(db, claims, holder_id=me, stop_when_expired=False)
+        started = marking.start(db, claims, holder_id=me, stop_when_expired=False)
     assert {row.claim: replace(row, marked=False) for row in started} == before
 
 
@@ -120,7 +120,7 @@ def test_who_has_lost_the_claim_or_comes_second_begins_nothing(world: World, cha
     world.run(f"update refresh_schedule set {change}")
     with world.services.database.transaction() as db:
         me = world.services.holder_id
-        assert schedule.start(db, claims, holder_id=me, stop_when_expired=False) == []
+        assert marking.start(db, claims, holder_id=me, stop_when_expired=False) == []
 
 
 def unknown(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from refresher.rules.connection import Claim
-from refresher.store import leases, schedule, state_changes
+from refresher.store import leases, marking, schedule, state_changes
 from refresher.store.reload import reload
 from tests.services import PARTITIONS
 from tests.world import START, World
@@ -74,7 +74,7 @@ def test_two_deliveries_of_one_message_cannot_both_begin(world: World) -> None:
         rows = reload(db, claims)
     for passed in ({id_}, set()):
         with world.services.database.transaction() as db:
-            assert schedule.begin(db, rows, holder_id=ME) == passed
+            assert marking.begin(db, rows, holder_id=ME) == passed
     assert world.row(id_).starts == 1
 
 
@@ -98,7 +98,7 @@ def test_a_connection_that_changed_since_the_reload_is_not_begun(world: World) -
         for name, change in changes.items():
             change(db, ids[name])
     with world.services.database.transaction() as db:
-        assert schedule.begin(db, rows, holder_id=ME) == set()
+        assert marking.begin(db, rows, holder_id=ME) == set()
 
 
 def test_a_row_can_be_claimed_by_its_id_before_it_is_due(world: World) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from refresher.refresh.attempt import Attempt, as_settlement
 from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
-from refresher.store import schedule
+from refresher.store import marking
 from refresher.store.reload import reload
 from refresher.store.settlement import Settled, Settlement, settle
 from tests.world import World, granted, refused
@@ -18,7 +18,7 @@ def begun(world: World, claims: list[Claim]) -> list[Attempt]:
     with world.services.database.transaction() as db:
         rows = reload(db, claims)
     with world.services.database.transaction() as db:
-        passed = schedule.begin(db, rows, holder_id=world.services.holder_id)
+        passed = marking.begin(db, rows, holder_id=world.services.holder_id)
     provider = world.services.catalogue["acme"]
     return [Attempt(r, provider, LONG_AGO) for r in rows if r.connection.id in passed]
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from refresher.rules.connection import Claim
-from refresher.store import schedule
+from refresher.store import marking, schedule
 from refresher.store.reload import reload
 from refresher.store.sweep import Swept, release_unbegun, sweep
 from tests.world import World
@@ -19,7 +19,7 @@ def lease(world: World, holder: UUID, *, begin: bool) -> list[Claim]:
         claims = schedule.claim_due(db, limit=9, lease_seconds=LEASE, holder_id=holder)
     if begin:
         with world.services.database.transaction() as db:
-            schedule.begin(db, reload(db, claims), holder_id=holder)
+            marking.begin(db, reload(db, claims), holder_id=holder)
     return claims
 
 
@@ -105,7 +105,7 @@ def test_what_may_be_sent_only_once_is_parked_and_told(world: World) -> None:
     claims = lease(world, holder, begin=False)
     with world.services.database.transaction() as db:
         rows = reload(db, [claim for claim in claims if claim.connection_id == ids[0]])
-        schedule.begin(db, rows, holder_id=holder)
+        marking.begin(db, rows, holder_id=holder)
     world.describe("acme", retry="never")
     with world.services.database.transaction() as db:
         done = sweep(

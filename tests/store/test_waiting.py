@@ -12,7 +12,7 @@ from sqlalchemy import text
 from refresher.rules.faults import Fault, Place, Sort, ToldFault, Witness, scopes, weigh
 from refresher.rules.limits import BreakerPolicy
 from refresher.rules.policy import Policy
-from refresher.store import pause_list, pauses, schedule, waiting
+from refresher.store import marking, pause_list, pauses, schedule, waiting
 from refresher.store.pauses import PauseSeen, Written
 from refresher.store.reload import reload
 from refresher.store.session import Db
@@ -125,7 +125,7 @@ def test_a_reload_asks_for_the_pauses_of_its_provider_alone(many: World) -> None
         claims = schedule.claim_due(db, limit=100, lease_seconds=60, holder_id=uuid4())
         assert [row.in_trouble for row in reload(db, claims)] == [False] * 100
         me = many.services.holder_id
-        assert len(schedule.start(db, claims, holder_id=me, stop_when_expired=False)) == 100
+        assert len(marking.start(db, claims, holder_id=me, stop_when_expired=False)) == 100
 
 
 @pytest.mark.parametrize("at", ["reloaded", "guarded"])

@@ -132,6 +132,6 @@ def test_a_bug_in_the_story_is_the_tests_failure(
 ) -> None:
     """What the story raises on its own thread is raised where the test waits for it."""
     id_ = refresher_sandbox.connect(expires_in=0)
-    monkeypatch.setattr("refresher.refresh.steps.schedule.start", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("refresher.refresh.steps.marking.start", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError), refresher_sandbox.step(id_) as step:
         step.commit()

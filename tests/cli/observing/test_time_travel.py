@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from refresher.rules.history import Moment, Untold, state_at
-from refresher.store import events, schedule, state_changes
+from refresher.store import events, marking, state_changes
 from refresher.store.reload import reload
 from refresher.store.standing import ConnectionStanding, standing_of
 from tests.cli.observing.chaos import Chaos
@@ -82,7 +82,7 @@ def test_a_connection_that_is_paused_while_its_refresh_runs_has_started_it_once(
     (claim,) = world.claim()
     with world.services.database.transaction() as db:
         rows = reload(db, [claim])
-        assert schedule.begin(db, rows, holder_id=world.services.holder_id) == {id_}
+        assert marking.begin(db, rows, holder_id=world.services.holder_id) == {id_}
     world.pass_time(1.0)
     with world.services.database.transaction() as db:
         state_changes.stop(db, id_, "paused")
