@@ -26,13 +26,20 @@ class Process:
     `python -m …` is forked from a process that is warm already (`warm.py`).
     """
 
-    def __init__(self, guard: Guard, log: Path, arguments: list[str], env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        log: Path,
+        arguments: list[str],
+        env: dict[str, str],
+        network: Path | None = None,
+    ) -> None:
         self._guard = guard
         self._log = log
         self._popen: subprocess.Popen[bytes] | Started
         if arguments[0] == "-m":
             log.touch()
-            self._popen = guard.warm.start(arguments[1:], env, log)
+            self._popen = guard.warm.start(arguments[1:], env, log, network=network)
         else:
             self._popen = _start_cold([sys.executable, *arguments], env, log)
         guard.watch(self.pid)
@@ -93,11 +100,20 @@ class Spawner:
         self._folder = folder
         self._started: list[Process] = []
 
-    def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
-        """Starts `python arguments…` with this test's settings and none of the machine's."""
+    def __call__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        network: Path | None = None,
+    ) -> Process:
+        """Starts `python arguments…` with this test's settings and none of the machine's.
+
+        `network` is the file of the network namespace that `python -m …` is to be in.
+        """
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         log = self._folder / f"process-{len(self._started)}.log"
-        process = Process(self._guard, log, list(arguments), inherited | AT_HOME | dict(env or {}))
+        told = inherited | AT_HOME | dict(env or {})
+        process = Process(self._guard, log, list(arguments), told, network)
         self._started.append(process)
         return process
 

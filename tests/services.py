@@ -30,7 +30,6 @@ PARTITIONS = int(os.environ.get("REFRESHER_TEST_PARTITIONS", "1"))
 """In how many partitions the tests' databases have their connections."""
 # Not durable, which only a power cut would show; otherwise as in production.
 POSTGRES_SETTINGS = {
-    "listen_addresses": LOOPBACK,
     "max_connections": "300",
     "fsync": "off",
     "full_page_writes": "off",
@@ -64,7 +63,9 @@ class PostgresServer:
 
     _admin: psycopg.Connection | None = None
 
-    def __init__(self, guard: Guard, version: str | None = None) -> None:
+    def __init__(
+        self, guard: Guard, version: str | None = None, *, address: str = LOOPBACK
+    ) -> None:
         version = version or os.environ.get("REFRESHER_TEST_POSTGRES")
         programs = programs_of(int(version)) if version else None
         # Not under pytest's own temporary folder: as root, the server's account cannot go there.
@@ -72,14 +73,15 @@ class PostgresServer:
         guard.remove(Path(self._folder.name))
         self._guard = guard
         self.port = free_port()
+        self._address = address
         self._password = secrets.token_hex(16)
-        settings = POSTGRES_SETTINGS | {"port": str(self.port)}
+        settings = POSTGRES_SETTINGS | {"port": str(self.port), "listen_addresses": address}
         folder = Path(self._folder.name).resolve()
         self._cluster = OtherCluster(folder, settings, "scram-sha-256", programs=programs)
 
     def url(self, database: str = "postgres") -> str:
         """Returns the URL of `database` in SQLAlchemy's form."""
-        where = f"{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}"
+        where = f"{SUPERUSER}:{self._password}@{self._address}:{self.port}"
         return f"postgresql+psycopg://{where}/{database}"
 
     @property
@@ -99,6 +101,14 @@ class PostgresServer:
         with psycopg.connect(local, autocommit=True) as connection:
             change = sql.SQL("ALTER ROLE {} PASSWORD {}")
             connection.execute(change.format(sql.Identifier(SUPERUSER), self._password))
+            if self._address != LOOPBACK:
+                self._let_in(connection)
+
+    def _let_in(self, connection: psycopg.Connection) -> None:
+        """Lets those in who come from elsewhere: initdb names 127.0.0.1 alone."""
+        with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 127.0.0.0/8 scram-sha-256\n")
+        connection.execute("select pg_reload_conf()")
 
     def stop(self) -> None:
         """Stops the server cleanly; sessions are cut."""
@@ -213,8 +223,9 @@ class ForeignPostgres(PostgresServer):
 class RedisServer:
     """A Redis (or Valkey) on a loopback port that keeps nothing on disk."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, *, address: str = LOOPBACK) -> None:
         self._guard = guard
+        self._address = address
         self._binary = redis_binary()
         self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
         guard.remove(Path(self._folder.name))
@@ -228,14 +239,19 @@ class RedisServer:
 
     def url(self, database: int = 0) -> str:
         """Returns the URL of database number `database`."""
-        return f"redis://{LOOPBACK}:{self.port}/{database}"
+        return f"redis://{self._address}:{self.port}/{database}"
 
     def start(self) -> None:
         """Starts the server, empty, on the port it always had; does nothing while it runs."""
         if self._process is not None and self._process.poll() is None:
             return
-        options = {"bind": LOOPBACK, "port": self.port, "databases": REDIS_DATABASES}
-        options |= {"save": "", "appendonly": "no", "dir": self._folder.name}
+        options = {"bind": self._address, "port": self.port, "databases": REDIS_DATABASES}
+        options |= {
+            "protected-mode": "no",
+            "save": "",
+            "appendonly": "no",
+            "dir": self._folder.name,
+        }
         arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
         with (Path(self._folder.name) / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -108,8 +108,12 @@ class Warm:
         stderr: Path | None = None,
         stdin: Path = Path(os.devnull),
         folder: Path | None = None,
+        network: Path | None = None,
     ) -> Started:
-        """Runs `python -m module…`; without `stderr` both outputs go to one file."""
+        """Runs `python -m module…`; without `stderr` both outputs go to one file.
+
+        `network` is the file of the network namespace that it is to be in.
+        """
         number = next(self._numbers)
         order = {
             "number": number,
@@ -120,6 +124,7 @@ class Warm:
             "stderr": stderr and str(stderr),
             "folder": str(folder or Path.cwd()),
             "nice": os.nice(0),
+            "network": network and str(network),
         }
         with self._changed:
             if self._socket is None:
@@ -230,6 +235,10 @@ def _tell_of_ends(theirs: socket.socket) -> None:
 def _become(order: dict[str, Any]) -> None:
     """Makes this process what an interpreter is that was just started with `-m`."""
     os.setsid()
+    if order["network"]:
+        from tests.chaos import namespaces  # noqa: PLC0415  for few
+
+        namespaces.enter(Path(order["network"]))
     _redirect(0, order["stdin"], os.O_RDONLY)
     _redirect(1, order["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     if order["stderr"]:

@@ -24,11 +24,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests import quick_folder
-from tests.chaos import table
+from tests.chaos import namespaces, table, wire
 from tests.chaos.faults import Fault, all_faults
 from tests.chaos.ground import Ground
 from tests.chaos.row import Bench, Row
 from tests.guard import Guard
+from tests.ports import LOOPBACK
 
 LANES = 2
 """Faults beside each other: most of a fault is waiting for what is to recover. Three starve two
@@ -37,8 +38,9 @@ cores: then 8 s of a grace of 10 s were needed once, and more another time."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the chosen faults; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    faults = [f for f in all_faults() if not options.only or f.name in options.only]
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(words)
+    faults = _possible(_chosen(options), words)
     quick_folder.use()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # What the story says of generated answers and simulated weeks is not for this terminal.
@@ -53,8 +55,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Console().print(table.as_rich(rows))
         Console().print(f"{minutes:.1f} minutes")
     if options.markdown:
-        table.write_into(options.markdown, _markdown(rows, minutes, arguments))
+        for cuts in (False, True):
+            some = [row for row, fault in zip(rows, faults, strict=True) if fault.cuts == cuts]
+            if some:
+                told = _markdown(some, minutes, words)
+                table.write_into(options.markdown, "cables" if cuts else "chaos", told)
     return int(any(row.broken for row in rows))
+
+
+def _chosen(options: argparse.Namespace) -> list[Fault]:
+    names = options.only or [f.name for f in all_faults() if f.cuts or not options.network]
+    return [fault for fault in all_faults() if fault.name in names]
+
+
+def _possible(faults: list[Fault], words: Sequence[str]) -> list[Fault]:
+    """Returns what can be run here; goes on in a network namespace where that is needed."""
+    if not any(fault.cuts for fault in faults):
+        return faults
+    if namespaces.way_in() is not None or namespaces.is_inside():
+        namespaces.go_inside("tests.chaos", words)
+        return faults
+    print(f"No cable is pulled: {namespaces.WHY_NOT}", file=sys.stderr)  # noqa: T201  for whoever waits
+    return [fault for fault in faults if not fault.cuts]
 
 
 def run(faults: Sequence[Fault], scale: float, lanes: int, *, quiet: bool) -> list[Row]:
@@ -96,7 +118,8 @@ class _Work:
         """Returns the fault's line."""
         start()
         try:
-            with Ground(self._guard, self._folder / fault.name) as ground:
+            address = wire.SERVERS["data"] if fault.cuts else LOOPBACK
+            with Ground(self._guard, self._folder / fault.name, address=address) as ground:
                 return fault.run(Bench(ground, fault.title, self._times, self._scale, advance))
         except Exception as error:  # noqa: BLE001  one fault must not take the table down
             said = " ".join(str(error).split())[:300]
@@ -121,8 +144,7 @@ def _telling(progress: Progress) -> Callable[[Future[Row]], None]:
     return tell
 
 
-def _markdown(rows: Sequence[Row], minutes: float, arguments: Sequence[str] | None) -> str:
-    words = sys.argv[1:] if arguments is None else arguments
+def _markdown(rows: Sequence[Row], minutes: float, words: Sequence[str]) -> str:
     command = shlex.join(["python", "-m", "tests.chaos", *words])
     told = (
         f"`{command}` on {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -136,6 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     names = [fault.name for fault in all_faults()]
     parser.add_argument(
         "--only", action="append", choices=names, metavar="NAME", help=", ".join(names)
+    )
+    parser.add_argument(
+        "--network", action="store_true", help="only what pulls cables (needs root and Linux)"
     )
     parser.add_argument(
         "--scale", type=float, default=1.0, help="how much of the full number of times (default 1)"

@@ -32,6 +32,7 @@ from refresher.settings import load
 from refresher.store import workers
 from refresher.testing.triggers import Triggers
 from tests.chaos.ground import Ground
+from tests.chaos.machines import Machines
 from tests.ports import free_port
 from tests.processes import Process
 from tests.waiting import wait_until
@@ -78,21 +79,31 @@ class Plan:
 class Member:
     """One place in the deployment, and the process that fills it at the moment."""
 
-    def __init__(self, ground: Ground, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        arguments: tuple[str, ...],
+        env: dict[str, str],
+        network: Path | None = None,
+    ) -> None:
         self._spawn, self._arguments, self._env = ground.spawn, arguments, env
-        self.process: Process = self._spawn(*arguments, env=env)
+        self._network = network
+        self.process: Process = self._spawn(*arguments, env=env, network=network)
 
     def restart(self) -> None:
         """Ends what is left of the process with -9, and starts it anew."""
         self.process.kill()
-        self.process = self._spawn(*self._arguments, env=self._env)
+        self.process = self._spawn(*self._arguments, env=self._env, network=self._network)
 
 
 class Deployment:
-    """Everything that runs for one fault; a context manager that leaves nothing behind."""
+    """Everything that runs for one fault; a context manager that leaves nothing behind.
 
-    def __init__(self, ground: Ground, plan: Plan) -> None:
-        self.ground, self.plan = ground, plan
+    On `machines` each process has one of its own, and a web process runs as well.
+    """
+
+    def __init__(self, ground: Ground, plan: Plan, machines: Machines | None = None) -> None:
+        self.ground, self.plan, self.machines = ground, plan, machines
         folder = ground.folder
         self.triggers = Triggers(folder / "triggers")
         self.provider_process, self.provider = _start_provider(ground, plan)
@@ -112,6 +123,7 @@ class Deployment:
         self.port = free_port()
         self.workers: list[Member] = []
         self.scheduler: Member
+        self.web: Member | None = None
 
     def __enter__(self) -> Self:
         sync_apps(self.services)
@@ -125,11 +137,13 @@ class Deployment:
         )
         worker = ("-m", "dramatiq", "tests.chaos.actors", "--processes", "1")
         threads = ("--threads", str(self.plan.threads))
-        for _ in range(self.plan.workers):
-            self.workers.append(Member(self.ground, (*worker, *threads), self._environment))
-        # Its health is the deployment's: the workers' ports are off.
-        served = {**self._environment, "PORT": str(self.port)}
-        self.scheduler = Member(self.ground, ("-m", "tests.chaos.scheduler"), served)
+        for n in range(self.plan.workers):
+            # Its health is the deployment's: the workers' ports are off, unless they are their own.
+            place = f"worker-{n + 1}"
+            self.workers.append(self._member(place, *worker, *threads, serves=bool(self.machines)))
+        self.scheduler = self._member("scheduler", "-m", "tests.chaos.scheduler")
+        if self.machines:
+            self.web = self._member("web", "-m", "refresher.web")
         self.wait_until_whole()
         return self
 
@@ -143,12 +157,20 @@ class Deployment:
         self.services.close()
         self.provider.close()
 
+    def _member(self, place: str, *arguments: str, serves: bool = True) -> Member:
+        env = {**self._environment, "PORT": str(self.port)} if serves else self._environment
+        if self.machines is None:
+            return Member(self.ground, arguments, env)
+        machine = self.machines[place]
+        served = {**env, "REFRESHER_HOST": machine.address}
+        return Member(self.ground, arguments, served, machine.namespace)
+
     def wait_until_whole(self) -> None:
-        """Waits until the scheduler and every worker are registered and alive."""
+        """Waits until every process is registered and alive."""
 
         def everybody_lives() -> bool:
             with self.services.database.transaction() as db:
-                return len(workers.holders(db).alive) > self.plan.workers
+                return len(workers.holders(db).alive) >= len(self.members)
 
         wait_until(everybody_lives, 120, self.ground.spawn.outputs)
 
@@ -158,8 +180,8 @@ class Deployment:
 
     @property
     def members(self) -> list[Member]:
-        """The scheduler and the workers."""
-        return [self.scheduler, *self.workers]
+        """The scheduler, the workers, and the web process where there is one."""
+        return [self.scheduler, *self.workers, *([self.web] if self.web else [])]
 
     def take(self, grants: list[IssuedGrant]) -> None:
         """Hands grants of the provider in, as an application does after a user's consent."""

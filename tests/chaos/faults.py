@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from tests.chaos import (
     answers,
+    cables,
     consents,
     databases,
     freezes,
@@ -21,7 +22,9 @@ from tests.chaos import (
     stops,
     unread,
 )
+from tests.chaos.machines import PLACES
 from tests.chaos.row import Bench, Row
+from tests.chaos.wire import LINKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,13 @@ class Fault:
     times: int
     seconds: float
     run: Callable[[Bench], Row]
+    cuts: bool = False
+    """Whether it needs network namespaces."""
 
 
 def all_faults() -> list[Fault]:
     """Returns every line in the order of the table."""
-    return [*_kills(), *_points(), *OTHERS]
+    return [*_kills(), *_points(), *OTHERS, *CABLES]
 
 
 GRACE = kills.GRACE_SECONDS
@@ -222,5 +227,32 @@ OTHERS = (
         10_000,
         60,
         answers.generated_answers,
+    ),
+)
+
+
+def _pull(
+    name: str, what: str, grace_seconds: float, places: Sequence[str], links: Sequence[str]
+) -> Fault:
+    grace = "grace 60 s" if grace_seconds else "no grace"
+    run = partial(cables.pull, places=places, links=links, grace_seconds=grace_seconds)
+    must = "0 lost, at work again within 20 s of the cable, /health 200 meanwhile"
+    return Fault(name, f"cable pulled for 30 s: {what}, {grace}", must, 1, 90, run, cuts=True)
+
+
+CABLES = (
+    _pull("cut-worker", "a worker", 60.0, ("worker-1",), LINKS),
+    _pull("cut-worker-data", "a worker from Postgres and Redis", 0.0, ("worker-1",), ("data",)),
+    _pull("cut-scheduler", "the scheduler", 0.0, ("scheduler",), LINKS),
+    _pull("cut-web", "the web process", 0.0, ("web",), LINKS),
+    _pull("cut-data", "Postgres and Redis from everybody", 0.0, PLACES, ("data",)),
+    Fault(
+        "bad-line",
+        "a worker alone, 200 ms from all else, 1 % of packets lost, no grace",
+        "0 lost, no token expires",
+        1,
+        90,
+        cables.bad_line,
+        cuts=True,
     ),
 )

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.guard import Guard
+from tests.ports import LOOPBACK
 from tests.processes import Spawner
 from tests.services import PostgresServer, RedisServer, migrate
 
@@ -22,12 +23,12 @@ _MIGRATING = Lock()  # Alembic's context is one a process
 class Ground:
     """Two servers and a folder; `database()` and `redis_url()` hand out fresh parts of them."""
 
-    def __init__(self, guard: Guard, folder: Path) -> None:
+    def __init__(self, guard: Guard, folder: Path, *, address: str = LOOPBACK) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.guard = guard
-        self.postgres = PostgresServer(guard)
-        self.redis = RedisServer(guard)
+        self.postgres = PostgresServer(guard, address=address)
+        self.redis = RedisServer(guard, address=address)
         self.spawn = Spawner(guard, folder)
         self.tablespace = "pg_default"
         self._numbers = count(1)

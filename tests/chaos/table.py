@@ -9,7 +9,6 @@ from rich.table import Table
 
 from tests.chaos.row import Row
 
-BEGIN, END = "<!-- chaos table: begin -->", "<!-- chaos table: end -->"
 HEADINGS = (
     "fault",
     "times",
@@ -54,13 +53,14 @@ def as_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def write_into(file: Path, text: str) -> None:
-    """Replaces what stands between the markers of a Markdown file."""
-    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    _, marker, after = rest.partition(END)
+def write_into(file: Path, name: str, text: str) -> None:
+    """Replaces what stands between the markers of a Markdown file's table of that name."""
+    begin, end = (f"<!-- {name} table: {which} -->" for which in ("begin", "end"))
+    before, _, rest = file.read_text(encoding="utf-8").partition(begin)
+    _, marker, after = rest.partition(end)
     if not marker:
-        raise SystemExit(f"{file} lacks the lines {BEGIN} and {END}: add them where the table goes")
-    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{file} lacks the lines {begin} and {end}: add them where the table goes")
+    file.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _recovery(row: Row) -> str:
