@@ -77,8 +77,9 @@ class Heartbeat:
             return
         with services.database.session(waits=True) as db:
             me, key = services.holder_id, self._register(db)
-            # The session before this one may linger on the server for a moment.
+            # The session before this one may linger on the server: after a lost network, for hours.
             while not workers.take_lock(db, key):
+                workers.end_former_session(db, key)
                 if self._stop.wait(CHECK_SECONDS):
                     return
             self._held.set()

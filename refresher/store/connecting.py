@@ -26,6 +26,12 @@ from psycopg.types.array import ListBinaryDumper
 from refresher.errors import SettingsError
 from refresher.store import binary
 
+FORGOTTEN_AFTER_SECONDS = 600
+"""When a server asks a silent session's machine whether it is still there (its own default: two hours).
+
+As long as an attempt may take: until then a machine that lost its network may come back with answers
+in hand, and its sessions tell others to leave its rows alone.
+"""
 MOST_NAME_BYTES = 63
 LOOKS = 3
 """How often to look whether a pooler shares a session: another client may have come in between."""
@@ -73,6 +79,9 @@ def server_settings(
         "statement_timeout": f"{statement_timeout_seconds * 1000:.0f}",
         "lock_timeout": f"{statement_timeout_seconds * 500:.0f}",
         "idle_in_transaction_session_timeout": f"{statement_timeout_seconds * 2000:.0f}",
+        "tcp_keepalives_idle": f"{FORGOTTEN_AFTER_SECONDS}",
+        "tcp_keepalives_interval": "15",
+        "tcp_keepalives_count": "4",
         "timezone": "UTC",
         "datestyle": "ISO",
         "intervalstyle": "postgres",

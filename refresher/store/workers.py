@@ -125,6 +125,23 @@ def take_lock(db: Db, lock_key: int) -> bool:
     return one(db, bool, sql, lock_class=LOCK_CLASS, key=lock_key)
 
 
+def end_former_session(db: Db, lock_key: int) -> int:
+    """Ends the session that has the process's lock but is another one of its own; returns how many.
+
+    A cable that was pulled leaves it to the server, which learns of it after hours or never.
+    """
+    sql = """
+        select count(pg_terminate_backend(l.pid)) from pg_locks l
+        join pg_stat_activity a on a.pid = l.pid
+        where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid()
+          and l.classid::bigint = :lock_class and l.objid::bigint = :key
+          and l.database = (select oid from pg_database where datname = current_database())
+          and a.application_name = current_setting('application_name')
+          and a.usename = current_user
+        """
+    return one(db, int, sql, lock_class=LOCK_CLASS, key=lock_key)
+
+
 def seen(
     db: Db, worker_id: UUID, *, every_seconds: float, failing: Mapping[str, str] = NOTHING
 ) -> None:

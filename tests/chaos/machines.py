@@ -30,6 +30,7 @@ class Machine:
 
     def __init__(self, guard: Guard, number: int, *, delay_seconds: float, loss: float) -> None:
         self.address = address("out", number)
+        self.is_slow = delay_seconds > 0
         order = {"number": number, "delay_seconds": delay_seconds, "loss": loss}
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.wire", json.dumps(order)],

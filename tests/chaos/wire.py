@@ -16,6 +16,7 @@ import json
 import os
 import random
 import selectors
+import signal
 import struct
 import subprocess
 import sys
@@ -132,6 +133,7 @@ def carries(packet: bytes) -> bool:
 
 def main() -> None:
     """Forwards until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # how the guard ends us
     order = json.loads(sys.argv[1])
     cables = _connect(order["number"], order["delay_seconds"], order["loss"])
     print("ready", flush=True)  # noqa: T201  what whoever started us waits for

@@ -52,3 +52,25 @@ def test_the_lock_alone_shows_that_a_process_lives(world: World) -> None:
         assert workers.take_lock(db, key)
         assert not is_missing(world, other)
     wait_until_missing(world, other)
+
+
+def test_a_process_takes_its_lock_back_from_the_session_that_a_lost_network_left(
+    world: World,
+) -> None:
+    """The server does not know that the former one's machine is gone; nobody else is ended."""
+    us, other = register(world), register(world)
+    url = world.services.database.url
+    ours, its = (Database(url, name=workers.session_name(id_)) for id_ in (us, other))
+    with ours.session() as former, its.session() as foreign, ours.session() as db:
+        keys = [
+            workers.register(session, id_, role="worker", host="here", process_id=1)
+            for session, id_ in ((former, us), (foreign, other))
+        ]
+        assert workers.take_lock(former, keys[0])
+        assert workers.take_lock(foreign, keys[1])
+        assert workers.end_former_session(db, keys[1]) == 0
+        assert workers.end_former_session(db, keys[0]) == 1
+        wait_until(lambda: workers.take_lock(db, keys[0]))
+        former.invalidate()
+    ours.close()
+    its.close()
