@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> list[Fault]:
-    names = options.only or [f.name for f in all_faults() if f.cuts or not options.network]
+    names = options.only or [f.name for f in all_faults() if f.cuts == options.network]
     return [fault for fault in all_faults() if fault.name in names]
 
 

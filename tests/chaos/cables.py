@@ -170,7 +170,7 @@ def _is_whole(deployment: Deployment, machine: Machine) -> bool:
     Nothing more is asked at the end of the bad line: the page waits for a second, which is too short.
     """
     told = machine.ask(deployment.port, "/health/status", STATUS_TOKEN) or {}
-    has_all = machine.is_slow or told and told["database"]["ok"] and told["queue"].get("ok")
+    has_all = machine.is_slow or (told and told["database"]["ok"] and told["queue"].get("ok"))
     return bool(told.get("registered") and has_all)
 
 

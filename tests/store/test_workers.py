@@ -60,7 +60,7 @@ def test_a_process_takes_its_lock_back_from_the_session_that_a_lost_network_left
     """The server does not know that the former one's machine is gone; nobody else is ended."""
     us, other = register(world), register(world)
     url = world.services.database.url
-    ours, its = (Database(url, name=workers.session_name(id_)) for id_ in (us, other))
+    ours, its = (Pool(url, name=workers.session_name(id_)) for id_ in (us, other))
     with ours.session() as former, its.session() as foreign, ours.session() as db:
         keys = [
             workers.register(session, id_, role="worker", host="here", process_id=1)
