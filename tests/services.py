@@ -71,9 +71,8 @@ class PostgresServer:
         # Not under pytest's own temporary folder: as root, the server's account cannot go there.
         self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
         guard.remove(Path(self._folder.name))
-        self._guard = guard
+        self._guard, self._address = guard, address
         self.port = free_port()
-        self._address = address
         self._password = secrets.token_hex(16)
         settings = POSTGRES_SETTINGS | {"port": str(self.port), "listen_addresses": address}
         folder = Path(self._folder.name).resolve()
@@ -101,14 +100,10 @@ class PostgresServer:
         with psycopg.connect(local, autocommit=True) as connection:
             change = sql.SQL("ALTER ROLE {} PASSWORD {}")
             connection.execute(change.format(sql.Identifier(SUPERUSER), self._password))
-            if self._address != LOOPBACK:
-                self._let_in(connection)
-
-    def _let_in(self, connection: psycopg.Connection) -> None:
-        """Lets those in who come from elsewhere: initdb names 127.0.0.1 alone."""
-        with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all 127.0.0.0/8 scram-sha-256\n")
-        connection.execute("select pg_reload_conf()")
+            if self._address != LOOPBACK:  # initdb lets 127.0.0.1 in, and nobody else
+                with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                    rules.write("host all all 127.0.0.0/8 scram-sha-256\n")
+                connection.execute("select pg_reload_conf()")
 
     def stop(self) -> None:
         """Stops the server cleanly; sessions are cut."""
@@ -224,8 +219,7 @@ class RedisServer:
     """A Redis (or Valkey) on a loopback port that keeps nothing on disk."""
 
     def __init__(self, guard: Guard, *, address: str = LOOPBACK) -> None:
-        self._guard = guard
-        self._address = address
+        self._guard, self._address = guard, address
         self._binary = redis_binary()
         self._folder = tempfile.TemporaryDirectory(prefix="refresher-tests-")
         guard.remove(Path(self._folder.name))
@@ -245,13 +239,8 @@ class RedisServer:
         """Starts the server, empty, on the port it always had; does nothing while it runs."""
         if self._process is not None and self._process.poll() is None:
             return
-        options = {"bind": self._address, "port": self.port, "databases": REDIS_DATABASES}
-        options |= {
-            "protected-mode": "no",
-            "save": "",
-            "appendonly": "no",
-            "dir": self._folder.name,
-        }
+        options = {"bind": self._address, "protected-mode": "no", "port": self.port}
+        options |= {"databases": REDIS_DATABASES, "save": "", "dir": self._folder.name}
         arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
         with (Path(self._folder.name) / "log").open("ab") as log:
             self._process = subprocess.Popen(
