@@ -30,8 +30,8 @@ def standby(postgres: PostgresServer, database_url: str, guard: Guard) -> Iterat
     with tempfile.TemporaryDirectory(prefix="refresher-tests-") as name:
         folder, port = Path(name).resolve(), free_port()
         cluster = OtherCluster(
-            folder, POSTGRES_SETTINGS | {"port": str(port)}, "scram-sha-256",
-            programs=postgres._cluster.programs,
+            folder, POSTGRES_SETTINGS | {"port": str(port), "listen_addresses": LOOPBACK},
+            "scram-sha-256", programs=postgres._cluster.programs,
         )  # fmt: skip
         _copy(postgres, cluster)
         guard.watch(cluster.ensure_running().pid)
