@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import dramatiq
 import pytest
-from dramatiq.brokers.stub import StubBroker
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -14,6 +13,7 @@ from refresher.rules.connection import Claim
 from refresher.rules.outcomes import Reply
 from refresher.runtime import tracing
 from refresher.runtime.broker import make_broker, send
+from refresher.runtime.queues import InMemoryBroker
 from refresher.settings import load
 from tests.world import World
 
@@ -27,12 +27,12 @@ def spans() -> Iterator[InMemorySpanExporter]:
     tracing.stop()
 
 
-def run(world: World, *, traces: str) -> StubBroker:
+def run(world: World, *, traces: str) -> InMemoryBroker:
     """Dispatches and refreshes what is due through a broker of its own."""
     broker = make_broker(
         load(traces=traces, integration_refresh={"transport": "in_process", "queue": "q"})
     )
-    assert isinstance(broker, StubBroker)
+    assert isinstance(broker, InMemoryBroker)
 
     @dramatiq.actor(broker=broker, queue_name="q", max_retries=0)
     def work(claims: list[tuple[str, int]]) -> None:
@@ -46,6 +46,7 @@ def run(world: World, *, traces: str) -> StubBroker:
         broker.join("q")
         worker.join()
     finally:
+        broker.end_waiting()  # as `WorkerProcess` does, which this worker lacks
         worker.stop()
     return broker
 
