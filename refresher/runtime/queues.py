@@ -40,6 +40,10 @@ class EndableQueue(Queue[T]):
             self.not_full.notify()
             return item
 
+    def begin(self) -> None:
+        """Has readers wait as long as it takes, also after an earlier end."""
+        self.is_ended = False
+
     def end(self) -> None:
         """Wakes all who wait; from now on nobody waits for long."""
         with self.mutex:
@@ -73,14 +77,10 @@ class InMemoryBroker(StubBroker):
             raise ValueError(NO_DELAYS)
         return super().enqueue(message)
 
-    def begin_waiting(self) -> None:
-        """Has consumers wait as long as it takes, also after an earlier end."""
-        for queue in self.queues.values():
-            if isinstance(queue, EndableQueue):
-                queue.is_ended = False
-
-    def end_waiting(self) -> None:
-        """Wakes the consumers: they are to end soon."""
-        for queue in self.queues.values():
-            if isinstance(queue, EndableQueue):
-                queue.end()
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Tells middleware; has consumers wait as long as a worker runs, and wakes them at its end."""
+        if signal in {"worker_boot", "worker_shutdown"}:
+            for queue in self.queues.values():
+                if isinstance(queue, EndableQueue):
+                    queue.end() if signal == "worker_shutdown" else queue.begin()
+        super().emit_before(signal, *args, **kwargs)

@@ -47,22 +47,18 @@ class WorkerProcess(Middleware):
             say_last(error)
             sys.exit(error.exit_code)
 
-    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_boot(self, _broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Has idle threads sleep until there is work; keeps few messages in a memory that may die."""
         worker.work_queue = EndablePriorityQueue()
-        if isinstance(broker, InMemoryBroker):
-            broker.begin_waiting()
         worker.worker_timeout = IDLE_PICKUP_MILLISECONDS
         worker.queue_prefetch = worker.worker_threads
         dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = REDIS_AGAIN_SECONDS
         dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = REDIS_AGAIN_SECONDS
 
-    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_shutdown(self, _broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Lets what is in flight finish; what has not begun goes back."""
         if isinstance(worker.work_queue, EndablePriorityQueue):
             worker.work_queue.end()
-        if isinstance(broker, InMemoryBroker):
-            broker.end_waiting()
         if self._process is not None:
             end_within(services().settings.shutdown_seconds + GRACE_SECONDS)
             services().ask_to_stop()

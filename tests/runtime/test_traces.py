@@ -46,7 +46,6 @@ def run(world: World, *, traces: str) -> InMemoryBroker:
         broker.join("q")
         worker.join()
     finally:
-        broker.end_waiting()  # as `WorkerProcess` does, which this worker lacks
         worker.stop()
     return broker
 
