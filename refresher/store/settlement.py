@@ -151,9 +151,9 @@ def _stored_already(db: Db, todo: Sequence[Settlement]) -> set[UUID]:
         join connection c on c.id = u.id and c.access_token = u.access_token
         """
     )
-    pairs = {s.id: s.new.access_token for s in todo if s.new}
-    values = {"ids": list(pairs), "access_tokens": list(pairs.values())}
-    found = set(db.execute(statement, values).scalars()) if pairs else set()
+    fresh = {s.id: s.new.access_token for s in todo if s.new}
+    values = {"ids": list(fresh), "access_tokens": list(fresh.values())}
+    found = set(db.execute(statement, values).scalars()) if fresh else set()
     return found | answers.stored(db, [s.kept for s in todo if s.kept and not s.new])
 
 
